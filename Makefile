@@ -1,0 +1,59 @@
+# What a developer does here, one word each; `make` alone lists them.
+#
+#   make test ARGS="-k journal -x"     options for pytest, also for test-oldest and matrix
+#   make test PYTHON=python3.13        the interpreter for .venv
+#   make matrix VERSIONS="3.11 3.14"   only these
+
+export PYTHON ?= python3
+VERSIONS ?= 3.11 3.12 3.13 3.14 3.15
+ARGS ?=
+
+in_venv := scripts/within .venv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-oldest matrix check docs format environment browser clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1 \2/p' Makefile | \
+	while read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
+
+demo: environment browser ## measure example_app while a browser drives it
+	@rm -f htmlcov/index.html
+	@$(in_venv) flask --app example_app livecov run --temp-database -- pytest example_app/tests; \
+	status=$$?; \
+	if [ -f htmlcov/index.html ]; then echo "HTML report: htmlcov/index.html"; fi; \
+	exit $$status
+
+test: environment browser ## run the test suite
+	@$(in_venv) pytest $(ARGS)
+
+test-oldest: environment ## ... with the lowest versions of the dependencies, no browser
+	@scripts/oldest $(ARGS)
+
+matrix: environment ## ... on every Python from 3.11 to 3.15 found here, no browser
+	@VERSIONS="$(VERSIONS)" scripts/matrix $(ARGS)
+
+check: environment ## lint, formatting, types, documentation
+	$(in_venv) ruff check
+	$(in_venv) ruff format --check
+	$(in_venv) mypy --python-version 3.11
+	$(in_venv) mypy --python-version 3.15
+	$(MAKE) --no-print-directory docs
+
+docs: environment ## build the documentation into docs/_build/html, warnings as errors
+	$(in_venv) sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs docs/_build/html
+
+format: environment ## rewrite the code as `make check` wants it
+	$(in_venv) ruff check --fix
+	$(in_venv) ruff format
+
+environment: ## make .venv, or renew it after a change in setup.cfg
+	@scripts/environment
+
+browser: ## see that there is a browser for the tests to drive
+	@scripts/browser
+
+clean: ## remove everything that these targets make
+	rm -rf .venv .venvs .livecov .coverage .coverage.* htmlcov build dist *.egg-info docs/_build
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

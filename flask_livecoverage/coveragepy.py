@@ -1,0 +1,159 @@
+"""The only module that touches coverage.py's internals.
+
+Two things are not in coverage.py's public interface and are needed here: the decision whether a file is measured
+(``InOrOut``), and the C tracer. Both are used as coverage.py uses them itself; the test suite runs against the oldest
+coverage.py that the package allows and against the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from types import FrameType
+from typing import Any, cast
+
+import coverage
+from coverage.config import CoverageConfig
+from coverage.disposition import FileDisposition
+from coverage.inorout import InOrOut
+from coverage.results import should_fail_under
+
+from .errors import ConfigurationError, EngineError
+
+try:
+    from coverage.tracer import CFileDisposition, CTracer
+except ImportError:  # coverage.py was installed without its C extension
+    CTracer = CFileDisposition = None  # type: ignore[assignment, misc]
+
+Disposition = Any
+ShouldTrace = Callable[[str, FrameType], Disposition]
+TraceData = MutableMapping[str, set[int]]
+
+HAS_CTRACER = CTracer is not None
+
+# coverage.py 7.14 made room for files of more than a million lines (see `CTracer_record_pair` in its tracer.c).
+_ARC_BITS = 28 if coverage.version_info >= (7, 14) else 20
+_ARC_MASK = (1 << _ARC_BITS) - 1
+
+
+def unpack_arc(packed: int) -> tuple[int, int]:
+    """The pair of line numbers in one of the C tracer's packed arcs."""
+    first = packed & _ARC_MASK
+    second = packed >> _ARC_BITS & _ARC_MASK
+    if packed >> 2 * _ARC_BITS & 1:
+        first = -first
+    if packed >> 2 * _ARC_BITS + 1 & 1:
+        second = -second
+    return first, second
+
+
+def make_coverage(source: Sequence[str] = (), **options: Any) -> coverage.Coverage:
+    """A ``Coverage`` object under the user's own configuration; ``source`` stands in for its ``source``.
+
+    Raises ConfigurationError if coverage.py refuses the configuration.
+    """
+    try:
+        return coverage.Coverage(source=list(source) or None, **options)
+    except coverage.CoverageException as error:
+        raise ConfigurationError(f"coverage.py's configuration: {error}") from error
+
+
+class FileChooser:
+    """Which files are measured under the user's configuration, as coverage.py would decide it."""
+
+    def __init__(self, source: Sequence[str] = ()) -> None:
+        self._coverage = make_coverage(source, data_file=None)
+        try:
+            self._coverage._init()
+            self._plugins = self._coverage._plugins
+            self._in_or_out = InOrOut(
+                config=self.config,
+                warn=lambda *args, **kwargs: None,
+                debug=None,
+                include_namespace_packages=self.config.include_namespace_packages,
+            )
+        except coverage.CoverageException as error:
+            raise ConfigurationError(f"coverage.py's configuration: {error}") from error
+        self._in_or_out.plugins = self._plugins
+        # The C tracer takes nothing but its own class; for everybody else the two are alike.
+        self._in_or_out.disp_class = CFileDisposition if HAS_CTRACER else FileDisposition
+
+    @property
+    def config(self) -> CoverageConfig:
+        """coverage.py's configuration."""
+        return self._coverage.config
+
+    @property
+    def file_tracer_plugins(self) -> list[str]:
+        """Names of the configured plugins that trace files other than Python's."""
+        return [plugin._coverage_plugin_name for plugin in self._plugins.file_tracers]
+
+    def disable_file_tracers(self) -> None:
+        """Measure Python alone, as coverage.py does itself where its core supports no plugins."""
+        for plugin in self._plugins.file_tracers:
+            plugin._coverage_enabled = False
+
+    def disposition(self, filename: str, frame: FrameType | None) -> Disposition:
+        """coverage.py's decision on the code in ``filename`` that ``frame`` runs.
+
+        ``trace`` says whether it is measured, ``source_filename`` under which canonical path.
+        """
+        return self._in_or_out.should_trace(filename, frame)
+
+    def possible_files(self) -> Iterable[str]:
+        """All files inside the configured ``source``, executed or not; nothing without one."""
+        return (path for path, _plugin in self._in_or_out.find_possibly_unexecuted_files())
+
+
+class Tracer(CTracer or object):  # type: ignore[misc]
+    """A C tracer of ours. As a type of its own it can be told from one that belongs to a running ``Coverage``."""
+
+
+def make_tracer(
+    data: TraceData,
+    should_trace: ShouldTrace,
+    cache: dict[str, Disposition],
+    *,
+    branch: bool,
+) -> Tracer:
+    """A C tracer that writes into ``data``, not started yet. Raises EngineError where coverage.py has none."""
+    if not HAS_CTRACER:
+        raise EngineError(
+            "the ctrace engine needs coverage.py's C extension, which this installation lacks: reinstall coverage, or "
+            "use Python 3.12 or newer"
+        )
+    tracer = Tracer()
+    tracer.data = data
+    tracer.trace_arcs = branch
+    tracer.should_trace = should_trace
+    tracer.should_trace_cache = cache
+    tracer.file_tracers = {}
+    # None, not missing: the C code compares these with None alone.
+    tracer.concur_id_func = tracer.should_start_context = tracer.switch_context = None
+    tracer.check_include = lambda filename, frame: True
+    tracer.warn = lambda *args, **kwargs: None
+    tracer.disable_plugin = lambda disposition: None
+    tracer.lock_data = tracer.unlock_data = lambda: None
+    return tracer
+
+
+def is_ctracer(trace_function: object) -> bool:
+    """Whether ``trace_function`` (from ``sys.gettrace()``) is a C tracer, ours or another's."""
+    return HAS_CTRACER and isinstance(trace_function, CTracer)
+
+
+def below_fail_under(total: float, fail_under: float, precision: int) -> bool:
+    """Whether ``total`` percent misses ``fail_under``, by coverage.py's rule for rounding."""
+    return should_fail_under(total, fail_under, precision)
+
+
+def fail_under_setting(cov: coverage.Coverage) -> tuple[float, int]:
+    """``fail_under`` and ``precision`` from the user's configuration."""
+    return cast(float, cov.config.fail_under), cast(int, cov.config.precision)
+
+
+def executed_only(data: Mapping[str, set[int]]) -> dict[str, set[int]]:
+    """A copy of trace data without the files in which nothing ran.
+
+    Both copies are single C calls: a tracer in another thread may add to ``data`` meanwhile.
+    """
+    return {path: lines.copy() for path, lines in list(data.items()) if lines}

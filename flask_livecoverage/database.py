@@ -1,0 +1,65 @@
+"""A Flask-SQLAlchemy database for the time of serving."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+URI_VARIABLE = "FLASK_SQLALCHEMY_DATABASE_URI"
+
+
+@contextmanager
+def temporary_database() -> Iterator[None]:
+    """Name a fresh SQLite file to applications that call ``app.config.from_prefixed_env()``, and remove it at the end."""
+    with tempfile.TemporaryDirectory(prefix="livecov-") as folder:
+        before = os.environ.get(URI_VARIABLE)
+        os.environ[URI_VARIABLE] = f"sqlite:///{os.path.join(folder, 'temporary.sqlite')}"
+        try:
+            yield
+        finally:
+            os.environ.pop(URI_VARIABLE, None)
+            if before is not None:
+                os.environ[URI_VARIABLE] = before
+
+
+@contextmanager
+def tables(app: Flask, db: Any) -> Iterator[None]:
+    """Create all tables of ``db``, and drop them at the end; nothing without a ``db``.
+
+    Raises ConfigurationError, and touches nothing, if the database holds tables already: somebody may need them.
+    """
+    if db is None:
+        yield
+        return
+    with app.app_context():
+        _refuse_tables(db)
+        db.create_all()
+    try:
+        yield
+    finally:
+        with app.app_context():
+            db.session.remove()
+            db.drop_all()
+            for engine in db.engines.values():
+                engine.dispose()
+
+
+def _refuse_tables(db: Any) -> None:
+    from sqlalchemy import inspect
+
+    for engine in db.engines.values():
+        names = inspect(engine).get_table_names()
+        if names:
+            where = engine.url.render_as_string(hide_password=True)
+            raise ConfigurationError(
+                f"the database {where} already holds tables ({', '.join(sorted(names)[:5])}): `livecov serve` would drop "
+                "them at its end; use --temp-database, or name an empty database"
+            )

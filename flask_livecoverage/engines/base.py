@@ -1,0 +1,131 @@
+"""What an engine is, whatever measures underneath."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from ..model import Arc
+
+T = TypeVar("T")
+
+RawLines = dict[Any, set[int]]
+
+
+class Hits(dict[str, frozenset[int]]):
+    """The lines that ran: canonical path of each file → line numbers. Not changed once made.
+
+    ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when lines alone
+    are measured. ``trace`` is free for the recorder's use: the id under which it wrote these lines.
+    """
+
+    __slots__ = ("arcs", "trace")
+
+    def __init__(
+        self,
+        lines: Mapping[str, frozenset[int]] | None = None,
+        arcs: Mapping[str, frozenset[Arc]] | None = None,
+    ) -> None:
+        super().__init__(lines or {})
+        self.arcs = arcs
+        self.trace: str | None = None
+
+    def union(self, other: Hits) -> Hits:
+        """The lines of both; ``self`` unchanged if it holds all of ``other``."""
+        if not other or self is other:
+            return self
+        if not self:
+            return other
+        arcs = None if self.arcs is None and other.arcs is None else _merge(self.arcs or {}, other.arcs or {})
+        lines = _merge(self, other)
+        return self if lines == self and arcs == self.arcs else Hits(lines, arcs)
+
+
+def _merge(first: Mapping[str, frozenset[T]], second: Mapping[str, frozenset[T]]) -> dict[str, frozenset[T]]:
+    merged = dict(first)
+    for path, items in second.items():
+        merged[path] = merged[path] | items if path in merged else items
+    return merged
+
+
+NO_HITS = Hits()
+
+
+class Capture:
+    """One stretch of execution whose lines are told apart from all others'."""
+
+    __slots__ = ("lines", "owner", "restore")
+
+    def __init__(self, lines: RawLines, restore: Any) -> None:
+        self.lines = lines
+        self.owner: Any = None
+        self.restore = restore
+
+
+class Engine(Protocol):
+    """Measures the lines of application code.
+
+    An engine that is started watches the whole process. :meth:`begin` and :meth:`end` bracket a capture: what runs
+    between them in the same context is the capture's. Captures nest: an outer one holds what its inner ones ran.
+    """
+
+    name: str
+    branch: bool
+
+    def start(self) -> None:
+        """Watch the process; a second call does nothing. Raises EngineError where it cannot."""
+
+    def stop(self) -> None:
+        """Leave the interpreter as it was found."""
+
+    def begin(self) -> Capture:
+        """A capture bound to the current context. Raises EngineError where its lines could not be told apart."""
+
+    def end(self, capture: Capture) -> Hits:
+        """End ``capture``, in the context that began it, and return its lines."""
+
+    def peek(self, capture: Capture) -> Hits:
+        """The lines of a capture that goes on."""
+
+    def ambient(self) -> Hits:
+        """The lines run outside any capture since the last call: imports, start-up, threads of their own."""
+
+    def late(self) -> list[tuple[Capture, Hits]]:
+        """The captures whose context lived on after their end (in copies of it), with all that ran in them so far."""
+
+    def after_fork(self) -> None:
+        """Adjust in a forked child, where only the current thread lives on."""
+
+
+class HitsCache:
+    """Makes :class:`Hits` of what engines collect, the same object for the same lines.
+
+    Requests of one route mostly run the same lines: comparing with the last ones is several times cheaper than making
+    line sets and hashing them anew.
+    """
+
+    _VARIANTS = 8
+    _SHAPES = 4096
+
+    def __init__(self, make: Callable[[RawLines], Hits]) -> None:
+        self._make = make
+        self._known: dict[tuple[Any, ...], list[tuple[RawLines, Hits]]] = {}
+
+    def hits(self, raw: RawLines) -> Hits:
+        """The hits for ``raw``, which must not change any more."""
+        if not raw:
+            return NO_HITS
+        shape = tuple(raw)
+        variants = self._known.get(shape)
+        if variants is None:
+            if len(self._known) >= self._SHAPES:
+                self._known.clear()
+            variants = self._known.setdefault(shape, [])
+        for known, hits in variants:
+            if known == raw:
+                return hits
+        hits = self._make(raw)
+        if len(variants) >= self._VARIANTS:
+            variants.pop(0)
+        variants.append((raw, hits))
+        return hits

@@ -1,0 +1,273 @@
+"""The engine for Python 3.11, and for branch coverage everywhere: coverage.py's C tracer with one data dict per capture.
+
+Each traced thread has a C tracer of its own, whose ``data`` attribute says where it writes. A capture points it at a
+fresh dict and puts the old one back at its end. The tracer looks ``data`` up whenever a frame is entered, so frames that
+were entered before go on writing where they did.
+
+Where another ``Coverage`` is already tracing this thread (``coverage run``, pytest-cov), its tracer is borrowed: only one
+trace function can be active in a thread. What a capture collected is merged into the lender's data at its end, so the
+lender's totals stay what they would have been.
+
+The tracer belongs to a thread, not to a context: greenlets that share a thread cannot be told apart, and
+:meth:`CTraceEngine.begin` refuses to mix them. For the same reason, work that a copied context runs in a thread which
+the application started itself before the request is not the capture's.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from .. import coveragepy
+from ..coveragepy import Disposition, Tracer, TraceData
+from ..errors import EngineError
+from ..sources import Sources
+from .base import Capture, Hits, HitsCache, RawLines
+
+
+class CTraceEngine:
+    """Exact lines, or branches, under threads, through coverage.py's C tracer."""
+
+    name = "ctrace"
+
+    def __init__(self, sources: Sources, *, branch: bool) -> None:
+        self.branch = branch
+        self._sources = sources
+        self._started = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._ambient: RawLines = {}
+        self._dispositions: dict[str, Disposition] = {}
+        self._own_files: dict[str, bool] = {}
+        self._tracers: list[Tracer] = []
+        self._lender: _Lender | None = None
+        self._innermost = threading.local()
+        self._line_cache = HitsCache(self._hits_of_lines)
+        self._arc_cache = HitsCache(self._hits_of_arcs)
+
+    # Life
+
+    def start(self) -> None:
+        """Trace this thread and all that start from now on; a second call does nothing."""
+        if self._started:
+            return
+        _refuse_gevent()
+        self._reset()
+        tracer = sys.gettrace()
+        if tracer is None:
+            self._install()
+            threading.settrace(self._first_trace)
+        else:
+            self._borrow(tracer)
+        self._started = True
+
+    def stop(self) -> None:
+        """Stop tracing. A thread that is not this one drops its tracer at its next event."""
+        if not self._started:
+            return
+        self._started = False
+        if threading.gettrace() == self._first_trace:
+            threading.settrace(None)  # type: ignore[arg-type]
+        for tracer in self._tracers:
+            tracer.stop()
+        if isinstance(sys.gettrace(), Tracer):
+            sys.settrace(None)
+
+    def after_fork(self) -> None:
+        """Nothing: the child's one thread keeps its tracer, and captures are bound to threads."""
+
+    def _install(self) -> Tracer:
+        tracer = coveragepy.make_tracer(self._ambient, self._should_trace, self._dispositions, branch=self.branch)
+        tracer.start()
+        self._tracers.append(tracer)
+        return tracer
+
+    def _first_trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """The trace function of a new thread: puts a C tracer in its own place, as coverage.py does."""
+        sys.settrace(None)
+        if not self._started:
+            return None
+        return self._install()(frame, event, argument)
+
+    def _should_trace(self, filename: str, frame: FrameType) -> Disposition:
+        disposition = self._sources.disposition(filename, frame)
+        if disposition.trace:
+            self._own_files[disposition.source_filename] = True
+        return disposition
+
+    def _borrow(self, tracer: Any) -> _Lender:
+        """The lender of a tracer that is not ours. Raises EngineError if it will not do."""
+        if not coveragepy.is_ctracer(tracer):
+            raise EngineError(
+                f"the ctrace engine cannot share Python's trace function with {tracer!r}: end that debugger or tracer, "
+                "or use Python 3.12 or newer without branch coverage"
+            )
+        if self._lender is None or self._lender.data is not tracer.data:
+            if self.branch and not tracer.trace_arcs:
+                raise EngineError(
+                    "branch coverage is asked for, but the coverage.py that already traces this process measures lines: "
+                    "run that one with --branch too"
+                )
+            self._lender = _Lender(tracer, self._should_trace)
+        return self._lender
+
+    # Captures
+
+    def begin(self) -> Capture:
+        """Point this thread's tracer at a fresh dict."""
+        _refuse_greenlets()
+        tracer = sys.gettrace() or self._install()
+        outer = getattr(self._innermost, "capture", None)
+        if outer is not None and outer.restore.tracer is tracer:
+            restore = _Restore(tracer, outer.restore.arcs, outer=outer)
+        elif isinstance(tracer, Tracer):
+            restore = _Restore(tracer, self.branch)
+        else:
+            lender = self._borrow(tracer)
+            restore = _Restore(tracer, lender.arcs, lender=lender)
+            tracer.should_trace = lender.should_trace_for_both
+            tracer.should_trace_cache = lender.dispositions
+        capture = Capture({}, restore)
+        tracer.data = capture.lines
+        self._innermost.capture = capture
+        return capture
+
+    def end(self, capture: Capture) -> Hits:
+        """Put back what :meth:`begin` replaced; the lines are the enclosing capture's too, and the lender's."""
+        restore: _Restore = capture.restore
+        restore.undo()
+        self._innermost.capture = restore.outer
+        if restore.outer is not None:
+            _merge(restore.outer.lines, capture.lines)
+        elif restore.lender is not None:
+            restore.lender.take(capture.lines)
+        return self._cached_hits(capture.lines, restore.arcs)
+
+    def peek(self, capture: Capture) -> Hits:
+        """The lines so far."""
+        return self._cached_hits(coveragepy.executed_only(capture.lines), capture.restore.arcs)
+
+    def late(self) -> list[tuple[Capture, Hits]]:
+        """Nothing: a copied context carries no tracer."""
+        return []
+
+    def ambient(self) -> Hits:
+        """Lines outside captures since the last call."""
+        hits = self._cached_hits(_take_all(self._ambient), self.branch)
+        if self._lender is not None:
+            hits = hits.union(self._cached_hits(self._lender.ambient(), self._lender.arcs))
+        return hits
+
+    def _cached_hits(self, raw: RawLines, arcs: bool) -> Hits:
+        return (self._arc_cache if arcs else self._line_cache).hits(raw)
+
+    def _is_own(self, path: str) -> bool:
+        # A lender traces files that we do not measure, and files that we measure outside any capture.
+        own = self._own_files.get(path)
+        if own is None:
+            own = self._own_files[path] = self._sources.measures(path)
+        return own
+
+    def _hits_of_lines(self, raw: RawLines) -> Hits:
+        return Hits({path: frozenset(lines) for path, lines in raw.items() if lines and self._is_own(path)})
+
+    def _hits_of_arcs(self, raw: RawLines) -> Hits:
+        arcs = {
+            path: frozenset(map(coveragepy.unpack_arc, packed))
+            for path, packed in raw.items()
+            if packed and self._is_own(path)
+        }
+        lines = {path: frozenset(line for arc in pairs for line in arc if line > 0) for path, pairs in arcs.items()}
+        return Hits(lines, arcs if self.branch else None)
+
+
+class _Restore:
+    """What a capture replaced in its thread's tracer."""
+
+    __slots__ = ("arcs", "cache", "data", "lender", "outer", "should_trace", "tracer")
+
+    def __init__(
+        self, tracer: Any, arcs: bool, *, outer: Capture | None = None, lender: _Lender | None = None
+    ) -> None:
+        self.tracer = tracer
+        self.arcs = arcs
+        self.outer = outer
+        self.lender = lender
+        self.data = tracer.data
+        self.should_trace = tracer.should_trace
+        self.cache = tracer.should_trace_cache
+
+    def undo(self) -> None:
+        self.tracer.data = self.data
+        self.tracer.should_trace = self.should_trace
+        self.tracer.should_trace_cache = self.cache
+
+
+class _Lender:
+    """Another ``Coverage``, already tracing, whose tracers are borrowed for captures."""
+
+    def __init__(self, tracer: Any, should_trace: coveragepy.ShouldTrace) -> None:
+        self.data: TraceData = tracer.data
+        self.arcs = bool(tracer.trace_arcs)
+        self.dispositions: dict[str, Disposition] = {}
+        self._own_should_trace = should_trace
+        self._should_trace: coveragepy.ShouldTrace = tracer.should_trace
+        self._wanted: set[str] = set()
+        # What need not be reported as ambient: reported before, collected before we came, or taken from captures.
+        self._known = coveragepy.executed_only(self.data)
+
+    def should_trace_for_both(self, filename: str, frame: FrameType) -> Disposition:
+        """A disposition to trace what we measure and what the lender measures: their configurations may differ."""
+        own = self._own_should_trace(filename, frame)
+        lenders = self._should_trace(filename, frame)
+        if lenders.trace:
+            self._wanted.add(lenders.source_filename)
+            return lenders
+        return own
+
+    def take(self, lines: RawLines) -> None:
+        """Merge a capture's lines into the lender's data, as far as the lender measures their files."""
+        wanted = {path: numbers for path, numbers in lines.items() if path in self._wanted}
+        _merge(self.data, wanted)
+        _merge(self._known, wanted)
+
+    def ambient(self) -> RawLines:
+        """What the lender collected since the last call, outside captures."""
+        collected = coveragepy.executed_only(self.data)
+        fresh = {path: numbers - self._known.get(path, set()) for path, numbers in collected.items()}
+        _merge(self._known, fresh)
+        return {path: numbers for path, numbers in fresh.items() if numbers}
+
+
+def _merge(into: TraceData, lines: TraceData) -> None:
+    for path, numbers in lines.items():
+        into.setdefault(path, set()).update(numbers)
+
+
+def _take_all(data: RawLines) -> RawLines:
+    """Take what was collected so far. The sets stay, because frames under way hold them and go on adding."""
+    taken = coveragepy.executed_only(data)
+    for path, numbers in taken.items():
+        data[path].difference_update(numbers)
+    return taken
+
+
+def _refuse_gevent() -> None:
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        raise EngineError(_GREENLETS)
+
+
+def _refuse_greenlets() -> None:
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is not None and greenlet.getcurrent().parent is not None:
+        raise EngineError(_GREENLETS)
+
+
+_GREENLETS = (
+    "the ctrace engine cannot tell requests in greenlets (gevent, eventlet) apart: use Python 3.12 or newer without "
+    "branch coverage, or a server with threads"
+)

@@ -1,0 +1,92 @@
+"""Which lines count in which context of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..errors import ConfigurationError
+from ..model import STARTUP_CONTEXT, FileLines, RequestRecord, Run, Trace
+from ..sources import content_hash, import_time_lines
+
+CONTEXTS = ("test", "route", "request", "none")
+
+FilesByContext = dict[str, dict[str, FileLines]]
+
+
+def default_contexts(runs: Iterable[Run]) -> str:
+    """``test`` where requests name tests, else ``route``."""
+    return "test" if any(request.test for run in runs for request in run.requests) else "route"
+
+
+def context_of(request: RequestRecord, contexts: str) -> str:
+    """The name of the context in which ``request`` counts; ``contexts`` is one of :data:`CONTEXTS`."""
+    if contexts == "test":
+        return request.test or "(no test)"
+    if contexts == "route":
+        return f"{request.method} {request.route or '(no route)'}"
+    if contexts == "request":
+        return f"{request.id} {request.method} {request.path}"
+    if contexts == "none":
+        return ""
+    raise ConfigurationError(f"unknown contexts {contexts!r}: choose {', '.join(CONTEXTS[:-1])} or {CONTEXTS[-1]}")
+
+
+def lines_by_context(runs: Iterable[Run], contexts: str) -> tuple[FilesByContext, list[str]]:
+    """What ran in each context, in files that still are what they were then; and warnings that name the others.
+
+    Requests count in their context, ambient lines in ``(startup)``. So do the lines outside functions in traces that no
+    request refers to any more, because a reset has put these requests aside: modules are imported but once.
+    """
+    found = _Collector(contexts)
+    for run in runs:
+        for request in run.requests:
+            if request.trace in run.traces:
+                found.add(context_of(request, contexts), run.traces[request.trace])
+        for trace in run.ambient:
+            if trace in run.traces:
+                found.add(STARTUP_CONTEXT if contexts != "none" else "", run.traces[trace])
+        for trace_id in run.traces.keys() - {request.trace for request in run.requests} - set(run.ambient):
+            found.add_import_time(run.traces[trace_id])
+    return found.files, found.warnings
+
+
+class _Collector:
+    def __init__(self, contexts: str) -> None:
+        self.files: FilesByContext = {}
+        self.warnings: list[str] = []
+        self._startup = STARTUP_CONTEXT if contexts != "none" else ""
+        self._contents: dict[str, str] = {}
+        self._import_time: dict[str, int] = {}
+        self._added: set[tuple[str, str]] = set()
+
+    def add(self, context: str, trace: Trace) -> None:
+        if (context, trace.id) in self._added:
+            return
+        self._added.add((context, trace.id))
+        for path, lines in trace.files.items():
+            if self._is_current(path, lines):
+                self._add_file(context, path, lines)
+
+    def add_import_time(self, trace: Trace) -> None:
+        for path, lines in trace.files.items():
+            if self._is_current(path, lines):
+                if path not in self._import_time:
+                    self._import_time[path] = import_time_lines(path)
+                bitmap = self._import_time[path]
+                arcs = lines.arcs and frozenset(arc for arc in lines.arcs if all(n < 0 or bitmap >> n & 1 for n in arc))
+                self._add_file(self._startup, path, FileLines(lines.content, lines.lines & bitmap, arcs))
+
+    def _add_file(self, context: str, path: str, lines: FileLines) -> None:
+        files = self.files.setdefault(context, {})
+        files[path] = files[path] | lines if path in files else lines
+
+    def _is_current(self, path: str, lines: FileLines) -> bool:
+        if path not in self._contents:
+            self._contents[path] = content_hash(path)
+        if lines.content == self._contents[path]:
+            return True
+        state = "has changed" if self._contents[path] else "is gone"
+        warning = f"{path} {state} since its lines were recorded: those are left out"
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+        return False

@@ -1,0 +1,56 @@
+"""The JSON document of ``/__coverage__/dump``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from ..model import Run
+from .reports import Reports
+
+VERSION = 1
+
+
+def dump_object(run: Run, reports: Reports, *, recording: bool) -> dict[str, Any]:
+    """What ``run`` recorded, as an object for JSON: totals, files, requests and the traces that these refer to.
+
+    Lines are sorted; paths are relative to the run's root, with slashes, and absolute outside it.
+    """
+    report = reports.json_object()
+    totals = report["totals"]
+    wanted = {request.trace for request in run.requests}
+    return {
+        "version": VERSION,
+        "run": run.id,
+        "engine": run.processes[0].engine if run.processes else None,
+        "recording": recording,
+        "window": run.open_window.name if run.open_window else None,
+        "totals": {
+            "statements": totals["num_statements"],
+            "covered": totals["covered_lines"],
+            "percent": totals["percent_covered"],
+        },
+        "files": {
+            # coverage.py's paths are relative to this process's folder.
+            relative_path(os.path.abspath(path), run.root): {
+                "executed_lines": file["executed_lines"],
+                "missing_lines": file["missing_lines"],
+                "excluded_lines": file["excluded_lines"],
+                "percent": file["summary"]["percent_covered"],
+            }
+            for path, file in report["files"].items()
+        },
+        "requests": [asdict(request) for request in run.requests],
+        "traces": {
+            trace.id: {relative_path(path, run.root): lines for path, lines in trace.line_numbers().items()}
+            for trace in run.traces.values()
+            if trace.id in wanted
+        },
+    }
+
+
+def relative_path(path: str, root: str) -> str:
+    """``path`` relative to ``root``, with slashes; unchanged outside it."""
+    prefix = os.path.join(root, "")
+    return path[len(prefix) :].replace(os.sep, "/") if path.startswith(prefix) else path

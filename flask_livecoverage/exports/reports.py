@@ -1,0 +1,155 @@
+"""coverage.py's own reports, from a data file with contexts that is written here."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import coverage
+from coverage.exceptions import NoDataError
+
+from .. import coveragepy
+from ..errors import ConfigurationError, DataError
+from ..lines import from_bitmap
+from ..model import Run
+from .contexts import default_contexts, lines_by_context
+
+
+class Reports:
+    """The reports on some runs; made by :func:`open_reports`."""
+
+    def __init__(self, cov: coverage.Coverage, data_file: Path, warnings: Sequence[str]) -> None:
+        self.warnings = warnings
+        self._coverage = cov
+        self._data_file = data_file
+
+    def text(self, *, show_missing: bool = False, markdown: bool = False) -> str:
+        """The table that ``coverage report`` prints."""
+        output = io.StringIO()
+        self._report(
+            self._coverage.report,
+            file=output,
+            output_format="markdown" if markdown else "text",
+            # None leaves the choice to the user's configuration.
+            show_missing=show_missing or None,
+        )
+        return output.getvalue()
+
+    def total(self) -> float:
+        """Percent covered, as ``coverage report`` counts."""
+        return self._report(self._coverage.report, file=io.StringIO(), output_format="total")
+
+    def html(self, directory: Path | None = None) -> Path:
+        """Write the HTML report, contexts shown, and return its first page. Default: where the configuration says."""
+        self._report(self._coverage.html_report, directory=directory and str(directory), show_contexts=True)
+        return Path(directory or self._coverage.get_option("html:directory")) / "index.html"  # type: ignore[arg-type]
+
+    def html_zip(self) -> bytes:
+        """The HTML report as a zip archive."""
+        output = io.BytesIO()
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+            self.html(Path(folder))
+            for path in sorted(Path(folder).rglob("*")):
+                archive.write(path, Path("htmlcov") / path.relative_to(folder))
+        return output.getvalue()
+
+    def xml(self) -> str:
+        """The XML report, Cobertura's format."""
+        return self._read_report(self._coverage.xml_report, "coverage.xml")
+
+    def lcov(self) -> str:
+        """The LCOV report."""
+        return self._read_report(self._coverage.lcov_report, "coverage.lcov")
+
+    def json(self) -> str:
+        """coverage.py's JSON report, with contexts."""
+        return self._read_report(self._coverage.json_report, "coverage.json", show_contexts=True)
+
+    def json_object(self) -> dict[str, Any]:
+        """coverage.py's JSON report, read."""
+        report: dict[str, Any] = json.loads(self._read_report(self._coverage.json_report, "coverage.json"))
+        return report
+
+    def data(self) -> bytes:
+        """The data file, which ``coverage report --data-file`` and all else of coverage.py's reads."""
+        return self._data_file.read_bytes()
+
+    def default_output(self, option: str) -> Path:
+        """The file name that the user's configuration has for a report, such as ``xml:output``."""
+        return Path(str(self._coverage.get_option(option)))
+
+    def is_below(self, fail_under: float | None) -> str | None:
+        """A line saying that the total is below ``fail_under`` (default: the configuration's), or None if it is not."""
+        configured, precision = coveragepy.fail_under_setting(self._coverage)
+        wanted = configured if fail_under is None else fail_under
+        if not wanted:
+            return None
+        total = self.total()
+        if not coveragepy.below_fail_under(total, wanted, precision):
+            return None
+        return f"Coverage failure: total of {total:.{precision}f} is less than fail-under={wanted:.{precision}f}"
+
+    def _read_report(self, report: Callable[..., float], name: str, **options: Any) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            self._report(report, outfile=str(path), **options)
+            return path.read_text(encoding="utf-8")
+
+    def _report(self, report: Callable[..., float], **options: Any) -> float:
+        try:
+            return report(**options)
+        except NoDataError:
+            raise DataError(
+                "no application code was measured: is the code that you want measured outside of `source`, or installed? "
+                "Name it with --source PACKAGE_OR_FOLDER"
+            ) from None
+        except coverage.CoverageException as error:
+            raise ConfigurationError(f"coverage.py cannot report: {error}") from error
+
+
+@contextmanager
+def open_reports(runs: Sequence[Run], *, contexts: str | None = None) -> Iterator[Reports]:
+    """The reports on ``runs`` under the user's coverage.py configuration.
+
+    ``contexts`` is one of :data:`~.contexts.CONTEXTS`; default: ``test`` where requests name tests, else ``route``.
+    Raises DataError where runs with and without branches would be mixed.
+    """
+    if len({run.branch for run in runs}) > 1:
+        raise DataError("some of these runs measured branches and some did not: report one at a time with --run ID")
+    files, warnings = lines_by_context(runs, contexts or default_contexts(runs))
+    with tempfile.TemporaryDirectory() as folder:
+        collected, combined = Path(folder) / "collected", Path(folder) / "coverage"
+        _write_data(collected, runs, files)
+        cov = coveragepy.make_coverage(data_file=str(combined))
+        # Combining is what applies the configuration's [paths].
+        try:
+            cov.combine([str(collected)], strict=True)
+            cov.save()
+            yield Reports(cov, combined, warnings)
+        except coverage.CoverageException as error:
+            raise ConfigurationError(f"coverage.py cannot report: {error}") from error
+        finally:
+            cov.get_data().close()
+
+
+def _write_data(path: Path, runs: Sequence[Run], files: dict[str, Any]) -> None:
+    data = coverage.CoverageData(basename=str(path))
+    branch = any(run.branch for run in runs)
+    for context, by_path in files.items():
+        data.set_context(context)
+        if branch:
+            data.add_arcs({file: sorted(lines.arcs or ()) for file, lines in by_path.items()})
+        else:
+            data.add_lines({file: from_bitmap(lines.lines) for file, lines in by_path.items()})
+    data.set_context("")
+    unexecuted = {file for run in runs for file in run.source_files if os.path.exists(file)}
+    (data.add_arcs if branch else data.add_lines)({file: [] for file in sorted(unexecuted)})  # type: ignore[operator]
+    data.write()
+    data.close()

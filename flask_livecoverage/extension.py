@@ -1,0 +1,189 @@
+"""The Flask extension: puts the parts together for an application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+
+from .errors import ConfigurationError
+from .settings import Settings, is_active, load_settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from .middleware import InFlight
+    from .recorder import Recorder
+
+Function = TypeVar("Function", bound=Callable[[], Any])
+
+EXTENSION_KEY = "livecoverage"
+
+
+@dataclass
+class State:
+    """What the extension keeps for one application, in ``app.extensions["livecoverage"]``.
+
+    ``recorder`` and ``in_flight`` are None while the extension is not active.
+    """
+
+    livecov: LiveCoverage
+    settings: Settings
+    db: Any = None
+    recorder: Recorder | None = None
+    in_flight: InFlight | None = None
+    before_serving: list[Callable[[], Any]] = field(default_factory=list)
+    after_serving: list[Callable[[], Any]] = field(default_factory=list)
+
+
+class LiveCoverage:
+    """Measures a live Flask application: which lines each request executes.
+
+    ::
+
+        livecov = LiveCoverage()            # or LiveCoverage(app, db=db)
+
+        def create_app():
+            app = Flask(__name__)
+            livecov.init_app(app, db=db)
+            return app
+
+    It is active while ``TESTING`` is on, or under ``flask livecov serve`` and ``flask livecov run``, or as
+    ``LIVECOVERAGE_ENABLED`` says. Otherwise it does nothing at all.
+
+    :param db: a Flask-SQLAlchemy object; ``livecov serve`` creates its tables before serving, and drops them after.
+    """
+
+    def __init__(self, app: Flask | None = None, *, db: Any = None) -> None:
+        self._before_serving: list[Callable[[], Any]] = []
+        self._after_serving: list[Callable[[], Any]] = []
+        if app is not None:
+            self.init_app(app, db=db)
+
+    def init_app(self, app: Flask, *, db: Any = None) -> None:
+        """Attach to ``app``. Raises ConfigurationError for a second time, and for settings that cannot work."""
+        if EXTENSION_KEY in app.extensions:
+            raise ConfigurationError(f"LiveCoverage is attached to the application {app.name!r} already: call init_app once")
+        settings = load_settings(app.config)
+        state = State(self, settings, db, before_serving=self._before_serving, after_serving=self._after_serving)
+        app.extensions[EXTENSION_KEY] = state
+        if is_active(settings, app.config):
+            _activate(app, state)
+
+    def before_serving(self, function: Function) -> Function:
+        """Register ``function``, without arguments, to run before ``livecov serve`` serves; the tables exist by then.
+
+        It runs in an application context.
+        """
+        self._before_serving.append(function)
+        return function
+
+    def after_serving(self, function: Function) -> Function:
+        """Register ``function``, without arguments, to run after ``livecov serve`` has served; the tables exist still.
+
+        It runs in an application context.
+        """
+        self._after_serving.append(function)
+        return function
+
+    @contextmanager
+    def window(self, name: str) -> Iterator[None]:
+        """Open a window for the requests made in a ``with`` block: their test is ``name``, unless they name another."""
+        recorder = _active_recorder()
+        recorder.open_window(name)
+        try:
+            yield
+        finally:
+            recorder.close_window()
+
+    def dump(self, *, reset: bool = False) -> dict[str, Any]:
+        """What was recorded since the last reset: the object that ``/__coverage__/dump`` answers as JSON.
+
+        With ``reset``, a reset happens in the same step: every request is in exactly one such dump.
+        """
+        from .exports.dump import dump_object
+        from .exports.reports import open_reports
+        from .reader import read_and_reset, read_run
+
+        recorder = _active_recorder()
+        recorder.flush()
+        recorder.write_sources()
+        run = read_and_reset(recorder.run) if reset else read_run(recorder.run, since_mark=True)
+        with open_reports([run]) as reports:
+            return dump_object(run, reports, recording=recorder.recording)
+
+    def reset(self) -> None:
+        """Move the mark from which dumps count to now. Nothing is deleted."""
+        from .reader import reset
+
+        recorder = _active_recorder()
+        recorder.flush()
+        reset(recorder.run)
+
+
+def get_state(app: Flask) -> State | None:
+    """The extension's state for ``app``, if it is attached."""
+    state: State | None = app.extensions.get(EXTENSION_KEY)
+    return state
+
+
+def attach(app: Flask) -> State:
+    """The state of an application that is to be served under coverage, attached now if it does not use the extension.
+
+    Raises ConfigurationError if the application forces live coverage off.
+    """
+    if get_state(app) is None:
+        LiveCoverage(app)
+    state: State = app.extensions[EXTENSION_KEY]
+    if state.recorder is None:
+        raise ConfigurationError(
+            f"the application {app.name!r} switches live coverage off (LIVECOVERAGE_ENABLED): remove that setting, or set "
+            "LIVECOVERAGE_ENABLED=1 in the environment"
+        )
+    return state
+
+
+def _active_recorder() -> Recorder:
+    from .process import current_recorder
+
+    recorder = current_recorder()
+    if recorder is None:
+        raise ConfigurationError("live coverage is not active: set TESTING = True, or LIVECOVERAGE=1 in the environment")
+    return recorder
+
+
+def _activate(app: Flask, state: State) -> None:
+    # Imported here, because an application that is not measured must not pay for it, not even by importing coverage.
+    from .middleware import LiveCoverageMiddleware
+    from .process import start_recording
+    from .shutdown import end_server
+    from .web.control import ControlMiddleware, control_rules
+
+    state.recorder = start_recording(state.settings)
+    measured = LiveCoverageMiddleware(app.wsgi_app, state.recorder, describe=partial(_describe, app))
+    state.in_flight = measured.in_flight
+    app.wsgi_app = ControlMiddleware(  # type: ignore[method-assign]
+        measured, state.recorder, state.settings, lambda environ: end_server(environ, measured.in_flight)
+    )
+    for rule in control_rules(state.settings, build_only=True):
+        # For `flask routes` and `url_for` alone: the middleware answers before the application is asked.
+        app.url_map.add(rule)
+
+
+def _describe(app: Flask, environ: WSGIEnvironment) -> tuple[str | None, str | None]:
+    """The URL rule and the endpoint that the request with ``environ`` is for."""
+    request = environ.get("werkzeug.request")
+    if request is not None:
+        rule = request.url_rule
+    else:
+        # Flask has forgotten the request: an exception went through it.
+        try:
+            rule, _ = app.url_map.bind_to_environ(environ).match(return_rule=True)
+        except HTTPException:
+            rule = None
+    return (rule.rule, rule.endpoint) if rule is not None else (None, None)

@@ -1,0 +1,220 @@
+"""The journal: what a process records, on disk as it happens.
+
+A run is a folder, ``<data dir>/runs/<run id>/``. Each process of the run appends to a file of its own there,
+``journal-<token>.jsonl``: a JSON object a line, one ``write`` each. Nothing is synced to the disk: the operating system's
+page cache outlives a killed process, though not a power failure. A torn last line is skipped by the reader, and counted.
+
+The kinds of lines (``type``):
+
+``process``
+    the first: ``version`` of the format, ``pid``, ``root``, ``engine`` and what else :class:`~.model.Process` holds
+``sources``
+    ``files``: all files that the configuration wants measured
+``trace``
+    ``id`` and ``files``: path → ``{"content", "lines" (bitmap in hexadecimal), "arcs" (pairs, with branch coverage)}``
+``request``
+    the fields of :class:`~.model.RequestRecord`, without ``pid`` and ``window``
+``amend``
+    ``id`` of a request whose trace, status or duration changed after its record was written
+``ambient``
+    ``trace`` of lines that ran outside any request
+``window``
+    ``name`` and ``at``: a window opens, and with an empty name the open one closes
+
+Beside them ``marks.jsonl`` holds the marks that :meth:`RunFolder.mark` sets: up to which byte of which journal a reset
+has put requests behind it. Times are UNIX seconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import DataError
+
+FORMAT_VERSION = 1
+
+logger = logging.getLogger("flask_livecoverage")
+
+
+def new_run_id() -> str:
+    """A run id: ids sort by the time at which they were made."""
+    now = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    return f"{stamp}-{int(now * 1000) % 1000:03d}-{secrets.token_hex(2)}"
+
+
+class Journal:
+    """The file to which this process appends, made when the first line is written.
+
+    A line that cannot be written (a full disk, say) is counted in :attr:`lost` and logged once.
+    """
+
+    def __init__(self, folder: Path, header: dict[str, Any]) -> None:
+        self.token = secrets.token_hex(4)
+        self.path = folder / f"journal-{self.token}.jsonl"
+        self.lost = 0
+        self._header = header
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        self._torn = False
+
+    def append(self, line: str) -> None:
+        """Append ``line``, a JSON object without the newline."""
+        descriptor = self._descriptor
+        if descriptor is None:
+            descriptor = self._open()
+            if descriptor is None:
+                self.lost += 1
+                return
+        data = f"{line}\n".encode()
+        try:
+            # A newline first: the rest of a torn line must not swallow this one.
+            written = os.write(descriptor, b"\n" + data if self._torn else data)
+        except OSError as error:
+            self._lose(error)
+        else:
+            self._torn = written < len(data)
+            if self._torn:
+                self._lose(None)
+
+    def append_object(self, kind: str, **fields: Any) -> None:
+        """Append an object of type ``kind``."""
+        self.append(json.dumps({"type": kind, **fields}, separators=(",", ":")))
+
+    def close(self) -> None:
+        """Close the file; a later line would open it again."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
+    def _open(self) -> int | None:
+        with self._lock:
+            if self._descriptor is None:
+                try:
+                    _make_run_folder(self.path.parent)
+                    descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+                    if not os.fstat(descriptor).st_size:
+                        header = {"type": "process", "version": FORMAT_VERSION, **self._header}
+                        os.write(descriptor, f"{json.dumps(header)}\n".encode())
+                except OSError as error:
+                    self._lose(error)
+                    return None
+                self._descriptor = descriptor
+            return self._descriptor
+
+    def _lose(self, error: OSError | None) -> None:
+        if not self.lost:
+            reason = error.strerror if error is not None else "no space"
+            logger.error("%s: cannot be written (%s): records are being lost", self.path, reason)
+        self.lost += 1
+
+
+def _make_run_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder.parent.parent / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+
+
+class RunFolder:
+    """A run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    def journals(self) -> list[Path]:
+        """The journals of the run's processes."""
+        return sorted(self.path.glob("journal-*.jsonl"))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run's marks: no other process or thread moves them meanwhile."""
+        _make_run_folder(self.path)
+        with open(self.path / "marks.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def mark(self, offsets: dict[str, int]) -> None:
+        """Move the mark from which dumps count to ``offsets``: the name of each journal → bytes."""
+        line = json.dumps({"at": time.time(), "offsets": offsets})
+        with open(self.path / "marks.jsonl", "a") as marks:
+            marks.write(f"{line}\n")
+
+    def last_mark(self) -> dict[str, int]:
+        """The offsets of the last mark; empty without one."""
+        try:
+            lines = (self.path / "marks.jsonl").read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        for line in reversed(lines):
+            try:
+                offsets: dict[str, int] = json.loads(line)["offsets"]
+            except (ValueError, KeyError, TypeError):
+                continue
+            return offsets
+        return {}
+
+
+class DataDir:
+    """The data directory: all runs that were recorded into it."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def run(self, run_id: str) -> RunFolder:
+        """The folder of a run that may not exist yet."""
+        return RunFolder(self.path / "runs" / run_id)
+
+    def runs(self) -> list[RunFolder]:
+        """All runs, the oldest first."""
+        folder = self.path / "runs"
+        if not folder.is_dir():
+            return []
+        return [RunFolder(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+
+    def foreign_files(self) -> list[Path]:
+        """What lies among the runs and is none."""
+        folder = self.path / "runs"
+        return [path for path in sorted(folder.iterdir()) if not path.is_dir()] if folder.is_dir() else []
+
+    def select(self, wanted: str) -> list[RunFolder]:
+        """The runs that ``wanted`` names: an id or the beginning of one, ``latest`` or ``all``.
+
+        Raises DataError if there are none.
+        """
+        runs = [run for run in self.runs() if run.journals()]
+        if not runs:
+            raise DataError(
+                f"nothing is recorded in {self.path}: record with `flask --app APP livecov run -- COMMAND`, or name the "
+                "folder with --data-dir"
+            )
+        if wanted == "all":
+            return runs
+        if wanted == "latest":
+            return runs[-1:]
+        found = [run for run in runs if run.id.startswith(wanted)]
+        exact = [run for run in found if run.id == wanted]
+        if len(exact or found) != 1:
+            problem = "no run" if not found else "more than one run"
+            raise DataError(f"{problem} {wanted!r} in {self.path}: choose latest, all or one of {_newest(runs)}")
+        return exact or found
+
+
+def _newest(runs: list[RunFolder], count: int = 5) -> str:
+    return ", ".join(run.id for run in reversed(runs[-count:]))

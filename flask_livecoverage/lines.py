@@ -1,0 +1,42 @@
+"""Sets of line numbers as bitmaps: bit *n* of a Python int stands for line *n*.
+
+Union, intersection and difference are ``|``, ``&`` and ``& ~``; a set is one object, hashable, and compares at the speed
+of memory. The journal stores bitmaps in hexadecimal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def to_bitmap(lines: Iterable[int]) -> int:
+    """The bitmap of ``lines`` (numbers from 0 up, any order, repeats allowed)."""
+    lines = set(lines)
+    if not lines:
+        return 0
+    # Bits are set in a bytearray, because `bitmap |= 1 << line` copies the whole int for every line.
+    octets = bytearray(max(lines) // 8 + 1)
+    for line in lines:
+        octets[line >> 3] |= 1 << (line & 7)
+    return int.from_bytes(octets, "little")
+
+
+def from_bitmap(bitmap: int) -> list[int]:
+    """The line numbers in ``bitmap``, ascending."""
+    return [
+        8 * index + bit
+        for index, octet in enumerate(bitmap.to_bytes((bitmap.bit_length() + 7) // 8, "little"))
+        if octet
+        for bit in range(8)
+        if octet >> bit & 1
+    ]
+
+
+def to_hex(bitmap: int) -> str:
+    """``bitmap`` as the journal stores it."""
+    return format(bitmap, "x")
+
+
+def from_hex(text: str) -> int:
+    """The bitmap that :func:`to_hex` wrote as ``text``; ValueError if it did not."""
+    return int(text, 16)

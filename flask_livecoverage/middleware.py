@@ -1,0 +1,151 @@
+"""The WSGI boundary: where a request begins and ends, whatever application answers it.
+
+Rules (PEP 3333): a response body may be executed long after the application was called, by each step of its iteration
+and by ``close()``. All of that is the request's. Its record is on disk before a chunk of the body leaves, so a client that
+has the response can rely on the record.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from .identity import test_identity
+from .process import start_recording
+from .recorder import Recorder, RequestCapture
+from .settings import load_settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+REQUEST_ID_HEADER = "Livecov-Request"
+
+Describe = Callable[["WSGIEnvironment"], tuple["str | None", "str | None"]]
+
+
+class LiveCoverageMiddleware:
+    """Records the requests that pass through it to ``app``, any WSGI application.
+
+    :param recorder: default: this process's, started now if it was not, with settings from the environment.
+    :param describe: tells the route and the endpoint from a request's environment, while it is answered or after.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, recorder: Recorder | None = None, *, describe: Describe | None = None
+    ) -> None:
+        self.app = app
+        self.recorder = recorder or start_recording(load_settings({}))
+        self.in_flight = InFlight()
+        self._describe = describe
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = self.recorder.open_request(
+            environ["REQUEST_METHOD"], _path(environ), test_identity(environ)
+        )
+        self.in_flight.add(request)
+
+        def start_recorded_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            request.status = int(status[:3])
+            self._name_route(request, environ)
+            arguments = (exc_info,) if exc_info is not None else ()
+            write = start_response(status, [*headers, (REQUEST_ID_HEADER, request.id)], *arguments)
+
+            def recorded_write(data: bytes) -> object:
+                request.commit()
+                return write(data)
+
+            return recorded_write
+
+        segment = request.enter()
+        try:
+            body = self.app(environ, start_recorded_response)
+        except BaseException:
+            request.status = 500
+            request.leave(segment)
+            self._name_route(request, environ)
+            request.commit()
+            self.in_flight.remove(request)
+            raise
+        request.leave(segment)
+        return _Body(body, request, self.in_flight)
+
+    def _name_route(self, request: RequestCapture, environ: WSGIEnvironment) -> None:
+        if self._describe is not None and request.endpoint is None:
+            request.route, request.endpoint = self._describe(environ)
+
+
+class _Body:
+    """A response body whose every step is a segment of its request."""
+
+    __slots__ = ("_body", "_in_flight", "_iterator", "_request")
+
+    def __init__(self, body: Iterable[bytes], request: RequestCapture, in_flight: InFlight) -> None:
+        self._body = body
+        self._iterator: Iterator[bytes] | None = None
+        self._request = request
+        self._in_flight = in_flight
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        request = self._request
+        segment = request.enter()
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._body)
+            return next(self._iterator)
+        except StopIteration:
+            raise
+        except BaseException:
+            request.status = 500
+            raise
+        finally:
+            request.leave(segment)
+            request.commit()
+
+    def close(self) -> None:
+        request = self._request
+        close = getattr(self._body, "close", None)
+        segment = request.enter()
+        try:
+            if close is not None:
+                close()
+        finally:
+            request.leave(segment)
+            request.commit()
+            self._in_flight.remove(request)
+
+
+class InFlight:
+    """The requests whose response is not closed yet."""
+
+    def __init__(self) -> None:
+        self._requests: set[int] = set()
+        self._changed = threading.Condition()
+
+    def add(self, request: RequestCapture) -> None:
+        """A request came in."""
+        with self._changed:
+            self._requests.add(id(request))
+
+    def remove(self, request: RequestCapture) -> None:
+        """Its response is closed."""
+        with self._changed:
+            self._requests.discard(id(request))
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def wait_until_empty(self, timeout: float) -> bool:
+        """Wait for all to be closed, at most ``timeout`` seconds; whether they are."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._requests, timeout)
+
+
+def _path(environ: WSGIEnvironment) -> str:
+    # WSGI hands bytes over as latin-1 text.
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return path.encode("latin-1").decode("utf-8", "replace") or "/"

@@ -1,0 +1,146 @@
+"""What the layers exchange: the recorded facts of a run, as frozen dataclasses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .lines import from_bitmap
+
+Arc = tuple[int, int]
+
+STARTUP_CONTEXT = "(startup)"
+
+
+@dataclass(frozen=True, slots=True)
+class FileLines:
+    """The lines that ran in one content of one file.
+
+    ``content`` is the hash of the file's bytes as they were when it was first measured, ``lines`` a bitmap (see
+    :mod:`~flask_livecoverage.lines`), ``arcs`` the branches as coverage.py counts them (pairs of line numbers, negative
+    for entry and exit), or None when lines alone were measured.
+    """
+
+    content: str
+    lines: int
+    arcs: frozenset[Arc] | None = None
+
+    def __or__(self, other: FileLines) -> FileLines:
+        if self.content != other.content:
+            raise ValueError("lines of different contents of a file must not be merged")
+        arcs = None
+        if self.arcs is not None or other.arcs is not None:
+            arcs = (self.arcs or frozenset()) | (other.arcs or frozenset())
+        return FileLines(self.content, self.lines | other.lines, arcs)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The exact lines of a request: absolute path of each file → its lines. Equal traces have equal ids."""
+
+    id: str
+    files: Mapping[str, FileLines]
+
+    @classmethod
+    def of(cls, files: Mapping[str, FileLines]) -> Trace:
+        """The trace of ``files``; its id is a hash of their paths, contents, lines and arcs."""
+        digest = hashlib.sha256()
+        for path, lines in sorted(files.items()):
+            arcs = "" if lines.arcs is None else str(sorted(lines.arcs))
+            digest.update(f"{path}\0{lines.content}\0{lines.lines:x}\0{arcs}\n".encode("utf-8", "surrogatepass"))
+        return cls(digest.hexdigest()[:20], files)
+
+    def __or__(self, other: Trace) -> Trace:
+        """The lines of both. Of a file whose content changed between them, those of the newer content, ``other``'s."""
+        files = dict(self.files)
+        for path, lines in other.files.items():
+            known = files.get(path)
+            files[path] = known | lines if known is not None and known.content == lines.content else lines
+        return self if files == self.files else other if files == other.files else Trace.of(files)
+
+    def line_numbers(self) -> dict[str, list[int]]:
+        """Line numbers by file, both ascending."""
+        return {path: from_bitmap(self.files[path].lines) for path in sorted(self.files)}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request: what it asked, what it got, and the id of the trace that it left.
+
+    ``started_at`` is UNIX time in seconds, ``duration_ms`` milliseconds. ``test`` is the identity that the client sent,
+    or else the name of the window that was open; ``route`` is the URL rule (``/user/<id>``).
+    """
+
+    id: str
+    trace: str
+    method: str
+    path: str
+    status: int
+    started_at: float
+    duration_ms: float
+    pid: int
+    test: str | None = None
+    window: str | None = None
+    route: str | None = None
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A named stretch of time (UNIX seconds); ``closed_at`` is None while it is open."""
+
+    name: str
+    opened_at: float
+    closed_at: float | None = None
+
+    def holds(self, moment: float) -> bool:
+        """Whether ``moment`` lies in the window."""
+        return self.opened_at <= moment and (self.closed_at is None or moment < self.closed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process that took part in a run."""
+
+    pid: int
+    started_at: float
+    root: str
+    engine: str
+    reason: str
+    branch: bool
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One use of the server, as its journals tell it.
+
+    ``requests`` are in the order of their start. ``ambient`` are the ids of traces that ran outside any request.
+    ``source_files`` are all files that the user's configuration wants measured, executed or not. ``warnings`` name what
+    could not be read.
+    """
+
+    id: str
+    processes: Sequence[Process]
+    requests: Sequence[RequestRecord]
+    traces: Mapping[str, Trace]
+    ambient: Sequence[str] = ()
+    windows: Sequence[Window] = ()
+    source_files: Sequence[str] = ()
+    warnings: Sequence[str] = field(default=(), compare=False)
+
+    @property
+    def root(self) -> str:
+        """The folder in which the server ran; reports show paths relative to it."""
+        return self.processes[0].root if self.processes else ""
+
+    @property
+    def branch(self) -> bool:
+        """Whether branches were measured."""
+        return any(process.branch for process in self.processes)
+
+    @property
+    def open_window(self) -> Window | None:
+        """The window that is open, if any."""
+        return next((w for w in reversed(self.windows) if w.closed_at is None), None)

@@ -1,0 +1,108 @@
+"""The one recorder of this process: an interpreter can be watched once, however many applications it serves."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+
+from . import propagation
+from .engines import choose_engine
+from .errors import ConfigurationError
+from .journal import DataDir, new_run_id
+from .recorder import Recorder
+from .settings import RUN_VARIABLE, SOURCE_VARIABLE, Settings
+from .sources import Sources
+
+logger = logging.getLogger("flask_livecoverage")
+
+_recorder: Recorder | None = None
+_fork_hooks_registered = False
+
+
+def start_recording(settings: Settings) -> Recorder:
+    """The process's recorder, started if it was not.
+
+    The environment's ``LIVECOVERAGE_RUN`` names the run to join, ``LIVECOVERAGE_SOURCE`` (separated by commas) what stands
+    in for coverage.py's ``source``. Raises ConfigurationError if a recorder runs that was set up otherwise, EngineError if
+    nothing can measure here.
+    """
+    global _recorder
+    data_dir = os.path.abspath(settings.data_dir)
+    if _recorder is not None:
+        _check_agreement(_recorder, settings, data_dir)
+        return _recorder
+    recorder = _make_recorder(settings, data_dir)
+    recorder.start()
+    propagation.install()
+    _recorder = recorder
+    _register_fork_hooks()
+    atexit.register(stop_recording)
+    return recorder
+
+
+def stop_recording() -> None:
+    """Stop the process's recorder, if it has one, and leave the interpreter as it was found."""
+    global _recorder
+    if _recorder is not None:
+        recorder, _recorder = _recorder, None
+        atexit.unregister(stop_recording)
+        propagation.uninstall()
+        recorder.stop()
+
+
+def current_recorder() -> Recorder | None:
+    """The process's recorder, if it has one."""
+    return _recorder
+
+
+def _check_agreement(recorder: Recorder, settings: Settings, data_dir: str) -> None:
+    running = str(recorder.run.path.parent.parent)
+    if running != data_dir:
+        raise ConfigurationError(
+            f"LIVECOVERAGE_DATA_DIR is {data_dir}, but this process records into {running} already: give all its "
+            "applications the same"
+        )
+    if settings.engine not in ("auto", recorder.engine.name):
+        raise ConfigurationError(
+            f"LIVECOVERAGE_ENGINE is {settings.engine}, but this process measures with {recorder.engine.name} already: set "
+            "it in the environment, which is read before the application is imported"
+        )
+
+
+def _make_recorder(settings: Settings, data_dir: str) -> Recorder:
+    sources = Sources([name for name in os.environ.get(SOURCE_VARIABLE, "").split(",") if name])
+    if sources.unsupported_plugins:
+        logger.warning(
+            "coverage.py plugins that measure other files than Python's are left out: %s",
+            ", ".join(sources.unsupported_plugins),
+        )
+    engine, reason = choose_engine(sources, settings.engine)
+    run = DataDir(data_dir).run(os.environ.get(RUN_VARIABLE) or new_run_id())
+    return Recorder(
+        engine, reason, sources=sources, run=run, root=os.getcwd(), autostart=settings.autostart
+    )
+
+
+def _register_fork_hooks() -> None:
+    """A fork copies one thread alone: the flushing thread must not hold anything then, and must be made anew."""
+    global _fork_hooks_registered
+    if not _fork_hooks_registered and hasattr(os, "register_at_fork"):
+        _fork_hooks_registered = True
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+def _before_fork() -> None:
+    if _recorder is not None:
+        _recorder.pause_flushing()
+
+
+def _after_fork_in_parent() -> None:
+    if _recorder is not None:
+        _recorder.resume_flushing()
+
+
+def _after_fork_in_child() -> None:
+    if _recorder is not None:
+        _recorder.after_fork()
+        _recorder.resume_flushing()

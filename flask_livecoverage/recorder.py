@@ -1,0 +1,310 @@
+"""The recorder: ties requests to the lines that they ran, and is the only owner of the engine's on and off."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from .engines import NO_HITS, Capture, Engine, Hits
+from .errors import EngineError
+from .journal import Journal, RunFolder
+from .lines import to_bitmap, to_hex
+from .model import FileLines, Trace
+from .sources import Sources
+
+T = TypeVar("T")
+
+logger = logging.getLogger("flask_livecoverage")
+
+FLUSH_SECONDS = 1.0
+
+_current_request: ContextVar[RequestCapture | None] = ContextVar("flask_livecoverage.request", default=None)
+
+Segment = tuple[Capture, Token["RequestCapture | None"]]
+
+
+def current_request() -> RequestCapture | None:
+    """The request that the current context works for, if any."""
+    return _current_request.get()
+
+
+class RequestCapture:
+    """One request while it runs.
+
+    A request is executed in segments: the call of the application, each step of a streamed body, ``close()``, a thread
+    that it started. Every :meth:`enter` is matched by a :meth:`leave` in the same context, and :meth:`commit` puts on
+    disk what has run so far.
+    """
+
+    __slots__ = (
+        "_began", "_committed", "_hits", "_recorded", "_recorder", "endpoint", "id", "method", "path", "route",
+        "started_at", "status", "test",
+    )  # fmt: skip
+
+    def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
+        self.id = request_id
+        self.method = method
+        self.path = path
+        self.test = test
+        self.route: str | None = None
+        self.endpoint: str | None = None
+        self.status = 500  # until the application says otherwise
+        self.started_at = time.time()
+        self._began = time.perf_counter()
+        self._recorder = recorder
+        self._recorded = recorder.recording
+        self._hits = NO_HITS
+        self._committed: tuple[str, int] | None = None
+
+    def enter(self) -> Segment | None:
+        """Begin a segment in the current context; None if the engine cannot tell its lines apart here."""
+        capture = self._recorder._begin(self)
+        if capture is None:
+            self._recorded = False
+            return None
+        return capture, _current_request.set(self)
+
+    def leave(self, segment: Segment | None) -> None:
+        """End a segment."""
+        if segment is not None:
+            capture, token = segment
+            _current_request.reset(token)
+            self.add(self._recorder.engine.end(capture))
+
+    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Call ``function`` as work of this request that another thread does, even after the response."""
+        segment = self.enter()
+        self._recorder._watch(self, segment)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._recorder._unwatch(segment)
+            self.leave(segment)
+            self.commit_again()
+
+    def add(self, hits: Hits) -> None:
+        """Add lines to the request's."""
+        if hits:
+            with self._recorder._lock:
+                self._hits = self._hits.union(hits)
+
+    def commit(self) -> None:
+        """Write the request's record, or what has changed about it since it was written."""
+        if not self._recorded:
+            return
+        recorder = self._recorder
+        trace = recorder.trace_id(self._hits)
+        state = (trace, self.status)
+        if state == self._committed:
+            return
+        duration = 1000 * (time.perf_counter() - self._began)
+        if self._committed is None:
+            recorder.journal.append(
+                f'{{"type":"request","id":"{self.id}","trace":"{trace}","method":{_quote(self.method)},'
+                f'"path":{_quote(self.path)},"route":{_quote(self.route)},"endpoint":{_quote(self.endpoint)},'
+                f'"status":{self.status},"started_at":{self.started_at!r},"duration_ms":{duration:.3f},'
+                f'"test":{_quote(self.test)}}}'
+            )
+            recorder.requests += 1
+        else:
+            recorder.journal.append(
+                f'{{"type":"amend","id":"{self.id}","trace":"{trace}","status":{self.status},"duration_ms":{duration:.3f}}}'
+            )
+        self._committed = state
+
+    def commit_again(self) -> None:
+        """Write what has changed, if the record is written already; else it will tell."""
+        if self._committed is not None:
+            self.commit()
+
+
+@lru_cache(maxsize=4096)
+def _quote(text: str | None) -> str:
+    return json.dumps(text)
+
+
+class Recorder:
+    """Records the requests of one process into its journal.
+
+    :param engine: not started yet.
+    :param reason: why this engine.
+    :param run: the folder of the run that the process takes part in.
+    :param root: the folder relative to which reports show paths.
+    :param autostart: whether requests are recorded when no window is open.
+    """
+
+    def __init__(
+        self, engine: Engine, reason: str, *, sources: Sources, run: RunFolder, root: str, autostart: bool = True
+    ) -> None:
+        self.engine = engine
+        self.reason = reason
+        self.run = run
+        self.sources = sources
+        self.root = root
+        self.autostart = autostart
+        self.window: str | None = None
+        self.started = False
+        self.requests = 0
+        self.fault: str | None = None
+        self._lock = threading.Lock()
+        self._flush_lock = threading.Lock()
+        self._watched: dict[int, tuple[RequestCapture, Capture]] = {}
+        self._known_sources: list[str] = []
+        self._stopping = threading.Event()
+        self._flusher: threading.Thread | None = None
+        self._open_journal()
+
+    def _open_journal(self) -> None:
+        self.journal = Journal(self.run.path, self._header())
+        self._request_ids = itertools.count(1)
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "started_at": time.time(),
+            "root": self.root,
+            "engine": self.engine.name,
+            "reason": self.reason,
+            "branch": self.engine.branch,
+            "python": platform.python_version(),
+        }
+
+    # Life
+
+    def start(self) -> None:
+        """Start the engine, and write ambient lines every second. A second call does nothing."""
+        if not self.started:
+            self.engine.start()
+            self.started = True
+            self.resume_flushing()
+
+    def stop(self) -> None:
+        """Write what is left and stop the engine. A second call does nothing."""
+        if self.started:
+            self.pause_flushing()
+            self.flush()
+            self.started = False
+            self.engine.stop()
+            self.write_sources()
+            self.journal.close()
+
+    def resume_flushing(self) -> None:
+        """Start the thread that flushes."""
+        self._stopping.clear()
+        self._flusher = threading.Thread(target=self._flush_regularly, name="flask-livecoverage", daemon=True)
+        self._flusher.start()
+
+    def pause_flushing(self) -> None:
+        """End the thread that flushes."""
+        if self._flusher is not None:
+            self._stopping.set()
+            self._flusher.join()
+            self._flusher = None
+
+    def _flush_regularly(self) -> None:
+        while not self._stopping.wait(FLUSH_SECONDS):
+            self.flush()
+
+    def after_fork(self) -> None:
+        """In a forked child: a journal of its own, and only the captures of the thread that lives on."""
+        self._lock = threading.Lock()
+        self._flush_lock = threading.Lock()
+        self.engine.after_fork()
+        self._open_journal()
+        self.requests = 0
+        self._watched.clear()
+        request = current_request()
+        if request is not None:
+            request._recorder = self
+
+    # Requests
+
+    @property
+    def recording(self) -> bool:
+        """Whether requests that begin now are recorded."""
+        return self.autostart or self.window is not None
+
+    def open_request(self, method: str, path: str, test: str | None = None) -> RequestCapture:
+        """A request that begins now."""
+        return RequestCapture(self, f"{self.journal.token}-{next(self._request_ids)}", method, path, test)
+
+    def _begin(self, request: RequestCapture) -> Capture | None:
+        try:
+            capture = self.engine.begin()
+        except EngineError as error:
+            # The application must not suffer, and lines must not be mixed: the request goes unrecorded, and we say so.
+            if self.fault is None:
+                self.fault = str(error)
+                logger.error("requests are not recorded: %s", error)
+            return None
+        capture.owner = request
+        return capture
+
+    def _watch(self, request: RequestCapture, segment: Segment | None) -> None:
+        if segment is not None:
+            self._watched[id(segment)] = request, segment[0]
+
+    def _unwatch(self, segment: Segment | None) -> None:
+        self._watched.pop(id(segment), None)
+
+    def trace_id(self, hits: Hits) -> str:
+        """The id of the trace of ``hits``, which is on disk when this returns."""
+        if hits.trace is None:
+            trace = Trace.of({path: self._file_lines(path, hits) for path in hits})
+            self.journal.append_object("trace", id=trace.id, files={path: _entry(f) for path, f in trace.files.items()})
+            hits.trace = trace.id
+        return hits.trace
+
+    def _file_lines(self, path: str, hits: Hits) -> FileLines:
+        arcs = None if hits.arcs is None else hits.arcs.get(path, frozenset())
+        return FileLines(self.sources.content(path), to_bitmap(hits[path]), arcs)
+
+    # Windows
+
+    def open_window(self, name: str) -> None:
+        """Open a window, closing an open one; requests are recorded as long as it is open."""
+        self.window = name
+        self.journal.append_object("window", name=name, at=time.time())
+
+    def close_window(self) -> str | None:
+        """Close the open window and return its name, or None if none was open in this process."""
+        name, self.window = self.window, None
+        self.journal.append_object("window", name="", at=time.time())
+        return name
+
+    # What runs outside the requests' own calls
+
+    def flush(self) -> None:
+        """Write the ambient lines since the last time, and what requests ran after their response."""
+        with self._flush_lock:
+            ambient = self.engine.ambient()
+            if ambient:
+                self.journal.append_object("ambient", trace=self.trace_id(ambient))
+            after_response = self.engine.late()
+            watched = [(capture, self.engine.peek(capture)) for _, capture in list(self._watched.values())]
+            for capture, hits in (*after_response, *watched):
+                capture.owner.add(hits)
+                capture.owner.commit_again()
+
+    def write_sources(self) -> None:
+        """Write which files the configuration wants measured, if that has changed."""
+        files: Sequence[str] = self.sources.possible_files()
+        if files != self._known_sources:
+            self._known_sources = list(files)
+            self.journal.append_object("sources", files=self._known_sources)
+
+
+def _entry(lines: FileLines) -> dict[str, Any]:
+    entry: dict[str, Any] = {"content": lines.content, "lines": to_hex(lines.lines)}
+    if lines.arcs is not None:
+        entry["arcs"] = sorted(lines.arcs)
+    return entry

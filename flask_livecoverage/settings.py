@@ -1,0 +1,160 @@
+"""Every setting once: its key, default, how its value is checked, and what it means.
+
+A setting is looked up in the environment, then in the application's configuration (``app.config``), and then has its
+default. The environment comes first because it is the operator's word: ``livecov serve`` and ``livecov run`` speak through
+it to the servers that they start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ConfigurationError
+
+ENGINES = ("auto", "monitoring", "ctrace")
+
+ACTIVE_VARIABLE = "LIVECOVERAGE"
+RUN_VARIABLE = "LIVECOVERAGE_RUN"
+SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+def to_bool(value: Any) -> bool:
+    """A truth value from a configuration or the environment; ValueError names what is accepted."""
+    text = str(value).strip().lower()
+    if value is None or text in _FALSE:
+        return False
+    if text in _TRUE:
+        return True
+    raise ValueError("use 1, true, yes or on; 0, false, no or off")
+
+
+def _optional_bool(value: Any) -> bool | None:
+    return None if value is None else to_bool(value)
+
+
+def _url_path(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("/") and value != "/" and "?" not in value:
+        return value.rstrip("/")
+    raise ValueError("use a path that begins with a slash, such as /__coverage__")
+
+
+def _optional_url_path(value: Any) -> str:
+    return _url_path(value) if value else ""
+
+
+def _folder(value: Any) -> str:
+    if isinstance(value, str | os.PathLike) and os.fspath(value):
+        return str(os.fspath(value))
+    raise ValueError("use the path of a folder")
+
+
+def _engine(value: Any) -> str:
+    if value in ENGINES:
+        return str(value)
+    raise ValueError(f"use {', '.join(ENGINES[:-1])} or {ENGINES[-1]}")
+
+
+def _token(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value.isascii()):
+        return value or None
+    raise ValueError("use a string of ASCII characters")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: ``parse`` turns what the user gave into the value, or raises ValueError saying what is accepted."""
+
+    key: str
+    default: Any
+    parse: Callable[[Any], Any]
+    help: str
+
+    @property
+    def name(self) -> str:
+        """The attribute of :class:`Settings` that holds its value."""
+        return self.key.removeprefix("LIVECOVERAGE_").lower()
+
+
+SETTINGS = (
+    Setting(
+        "LIVECOVERAGE_ENABLED",
+        None,
+        _optional_bool,
+        "Forces live coverage on or off. Without it, it is on while ``TESTING`` is, or the environment has "
+        "``LIVECOVERAGE=1``.",
+    ),
+    Setting("LIVECOVERAGE_URL_PREFIX", "/__coverage__", _url_path, "Where the control routes are."),
+    Setting(
+        "LIVECOVERAGE_SHUTDOWN_URL",
+        "/shutdown",
+        _optional_url_path,
+        "The route that ends the server. Empty: no such route.",
+    ),
+    Setting(
+        "LIVECOVERAGE_DATA_DIR",
+        ".livecov",
+        _folder,
+        "The folder for what is recorded. It gets a ``.gitignore`` of its own.",
+    ),
+    Setting(
+        "LIVECOVERAGE_AUTOSTART",
+        True,
+        to_bool,
+        "Whether requests are recorded from the start. If not, they are while a window is open.",
+    ),
+    Setting("LIVECOVERAGE_ENGINE", "auto", _engine, "How lines are measured: ``auto``, ``monitoring`` or ``ctrace``."),
+    Setting(
+        "LIVECOVERAGE_TOKEN",
+        None,
+        _token,
+        "With ``Authorization: Bearer TOKEN``, the control routes answer clients on other machines too.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values of all :data:`SETTINGS`."""
+
+    enabled: bool | None = None
+    url_prefix: str = "/__coverage__"
+    shutdown_url: str = "/shutdown"
+    data_dir: str = ".livecov"
+    autostart: bool = True
+    engine: str = "auto"
+    token: str | None = None
+
+
+def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings from ``environ`` (default: the process's) and ``config``.
+
+    Raises ConfigurationError for a value that is not accepted, and for a key that begins with ``LIVECOVERAGE_`` but is
+    none of ours.
+    """
+    environ = os.environ if environ is None else environ
+    known = {setting.key for setting in SETTINGS}
+    for key in config:
+        if key.startswith("LIVECOVERAGE_") and key not in known:
+            raise ConfigurationError(f"unknown setting {key}: the settings are {', '.join(sorted(known))}")
+    values = {}
+    for setting in SETTINGS:
+        given = environ.get(setting.key, config.get(setting.key, setting.default))
+        try:
+            values[setting.name] = setting.parse(given)
+        except ValueError as error:
+            raise ConfigurationError(f"{setting.key} cannot be {given!r}: {error}") from None
+    return Settings(**values)
+
+
+def is_active(settings: Settings, config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> bool:
+    """Whether an application with these settings and this configuration is to be measured."""
+    environ = os.environ if environ is None else environ
+    if settings.enabled is not None:
+        return settings.enabled
+    return bool(config.get("TESTING")) or environ.get(ACTIVE_VARIABLE, "").strip().lower() in _TRUE

@@ -1,0 +1,104 @@
+"""Which files are application code, and what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import CodeType, FrameType, SimpleNamespace
+
+from . import coveragepy
+from .lines import to_bitmap
+
+_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+_PYTHON_SUFFIXES = (".py", ".pyw", "")
+_CO_OPTIMIZED = 0x1
+_INLINE_SCOPES = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
+
+
+class Sources:
+    """The application's files: exactly those that coverage.py would measure under the user's configuration.
+
+    :param source: packages or folders that stand in for the configuration's ``source``.
+    """
+
+    def __init__(self, source: Sequence[str] = ()) -> None:
+        self._chooser = coveragepy.FileChooser(source)
+        self._contents: dict[str, str] = {}
+
+    @property
+    def branch(self) -> bool:
+        """Whether the configuration asks for branch coverage."""
+        return bool(self._chooser.config.branch)
+
+    @property
+    def unsupported_plugins(self) -> list[str]:
+        """Configured coverage.py plugins that measure other files than Python's; they are left out."""
+        return self._chooser.file_tracer_plugins
+
+    def disposition(self, filename: str, frame: FrameType | None) -> coveragepy.Disposition:
+        """coverage.py's disposition object for the code in ``filename``, with what is never measured ruled out."""
+        disposition = self._chooser.disposition(filename, frame)
+        if disposition.trace and not _is_application_code(disposition.source_filename):
+            disposition.trace = False
+        return disposition
+
+    def file_of(self, filename: str, frame: FrameType | None) -> str | None:
+        """The canonical path under which code in ``filename`` is measured, or None if it is not."""
+        disposition = self.disposition(filename, frame)
+        return disposition.source_filename if disposition.trace else None
+
+    def measures(self, path: str) -> bool:
+        """Whether the file at ``path`` is measured, asked without code of it running."""
+        # Configurations that name packages are matched against the module's name, which only its globals tell.
+        module = next((m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == path), None)
+        frame = None if module is None else SimpleNamespace(f_globals=vars(module))
+        return self.file_of(path, frame) is not None  # type: ignore[arg-type]
+
+    def content(self, path: str) -> str:
+        """The hash of the file's content when it was first asked for; empty if it could not be read then."""
+        known = self._contents.get(path)
+        if known is None:
+            known = self._contents[path] = content_hash(path)
+        return known
+
+    def possible_files(self) -> list[str]:
+        """All files inside the configured ``source``, executed or not, sorted; nothing without one."""
+        return sorted(path for path in self._chooser.possible_files() if _is_application_code(path))
+
+
+def _is_application_code(path: str) -> bool:
+    # Templates carry their own path into the code that Jinja makes of them; coverage.py's reports skip them too.
+    return os.path.splitext(path)[1] in _PYTHON_SUFFIXES and not path.startswith(_PACKAGE)
+
+
+def content_hash(path: str) -> str:
+    """A short hash of the file's bytes; empty if it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    except OSError:
+        return ""
+
+
+def import_time_lines(path: str) -> int:
+    """The bitmap of lines that run when the file is imported: outside any function's body.
+
+    Empty for a file that cannot be read or compiled.
+    """
+    try:
+        module = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
+    except (OSError, SyntaxError, ValueError):
+        return 0
+    return to_bitmap(line for code in _import_time_code(module) for _, _, line in code.co_lines() if line)
+
+
+def _import_time_code(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        # Function bodies alone are compiled with fast locals; class bodies run with their module.
+        if isinstance(constant, CodeType) and (
+            not constant.co_flags & _CO_OPTIMIZED or constant.co_name in _INLINE_SCOPES
+        ):
+            yield from _import_time_code(constant)

@@ -1,0 +1,246 @@
+"""The control routes, as a WSGI application of their own in front of the measured one.
+
+They are not routes of the application, so that its ``before_request`` functions, log-in walls and error handlers do not
+stand in their way, and their requests are none of the application's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+
+from .. import __version__
+from ..errors import LiveCoverageError
+from ..exports.contexts import CONTEXTS
+from ..exports.dump import dump_object
+from ..exports.keploy_dedup import dedup_yaml
+from ..exports.reports import Reports, open_reports
+from ..model import Run
+from ..reader import read_and_reset, read_run, reset
+from ..recorder import Recorder
+from ..settings import Settings, to_bool
+from ..analysis.windows import summarise_window
+from .access import refusal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Shutdown = Callable[["WSGIEnvironment"], None]
+
+DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
+
+
+def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]:
+    """The URL rules of the control routes; endpoints begin with ``livecoverage.``."""
+    prefix = settings.url_prefix
+    rules: list[tuple[str, str, list[str]]] = [
+        (f"{prefix}/start", "start", ["GET", "POST"]),
+        (f"{prefix}/stop", "stop", ["GET", "POST"]),
+        (f"{prefix}/dump", "dump", ["GET", "POST"]),
+        (f"{prefix}/reset", "reset", ["POST"]),
+        (f"{prefix}/status", "status", ["GET"]),
+    ]
+    if settings.shutdown_url:
+        rules.append((settings.shutdown_url, "shutdown", ["GET", "POST"]))
+    return [
+        Rule(path, endpoint=f"livecoverage.{name}", methods=methods, build_only=build_only)
+        for path, name, methods in rules
+    ]
+
+
+class ControlMiddleware:
+    """Answers the control routes of ``settings``, and hands all else to ``app``.
+
+    :param shutdown: ends the server that answers a request with this environment, once what is in flight is done.
+    """
+
+    def __init__(self, app: WSGIApplication, recorder: Recorder, settings: Settings, shutdown: Shutdown) -> None:
+        self.app = app
+        self._recorder = recorder
+        self._settings = settings
+        self._shutdown = shutdown
+        self._map = Map(control_rules(settings), strict_slashes=False)
+        self._prefix = f"{settings.url_prefix}/"
+        self._views: dict[str, Callable[[Request], Response]] = {
+            "livecoverage.start": self._start_window,
+            "livecoverage.stop": self._stop_window,
+            "livecoverage.dump": self._dump,
+            "livecoverage.reset": self._reset,
+            "livecoverage.status": self._status,
+            "livecoverage.shutdown": self._shut_down,
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(self._prefix) or (self._settings.shutdown_url and path == self._settings.shutdown_url):
+            return self._answer(Request(environ))(environ, start_response)
+        return self.app(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        reason = refusal(request, self._settings.token)
+        if reason is not None:
+            return _error(403, reason)
+        try:
+            endpoint, _ = self._map.bind_to_environ(request.environ).match()
+            return self._views[endpoint](request)
+        except BadParameters as error:
+            return _error(400, str(error), accepted=error.accepted)
+        except LiveCoverageError as error:
+            return _error(500, str(error))
+        except HTTPException as error:
+            response = _error(error.code or 500, error.description or error.name)
+            allowed = getattr(error, "valid_methods", None)
+            if allowed:
+                response.headers["Allow"] = ", ".join(sorted(allowed))
+            return response
+
+    # The routes
+
+    def _start_window(self, request: Request) -> Response:
+        name = _parameters(request, name=_window_name).get("name", "window")
+        self._recorder.open_window(name)
+        return _json({"name": name, "recording": True, "run": self._recorder.run.id})
+
+    def _stop_window(self, request: Request) -> Response:
+        _parameters(request)
+        recorder = self._recorder
+        recorder.flush()
+        # Asked of the journals, not of this process: another worker may have opened it.
+        if read_run(recorder.run).open_window is None:
+            return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
+        recorder.close_window()
+        return _json(summarise_window(read_run(recorder.run)))
+
+    def _reset(self, request: Request) -> Response:
+        _parameters(request)
+        self._recorder.flush()
+        reset(self._recorder.run)
+        return _json({"run": self._recorder.run.id, "reset": True})
+
+    def _status(self, request: Request) -> Response:
+        _parameters(request)
+        return _json(self.status())
+
+    def status(self) -> dict[str, Any]:
+        """The state of this process's recorder, and the counts of its run."""
+        recorder = self._recorder
+        run = read_run(recorder.run, since_mark=True)
+        window = run.open_window
+        return {
+            "version": __version__,
+            "run": recorder.run.id,
+            "data_dir": str(recorder.run.path.parent.parent),
+            "engine": recorder.engine.name,
+            "reason": recorder.reason,
+            "branch": recorder.engine.branch,
+            "recording": recorder.recording,
+            "window": window.name if window else None,
+            "requests": len(run.requests),
+            "traces": len({request.trace for request in run.requests}),
+            "processes": len(run.processes),
+            "lost": recorder.journal.lost,
+            "fault": recorder.fault,
+        }
+
+    def _dump(self, request: Request) -> Response:
+        given = _parameters(
+            request, format=_one_of(DUMP_FORMATS), reset=_flag, contexts=_one_of(CONTEXTS)
+        )
+        recorder = self._recorder
+        recorder.flush()
+        recorder.write_sources()
+        run = read_and_reset(recorder.run) if given.get("reset") else read_run(recorder.run, since_mark=True)
+        dump_format = given.get("format", "json")
+        if dump_format == "dedup":
+            return _text(dedup_yaml(run), "application/yaml", "dedupData.yaml")
+        with open_reports([run], contexts=given.get("contexts")) as reports:
+            return self._report(run, reports, dump_format)
+
+    def _report(self, run: Run, reports: Reports, dump_format: str) -> Response:
+        if dump_format == "json":
+            return _json(dump_object(run, reports, recording=self._recorder.recording))
+        if dump_format == "text":
+            return _text(reports.text(), "text/plain")
+        if dump_format == "markdown":
+            return _text(reports.text(markdown=True), "text/markdown")
+        if dump_format == "xml":
+            return _text(reports.xml(), "application/xml", "coverage.xml")
+        if dump_format == "lcov":
+            return _text(reports.lcov(), "text/plain", "coverage.lcov")
+        if dump_format == "html":
+            return _file(reports.html_zip(), "application/zip", "htmlcov.zip")
+        return _file(reports.data(), "application/vnd.sqlite3", ".coverage")
+
+    def _shut_down(self, request: Request) -> Response:
+        _parameters(request)
+        response = Response("Server shutting down...", mimetype="text/plain")
+        response.call_on_close(lambda: self._shutdown(request.environ))
+        return response
+
+
+class BadParameters(Exception):
+    """Parameters that a control route does not take; ``accepted`` are those that it does."""
+
+    def __init__(self, message: str, accepted: list[str]) -> None:
+        super().__init__(message)
+        self.accepted = accepted
+
+
+def _parameters(request: Request, **accepted: Callable[[str], Any]) -> dict[str, Any]:
+    """The request's parameters, checked. Raises BadParameters naming what is accepted."""
+    found = {}
+    for name, value in request.values.items(multi=True):
+        if name not in accepted:
+            takes = ", ".join(accepted) if accepted else "none"
+            raise BadParameters(f"unknown parameter {name!r}: {request.path} takes {takes}", list(accepted))
+        try:
+            found[name] = accepted[name](value)
+        except ValueError as error:
+            raise BadParameters(f"{name} cannot be {value!r}: {error}", str(error).removeprefix("use ").split(", ")) from None
+    return found
+
+
+def _one_of(choices: Iterable[str]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"use {', '.join(choices)}")
+        return value
+
+    return check
+
+
+def _flag(value: str) -> bool:
+    try:
+        return to_bool(value)
+    except ValueError:
+        raise ValueError("use 1, 0") from None
+
+
+def _window_name(value: str) -> str:
+    if not 0 < len(value) <= 1000 or not value.isprintable():
+        raise ValueError("use 1 to 1000 printable characters")
+    return value
+
+
+def _json(content: Mapping[str, Any], status: int = 200) -> Response:
+    return Response(json.dumps(content) + "\n", status=status, mimetype="application/json")
+
+
+def _error(status: int, message: str, **details: Any) -> Response:
+    return _json({"error": message, **details}, status)
+
+
+def _text(text: str, mimetype: str, name: str | None = None) -> Response:
+    return _file(text.encode("utf-8"), f"{mimetype}; charset=utf-8", name)
+
+
+def _file(content: bytes, content_type: str, name: str | None) -> Response:
+    response = Response(content, content_type=content_type)
+    if name is not None:
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

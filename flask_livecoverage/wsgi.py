@@ -1,0 +1,24 @@
+"""Any Flask application, unchanged, for a WSGI server of one's choice: ``gunicorn flask_livecoverage.wsgi:app``.
+
+``FLASK_APP`` names the application, as for the ``flask`` command; ``livecov run --server`` sets it. Recording starts before
+the application is imported, so that its start-up is measured too.
+"""
+
+from __future__ import annotations
+
+import os
+
+from flask.cli import ScriptInfo
+
+from .extension import attach
+from .process import start_recording
+from .settings import is_active, load_settings
+
+_settings = load_settings({})
+if is_active(_settings, {}):
+    start_recording(_settings)
+
+app = ScriptInfo(app_import_path=os.environ.get("FLASK_APP")).load_app()
+
+if is_active(_settings, app.config):
+    attach(app)
