@@ -27,7 +27,7 @@ from .journal import DataDir, new_run_id
 from .model import Run
 from .process import start_recording, stop_recording
 from .reader import read_run
-from .run import URL_VARIABLE, Server, describe_status, foreign_server, own_server, run_command
+from .run import URL_VARIABLE, describe_status, foreign_server, own_server, run_command
 from .server import LiveServer, listen
 from .settings import ACTIVE_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE, load_settings
 
@@ -177,13 +177,13 @@ def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int
             stack.enter_context(temporary_database())
         environ = {**os.environ, **options.environment(run_id)}
         server = stack.enter_context(_start_server(info, options, run_options, environ))
-        status = run_command(
-            run_options.command, {**os.environ, URL_VARIABLE: server.url}, run_options.timeout
-        )
+        status = run_command(run_options.command, {**os.environ, URL_VARIABLE: server.url}, run_options.timeout)
         crashed = server.process.poll()
     report_status = _report_run(options.data_dir, run_id, run_options)
     if crashed:
-        raise ServerError(f"the server {describe_status(crashed)} while the command ran; the command ended with {status}")
+        raise ServerError(
+            f"the server {describe_status(crashed)} while the command ran; the command ended with {status}"
+        )
     return status or report_status
 
 
@@ -191,9 +191,7 @@ def _exit_on_signal(number: int, frame: Any) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _start_server(
-    info: ScriptInfo, options: ServeOptions, run_options: RunOptions, environ: Mapping[str, str]
-) -> Any:
+def _start_server(info: ScriptInfo, options: ServeOptions, run_options: RunOptions, environ: Mapping[str, str]) -> Any:
     app = info.app_import_path
     if run_options.server is not None:
         status_path = load_settings({}).url_prefix + "/status"
@@ -236,7 +234,9 @@ def write_report(reports: Reports, report_format: str, output: str | None = None
         page = reports.html(Path(output) if output else None)
         click.echo(f"Wrote HTML report to {page}")
     elif report_format == "coverage":
-        _write(reports.data(), Path(output) if output else reports.default_output("run:data_file"), "coverage data", output)
+        _write(
+            reports.data(), Path(output) if output else reports.default_output("run:data_file"), "coverage data", output
+        )
     elif report_format in ("text", "term-missing", "markdown"):
         text = reports.text(show_missing=report_format == "term-missing", markdown=report_format == "markdown")
         if output in (None, "-"):
@@ -244,9 +244,9 @@ def write_report(reports: Reports, report_format: str, output: str | None = None
         else:
             _write(text.encode(), Path(str(output)), f"{report_format} report", output)
     else:
-        text = {"xml": reports.xml, "lcov": reports.lcov, "json": reports.json}[report_format]()
+        make: Callable[[], str] = getattr(reports, report_format)
         path = Path(output) if output else reports.default_output(f"{report_format}:output")
-        _write(text.encode(), path, f"{report_format.upper()} report", output)
+        _write(make().encode(), path, f"{report_format.upper()} report", output)
 
 
 def _write(content: bytes, path: Path, what: str, output: str | None) -> None:

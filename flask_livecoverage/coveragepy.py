@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 import coverage
 from coverage.config import CoverageConfig
@@ -148,7 +148,7 @@ def below_fail_under(total: float, fail_under: float, precision: int) -> bool:
 
 def fail_under_setting(cov: coverage.Coverage) -> tuple[float, int]:
     """``fail_under`` and ``precision`` from the user's configuration."""
-    return cast(float, cov.config.fail_under), cast(int, cov.config.precision)
+    return cov.config.fail_under, cov.config.precision
 
 
 def executed_only(data: Mapping[str, set[int]]) -> dict[str, set[int]]:

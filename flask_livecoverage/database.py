@@ -18,7 +18,7 @@ URI_VARIABLE = "FLASK_SQLALCHEMY_DATABASE_URI"
 
 @contextmanager
 def temporary_database() -> Iterator[None]:
-    """Name a fresh SQLite file to applications that call ``app.config.from_prefixed_env()``, and remove it at the end."""
+    """Name a fresh SQLite file to applications that call ``app.config.from_prefixed_env()``; remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="livecov-") as folder:
         before = os.environ.get(URI_VARIABLE)
         os.environ[URI_VARIABLE] = f"sqlite:///{os.path.join(folder, 'temporary.sqlite')}"
@@ -60,6 +60,6 @@ def _refuse_tables(db: Any) -> None:
         if names:
             where = engine.url.render_as_string(hide_password=True)
             raise ConfigurationError(
-                f"the database {where} already holds tables ({', '.join(sorted(names)[:5])}): `livecov serve` would drop "
-                "them at its end; use --temp-database, or name an empty database"
+                f"the database {where} already holds tables ({', '.join(sorted(names)[:5])}): `livecov serve` would "
+                "drop them at its end; use --temp-database, or name an empty database"
             )

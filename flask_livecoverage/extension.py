@@ -68,7 +68,9 @@ class LiveCoverage:
     def init_app(self, app: Flask, *, db: Any = None) -> None:
         """Attach to ``app``. Raises ConfigurationError for a second time, and for settings that cannot work."""
         if EXTENSION_KEY in app.extensions:
-            raise ConfigurationError(f"LiveCoverage is attached to the application {app.name!r} already: call init_app once")
+            raise ConfigurationError(
+                f"LiveCoverage is attached to the application {app.name!r} already: call init_app once"
+            )
         settings = load_settings(app.config)
         state = State(self, settings, db, before_serving=self._before_serving, after_serving=self._after_serving)
         app.extensions[EXTENSION_KEY] = state
@@ -142,8 +144,8 @@ def attach(app: Flask) -> State:
     state: State = app.extensions[EXTENSION_KEY]
     if state.recorder is None:
         raise ConfigurationError(
-            f"the application {app.name!r} switches live coverage off (LIVECOVERAGE_ENABLED): remove that setting, or set "
-            "LIVECOVERAGE_ENABLED=1 in the environment"
+            f"the application {app.name!r} switches live coverage off (LIVECOVERAGE_ENABLED): remove that setting, or "
+            "set LIVECOVERAGE_ENABLED=1 in the environment"
         )
     return state
 
@@ -153,7 +155,9 @@ def _active_recorder() -> Recorder:
 
     recorder = current_recorder()
     if recorder is None:
-        raise ConfigurationError("live coverage is not active: set TESTING = True, or LIVECOVERAGE=1 in the environment")
+        raise ConfigurationError(
+            "live coverage is not active: set TESTING = True, or LIVECOVERAGE=1 in the environment"
+        )
     return recorder
 
 

@@ -1,8 +1,9 @@
 """The journal: what a process records, on disk as it happens.
 
 A run is a folder, ``<data dir>/runs/<run id>/``. Each process of the run appends to a file of its own there,
-``journal-<token>.jsonl``: a JSON object a line, one ``write`` each. Nothing is synced to the disk: the operating system's
-page cache outlives a killed process, though not a power failure. A torn last line is skipped by the reader, and counted.
+``journal-<token>.jsonl``: a JSON object a line, one ``write`` each. Nothing is synced to the disk: the operating
+system's page cache outlives a killed process, though not a power failure. A torn last line is skipped by the reader,
+and counted.
 
 The kinds of lines (``type``):
 
@@ -201,8 +202,8 @@ class DataDir:
         runs = [run for run in self.runs() if run.journals()]
         if not runs:
             raise DataError(
-                f"nothing is recorded in {self.path}: record with `flask --app APP livecov run -- COMMAND`, or name the "
-                "folder with --data-dir"
+                f"nothing is recorded in {self.path}: record with `flask --app APP livecov run -- COMMAND`, or name "
+                "the folder with --data-dir"
             )
         if wanted == "all":
             return runs

@@ -1,7 +1,7 @@
 """Sets of line numbers as bitmaps: bit *n* of a Python int stands for line *n*.
 
-Union, intersection and difference are ``|``, ``&`` and ``& ~``; a set is one object, hashable, and compares at the speed
-of memory. The journal stores bitmaps in hexadecimal.
+Union, intersection and difference are ``|``, ``&`` and ``& ~``; a set is one object, hashable, and compares at the
+speed of memory. The journal stores bitmaps in hexadecimal.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The WSGI boundary: where a request begins and ends, whatever application answers it.
 
 Rules (PEP 3333): a response body may be executed long after the application was called, by each step of its iteration
-and by ``close()``. All of that is the request's. Its record is on disk before a chunk of the body leaves, so a client that
-has the response can rely on the record.
+and by ``close()``. All of that is the request's. Its record is on disk before a chunk of the body leaves, so a client
+that has the response can rely on the record.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ class LiveCoverageMiddleware:
         self._describe = describe
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = self.recorder.open_request(
-            environ["REQUEST_METHOD"], _path(environ), test_identity(environ)
-        )
+        """Answer a request as ``app`` does, and record it."""
+        request = self.recorder.open_request(environ["REQUEST_METHOD"], _path(environ), test_identity(environ))
         self.in_flight.add(request)
 
         def start_recorded_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:

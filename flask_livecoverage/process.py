@@ -23,9 +23,9 @@ _fork_hooks_registered = False
 def start_recording(settings: Settings) -> Recorder:
     """The process's recorder, started if it was not.
 
-    The environment's ``LIVECOVERAGE_RUN`` names the run to join, ``LIVECOVERAGE_SOURCE`` (separated by commas) what stands
-    in for coverage.py's ``source``. Raises ConfigurationError if a recorder runs that was set up otherwise, EngineError if
-    nothing can measure here.
+    The environment's ``LIVECOVERAGE_RUN`` names the run to join, ``LIVECOVERAGE_SOURCE`` (separated by commas) what
+    stands in for coverage.py's ``source``. Raises ConfigurationError if a recorder runs that was set up otherwise,
+    EngineError if nothing can measure here.
     """
     global _recorder
     data_dir = os.path.abspath(settings.data_dir)
@@ -65,8 +65,8 @@ def _check_agreement(recorder: Recorder, settings: Settings, data_dir: str) -> N
         )
     if settings.engine not in ("auto", recorder.engine.name):
         raise ConfigurationError(
-            f"LIVECOVERAGE_ENGINE is {settings.engine}, but this process measures with {recorder.engine.name} already: set "
-            "it in the environment, which is read before the application is imported"
+            f"LIVECOVERAGE_ENGINE is {settings.engine}, but this process measures with {recorder.engine.name} already: "
+            "set it in the environment, which is read before the application is imported"
         )
 
 
@@ -79,9 +79,7 @@ def _make_recorder(settings: Settings, data_dir: str) -> Recorder:
         )
     engine, reason = choose_engine(sources, settings.engine)
     run = DataDir(data_dir).run(os.environ.get(RUN_VARIABLE) or new_run_id())
-    return Recorder(
-        engine, reason, sources=sources, run=run, root=os.getcwd(), autostart=settings.autostart
-    )
+    return Recorder(engine, reason, sources=sources, run=run, root=os.getcwd(), autostart=settings.autostart)
 
 
 def _register_fork_hooks() -> None:
@@ -89,7 +87,9 @@ def _register_fork_hooks() -> None:
     global _fork_hooks_registered
     if not _fork_hooks_registered and hasattr(os, "register_at_fork"):
         _fork_hooks_registered = True
-        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+        )
 
 
 def _before_fork() -> None:

@@ -38,7 +38,7 @@ def _run_thread(thread: threading.Thread, request: RequestCapture, run: Callable
     request.run(run)
 
 
-@wraps(_submit)
+@wraps(_submit)  # type: ignore[arg-type]
 def _submit_for_request(
     self: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any
 ) -> Future[Any]:
@@ -56,7 +56,7 @@ def _submit_for_request(
 def install() -> None:
     """Carry requests into threads from now on."""
     threading.Thread.start = _start_for_request  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = _submit_for_request  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = _submit_for_request  # type: ignore[method-assign, assignment]
 
 
 def uninstall() -> None:

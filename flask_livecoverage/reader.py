@@ -16,8 +16,8 @@ from .model import FileLines, Process, RequestRecord, Run, Trace, Window
 def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
     """The run in ``folder``; with ``since_mark``, its requests since the last reset alone.
 
-    What cannot be read is left out, and named in the run's ``warnings``. Traces from before the mark are kept: the lines
-    that ran when modules were imported stay covered after a reset.
+    What cannot be read is left out, and named in the run's ``warnings``. Traces from before the mark are kept: the
+    lines that ran when modules were imported stay covered after a reset.
     """
     run, _offsets = _read(folder, folder.last_mark() if since_mark else {})
     return run
@@ -95,7 +95,9 @@ def _read_journal(path: Path, data: bytes, mark: int, collected: _Collected) -> 
         collected.warnings.append(f"{path}: not a journal of this program's, skipped")
         return
     if first.get("version") != FORMAT_VERSION:
-        collected.warnings.append(f"{path}: written in format {first.get('version')}, which this version cannot read; skipped")
+        collected.warnings.append(
+            f"{path}: written in format {first.get('version')}, which this version cannot read; skipped"
+        )
         return
     pid = first.get("pid", 0)
     broken = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import signal
@@ -13,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ import psutil
 from .errors import ConfigurationError, ServerError
 from .server import listen
 from .shutdown import GRACE_SECONDS
+
+logger = logging.getLogger("flask_livecoverage")
 
 URL_VARIABLE = "LIVECOVERAGE_URL"
 
@@ -54,8 +57,8 @@ class Failed(ServerError):
 def own_server(arguments: Sequence[str], environ: Mapping[str, str], timeout: float) -> Iterator[Server]:
     """``flask livecov serve`` with ``arguments`` in a process of its own, ended when the block is left.
 
-    The server tells through a socket that it is ready; and ends by itself when the other end closes, so that it does not
-    outlive us however we end. Raises ServerError if it does not answer within ``timeout`` seconds.
+    The server tells through a socket that it is ready; and ends by itself when the other end closes, so that it does
+    not outlive us however we end. Raises ServerError if it does not answer within ``timeout`` seconds.
     """
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "flask", *arguments, "--control-fd", str(theirs.fileno())]
@@ -93,7 +96,9 @@ def foreign_server(
         port = free.getsockname()[1]
     words = [word.replace("{host}", host).replace("{port}", str(port)) for word in shlex.split(command)]
     if not words:
-        raise ConfigurationError("--server is empty: give it a command, such as 'gunicorn --bind {host}:{port} app:app'")
+        raise ConfigurationError(
+            "--server is empty: give it a command, such as 'gunicorn --bind {host}:{port} app:app'"
+        )
     process = _start_server(words, {**environ, "PORT": str(port)})
     with _ended(process):
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -123,7 +128,9 @@ def _wait_for_answer(process: subprocess.Popen[bytes], url: str, path: str, run_
             if time.monotonic() > deadline:
                 raise ServerError(_too_slow(timeout)) from None
         else:
-            raise ServerError(f"the server {describe_status(process.returncode)} before it answered; see its output above")
+            raise ServerError(
+                f"the server {describe_status(process.returncode)} before it answered; see its output above"
+            )
 
 
 class NotMeasured(ServerError):
@@ -131,7 +138,7 @@ class NotMeasured(ServerError):
 
 
 def fetch_json(url: str, *, method: str = "GET") -> dict[str, Any]:
-    """The JSON object at ``url``, a control route. Raises OSError if nobody answers, ServerError for any other answer."""
+    """The JSON object at ``url``, a control route. Raises OSError if nobody answers, ServerError for another answer."""
     try:
         answer = json.loads(fetch(url, method=method))
     except ValueError:
@@ -167,8 +174,8 @@ def _reason(content: bytes) -> str | None:
 def run_command(command: Sequence[str], environ: Mapping[str, str], timeout: float | None) -> int:
     """Run ``command`` to its end and return its exit status, 128 + N when signal N killed it.
 
-    Ctrl-C reaches it from the terminal and is left to it. Raises ServerError, and ends it with all that it started, when
-    ``timeout`` seconds are over.
+    Ctrl-C reaches it from the terminal and is left to it. Raises ServerError, and ends it with all that it started,
+    when ``timeout`` seconds are over.
     """
     try:
         process = subprocess.Popen(command, env=dict(environ))
@@ -192,7 +199,8 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> int:
         try:
             return process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
         except KeyboardInterrupt:
-            # The terminal has sent it to the command too, which may have things to put in order. A second one is for us.
+            # The terminal has sent it to the command too, which may have things to put in order. A second one is for
+            # us.
             if interrupted:
                 raise
             interrupted = True
@@ -227,9 +235,7 @@ def describe_status(status: int) -> str:
 def _start_server(command: Sequence[str], environ: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
     try:
         # A session of its own: the terminal's Ctrl-C is for the command, which still needs its server then.
-        return subprocess.Popen(
-            command, env=dict(environ), stdin=subprocess.DEVNULL, start_new_session=True, **options
-        )
+        return subprocess.Popen(command, env=dict(environ), stdin=subprocess.DEVNULL, start_new_session=True, **options)
     except OSError as error:
         raise ConfigurationError(f"cannot run the server's command {command[0]!r} ({error.strerror})") from None
 
@@ -245,14 +251,15 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
         try:
             process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            print(f"Warning: the server did not end within {_END_SECONDS:.0f} seconds and is killed", file=sys.stderr)
+            logger.warning("the server did not end within %.0f seconds and is killed", _END_SECONDS)
         finally:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
 
 
 def _too_slow(timeout: float) -> str:
-    return f"the server did not answer within {timeout:g} seconds: see its output above, or give it more with --startup-timeout"
+    return (
+        f"the server did not answer within {timeout:g} seconds: see its output above, or give it more with "
+        "--startup-timeout"
+    )

@@ -34,8 +34,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ServerError(
-            f"cannot listen on {host} port {port} ({reason}): stop the program that uses it, or choose another with --port "
-            "(0: any that is free)"
+            f"cannot listen on {host} port {port} ({reason}): stop the program that uses it, or choose another with "
+            "--port (0: any that is free)"
         ) from None
     except OverflowError:
         raise ServerError(f"cannot listen on port {port}: choose one from 0 to 65535") from None

@@ -1,8 +1,8 @@
 """Every setting once: its key, default, how its value is checked, and what it means.
 
 A setting is looked up in the environment, then in the application's configuration (``app.config``), and then has its
-default. The environment comes first because it is the operator's word: ``livecov serve`` and ``livecov run`` speak through
-it to the servers that they start.
+default. The environment comes first because it is the operator's word: ``livecov serve`` and ``livecov run`` speak
+through it to the servers that they start.
 """
 
 from __future__ import annotations

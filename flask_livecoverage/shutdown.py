@@ -27,9 +27,9 @@ GRACE_SECONDS = 30.0
 def end_server(environ: WSGIEnvironment, in_flight: InFlight) -> None:
     """End the server that answered the request with ``environ``.
 
-    ``livecov serve`` ends itself. gunicorn's worker tells its master, which ends all workers gracefully. Another server's
-    process gets the signal that a terminal's Ctrl-C sends, once the requests in flight are done. Where no server is (a test
-    client), nothing ends.
+    ``livecov serve`` ends itself. gunicorn's worker tells its master, which ends all workers gracefully. Another
+    server's process gets the signal that a terminal's Ctrl-C sends, once the requests in flight are done. Where no
+    server is (a test client), nothing ends.
     """
     software = environ.get("SERVER_SOFTWARE", "")
     shutdown: Callable[[], None] | None = environ.get(SERVER_KEY)

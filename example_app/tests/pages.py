@@ -106,9 +106,7 @@ class Page:
         field.send_keys(text)
 
     def wait(self, condition: Callable[[WebDriver], Any], purpose: str) -> None:
-        wait = WebDriverWait(
-            self.driver, timeout=10, ignored_exceptions=[StaleElementReferenceException]
-        )
+        wait = WebDriverWait(self.driver, timeout=10, ignored_exceptions=[StaleElementReferenceException])
         wait.until(condition, f"Waited in vain for {purpose}.")
 
 

@@ -14,14 +14,13 @@ def summarise_window(run: Run) -> dict[str, Any]:
     """The summary of the run's last window.
 
     ``files`` and ``lines`` count what its requests executed, ``new_lines`` those of these lines that neither an earlier
-    request nor start-up had executed, ``duplicate_of`` names the first earlier window that executed the very same lines.
+    request nor start-up had executed, ``duplicate_of`` names the first earlier window that executed the very same
+    lines.
     """
     window = run.windows[-1]
     requests = [request for request in run.requests if window.holds(request.started_at)]
     executed = _executed(run, (request.trace for request in requests))
-    earlier = _executed(
-        run, (*run.ambient, *(r.trace for r in run.requests if r.started_at < window.opened_at))
-    )
+    earlier = _executed(run, (*run.ambient, *(r.trace for r in run.requests if r.started_at < window.opened_at)))
     return {
         "name": window.name,
         "requests": len(requests),

@@ -20,8 +20,8 @@ _HAS_MONITORING = hasattr(sys, "monitoring")
 def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:
     """An engine for ``sources``, not started, and the reason for it in a few words.
 
-    ``wanted`` is ``auto`` or the name of one of :data:`ENGINES`. Raises ConfigurationError for another name, EngineError
-    if the engine asked for cannot do what the configuration wants on this Python.
+    ``wanted`` is ``auto`` or the name of one of :data:`ENGINES`. Raises ConfigurationError for another name,
+    EngineError if the engine asked for cannot do what the configuration wants on this Python.
     """
     if wanted not in ("auto", *ENGINES):
         raise ConfigurationError(f"unknown engine {wanted!r}: choose auto, {' or '.join(ENGINES)}")
@@ -38,7 +38,9 @@ def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:
 
 def _forced_monitoring(sources: Sources) -> tuple[Engine, str]:
     if not _HAS_MONITORING:
-        raise EngineError(f"the monitoring engine needs Python 3.12 or newer, this is {_version()}: leave the engine at auto")
+        raise EngineError(
+            f"the monitoring engine needs Python 3.12 or newer, this is {_version()}: leave the engine at auto"
+        )
     if sources.branch:
         raise EngineError("the monitoring engine measures lines: set branch = False, or leave the engine at auto")
     return MonitoringEngine(sources), "asked for by LIVECOVERAGE_ENGINE"

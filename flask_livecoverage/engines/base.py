@@ -15,8 +15,8 @@ RawLines = dict[Any, set[int]]
 class Hits(dict[str, frozenset[int]]):
     """The lines that ran: canonical path of each file → line numbers. Not changed once made.
 
-    ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when lines alone
-    are measured. ``trace`` is free for the recorder's use: the id under which it wrote these lines.
+    ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when lines
+    alone are measured. ``trace`` is free for the recorder's use: the id under which it wrote these lines.
     """
 
     __slots__ = ("arcs", "trace")

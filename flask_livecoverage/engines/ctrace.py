@@ -1,12 +1,12 @@
-"""The engine for Python 3.11, and for branch coverage everywhere: coverage.py's C tracer with one data dict per capture.
+"""The engine for Python 3.11, and for branches everywhere: coverage.py's C tracer with one data dict per capture.
 
 Each traced thread has a C tracer of its own, whose ``data`` attribute says where it writes. A capture points it at a
-fresh dict and puts the old one back at its end. The tracer looks ``data`` up whenever a frame is entered, so frames that
-were entered before go on writing where they did.
+fresh dict and puts the old one back at its end. The tracer looks ``data`` up whenever a frame is entered, so frames
+that were entered before go on writing where they did.
 
-Where another ``Coverage`` is already tracing this thread (``coverage run``, pytest-cov), its tracer is borrowed: only one
-trace function can be active in a thread. What a capture collected is merged into the lender's data at its end, so the
-lender's totals stay what they would have been.
+Where another ``Coverage`` is already tracing this thread (``coverage run``, pytest-cov), its tracer is borrowed: only
+one trace function can be active in a thread. What a capture collected is merged into the lender's data at its end, so
+the lender's totals stay what they would have been.
 
 The tracer belongs to a thread, not to a context: greenlets that share a thread cannot be told apart, and
 :meth:`CTraceEngine.begin` refuses to mix them. For the same reason, work that a copied context runs in a thread which
@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from .. import coveragepy
-from ..coveragepy import Disposition, Tracer, TraceData
+from ..coveragepy import Disposition, TraceData, Tracer
 from ..errors import EngineError
 from ..sources import Sources
 from .base import Capture, Hits, HitsCache, RawLines
@@ -70,7 +70,7 @@ class CTraceEngine:
             return
         self._started = False
         if threading.gettrace() == self._first_trace:
-            threading.settrace(None)  # type: ignore[arg-type]
+            threading.settrace(None)
         for tracer in self._tracers:
             tracer.stop()
         if isinstance(sys.gettrace(), Tracer):
@@ -108,8 +108,8 @@ class CTraceEngine:
         if self._lender is None or self._lender.data is not tracer.data:
             if self.branch and not tracer.trace_arcs:
                 raise EngineError(
-                    "branch coverage is asked for, but the coverage.py that already traces this process measures lines: "
-                    "run that one with --branch too"
+                    "branch coverage is asked for, but the coverage.py that already traces this process measures "
+                    "lines: run that one with --branch too"
                 )
             self._lender = _Lender(tracer, self._should_trace)
         return self._lender
@@ -119,7 +119,7 @@ class CTraceEngine:
     def begin(self) -> Capture:
         """Point this thread's tracer at a fresh dict."""
         _refuse_greenlets()
-        tracer = sys.gettrace() or self._install()
+        tracer: Any = sys.gettrace() or self._install()
         outer = getattr(self._innermost, "capture", None)
         if outer is not None and outer.restore.tracer is tracer:
             restore = _Restore(tracer, outer.restore.arcs, outer=outer)
@@ -189,9 +189,7 @@ class _Restore:
 
     __slots__ = ("arcs", "cache", "data", "lender", "outer", "should_trace", "tracer")
 
-    def __init__(
-        self, tracer: Any, arcs: bool, *, outer: Capture | None = None, lender: _Lender | None = None
-    ) -> None:
+    def __init__(self, tracer: Any, arcs: bool, *, outer: Capture | None = None, lender: _Lender | None = None) -> None:
         self.tracer = tracer
         self.arcs = arcs
         self.outer = outer

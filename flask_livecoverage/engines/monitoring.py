@@ -1,8 +1,8 @@
 """The engine for Python 3.12 and newer: exact lines of each capture at nearly the speed of the bare program.
 
-``sys.monitoring`` (PEP 669) is cheap only while callbacks return ``DISABLE``, and ``DISABLE`` switches a location off for
-everybody: the next capture would see nothing there. So a location is disabled only while no open capture could still
-want it, and a code object's locations are armed again when a capture that may want them first enters it.
+``sys.monitoring`` (PEP 669) is cheap only while callbacks return ``DISABLE``, and ``DISABLE`` switches a location off
+for everybody: the next capture would see nothing there. So a location is disabled only while no open capture could
+still want it, and a code object's locations are armed again when a capture that may want them first enters it.
 
 The state:
 
@@ -19,8 +19,8 @@ The state:
 CPython gives up the GIL only at function entry, at backward jumps and after calls. Two steps rely on it:
 
 * "mark the code dirty, compare the epoch, return ``DISABLE``" holds no call and no jump, so it is atomic;
-* arming again and forgetting the mark is a loop in C over callables in C, so it is atomic too. As two calls in Python it
-  would not be: a location disabled between them would lose its mark.
+* arming again and forgetting the mark is a loop in C over callables in C, so it is atomic too. As two calls in Python
+  it would not be: a location disabled between them would lose its mark.
 
 A thread about to disable a location therefore either sees the new epoch of a newcomer and leaves the location armed, or
 has left the mark that the newcomer's check finds. On a free-threaded build none of this holds, and nothing is disabled.
@@ -53,6 +53,7 @@ _RESUMABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
 # How often a code object is started before its PY_START is worth disabling.
 _HOT = 64
+
 
 class _Current:
     """What a context knows of its capture: a handle, so that contexts that still hold it can be counted."""

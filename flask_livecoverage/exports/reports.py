@@ -107,8 +107,8 @@ class Reports:
             return report(**options)
         except NoDataError:
             raise DataError(
-                "no application code was measured: is the code that you want measured outside of `source`, or installed? "
-                "Name it with --source PACKAGE_OR_FOLDER"
+                "no application code was measured: is the code that you want measured outside of `source`, or "
+                "installed? Name it with --source PACKAGE_OR_FOLDER"
             ) from None
         except coverage.CoverageException as error:
             raise ConfigurationError(f"coverage.py cannot report: {error}") from error
@@ -142,6 +142,8 @@ def open_reports(runs: Sequence[Run], *, contexts: str | None = None) -> Iterato
 def _write_data(path: Path, runs: Sequence[Run], files: dict[str, Any]) -> None:
     data = coverage.CoverageData(basename=str(path))
     branch = any(run.branch for run in runs)
+    # Even where nothing ran, the file must say which of the two it holds.
+    (data.add_arcs if branch else data.add_lines)({})
     for context, by_path in files.items():
         data.set_context(context)
         if branch:
@@ -150,6 +152,6 @@ def _write_data(path: Path, runs: Sequence[Run], files: dict[str, Any]) -> None:
             data.add_lines({file: from_bitmap(lines.lines) for file, lines in by_path.items()})
     data.set_context("")
     unexecuted = {file for run in runs for file in run.source_files if os.path.exists(file)}
-    (data.add_arcs if branch else data.add_lines)({file: [] for file in sorted(unexecuted)})  # type: ignore[operator]
+    data.touch_files(sorted(unexecuted))
     data.write()
     data.close()

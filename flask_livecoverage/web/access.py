@@ -18,8 +18,9 @@ _FORWARDING_HEADERS = (
 def refusal(request: Request, token: str | None) -> str | None:
     """Why ``request`` is refused, or None if it may pass.
 
-    A bearer token that equals ``token`` passes always. Else the client must be on this machine and ask for it by a loopback
-    name, so that a name bound to 127.0.0.1 elsewhere does not reach it; and a page of another site must not be behind it.
+    A bearer token that equals ``token`` passes always. Else the client must be on this machine and ask for it by a
+    loopback name, so that a name bound to 127.0.0.1 elsewhere does not reach it; and a page of another site must not be
+    behind it.
     """
     if token is not None and _has_token(request, token):
         return None

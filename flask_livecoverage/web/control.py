@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from .. import __version__
+from ..analysis.windows import summarise_window
 from ..errors import LiveCoverageError
 from ..exports.contexts import CONTEXTS
 from ..exports.dump import dump_object
@@ -24,7 +25,6 @@ from ..model import Run
 from ..reader import read_and_reset, read_run, reset
 from ..recorder import Recorder
 from ..settings import Settings, to_bool
-from ..analysis.windows import summarise_window
 from .access import refusal
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class ControlMiddleware:
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
         path = environ.get("PATH_INFO", "")
         if path.startswith(self._prefix) or (self._settings.shutdown_url and path == self._settings.shutdown_url):
             return self._answer(Request(environ))(environ, start_response)
@@ -148,9 +149,7 @@ class ControlMiddleware:
         }
 
     def _dump(self, request: Request) -> Response:
-        given = _parameters(
-            request, format=_one_of(DUMP_FORMATS), reset=_flag, contexts=_one_of(CONTEXTS)
-        )
+        given = _parameters(request, format=_one_of(DUMP_FORMATS), reset=_flag, contexts=_one_of(CONTEXTS))
         recorder = self._recorder
         recorder.flush()
         recorder.write_sources()
@@ -201,8 +200,12 @@ def _parameters(request: Request, **accepted: Callable[[str], Any]) -> dict[str,
         try:
             found[name] = accepted[name](value)
         except ValueError as error:
-            raise BadParameters(f"{name} cannot be {value!r}: {error}", str(error).removeprefix("use ").split(", ")) from None
+            raise BadParameters(f"{name} cannot be {value!r}: {error}", _choices(error)) from None
     return found
+
+
+def _choices(error: ValueError) -> list[str]:
+    return str(error).removeprefix("use ").split(", ")
 
 
 def _one_of(choices: Iterable[str]) -> Callable[[str], str]:

@@ -1,1 +1,1 @@
-"""The heart of the suite: random programs, run by many threads at once, against what ``sys.settrace`` says of each alone."""
+"""Random programs, run by many threads at once, against what ``sys.settrace`` says of each alone."""

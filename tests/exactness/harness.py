@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -40,11 +41,9 @@ class Request:
     expected: frozenset[int]
 
     def run(self) -> None:
-        try:
+        # Programs may let their exceptions out: so do views.
+        with suppress(ValueError, KeyError, StopIteration):
             self.function(self.argument)
-        except (ValueError, KeyError, StopIteration):
-            # Programs may let their exceptions out: so do views.
-            pass
 
 
 # Large programs hold many shapes of code; in small ones threads meet in the same few lines all the time.
@@ -54,7 +53,8 @@ SIZES = ({"functions": 12, "depth": 3}, {"functions": 2, "depth": 1})
 def load_program(path: Path, seed: int) -> ModuleType:
     path.write_text(write_program(seed, **SIZES[seed % len(SIZES)]))
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -113,7 +113,7 @@ class _Writer:
             self.block(depth + 2, 0, index)
 
 
-_PRELUDE = '''\
+_PRELUDE = """\
 from contextlib import contextmanager
 
 
@@ -163,7 +163,7 @@ class Table:
     def walk(self):
         for step in range(self.x % 4):
             yield from generate(step, 2)
-'''
+"""
 
 
 def write_program(seed: int, functions: int = 12, depth: int = 3) -> str:
