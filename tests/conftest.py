@@ -1,0 +1,108 @@
+"""What all tests share: a folder of their own, applications written for one test, and nothing left behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import psutil
+import pytest
+
+from flask_livecoverage.process import stop_recording
+from flask_livecoverage.settings import SETTINGS
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder: this repository's own coverage configuration must not apply."""
+    monkeypatch.chdir(tmp_path)
+    for variable in list(os.environ):
+        if variable.startswith(("LIVECOVERAGE", "FLASK_")):
+            monkeypatch.delenv(variable)
+    assert all(setting.key not in os.environ for setting in SETTINGS)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """After each test the interpreter is as it was: no trace function, tool id, wrapped function, thread or process."""
+    trace, thread_trace = sys.gettrace(), threading.gettrace()
+    tools = _monitoring_tools()
+    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    threads = set(threading.enumerate())
+    yield
+    stop_recording()
+    assert sys.gettrace() is trace
+    assert threading.gettrace() is thread_trace
+    assert _monitoring_tools() == tools
+    assert threading.Thread.start is start
+    assert ThreadPoolExecutor.submit is submit
+    assert [t for t in threading.enumerate() if t not in threads and not t.name.startswith("ThreadPool")] == []
+    assert psutil.Process().children(recursive=True) == []
+
+
+def _monitoring_tools() -> list[str | None]:
+    return [sys.monitoring.get_tool(tool) for tool in range(6)] if sys.version_info >= (3, 12) else []
+
+
+@pytest.fixture(params=["monitoring", "ctrace"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn."""
+    name: str = request.param
+    if name == "monitoring" and sys.version_info < (3, 12):
+        pytest.skip("the monitoring engine needs sys.monitoring, new in Python 3.12")
+    return name
+
+
+@pytest.fixture
+def write_module(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a module into the test's folder."""
+
+    def write(text: str, name: str | None = None) -> Path:
+        path = tmp_path / f"{name or f'module_{next(_numbers)}'}.py"
+        path.write_text(textwrap.dedent(text).lstrip("\n"))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def load_module(write_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+    """Writes a module and imports it, under a name that no other test uses."""
+
+    def load(text: str, name: str | None = None) -> ModuleType:
+        path = write_module(text, name)
+        unique = name or path.stem
+        spec = importlib.util.spec_from_file_location(unique, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, unique, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+def line_of(module: ModuleType | Path, text: str) -> int:
+    """The number of the one line that holds ``text``."""
+    path = Path(str(module.__file__)) if isinstance(module, ModuleType) else module
+    found = [number for number, line in enumerate(path.read_text().splitlines(), 1) if text in line]
+    assert len(found) == 1, f"{text!r} is in lines {found}"
+    return found[0]
+
+
+def lines_of(module: ModuleType | Path, *texts: str) -> list[int]:
+    """The numbers of the lines that hold these texts, sorted."""
+    return sorted(line_of(module, text) for text in texts)

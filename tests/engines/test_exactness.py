@@ -1,0 +1,75 @@
+"""Every request's lines are exactly those that it runs alone, however many run at once."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import pytest
+
+from flask_livecoverage.engines import Engine, choose_engine
+from flask_livecoverage.sources import Sources
+from tests.exactness.harness import SWITCH_INTERVALS, count_wrong, load_program, make_requests
+
+needs_monitoring = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12"
+)
+
+# Six combinations of program and switch interval a engine: 21,000 requests.
+REQUESTS = 3_500
+
+
+def _wrong(engine: Engine, folder: Path, seed: int, switch_interval: float) -> int:
+    requests = make_requests(load_program(folder / f"program_{seed}.py", seed))
+    engine.start()
+    try:
+        return count_wrong(engine, requests, count=REQUESTS, switch_interval=switch_interval, seed=seed)
+    finally:
+        engine.stop()
+
+
+@pytest.mark.parametrize(("seed", "switch_interval"), list(itertools.product((100, 101), SWITCH_INTERVALS)))
+def test_concurrent_requests_are_exact(engine_name: str, tmp_path: Path, seed: int, switch_interval: float) -> None:
+    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
+    assert _wrong(engine, tmp_path, seed, switch_interval) == 0
+
+
+@needs_monitoring
+def test_harness_sees_rearming_in_two_steps(tmp_path: Path) -> None:
+    from tests.exactness.harness import TwoStepRearm
+
+    assert _wrong(TwoStepRearm(Sources([str(tmp_path)])), tmp_path, 101, 1e-6) > 0
+
+
+@needs_monitoring
+def test_location_stays_armed_for_a_newcomer(tmp_path: Path) -> None:
+    """The race that the epoch decides, made certain: somebody enters the code while a line of it is being judged."""
+    from flask_livecoverage.engines.monitoring import MonitoringEngine
+
+    engine = MonitoringEngine(Sources([str(tmp_path)]))
+    module = load_program(tmp_path / "program_0.py", 0)
+    code: CodeType = module.recurse.__code__
+    engine.start()
+    try:
+        capture = engine.begin()
+        module.recurse(3, 3)
+
+        class Newcomer(dict[int, set[int]]):
+            """Another thread's lines: it enters the code just after it was asked whether it had."""
+
+            def get(self, key: int, default: Any = None) -> Any:
+                answer = super().get(key, default)
+                engine._visit(self, code)
+                return answer
+
+        before = engine._on_line(code, code.co_firstlineno + 1)
+        engine._open = (*engine._open, Newcomer())
+        during = engine._on_line(code, code.co_firstlineno + 1)
+        engine.end(capture)
+    finally:
+        engine.stop()
+    assert before is sys.monitoring.DISABLE
+    assert during is None
