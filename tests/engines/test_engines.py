@@ -1,0 +1,282 @@
+"""What every engine does, whatever measures underneath."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from flask_livecoverage.engines import Engine, Hits, choose_engine
+from flask_livecoverage.sources import Sources
+from tests.conftest import lines_of
+
+
+@pytest.fixture
+def engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
+    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
+    engine.start()
+    yield engine
+    engine.stop()
+
+
+def captured(engine: Engine, call: Callable[[], object]) -> Hits:
+    capture = engine.begin()
+    try:
+        call()
+    finally:
+        hits = engine.end(capture)
+    return hits
+
+
+def lines(hits: Hits, module: ModuleType) -> list[int]:
+    return sorted(hits.get(str(module.__file__), ()))
+
+
+PROGRAM = """
+    import asyncio
+    import threading
+
+    def simple(x):
+        if x:
+            return "yes"  # simple yes
+        return "no"  # simple no
+
+    def loop(n):
+        for i in range(n):
+            last = i  # loop body
+        return n
+
+    def stream():
+        yield 1  # first
+        yield 2  # second
+        try:
+            yield 3  # third
+        finally:
+            cleaned = True  # cleaned
+
+    def catching():
+        try:
+            yield 1  # before throw
+        except KeyError:
+            yield 2  # thrown
+        yield 3
+
+    async def waiting(event, steps):
+        for step in range(steps):
+            await asyncio.sleep(0)
+        if steps == 2:
+            two = True  # two steps
+        else:
+            other = True  # other steps
+
+    def failing():
+        first = 1  # failing first
+        raise ValueError(first)  # failing second
+        never = 2
+"""
+
+
+@pytest.fixture
+def program(load_module: Callable[..., ModuleType]) -> ModuleType:
+    return load_module(PROGRAM)
+
+
+def test_lines_of_one_capture(engine: Engine, program: ModuleType) -> None:
+    assert lines(captured(engine, lambda: program.simple(1)), program) == lines_of(program, "if x:", "simple yes")
+    assert lines(captured(engine, lambda: program.simple(0)), program) == lines_of(program, "if x:", "simple no")
+
+
+def test_capture_without_application_code_is_empty(engine: Engine) -> None:
+    assert captured(engine, lambda: sorted([3, 1, 2])) == {}
+
+
+def test_equal_lines_are_the_same_object(engine: Engine, program: ModuleType) -> None:
+    first = captured(engine, lambda: program.simple(1))
+    assert captured(engine, lambda: program.simple(1)) is first
+
+
+def test_lines_up_to_an_exception(engine: Engine, program: ModuleType) -> None:
+    capture = engine.begin()
+    with pytest.raises(ValueError, match="1"):
+        program.failing()
+    assert lines(engine.end(capture), program) == lines_of(program, "failing first", "failing second")
+
+
+def test_many_starts_of_hot_code(engine: Engine, program: ModuleType) -> None:
+    """Code that was started so often that its starts are no longer watched is seen again by the next capture."""
+
+    def often() -> None:
+        for _ in range(200):
+            program.simple(1)
+
+    captured(engine, often)
+    assert lines(captured(engine, lambda: program.simple(0)), program) == lines_of(program, "if x:", "simple no")
+    assert lines(captured(engine, often), program) == lines_of(program, "if x:", "simple yes")
+
+
+def test_outer_capture_holds_the_inner_ones_lines(engine: Engine, program: ModuleType) -> None:
+    program.simple(0)
+    outer = engine.begin()
+    program.simple(1)
+    inner = captured(engine, lambda: (program.simple(0), program.loop(1)))
+    program.loop(0)
+    hits = engine.end(outer)
+    loop = lines_of(program, "for i in", "loop body", "return n")
+    assert lines(inner, program) == sorted([*lines_of(program, "if x:", "simple no"), *loop])
+    assert lines(hits, program) == sorted([*lines_of(program, "if x:", "simple no", "simple yes"), *loop])
+
+
+def test_code_that_only_the_inner_capture_has_visited(engine: Engine, program: ModuleType) -> None:
+    """The outer capture gets the inner one's lines, but must still see what it runs in the same code itself."""
+    captured(engine, lambda: (program.simple(0), program.simple(1)))
+    outer = engine.begin()
+    captured(engine, lambda: program.simple(0))
+    program.simple(1)
+    assert lines(engine.end(outer), program) == lines_of(program, "if x:", "simple no", "simple yes")
+
+
+def test_generator_resumed_in_turn_by_two_captures(engine: Engine, program: ModuleType) -> None:
+    stream = program.stream()
+    assert lines(captured(engine, lambda: next(stream)), program) == lines_of(program, "# first")
+    assert lines(captured(engine, lambda: next(stream)), program) == lines_of(program, "# second")
+    assert lines(captured(engine, lambda: next(stream)), program) == [
+        line - 1 for line in lines_of(program, "# third")
+    ] + lines_of(program, "# third")
+    assert lines(captured(engine, stream.close), program) == lines_of(program, "# cleaned")
+
+
+def test_generator_entered_by_throw_in_another_capture(engine: Engine, program: ModuleType) -> None:
+    for _ in range(2):
+        stream = program.catching()
+        captured(engine, lambda stream=stream: next(stream))
+        thrown = captured(engine, lambda stream=stream: stream.throw(KeyError()))
+        assert lines(thrown, program) == lines_of(program, "except KeyError", "# thrown")
+
+
+def test_generator_begun_before_the_engine(engine_name: str, tmp_path: Path, program: ModuleType) -> None:
+    stream = program.stream()
+    next(stream)
+    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
+    engine.start()
+    try:
+        assert lines(captured(engine, lambda: next(stream)), program) == lines_of(program, "# second")
+    finally:
+        engine.stop()
+        stream.close()
+
+
+def test_ambient_lines_are_those_outside_captures_since_the_last_call(engine: Engine, program: ModuleType) -> None:
+    engine.ambient()
+    program.simple(1)
+    captured(engine, lambda: program.simple(0))
+    assert lines(engine.ambient(), program) == lines_of(program, "if x:", "simple yes")
+    assert engine.ambient() == {}
+    program.simple(1)
+    assert lines(engine.ambient(), program) == lines_of(program, "if x:", "simple yes")
+
+
+def test_import_is_ambient(engine: Engine, load_module: Callable[..., ModuleType]) -> None:
+    module = load_module("value = 1  # one\n\ndef function():  # two\n    return value\n")
+    assert lines(engine.ambient(), module) == [1, 3]
+
+
+def test_threads_outside_captures_are_ambient(engine: Engine, program: ModuleType) -> None:
+    engine.ambient()
+    thread = threading.Thread(target=program.simple, args=(1,))
+    capture = engine.begin()
+    program.simple(0)
+    hits = engine.end(capture)
+    thread.start()
+    thread.join()
+    assert lines(hits, program) == lines_of(program, "if x:", "simple no")
+    assert lines(engine.ambient(), program) == lines_of(program, "if x:", "simple yes")
+
+
+def test_capture_in_a_thread_older_than_the_engine(engine_name: str, tmp_path: Path, program: ModuleType) -> None:
+    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
+    started, done = threading.Event(), threading.Event()
+    found: list[Hits] = []
+
+    def work() -> None:
+        started.wait()
+        found.append(captured(engine, lambda: program.simple(1)))
+        done.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    engine.start()
+    try:
+        started.set()
+    finally:
+        done.set()
+        thread.join()
+        engine.stop()
+    assert lines(found[0], program) == lines_of(program, "if x:", "simple yes")
+
+
+def test_peek_shows_a_capture_that_goes_on(engine: Engine, program: ModuleType) -> None:
+    capture = engine.begin()
+    program.simple(1)
+    so_far = engine.peek(capture)
+    program.simple(0)
+    assert lines(so_far, program) == lines_of(program, "if x:", "simple yes")
+    assert lines(engine.end(capture), program) == lines_of(program, "if x:", "simple yes", "simple no")
+
+
+def test_start_and_stop_twice(engine_name: str, tmp_path: Path, program: ModuleType) -> None:
+    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
+    for _ in range(2):
+        engine.start()
+        engine.start()
+        assert lines(captured(engine, lambda: program.simple(1)), program) == lines_of(program, "if x:", "simple yes")
+        engine.stop()
+        engine.stop()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="ctrace, the one engine here, belongs to threads, not contexts")
+class TestContexts:
+    """What only an engine that goes by context can tell apart."""
+
+    @pytest.fixture
+    def engine_name(self) -> str:
+        return "monitoring"
+
+    def test_coroutines_interleaved_in_one_thread(self, engine: Engine, program: ModuleType) -> None:
+        async def one(steps: int) -> Hits:
+            capture = engine.begin()
+            await program.waiting(None, steps)
+            return engine.end(capture)
+
+        async def all_of_them() -> list[Hits]:
+            return await asyncio.gather(*(one(steps) for steps in (2, 3, 2, 3, 2)))
+
+        expected = {
+            steps: lines_of(program, "for step in", "await asyncio.sleep", "if steps == 2", text)
+            for steps, text in ((2, "# two steps"), (3, "# other steps"))
+        }
+        for _ in range(20):
+            found = asyncio.run(all_of_them())
+            assert [lines(hits, program) for hits in found] == [expected[s] for s in (2, 3, 2, 3, 2)]
+
+    def test_copied_context_at_work_after_the_end(self, engine: Engine, program: ModuleType) -> None:
+        captured(engine, lambda: (program.simple(0), program.simple(1)))
+        context: list[contextvars.Context] = []
+        first = captured(engine, lambda: (program.simple(1), context.append(contextvars.copy_context())))
+        # Others come and go, and would have its lines disabled if nobody wanted them.
+        for _ in range(100):
+            captured(engine, lambda: (program.simple(0), program.simple(1), program.loop(2)))
+        thread = threading.Thread(target=context[0].run, args=(program.simple, 0))
+        thread.start()
+        thread.join()
+        [(_, late)] = engine.late()
+        assert lines(first, program) == lines_of(program, "if x:", "simple yes")
+        assert lines(late, program) == lines_of(program, "if x:", "simple yes", "simple no")
+        context.clear()
+        assert len(engine.late()) == 1
+        assert engine.late() == []
