@@ -43,7 +43,7 @@ class _Collected:
 
     processes: list[Process] = field(default_factory=list)
     requests: dict[str, RequestRecord] = field(default_factory=dict)
-    amends: list[dict[str, Any]] = field(default_factory=list)
+    amends: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: dict[str, None] = field(default_factory=dict)
     window_events: list[tuple[float, str]] = field(default_factory=list)
@@ -61,8 +61,8 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
     for path in sorted(folder.path.iterdir()) if folder.path.is_dir() else ():
         if not path.name.startswith(("journal-", "marks.")):
             collected.warnings.append(f"{path}: not a file of this program's, skipped")
-    for amend in collected.amends:
-        _amend(amend, collected)
+    for request_id, trace_id, changes in collected.amends:
+        _amend(collected, request_id, trace_id, changes)
     windows = _windows(collected.window_events)
     requests = sorted(
         (_place(request, windows) for request in collected.requests.values()), key=lambda request: request.started_at
@@ -131,7 +131,8 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
     if kind == "request" and counts:
         collected.requests[line["id"]] = RequestRecord(pid=pid, **line)
     elif kind == "amend" and counts:
-        collected.amends.append({key: line[key] for key in ("id", "trace", "status", "duration_ms")})
+        changes: dict[str, Any] = {key: line[key] for key in ("status", "duration_ms") if key in line}
+        collected.amends.append((line["id"], line["trace"], changes))
     elif kind == "trace":
         collected.traces[line["id"]] = Trace(line["id"], {path: _file(entry) for path, entry in line["files"].items()})
     elif kind == "ambient":
@@ -154,21 +155,19 @@ def _file(entry: dict[str, Any]) -> FileLines:
     )
 
 
-def _amend(amend: dict[str, Any], collected: _Collected) -> None:
+def _amend(collected: _Collected, request_id: str, trace_id: str, changes: dict[str, Any]) -> None:
     """Add what a request ran after its record was written. A forked child may add to a request of its parent's."""
-    later = collected.traces.get(amend["trace"])
-    request = collected.requests.get(amend["id"])
+    later = collected.traces.get(trace_id)
+    request = collected.requests.get(request_id)
     if later is None:
-        collected.warnings.append(f"request {amend['id']}: trace {amend['trace']} is missing")
+        collected.warnings.append(f"request {request_id}: trace {trace_id} is missing")
     elif request is None:
         # Its record lies before the mark, in an earlier dump. What it ran since then must not be lost.
         collected.ambient[later.id] = None
     else:
         whole = collected.traces.get(request.trace, later) | later
         collected.traces[whole.id] = whole
-        collected.requests[request.id] = replace(
-            request, trace=whole.id, status=amend["status"], duration_ms=amend["duration_ms"]
-        )
+        collected.requests[request.id] = replace(request, trace=whole.id, **changes)
 
 
 def _windows(events: Iterable[tuple[float, str]]) -> list[Window]:

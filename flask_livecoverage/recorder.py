@@ -14,7 +14,7 @@ from contextvars import ContextVar, Token
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from .engines import NO_HITS, Capture, Engine, Hits
+from .engines import Capture, Engine, Hits
 from .errors import EngineError
 from .journal import Journal, RunFolder
 from .lines import to_bitmap, to_hex
@@ -46,8 +46,8 @@ class RequestCapture:
     """
 
     __slots__ = (
-        "_began", "_committed", "_hits", "_recorded", "_recorder", "endpoint", "id", "method", "path", "route",
-        "started_at", "status", "test",
+        "_began", "_committed", "_hits", "_in_fork", "_recorded", "_recorder", "endpoint", "id", "method", "path",
+        "route", "started_at", "status", "test",
     )  # fmt: skip
 
     def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
@@ -62,7 +62,8 @@ class RequestCapture:
         self._began = time.perf_counter()
         self._recorder = recorder
         self._recorded = recorder.recording
-        self._hits = NO_HITS
+        self._hits = recorder._no_hits
+        self._in_fork = False
         self._committed: tuple[str, int] | None = None
 
     def enter(self) -> Segment | None:
@@ -83,7 +84,7 @@ class RequestCapture:
     def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Call ``function`` as work of this request that another thread does, even after the response."""
         segment = self.enter()
-        self._recorder._watch(self, segment)
+        self._recorder._watch(segment)
         try:
             return function(*args, **kwargs)
         finally:
@@ -101,30 +102,44 @@ class RequestCapture:
         """Write the request's record, or what has changed about it since it was written."""
         if not self._recorded:
             return
-        recorder = self._recorder
-        trace = recorder.trace_id(self._hits)
+        trace = self._recorder.trace_id(self._hits)
         state = (trace, self.status)
-        if state == self._committed:
-            return
-        duration = 1000 * (time.perf_counter() - self._began)
-        if self._committed is None:
-            recorder.journal.append(
-                f'{{"type":"request","id":"{self.id}","trace":"{trace}","method":{_quote(self.method)},'
-                f'"path":{_quote(self.path)},"route":{_quote(self.route)},"endpoint":{_quote(self.endpoint)},'
-                f'"status":{self.status},"started_at":{self.started_at!r},"duration_ms":{duration:.3f},'
-                f'"test":{_quote(self.test)}}}'
-            )
-            recorder.requests += 1
-        else:
-            recorder.journal.append(
-                f'{{"type":"amend","id":"{self.id}","trace":"{trace}","status":{self.status},"duration_ms":{duration:.3f}}}'
-            )
-        self._committed = state
+        if state != self._committed:
+            self._recorder.journal.append(self._amend(trace) if self._committed else self._record(trace))
+            self._committed = state
 
     def commit_again(self) -> None:
         """Write what has changed, if the record is written already; else it will tell."""
         if self._committed is not None:
             self.commit()
+
+    def go_on_in_fork(self, recorder: Recorder) -> None:
+        """In a forked child: the parent writes the record, and the child what it adds to it."""
+        self._recorder = recorder
+        self._in_fork = True
+        self._committed = ("", self.status)
+
+    # Put together by hand: a JSON encoder would take longer than all else that is done for a request.
+
+    def _record(self, trace: str) -> str:
+        self._recorder.requests += 1
+        return (
+            f'{{"type":"request","id":"{self.id}","trace":"{trace}","method":{_quote(self.method)},'
+            f'"path":{_quote(self.path)},"route":{_quote(self.route)},"endpoint":{_quote(self.endpoint)},'
+            f'"status":{self.status},"started_at":{self.started_at!r},"duration_ms":{self._duration():.3f},'
+            f'"test":{_quote(self.test)}}}'
+        )
+
+    def _amend(self, trace: str) -> str:
+        if self._in_fork:
+            return f'{{"type":"amend","id":"{self.id}","trace":"{trace}"}}'
+        return (
+            f'{{"type":"amend","id":"{self.id}","trace":"{trace}","status":{self.status},'
+            f'"duration_ms":{self._duration():.3f}}}'
+        )
+
+    def _duration(self) -> float:
+        return 1000 * (time.perf_counter() - self._began)
 
 
 @lru_cache(maxsize=4096)
@@ -157,8 +172,9 @@ class Recorder:
         self.fault: str | None = None
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
-        self._watched: dict[int, tuple[RequestCapture, Capture]] = {}
+        self._watched: dict[int, Capture] = {}
         self._known_sources: list[str] = []
+        self._no_hits = Hits()
         self._stopping = threading.Event()
         self._flusher: threading.Thread | None = None
         self._open_journal()
@@ -218,13 +234,15 @@ class Recorder:
         """In a forked child: a journal of its own, and only the captures of the thread that lives on."""
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
-        self.engine.after_fork()
+        capture = self.engine.after_fork()
         self._open_journal()
         self.requests = 0
         self._watched.clear()
         request = current_request()
-        if request is not None:
-            request._recorder = self
+        if request is not None and capture is not None:
+            request.go_on_in_fork(self)
+            capture.owner = request
+            self._watched[id(capture)] = capture
 
     # Requests
 
@@ -249,12 +267,14 @@ class Recorder:
         capture.owner = request
         return capture
 
-    def _watch(self, request: RequestCapture, segment: Segment | None) -> None:
+    def _watch(self, segment: Segment | None) -> None:
+        """Write what this segment runs while it runs, because it may go on after the response, or for ever."""
         if segment is not None:
-            self._watched[id(segment)] = request, segment[0]
+            self._watched[id(segment[0])] = segment[0]
 
     def _unwatch(self, segment: Segment | None) -> None:
-        self._watched.pop(id(segment), None)
+        if segment is not None:
+            self._watched.pop(id(segment[0]), None)
 
     def trace_id(self, hits: Hits) -> str:
         """The id of the trace of ``hits``, which is on disk when this returns."""
@@ -290,7 +310,7 @@ class Recorder:
             if ambient:
                 self.journal.append_object("ambient", trace=self.trace_id(ambient))
             after_response = self.engine.late()
-            watched = [(capture, self.engine.peek(capture)) for _, capture in list(self._watched.values())]
+            watched = [(capture, self.engine.peek(capture)) for capture in list(self._watched.values())]
             for capture, hits in (*after_response, *watched):
                 capture.owner.add(hits)
                 capture.owner.commit_again()

@@ -6,11 +6,11 @@ import sys
 
 from ..errors import ConfigurationError, EngineError
 from ..sources import Sources
-from .base import NO_HITS, Capture, Engine, Hits
+from .base import Capture, Engine, Hits
 from .ctrace import CTraceEngine
 from .monitoring import MonitoringEngine
 
-__all__ = ["ENGINES", "NO_HITS", "Capture", "Engine", "Hits", "choose_engine"]
+__all__ = ["ENGINES", "Capture", "Engine", "Hits", "choose_engine"]
 
 ENGINES = ("monitoring", "ctrace")
 

@@ -48,9 +48,6 @@ def _merge(first: Mapping[str, frozenset[T]], second: Mapping[str, frozenset[T]]
     return merged
 
 
-NO_HITS = Hits()
-
-
 class Capture:
     """One stretch of execution whose lines are told apart from all others'."""
 
@@ -93,8 +90,8 @@ class Engine(Protocol):
     def late(self) -> list[tuple[Capture, Hits]]:
         """The captures whose context lived on after their end (in copies of it), with all that ran in them so far."""
 
-    def after_fork(self) -> None:
-        """Adjust in a forked child, where only the current thread lives on."""
+    def after_fork(self) -> Capture | None:
+        """Adjust in a forked child, where only the current thread lives on; return the capture it is in, if any."""
 
 
 class HitsCache:
@@ -110,11 +107,12 @@ class HitsCache:
     def __init__(self, make: Callable[[RawLines], Hits]) -> None:
         self._make = make
         self._known: dict[tuple[Any, ...], list[tuple[RawLines, Hits]]] = {}
+        self._empty = Hits()
 
     def hits(self, raw: RawLines) -> Hits:
         """The hits for ``raw``, which must not change any more."""
         if not raw:
-            return NO_HITS
+            return self._empty
         shape = tuple(raw)
         variants = self._known.get(shape)
         if variants is None:

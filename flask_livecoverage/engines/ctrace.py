@@ -76,8 +76,9 @@ class CTraceEngine:
         if isinstance(sys.gettrace(), Tracer):
             sys.settrace(None)
 
-    def after_fork(self) -> None:
-        """Nothing: the child's one thread keeps its tracer, and captures are bound to threads."""
+    def after_fork(self) -> Capture | None:
+        """The capture that the child is in: its one thread keeps its tracer, and captures are bound to threads."""
+        return getattr(self._innermost, "capture", None)
 
     def _install(self) -> Tracer:
         tracer = coveragepy.make_tracer(self._ambient, self._should_trace, self._dispositions, branch=self.branch)

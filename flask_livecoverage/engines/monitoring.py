@@ -140,12 +140,16 @@ class MonitoringEngine:
         for tool in (discovery, capture):
             monitoring.free_tool_id(tool)
 
-    def after_fork(self) -> None:
-        """Forget the captures of threads that do not exist in the child."""
+    def after_fork(self) -> Capture | None:
+        """Forget the captures of threads that do not exist in the child, and return the one that it is in."""
         self._lock = threading.Lock()
         current = _current.get()
-        self._open = (self._ambient,) if current is None else (self._ambient, current.lines)
         self._late.clear()
+        if current is None:
+            self._open = (self._ambient,)
+            return None
+        self._open = (self._ambient, current.lines)
+        return Capture(current.lines, (current, None))
 
     # Captures
 
