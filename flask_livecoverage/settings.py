@@ -8,6 +8,7 @@ through it to the servers that they start.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,10 @@ ACTIVE_VARIABLE = "LIVECOVERAGE"
 RUN_VARIABLE = "LIVECOVERAGE_RUN"
 SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
 
+# What the environment may hold besides the settings: how the processes of one measurement find each other.
+_OTHER_VARIABLES = frozenset({RUN_VARIABLE, SOURCE_VARIABLE, "LIVECOVERAGE_URL"})
+
+_PREFIX = "LIVECOVERAGE_"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 
@@ -38,10 +43,14 @@ def _optional_bool(value: Any) -> bool | None:
     return None if value is None else to_bool(value)
 
 
+# Nothing that a URL rule, a query or a proxy would read as something else.
+_PATH = re.compile(r"(/[\w.~!$&'()*+,;=:@-]+)+/?", re.ASCII)
+
+
 def _url_path(value: Any) -> str:
-    if isinstance(value, str) and value.startswith("/") and value != "/" and "?" not in value:
+    if isinstance(value, str) and _PATH.fullmatch(value):
         return value.rstrip("/")
-    raise ValueError("use a path that begins with a slash, such as /__coverage__")
+    raise ValueError("use a path that begins with a slash, such as /__coverage__, of ASCII letters, digits, _ and -")
 
 
 def _optional_url_path(value: Any) -> str:
@@ -61,9 +70,11 @@ def _engine(value: Any) -> str:
 
 
 def _token(value: Any) -> str | None:
-    if value is None or (isinstance(value, str) and value.isascii()):
-        return value or None
-    raise ValueError("use a string of ASCII characters")
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and all("!" <= character <= "~" for character in value):
+        return value
+    raise ValueError("use a string of printable ASCII characters without spaces")
 
 
 @dataclass(frozen=True)
@@ -74,11 +85,12 @@ class Setting:
     default: Any
     parse: Callable[[Any], Any]
     help: str
+    secret: bool = False
 
     @property
     def name(self) -> str:
         """The attribute of :class:`Settings` that holds its value."""
-        return self.key.removeprefix("LIVECOVERAGE_").lower()
+        return self.key.removeprefix(_PREFIX).lower()
 
 
 SETTINGS = (
@@ -114,6 +126,7 @@ SETTINGS = (
         None,
         _token,
         "With ``Authorization: Bearer TOKEN``, the control routes answer clients on other machines too.",
+        secret=True,
     ),
 )
 
@@ -135,12 +148,12 @@ def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None =
     """The settings from ``environ`` (default: the process's) and ``config``.
 
     Raises ConfigurationError for a value that is not accepted, and for a key that begins with ``LIVECOVERAGE_`` but is
-    none of ours.
+    none of ours: a typing error must not go unnoticed.
     """
     environ = os.environ if environ is None else environ
     known = {setting.key for setting in SETTINGS}
-    for key in config:
-        if key.startswith("LIVECOVERAGE_") and key not in known:
+    for key in (*config, *(variable for variable in environ if variable not in _OTHER_VARIABLES)):
+        if key.startswith(_PREFIX) and key not in known:
             raise ConfigurationError(f"unknown setting {key}: the settings are {', '.join(sorted(known))}")
     values = {}
     for setting in SETTINGS:
@@ -148,7 +161,8 @@ def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None =
         try:
             values[setting.name] = setting.parse(given)
         except ValueError as error:
-            raise ConfigurationError(f"{setting.key} cannot be {given!r}: {error}") from None
+            shown = "what it is" if setting.secret else repr(given)
+            raise ConfigurationError(f"{setting.key} cannot be {shown}: {error}") from None
     return Settings(**values)
 
 
