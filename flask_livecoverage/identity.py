@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import unquote
+
+from werkzeug.sansio.http import parse_cookie
 
 TEST_HEADER = "Livecov-Test"
 BAGGAGE_MEMBER = "livecov.test"
@@ -22,12 +23,12 @@ def test_identity(environ: Mapping[str, Any]) -> str | None:
     ``livecov_test``. At most 1000 characters count.
     """
     found = (
-        environ.get("HTTP_LIVECOV_TEST")
-        or ("HTTP_BAGGAGE" in environ and _from_baggage(environ["HTTP_BAGGAGE"]))
+        ("HTTP_LIVECOV_TEST" in environ and _readable(environ["HTTP_LIVECOV_TEST"]).strip())
+        or ("HTTP_BAGGAGE" in environ and _from_baggage(_readable(environ["HTTP_BAGGAGE"])))
         or ("HTTP_KEPLOY_TEST_ID" in environ and _from_keploy(environ))
-        or ("HTTP_COOKIE" in environ and _from_cookie(environ["HTTP_COOKIE"]))
+        or ("HTTP_COOKIE" in environ and _from_cookie(_readable(environ["HTTP_COOKIE"])))
     )
-    return _readable(found)[:_LONGEST] if found else None
+    return found[:_LONGEST] if found else None
 
 
 test_identity.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
@@ -37,27 +38,27 @@ def _from_baggage(header: str) -> str | None:
     for member in header.split(","):
         key, _, value = member.partition(";")[0].partition("=")
         if key.strip() == BAGGAGE_MEMBER:
-            return unquote(value.strip())
+            return unquote(value.strip()).strip()
     return None
 
 
 def _from_keploy(environ: Mapping[str, Any]) -> str:
-    test_set = environ.get("HTTP_KEPLOY_TEST_SET_ID")
-    test: str = environ["HTTP_KEPLOY_TEST_ID"]
-    return f"{test_set}/{test}" if test_set else test
+    test_set = _readable(environ.get("HTTP_KEPLOY_TEST_SET_ID", "")).strip()
+    test = _readable(environ["HTTP_KEPLOY_TEST_ID"]).strip()
+    return f"{test_set}/{test}" if test_set and test else test
 
 
 def _from_cookie(header: str) -> str | None:
     if COOKIE not in header:
         return None
-    try:
-        morsel = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    return unquote(morsel.value) if morsel is not None else None
+    # Not the standard library's SimpleCookie: it gives up at the first cookie that is not to its taste.
+    return unquote(parse_cookie(header).get(COOKIE, "")).strip()
 
 
 def _readable(text: str) -> str:
+    """WSGI hands a header over with each byte as one character; nearly all clients mean UTF-8."""
+    if text.isascii():
+        return text
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
