@@ -1,9 +1,9 @@
 """The journal: what a process records, on disk as it happens.
 
 A run is a folder, ``<data dir>/runs/<run id>/``. Each process of the run appends to a file of its own there,
-``journal-<token>.jsonl``: a JSON object a line, one ``write`` each. Nothing is synced to the disk: the operating
-system's page cache outlives a killed process, though not a power failure. A torn last line is skipped by the reader,
-and counted.
+``journal-<token>.jsonl``: a JSON object a line, in ASCII, ``type`` its first key, one ``write`` each. Nothing is synced
+to the disk: the operating system's page cache outlives a killed process, though not a power failure. The reader skips
+and counts a torn line, and finds the line that another ``write`` put right behind it.
 
 The kinds of lines (``type``):
 
@@ -16,7 +16,8 @@ The kinds of lines (``type``):
 ``request``
     the fields of :class:`~.model.RequestRecord`, without ``pid`` and ``window``
 ``amend``
-    ``id`` of a request whose trace, status or duration changed after its record was written
+    ``id`` of a request that ran more after its record was written, ``trace`` of what it ran, and the ``status`` and
+    ``duration_ms`` that it has now
 ``ambient``
     ``trace`` of lines that ran outside any request
 ``window``
@@ -28,6 +29,7 @@ has put requests behind it. Times are UNIX seconds.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -50,7 +52,8 @@ logger = logging.getLogger("flask_livecoverage")
 def new_run_id() -> str:
     """A run id: ids sort by the time at which they were made."""
     now = time.time()
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    # Not local time: it runs backwards once a year.
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     return f"{stamp}-{int(now * 1000) % 1000:03d}-{secrets.token_hex(2)}"
 
 
@@ -66,31 +69,22 @@ class Journal:
         self.lost = 0
         self._header = header
         self._lock = threading.Lock()
+        self._lost_lock = threading.Lock()
         self._descriptor: int | None = None
-        self._torn = False
 
-    def append(self, line: str) -> None:
-        """Append ``line``, a JSON object without the newline."""
-        descriptor = self._descriptor
-        if descriptor is None:
-            descriptor = self._open()
-            if descriptor is None:
-                self.lost += 1
-                return
-        data = f"{line}\n".encode()
+    def append(self, line: str) -> bool:
+        """Append ``line``, a JSON object without the newline; whether it is on disk."""
         try:
-            # A newline first: the rest of a torn line must not swallow this one.
-            written = os.write(descriptor, b"\n" + data if self._torn else data)
+            descriptor = self._descriptor
+            _write(self._open() if descriptor is None else descriptor, f"{line}\n")
         except OSError as error:
             self._lose(error)
-        else:
-            self._torn = written < len(data)
-            if self._torn:
-                self._lose(None)
+            return False
+        return True
 
-    def append_object(self, kind: str, **fields: Any) -> None:
-        """Append an object of type ``kind``."""
-        self.append(json.dumps({"type": kind, **fields}, separators=(",", ":")))
+    def append_object(self, kind: str, **fields: Any) -> bool:
+        """Append an object of type ``kind``; whether it is on disk."""
+        return self.append(json.dumps({"type": kind, **fields}, separators=(",", ":")))
 
     def close(self) -> None:
         """Close the file; a later line would open it again."""
@@ -99,26 +93,46 @@ class Journal:
                 os.close(self._descriptor)
                 self._descriptor = None
 
-    def _open(self) -> int | None:
+    def _open(self) -> int:
         with self._lock:
             if self._descriptor is None:
+                _make_run_folder(self.path.parent)
+                descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
                 try:
-                    _make_run_folder(self.path.parent)
-                    descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-                    if not os.fstat(descriptor).st_size:
-                        header = {"type": "process", "version": FORMAT_VERSION, **self._header}
-                        os.write(descriptor, f"{json.dumps(header)}\n".encode())
-                except OSError as error:
-                    self._lose(error)
-                    return None
+                    self._write_header(descriptor)
+                except OSError:
+                    os.close(descriptor)
+                    raise
                 self._descriptor = descriptor
             return self._descriptor
 
-    def _lose(self, error: OSError | None) -> None:
-        if not self.lost:
-            reason = error.strerror if error is not None else "no space"
-            logger.error("%s: cannot be written (%s): records are being lost", self.path, reason)
-        self.lost += 1
+    def _write_header(self, descriptor: int) -> None:
+        if os.fstat(descriptor).st_size:
+            return
+        try:
+            _write(descriptor, json.dumps({"type": "process", "version": FORMAT_VERSION, **self._header}) + "\n")
+        except OSError:
+            # Behind half a header, nothing would be read.
+            os.ftruncate(descriptor, 0)
+            raise
+
+    def _lose(self, error: OSError) -> None:
+        with self._lost_lock:
+            self.lost += 1
+            first = self.lost == 1
+        if first:
+            logger.error(
+                "%s: cannot be written (%s): records are being lost, make room there or name another folder with "
+                "LIVECOVERAGE_DATA_DIR",
+                self.path,
+                error.strerror,
+            )
+
+
+def _write(descriptor: int, line: str) -> None:
+    data = line.encode()
+    if os.write(descriptor, data) < len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _make_run_folder(folder: Path) -> None:
@@ -155,20 +169,21 @@ class RunFolder:
         """Move the mark from which dumps count to ``offsets``: the name of each journal → bytes."""
         line = json.dumps({"at": time.time(), "offsets": offsets})
         with open(self.path / "marks.jsonl", "a") as marks:
-            marks.write(f"{line}\n")
+            # A newline first: the rest of a line torn by a kill must not swallow this one.
+            marks.write(f"\n{line}\n")
 
     def last_mark(self) -> dict[str, int]:
-        """The offsets of the last mark; empty without one."""
+        """The offsets of the last mark; empty without one. A line that cannot be read is named in the log."""
+        path = self.path / "marks.jsonl"
         try:
-            lines = (self.path / "marks.jsonl").read_text().splitlines()
+            lines = path.read_bytes().splitlines()
         except FileNotFoundError:
             return {}
-        for line in reversed(lines):
+        for line in reversed([line for line in lines if line]):
             try:
-                offsets: dict[str, int] = json.loads(line)["offsets"]
-            except (ValueError, KeyError, TypeError):
-                continue
-            return offsets
+                return {str(name): int(offset) for name, offset in json.loads(line)["offsets"].items()}
+            except (ValueError, KeyError, TypeError, AttributeError):
+                logger.warning("%s: the last line cannot be read: the mark before it counts", path)
         return {}
 
 

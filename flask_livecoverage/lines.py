@@ -6,7 +6,10 @@ speed of memory. The journal stores bitmaps in hexadecimal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+_HEX = re.compile("[0-9a-f]+")
 
 
 def to_bitmap(lines: Iterable[int]) -> int:
@@ -39,4 +42,6 @@ def to_hex(bitmap: int) -> str:
 
 def from_hex(text: str) -> int:
     """The bitmap that :func:`to_hex` wrote as ``text``; ValueError if it did not."""
+    if not _HEX.fullmatch(text):
+        raise ValueError(f"{text[:20]!r} is not a bitmap")
     return int(text, 16)
