@@ -34,6 +34,12 @@ class FileLines:
             arcs = (self.arcs or frozenset()) | (other.arcs or frozenset())
         return FileLines(self.content, self.lines | other.lines, arcs)
 
+    def __sub__(self, other: FileLines) -> FileLines:
+        if self.content != other.content:
+            return self
+        arcs = None if self.arcs is None else self.arcs - (other.arcs or frozenset())
+        return FileLines(self.content, self.lines & ~other.lines, arcs)
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -58,6 +64,13 @@ class Trace:
             known = files.get(path)
             files[path] = known | lines if known is not None and known.content == lines.content else lines
         return self if files == self.files else other if files == other.files else Trace.of(files)
+
+    def __sub__(self, other: Trace) -> Trace:
+        """The lines that are not in ``other``."""
+        remaining = (
+            (path, lines - other.files[path] if path in other.files else lines) for path, lines in self.files.items()
+        )
+        return Trace.of({path: lines for path, lines in remaining if lines.lines})
 
     def line_numbers(self) -> dict[str, list[int]]:
         """Line numbers by file, both ascending."""
@@ -116,7 +129,8 @@ class Process:
 class Run:
     """One use of the server, as its journals tell it.
 
-    ``requests`` are in the order of their start. ``ambient`` are the ids of traces that ran outside any request.
+    ``requests`` are in the order of their start. ``ambient`` are the ids of traces that ran outside any request,
+    ``put_aside`` those of requests from before the last reset.
     ``source_files`` are all files that the user's configuration wants measured, executed or not. ``warnings`` name what
     could not be read.
     """
@@ -126,6 +140,7 @@ class Run:
     requests: Sequence[RequestRecord]
     traces: Mapping[str, Trace]
     ambient: Sequence[str] = ()
+    put_aside: Sequence[str] = ()
     windows: Sequence[Window] = ()
     source_files: Sequence[str] = ()
     warnings: Sequence[str] = field(default=(), compare=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,29 +14,58 @@ from .journal import FORMAT_VERSION, RunFolder
 from .lines import from_hex
 from .model import FileLines, Process, RequestRecord, Run, Trace, Window
 
+# How every line of a journal begins. Inside one, quotation marks are escaped.
+_BEGIN = b'{"type":'
+
+_NUMBER = (int, float)
+_OPTIONAL = (str, type(None))
+_TYPES: dict[str, dict[str, Any]] = {
+    "process": {"pid": int, "started_at": _NUMBER, "root": str, "engine": str, "branch": bool},
+    "sources": {"files": list},
+    "trace": {"id": str, "files": dict},
+    "request": {
+        "id": str, "trace": str, "method": str, "path": str, "status": int, "started_at": _NUMBER,
+        "duration_ms": _NUMBER, "test": _OPTIONAL, "route": _OPTIONAL, "endpoint": _OPTIONAL,
+    },
+    "amend": {"id": str, "trace": str},
+    "ambient": {"trace": str},
+    "window": {"at": _NUMBER, "name": str},
+}  # fmt: skip
+
 
 def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
     """The run in ``folder``; with ``since_mark``, its requests since the last reset alone.
 
-    What cannot be read is left out, and named in the run's ``warnings``. Traces from before the mark are kept: the
-    lines that ran when modules were imported stay covered after a reset.
+    What cannot be read is left out, and named in the run's ``warnings``. Traces from before the mark are kept, the
+    run's ``put_aside``: the lines that ran when modules were imported stay covered after a reset.
     """
     run, _offsets = _read(folder, folder.last_mark() if since_mark else {})
     return run
 
 
-def read_and_reset(folder: RunFolder) -> Run:
-    """The run since the last reset, and a reset in one step: every request is in exactly one such reading."""
+@contextmanager
+def reading_and_reset(folder: RunFolder) -> Iterator[Run]:
+    """The run since the last reset, and a reset in one step: every request is in exactly one such reading.
+
+    The reset happens when the block ends well, so what is read is not lost with a report that fails.
+    """
     with folder.locked():
         run, offsets = _read(folder, folder.last_mark())
+        yield run
         folder.mark(offsets)
-    return run
+
+
+def read_and_reset(folder: RunFolder) -> Run:
+    """What :func:`reading_and_reset` reads, the reset done."""
+    with reading_and_reset(folder) as run:
+        return run
 
 
 def reset(folder: RunFolder) -> None:
     """Move the mark from which dumps count to the end of what is recorded. Nothing is deleted."""
     with folder.locked():
-        folder.mark({path.name: len(_whole_lines(path)) for path in folder.journals()})
+        _, offsets = _read(folder, folder.last_mark())
+        folder.mark(offsets)
 
 
 @dataclass
@@ -46,6 +77,8 @@ class _Collected:
     amends: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: dict[str, None] = field(default_factory=dict)
+    # The traces of requests from before the mark, by the requests' ids.
+    put_aside: dict[str, list[str]] = field(default_factory=dict)
     window_events: list[tuple[float, str]] = field(default_factory=list)
     source_files: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
@@ -53,26 +86,31 @@ class _Collected:
 
 def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]:
     collected = _Collected()
-    offsets = {}
+    offsets = dict(mark)
     for path in folder.journals():
-        data = _whole_lines(path)
-        offsets[path.name] = len(data)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            collected.warnings.append(f"{path}: cannot be read ({error.strerror}), skipped")
+            continue
+        # A line that is being written, or was torn by a kill, is not counted yet.
+        offsets[path.name] = data.rfind(b"\n") + 1
         _read_journal(path, data, mark.get(path.name, 0), collected)
     for path in sorted(folder.path.iterdir()) if folder.path.is_dir() else ():
         if not path.name.startswith(("journal-", "marks.")):
             collected.warnings.append(f"{path}: not a file of this program's, skipped")
     for request_id, trace_id, changes in collected.amends:
         _amend(collected, request_id, trace_id, changes)
+    _warn_of_missing_traces(collected)
     windows = _windows(collected.window_events)
-    requests = sorted(
-        (_place(request, windows) for request in collected.requests.values()), key=lambda request: request.started_at
-    )
+    requests = sorted(_place(collected.requests.values(), windows), key=lambda request: request.started_at)
     run = Run(
         id=folder.id,
         processes=sorted(collected.processes, key=lambda process: process.started_at),
         requests=requests,
         traces=collected.traces,
         ambient=list(collected.ambient),
+        put_aside=list(dict.fromkeys(trace for traces in collected.put_aside.values() for trace in traces)),
         windows=windows,
         source_files=sorted(collected.source_files),
         warnings=collected.warnings,
@@ -80,16 +118,12 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
     return run, offsets
 
 
-def _whole_lines(path: Path) -> bytes:
-    """The file up to its last newline: a line that is being written, or was torn by a kill, is not counted yet."""
-    data = path.read_bytes()
-    return data[: data.rfind(b"\n") + 1]
-
-
 def _read_journal(path: Path, data: bytes, mark: int, collected: _Collected) -> None:
-    if len(data) < path.stat().st_size:
+    if not data:
+        return  # made a moment ago: its process has not written the first line yet
+    if not data.endswith(b"\n"):
         collected.warnings.append(f"{path}: the last line is torn, skipped")
-    lines = _objects(data)
+    lines = _objects(data[: data.rfind(b"\n") + 1])
     _, first = next(lines, (0, None))
     if first is None or first.get("type") != "process":
         collected.warnings.append(f"{path}: not a journal of this program's, skipped")
@@ -113,14 +147,22 @@ def _read_journal(path: Path, data: bytes, mark: int, collected: _Collected) -> 
 def _objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Each line's offset and JSON object, None for one that is none."""
     offset = 0
-    for line in data.splitlines(keepends=True):
-        if line.strip():
-            try:
-                found = json.loads(line)
-            except ValueError:
-                found = None
-            yield offset, found if isinstance(found, dict) else None
-        offset += len(line)
+    for line in data.split(b"\n"):
+        if line:
+            found = _object(line)
+            yield offset, found
+            if found is None and (begin := line.rfind(_BEGIN)) > 0:
+                # Another thread's line behind one that was torn when the disk was full.
+                yield offset, _object(line[begin:])
+        offset += len(line) + 1
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, counts: bool) -> None:
@@ -128,9 +170,14 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
     if line is None:
         raise ValueError("not a JSON object")
     kind = line.pop("type", None)
-    if kind == "request" and counts:
+    for key, types in _TYPES.get(kind, {}).items():
+        if not isinstance(line[key], types):
+            raise TypeError(f"{key} cannot be {line[key]!r}")
+    if kind in ("request", "amend") and not counts:
+        collected.put_aside.setdefault(line["id"], []).append(line["trace"])
+    elif kind == "request":
         collected.requests[line["id"]] = RequestRecord(pid=pid, **line)
-    elif kind == "amend" and counts:
+    elif kind == "amend":
         changes: dict[str, Any] = {key: line[key] for key in ("status", "duration_ms") if key in line}
         collected.amends.append((line["id"], line["trace"], changes))
     elif kind == "trace":
@@ -140,7 +187,7 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
     elif kind == "window":
         collected.window_events.append((line["at"], line["name"]))
     elif kind == "sources":
-        collected.source_files.update(line["files"])
+        collected.source_files.update(map(str, line["files"]))
     elif kind == "process":
         line.pop("version")
         collected.processes.append(Process(**line))
@@ -163,7 +210,11 @@ def _amend(collected: _Collected, request_id: str, trace_id: str, changes: dict[
         collected.warnings.append(f"request {request_id}: trace {trace_id} is missing")
     elif request is None:
         # Its record lies before the mark, in an earlier dump. What it ran since then must not be lost.
-        collected.ambient[later.id] = None
+        for earlier in collected.put_aside.get(request_id, ()):
+            later = later - collected.traces[earlier] if earlier in collected.traces else later
+        if later.files:
+            collected.traces[later.id] = later
+            collected.ambient[later.id] = None
     else:
         whole = collected.traces.get(request.trace, later) | later
         collected.traces[whole.id] = whole
@@ -181,6 +232,22 @@ def _windows(events: Iterable[tuple[float, str]]) -> list[Window]:
     return windows
 
 
-def _place(request: RequestRecord, windows: list[Window]) -> RequestRecord:
-    window = next((w.name for w in windows if w.holds(request.started_at)), None)
-    return request if window is None else replace(request, window=window, test=request.test or window)
+def _place(requests: Iterable[RequestRecord], windows: list[Window]) -> Iterator[RequestRecord]:
+    """The requests, with the window in which each began."""
+    openings = [window.opened_at for window in windows]
+    for request in requests:
+        index = bisect_right(openings, request.started_at) - 1
+        if index >= 0 and windows[index].holds(request.started_at):
+            window = windows[index].name
+            yield replace(request, window=window, test=request.test or window)
+        else:
+            yield request
+
+
+def _warn_of_missing_traces(collected: _Collected) -> None:
+    missing = [request.id for request in collected.requests.values() if request.trace not in collected.traces]
+    if missing:
+        collected.warnings.append(
+            f"{len(missing)} request{'s' if len(missing) > 1 else ''} without lines: the traces of {missing[0]}"
+            f"{' and others' if len(missing) > 1 else ''} are missing"
+        )
