@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..errors import ConfigurationError
 from ..model import STARTUP_CONTEXT, FileLines, RequestRecord, Run, Trace
@@ -31,13 +31,16 @@ def context_of(request: RequestRecord, contexts: str) -> str:
     raise ConfigurationError(f"unknown contexts {contexts!r}: choose {', '.join(CONTEXTS[:-1])} or {CONTEXTS[-1]}")
 
 
-def lines_by_context(runs: Iterable[Run], contexts: str) -> tuple[FilesByContext, list[str]]:
+def lines_by_context(
+    runs: Iterable[Run], contexts: str, local_path: Callable[[str], str] = str
+) -> tuple[FilesByContext, list[str]]:
     """What ran in each context, in files that still are what they were then; and warnings that name the others.
 
-    Requests count in their context, ambient lines in ``(startup)``. So do the lines outside functions in traces that no
-    request refers to any more, because a reset has put these requests aside: modules are imported but once.
+    Requests count in their context, ambient lines in ``(startup)``. So do the lines outside functions in traces of
+    requests that a reset has put aside: modules are imported but once. ``local_path`` says where a recorded file is
+    here.
     """
-    found = _Collector(contexts)
+    found = _Collector(contexts, local_path)
     for run in runs:
         for request in run.requests:
             if request.trace in run.traces:
@@ -45,16 +48,18 @@ def lines_by_context(runs: Iterable[Run], contexts: str) -> tuple[FilesByContext
         for trace in run.ambient:
             if trace in run.traces:
                 found.add(STARTUP_CONTEXT if contexts != "none" else "", run.traces[trace])
-        for trace_id in run.traces.keys() - {request.trace for request in run.requests} - set(run.ambient):
-            found.add_import_time(run.traces[trace_id])
+        for trace in run.put_aside:
+            if trace in run.traces:
+                found.add_import_time(run.traces[trace])
     return found.files, found.warnings
 
 
 class _Collector:
-    def __init__(self, contexts: str) -> None:
+    def __init__(self, contexts: str, local_path: Callable[[str], str]) -> None:
         self.files: FilesByContext = {}
         self.warnings: list[str] = []
         self._startup = STARTUP_CONTEXT if contexts != "none" else ""
+        self._local_path = local_path
         self._contents: dict[str, str] = {}
         self._import_time: dict[str, int] = {}
         self._added: set[tuple[str, str]] = set()
@@ -63,12 +68,14 @@ class _Collector:
         if (context, trace.id) in self._added:
             return
         self._added.add((context, trace.id))
-        for path, lines in trace.files.items():
+        for recorded_path, lines in trace.files.items():
+            path = self._local_path(recorded_path)
             if self._is_current(path, lines):
                 self._add_file(context, path, lines)
 
     def add_import_time(self, trace: Trace) -> None:
-        for path, lines in trace.files.items():
+        for recorded_path, lines in trace.files.items():
+            path = self._local_path(recorded_path)
             if self._is_current(path, lines):
                 if path not in self._import_time:
                     self._import_time[path] = import_time_lines(path)
@@ -83,7 +90,8 @@ class _Collector:
     def _is_current(self, path: str, lines: FileLines) -> bool:
         if path not in self._contents:
             self._contents[path] = content_hash(path)
-        if lines.content == self._contents[path]:
+        # Without a file there is nothing to report on, even if there was none when its code ran either.
+        if self._contents[path] and lines.content == self._contents[path]:
             return True
         state = "has changed" if self._contents[path] else "is gone"
         warning = f"{path} {state} since its lines were recorded: those are left out"

@@ -6,18 +6,22 @@ import os
 from dataclasses import asdict
 from typing import Any
 
+from ..errors import DataError
 from ..model import Run
 from .reports import Reports
 
 VERSION = 1
 
+_NOTHING = {"totals": {"num_statements": 0, "covered_lines": 0, "percent_covered": 0.0}, "files": {}}
+
 
 def dump_object(run: Run, reports: Reports, *, recording: bool) -> dict[str, Any]:
     """What ``run`` recorded, as an object for JSON: totals, files, requests and the traces that these refer to.
 
-    Lines are sorted; paths are relative to the run's root, with slashes, and absolute outside it.
+    Lines are sorted; paths are relative to the run's root, with slashes, and absolute outside it. Where nothing was
+    measured yet, all is empty.
     """
-    report = reports.json_object()
+    report = _report(reports)
     totals = report["totals"]
     wanted = {request.trace for request in run.requests}
     return {
@@ -48,6 +52,13 @@ def dump_object(run: Run, reports: Reports, *, recording: bool) -> dict[str, Any
             if trace.id in wanted
         },
     }
+
+
+def _report(reports: Reports) -> dict[str, Any]:
+    try:
+        return reports.json_object()
+    except DataError:
+        return _NOTHING
 
 
 def relative_path(path: str, root: str) -> str:

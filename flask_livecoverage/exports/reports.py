@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from .. import coveragepy
 from ..errors import ConfigurationError, DataError
 from ..lines import from_bitmap
 from ..model import Run
-from .contexts import default_contexts, lines_by_context
+from .contexts import FilesByContext, default_contexts, lines_by_context
 
 
 class Reports:
@@ -123,35 +123,71 @@ def open_reports(runs: Sequence[Run], *, contexts: str | None = None) -> Iterato
     """
     if len({run.branch for run in runs}) > 1:
         raise DataError("some of these runs measured branches and some did not: report one at a time with --run ID")
-    files, warnings = lines_by_context(runs, contexts or default_contexts(runs))
     with tempfile.TemporaryDirectory() as folder:
-        collected, combined = Path(folder) / "collected", Path(folder) / "coverage"
-        _write_data(collected, runs, files)
-        cov = coveragepy.make_coverage(data_file=str(combined))
-        # Combining is what applies the configuration's [paths].
-        try:
-            cov.combine([str(collected)], strict=True)
-            cov.save()
-            yield Reports(cov, combined, warnings)
-        except coverage.CoverageException as error:
-            raise ConfigurationError(f"coverage.py cannot report: {error}") from error
-        finally:
-            cov.get_data().close()
+        local_path = _local_paths(_recorded_paths(runs), Path(folder))
+        files, warnings = lines_by_context(runs, contexts or default_contexts(runs), local_path)
+        source_files = {local_path(path) for run in runs for path in run.source_files}
+        collected = Path(folder) / "collected"
+        _write_data(collected, files, source_files, branch=any(run.branch for run in runs))
+        with _combined(collected, Path(folder) / "coverage") as cov:
+            yield Reports(cov, Path(folder) / "coverage", warnings)
 
 
-def _write_data(path: Path, runs: Sequence[Run], files: dict[str, Any]) -> None:
+@contextmanager
+def _combined(collected: Path, path: Path) -> Iterator[coverage.Coverage]:
+    """A ``Coverage`` with the data of ``collected`` in ``path``, file names changed as the configuration wants it."""
+    cov = coveragepy.make_coverage(data_file=str(path))
+    try:
+        cov.combine([str(collected)], strict=True)
+        cov.save()
+        yield cov
+    except coverage.CoverageException as error:
+        raise ConfigurationError(f"coverage.py cannot report: {error}") from error
+    finally:
+        cov.get_data().close()
+
+
+def _recorded_paths(runs: Sequence[Run]) -> set[str]:
+    in_traces = {path for run in runs for trace in run.traces.values() for path in trace.files}
+    return in_traces.union(*(run.source_files for run in runs))
+
+
+def _local_paths(recorded: Iterable[str], folder: Path) -> Callable[[str], str]:
+    """Tells where a file that was recorded elsewhere (in a container, say) is here, by the configuration's [paths]."""
+    if not coveragepy.make_coverage(data_file=None).get_option("paths"):
+        return str
+    # What combining makes of a path can only be read from its result: each goes in under a context of its own.
+    paths = dict(enumerate(sorted(recorded)))
+    data = coverage.CoverageData(basename=str(folder / "paths"))
+    data.add_lines({})
+    for number, path in paths.items():
+        data.set_context(str(number))
+        data.add_lines({path: [1]})
+    data.close()
+    local = {}
+    with _combined(folder / "paths", folder / "mapped") as cov:
+        for path in cov.get_data().measured_files():
+            for context in cov.get_data().contexts_by_lineno(path)[1]:
+                local[paths[int(context)]] = os.path.abspath(path)
+    return lambda path: local.get(path, path)
+
+
+def _write_data(path: Path, files: FilesByContext, source_files: Iterable[str], *, branch: bool) -> None:
     data = coverage.CoverageData(basename=str(path))
-    branch = any(run.branch for run in runs)
     # Even where nothing ran, the file must say which of the two it holds.
     (data.add_arcs if branch else data.add_lines)({})
     for context, by_path in files.items():
-        data.set_context(context)
+        data.set_context(_harmless(context))
         if branch:
             data.add_arcs({file: sorted(lines.arcs or ()) for file, lines in by_path.items()})
         else:
             data.add_lines({file: from_bitmap(lines.lines) for file, lines in by_path.items()})
     data.set_context("")
-    unexecuted = {file for run in runs for file in run.source_files if os.path.exists(file)}
-    data.touch_files(sorted(unexecuted))
+    data.touch_files(sorted(file for file in source_files if os.path.exists(file)))
     data.write()
     data.close()
+
+
+def _harmless(context: str) -> str:
+    """``context`` without what ends a script: clients choose it, and coverage.py before 7.16 writes it into one."""
+    return context.replace("</", "<\\/").replace("<!--", "<\\!--")
