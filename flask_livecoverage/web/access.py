@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from werkzeug import Request
 
-# A request that carries one of these came through a proxy, whatever its socket says.
-_FORWARDING_HEADERS = (
-    "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix",
-    "X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-IP",
-)  # fmt: skip
+# A request that carries one of these, or any X-Forwarded-…, came through a proxy, whatever its socket says.
+_FORWARDING_HEADERS = frozenset({
+    "cf-connecting-ip", "client-ip", "fastly-client-ip", "forwarded", "forwarded-for", "true-client-ip", "via",
+    "x-client-ip", "x-cluster-client-ip", "x-forwarded", "x-original-forwarded-for", "x-original-host",
+    "x-proxyuser-ip", "x-real-ip",
+})  # fmt: skip
+
+# A name or an address, and perhaps a port: nothing that one parser reads otherwise than another.
+_HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def refusal(request: Request, token: str | None) -> str | None:
     """Why ``request`` is refused, or None if it may pass.
 
     A bearer token that equals ``token`` passes always. Else the client must be on this machine and ask for it by a
-    loopback name, so that a name bound to 127.0.0.1 elsewhere does not reach it; and a page of another site must not be
-    behind it.
+    loopback name, so that a name bound to 127.0.0.1 elsewhere does not reach it; and neither a page of another site nor
+    a browser's guess of what will be asked may be behind it.
     """
-    if token is not None and _has_token(request, token):
+    if token and _has_token(request, token):
         return None
-    reason = _cross_site(request) or _not_local(request)
-    if reason is not None and token is not None:
+    reason = _cross_site(request) or _speculative(request) or _not_local(request)
+    if reason is not None and token:
         return f"{reason}; or send the header Authorization: Bearer TOKEN with LIVECOVERAGE_TOKEN's value"
     return reason
 
@@ -38,12 +43,24 @@ def _has_token(request: Request, token: str) -> bool:
 def _not_local(request: Request) -> str | None:
     if not _is_loopback(_peer(request)):
         return "only clients on this machine are answered"
-    forwarding = next((name for name in _FORWARDING_HEADERS if name in request.headers), None)
+    forwarding = next((name for name, _ in request.headers if _is_forwarding(name.lower())), None)
     if forwarding is not None:
         return f"the request came through a proxy (header {forwarding}): ask the server directly"
     host = _host_name(request.headers.get("Host", ""))
     if not (host == "localhost" or _is_loopback(host)):
-        return f"the Host {host!r} is not a loopback name: ask for localhost or 127.0.0.1"
+        given = request.headers.get("Host", "")
+        return f"the Host {given!r} is not a loopback name: ask for localhost or 127.0.0.1"
+    return None
+
+
+def _is_forwarding(header: str) -> bool:
+    return header in _FORWARDING_HEADERS or header.startswith("x-forwarded-")
+
+
+def _speculative(request: Request) -> str | None:
+    # Browsers load an address ahead while it is typed: nobody has asked for it yet.
+    if any("prefetch" in request.headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose", "X-Moz")):
+        return "this must not be loaded ahead"
     return None
 
 
@@ -51,7 +68,7 @@ def _cross_site(request: Request) -> str | None:
     if request.headers.get("Sec-Fetch-Site", "") in ("cross-site", "same-site"):
         return "a page of another site may not use this"
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+    if origin is not None and _site(origin) != request.headers.get("Host", "").lower():
         return f"a page of another origin ({origin}) may not use this"
     return None
 
@@ -62,11 +79,17 @@ def _peer(request: Request) -> str:
     return str(original.get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR") or "")
 
 
-def _host_name(host: str) -> str:
+def _site(origin: str) -> str | None:
+    """The host and port in an Origin header; None without one ("null"), or in one that is malformed."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        return urlsplit(origin).netloc.lower() or None
     except ValueError:
-        return ""
+        return None
+
+
+def _host_name(host: str) -> str:
+    match = _HOST.fullmatch(host)
+    return match[1].strip("[]").lower() if match else ""
 
 
 def _is_loopback(address: str) -> bool:

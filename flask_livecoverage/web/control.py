@@ -7,7 +7,9 @@ stand in their way, and their requests are none of the application's.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
@@ -16,21 +18,25 @@ from werkzeug.routing import Map, Rule
 
 from .. import __version__
 from ..analysis.windows import summarise_window
-from ..errors import LiveCoverageError
+from ..errors import DataError, LiveCoverageError
 from ..exports.contexts import CONTEXTS
 from ..exports.dump import dump_object
 from ..exports.keploy_dedup import dedup_yaml
 from ..exports.reports import Reports, open_reports
 from ..model import Run
-from ..reader import read_and_reset, read_run, reset
+from ..reader import read_run, reading_and_reset, reset
 from ..recorder import Recorder
 from ..settings import Settings, to_bool
 from .access import refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Shutdown = Callable[["WSGIEnvironment"], None]
+
+logger = logging.getLogger("flask_livecoverage")
 
 DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
 
@@ -47,10 +53,15 @@ def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]
     ]
     if settings.shutdown_url:
         rules.append((settings.shutdown_url, "shutdown", ["GET", "POST"]))
-    return [
-        Rule(path, endpoint=f"livecoverage.{name}", methods=methods, build_only=build_only)
-        for path, name, methods in rules
-    ]
+    return [_rule(path, f"livecoverage.{name}", methods, build_only) for path, name, methods in rules]
+
+
+def _rule(path: str, endpoint: str, methods: list[str], build_only: bool) -> Rule:
+    rule = Rule(path, endpoint=endpoint, methods=methods, build_only=build_only)
+    if "POST" in methods and rule.methods is not None:
+        # Werkzeug adds HEAD to GET; here it would do something and drop the answer.
+        rule.methods.discard("HEAD")
+    return rule
 
 
 class ControlMiddleware:
@@ -64,8 +75,9 @@ class ControlMiddleware:
         self._recorder = recorder
         self._settings = settings
         self._shutdown = shutdown
-        self._map = Map(control_rules(settings), strict_slashes=False)
+        self._map = Map(control_rules(settings), strict_slashes=False, merge_slashes=False)
         self._prefix = f"{settings.url_prefix}/"
+        self._warned: set[str] = set()
         self._views: dict[str, Callable[[Request], Response]] = {
             "livecoverage.start": self._start_window,
             "livecoverage.stop": self._stop_window,
@@ -78,8 +90,11 @@ class ControlMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         path = environ.get("PATH_INFO", "")
-        if path.startswith(self._prefix) or (self._settings.shutdown_url and path == self._settings.shutdown_url):
-            return self._answer(Request(environ))(environ, start_response)
+        if f"{path}/".startswith(self._prefix) or (path and path == self._settings.shutdown_url):
+            response = self._answer(Request(environ))
+            response.headers["Cache-Control"] = "no-store"
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            return response(environ, start_response)
         return self.app(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
@@ -91,8 +106,12 @@ class ControlMiddleware:
             return self._views[endpoint](request)
         except BadParameters as error:
             return _error(400, str(error), accepted=error.accepted)
+        except DataError as error:
+            return _error(409, str(error))
         except LiveCoverageError as error:
             return _error(500, str(error))
+        except OSError as error:
+            return _error(500, f"{error.filename}: {error.strerror}")
         except HTTPException as error:
             response = _error(error.code or 500, error.description or error.name)
             allowed = getattr(error, "valid_methods", None)
@@ -153,12 +172,30 @@ class ControlMiddleware:
         recorder = self._recorder
         recorder.flush()
         recorder.write_sources()
-        run = read_and_reset(recorder.run) if given.get("reset") else read_run(recorder.run, since_mark=True)
-        dump_format = given.get("format", "json")
-        if dump_format == "dedup":
-            return _text(dedup_yaml(run), "application/yaml", "dedupData.yaml")
-        with open_reports([run], contexts=given.get("contexts")) as reports:
-            return self._report(run, reports, dump_format)
+        # The answer is made inside: a report that fails must not have reset anything.
+        with self._reading(reset_after=given.get("reset", False)) as run:
+            self._warn(run.warnings)
+            dump_format = given.get("format", "json")
+            if dump_format == "dedup":
+                return _text(dedup_yaml(run), "application/yaml", "dedupData.yaml")
+            with open_reports([run], contexts=given.get("contexts")) as reports:
+                self._warn(reports.warnings)
+                return self._report(run, reports, dump_format)
+
+    @contextmanager
+    def _reading(self, *, reset_after: bool) -> Iterator[Run]:
+        if reset_after:
+            with reading_and_reset(self._recorder.run) as run:
+                yield run
+        else:
+            yield read_run(self._recorder.run, since_mark=True)
+
+    def _warn(self, warnings: Iterable[str]) -> None:
+        """Log warnings, each once: dumps have no place for them."""
+        for warning in warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                logger.warning("%s", warning)
 
     def _report(self, run: Run, reports: Reports, dump_format: str) -> Response:
         if dump_format == "json":
@@ -192,11 +229,14 @@ class BadParameters(Exception):
 
 def _parameters(request: Request, **accepted: Callable[[str], Any]) -> dict[str, Any]:
     """The request's parameters, checked. Raises BadParameters naming what is accepted."""
-    found = {}
-    for name, value in request.values.items(multi=True):
+    found: dict[str, Any] = {}
+    for name in request.values:
         if name not in accepted:
             takes = ", ".join(accepted) if accepted else "none"
             raise BadParameters(f"unknown parameter {name!r}: {request.path} takes {takes}", list(accepted))
+        value, *others = request.values.getlist(name)
+        if others:
+            raise BadParameters(f"{name} is given more than once: {request.path} takes it once", list(accepted))
         try:
             found[name] = accepted[name](value)
         except ValueError as error:
