@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
-
-from werkzeug.sansio.http import parse_cookie
 
 TEST_HEADER = "Livecov-Test"
 BAGGAGE_MEMBER = "livecov.test"
@@ -35,11 +33,7 @@ test_identity.__test__ = False  # type: ignore[attr-defined]  # pytest must not 
 
 
 def _from_baggage(header: str) -> str | None:
-    for member in header.split(","):
-        key, _, value = member.partition(";")[0].partition("=")
-        if key.strip() == BAGGAGE_MEMBER:
-            return unquote(value.strip()).strip()
-    return None
+    return _member((member.partition(";")[0] for member in header.split(",")), BAGGAGE_MEMBER)
 
 
 def _from_keploy(environ: Mapping[str, Any]) -> str:
@@ -51,8 +45,17 @@ def _from_keploy(environ: Mapping[str, Any]) -> str:
 def _from_cookie(header: str) -> str | None:
     if COOKIE not in header:
         return None
-    # Not the standard library's SimpleCookie: it gives up at the first cookie that is not to its taste.
-    return unquote(parse_cookie(header).get(COOKIE, "")).strip()
+    # By hand, because browsers send what parsers refuse, blanks in values for one, and SimpleCookie gives up the whole
+    # header for one cookie that is not to its taste.
+    return _member(header.split(";"), COOKIE)
+
+
+def _member(members: Iterable[str], wanted: str) -> str | None:
+    for member in members:
+        key, _, value = member.partition("=")
+        if key.strip() == wanted:
+            return unquote(value.strip().strip('"')).strip()
+    return None
 
 
 def _readable(text: str) -> str:

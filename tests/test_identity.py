@@ -1,0 +1,126 @@
+"""Which test a request belongs to, as clients say it."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_livecoverage.identity import test_identity as identity_of
+
+
+def wsgi(text: str) -> str:
+    """A header's value as WSGI hands over what a client sends in UTF-8."""
+    return text.encode().decode("latin-1")
+
+
+class TestPrecedence:
+    EVERYTHING = {  # noqa: RUF012
+        "HTTP_LIVECOV_TEST": "by header",
+        "HTTP_BAGGAGE": "livecov.test=by%20baggage",
+        "HTTP_KEPLOY_TEST_ID": "test-1",
+        "HTTP_KEPLOY_TEST_SET_ID": "test-set-0",
+        "HTTP_COOKIE": "livecov_test=by cookie",
+    }
+
+    @pytest.mark.parametrize(
+        ("missing", "expected"),
+        [
+            (0, "by header"),
+            (1, "by baggage"),
+            (2, "test-set-0/test-1"),
+            (4, "by cookie"),
+            (5, None),
+        ],
+    )
+    def test_order(self, missing: int, expected: str | None) -> None:
+        environ = dict(list(self.EVERYTHING.items())[missing:])
+        assert identity_of(environ) == expected
+
+    @pytest.mark.parametrize("empty", ["", " ", "\t"])
+    def test_empty_is_none_and_the_next_counts(self, empty: str) -> None:
+        assert identity_of({"HTTP_LIVECOV_TEST": empty, "HTTP_COOKIE": "livecov_test=next"}) == "next"
+        assert identity_of({"HTTP_LIVECOV_TEST": empty}) is None
+        assert identity_of({"HTTP_KEPLOY_TEST_ID": empty, "HTTP_KEPLOY_TEST_SET_ID": "set"}) is None
+
+
+class TestBaggage:
+    @pytest.mark.parametrize(
+        ("header", "expected"),
+        [
+            ("livecov.test=login", "login"),
+            ("userId=alice, livecov.test = login , isProduction=false", "login"),
+            ("livecov.test=login;ttl=5;flag, other=1", "login"),
+            ("livecov.test=log%20in%2C%20then%3Bout", "log in, then;out"),
+            ("livecov.test=caf%C3%A9", "café"),
+            ("livecov.test=a+b", "a+b"),
+            ("livecov.test=a=b", "a=b"),
+            ("livecov.test=%C3%83%C2%A9", "Ã©"),
+            ("livecov.test=100%", "100%"),
+            ("livecov.test=%FF", "\N{REPLACEMENT CHARACTER}"),
+            ("livecov.test=first,livecov.test=second", "first"),
+            ("livecov.test=", None),
+            ("livecov.test", None),
+            ("Livecov.Test=other", None),
+            ("xlivecov.test=other", None),
+            (",,;=,", None),
+        ],
+    )
+    def test_member(self, header: str, expected: str | None) -> None:
+        assert identity_of({"HTTP_BAGGAGE": header}) == expected
+
+
+class TestKeploy:
+    def test_id_alone(self) -> None:
+        assert identity_of({"HTTP_KEPLOY_TEST_ID": "test-7"}) == "test-7"
+
+    def test_set_alone_is_no_identity(self) -> None:
+        assert identity_of({"HTTP_KEPLOY_TEST_SET_ID": "test-set-0"}) is None
+
+
+class TestCookie:
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "livecov_test=checkout",
+            "a=1; livecov_test=checkout; b=2",
+            'livecov_test="checkout"',
+            'state={"a": [1, 2]}; livecov_test=checkout',
+            "bad name=1; livecov_test=checkout",
+            "a,b; livecov_test=checkout",
+        ],
+    )
+    def test_is_found_among_others(self, header: str) -> None:
+        assert identity_of({"HTTP_COOKIE": header}) == "checkout"
+
+    @pytest.mark.parametrize("header", ["a=livecov_test", "my_livecov_test=x", "livecov_test=", "livecov_test", "=;=;"])
+    def test_is_not_there(self, header: str) -> None:
+        assert identity_of({"HTTP_COOKIE": header}) is None
+
+    def test_percent_encoding_is_undone(self) -> None:
+        assert identity_of({"HTTP_COOKIE": "livecov_test=caf%C3%A9%3B"}) == "café;"
+
+
+class TestCharacters:
+    @pytest.mark.parametrize(
+        "environ",
+        [
+            {"HTTP_LIVECOV_TEST": wsgi("Prüfung ✓")},
+            {"HTTP_BAGGAGE": f"livecov.test={wsgi('Prüfung ✓')}"},
+            {"HTTP_KEPLOY_TEST_ID": wsgi("Prüfung ✓")},
+            {"HTTP_COOKIE": f"livecov_test={wsgi('Prüfung ✓')}"},
+        ],
+    )
+    def test_utf8_is_understood_everywhere(self, environ: dict[str, str]) -> None:
+        assert identity_of(environ) == "Prüfung ✓"
+
+    def test_latin1_is_kept(self) -> None:
+        assert identity_of({"HTTP_LIVECOV_TEST": "Pr\xfcfung"}) == "Prüfung"
+
+    @pytest.mark.parametrize("header", ["LIVECOV_TEST", "KEPLOY_TEST_ID", "KEPLOY_TEST_SET_ID"])
+    def test_at_most_a_thousand_characters_count(self, header: str) -> None:
+        found = identity_of({"HTTP_KEPLOY_TEST_ID": "t", f"HTTP_{header}": "x" * 100_000})
+        assert found is not None
+        assert len(found) == 1000
+
+    def test_oversize_baggage_and_cookie_are_cut_too(self) -> None:
+        assert identity_of({"HTTP_BAGGAGE": f"livecov.test={'x' * 9000}"}) == "x" * 1000
+        assert identity_of({"HTTP_COOKIE": f"livecov_test={'x' * 9000}"}) == "x" * 1000

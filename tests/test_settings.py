@@ -1,0 +1,147 @@
+"""Every setting is looked up, checked and refused as its table says."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_livecoverage.errors import ConfigurationError
+from flask_livecoverage.settings import SETTINGS, Settings, is_active, load_settings, to_bool
+
+ACCEPTED = [
+    ("LIVECOVERAGE_ENABLED", None, None),
+    ("LIVECOVERAGE_ENABLED", "yes", True),
+    ("LIVECOVERAGE_ENABLED", False, False),
+    ("LIVECOVERAGE_URL_PREFIX", "/cov/", "/cov"),
+    ("LIVECOVERAGE_URL_PREFIX", "/a/b-c_d", "/a/b-c_d"),
+    ("LIVECOVERAGE_SHUTDOWN_URL", "", ""),
+    ("LIVECOVERAGE_SHUTDOWN_URL", None, ""),
+    ("LIVECOVERAGE_SHUTDOWN_URL", "/end", "/end"),
+    ("LIVECOVERAGE_DATA_DIR", Path("data"), "data"),
+    ("LIVECOVERAGE_AUTOSTART", "off", False),
+    ("LIVECOVERAGE_AUTOSTART", 1, True),
+    ("LIVECOVERAGE_ENGINE", "ctrace", "ctrace"),
+    ("LIVECOVERAGE_TOKEN", "s3cret!", "s3cret!"),
+    ("LIVECOVERAGE_TOKEN", "", None),
+]
+
+REFUSED = [
+    ("LIVECOVERAGE_ENABLED", "maybe", "yes or on"),
+    ("LIVECOVERAGE_AUTOSTART", 2, "yes or on"),
+    ("LIVECOVERAGE_URL_PREFIX", "", "begins with a slash"),
+    ("LIVECOVERAGE_URL_PREFIX", "/", "begins with a slash"),
+    ("LIVECOVERAGE_URL_PREFIX", "//", "begins with a slash"),
+    ("LIVECOVERAGE_URL_PREFIX", "cov", "begins with a slash"),
+    ("LIVECOVERAGE_URL_PREFIX", "/a//b", "begins with a slash"),
+    ("LIVECOVERAGE_URL_PREFIX", "/a?b", "begins with a slash"),
+    ("LIVECOVERAGE_URL_PREFIX", "/a b", "begins with a slash"),
+    ("LIVECOVERAGE_URL_PREFIX", "/<name>", "begins with a slash"),
+    ("LIVECOVERAGE_URL_PREFIX", "/é", "ASCII"),
+    ("LIVECOVERAGE_URL_PREFIX", None, "begins with a slash"),
+    ("LIVECOVERAGE_SHUTDOWN_URL", "shutdown", "begins with a slash"),
+    ("LIVECOVERAGE_SHUTDOWN_URL", 1, "begins with a slash"),
+    ("LIVECOVERAGE_DATA_DIR", "", "path of a folder"),
+    ("LIVECOVERAGE_DATA_DIR", None, "path of a folder"),
+    ("LIVECOVERAGE_DATA_DIR", b"data\xff", "path of a folder"),
+    ("LIVECOVERAGE_ENGINE", "fast", "auto, monitoring or ctrace"),
+    ("LIVECOVERAGE_ENGINE", "", "auto, monitoring or ctrace"),
+    ("LIVECOVERAGE_ENGINE", ["ctrace"], "auto, monitoring or ctrace"),
+    ("LIVECOVERAGE_TOKEN", "pässword", "printable ASCII"),
+    ("LIVECOVERAGE_TOKEN", " padded ", "without spaces"),
+    ("LIVECOVERAGE_TOKEN", 12345, "printable ASCII"),
+]
+
+
+def attribute(key: str) -> str:
+    return next(setting.name for setting in SETTINGS if setting.key == key)
+
+
+class TestTable:
+    def test_dataclass_and_table_agree(self) -> None:
+        fields = {field.name: field.default for field in dataclasses.fields(Settings)}
+        assert fields == {setting.name: setting.default for setting in SETTINGS}
+
+    def test_defaults_are_accepted_and_stay(self) -> None:
+        assert load_settings({}, {}) == Settings()
+
+    def test_every_setting_has_help(self) -> None:
+        assert all(setting.help.endswith(".") for setting in SETTINGS)
+
+
+class TestValues:
+    @pytest.mark.parametrize(("key", "given", "value"), ACCEPTED)
+    def test_accepted(self, key: str, given: Any, value: Any) -> None:
+        assert getattr(load_settings({key: given}, {}), attribute(key)) == value
+
+    @pytest.mark.parametrize(("key", "given", "hint"), REFUSED)
+    def test_refused_in_one_line_that_names_what_is_accepted(self, key: str, given: Any, hint: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            load_settings({key: given}, {})
+        message = str(caught.value)
+        assert message.startswith(f"{key} cannot be ")
+        assert hint in message
+        assert "\n" not in message
+
+    def test_token_is_not_shown(self) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            load_settings({"LIVECOVERAGE_TOKEN": "pässword"}, {})
+        assert "pässword" not in str(caught.value)
+
+    @pytest.mark.parametrize("text", ["1", "true", "Yes", " ON "])
+    def test_true(self, text: str) -> None:
+        assert to_bool(text) is True
+
+    @pytest.mark.parametrize("text", ["0", "False", "no", "off", "", None])
+    def test_false(self, text: str | None) -> None:
+        assert to_bool(text) is False
+
+
+class TestWhere:
+    def test_environment_comes_before_configuration(self) -> None:
+        config = {"LIVECOVERAGE_ENGINE": "monitoring", "LIVECOVERAGE_URL_PREFIX": "/mine"}
+        settings = load_settings(config, {"LIVECOVERAGE_ENGINE": "ctrace"})
+        assert (settings.engine, settings.url_prefix) == ("ctrace", "/mine")
+
+    def test_empty_in_the_environment_is_a_value(self) -> None:
+        assert (
+            load_settings({"LIVECOVERAGE_SHUTDOWN_URL": "/end"}, {"LIVECOVERAGE_SHUTDOWN_URL": ""}).shutdown_url == ""
+        )
+
+    def test_environment_is_the_processes_by_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LIVECOVERAGE_DATA_DIR", "elsewhere")
+        assert load_settings({}).data_dir == "elsewhere"
+
+    @pytest.mark.parametrize(
+        "config_and_environ", [({"LIVECOVERAGE_ENGIN": "x"}, {}), ({}, {"LIVECOVERAGE_ENGIN": "x"})]
+    )
+    def test_unknown_key_is_refused_and_the_known_are_named(self, config_and_environ: Any) -> None:
+        with pytest.raises(ConfigurationError, match=r"unknown setting LIVECOVERAGE_ENGIN: .*LIVECOVERAGE_ENGINE"):
+            load_settings(*config_and_environ)
+
+    def test_run_variables_are_known_in_the_environment_alone(self) -> None:
+        variables = dict.fromkeys(("LIVECOVERAGE", "LIVECOVERAGE_RUN", "LIVECOVERAGE_SOURCE", "LIVECOVERAGE_URL"), "x")
+        assert load_settings({}, variables) == Settings()
+        with pytest.raises(ConfigurationError, match="unknown setting LIVECOVERAGE_RUN"):
+            load_settings({"LIVECOVERAGE_RUN": "x"}, {})
+
+
+@pytest.mark.parametrize(
+    ("enabled", "testing", "variable", "active"),
+    [
+        (None, False, None, False),
+        (None, True, None, True),
+        (None, False, "1", True),
+        (None, False, "yes", True),
+        (None, False, "0", False),
+        (None, False, "", False),
+        (None, True, "0", True),
+        (False, True, "1", False),
+        (True, False, None, True),
+    ],
+)
+def test_is_active(enabled: bool | None, testing: bool, variable: str | None, active: bool) -> None:
+    environ = {} if variable is None else {"LIVECOVERAGE": variable}
+    assert is_active(Settings(enabled=enabled), {"TESTING": testing}, environ) is active
