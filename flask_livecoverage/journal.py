@@ -38,7 +38,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,8 @@ class Journal:
             _write(descriptor, json.dumps({"type": "process", "version": FORMAT_VERSION, **self._header}) + "\n")
         except OSError:
             # Behind half a header, nothing would be read.
-            os.ftruncate(descriptor, 0)
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
             raise
 
     def _lose(self, error: OSError) -> None:

@@ -1,0 +1,272 @@
+"""The journal writes each line once, survives what disks do, and says what it lost."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_livecoverage import journal as journal_module
+from flask_livecoverage.errors import DataError
+from flask_livecoverage.journal import DataDir, Journal, RunFolder, new_run_id
+
+HEADER = {"pid": 1, "started_at": 1.5, "root": "/app", "engine": "ctrace", "reason": "", "branch": False, "python": "3"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return DataDir(tmp_path / "data").run("run-1")
+
+
+@pytest.fixture
+def journal(folder: RunFolder) -> Any:
+    made = Journal(folder.path, HEADER)
+    yield made
+    made.close()
+
+
+def lines(journal: Journal) -> list[str]:
+    return journal.path.read_text().splitlines()
+
+
+class FaultyDisk:
+    """Stands in for ``os.write``: each call does what the next of ``faults`` says, and after them works."""
+
+    def __init__(self, faults: list[Callable[[int, bytes], int]]) -> None:
+        self.faults = faults
+
+    def __call__(self, descriptor: int, data: bytes) -> int:
+        return self.faults.pop(0)(descriptor, data) if self.faults else os.write(descriptor, data)
+
+
+def full(descriptor: int, data: bytes) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def half(descriptor: int, data: bytes) -> int:
+    return os.write(descriptor, data[: len(data) // 2])
+
+
+def whole(descriptor: int, data: bytes) -> int:
+    return os.write(descriptor, data)
+
+
+@pytest.fixture
+def break_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def break_disk(*faults: Callable[[int, bytes], int]) -> None:
+        faulty = type("os", (), {**vars(os), "write": staticmethod(FaultyDisk(list(faults)))})
+        monkeypatch.setattr(journal_module, "os", faulty)
+
+    return break_disk
+
+
+class TestWriting:
+    def test_nothing_is_made_before_the_first_line(self, journal: Journal, folder: RunFolder) -> None:
+        assert not folder.path.exists()
+
+    def test_header_comes_first_and_type_first_in_each_line(self, journal: Journal) -> None:
+        assert journal.append_object("ambient", trace="é") is True
+        header, line = lines(journal)
+        assert json.loads(header) == {"type": "process", "version": 1, **HEADER}
+        assert line == '{"type":"ambient","trace":"\\u00e9"}'
+        assert header.startswith('{"type":')
+
+    def test_closed_journal_opens_again_without_a_second_header(self, journal: Journal) -> None:
+        journal.append("{}")
+        journal.close()
+        journal.close()
+        journal.append("{}")
+        assert len(lines(journal)) == 3
+
+    def test_data_dir_ignores_itself(self, journal: Journal, tmp_path: Path) -> None:
+        journal.append("{}")
+        assert (tmp_path / "data" / ".gitignore").read_text() == "*\n"
+
+    def test_own_gitignore_is_left_alone(self, journal: Journal, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / ".gitignore").write_text("mine\n")
+        journal.append("{}")
+        assert (tmp_path / "data" / ".gitignore").read_text() == "mine\n"
+
+    def test_threads_do_not_mix_lines(self, journal: Journal) -> None:
+        def write(thread: int) -> None:
+            for number in range(200):
+                journal.append_object("ambient", trace=f"{thread}-{number}" * 20)
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        written = [json.loads(line) for line in lines(journal)]
+        assert len(written) == 1 + 6 * 200
+        assert len({line.get("trace") for line in written}) == len(written)
+
+
+class TestFullDisk:
+    def test_each_lost_line_is_counted_and_the_first_logged(
+        self, journal: Journal, break_disk: Callable[..., None], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert journal.append("{}")
+        break_disk(full, full, half)
+        assert [journal.append("{}") for _ in range(4)] == [False, False, False, True]
+        assert journal.lost == 3
+        (record,) = caplog.records
+        assert record.levelno == logging.ERROR
+        assert str(journal.path) in record.message
+        assert os.strerror(errno.ENOSPC) in record.message
+
+    def test_folder_that_cannot_be_made(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        (tmp_path / "data").write_text("a file")
+        journal = Journal(DataDir(tmp_path / "data").run("r").path, HEADER)
+        assert not journal.append("{}")
+        assert not journal.append("{}")
+        assert journal.lost == 2
+        assert len(caplog.records) == 1
+
+    @pytest.mark.parametrize("fault", [full, half])
+    def test_header_is_written_whole_once_there_is_room(
+        self, journal: Journal, break_disk: Callable[..., None], fault: Any
+    ) -> None:
+        break_disk(fault)
+        assert not journal.append('{"lost":1}')
+        assert journal.path.read_bytes() == b""
+        assert journal.append('{"kept":1}')
+        header, line = lines(journal)
+        assert json.loads(header)["type"] == "process"
+        assert line == '{"kept":1}'
+
+    def test_no_descriptor_leaks(self, journal: Journal, break_disk: Callable[..., None]) -> None:
+        before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+        break_disk(full, full, full)
+        for _ in range(3):
+            journal.append("{}")
+        after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+        assert after == before
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+    def test_real_full_device(self, folder: RunFolder, caplog: pytest.LogCaptureFixture) -> None:
+        journal = Journal(folder.path, HEADER)
+        folder.path.mkdir(parents=True)
+        journal.path.symlink_to("/dev/full")
+        assert not journal.append("{}")
+        assert journal.lost == 1
+        assert "No space left on device" in caplog.text
+
+
+class TestMarks:
+    def test_none_at_first(self, folder: RunFolder) -> None:
+        assert folder.last_mark() == {}
+
+    def test_last_counts(self, folder: RunFolder) -> None:
+        with folder.locked():
+            folder.mark({"journal-a.jsonl": 10})
+            folder.mark({"journal-a.jsonl": 20, "journal-b.jsonl": 5})
+        assert folder.last_mark() == {"journal-a.jsonl": 20, "journal-b.jsonl": 5}
+
+    @pytest.mark.parametrize(
+        "tail", [b'{"at": 1, "offs', b"garbage\n", b'{"at": 1}\n', b'{"offsets": [1]}\n', b'{"offsets": {"j": "x"}}\n']
+    )
+    def test_line_that_cannot_be_read_is_named_and_the_one_before_counts(
+        self, folder: RunFolder, tail: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with folder.locked():
+            folder.mark({"journal-a.jsonl": 10})
+        marks = folder.path / "marks.jsonl"
+        marks.write_bytes(marks.read_bytes() + tail)
+        assert folder.last_mark() == {"journal-a.jsonl": 10}
+        assert str(marks) in caplog.text
+
+    def test_mark_after_a_torn_one_counts(self, folder: RunFolder) -> None:
+        with folder.locked():
+            (folder.path / "marks.jsonl").write_text('{"at": 1, "off')
+            folder.mark({"journal-a.jsonl": 30})
+        assert folder.last_mark() == {"journal-a.jsonl": 30}
+
+    def test_lock_keeps_other_threads_out(self, folder: RunFolder) -> None:
+        entered = threading.Event()
+        order = []
+
+        def other() -> None:
+            entered.set()
+            with folder.locked():
+                order.append("other")
+
+        thread = threading.Thread(target=other)
+        with folder.locked():
+            thread.start()
+            entered.wait()
+            order.append("first")
+        thread.join()
+        assert order == ["first", "other"]
+
+
+class TestRuns:
+    @pytest.fixture
+    def data_dir(self, tmp_path: Path) -> DataDir:
+        directory = DataDir(tmp_path)
+        for name in ("20240101-a", "20240102-b", "20240102-c"):
+            journal = Journal(directory.run(name).path, HEADER)
+            journal.append("{}")
+            journal.close()
+        directory.run("20990101-empty").path.mkdir()
+        return directory
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            ("latest", ["20240102-c"]),
+            ("all", ["20240101-a", "20240102-b", "20240102-c"]),
+            ("20240102-b", ["20240102-b"]),
+            ("20240101", ["20240101-a"]),
+        ],
+    )
+    def test_selection(self, data_dir: DataDir, wanted: str, found: list[str]) -> None:
+        assert [run.id for run in data_dir.select(wanted)] == found
+
+    @pytest.mark.parametrize(("wanted", "problem"), [("2023", "no run '2023'"), ("20240102", "more than one run")])
+    def test_wrong_selection_names_what_there_is(self, data_dir: DataDir, wanted: str, problem: str) -> None:
+        with pytest.raises(DataError, match=problem) as caught:
+            data_dir.select(wanted)
+        assert "latest, all or one of 20240102-c, 20240102-b, 20240101-a" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_exact_id_wins_over_beginning(self, data_dir: DataDir) -> None:
+        journal = Journal(data_dir.run("20240102").path, HEADER)
+        journal.append("{}")
+        journal.close()
+        assert [run.id for run in data_dir.select("20240102")] == ["20240102"]
+
+    @pytest.mark.parametrize("wanted", ["latest", "all", "x"])
+    def test_nothing_recorded_says_how_to_record(self, tmp_path: Path, wanted: str) -> None:
+        with pytest.raises(DataError, match=r"nothing is recorded in .*livecov run"):
+            DataDir(tmp_path / "none").select(wanted)
+
+    def test_foreign_files_are_listed(self, data_dir: DataDir) -> None:
+        stray = data_dir.path / "runs" / "notes.txt"
+        stray.write_text("mine")
+        assert data_dir.foreign_files() == [stray]
+        assert [run.id for run in data_dir.select("latest")] == ["20240102-c"]
+
+    def test_ids_sort_by_time_whatever_the_local_clock_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Central Europe on 2024-10-27: at 01:00 UTC the clocks went from 03:00 back to 02:00.
+        moments = [1729990200.25, 1729990200.75, 1729990800.5, 1729994400.0]
+        monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        journal_module.time.tzset()
+        try:
+            ids = []
+            for moment in moments:
+                monkeypatch.setattr(journal_module.time, "time", lambda moment=moment: moment)
+                ids.append(new_run_id())
+        finally:
+            monkeypatch.undo()
+            journal_module.time.tzset()
+        assert ids == sorted(ids)
+        assert ids[0].startswith("20241027-005000-250-")
