@@ -1,0 +1,188 @@
+"""The structure holds: layers, sizes, public names, and an inactive extension that does nothing at all."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import flask_livecoverage
+
+PACKAGE = Path(flask_livecoverage.__file__).parent
+
+# Modules of a layer may import each other and those of lower layers.
+LAYERS = [
+    {"errors", "settings", "lines", "model"},
+    {"coveragepy", "sources"},
+    {"engines", "engines.base", "engines.ctrace", "engines.monitoring"},
+    {"journal", "reader", "recorder", "propagation", "process"},
+    {
+        "analysis", "analysis.windows",
+        "exports", "exports.contexts", "exports.dump", "exports.keploy_dedup", "exports.reports",
+    },
+    {"identity", "middleware"},
+    {"shutdown", "database", "server", "run", "web", "web.access", "web.control"},
+    {"", "extension", "commands", "cli", "wsgi"},
+]  # fmt: skip
+WITHOUT_FLASK = 5
+WITHOUT_WERKZEUG = 6
+
+LONGEST_MODULE = 400
+LONGEST_FUNCTION = 60
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def imports(name: str) -> Iterator[str]:
+    """The absolute names of all that a module imports, in functions and for type checking too."""
+    path = MODULES[name]
+    package = ["flask_livecoverage", *filter(None, name.split("."))]
+    if path.name != "__init__.py":
+        package.pop()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def own_module(imported: str) -> str | None:
+    """The module of this package that an import is from; None for another package's."""
+    root, _, rest = imported.partition(".")
+    if root != "flask_livecoverage":
+        return None
+    while rest and rest not in MODULES:
+        rest = rest.rpartition(".")[0]
+    return rest
+
+
+class TestLayers:
+    def test_every_module_has_its_layer(self) -> None:
+        assert set(LEVEL) == set(MODULES)
+        assert sum(map(len, LAYERS)) == len(LEVEL)
+
+    @pytest.mark.parametrize("name", sorted(MODULES))
+    def test_lower_layers_never_import_higher_ones(self, name: str) -> None:
+        for imported in imports(name):
+            own = own_module(imported)
+            # The version is a constant of the package itself.
+            if own is not None and imported != "flask_livecoverage.__version__":
+                assert LEVEL[own] <= LEVEL[name], f"{name or 'the package'} imports {imported}"
+
+    @pytest.mark.parametrize("name", [name for name, level in LEVEL.items() if level < WITHOUT_WERKZEUG])
+    def test_recording_needs_no_web_framework(self, name: str) -> None:
+        roots = {imported.partition(".")[0] for imported in imports(name)}
+        assert not roots & {"flask", "werkzeug", "click"}
+
+    def test_coverages_internals_are_touched_in_one_module(self) -> None:
+        public = {"coverage", "coverage.exceptions.NoDataError"}
+        for name in MODULES.keys() - {"coveragepy"}:
+            touched = {imported for imported in imports(name) if imported.partition(".")[0] == "coverage"}
+            assert touched <= public, name
+
+    def test_imports_are_seen_wherever_they_stand(self) -> None:
+        assert "flask_livecoverage.web.control.ControlMiddleware" in set(imports("extension"))
+        assert own_module("flask_livecoverage.web.control.ControlMiddleware") == "web.control"
+        assert own_module("flask_livecoverage.LiveCoverage") == ""
+        assert own_module("flask.Flask") is None
+
+
+class TestSizes:
+    @pytest.mark.parametrize("name", sorted(MODULES))
+    def test_modules_are_short(self, name: str) -> None:
+        assert len(MODULES[name].read_text().splitlines()) <= LONGEST_MODULE
+
+    def test_functions_are_short(self) -> None:
+        lengths = {}
+        for name, path in MODULES.items():
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    begin = node.body[1].lineno if ast.get_docstring(node) and node.body[1:] else node.body[0].lineno
+                    lengths[f"{name}.{node.name}"] = (node.end_lineno or begin) - begin + 1
+        assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+        assert sorted(lengths.values())[len(lengths) // 2] <= 8
+
+
+class TestPublicNames:
+    def test_all(self) -> None:
+        assert flask_livecoverage.__all__ == [
+            "ConfigurationError",
+            "DataError",
+            "EngineError",
+            "LiveCoverage",
+            "LiveCoverageError",
+            "ServerError",
+            "__version__",
+        ]
+
+    def test_every_name_is_there(self) -> None:
+        assert [name for name in flask_livecoverage.__all__ if not hasattr(flask_livecoverage, name)] == []
+
+    def test_middleware_is_where_the_contract_says(self) -> None:
+        assert hasattr(importlib.import_module("flask_livecoverage.middleware"), "LiveCoverageMiddleware")
+
+    def test_errors_are_one_tree(self) -> None:
+        for name in ("ConfigurationError", "DataError", "EngineError", "ServerError"):
+            assert issubclass(getattr(flask_livecoverage, name), flask_livecoverage.LiveCoverageError)
+        assert flask_livecoverage.ConfigurationError.exit_code == 2
+        assert flask_livecoverage.DataError.exit_code == 1
+
+
+INACTIVE = """
+import logging, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from flask import Flask
+
+def state():
+    tools = [sys.monitoring.get_tool(n) for n in range(6)] if sys.version_info >= (3, 12) else []
+    return (
+        sys.gettrace(), threading.gettrace(), sys.getprofile(), tools, threading.enumerate(), threading.Thread.start,
+        ThreadPoolExecutor.submit, logging.root.handlers[:], logging.getLogger("flask_livecoverage").handlers[:],
+    )
+
+before = state()
+from flask_livecoverage import LiveCoverage
+
+app = Flask(__name__)
+bare = Flask(__name__)
+LiveCoverage(app)
+
+assert app.wsgi_app == Flask.wsgi_app.__get__(app), app.wsgi_app
+assert [str(r) for r in app.url_map.iter_rules()] == [str(r) for r in bare.url_map.iter_rules()]
+assert app.before_request_funcs == app.after_request_funcs == app.teardown_request_funcs == {}
+client = app.test_client()
+for path in ("/shutdown", "/__coverage__/status"):
+    response = client.get(path)
+    assert response.status_code == 404
+    assert "Livecov-Request" not in response.headers
+assert state() == before
+import os
+assert "coverage" not in sys.modules
+assert os.listdir() == []
+"""
+
+
+class TestInactive:
+    def test_is_invisible(self) -> None:
+        result = subprocess.run([sys.executable, "-c", INACTIVE], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout + result.stderr == ""
+
+    def test_package_alone_starts_nothing(self) -> None:
+        script = INACTIVE.partition("app = Flask")[0] + "assert state() == before\nassert 'coverage' not in sys.modules"
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
