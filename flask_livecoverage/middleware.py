@@ -122,26 +122,29 @@ class InFlight:
 
     def __init__(self) -> None:
         self._requests: set[int] = set()
-        self._changed = threading.Condition()
+        self._someone_waits = False
+        self._emptied = threading.Condition()
 
     def add(self, request: RequestCapture) -> None:
         """A request came in."""
-        with self._changed:
-            self._requests.add(id(request))
+        self._requests.add(id(request))
 
     def remove(self, request: RequestCapture) -> None:
         """Its response is closed."""
-        with self._changed:
-            self._requests.discard(id(request))
-            self._changed.notify_all()
+        self._requests.discard(id(request))
+        # Looked at after the removal, as the waiter looks at the requests after it has said that it waits.
+        if self._someone_waits:
+            with self._emptied:
+                self._emptied.notify_all()
 
     def __len__(self) -> int:
         return len(self._requests)
 
     def wait_until_empty(self, timeout: float) -> bool:
         """Wait for all to be closed, at most ``timeout`` seconds; whether they are."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._requests, timeout)
+        self._someone_waits = True
+        with self._emptied:
+            return self._emptied.wait_for(lambda: not self._requests, timeout)
 
 
 def _path(environ: WSGIEnvironment) -> str:

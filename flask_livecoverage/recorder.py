@@ -46,8 +46,8 @@ class RequestCapture:
     """
 
     __slots__ = (
-        "_began", "_committed", "_hits", "_in_fork", "_recorded", "_recorder", "endpoint", "id", "method", "path",
-        "route", "started_at", "status", "test",
+        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_recorded", "_recorder", "endpoint",
+        "id", "method", "path", "route", "started_at", "status", "test",
     )  # fmt: skip
 
     def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
@@ -64,14 +64,19 @@ class RequestCapture:
         self._recorded = recorder.recording
         self._hits = recorder._no_hits
         self._in_fork = False
-        self._committed: tuple[str, int] | None = None
+        self._committed_hits: Hits | None = None
+        self._committed_status = 0
 
     def enter(self) -> Segment | None:
         """Begin a segment in the current context; None if the engine cannot tell its lines apart here."""
-        capture = self._recorder._begin(self)
-        if capture is None:
+        try:
+            capture = self._recorder.engine.begin()
+        except EngineError as error:
+            # The application must not suffer, and lines must not be mixed: the request goes unrecorded, and we say so.
             self._recorded = False
+            self._recorder.report_fault(error)
             return None
+        capture.owner = self
         return capture, _current_request.set(self)
 
     def leave(self, segment: Segment | None) -> None:
@@ -79,7 +84,9 @@ class RequestCapture:
         if segment is not None:
             capture, token = segment
             _current_request.reset(token)
-            self.add(self._recorder.engine.end(capture))
+            hits = self._recorder.engine.end(capture)
+            if hits:
+                self.add(hits)
 
     def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Call ``function`` as work of this request that another thread does, even after the response."""
@@ -94,40 +101,39 @@ class RequestCapture:
 
     def add(self, hits: Hits) -> None:
         """Add lines to the request's."""
-        if hits:
-            with self._recorder._lock:
-                self._hits = self._hits.union(hits)
+        with self._recorder._lock:
+            self._hits = self._hits.union(hits)
 
     def commit(self) -> None:
         """Write the request's record, or what has changed about it since it was written."""
-        if not self._recorded:
+        hits, status = self._hits, self.status
+        if not self._recorded or (hits is self._committed_hits and status == self._committed_status):
             return
-        trace = self._recorder.trace_id(self._hits)
-        state = (trace, self.status)
-        if state != self._committed:
-            self._recorder.journal.append(self._amend(trace) if self._committed else self._record(trace))
-            self._committed = state
+        trace = self._recorder.trace_id(hits)
+        line = self._record(trace) if self._committed_hits is None else self._amend(trace)
+        self._recorder.journal.append(line)
+        self._committed_hits, self._committed_status = hits, status
 
     def commit_again(self) -> None:
         """Write what has changed, if the record is written already; else it will tell."""
-        if self._committed is not None:
+        if self._committed_hits is not None:
             self.commit()
 
     def go_on_in_fork(self, recorder: Recorder) -> None:
         """In a forked child: the parent writes the record, and the child what it adds to it."""
         self._recorder = recorder
         self._in_fork = True
-        self._committed = ("", self.status)
+        self._committed_hits = recorder._no_hits
+        self._committed_status = self.status
 
     # Put together by hand: a JSON encoder would take longer than all else that is done for a request.
 
     def _record(self, trace: str) -> str:
         self._recorder.requests += 1
         return (
-            f'{{"type":"request","id":"{self.id}","trace":"{trace}","method":{_quote(self.method)},'
-            f'"path":{_quote(self.path)},"route":{_quote(self.route)},"endpoint":{_quote(self.endpoint)},'
-            f'"status":{self.status},"started_at":{self.started_at!r},"duration_ms":{self._duration():.3f},'
-            f'"test":{_quote(self.test)}}}'
+            f'{{"type":"request","id":"{self.id}","trace":"{trace}",{_rule(self.method, self.route, self.endpoint)},'
+            f'"path":{_quote(self.path)},"test":{_quote(self.test)},"status":{self.status},'
+            f'"started_at":{self.started_at!r},"duration_ms":{self._duration():.3f}}}'
         )
 
     def _amend(self, trace: str) -> str:
@@ -140,6 +146,11 @@ class RequestCapture:
 
     def _duration(self) -> float:
         return 1000 * (time.perf_counter() - self._began)
+
+
+@lru_cache(maxsize=4096)
+def _rule(method: str, route: str | None, endpoint: str | None) -> str:
+    return f'"method":{_quote(method)},"route":{_quote(route)},"endpoint":{_quote(endpoint)}'
 
 
 @lru_cache(maxsize=4096)
@@ -255,17 +266,11 @@ class Recorder:
         """A request that begins now."""
         return RequestCapture(self, f"{self.journal.token}-{next(self._request_ids)}", method, path, test)
 
-    def _begin(self, request: RequestCapture) -> Capture | None:
-        try:
-            capture = self.engine.begin()
-        except EngineError as error:
-            # The application must not suffer, and lines must not be mixed: the request goes unrecorded, and we say so.
-            if self.fault is None:
-                self.fault = str(error)
-                logger.error("requests are not recorded: %s", error)
-            return None
-        capture.owner = request
-        return capture
+    def report_fault(self, error: EngineError) -> None:
+        """Say once why requests are not recorded."""
+        if self.fault is None:
+            self.fault = str(error)
+            logger.error("requests are not recorded: %s", error)
 
     def _watch(self, segment: Segment | None) -> None:
         """Write what this segment runs while it runs, because it may go on after the response, or for ever."""

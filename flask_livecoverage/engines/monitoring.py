@@ -9,10 +9,12 @@ The state:
 ``_open``
     the lines collected by each open capture: ``id(code)`` → line numbers. A code object's id in it means that the
     capture *has visited* that code. The ambient capture, which takes what runs outside all others, is one of them.
+``_pending``
+    captures that have begun, and are opened when they first visit any code. Many never do: they cost next to nothing.
 ``_dirty``
     code objects of which a line may be disabled.
 ``_off``
-    hot code objects whose ``PY_START`` was disabled, because all open captures had visited them.
+    hot code objects whose ``PY_START`` was disabled, because all captures had visited them.
 ``_epoch``
     a fresh object each time somebody may have become interested in a location.
 
@@ -51,8 +53,8 @@ _TOOL_NAME = "flask-livecoverage"
 
 _RESUMABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
-# How often a code object is started before its PY_START is worth disabling.
-_HOT = 64
+# How often a code object is started after a visit before its PY_START is worth disabling, and arming again later.
+_HOT = 16
 
 
 class _Current:
@@ -91,6 +93,7 @@ class MonitoringEngine:
         self._reported: dict[int, set[int]] = {}
         self._ambient_codes: set[int] = set()
         self._open: tuple[RawLines, ...] = (self._ambient,)
+        self._pending: dict[int, RawLines] = {}
         self._late: list[Capture] = []
         self._epoch = object()
         self._cache = HitsCache(self._make_hits)
@@ -145,6 +148,7 @@ class MonitoringEngine:
         self._lock = threading.Lock()
         current = _current.get()
         self._late.clear()
+        self._pending.clear()
         if current is None:
             self._open = (self._ambient,)
             return None
@@ -154,29 +158,32 @@ class MonitoringEngine:
     # Captures
 
     def begin(self) -> Capture:
-        """Open a capture in the current context."""
+        """A capture bound to the current context."""
         lines: RawLines = {}
-        with self._lock:
-            self._open = (*self._open, lines)
+        self._pending[id(lines)] = lines
         self._epoch = object()
-        for code in list(self._off.values()):
-            self._rearm(code)
+        if self._off:
+            for code in list(self._off.values()):
+                self._rearm(code)
         current = _Current(lines)
         return Capture(lines, (current, _current.set(current)))
 
     def end(self, capture: Capture) -> Hits:
         """Close ``capture``; its lines are the enclosing capture's too."""
         _current.reset(capture.restore[1])
-        outer = _current.get()
-        if outer is not None:
-            self._add(outer.lines, capture.lines)
+        lines = capture.lines
         if _is_held_elsewhere(capture):
             # A copy of the context may run work of this capture in another thread or task: it stays open.
             with self._lock:
                 self._late.append(capture)
-            return self.peek(capture)
-        self._close(capture)
-        return self._cache.hits(capture.lines)
+            lines = _copy(lines)
+        else:
+            self._close(lines)
+        if lines:
+            outer = _current.get()
+            if outer is not None:
+                self._add(outer.lines, lines)
+        return self._cache.hits(lines)
 
     def peek(self, capture: Capture) -> Hits:
         """The lines so far."""
@@ -192,7 +199,7 @@ class MonitoringEngine:
             if not held:
                 with self._lock:
                     self._late.remove(capture)
-                self._close(capture)
+                self._close(capture.lines)
         return found
 
     def ambient(self) -> Hits:
@@ -225,9 +232,16 @@ class MonitoringEngine:
         for key, numbers in list(lines.items()):
             self._visit(outer, self._codes[key][0]).update(numbers)
 
-    def _close(self, capture: Capture) -> None:
+    def _open_pending(self, lines: RawLines) -> None:
         with self._lock:
-            self._open = tuple([lines for lines in self._open if lines is not capture.lines])
+            if id(lines) in self._pending:
+                self._open = (*self._open, lines)
+                del self._pending[id(lines)]
+
+    def _close(self, lines: RawLines) -> None:
+        if self._pending.pop(id(lines), None) is None:
+            with self._lock:
+                self._open = tuple([other for other in self._open if other is not lines])
 
     def _make_hits(self, raw: RawLines) -> Hits:
         by_file: dict[str, set[int]] = {}
@@ -270,6 +284,8 @@ class MonitoringEngine:
         for other in self._open:
             if other is not ambient and key not in other:
                 return None
+        if self._pending:
+            return None
         self._off[key] = code
         if self._epoch is epoch:
             return self._disable
@@ -283,7 +299,10 @@ class MonitoringEngine:
         seen = lines.get(key)
         if seen is None:
             seen = self._visit(lines, code)
-        seen.add(line)
+        if line not in seen:
+            # Most lines of a view run once: disabling them, to arm them again for the next request, would cost more.
+            seen.add(line)
+            return None
         for other in self._open:
             seen = other.get(key)
             if seen is not None and line not in seen:
@@ -315,7 +334,10 @@ class MonitoringEngine:
     def _visit(self, lines: RawLines, code: CodeType) -> set[int]:
         """Note that the capture enters ``code``, and arm again what it may want there."""
         key = id(code)
+        if id(lines) in self._pending:
+            self._open_pending(lines)
         seen = lines.setdefault(key, set())
+        self._calls[key] = 0
         self._epoch = object()
         if key in self._dirty:
             self._rearm(code)
