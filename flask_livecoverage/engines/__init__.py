@@ -8,13 +8,16 @@ from ..errors import ConfigurationError, EngineError
 from ..sources import Sources
 from .base import Capture, Engine, Hits
 from .ctrace import CTraceEngine
-from .monitoring import MonitoringEngine
+
+if sys.version_info >= (3, 12):
+    from .monitoring import MonitoringEngine
 
 __all__ = ["ENGINES", "Capture", "Engine", "Hits", "choose_engine"]
 
 ENGINES = ("monitoring", "ctrace")
 
-_HAS_MONITORING = hasattr(sys, "monitoring")
+_VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+_FORCED = "asked for by LIVECOVERAGE_ENGINE"
 
 
 def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:
@@ -25,26 +28,14 @@ def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:
     """
     if wanted not in ("auto", *ENGINES):
         raise ConfigurationError(f"unknown engine {wanted!r}: choose auto, {' or '.join(ENGINES)}")
-    if wanted == "monitoring":
-        return _forced_monitoring(sources)
     if wanted == "ctrace":
-        return CTraceEngine(sources, branch=sources.branch), "asked for by LIVECOVERAGE_ENGINE"
+        return CTraceEngine(sources, branch=sources.branch), _FORCED
+    if wanted == "monitoring" and sources.branch:
+        raise EngineError("the monitoring engine measures lines: set branch = False, or leave the engine at auto")
     if sources.branch:
         return CTraceEngine(sources, branch=True), "branch coverage is on"
-    if not _HAS_MONITORING:
-        return CTraceEngine(sources, branch=False), f"Python {_version()} has no sys.monitoring"
-    return MonitoringEngine(sources), f"Python {_version()} has sys.monitoring"
-
-
-def _forced_monitoring(sources: Sources) -> tuple[Engine, str]:
-    if not _HAS_MONITORING:
-        raise EngineError(
-            f"the monitoring engine needs Python 3.12 or newer, this is {_version()}: leave the engine at auto"
-        )
-    if sources.branch:
-        raise EngineError("the monitoring engine measures lines: set branch = False, or leave the engine at auto")
-    return MonitoringEngine(sources), "asked for by LIVECOVERAGE_ENGINE"
-
-
-def _version() -> str:
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
+    if sys.version_info >= (3, 12):
+        return MonitoringEngine(sources), _FORCED if wanted == "monitoring" else f"{_VERSION} has sys.monitoring"
+    if wanted == "monitoring":
+        raise EngineError(f"the monitoring engine needs Python 3.12, this is {_VERSION}: leave the engine at auto")
+    return CTraceEngine(sources, branch=False), f"{_VERSION} has no sys.monitoring"

@@ -47,6 +47,9 @@ from ..errors import EngineError
 from ..sources import Sources
 from .base import Capture, Hits, HitsCache, RawLines
 
+# For type checkers on Python 3.11; there, nobody imports this module.
+assert sys.version_info >= (3, 12)
+
 # The order leaves coverage.py the ids it looks for (1 and 3) as long as others are free.
 _TOOL_IDS = (4, 5, 0, 2, 3, 1)
 _TOOL_NAME = "flask-livecoverage"

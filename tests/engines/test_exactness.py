@@ -39,7 +39,7 @@ def test_concurrent_requests_are_exact(engine_name: str, tmp_path: Path, seed: i
 
 @needs_monitoring
 def test_harness_sees_rearming_in_two_steps(tmp_path: Path) -> None:
-    from tests.exactness.harness import TwoStepRearm
+    from tests.exactness.faults import TwoStepRearm
 
     assert _wrong(TwoStepRearm(Sources([str(tmp_path)])), tmp_path, 101, 1e-6) > 0
 
