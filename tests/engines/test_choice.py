@@ -1,0 +1,185 @@
+"""Which engine is chosen, and what stands in its way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import coverage
+import pytest
+
+from flask_livecoverage import ConfigurationError, EngineError
+from flask_livecoverage.engines import choose_engine
+from flask_livecoverage.sources import Sources
+
+VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+
+needs_monitoring = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12"
+)
+
+
+def test_default() -> None:
+    engine, reason = choose_engine(Sources())
+    if sys.version_info >= (3, 12):
+        assert (engine.name, reason) == ("monitoring", f"{VERSION} has sys.monitoring")
+    else:
+        assert (engine.name, reason) == ("ctrace", f"{VERSION} has no sys.monitoring")
+
+
+def test_branch_coverage_goes_through_ctrace() -> None:
+    Path(".coveragerc").write_text("[run]\nbranch = true\n")
+    engine, reason = choose_engine(Sources())
+    assert (engine.name, engine.branch, reason) == ("ctrace", True, "branch coverage is on")
+
+
+def test_forced(engine_name: str) -> None:
+    engine, reason = choose_engine(Sources(), engine_name)
+    assert (engine.name, reason) == (engine_name, "asked for by LIVECOVERAGE_ENGINE")
+
+
+def test_unknown() -> None:
+    with pytest.raises(ConfigurationError, match="choose auto, monitoring or ctrace"):
+        choose_engine(Sources(), "sysmon")
+
+
+def test_monitoring_forced_with_branch_coverage() -> None:
+    Path(".coveragerc").write_text("[run]\nbranch = true\n")
+    with pytest.raises(EngineError, match=r"the monitoring engine (measures lines: set branch = False|needs)"):
+        choose_engine(Sources(), "monitoring")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python has sys.monitoring")
+def test_monitoring_forced_on_an_older_python() -> None:
+    with pytest.raises(EngineError, match=r"needs Python 3\.12, this is Python 3\.11: leave the engine at auto"):
+        choose_engine(Sources(), "monitoring")
+
+
+@needs_monitoring
+def test_no_free_tool_ids() -> None:
+    engine, _ = choose_engine(Sources(), "monitoring")
+    taken = [tool for tool in range(6) if sys.monitoring.get_tool(tool) is None][1:]
+    for tool in taken:
+        sys.monitoring.use_tool_id(tool, f"tool {tool}")
+    try:
+        with pytest.raises(
+            EngineError, match=r"in use by .*tool 5: stop one of these, or set LIVECOVERAGE_ENGINE=ctrace"
+        ):
+            engine.start()
+    finally:
+        for tool in taken:
+            sys.monitoring.free_tool_id(tool)
+
+
+def test_arcs_are_coverages_own(
+    load_module: Callable[..., ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Branches that ctrace finds in a capture, and those that coverage.py finds for the same calls."""
+    Path(".coveragerc").write_text("[run]\nbranch = true\n")
+    monkeypatch.setenv("COVERAGE_CORE", "ctrace")
+    module = load_module("""
+        def sign(x):
+            if x > 0:
+                return 1
+            for i in range(x, 0):
+                if i == -2:
+                    break
+            else:
+                i = 0
+            return -1 if i else 0
+
+
+        def generate(n):
+            while n:
+                yield n
+                n -= 1
+
+
+        def work():
+            return [sign(1), sign(-3), sign(-1), list(generate(2))]
+    """)
+    engine, _ = choose_engine(Sources())
+    engine.start()
+    capture = engine.begin()
+    module.work()
+    hits = engine.end(capture)
+    engine.stop()
+    path = str(module.__file__)
+    theirs = coverage.Coverage(data_file=None, branch=True)
+    with theirs.collect():
+        module.work()
+    expected = theirs.get_data().arcs(path)
+    theirs.get_data().close()
+    assert hits.arcs is not None
+    assert sorted(hits.arcs[path]) == sorted(expected or ())
+    assert sorted(hits[path]) == sorted({line for arc in expected or () for line in arc if line > 0})
+
+
+GEVENT = """
+    from gevent import monkey
+
+    monkey.patch_all()
+
+    import sys
+
+    import gevent
+    from gevent.local import local
+
+    from flask_livecoverage import EngineError
+    from flask_livecoverage.engines import choose_engine
+    from flask_livecoverage.sources import Sources
+    import program
+
+    engine, _ = choose_engine(Sources(["program"]))
+    try:
+        engine.start()
+    except EngineError as error:
+        print(error)
+        sys.exit(0)
+    wrong = 0
+
+
+    def request(n):
+        global wrong
+        for _ in range(50):
+            capture = engine.begin()
+            program.view(n)
+            lines = sorted(engine.end(capture)[program.__file__])
+            wrong += lines != ([5, 6, 7, 8, 11] if n % 2 else [5, 6, 7, 10, 11])
+
+
+    gevent.joinall([gevent.spawn(request, n) for n in range(8)], raise_error=True)
+    engine.stop()
+    print("wrong:", wrong)
+"""
+
+PROGRAM = """
+    import gevent
+
+
+    def view(n):
+        gevent.sleep(0)
+        gevent.sleep(0)
+        if n % 2:
+            n += 1
+        else:
+            n += 2
+        gevent.sleep(0)
+"""
+
+
+def test_greenlets(tmp_path: Path) -> None:
+    """Requests in greenlets of one thread: exact, or refused where the engine cannot tell them apart."""
+    pytest.importorskip("gevent", reason="gevent is not installed")
+    Path("program.py").write_text(textwrap.dedent(PROGRAM).lstrip())
+    Path("script.py").write_text(textwrap.dedent(GEVENT).lstrip())
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, timeout=60)
+    if sys.version_info >= (3, 12):
+        assert done.stdout == "wrong: 0\n", done.stderr
+    else:
+        assert "cannot tell requests in greenlets" in done.stdout, done.stderr
+        assert "use Python 3.12 or newer" in done.stdout
