@@ -11,12 +11,13 @@ import click
 from flask.cli import ScriptInfo, pass_script_info
 
 from . import commands
+from .client import fetch, fetch_json
 from .commands import RunOptions, ServeOptions
 from .errors import LiveCoverageError
 from .exports.contexts import CONTEXTS
 from .exports.reports import open_reports
 from .model import Run
-from .run import URL_VARIABLE, fetch, fetch_json
+from .run import URL_VARIABLE
 from .settings import load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -127,8 +128,7 @@ def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **option
     serve_with = _serve_options(options, default_port=5000)
     run_id = commands.serve(info, serve_with, control_fd=control_fd)
     if not no_report:
-        with open_reports(commands.read_runs(serve_with.data_dir, run_id)) as reports:
-            commands.write_report(reports, "term-missing")
+        click.get_current_context().exit(commands.report_run(serve_with.data_dir, run_id, ["term-missing"]))
 
 
 @livecov.command(context_settings={"allow_interspersed_args": False})

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import socket
-import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from .database import tables, temporary_database
-from .errors import ServerError
+from .errors import ConfigurationError, LiveCoverageError, ServerError
 from .exports.reports import Reports, open_reports
 from .extension import State, attach
+from .handshake import Parent
 from .journal import DataDir, new_run_id
 from .model import Run
 from .process import start_recording, stop_recording
 from .reader import read_run
-from .run import URL_VARIABLE, describe_status, foreign_server, own_server, run_command
+from .run import URL_VARIABLE, Server, describe_status, foreign_server, own_server, run_command
 from .server import LiveServer, listen
 from .settings import ACTIVE_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE, load_settings
+from .signals import EndingSignals, Terminated
+
+_WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,8 @@ class ServeOptions:
         return variables
 
     def arguments(self) -> list[str]:
-        """The options of ``livecov serve`` that say the same."""
+        """The options of ``livecov serve`` for what :meth:`environment` does not say."""
         arguments = ["--host", self.host, "--port", str(self.port), "--data-dir", self.data_dir]
-        for source in self.source:
-            arguments += ["--source", source]
-        for key, value in self.config:
-            arguments += ["--config", f"{key}={value}"]
         return [*arguments, "--temp-database"] if self.temporary_database else arguments
 
 
@@ -83,9 +78,24 @@ class RunOptions:
 def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = None) -> str:
     """Serve the application of ``info`` until it is told to end; return the id of the run.
 
-    ``control_fd`` is a socket to the ``livecov run`` that started us: it is told when we answer, and its end is ours.
+    ``control_fd`` is a socket to the ``livecov run`` that started us.
     """
     os.environ.update(options.environment(os.environ.get(RUN_VARIABLE) or new_run_id()))
+    with EndingSignals() as signals, ExitStack() as stack:
+        parent = Parent(control_fd)
+        with parent.told_of_failure():
+            server = stack.enter_context(_prepared_server(info, options))
+        # From here on, also while the tables are dropped, the first signal is a request to end.
+        signals.next_calls(server.shutdown)
+        click.echo(f" * Running on {server.url}", err=True)
+        parent.answers_at(server.url)
+        server.serve_until_shutdown()
+    return os.environ[RUN_VARIABLE]
+
+
+@contextmanager
+def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveServer]:
+    """The server of an application that was imported under coverage, and has its tables."""
     with ExitStack() as stack:
         if options.temporary_database:
             stack.enter_context(temporary_database())
@@ -99,31 +109,31 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
         stack.enter_context(_serving(app, state))
         recorder.write_sources()
         recorder.flush()
-        assert state.in_flight is not None
-        server = LiveServer(app, listener, state.in_flight)
-        click.echo(f" * Running on {server.url}", err=True)
-        if control_fd is not None:
-            _obey(socket.socket(fileno=control_fd), server)
-        server.serve_until_shutdown()
-        return recorder.run.id
+        yield LiveServer(app, listener)
 
 
 def load_app(info: ScriptInfo) -> Flask:
-    """The application. Raises NoAppException if there is none, ServerError in one line if importing it fails."""
+    """The application. Raises ConfigurationError if there is none, ServerError if importing it fails."""
     try:
         return info.load_app()
     except NoAppException as error:
-        if "Traceback (most recent call last)" not in error.message:
-            raise
-        lines = error.message.strip().splitlines()
-        raise ServerError(f"{lines[0].rstrip(':')}: {lines[-1]}") from error
+        message = error.message.strip()
+        if "Traceback (most recent call last)" not in message:
+            raise ConfigurationError(" ".join(message.split())) from error
+        lines = message.splitlines()
+        raise ServerError(f"{lines[0].rstrip(':')}: {lines[-1]}; {_WHOLE_TRACEBACK}") from error
+    except Terminated:
+        raise
     except (Exception, SystemExit) as error:
-        raise ServerError(f"the application cannot be imported: {_describe(error)}") from error
+        raise ServerError(f"the application cannot be imported: {_describe(error)}; {_WHOLE_TRACEBACK}") from error
 
 
 def _describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    if isinstance(error, SyntaxError):
+        # It names its place itself, though not the folder; the last frame is the importing machinery's.
+        where = ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 
 
@@ -153,45 +163,39 @@ def _call_all(app: Flask, functions: Sequence[Callable[[], Any]], when: str) -> 
                 raise ServerError(f"the {when} function {name} failed: {_describe(error)}") from error
 
 
-def _obey(control: socket.socket, server: LiveServer) -> None:
-    """Tell ``livecov run`` that the server answers, and end the server when ``livecov run`` ends."""
-    control.sendall(json.dumps({"url": server.url}).encode() + b"\n")
-
-    def wait() -> None:
-        with control:
-            control.recv(1)
-        server.shutdown()
-
-    threading.Thread(target=wait, name="flask-livecoverage-control", daemon=True).start()
-
-
 # run
 
 
 def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int:
     """Start the server, run the command against it, end the server, report; return the exit status."""
-    signal.signal(signal.SIGTERM, _exit_on_signal)
     run_id = new_run_id()
-    with ExitStack() as stack:
+    with EndingSignals(), ExitStack() as stack:
         if run_options.server is not None and options.temporary_database:
             stack.enter_context(temporary_database())
         environ = {**os.environ, **options.environment(run_id)}
         server = stack.enter_context(_start_server(info, options, run_options, environ))
         status = run_command(run_options.command, {**os.environ, URL_VARIABLE: server.url}, run_options.timeout)
-        crashed = server.process.poll()
+        early = server.process.poll()
     report_status = _report_run(options.data_dir, run_id, run_options)
-    if crashed:
-        raise ServerError(
-            f"the server {describe_status(crashed)} while the command ran; the command ended with {status}"
-        )
+    fault = _server_fault(server.process.returncode, early, own=run_options.server is None)
+    if fault is not None:
+        raise ServerError(f"{fault}; the command ended with status {status}")
     return status or report_status
 
 
-def _exit_on_signal(number: int, frame: Any) -> NoReturn:
-    sys.exit(128 + number)
+def _server_fault(status: int, early: int | None, *, own: bool) -> str | None:
+    """What was wrong with how the server ended; ``early`` is its status if that was before it was told to."""
+    if early:
+        return f"the server {describe_status(early)} while the command ran"
+    # Other programs have their own ideas of the status after SIGTERM.
+    if own and status:
+        return f"the server {describe_status(status)} when it was to end"
+    return None
 
 
-def _start_server(info: ScriptInfo, options: ServeOptions, run_options: RunOptions, environ: Mapping[str, str]) -> Any:
+def _start_server(
+    info: ScriptInfo, options: ServeOptions, run_options: RunOptions, environ: Mapping[str, str]
+) -> AbstractContextManager[Server]:
     app = info.app_import_path
     if run_options.server is not None:
         status_path = load_settings({}).url_prefix + "/status"
@@ -204,13 +208,22 @@ def _start_server(info: ScriptInfo, options: ServeOptions, run_options: RunOptio
 
 
 def _report_run(data_dir: str, run_id: str, run_options: RunOptions) -> int:
-    runs = read_runs(data_dir, run_id)
-    with open_reports(runs) as reports:
+    try:
+        return report_run(data_dir, run_id, run_options.formats, run_options.fail_under)
+    except LiveCoverageError as error:
+        # The command's own status matters more, and the server's end too.
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+
+
+def report_run(data_dir: str, run_id: str, formats: Iterable[str], fail_under: float | None = None) -> int:
+    """Report on a run that has just ended; 2 if the total is below ``fail_under``, else 0."""
+    with open_reports(read_runs(data_dir, run_id)) as reports:
         for warning in reports.warnings:
             warn(warning)
-        for report_format in run_options.formats:
+        for report_format in formats:
             write_report(reports, report_format)
-        return check_fail_under(reports, run_options.fail_under)
+        return check_fail_under(reports, fail_under)
 
 
 # Reading what was recorded
@@ -237,21 +250,23 @@ def write_report(reports: Reports, report_format: str, output: str | None = None
         _write(
             reports.data(), Path(output) if output else reports.default_output("run:data_file"), "coverage data", output
         )
-    elif report_format in ("text", "term-missing", "markdown"):
+    elif report_format in _FILES:
+        path = Path(output) if output else reports.default_output(f"{report_format}:output")
+        _write(_FILES[report_format](reports).encode(), path, f"{report_format.upper()} report", output)
+    else:
         text = reports.text(show_missing=report_format == "term-missing", markdown=report_format == "markdown")
         if output in (None, "-"):
             click.echo(text, nl=False)
         else:
             _write(text.encode(), Path(str(output)), f"{report_format} report", output)
-    else:
-        make: Callable[[], str] = getattr(reports, report_format)
-        path = Path(output) if output else reports.default_output(f"{report_format}:output")
-        _write(make().encode(), path, f"{report_format.upper()} report", output)
+
+
+_FILES: dict[str, Callable[[Reports], str]] = {"xml": Reports.xml, "lcov": Reports.lcov, "json": Reports.json}
 
 
 def _write(content: bytes, path: Path, what: str, output: str | None) -> None:
     if output == "-":
-        click.get_binary_stream("stdout").write(content)
+        click.echo(content, nl=False)
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

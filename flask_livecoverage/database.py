@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, ServerError
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -39,17 +39,30 @@ def tables(app: Flask, db: Any) -> Iterator[None]:
     if db is None:
         yield
         return
-    with app.app_context():
+    with app.app_context(), _in_one_line("reached"):
         _refuse_tables(db)
-        db.create_all()
     try:
+        with app.app_context(), _in_one_line("filled with the application's tables"):
+            db.create_all()
         yield
     finally:
-        with app.app_context():
+        with app.app_context(), _in_one_line("emptied"):
             db.session.remove()
             db.drop_all()
             for engine in db.engines.values():
                 engine.dispose()
+
+
+@contextmanager
+def _in_one_line(done: str) -> Iterator[None]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        # Further lines hold the statement, and a link.
+        reason = str(error).partition("\n")[0]
+        raise ServerError(f"the database cannot be {done}: {reason}") from error
 
 
 def _refuse_tables(db: Any) -> None:

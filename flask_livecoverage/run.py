@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shlex
@@ -11,8 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,8 +17,10 @@ from typing import Any
 
 import psutil
 
+from .client import NotMeasured, fetch_json
 from .errors import ConfigurationError, ServerError
-from .server import listen
+from .handshake import Failed, wait_for_server
+from .server import listen, url_of
 from .shutdown import GRACE_SECONDS
 
 logger = logging.getLogger("flask_livecoverage")
@@ -33,9 +32,6 @@ _END_SECONDS = GRACE_SECONDS + 10
 _KILL_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 
-# Never through a proxy: the server is on this machine.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
 
 @dataclass(frozen=True)
 class Server:
@@ -45,43 +41,31 @@ class Server:
     url: str
 
 
-class Failed(ServerError):
-    """The server has said itself, on its standard error, why it did not start; ``exit_code`` is its exit status."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__("")
-        self.exit_code = exit_code
-
-
 @contextmanager
 def own_server(arguments: Sequence[str], environ: Mapping[str, str], timeout: float) -> Iterator[Server]:
     """``flask livecov serve`` with ``arguments`` in a process of its own, ended when the block is left.
 
-    The server tells through a socket that it is ready; and ends by itself when the other end closes, so that it does
-    not outlive us however we end. Raises ServerError if it does not answer within ``timeout`` seconds.
+    Raises ServerError if it does not answer within ``timeout`` seconds, Failed if it has told the user why not.
     """
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "flask", *arguments, "--control-fd", str(theirs.fileno())]
     with ours:
         with theirs:
             process = _start_server(command, environ, pass_fds=(theirs.fileno(),))
-        with _ended(process):
-            yield Server(process, _wait_for_message(process, ours, timeout))
-
-
-def _wait_for_message(process: subprocess.Popen[bytes], ours: socket.socket, timeout: float) -> str:
-    ours.settimeout(timeout)
-    try:
-        line = ours.makefile("rb").readline()
-    except TimeoutError:
-        raise ServerError(_too_slow(timeout)) from None
-    if line:
-        url: str = json.loads(line)["url"]
-        return url
-    status = process.wait()
-    if status > 0:
-        raise Failed(status)
-    raise ServerError(f"the server {describe_status(status)} before it answered: start it alone with `livecov serve`")
+        with _none_left(process):
+            try:
+                url = wait_for_server(ours, timeout)
+            except TimeoutError:
+                raise ServerError(_too_slow(timeout)) from None
+            except Failed:
+                # It has yet to print its message, and to put its things in order.
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_END_SECONDS)
+                raise
+            if url is None:
+                raise _died(process.wait())
+            with _ended(process):
+                yield Server(process, url)
 
 
 @contextmanager
@@ -92,83 +76,62 @@ def foreign_server(
 
     Raises ServerError if it does not answer within ``timeout`` seconds, or is not measured.
     """
+    words = _split(command)
     with listen(host, port) as free:
         port = free.getsockname()[1]
-    words = [word.replace("{host}", host).replace("{port}", str(port)) for word in shlex.split(command)]
+    words = [word.replace("{host}", host).replace("{port}", str(port)) for word in words]
+    process = _start_server(words, {**environ, "PORT": str(port)})
+    with _none_left(process):
+        url = url_of(host, port)
+        _wait_for_answer(process, url, status_path, environ["LIVECOVERAGE_RUN"], timeout)
+        with _ended(process):
+            yield Server(process, url)
+
+
+def _split(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigurationError(f"--server cannot be read as a command ({error}): {command}") from None
     if not words:
         raise ConfigurationError(
             "--server is empty: give it a command, such as 'gunicorn --bind {host}:{port} app:app'"
         )
-    process = _start_server(words, {**environ, "PORT": str(port)})
-    with _ended(process):
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        _wait_for_answer(process, url, status_path, environ["LIVECOVERAGE_RUN"], timeout)
-        yield Server(process, url)
+    return words
 
 
 def _wait_for_answer(process: subprocess.Popen[bytes], url: str, path: str, run_id: str, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while True:
-        try:
-            status = fetch_json(url + path)
-        except NotMeasured:
-            raise ServerError(
-                f"the server answers at {url} but is not measured: let the application use LiveCoverage, or start "
-                "`flask_livecoverage.wsgi:app` in its place"
-            ) from None
-        except OSError:
-            status = None
-        if status is not None:
-            if status.get("run") != run_id:
-                raise ServerError(f"another program answers at {url}: choose another port with --port")
+        found = _run_at(url, path, max(_POLL_SECONDS, deadline - time.monotonic()))
+        if found == run_id:
             return
+        if found is not None:
+            raise ServerError(f"another program answers at {url}: choose another port with --port")
         try:
-            process.wait(_POLL_SECONDS)
+            status = process.wait(_POLL_SECONDS)
         except subprocess.TimeoutExpired:
             if time.monotonic() > deadline:
                 raise ServerError(_too_slow(timeout)) from None
         else:
-            raise ServerError(
-                f"the server {describe_status(process.returncode)} before it answered; see its output above"
-            )
+            raise _died(status)
 
 
-class NotMeasured(ServerError):
-    """A server that answers, but has no control routes."""
-
-
-def fetch_json(url: str, *, method: str = "GET") -> dict[str, Any]:
-    """The JSON object at ``url``, a control route. Raises OSError if nobody answers, ServerError for another answer."""
+def _run_at(url: str, path: str, timeout: float) -> str | None:
+    """The run that the server at ``url`` records into; None if nobody answers yet."""
     try:
-        answer = json.loads(fetch(url, method=method))
-    except ValueError:
-        raise NotMeasured(f"{url} does not answer as live coverage does") from None
-    if not isinstance(answer, dict):
-        raise NotMeasured(f"{url} does not answer as live coverage does")
-    return answer
-
-
-def fetch(url: str, *, method: str = "GET") -> bytes:
-    """What a control route answers. Raises OSError if nobody answers, ServerError if it refuses."""
-    token = os.environ.get("LIVECOVERAGE_TOKEN")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        with _opener.open(urllib.request.Request(url, method=method, headers=headers), timeout=30) as response:
-            content: bytes = response.read()
-            return content
-    except urllib.error.HTTPError as error:
-        with error:
-            reason = _reason(error.read())
-        if reason is None:
-            raise NotMeasured(f"{url} answers {error.code}: is live coverage active there?") from None
-        raise ServerError(f"{url} answers {error.code}: {reason}") from None
-
-
-def _reason(content: bytes) -> str | None:
-    try:
-        return str(json.loads(content)["error"])
-    except (ValueError, KeyError, TypeError):
+        return str(fetch_json(url + path, timeout=timeout).get("run"))
+    except NotMeasured:
+        raise ServerError(
+            f"the server answers at {url} but is not measured: let the application use LiveCoverage, or start "
+            "`flask_livecoverage.wsgi:app` in its place"
+        ) from None
+    except OSError:
         return None
+
+
+def _died(status: int) -> ServerError:
+    return ServerError(f"the server {describe_status(status)} before it answered: see its output above")
 
 
 def run_command(command: Sequence[str], environ: Mapping[str, str], timeout: float | None) -> int:
@@ -219,7 +182,7 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
         for member in family:
             try:
                 member.send_signal(signal_number)
-            except psutil.NoSuchProcess:
+            except psutil.Error:
                 continue
         _, family = psutil.wait_procs(family, timeout=_KILL_SECONDS)
     process.wait()
@@ -242,7 +205,7 @@ def _start_server(command: Sequence[str], environ: Mapping[str, str], **options:
 
 @contextmanager
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """At the block's end, end the server gracefully, and see to it that none of its processes is left."""
+    """At the block's end, end the server gracefully."""
     try:
         yield
     finally:
@@ -252,8 +215,23 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
             process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             logger.warning("the server did not end within %.0f seconds and is killed", _END_SECONDS)
+            process.kill()
+
+
+@contextmanager
+def _none_left(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """At the block's end, see to it that none of the server's processes is left."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        try:
+            process.wait(_KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
         finally:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 

@@ -1,25 +1,24 @@
-"""Serves an application under coverage, from the first import to the last response."""
+"""Werkzeug's threaded server, which ends gracefully."""
 
 from __future__ import annotations
 
+import ipaddress
 import logging
-import signal
+import select
 import socket
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from .errors import ServerError
 from .shutdown import GRACE_SECONDS, SERVER_KEY
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from collections.abc import Iterable
 
-    from .middleware import InFlight
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -37,19 +36,26 @@ def listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {host} port {port} ({reason}): stop the program that uses it, or choose another with "
             "--port (0: any that is free)"
         ) from None
-    except OverflowError:
-        raise ServerError(f"cannot listen on port {port}: choose one from 0 to 65535") from None
+
+
+def url_of(host: str, port: int) -> str:
+    """The address at which this machine reaches a server that listens on ``host``."""
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        if address.is_unspecified:
+            host = "127.0.0.1" if address.version == 4 else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class LiveServer:
-    """Werkzeug's threaded server, which ends gracefully."""
+    """Serves ``app`` on ``listener``, which is closed at the end."""
 
-    def __init__(self, app: WSGIApplication, listener: socket.socket, in_flight: InFlight) -> None:
+    def __init__(self, app: WSGIApplication, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.url = url_of(host, port)
         self._app = app
-        self._in_flight = in_flight
-        self._server: BaseWSGIServer = make_server(host, port, self._serve_request, threaded=True, fd=listener.fileno())
+        self._listener = listener
+        self._server = _Server(host, port, self._serve_request, _RequestHandler, fd=listener.fileno())
         self._ending = threading.Event()
 
     def _serve_request(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -57,14 +63,16 @@ class LiveServer:
         return self._app(environ, start_response)
 
     def serve_until_shutdown(self) -> None:
-        """Serve until :meth:`shutdown`, SIGTERM or SIGINT, and until the requests then in flight are done."""
-        with _signals_to(self.shutdown):
-            try:
-                self._server.serve_forever(_POLL_SECONDS)
-            finally:
-                self._server.server_close()
-            if not self._in_flight.wait_until_empty(GRACE_SECONDS):
-                logger.warning("%d requests still run after %.0f seconds: ending", len(self._in_flight), GRACE_SECONDS)
+        """Serve until :meth:`shutdown`, and until the requests that are in flight then are answered."""
+        try:
+            self._server.serve_forever(_POLL_SECONDS)
+        finally:
+            # Both hold the port open: the server has a descriptor of its own.
+            self._server.server_close()
+            self._listener.close()
+        unanswered = self._server.connections.wait_until_closed(GRACE_SECONDS)
+        if unanswered:
+            logger.warning("%d requests still run after %.0f seconds: ending", unanswered, GRACE_SECONDS)
 
     def shutdown(self) -> None:
         """End serving; returns at once. A second call does nothing."""
@@ -74,19 +82,56 @@ class LiveServer:
             threading.Thread(target=self._server.shutdown, name="flask-livecoverage-shutdown").start()
 
 
-@contextmanager
-def _signals_to(shutdown: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT call ``shutdown``; a second one ends the wait for what is in flight."""
+class _Connections:
+    """The open connections of a server, each of which carries one request."""
 
-    def handle(number: int, frame: Any) -> None:
-        for name, handler in before.items():
-            signal.signal(name, handler)
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-        shutdown()
+    def __init__(self) -> None:
+        self._asked: dict[socket.socket, bool] = {}
+        self._changed = threading.Condition()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def opened(self, connection: socket.socket) -> None:
+        with self._changed:
+            self._asked[connection] = False
+
+    def asked(self, connection: socket.socket) -> None:
+        """A request has begun to arrive."""
+        with self._changed:
+            self._asked[connection] = True
+
+    def closed(self, connection: socket.socket) -> None:
+        with self._changed:
+            self._asked.pop(connection, None)
+            self._changed.notify_all()
+
+    def wait_until_closed(self, timeout: float) -> int:
+        """Wait, at most ``timeout`` seconds, until all requests are answered; how many are not."""
+        with self._changed:
+            for connection, asked in self._asked.items():
+                # Browsers open connections ahead. Its thread, which waits for a request, reads the end of the stream.
+                if not asked and not select.select([connection], [], [], 0)[0]:
+                    with suppress(OSError):
+                        connection.shutdown(socket.SHUT_RD)
+            self._changed.wait_for(lambda: not self._asked, timeout)
+            return len(self._asked)
+
+
+class _Server(ThreadedWSGIServer):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.connections = _Connections()
+        super().__init__(*args, **kwargs)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.opened(request)
+        super().process_request(request, client_address)
+
+    def close_request(self, request: Any) -> None:
+        self.connections.closed(request)
+        super().close_request(request)
+
+
+class _RequestHandler(WSGIRequestHandler):
+    server: _Server
+
+    def parse_request(self) -> bool:
+        self.server.connections.asked(self.connection)
+        return super().parse_request()

@@ -26,7 +26,10 @@ LAYERS = [
         "exports", "exports.contexts", "exports.dump", "exports.keploy_dedup", "exports.reports",
     },
     {"identity", "middleware"},
-    {"shutdown", "database", "server", "run", "web", "web.access", "web.control"},
+    {
+        "client", "database", "handshake", "run", "server", "shutdown", "signals",
+        "web", "web.access", "web.control",
+    },
     {"", "extension", "commands", "cli", "wsgi"},
 ]  # fmt: skip
 WITHOUT_FLASK = 5

@@ -1,0 +1,55 @@
+"""Asks the control routes of a live server."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import urllib.error
+import urllib.request
+from typing import Any
+
+from .errors import ServerError
+
+# Never through a proxy: the server is on this machine.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class NotMeasured(ServerError):
+    """A server that answers, but not as live coverage does."""
+
+
+def fetch_json(url: str, *, timeout: float = 30) -> dict[str, Any]:
+    """The JSON object at ``url``. Raises OSError if nobody answers, ServerError for another answer."""
+    try:
+        answer = json.loads(fetch(url, timeout=timeout))
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise NotMeasured(f"{url} does not answer as live coverage does: does it name the server that is measured?")
+    return answer
+
+
+def fetch(url: str, *, method: str = "GET", timeout: float = 30) -> bytes:
+    """What ``url`` answers. Raises OSError if nobody does, ServerError if the answer is an error."""
+    token = os.environ.get("LIVECOVERAGE_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        with _opener.open(urllib.request.Request(url, method=method, headers=headers), timeout=timeout) as response:
+            content: bytes = response.read()
+            return content
+    except urllib.error.HTTPError as error:
+        with error:
+            reason = _reason(error.read())
+        if reason is None:
+            raise NotMeasured(f"{url} answers {error.code}: is live coverage active there?") from None
+        raise ServerError(f"{url} answers {error.code}: {reason}") from None
+    except http.client.HTTPException:
+        raise NotMeasured(f"{url} does not speak HTTP: does it name the server that is measured?") from None
+
+
+def _reason(content: bytes) -> str | None:
+    try:
+        return str(json.loads(content)["error"])
+    except (ValueError, KeyError, TypeError):
+        return None
