@@ -73,3 +73,15 @@ def test_location_stays_armed_for_a_newcomer(tmp_path: Path) -> None:
         engine.stop()
     assert before is sys.monitoring.DISABLE
     assert during is None
+
+
+@needs_monitoring
+def test_without_the_gil_nothing_is_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The callbacks of a free-threaded build; here they run with the GIL, which they must not need."""
+    from flask_livecoverage.engines import monitoring
+
+    monkeypatch.setattr(monitoring, "_has_gil", lambda: False)
+    engine = monitoring.MonitoringEngine(Sources([str(tmp_path)]))
+    assert _wrong(engine, tmp_path, 101, 1e-4) == 0
+    assert engine._dirty == {}
+    assert engine._off == {}
