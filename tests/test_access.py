@@ -124,7 +124,7 @@ class TestHost:
         [
             "evil.example", "evil.example:5000", "127.0.0.1.evil.example", "localhost.evil.example", "a.localhost",
             "127.0.0.1@evil.example", "evil.example@127.0.0.1", "evil.example/@localhost", "localhost/x",
-            "localhost,evil", "localhost#@evil", "localhost evil", "10.0.0.1:5000", "0.0.0.0", "2130706433", "0x7f.1", 
+            "localhost,evil", "localhost#@evil", "localhost evil", "10.0.0.1:5000", "0.0.0.0", "2130706433", "0x7f.1",
             "127.1", "[::2]", "[", "[::1", "::1", "[::1]x", "localhost:", "localhost:x", "", None,
         ],
     )  # fmt: skip
