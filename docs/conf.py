@@ -16,7 +16,7 @@ version = release = __version__
 extensions = ["sphinx.ext.autodoc", "sphinx_click", "settings_table"]
 exclude_patterns = ["_build"]
 default_role = "literal"
-highlight_language = "python"
+highlight_language = "default"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -28,7 +28,7 @@ nitpick_ignore_regex = [
     ("py:(class|data|exc)", r"(flask|werkzeug|wsgiref|_typeshed|typing|collections|contextlib)\..*"),
     ("py:class", r"(Flask|WSGIApplication|WSGIEnvironment|StartResponse|Any|Callable|Iterable|Iterator|Function)"),
     # Our own, for maintainers alone.
-    ("py:class", r"(flask_livecoverage\.)?(recorder\.Recorder|Recorder|extension\.Function|Describe|middleware\.Describe)"),
+    ("py:class", r"(flask_livecoverage\.)?((recorder\.)?Recorder|(extension\.)?Function|(middleware\.)?Describe)"),
 ]
 
 html_theme = "furo"
