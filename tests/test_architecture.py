@@ -19,7 +19,7 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 LAYERS = [
     {"errors", "settings", "lines", "model"},
     {"coveragepy", "sources"},
-    {"engines", "engines.base", "engines.ctrace", "engines.monitoring"},
+    {"engines", "engines.base", "engines.ctrace", "engines.monitoring", "engines.tool_ids"},
     {"journal", "reader", "recorder", "propagation", "process"},
     {
         "analysis", "analysis.windows",
@@ -92,7 +92,7 @@ class TestLayers:
         assert not roots & {"flask", "werkzeug", "click"}
 
     def test_coverages_internals_are_touched_in_one_module(self) -> None:
-        public = {"coverage", "coverage.exceptions.NoDataError"}
+        public = {"coverage", *(f"coverage.exceptions.{name}" for name in ("NoDataError", "NoSource", "NotPython"))}
         for name in MODULES.keys() - {"coveragepy"}:
             touched = {imported for imported in imports(name) if imported.partition(".")[0] == "coverage"}
             assert touched <= public, name

@@ -36,6 +36,7 @@ def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:
         return CTraceEngine(sources, branch=True), "branch coverage is on"
     if sys.version_info >= (3, 12):
         return MonitoringEngine(sources), _FORCED if wanted == "monitoring" else f"{_VERSION} has sys.monitoring"
-    if wanted == "monitoring":
-        raise EngineError(f"the monitoring engine needs Python 3.12, this is {_VERSION}: leave the engine at auto")
-    return CTraceEngine(sources, branch=False), f"{_VERSION} has no sys.monitoring"
+    else:
+        if wanted == "monitoring":
+            raise EngineError(f"the monitoring engine needs Python 3.12, this is {_VERSION}: leave the engine at auto")
+        return CTraceEngine(sources, branch=False), f"{_VERSION} has no sys.monitoring"

@@ -43,16 +43,12 @@ from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CodeType
 from typing import Any
 
-from ..errors import EngineError
 from ..sources import Sources
 from .base import Capture, Hits, HitsCache, RawLines
+from .tool_ids import take_tool_ids
 
 # For type checkers on Python 3.11; there, nobody imports this module.
 assert sys.version_info >= (3, 12)
-
-# The order leaves coverage.py the ids it looks for (1 and 3) as long as others are free.
-_TOOL_IDS = (4, 5, 0, 2, 3, 1)
-_TOOL_NAME = "flask-livecoverage"
 
 _RESUMABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
@@ -112,7 +108,7 @@ class MonitoringEngine:
         events = monitoring.events
         self._disable = monitoring.DISABLE
         # A local event cannot be armed again while the tool has it on globally too: hence a tool for each.
-        discovery, capture = self._tools = _take_tool_ids()
+        discovery, capture = self._tools = take_tool_ids()
         self._events = events.LINE | events.PY_START
         self._resumable_events = self._events | events.PY_RESUME
         on_line = self._on_line if _has_gil() else self._on_line_without_gil
@@ -372,23 +368,6 @@ class MonitoringEngine:
             # Two frames up: the code that is being started.
             self._files[filename] = self._sources.file_of(filename, sys._getframe(2))
         return self._files[filename]
-
-
-def _take_tool_ids() -> tuple[int, int]:
-    taken: list[int] = []
-    for tool in _TOOL_IDS:
-        if sys.monitoring.get_tool(tool) is None:
-            sys.monitoring.use_tool_id(tool, _TOOL_NAME)
-            taken.append(tool)
-            if len(taken) == 2:
-                return taken[0], taken[1]
-    for tool in taken:
-        sys.monitoring.free_tool_id(tool)
-    users = ", ".join(str(sys.monitoring.get_tool(tool)) for tool in range(6))
-    raise EngineError(
-        f"the monitoring engine needs two of Python's six monitoring tool ids, and they are in use by {users}: "
-        "stop one of these, or set LIVECOVERAGE_ENGINE=ctrace"
-    )
 
 
 def _is_held_elsewhere(capture: Capture) -> bool:
