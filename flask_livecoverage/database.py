@@ -39,8 +39,12 @@ def tables(app: Flask, db: Any) -> Iterator[None]:
     if db is None:
         yield
         return
-    with app.app_context(), _in_one_line("reached"):
-        _refuse_tables(db)
+    with app.app_context():
+        try:
+            with _in_one_line("reached"):
+                _refuse_tables(db)
+        finally:
+            _disconnect(db)
     try:
         with app.app_context(), _in_one_line("filled with the application's tables"):
             db.create_all()
@@ -49,8 +53,12 @@ def tables(app: Flask, db: Any) -> Iterator[None]:
         with app.app_context(), _in_one_line("emptied"):
             db.session.remove()
             db.drop_all()
-            for engine in db.engines.values():
-                engine.dispose()
+            _disconnect(db)
+
+
+def _disconnect(db: Any) -> None:
+    for engine in db.engines.values():
+        engine.dispose()
 
 
 @contextmanager

@@ -31,7 +31,8 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        reason = error.strerror or str(error)
+        # create_server() names the address once more.
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]
         raise ServerError(
             f"cannot listen on {host} port {port} ({reason}): stop the program that uses it, or choose another with "
             "--port (0: any that is free)"

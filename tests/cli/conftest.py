@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .processes import GATE_MODULE, Commands, Gate
+
+APP = """
+    from flask import Flask, Response
+
+    import gate
+    from flask_livecoverage import LiveCoverage
+
+    app = Flask(__name__)
+    app.config.from_prefixed_env()
+    LiveCoverage(app)
+
+    @app.get("/")
+    def index():
+        return "hello"
+
+    @app.get("/config/<key>")
+    def config(key):
+        return str(app.config.get(key))
+
+    @app.get("/wait")
+    def wait():
+        gate.wait()
+        return "waited"
+
+    @app.get("/stream")
+    def stream():
+        def parts():
+            yield "first"
+            gate.wait()
+            yield " last"
+
+        return Response(parts())
+
+    @app.get("/never")
+    def never():
+        return "never asked for"
+"""
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Iterator[Commands]:
+    """Runs commands in a folder with ``app.py``, and asserts that none of their processes is left."""
+    commands = Commands(tmp_path)
+    commands.write("gate.py", GATE_MODULE)
+    commands.write("app.py", APP)
+    yield commands
+    commands.close()
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """A gate, which the commands that the test starts find in their environment."""
+    gate = Gate()
+    monkeypatch.setenv("GATE", gate.address)
+    yield gate
+    gate.close()

@@ -1,0 +1,253 @@
+"""``flask livecov run``: a server, a command that drives it, their ends, and the report."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flask_livecoverage import run as run_module
+from flask_livecoverage.errors import ConfigurationError, ServerError
+from flask_livecoverage.run import run_command
+
+from ..conftest import line_of
+from .processes import Command, Commands, Gate, fetch, skip_without
+
+NODE_CLIENT = """
+    const url = process.env.LIVECOVERAGE_URL;
+    fetch(url + "/config/DEBUG")
+      .then((response) => response.text())
+      .then((text) => { console.log("node got", text); process.exitCode = 5; });
+"""
+
+
+def test_a_shell_script(commands: Commands) -> None:
+    curl = skip_without("curl")
+    script = commands.write("suite.sh", f'#!/bin/sh\n{curl} -sf "$LIVECOVERAGE_URL/" && exit 3\n')
+    script.chmod(0o755)
+
+    result = commands.run("--", "./suite.sh")
+
+    assert result.status == 3
+    assert result.stdout.startswith("helloName")
+    assert "Missing" in result.stdout
+    assert "Wrote HTML report to htmlcov/index.html" in result.stdout
+    assert (commands.folder / "htmlcov" / "index.html").is_file()
+    assert result.errors == []
+    assert (commands.folder / ".livecov" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_node_client_and_reports_of_choice(commands: Commands) -> None:
+    node = skip_without("node")
+    commands.write("suite.js", NODE_CLIENT)
+
+    result = commands.run("--report", "xml", "--report", "markdown", "--data-dir", "elsewhere", "--", node, "suite.js")
+
+    assert result.status == 5
+    assert result.stdout.startswith("node got False\n")
+    assert "Wrote XML report to coverage.xml" in result.stdout
+    assert "| app.py " in result.stdout
+    assert (commands.folder / "coverage.xml").read_text().startswith("<?xml")
+    assert not (commands.folder / "htmlcov").exists()
+    assert not (commands.folder / ".livecov").exists()
+    report = commands.report("--data-dir", "elsewhere")
+    app = commands.folder / "app.py"
+    executed = report["files"]["app.py"]["executed_lines"]
+    assert line_of(app, "app.config.get(key)") in executed
+    assert line_of(app, '"hello"') not in executed
+
+
+def test_fail_under(commands: Commands) -> None:
+    result = commands.run("--report", "text", "--fail-under", "99.5", "--", "true")
+
+    assert result.status == 2
+    assert "Coverage failure: total of" in result.stderr
+    assert "is less than fail-under=" in result.stderr
+
+
+def test_the_suite_shuts_the_server_down_itself(commands: Commands) -> None:
+    suite = f"{sys.executable} -c \"import os, urllib.request as u; u.urlopen(os.environ['LIVECOVERAGE_URL'] + '/shutdown')\""
+
+    result = commands.run("--report", "text", "--", "sh", "-c", f"{suite}; kill -KILL $$")
+
+    assert result.status == 128 + signal.SIGKILL
+    assert "TOTAL" in result.stdout
+    assert result.errors == []
+
+
+def test_the_server_dies_while_the_suite_runs(commands: Commands, gate: Gate) -> None:
+    suite = commands.write(
+        "suite.py", "import gate, os\nprint(os.environ['LIVECOVERAGE_URL'], flush=True)\ngate.wait()\n"
+    )
+    run = commands.livecov("run", "--report", "text", "--", sys.executable, suite)
+    url = run.match("http.*", "stdout")[0]
+    gate.reached()
+    assert fetch(url + "/") == (200, "hello")
+
+    server_of(commands).kill()
+    gate.open()
+    result = run.wait()
+
+    assert result.status == 1
+    assert result.errors == [
+        "Error: the server was killed by SIGKILL while the command ran; the command ended with status 0"
+    ]
+    # What it had answered is not lost.
+    app = commands.folder / "app.py"
+    assert line_of(app, '"hello"') in commands.report()["files"]["app.py"]["executed_lines"]
+
+
+FAILURES = {
+    "nowhere": (None, 2, r"Could not import 'nowhere'\."),
+    "empty": ("", 2, r"Failed to find Flask application or factory in module 'empty'\. Use 'empty:name' .*"),
+    "divides": (
+        "1 / 0",
+        1,
+        r"the application cannot be imported: ZeroDivisionError: .* \(.*/divides\.py, line 1\); .*",
+    ),
+    "imports": (
+        "import nothing",
+        1,
+        r"While importing 'imports', .*: ModuleNotFoundError: No module named 'nothing'; .*",
+    ),
+    "syntax": ("def :", 1, r"the application cannot be imported: SyntaxError: .* \(syntax\.py, line 1\); .*"),
+    "exits": (
+        "raise SystemExit('no')",
+        1,
+        r"the application cannot be imported: SystemExit: no \(.*/exits\.py, line 1\); .*",
+    ),
+    "dies": ("import os; os._exit(4)", 1, "the server ended with status 4 before it answered: see its output above"),
+    "waits": ("import gate; gate.wait()", 1, r"the server did not answer within 5 seconds: .* --startup-timeout"),
+}
+
+
+def test_servers_that_do_not_answer(commands: Commands, gate: Gate) -> None:
+    """Each ends with one clear line, and 2 for wrong use, 1 for a fault."""
+    runs = {}
+    for name, (text, _, _) in FAILURES.items():
+        if text is not None:
+            commands.write(f"{name}.py", text)
+        seconds = "5" if name == "waits" else "100"
+        runs[name] = commands.livecov(
+            "run", "--startup-timeout", seconds, "--", "true", app=name, PYTHONWARNINGS="ignore"
+        )
+    for name, (_, status, message) in FAILURES.items():
+        result = runs[name].wait()
+        assert (name, result.status) == (name, status)
+        assert re.fullmatch(rf"Error: {message}\n", result.stderr), result.stderr
+        assert result.stdout == ""
+
+
+class TestSignals:
+    SUITE = """
+        import signal, sys, gate
+
+        def tidy(number, frame):
+            gate.wait()
+            print("suite tidied up", flush=True)
+            sys.exit(130)
+
+        signal.signal(signal.SIGINT, tidy)
+        print("suite runs", flush=True)
+        gate.wait()
+    """
+
+    def start(self, commands: Commands, gate: Gate) -> Command:
+        suite = commands.write("suite.py", self.SUITE)
+        run = commands.livecov("run", "--report", "text", "--", sys.executable, suite, PYTHONWARNINGS="ignore")
+        run.match("suite runs", "stdout")
+        gate.reached()
+        return run
+
+    def test_ctrl_c_lets_the_suite_end_first(self, commands: Commands, gate: Gate) -> None:
+        run = self.start(commands, gate)
+
+        # To the whole foreground group, as a terminal does.
+        run.signal_group(signal.SIGINT)
+        gate.reached()
+        # The suite needs its server still.
+        server_of(commands)
+        gate.open()
+        result = run.wait()
+
+        assert result.status == 130
+        assert "suite tidied up" in result.stdout
+        assert "TOTAL" in result.stdout
+        assert result.errors == []
+
+    def test_sigterm_ends_both(self, commands: Commands, gate: Gate) -> None:
+        run = self.start(commands, gate)
+
+        run.signal(signal.SIGTERM)
+
+        assert run.wait().status == 128 + signal.SIGTERM
+        assert run.wait().errors == []
+        assert commands.running() == []
+
+    def test_a_server_does_not_outlive_its_run(self, commands: Commands, gate: Gate) -> None:
+        run = self.start(commands, gate)
+        server = server_of(commands)
+
+        run.signal(signal.SIGKILL)
+        gate.open()
+
+        commands.wait_for_end(server)
+
+    def test_nor_during_the_import(self, commands: Commands, gate: Gate) -> None:
+        commands.write("app.py", "import gate\ngate.wait()\n")
+        run = commands.livecov("run", "--", "true", PYTHONWARNINGS="ignore")
+        gate.reached()
+        server = server_of(commands)
+
+        run.signal(signal.SIGKILL)
+
+        commands.wait_for_end(server)
+
+
+class TestRunCommand:
+    """The same without a server."""
+
+    def test_environment_and_status(self, tmp_path: Path) -> None:
+        assert run_command(["sh", "-c", 'exit "$STATUS"'], {"STATUS": "7", "PATH": "/usr/bin:/bin"}, None) == 7
+
+    @pytest.mark.parametrize("command", ["exec sleep 1000", "sleep 1000 & sleep 1000 & wait"])
+    def test_timeout_ends_it_and_its_children(self, commands: Commands, command: str) -> None:
+        with pytest.raises(ServerError, match=r"the command still ran after 0\.5 seconds \(--timeout\) and was ended"):
+            run_command(["sh", "-c", command], {**commands.environ, "PATH": "/usr/bin:/bin"}, 0.5)
+
+        assert commands.running() == []
+
+    def test_timeout_kills_what_does_not_listen(self, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(run_module, "_KILL_SECONDS", 0.5)
+
+        with pytest.raises(ServerError):
+            run_command(["sh", "-c", "trap '' TERM; sleep 1000; sleep 1000"], commands.environ, 0.5)
+
+        assert commands.running() == []
+
+    def test_no_such_command(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"cannot run '/no/such' \(No such file or directory\)") as caught:
+            run_command(["/no/such"], {}, None)
+        assert caught.value.exit_code == 2
+
+
+def test_commands_that_do_not_end_or_start(commands: Commands) -> None:
+    hangs = commands.livecov("run", "--timeout", "0.5", "--", "sh", "-c", "sleep 1000 & wait")
+    # Options behind the command's name are the command's.
+    starts = commands.livecov("run", "--", "./missing", "--port", "x")
+
+    assert hangs.wait().status == 1
+    assert hangs.wait().errors == ["Error: the command still ran after 0.5 seconds (--timeout) and was ended"]
+    assert starts.wait().status == 2
+    assert starts.wait().errors == ["Error: cannot run './missing' (No such file or directory)"]
+    assert commands.running() == []
+
+
+def server_of(commands: Commands) -> psutil.Process:
+    """The server that a ``livecov run`` has started."""
+    (server,) = [process for process in commands.running() if "--control-fd" in process.cmdline()]
+    return server
