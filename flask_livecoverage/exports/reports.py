@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import coverage
-from coverage.exceptions import NoDataError
+from coverage.exceptions import NoDataError, NoSource, NotPython
 
 from .. import coveragepy
 from ..errors import ConfigurationError, DataError
@@ -110,6 +110,11 @@ class Reports:
                 "no application code was measured: is the code that you want measured outside of `source`, or "
                 "installed? Name it with --source PACKAGE_OR_FOLDER"
             ) from None
+        except (NoSource, NotPython) as error:
+            raise ConfigurationError(
+                f"coverage.py cannot report: {' '.join(str(error).split())}; `omit` the file, or set ignore_errors = True "
+                "in the [report] section of coverage.py's configuration"
+            ) from error
         except coverage.CoverageException as error:
             raise ConfigurationError(f"coverage.py cannot report: {error}") from error
 
@@ -140,6 +145,8 @@ def _combined(collected: Path, path: Path) -> Iterator[coverage.Coverage]:
     try:
         cov.combine([str(collected)], strict=True)
         cov.save()
+        # Done now. Each report would do it again, in databases of its own that nobody closes.
+        cov.set_option("paths", {})
         yield cov
     except coverage.CoverageException as error:
         raise ConfigurationError(f"coverage.py cannot report: {error}") from error
