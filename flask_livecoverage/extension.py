@@ -53,8 +53,8 @@ class LiveCoverage:
             livecov.init_app(app, db=db)
             return app
 
-    It is active while ``TESTING`` is on, or under ``flask livecov serve`` and ``flask livecov run``, or as
-    ``LIVECOVERAGE_ENABLED`` says. Otherwise it does nothing at all.
+    It is active while ``TESTING`` is on, or the environment has ``LIVECOVERAGE=1``, as it has under ``flask livecov
+    serve`` and ``flask livecov run``. ``LIVECOVERAGE_ENABLED`` overrides both. Otherwise it does nothing at all.
 
     :param db: a Flask-SQLAlchemy object; ``livecov serve`` creates its tables before serving, and drops them after.
     """
@@ -66,7 +66,10 @@ class LiveCoverage:
             self.init_app(app, db=db)
 
     def init_app(self, app: Flask, *, db: Any = None) -> None:
-        """Attach to ``app``. Raises ConfigurationError for a second time, and for settings that cannot work."""
+        """Attach to ``app``; ``db`` as for the class.
+
+        Raises :exc:`ConfigurationError` for a second time, and for settings that cannot work.
+        """
         if EXTENSION_KEY in app.extensions:
             raise ConfigurationError(
                 f"LiveCoverage is attached to the application {app.name!r} already: call init_app once"
@@ -80,7 +83,7 @@ class LiveCoverage:
     def before_serving(self, function: Function) -> Function:
         """Register ``function``, without arguments, to run before ``livecov serve`` serves; the tables exist by then.
 
-        It runs in an application context.
+        It runs in an application context; not where ``livecov run --server`` starts another server.
         """
         self._before_serving.append(function)
         return function
@@ -88,14 +91,17 @@ class LiveCoverage:
     def after_serving(self, function: Function) -> Function:
         """Register ``function``, without arguments, to run after ``livecov serve`` has served; the tables exist still.
 
-        It runs in an application context.
+        It runs in an application context; not where ``livecov run --server`` starts another server.
         """
         self._after_serving.append(function)
         return function
 
     @contextmanager
     def window(self, name: str) -> Iterator[None]:
-        """Open a window for the requests made in a ``with`` block: their test is ``name``, unless they name another."""
+        """Open a window for the requests made in a ``with`` block: their test is ``name``, unless they name another.
+
+        Raises :exc:`ConfigurationError` while live coverage is not active.
+        """
         recorder = _active_recorder()
         recorder.open_window(name)
         try:
@@ -106,26 +112,22 @@ class LiveCoverage:
     def dump(self, *, reset: bool = False) -> dict[str, Any]:
         """What was recorded since the last reset: the object that ``/__coverage__/dump`` answers as JSON.
 
-        With ``reset``, a reset happens in the same step: every request is in exactly one such dump.
+        With ``reset``, a reset happens in the same step: every request is in exactly one such dump. Raises
+        :exc:`ConfigurationError` while live coverage is not active, :exc:`DataError` if nothing was measured.
         """
         from .exports.dump import dump_object
         from .exports.reports import open_reports
-        from .reader import read_and_reset, read_run
 
         recorder = _active_recorder()
-        recorder.flush()
-        recorder.write_sources()
-        run = read_and_reset(recorder.run) if reset else read_run(recorder.run, since_mark=True)
-        with open_reports([run]) as reports:
+        with recorder.reading(reset=reset) as run, open_reports([run]) as reports:
             return dump_object(run, reports, recording=recorder.recording)
 
     def reset(self) -> None:
-        """Move the mark from which dumps count to now. Nothing is deleted."""
-        from .reader import reset
+        """Move the mark from which dumps count to now. Nothing is deleted.
 
-        recorder = _active_recorder()
-        recorder.flush()
-        reset(recorder.run)
+        Raises :exc:`ConfigurationError` while live coverage is not active.
+        """
+        _active_recorder().reset()
 
 
 def get_state(app: Flask) -> State | None:

@@ -158,6 +158,23 @@ class RunFolder:
         """The journals of the run's processes."""
         return sorted(self.path.glob("journal-*.jsonl"))
 
+    def last_start(self) -> float:
+        """When the last of the run's processes started, in UNIX seconds; 0 if no journal tells."""
+        return max(map(_start, self.journals()), default=0.0)
+
+    def show_window(self) -> None:
+        """Tell all processes of the run that a window is open."""
+        _make_run_folder(self.path)
+        (self.path / "marks.window").touch()
+
+    def hide_window(self) -> None:
+        """Tell all processes of the run that no window is open."""
+        (self.path / "marks.window").unlink(missing_ok=True)
+
+    def shows_window(self) -> bool:
+        """Whether a process of the run has opened a window that none has closed."""
+        return os.path.exists(self.path / "marks.window")
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run's marks: no other process or thread moves them meanwhile."""
@@ -188,6 +205,14 @@ class RunFolder:
         return {}
 
 
+def _start(journal: Path) -> float:
+    try:
+        with journal.open("rb") as file:
+            return float(json.loads(file.readline())["started_at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
 class DataDir:
     """The data directory: all runs that were recorded into it."""
 
@@ -199,11 +224,13 @@ class DataDir:
         return RunFolder(self.path / "runs" / run_id)
 
     def runs(self) -> list[RunFolder]:
-        """All runs, the oldest first."""
+        """All runs, the one to which a process was added last at the end."""
         folder = self.path / "runs"
         if not folder.is_dir():
             return []
-        return [RunFolder(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+        runs = [RunFolder(path) for path in folder.iterdir() if path.is_dir()]
+        # Not by id alone: LIVECOVERAGE_RUN may hold any name.
+        return sorted(runs, key=lambda run: (run.last_start(), run.id))
 
     def foreign_files(self) -> list[Path]:
         """What lies among the runs and is none."""

@@ -55,12 +55,6 @@ def reading_and_reset(folder: RunFolder) -> Iterator[Run]:
         folder.mark(offsets)
 
 
-def read_and_reset(folder: RunFolder) -> Run:
-    """What :func:`reading_and_reset` reads, the reset done."""
-    with reading_and_reset(folder) as run:
-        return run
-
-
 def reset(folder: RunFolder) -> None:
     """Move the mark from which dumps count to the end of what is recorded. Nothing is deleted."""
     with folder.locked():

@@ -9,7 +9,8 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -18,7 +19,8 @@ from .engines import Capture, Engine, Hits
 from .errors import EngineError
 from .journal import Journal, RunFolder
 from .lines import to_bitmap, to_hex
-from .model import FileLines, Trace
+from .model import FileLines, Run, Trace
+from .reader import read_run, reading_and_reset, reset
 from .sources import Sources
 
 T = TypeVar("T")
@@ -176,7 +178,6 @@ class Recorder:
         self.sources = sources
         self.root = root
         self.autostart = autostart
-        self.window: str | None = None
         self.started = False
         self.fault: str | None = None
         self._lock = threading.Lock()
@@ -257,7 +258,7 @@ class Recorder:
     @property
     def recording(self) -> bool:
         """Whether requests that begin now are recorded."""
-        return self.autostart or self.window is not None
+        return self.autostart or self.run.shows_window()
 
     def open_request(self, method: str, path: str, test: str | None = None) -> RequestCapture:
         """A request that begins now."""
@@ -279,10 +280,12 @@ class Recorder:
             self._watched.pop(id(segment[0]), None)
 
     def trace_id(self, hits: Hits) -> str:
-        """The id of the trace of ``hits``, which is on disk when this returns."""
+        """The id of the trace of ``hits``, which is on disk when this returns, unless nothing can be written."""
         if hits.trace is None:
             trace = Trace.of({path: self._file_lines(path, hits) for path in hits})
-            self.journal.append_object("trace", id=trace.id, files={path: _entry(f) for path, f in trace.files.items()})
+            files = {path: _entry(lines) for path, lines in trace.files.items()}
+            if not self.journal.append_object("trace", id=trace.id, files=files):
+                return trace.id
             hits.trace = trace.id
         return hits.trace
 
@@ -290,18 +293,33 @@ class Recorder:
         arcs = None if hits.arcs is None else hits.arcs.get(path, frozenset())
         return FileLines(self.sources.content(path), to_bitmap(hits[path]), arcs)
 
-    # Windows
+    # Windows, and what the run has recorded: of all its processes
 
     def open_window(self, name: str) -> None:
         """Open a window, closing an open one; requests are recorded as long as it is open."""
-        self.window = name
         self.journal.append_object("window", name=name, at=time.time())
+        self.run.show_window()
 
-    def close_window(self) -> str | None:
-        """Close the open window and return its name, or None if none was open in this process."""
-        name, self.window = self.window, None
+    def close_window(self) -> None:
+        """Close the open window."""
+        self.run.hide_window()
         self.journal.append_object("window", name="", at=time.time())
-        return name
+
+    @contextmanager
+    def reading(self, *, reset: bool = False) -> Iterator[Run]:
+        """What the run has recorded since the last reset; with ``reset``, one happens when the block ends well."""
+        self.flush()
+        self.write_sources()
+        if reset:
+            with reading_and_reset(self.run) as run:
+                yield run
+        else:
+            yield read_run(self.run, since_mark=True)
+
+    def reset(self) -> None:
+        """Move the mark from which readings count to now. Nothing is deleted."""
+        self.flush()
+        reset(self.run)
 
     # What runs outside the requests' own calls
 

@@ -270,3 +270,11 @@ class TestRuns:
             journal_module.time.tzset()
         assert ids == sorted(ids)
         assert ids[0].startswith("20241027-005000-250-")
+
+
+def test_latest_run_is_the_one_that_started_last_whatever_its_name(tmp_path: Path) -> None:
+    for name, started_at in (("zebra", 10.0), ("20261121-1", 30.0), ("my-run", 20.0)):
+        Journal(tmp_path / "runs" / name, {"started_at": started_at}).append("{}")
+    data_dir = DataDir(tmp_path)
+    assert [run.id for run in data_dir.runs()] == ["zebra", "my-run", "20261121-1"]
+    assert [run.id for run in data_dir.select("latest")] == ["20261121-1"]

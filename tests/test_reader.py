@@ -15,7 +15,7 @@ import pytest
 from flask_livecoverage.engines import choose_engine
 from flask_livecoverage.journal import DataDir, RunFolder
 from flask_livecoverage.model import Run
-from flask_livecoverage.reader import read_and_reset, read_run, reading_and_reset, reset
+from flask_livecoverage.reader import read_run, reading_and_reset, reset
 from flask_livecoverage.recorder import Recorder
 from flask_livecoverage.sources import Sources
 
@@ -43,6 +43,11 @@ def window(at: float, name: str) -> dict[str, Any]:
 
 
 Line = dict[str, Any] | bytes
+
+
+def read_and_reset(folder: RunFolder) -> Run:
+    with reading_and_reset(folder) as run:
+        return run
 
 
 @pytest.fixture

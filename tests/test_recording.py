@@ -401,6 +401,22 @@ class TestFork:
         app.test_client().get("/forks")
         assert lines(only_request(), views) == [lines_of(views, "# big")[0] - 1, *lines_of(views, "# big")]
 
+    def test_window_that_another_process_opens(self, views: ModuleType, engine_name: str) -> None:
+        """One worker answers /start, another gets the requests."""
+        client = make_app(views, engine_name, LIVECOVERAGE_AUTOSTART=False).test_client()
+        client.get("/plain/1")
+        child = os.fork()
+        if not child:
+            recorder().open_window("opened by a child")
+            os._exit(0)
+        os.waitpid(child, 0)
+        client.get("/plain/9")
+        assert client.get("/__coverage__/stop").json == {
+            "name": "opened by a child", "requests": 1, "files": 1, "lines": 2, "new_lines": 2, "duplicate_of": None
+        }  # fmt: skip
+        client.get("/plain/1")
+        assert [(record.path, record.window) for record in run_so_far().requests] == [("/plain/9", "opened by a child")]
+
     def test_flushing_goes_on_in_parent_and_child(
         self, app: Flask, forked: Callable[[Callable[[], object]], None]
     ) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
@@ -24,14 +23,12 @@ from ..exports.dump import dump_object
 from ..exports.keploy_dedup import dedup_yaml
 from ..exports.reports import Reports, open_reports
 from ..model import Run
-from ..reader import read_run, reading_and_reset, reset
+from ..reader import read_run
 from ..recorder import Recorder
 from ..settings import Settings, to_bool
 from .access import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Shutdown = Callable[["WSGIEnvironment"], None]
@@ -138,8 +135,7 @@ class ControlMiddleware:
 
     def _reset(self, request: Request) -> Response:
         _parameters(request)
-        self._recorder.flush()
-        reset(self._recorder.run)
+        self._recorder.reset()
         return _json({"run": self._recorder.run.id, "reset": True})
 
     def _status(self, request: Request) -> Response:
@@ -169,11 +165,8 @@ class ControlMiddleware:
 
     def _dump(self, request: Request) -> Response:
         given = _parameters(request, format=_one_of(DUMP_FORMATS), reset=_flag, contexts=_one_of(CONTEXTS))
-        recorder = self._recorder
-        recorder.flush()
-        recorder.write_sources()
         # The answer is made inside: a report that fails must not have reset anything.
-        with self._reading(reset_after=given.get("reset", False)) as run:
+        with self._recorder.reading(reset=given.get("reset", False)) as run:
             self._warn(run.warnings)
             dump_format = given.get("format", "json")
             if dump_format == "dedup":
@@ -181,14 +174,6 @@ class ControlMiddleware:
             with open_reports([run], contexts=given.get("contexts")) as reports:
                 self._warn(reports.warnings)
                 return self._report(run, reports, dump_format)
-
-    @contextmanager
-    def _reading(self, *, reset_after: bool) -> Iterator[Run]:
-        if reset_after:
-            with reading_and_reset(self._recorder.run) as run:
-                yield run
-        else:
-            yield read_run(self._recorder.run, since_mark=True)
 
     def _warn(self, warnings: Iterable[str]) -> None:
         """Log warnings, each once: dumps have no place for them."""
