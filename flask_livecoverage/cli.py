@@ -1,24 +1,22 @@
-"""``flask livecov``: the command line."""
+"""``flask livecov``: the command line.
+
+The ``flask`` command imports this module whatever it is asked to do. So what measures and reports (coverage.py among
+it) is imported by the commands that need it, in their bodies.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
-from . import commands
-from .client import fetch, fetch_json
-from .commands import RunOptions, ServeOptions
 from .errors import LiveCoverageError
-from .exports.contexts import CONTEXTS
-from .exports.reports import open_reports
-from .model import Run
-from .run import URL_VARIABLE
-from .settings import load_settings
+from .model import CONTEXTS
+from .options import RunOptions, ServeOptions
+from .settings import URL_VARIABLE, load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -70,7 +68,8 @@ fail_under_option = click.option(
     "--fail-under",
     type=click.FloatRange(0, 100),
     metavar="N",
-    help="Exit with 2 if the total is below N percent. [default: coverage.py's configuration]",
+    show_default="coverage.py's configuration",
+    help="Exit with 2 if the total is below N percent.",
 )
 
 
@@ -90,8 +89,8 @@ def serve_options(command: Command) -> Command:
             click.option(
                 "--port",
                 type=click.IntRange(0, 65535),
-                default=None,
-                help="The port to listen on, 0 for any that is free. [default: 5000 for serve, 0 for run]",
+                show_default="5000 for serve, 0 for run",
+                help="The port to listen on, 0 for any that is free.",
             ),
             data_dir_option,
             click.option(
@@ -125,10 +124,12 @@ def serve_options(command: Command) -> Command:
 @pass_script_info
 def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **options: Any) -> None:
     """Serve the application with recording on, until /shutdown, SIGTERM or Ctrl-C; then report."""
+    from . import commands, reporting
+
     serve_with = _serve_options(options, default_port=5000)
     run_id = commands.serve(info, serve_with, control_fd=control_fd)
     if not no_report:
-        click.get_current_context().exit(commands.report_run(serve_with.data_dir, run_id, ["term-missing"]))
+        click.get_current_context().exit(reporting.report(serve_with.data_dir, run_id, ["term-missing"]))
 
 
 @livecov.command(context_settings={"allow_interspersed_args": False})
@@ -174,6 +175,8 @@ def run(
 
     COMMAND finds the server's address in the environment's LIVECOVERAGE_URL. The exit status is COMMAND's.
     """
+    from . import commands
+
     run_options = RunOptions(command, server, timeout, startup_timeout, formats, fail_under)
     click.get_current_context().exit(commands.run(info, _serve_options(options, default_port=0), run_options))
 
@@ -188,47 +191,61 @@ def _serve_options(options: dict[str, Any], default_port: int) -> ServeOptions:
 @livecov.command()
 @data_dir_option
 @run_option
-@click.option("--format", "report_format", type=click.Choice(REPORT_FORMATS), default="text", show_default=True)
+@click.option(
+    "--format",
+    "report_format",
+    type=click.Choice(REPORT_FORMATS),
+    default="text",
+    show_default=True,
+    help="What to report.",
+)
 @click.option(
     "--contexts",
     type=click.Choice(CONTEXTS),
-    help="What the contexts of html, json and coverage are. [default: test where requests name tests, else route]",
+    show_default="test where requests name tests, else route",
+    help="What the contexts of html, json and coverage are.",
 )
-@click.option("--output", metavar="F", help="The file, or for html the folder, to write; - for standard output.")
+@click.option(
+    "--output", metavar="F", help="The file, or for html the folder, to write; - for standard output (not html)."
+)
 @fail_under_option
 def report(
     data_dir: str, run_id: str, report_format: str, contexts: str | None, output: str | None, fail_under: float | None
 ) -> None:
     """Report the coverage of what was recorded."""
-    with open_reports(commands.read_runs(data_dir, run_id), contexts=contexts) as reports:
-        for warning in reports.warnings:
-            commands.warn(warning)
-        commands.write_report(reports, report_format, output)
-        click.get_current_context().exit(commands.check_fail_under(reports, fail_under))
+    from . import reporting
+
+    click.get_current_context().exit(
+        reporting.report(data_dir, run_id, [report_format], contexts=contexts, output=output, fail_under=fail_under)
+    )
 
 
 @livecov.command()
 @url_option
 def shutdown(url: str | None) -> None:
     """Shut a live server down."""
-    address = (url or DEFAULT_URL).rstrip("/") + load_settings({}).shutdown_url
-    try:
-        click.echo(fetch(address, method="POST").decode("utf-8", "replace"))
-    except OSError as error:
-        raise click.ClickException(f"no server answers at {address} ({getattr(error, 'reason', error)})") from None
+    from . import reporting
+
+    click.echo(reporting.shut_down((url or DEFAULT_URL).rstrip("/")))
 
 
 @livecov.command()
 @data_dir_option
 @run_option
 @url_option
-@click.option("--format", "output_format", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)
 def status(data_dir: str, run_id: str, url: str | None, output_format: str) -> None:
     """Show the state of a live server, or without --url what was recorded."""
-    if url is None:
-        states = [_run_status(found, data_dir) for found in commands.read_runs(data_dir, run_id)]
-    else:
-        states = [_live_status(url)]
+    from . import reporting
+
+    states = reporting.recorded_status(data_dir, run_id) if url is None else [reporting.live_status(url.rstrip("/"))]
     if output_format == "json":
         click.echo(json.dumps(states if run_id == "all" else states[0]))
         return
@@ -236,27 +253,3 @@ def status(data_dir: str, run_id: str, url: str | None, output_format: str) -> N
         width = max(map(len, state))
         for key, value in state.items():
             click.echo(f"{key.replace('_', ' '):{width}}  {_WORDS.get(repr(value), value)}")
-
-
-def _live_status(url: str) -> dict[str, Any]:
-    address = f"{url.rstrip('/')}{load_settings({}).url_prefix}/status"
-    try:
-        return fetch_json(address)
-    except OSError as error:
-        raise click.ClickException(f"no server answers at {address} ({getattr(error, 'reason', error)})") from None
-
-
-def _run_status(run: Run, data_dir: str) -> dict[str, Any]:
-    process = run.processes[0] if run.processes else None
-    return {
-        "run": run.id,
-        "data_dir": os.path.abspath(data_dir),
-        "engine": process.engine if process else None,
-        "reason": process.reason if process else None,
-        "branch": run.branch,
-        "processes": len(run.processes),
-        "requests": len(run.requests),
-        "traces": len({request.trace for request in run.requests}),
-        "tests": len({request.test for request in run.requests if request.test}),
-        "windows": len(run.windows),
-    }

@@ -1,13 +1,11 @@
-"""What the commands of ``flask livecov`` do, apart from reading their options."""
+"""What ``flask livecov serve`` and ``run`` do, apart from reading their options."""
 
 from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,60 +14,18 @@ from flask.cli import NoAppException, ScriptInfo
 
 from .database import tables, temporary_database
 from .errors import ConfigurationError, LiveCoverageError, ServerError
-from .exports.reports import Reports, open_reports
 from .extension import State, attach
 from .handshake import Parent
-from .journal import DataDir, new_run_id
-from .model import Run
+from .journal import new_run_id
+from .options import RunOptions, ServeOptions
 from .process import start_recording, stop_recording
-from .reader import read_run
-from .run import URL_VARIABLE, Server, describe_status, foreign_server, own_server, run_command
+from .reporting import report, warn
+from .run import Server, describe_status, foreign_server, own_server, run_command
 from .server import LiveServer, listen
-from .settings import ACTIVE_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE, load_settings
+from .settings import RUN_VARIABLE, URL_VARIABLE, load_settings
 from .signals import EndingSignals, Terminated
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """Where to serve, what to measure, and what to tell the application."""
-
-    host: str
-    port: int
-    data_dir: str
-    source: tuple[str, ...] = ()
-    config: tuple[tuple[str, str], ...] = ()
-    temporary_database: bool = False
-
-    def environment(self, run_id: str) -> dict[str, str]:
-        """The environment variables that tell a server's processes to record into run ``run_id``."""
-        variables = {
-            ACTIVE_VARIABLE: "1",
-            RUN_VARIABLE: run_id,
-            "LIVECOVERAGE_DATA_DIR": os.path.abspath(self.data_dir),
-            **{f"FLASK_{key}": value for key, value in self.config},
-        }
-        if self.source:
-            variables[SOURCE_VARIABLE] = ",".join(self.source)
-        return variables
-
-    def arguments(self) -> list[str]:
-        """The options of ``livecov serve`` for what :meth:`environment` does not say."""
-        arguments = ["--host", self.host, "--port", str(self.port), "--data-dir", self.data_dir]
-        return [*arguments, "--temp-database"] if self.temporary_database else arguments
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What to run against the server, how long to wait, and what to report."""
-
-    command: tuple[str, ...]
-    server: str | None
-    timeout: float | None
-    startup_timeout: float
-    formats: tuple[str, ...]
-    fail_under: float | None
 
 
 # serve
@@ -209,82 +165,8 @@ def _start_server(
 
 def _report_run(data_dir: str, run_id: str, run_options: RunOptions) -> int:
     try:
-        return report_run(data_dir, run_id, run_options.formats, run_options.fail_under)
+        return report(data_dir, run_id, run_options.formats, fail_under=run_options.fail_under)
     except LiveCoverageError as error:
         # The command's own status matters more, and the server's end too.
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
-
-
-def report_run(data_dir: str, run_id: str, formats: Iterable[str], fail_under: float | None = None) -> int:
-    """Report on a run that has just ended; 2 if the total is below ``fail_under``, else 0."""
-    with open_reports(read_runs(data_dir, run_id)) as reports:
-        for warning in reports.warnings:
-            warn(warning)
-        for report_format in formats:
-            write_report(reports, report_format)
-        return check_fail_under(reports, fail_under)
-
-
-# Reading what was recorded
-
-
-def read_runs(data_dir: str, wanted: str) -> list[Run]:
-    """The runs that ``wanted`` names; what of them cannot be read is named on standard error."""
-    directory = DataDir(data_dir)
-    for path in directory.foreign_files():
-        warn(f"{path}: not a file of this program's, skipped")
-    runs = [read_run(folder) for folder in directory.select(wanted)]
-    for found in runs:
-        for warning in found.warnings:
-            warn(warning)
-    return runs
-
-
-def write_report(reports: Reports, report_format: str, output: str | None = None) -> None:
-    """Print a report, or write it where ``output`` or the user's configuration says; ``-`` is standard output."""
-    if report_format == "html":
-        page = reports.html(Path(output) if output else None)
-        click.echo(f"Wrote HTML report to {page}")
-    elif report_format == "coverage":
-        _write(
-            reports.data(), Path(output) if output else reports.default_output("run:data_file"), "coverage data", output
-        )
-    elif report_format in _FILES:
-        path = Path(output) if output else reports.default_output(f"{report_format}:output")
-        _write(_FILES[report_format](reports).encode(), path, f"{report_format.upper()} report", output)
-    else:
-        text = reports.text(show_missing=report_format == "term-missing", markdown=report_format == "markdown")
-        if output in (None, "-"):
-            click.echo(text, nl=False)
-        else:
-            _write(text.encode(), Path(str(output)), f"{report_format} report", output)
-
-
-_FILES: dict[str, Callable[[Reports], str]] = {"xml": Reports.xml, "lcov": Reports.lcov, "json": Reports.json}
-
-
-def _write(content: bytes, path: Path, what: str, output: str | None) -> None:
-    if output == "-":
-        click.echo(content, nl=False)
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise ServerError(f"cannot write {path} ({error.strerror}): choose another file with --output") from None
-    click.echo(f"Wrote {what} to {path}")
-
-
-def check_fail_under(reports: Reports, fail_under: float | None) -> int:
-    """2, said on standard error, if the total is below ``fail_under`` (default: the configuration's), else 0."""
-    below = reports.is_below(fail_under)
-    if below is None:
-        return 0
-    click.echo(below, err=True)
-    return 2
-
-
-def warn(message: str) -> None:
-    """Print a warning."""
-    click.echo(f"Warning: {message}", err=True)

@@ -12,6 +12,9 @@ Arc = tuple[int, int]
 
 STARTUP_CONTEXT = "(startup)"
 
+# By what a report can tell lines apart.
+CONTEXTS = ("test", "route", "request", "none")
+
 
 @dataclass(frozen=True, slots=True)
 class FileLines:

@@ -25,7 +25,6 @@ from .shutdown import GRACE_SECONDS
 
 logger = logging.getLogger("flask_livecoverage")
 
-URL_VARIABLE = "LIVECOVERAGE_URL"
 
 # A little more than the server allows its own requests in flight.
 _END_SECONDS = GRACE_SECONDS + 10

@@ -20,6 +20,8 @@ ENGINES = ("auto", "monitoring", "ctrace")
 ACTIVE_VARIABLE = "LIVECOVERAGE"
 RUN_VARIABLE = "LIVECOVERAGE_RUN"
 SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
+# What `livecov run` tells its command.
+URL_VARIABLE = "LIVECOVERAGE_URL"
 
 # What the environment may hold besides the settings: how the processes of one measurement find each other.
 _OTHER_VARIABLES = frozenset({RUN_VARIABLE, SOURCE_VARIABLE, "LIVECOVERAGE_URL"})

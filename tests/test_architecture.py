@@ -30,7 +30,7 @@ LAYERS = [
         "client", "database", "handshake", "run", "server", "shutdown", "signals",
         "web", "web.access", "web.control",
     },
-    {"", "extension", "commands", "cli", "wsgi"},
+    {"", "extension", "options", "commands", "reporting", "cli", "wsgi"},
 ]  # fmt: skip
 WITHOUT_FLASK = 5
 WITHOUT_WERKZEUG = 6
@@ -189,3 +189,15 @@ class TestInactive:
         script = INACTIVE.partition("app = Flask")[0] + "assert state() == before\nassert 'coverage' not in sys.modules"
         result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
+
+    def test_flask_command_does_not_import_coverage(self) -> None:
+        """``flask`` loads the commands of all installed packages, whatever it is asked to do."""
+        Path("app.py").write_text("from flask import Flask\n\napp = Flask(__name__)\n")
+        script = (
+            "import atexit, sys\nfrom flask.cli import main\n"
+            "atexit.register(lambda: print(sorted({'coverage', 'psutil', 'yaml'} & sys.modules.keys())))\n"
+            "sys.argv = ['flask', 'routes']\nmain()"
+        )
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines()[-1] == "[]"

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..errors import ConfigurationError
-from ..model import STARTUP_CONTEXT, FileLines, RequestRecord, Run, Trace
+from ..model import CONTEXTS, STARTUP_CONTEXT, FileLines, RequestRecord, Run, Trace
 from ..sources import content_hash, import_time_lines
-
-CONTEXTS = ("test", "route", "request", "none")
 
 FilesByContext = dict[str, dict[str, FileLines]]
 

@@ -83,7 +83,8 @@ class Reports:
 
     def default_output(self, option: str) -> Path:
         """The file name that the user's configuration has for a report, such as ``xml:output``."""
-        return Path(str(self._coverage.get_option(option)))
+        # Asked of a configuration of its own: our object writes its data into a temporary file.
+        return Path(str(coveragepy.make_coverage().get_option(option)))
 
     def is_below(self, fail_under: float | None) -> str | None:
         """A line saying that the total is below ``fail_under`` (default: the configuration's), or None if it is not."""
@@ -112,8 +113,8 @@ class Reports:
             ) from None
         except (NoSource, NotPython) as error:
             raise ConfigurationError(
-                f"coverage.py cannot report: {' '.join(str(error).split())}; `omit` the file, or set ignore_errors = True "
-                "in the [report] section of coverage.py's configuration"
+                f"coverage.py cannot report: {' '.join(str(error).split())}; `omit` the file, or set ignore_errors = "
+                "True in the [report] section of coverage.py's configuration"
             ) from error
         except coverage.CoverageException as error:
             raise ConfigurationError(f"coverage.py cannot report: {error}") from error

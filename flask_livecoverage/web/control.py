@@ -18,11 +18,10 @@ from werkzeug.routing import Map, Rule
 from .. import __version__
 from ..analysis.windows import summarise_window
 from ..errors import DataError, LiveCoverageError
-from ..exports.contexts import CONTEXTS
 from ..exports.dump import dump_object
 from ..exports.keploy_dedup import dedup_yaml
 from ..exports.reports import Reports, open_reports
-from ..model import Run
+from ..model import CONTEXTS, Run
 from ..reader import read_run
 from ..recorder import Recorder
 from ..settings import Settings, to_bool

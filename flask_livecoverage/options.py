@@ -1,0 +1,49 @@
+"""What the command line says, read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from .settings import ACTIVE_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Where to serve, what to measure, and what to tell the application."""
+
+    host: str
+    port: int
+    data_dir: str
+    source: tuple[str, ...] = ()
+    config: tuple[tuple[str, str], ...] = ()
+    temporary_database: bool = False
+
+    def environment(self, run_id: str) -> dict[str, str]:
+        """The environment variables that tell a server's processes to record into run ``run_id``."""
+        variables = {
+            ACTIVE_VARIABLE: "1",
+            RUN_VARIABLE: run_id,
+            "LIVECOVERAGE_DATA_DIR": os.path.abspath(self.data_dir),
+            **{f"FLASK_{key}": value for key, value in self.config},
+        }
+        if self.source:
+            variables[SOURCE_VARIABLE] = ",".join(self.source)
+        return variables
+
+    def arguments(self) -> list[str]:
+        """The options of ``livecov serve`` for what :meth:`environment` does not say."""
+        arguments = ["--host", self.host, "--port", str(self.port), "--data-dir", self.data_dir]
+        return [*arguments, "--temp-database"] if self.temporary_database else arguments
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What to run against the server, how long to wait, and what to report."""
+
+    command: tuple[str, ...]
+    server: str | None
+    timeout: float | None
+    startup_timeout: float
+    formats: tuple[str, ...]
+    fail_under: float | None
