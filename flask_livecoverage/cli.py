@@ -7,6 +7,7 @@ it) is imported by the commands that need it, in their bodies.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -58,10 +59,19 @@ data_dir_option = click.option(
 run_option = click.option(
     "--run", "run_id", default="latest", show_default=True, metavar="ID|latest|all", help="Which recorded run."
 )
+
+
+def _server_url(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
+        raise click.BadParameter(f"{value!r} is not of the form http://HOST:PORT.", ctx, parameter)
+    return value and value.rstrip("/")
+
+
 url_option = click.option(
     "--url",
     envvar=URL_VARIABLE,
     metavar="URL",
+    callback=_server_url,
     help=f"The server's address (or the environment's {URL_VARIABLE}).",
 )
 fail_under_option = click.option(
@@ -226,7 +236,7 @@ def shutdown(url: str | None) -> None:
     """Shut a live server down."""
     from . import reporting
 
-    click.echo(reporting.shut_down((url or DEFAULT_URL).rstrip("/")))
+    click.echo(reporting.shut_down(url or DEFAULT_URL))
 
 
 @livecov.command()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,7 +56,8 @@ def write_report(reports: Reports, report_format: str, output: str | None = None
     if report_format == "html":
         if output == "-":
             raise ConfigurationError("the HTML report is a folder of files: name one with --output")
-        page = reports.html(Path(output) if output else None)
+        with _writing(output or "the HTML report"):
+            page = reports.html(Path(output) if output else None)
         click.echo(f"Wrote HTML report to {page}")
     elif report_format == "coverage":
         _write(
@@ -79,12 +81,18 @@ def _write(content: bytes, path: Path, what: str, output: str | None) -> None:
     if output == "-":
         click.echo(content, nl=False)
         return
-    try:
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    except OSError as error:
-        raise ServerError(f"cannot write {path} ({error.strerror}): choose another file with --output") from None
     click.echo(f"Wrote {what} to {path}")
+
+
+@contextmanager
+def _writing(what: Path | str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ServerError(f"cannot write {what} ({error.strerror}): choose another place with --output") from None
 
 
 def check_fail_under(reports: Reports, fail_under: float | None) -> int:

@@ -70,9 +70,9 @@ def test_fail_under(commands: Commands) -> None:
 
 
 def test_the_suite_shuts_the_server_down_itself(commands: Commands) -> None:
-    suite = f"{sys.executable} -c \"import os, urllib.request as u; u.urlopen(os.environ['LIVECOVERAGE_URL'] + '/shutdown')\""
+    suite = commands.write("suite.sh", f'{skip_without("curl")} -sf "$LIVECOVERAGE_URL/shutdown"; kill -KILL $$')
 
-    result = commands.run("--report", "text", "--", "sh", "-c", f"{suite}; kill -KILL $$")
+    result = commands.run("--report", "text", "--", "sh", suite)
 
     assert result.status == 128 + signal.SIGKILL
     assert "TOTAL" in result.stdout

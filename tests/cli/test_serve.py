@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ..conftest import line_of
-from .processes import Commands, Gate, ask, answer, fetch, wait_until_refused
+from .processes import Commands, Gate, answer, ask, fetch, wait_until_refused
 
 DATABASE_APP = """
     from flask import Flask
