@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -110,6 +111,15 @@ def lines_by_context(data: bytes, folder: Path) -> dict[str, list[int]]:
     return {name: sorted(lines) for name, lines in contexts.items()}
 
 
+def tags(page: str) -> list[str]:
+    found = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.append(tag)  # type: ignore[method-assign]
+    parser.feed(page)
+    parser.close()
+    return found
+
+
 def coverage_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     result = subprocess.run([sys.executable, "-m", "coverage", *arguments], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -154,11 +164,13 @@ class TestContexts:
 
     @pytest.mark.parametrize("name", ["</script><script>alert(1)</script>", "<!--<script>"])
     def test_clients_cannot_break_out_of_the_html_report(self, source: Path, tmp_path: Path, name: str) -> None:
-        run = make_run((name, trace(source, FLAT)), root=tmp_path)
-        with open_reports([run]) as reports:
-            page = next(reports.html(tmp_path / "html").parent.glob("*app_py.html")).read_text()
-        assert name not in page
-        assert page.count("</script>") == page.count("<script")
+        pages = []
+        for test in (name, "harmless"):
+            with open_reports([make_run((test, trace(source, FLAT)), root=tmp_path)]) as reports:
+                pages.append(next(reports.html(tmp_path / "html").parent.glob("*app_py.html")).read_text())
+        attacked, harmless = pages
+        assert "<!--" not in attacked
+        assert tags(attacked) == tags(harmless)
 
 
 class TestFormats:
@@ -274,9 +286,13 @@ class TestConfiguration:
         away = "/srv/container/7/src/app.py"
         recorded = Trace.of({away: FileLines(content_hash(str(source)), to_bitmap(FLAT))})
         changed = Trace.of({away: FileLines("another content", to_bitmap(DEEP))})
-        run = make_run(("t", recorded), ("u", changed), root=Path("/srv/container/7/src"), source_files=[Path(away)])
+        (tmp_path / "other.py").write_text("x = 1\n")
+        source_files = [Path(away), Path("/srv/container/7/src/other.py")]
+        run = make_run(("t", recorded), ("u", changed), root=Path("/srv/container/7/src"), source_files=source_files)
         with open_reports([run]) as reports:
-            assert reports.json_object()["files"]["app.py"]["executed_lines"] == FLAT
+            found = reports.json_object()["files"]
+            assert found["app.py"]["executed_lines"] == FLAT
+            assert found["other.py"]["missing_lines"] == [1]
             (warning,) = reports.warnings
         assert warning.startswith(f"{source} has changed")
 
