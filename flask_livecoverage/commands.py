@@ -133,20 +133,13 @@ def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int
         status = run_command(run_options.command, {**os.environ, URL_VARIABLE: server.url}, run_options.timeout)
         early = server.process.poll()
     report_status = _report_run(options.data_dir, run_id, run_options)
-    fault = _server_fault(server.process.returncode, early, own=run_options.server is None)
-    if fault is not None:
-        raise ServerError(f"{fault}; the command ended with status {status}")
-    return status or report_status
-
-
-def _server_fault(status: int, early: int | None, *, own: bool) -> str | None:
-    """What was wrong with how the server ended; ``early`` is its status if that was before it was told to."""
-    if early:
-        return f"the server {describe_status(early)} while the command ran"
     # Other programs have their own ideas of the status after SIGTERM.
-    if own and status:
-        return f"the server {describe_status(status)} when it was to end"
-    return None
+    fault = server.process.returncode if run_options.server is None else early
+    if fault:
+        raise ServerError(
+            f"the server {describe_status(fault)}: see its output above; the command ended with status {status}"
+        )
+    return status or report_status
 
 
 def _start_server(

@@ -94,7 +94,7 @@ def test_the_server_dies_while_the_suite_runs(commands: Commands, gate: Gate) ->
 
     assert result.status == 1
     assert result.errors == [
-        "Error: the server was killed by SIGKILL while the command ran; the command ended with status 0"
+        "Error: the server was killed by SIGKILL: see its output above; the command ended with status 0"
     ]
     # What it had answered is not lost.
     app = commands.folder / "app.py"

@@ -213,7 +213,7 @@ def test_functions_around_serving_that_fail(commands: Commands) -> None:
     assert after.status == 1
     assert "Error: the after_serving function broken failed: ZeroDivisionError" in after.errors[0]
     assert after.errors[1:] == [
-        "Error: the server ended with status 1 when it was to end; the command ended with status 0"
+        "Error: the server ended with status 1: see its output above; the command ended with status 0"
     ]
 
 
