@@ -121,6 +121,12 @@ def serve_options(command: Command) -> Command:
                 callback=_key_values,
                 help="Export FLASK_KEY, for applications that call app.config.from_prefixed_env(); can be repeated.",
             ),
+            click.option(
+                "--access-log/--no-access-log",
+                default=None,
+                show_default="yes for serve, no for run",
+                help="Log all requests, not just those that are answered with an error.",
+            ),
         )
     ):
         command = option(command)
@@ -136,7 +142,7 @@ def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **option
     """Serve the application with recording on, until /shutdown, SIGTERM or Ctrl-C; then report."""
     from . import commands, reporting
 
-    serve_with = _serve_options(options, default_port=5000)
+    serve_with = _serve_options(options, port=5000, access_log=True)
     run_id = commands.serve(info, serve_with, control_fd=control_fd)
     if not no_report:
         click.get_current_context().exit(reporting.report(serve_with.data_dir, run_id, ["term-missing"]))
@@ -188,14 +194,16 @@ def run(
     from . import commands
 
     run_options = RunOptions(command, server, timeout, startup_timeout, formats, fail_under)
-    click.get_current_context().exit(commands.run(info, _serve_options(options, default_port=0), run_options))
+    serve_with = _serve_options(options, port=0, access_log=False)
+    click.get_current_context().exit(commands.run(info, serve_with, run_options))
 
 
-def _serve_options(options: dict[str, Any], default_port: int) -> ServeOptions:
-    port = options.pop("port")
-    return ServeOptions(
-        port=default_port if port is None else port, temporary_database=options.pop("temp_database"), **options
-    )
+def _serve_options(options: dict[str, Any], **defaults: Any) -> ServeOptions:
+    """The options of ``serve`` and ``run``, whose defaults differ."""
+    for name, default in defaults.items():
+        if options[name] is None:
+            options[name] = default
+    return ServeOptions(temporary_database=options.pop("temp_database"), **options)
 
 
 @livecov.command()

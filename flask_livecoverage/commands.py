@@ -65,7 +65,7 @@ def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveSe
         stack.enter_context(_serving(app, state))
         recorder.write_sources()
         recorder.flush()
-        yield LiveServer(app, listener)
+        yield LiveServer(app, listener, access_log=options.access_log)
 
 
 def load_app(info: ScriptInfo) -> Flask:

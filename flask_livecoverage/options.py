@@ -18,6 +18,7 @@ class ServeOptions:
     source: tuple[str, ...] = ()
     config: tuple[tuple[str, str], ...] = ()
     temporary_database: bool = False
+    access_log: bool = True
 
     def environment(self, run_id: str) -> dict[str, str]:
         """The environment variables that tell a server's processes to record into run ``run_id``."""
@@ -34,6 +35,7 @@ class ServeOptions:
     def arguments(self) -> list[str]:
         """The options of ``livecov serve`` for what :meth:`environment` does not say."""
         arguments = ["--host", self.host, "--port", str(self.port), "--data-dir", self.data_dir]
+        arguments.append("--access-log" if self.access_log else "--no-access-log")
         return [*arguments, "--temp-database"] if self.temporary_database else arguments
 
 

@@ -49,14 +49,18 @@ def url_of(host: str, port: int) -> str:
 
 
 class LiveServer:
-    """Serves ``app`` on ``listener``, which is closed at the end."""
+    """Serves ``app`` on ``listener``, which is closed at the end.
 
-    def __init__(self, app: WSGIApplication, listener: socket.socket) -> None:
+    :param access_log: log all requests, not just those that are answered with an error.
+    """
+
+    def __init__(self, app: WSGIApplication, listener: socket.socket, *, access_log: bool = True) -> None:
         host, port = listener.getsockname()[:2]
         self.url = url_of(host, port)
         self._app = app
         self._listener = listener
         self._server = _Server(host, port, self._serve_request, _RequestHandler, fd=listener.fileno())
+        self._server.access_log = access_log
         self._ending = threading.Event()
 
     def _serve_request(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -117,6 +121,8 @@ class _Connections:
 
 
 class _Server(ThreadedWSGIServer):
+    access_log = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.connections = _Connections()
         super().__init__(*args, **kwargs)
@@ -136,3 +142,7 @@ class _RequestHandler(WSGIRequestHandler):
     def parse_request(self) -> bool:
         self.server.connections.asked(self.connection)
         return super().parse_request()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if self.server.access_log or not 200 <= int(code) < 400:
+            super().log_request(code, size)
