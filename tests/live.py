@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -17,48 +18,54 @@ SERVE = """
 
     from werkzeug.serving import make_server
 
-    {prepare}
     from application import app
 
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    print(server.server_port, flush=True)
+    print("listening on port:", server.server_port, sep="", flush=True)
     threading.Thread(target=lambda: (sys.stdin.readline(), server.shutdown())).start()
     server.serve_forever(0.01)
     server.server_close()
 """
 
 
-def write_script(path: Path, prepare: str = "") -> Path:
+def write_script(path: Path) -> Path:
     """Write the script that serves."""
-    path.write_text(textwrap.dedent(SERVE).format(prepare=prepare).lstrip())
+    path.write_text(textwrap.dedent(SERVE).lstrip())
     return path
 
 
 @contextmanager
 def process(command: list[str], environ: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that is over when the block is left, whatever happens. Its output is little enough for pipes."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    """A process that is over when the block is left, whatever happens. Its standard error is part of its output."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=folder, env=dict(environ), text=True, **pipes) as running:
         try:
             yield running
         finally:
             running.kill()
+            # Started by read_port.
+            for thread in threading.enumerate():
+                if thread.name == _drain_name(running):
+                    thread.join()
 
 
-def read_port(running: subprocess.Popen[str], marker: str = "") -> int:
-    """The port that a server tells when it listens: what ends the line, on standard error, that holds ``marker``.
+def read_port(running: subprocess.Popen[str], marker: str) -> int:
+    """The port that a server tells when it listens, at the end of the line that holds ``marker``.
 
-    Without a marker, the line on standard output.
+    What it prints after that is read and dropped: nobody drains a pipe by not looking.
     """
-    stream = running.stderr if marker else running.stdout
-    assert stream is not None
+    assert running.stdout is not None
     seen = []
-    for line in stream:
+    for line in running.stdout:
         seen.append(line)
         if marker in line:
+            threading.Thread(target=running.stdout.read, name=_drain_name(running)).start()
             return int(line.rpartition(":")[2])
-    assert running.stderr is not None
-    raise AssertionError("".join([*seen, running.stderr.read()]))
+    raise AssertionError("".join(seen))
+
+
+def _drain_name(running: subprocess.Popen[str]) -> str:
+    return f"drain-{running.pid}"
 
 
 def get(port: int, path: str, *, method: str = "GET") -> tuple[int, bytes]:
@@ -73,3 +80,4 @@ def get(port: int, path: str, *, method: str = "GET") -> tuple[int, bytes]:
 
 
 PYTHON = sys.executable
+LISTENING = "listening on port"

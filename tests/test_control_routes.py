@@ -518,12 +518,14 @@ class TestBesideTheApplication:
 def live_url(make_app: Callable[..., Flask]) -> Iterator[str]:
     """The application behind a real socket."""
     server = make_server("127.0.0.1", 0, make_app(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
+    before = threading.enumerate()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
-    thread.join()
     server.server_close()
+    for thread in threading.enumerate():
+        if thread not in before:
+            thread.join()  # also those of requests whose response has left but whose connection is not closed yet
 
 
 def fetch(url: str, *, method: str = "GET", **headers: str) -> tuple[int, bytes]:

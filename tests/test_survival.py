@@ -13,7 +13,7 @@ from flask_livecoverage.journal import DataDir
 from flask_livecoverage.reader import read_run
 
 from .conftest import line_of
-from .live import PYTHON, get, process, read_port, write_script
+from .live import LISTENING, PYTHON, get, process, read_port, write_script
 
 APPLICATION = """\
 from flask import Flask, Response
@@ -64,10 +64,10 @@ def test_killed_server_has_written_every_request_that_was_answered(tmp_path: Pat
     script = write_script(tmp_path / "serve.py")
     environ = {**os.environ, "LIVECOVERAGE": "1", "LIVECOVERAGE_ENGINE": engine_name}
     answered: list[tuple[str, int]] = []
-    enough = threading.Event()
+    enough, killed = threading.Event(), threading.Event()
 
     with process([PYTHON, str(script)], environ, tmp_path) as server:
-        port = read_port(server)
+        port = read_port(server, LISTENING)
 
         def drive(thread: int) -> None:
             for number in range(thread, 1_000_000, THREADS):
@@ -76,7 +76,8 @@ def test_killed_server_has_written_every_request_that_was_answered(tmp_path: Pat
                 try:
                     status, body = get(port, path)
                 except (OSError, HTTPException):
-                    return  # killed before it answered
+                    assert killed.is_set(), (path, len(answered))
+                    return
                 assert (status, body) == (BODIES[kind][0], BODIES[kind][1] or body)
                 answered.append((path, status))
                 if len(answered) >= ENOUGH:
@@ -86,6 +87,7 @@ def test_killed_server_has_written_every_request_that_was_answered(tmp_path: Pat
         for thread in threads:
             thread.start()
         assert enough.wait(60)
+        killed.set()
         server.kill()
         for thread in threads:
             thread.join()
@@ -112,7 +114,7 @@ def test_record_is_on_disk_when_the_first_byte_arrives(tmp_path: Path, body: str
     )
     script = write_script(tmp_path / "serve.py")
     with process([PYTHON, str(script)], {**os.environ, "LIVECOVERAGE": "1"}, tmp_path) as server:
-        assert get(read_port(server), "/") == (200, b"whole")
+        assert get(read_port(server, LISTENING), "/") == (200, b"whole")
         server.kill()
     (request,) = read_run(DataDir(tmp_path / ".livecov").select("latest")[0]).requests
     assert (request.path, request.status) == ("/", 200)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .live import PYTHON, get, process, read_port, write_script
+from .live import LISTENING, PYTHON, get, process, read_port, write_script
 
 FILES = {
     "application/__init__.py": '''\
@@ -206,7 +206,7 @@ def environ() -> dict[str, str]:
 def measured_by_coverage(folder: Path) -> dict[str, Any]:
     script = write_script(folder / "serve.py")
     with process([PYTHON, "-m", "coverage", "run", str(script)], environ(), folder) as server:
-        drive(read_port(server))
+        drive(read_port(server, LISTENING))
         finish(server)
     subprocess.run([PYTHON, "-m", "coverage", "json", "-q", "-o", "truth.json"], check=True, env=environ(), cwd=folder)
     return numbers(folder / "truth.json")
@@ -215,7 +215,7 @@ def measured_by_coverage(folder: Path) -> dict[str, Any]:
 def measured_live(folder: Path, engine: str) -> dict[str, Any]:
     command = [PYTHON, "-m", "flask", "--app", "application", "livecov", "serve", "--port", "0", "--no-report"]
     with process(command, {**environ(), "LIVECOVERAGE_ENGINE": engine}, folder) as server:
-        port = read_port(server, marker=" * Running on ")
+        port = read_port(server, " * Running on ")
         drive(port)
         assert get(port, "/shutdown") == (200, b"Server shutting down...")
         assert server.wait(60) == 0
