@@ -208,10 +208,8 @@ def measure_http(rounds: int, folder: Path) -> None:
             kind: statistics.median(m / b for m, b in zip(rates[path, kind], rates[path, "bare"], strict=True))
             for kind in kinds[1:]
         }
-        print(
-            f"  {path:9} bare {medians['bare']:7.0f}/s  measured {medians['measured']:7.0f}/s ratio "
-            f"{ratios['measured']:.2f}  coverage run {medians['coverage run']:7.0f}/s ratio {ratios['coverage run']:.2f}"
-        )
+        rates_and_ratios = (f"{kind} {medians[kind]:7.0f}/s ratio {ratios[kind]:.2f}" for kind in kinds[1:])
+        print(f"  {path:9} bare {medians['bare']:7.0f}/s ", *rates_and_ratios, sep="  ")
 
 
 def main() -> None:

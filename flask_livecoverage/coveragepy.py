@@ -14,6 +14,7 @@ from typing import Any
 import coverage
 from coverage.config import CoverageConfig
 from coverage.disposition import FileDisposition
+from coverage.exceptions import ConfigError
 from coverage.inorout import InOrOut
 from coverage.results import should_fail_under
 
@@ -51,9 +52,10 @@ def make_coverage(source: Sequence[str] = (), **options: Any) -> coverage.Covera
 
     Raises ConfigurationError if coverage.py refuses the configuration.
     """
+    # Before coverage.py 7.11, ConfigError is no CoverageException.
     try:
         return coverage.Coverage(source=list(source) or None, **options)
-    except coverage.CoverageException as error:
+    except (coverage.CoverageException, ConfigError) as error:
         raise ConfigurationError(f"coverage.py's configuration: {error}") from error
 
 
@@ -71,7 +73,7 @@ class FileChooser:
                 debug=None,
                 include_namespace_packages=self.config.include_namespace_packages,
             )
-        except coverage.CoverageException as error:
+        except (coverage.CoverageException, ConfigError) as error:
             raise ConfigurationError(f"coverage.py's configuration: {error}") from error
         self._in_or_out.plugins = self._plugins
         # The C tracer takes nothing but its own class; for everybody else the two are alike.

@@ -9,7 +9,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from functools import lru_cache
@@ -337,10 +337,9 @@ class Recorder:
 
     def write_sources(self) -> None:
         """Write which files the configuration wants measured, if that has changed."""
-        files: Sequence[str] = self.sources.possible_files()
-        if files != self._known_sources:
-            self._known_sources = list(files)
-            self.journal.append_object("sources", files=self._known_sources)
+        files = self.sources.possible_files()
+        if files != self._known_sources and self.journal.append_object("sources", files=files):
+            self._known_sources = files
 
 
 def _entry(lines: FileLines) -> dict[str, Any]:

@@ -6,18 +6,22 @@ Flat, a list of ``{id: test-1, executedLinesByFile: {/abs/file.py: [lines]}}``; 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
 
 from ..model import Run, Trace
 
+# Not a pytest node id (tests/test_shop.py::test_tea), which has a slash too.
+_SET_AND_ID = re.compile(r"[^/:]+/[^/:]+")
+
 
 def dedup_yaml(run: Run) -> str:
     """The executed lines of each test in ``run`` as Keploy's YAML; a request that names no test stands for itself."""
     tests = {test: trace.line_numbers() for test, trace in _traces_by_test(run).items()}
     document: Any
-    if tests and all("/" in test for test in tests):
+    if tests and all(_SET_AND_ID.fullmatch(test) for test in tests):
         document = {}
         for test, lines in tests.items():
             test_set, _, name = test.partition("/")
