@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask
+from werkzeug import Response
 from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import ClosingIterator
 
 from .errors import ConfigurationError
 from .settings import Settings, is_active, load_settings
@@ -171,7 +173,9 @@ def _activate(app: Flask, state: State) -> None:
     from .web.control import ControlMiddleware, control_rules
 
     state.recorder = start_recording(state.settings)
-    measured = LiveCoverageMiddleware(app.wsgi_app, state.recorder, describe=partial(_describe, app))
+    measured = LiveCoverageMiddleware(
+        app.wsgi_app, state.recorder, describe=partial(_describe, app), is_materialized=_is_materialized
+    )
     state.in_flight = measured.in_flight
     app.wsgi_app = ControlMiddleware(  # type: ignore[method-assign]
         measured, state.recorder, state.settings, lambda environ: end_server(environ, measured.in_flight)
@@ -193,3 +197,22 @@ def _describe(app: Flask, environ: WSGIEnvironment) -> tuple[str | None, str | N
         except HTTPException:
             rule = None
     return (rule.rule, rule.endpoint) if rule is not None else (None, None)
+
+
+def _is_materialized(body: Iterable[bytes]) -> bool:
+    """Whether ``body`` is what Werkzeug makes of a response that holds its whole body, and calls nobody when closed.
+
+    The way from the body to the response is not in Werkzeug's public interface. Where it does not lead there, the
+    answer is no, and the body is watched.
+    """
+    if type(body) is not ClosingIterator:
+        return type(body) in (list, tuple)
+    callbacks = getattr(body, "_callbacks", None) or [None]
+    response = getattr(callbacks[-1], "__self__", None)
+    return (
+        isinstance(response, Response)
+        and response.is_sequence
+        and not getattr(response, "_on_close", True)
+        and type(response).close is Response.close
+        and type(response).iter_encoded is Response.iter_encoded
+    )

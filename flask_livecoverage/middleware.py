@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 REQUEST_ID_HEADER = "Livecov-Request"
 
 Describe = Callable[["WSGIEnvironment"], tuple["str | None", "str | None"]]
+IsMaterialized = Callable[[Iterable[bytes]], bool]
+
+
+def is_sequence(body: Iterable[bytes]) -> bool:
+    """Whether ``body`` is a plain list or tuple, which runs no code when it is sent."""
+    return type(body) in (list, tuple)
 
 
 class LiveCoverageMiddleware:
@@ -29,15 +35,23 @@ class LiveCoverageMiddleware:
 
     :param recorder: default: this process's, started now if it was not, with settings from the environment.
     :param describe: tells the route and the endpoint from a request's environment, while it is answered or after.
+    :param is_materialized: tells whether a response body runs no code of the application when it is sent and closed.
+        Most do not, and it costs less to send them unwatched.
     """
 
     def __init__(
-        self, app: WSGIApplication, recorder: Recorder | None = None, *, describe: Describe | None = None
+        self,
+        app: WSGIApplication,
+        recorder: Recorder | None = None,
+        *,
+        describe: Describe | None = None,
+        is_materialized: IsMaterialized = is_sequence,
     ) -> None:
         self.app = app
         self.recorder = recorder or start_recording(load_settings({}))
         self.in_flight = InFlight()
         self._describe = describe
+        self._is_materialized = is_materialized
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request as ``app`` does, and record it."""
@@ -67,11 +81,36 @@ class LiveCoverageMiddleware:
             self.in_flight.remove(request)
             raise
         request.leave(segment)
+        if self._is_materialized(body):
+            request.commit()
+            return _MaterializedBody(body, request, self.in_flight)
         return _Body(body, request, self.in_flight)
 
     def _name_route(self, request: RequestCapture, environ: WSGIEnvironment) -> None:
         if self._describe is not None and request.endpoint is None:
             request.route, request.endpoint = self._describe(environ)
+
+
+class _MaterializedBody:
+    """A response body that runs no code of the application: its request is complete."""
+
+    __slots__ = ("_body", "_in_flight", "_request")
+
+    def __init__(self, body: Iterable[bytes], request: RequestCapture, in_flight: InFlight) -> None:
+        self._body = body
+        self._request = request
+        self._in_flight = in_flight
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._in_flight.remove(self._request)
 
 
 class _Body:

@@ -123,12 +123,12 @@ class CTraceEngine:
         tracer: Any = sys.gettrace() or self._install()
         outer = getattr(self._innermost, "capture", None)
         if outer is not None and outer.restore.tracer is tracer:
-            restore = _Restore(tracer, outer.restore.arcs, outer=outer)
+            restore = _Restore(tracer, outer.restore.arcs, outer, None)
         elif isinstance(tracer, Tracer):
-            restore = _Restore(tracer, self.branch)
+            restore = _Restore(tracer, self.branch, None, None)
         else:
             lender = self._borrow(tracer)
-            restore = _Restore(tracer, lender.arcs, lender=lender)
+            restore = _Restore(tracer, lender.arcs, None, lender)
             tracer.should_trace = lender.should_trace_for_both
             tracer.should_trace_cache = lender.dispositions
         capture = Capture({}, restore)
@@ -190,19 +190,21 @@ class _Restore:
 
     __slots__ = ("arcs", "cache", "data", "lender", "outer", "should_trace", "tracer")
 
-    def __init__(self, tracer: Any, arcs: bool, *, outer: Capture | None = None, lender: _Lender | None = None) -> None:
+    def __init__(self, tracer: Any, arcs: bool, outer: Capture | None, lender: _Lender | None) -> None:
         self.tracer = tracer
         self.arcs = arcs
         self.outer = outer
         self.lender = lender
         self.data = tracer.data
-        self.should_trace = tracer.should_trace
-        self.cache = tracer.should_trace_cache
+        if lender is not None:
+            self.should_trace = tracer.should_trace
+            self.cache = tracer.should_trace_cache
 
     def undo(self) -> None:
         self.tracer.data = self.data
-        self.tracer.should_trace = self.should_trace
-        self.tracer.should_trace_cache = self.cache
+        if self.lender is not None:
+            self.tracer.should_trace = self.should_trace
+            self.tracer.should_trace_cache = self.cache
 
 
 class _Lender:
