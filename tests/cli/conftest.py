@@ -8,6 +8,8 @@ import pytest
 from .processes import GATE_MODULE, Commands, Gate
 
 APP = """
+    import sys
+
     from flask import Flask, Response
 
     import gate
@@ -15,7 +17,11 @@ APP = """
 
     app = Flask(__name__)
     app.config.from_prefixed_env()
-    LiveCoverage(app)
+    livecov = LiveCoverage(app)
+
+    @livecov.after_serving
+    def tidy_up():
+        print("after serving", file=sys.stderr)
 
     @app.get("/")
     def index():
@@ -28,6 +34,7 @@ APP = """
     @app.get("/wait")
     def wait():
         gate.wait()
+        print("after waiting", file=sys.stderr)
         return "waited"
 
     @app.get("/stream")

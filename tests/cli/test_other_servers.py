@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ..conftest import line_of
-from .processes import Command, Commands, Gate, answer, ask, fetch
+from .processes import Command, Commands, Gate, answer, ask, fetch, wait_until_refused
 
 GUNICORN = f"{shlex.quote(sys.executable)} -m gunicorn --bind {{host}}:{{port}}"
 
@@ -92,6 +92,7 @@ def test_gunicorn_with_threads_and_a_plain_application(commands: Commands, gate:
     run, url = start(commands, gate, suite, server, app="plain")
     two_at_once(url, gate)
     assert fetch(f"{url}/shutdown") == (200, "Server shutting down...")
+    wait_until_refused(url)
     gate.open()
     result = run.wait()
 

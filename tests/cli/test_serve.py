@@ -69,6 +69,9 @@ def test_requests_in_flight_are_answered_before_it_ends(commands: Commands, gate
     missing = [line_of(app, "app.config.get(key)"), line_of(app, "never asked for")]
     assert result.stdout.splitlines()[2].split()[-2:] == [f"{missing[0]},", f"{missing[1]}"]
     assert result.stderr.count(" * Running on ") == 1
+    assert result.stderr.index("after waiting") < result.stderr.index("after serving")
+    # Not even the connection over which nothing was asked.
+    assert "still run" not in result.stderr
 
 
 def test_shutdown_by_address(commands: Commands) -> None:
