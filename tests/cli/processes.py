@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,13 +221,15 @@ def answer(connection: http.client.HTTPConnection) -> tuple[int, str]:
 def wait_until_refused(url: str) -> None:
     """Until nobody listens at ``url`` any more."""
     parts = urlsplit(url)
-    while True:
+    deadline = time.monotonic() + GUARD_SECONDS
+    while time.monotonic() < deadline:
         try:
             socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=GUARD_SECONDS).close()
         except ConnectionRefusedError:
             return
         except ConnectionResetError:
             continue
+    raise AssertionError(f"somebody still listens at {url}")
 
 
 class Gate:
