@@ -70,7 +70,7 @@ class LiveCoverage:
     def init_app(self, app: Flask, *, db: Any = None) -> None:
         """Attach to ``app``; ``db`` as for the class.
 
-        Raises :exc:`ConfigurationError` for a second time, and for settings that cannot work.
+        Raises ConfigurationError for a second time, and for settings that cannot work.
         """
         if EXTENSION_KEY in app.extensions:
             raise ConfigurationError(
@@ -102,7 +102,7 @@ class LiveCoverage:
     def window(self, name: str) -> Iterator[None]:
         """Open a window for the requests made in a ``with`` block: their test is ``name``, unless they name another.
 
-        Raises :exc:`ConfigurationError` while live coverage is not active.
+        Raises ConfigurationError while live coverage is not active.
         """
         recorder = _active_recorder()
         recorder.open_window(name)
@@ -115,7 +115,7 @@ class LiveCoverage:
         """What was recorded since the last reset: the object that ``/__coverage__/dump`` answers as JSON.
 
         With ``reset``, a reset happens in the same step: every request is in exactly one such dump. Raises
-        :exc:`ConfigurationError` while live coverage is not active, :exc:`DataError` if nothing was measured.
+        ConfigurationError while live coverage is not active, DataError if nothing was measured.
         """
         from .exports.dump import dump_object
         from .exports.reports import open_reports
@@ -127,7 +127,7 @@ class LiveCoverage:
     def reset(self) -> None:
         """Move the mark from which dumps count to now. Nothing is deleted.
 
-        Raises :exc:`ConfigurationError` while live coverage is not active.
+        Raises ConfigurationError while live coverage is not active.
         """
         _active_recorder().reset()
 
