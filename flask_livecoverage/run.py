@@ -147,7 +147,10 @@ def run_command(command: Sequence[str], environ: Mapping[str, str], timeout: flo
         status = _wait(process, timeout)
     except subprocess.TimeoutExpired:
         end_tree(process)
-        raise ServerError(f"the command still ran after {timeout:g} seconds (--timeout) and was ended") from None
+        raise ServerError(
+            f"the command still ran after {timeout:g} seconds (--timeout) and was ended; `flask livecov report` shows "
+            "what it covered"
+        ) from None
     except BaseException:
         end_tree(process)
         raise
