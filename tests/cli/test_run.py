@@ -249,8 +249,8 @@ def test_commands_that_do_not_end_or_start(commands: Commands) -> None:
 
     assert hangs.wait().status == 1
     assert hangs.wait().errors == [
-        "Error: the command still ran after 0.5 seconds (--timeout) and was ended; `flask livecov report` shows what it "
-        "covered"
+        "Error: the command still ran after 0.5 seconds (--timeout) and was ended; `flask livecov report` shows what "
+        "it covered"
     ]
     assert starts.wait().status == 2
     assert starts.wait().errors == ["Error: cannot run './missing' (No such file or directory)"]
