@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +59,10 @@ def commands(tmp_path: Path) -> Iterator[Commands]:
     commands = Commands(tmp_path)
     commands.write("gate.py", GATE_MODULE)
     commands.write("app.py", APP)
+    # A shell's background job ignores SIGINT, and so would all that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield commands
+    signal.signal(signal.SIGINT, before)
     commands.close()
 
 
