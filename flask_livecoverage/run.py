@@ -180,14 +180,27 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
     except psutil.NoSuchProcess:
         process.wait()
         return
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        for member in family:
-            try:
-                member.send_signal(signal_number)
-            except psutil.Error:
-                continue
-        _, family = psutil.wait_procs(family, timeout=_KILL_SECONDS)
+    for member in family:
+        with suppress(psutil.Error):
+            member.terminate()
+    _, family = psutil.wait_procs(family, timeout=_KILL_SECONDS)
+    _kill(family)
     process.wait()
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    """Kill ``processes`` and their descendants; each is stopped before its children are listed, and starts no more."""
+    found, waiting = [], list(processes)
+    while waiting:
+        member = waiting.pop()
+        with suppress(psutil.Error):
+            member.suspend()
+            waiting += member.children()
+            found.append(member)
+    for member in found:
+        with suppress(psutil.Error):
+            member.kill()
+    psutil.wait_procs(found, timeout=_KILL_SECONDS)
 
 
 def describe_status(status: int) -> str:
