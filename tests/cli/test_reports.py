@@ -94,7 +94,7 @@ class TestFormats:
         assert text.stdout.splitlines()[-1].split() == ["TOTAL", "11", "2", "82%"]
         assert missing.stdout.splitlines()[-3].endswith(f"82%   {unasked[0]}, {unasked[1]}")
         assert markdown.stdout == "Wrote markdown report to report.md\n"
-        assert (folder / "report.md").read_text().splitlines()[-1].startswith("| **TOTAL** ")
+        assert (folder / "report.md").read_text().splitlines()[-1].split()[:2] == ["|", "**TOTAL**"]
 
     @pytest.mark.parametrize(
         ("report_format", "default", "start"),
