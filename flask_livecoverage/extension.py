@@ -19,7 +19,6 @@ from .settings import Settings, is_active, load_settings
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from .middleware import InFlight
     from .recorder import Recorder
 
 Function = TypeVar("Function", bound=Callable[[], Any])
@@ -31,14 +30,13 @@ EXTENSION_KEY = "livecoverage"
 class State:
     """What the extension keeps for one application, in ``app.extensions["livecoverage"]``.
 
-    ``recorder`` and ``in_flight`` are None while the extension is not active.
+    ``recorder`` is None while the extension is not active.
     """
 
     livecov: LiveCoverage
     settings: Settings
     db: Any = None
     recorder: Recorder | None = None
-    in_flight: InFlight | None = None
     before_serving: list[Callable[[], Any]] = field(default_factory=list)
     after_serving: list[Callable[[], Any]] = field(default_factory=list)
 
@@ -176,7 +174,6 @@ def _activate(app: Flask, state: State) -> None:
     measured = LiveCoverageMiddleware(
         app.wsgi_app, state.recorder, describe=partial(_describe, app), is_materialized=_is_materialized
     )
-    state.in_flight = measured.in_flight
     app.wsgi_app = ControlMiddleware(  # type: ignore[method-assign]
         measured, state.recorder, state.settings, lambda environ: end_server(environ, measured.in_flight)
     )

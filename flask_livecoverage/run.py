@@ -218,19 +218,26 @@ def _start_server(command: Sequence[str], environ: Mapping[str, str], **options:
         raise ConfigurationError(f"cannot run the server's command {command[0]!r} ({error.strerror})") from None
 
 
+def _terminate(process: subprocess.Popen[bytes], timeout: float) -> bool:
+    """Ask ``process`` to end, and kill it when ``timeout`` seconds are over; whether it ended by itself."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return False
+    return True
+
+
 @contextmanager
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """At the block's end, end the server gracefully."""
     try:
         yield
     finally:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
+        if not _terminate(process, _END_SECONDS):
             logger.warning("the server did not end within %.0f seconds and is killed", _END_SECONDS)
-            process.kill()
 
 
 @contextmanager
@@ -239,12 +246,8 @@ def _none_left(process: subprocess.Popen[bytes]) -> Iterator[None]:
     try:
         yield
     finally:
-        if process.poll() is None:
-            process.terminate()
         try:
-            process.wait(_KILL_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            _terminate(process, _KILL_SECONDS)
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
