@@ -103,6 +103,31 @@ class RequestRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Executed:
+    """What all requests of a test or a route executed, or a single request: together, as one.
+
+    ``traces`` are the ids of its requests' distinct traces, ``duration_ms`` the sum of their durations.
+    """
+
+    name: str
+    requests: int
+    duration_ms: float
+    traces: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A URL rule of the application (``/user/<id>``).
+
+    ``methods`` are those that it answers, sorted, without HEAD and OPTIONS, which Flask adds.
+    """
+
+    rule: str
+    endpoint: str
+    methods: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """A named stretch of time (UNIX seconds); ``closed_at`` is None while it is open."""
 

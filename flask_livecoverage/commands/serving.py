@@ -12,18 +12,18 @@ import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
-from .database import tables, temporary_database
-from .errors import ConfigurationError, LiveCoverageError, ServerError
-from .extension import State, attach
-from .handshake import Parent
-from .journal import new_run_id
-from .options import RunOptions, ServeOptions
-from .process import start_recording, stop_recording
+from ..database import tables, temporary_database
+from ..errors import ConfigurationError, LiveCoverageError, ServerError
+from ..extension import State, attach
+from ..handshake import Parent
+from ..journal import new_run_id
+from ..options import RunOptions, ServeOptions
+from ..process import start_recording, stop_recording
+from ..run import Server, describe_status, foreign_server, own_server, run_command
+from ..server import LiveServer, listen
+from ..settings import RUN_VARIABLE, URL_VARIABLE, load_settings
+from ..signals import EndingSignals, Terminated
 from .reporting import report, warn
-from .run import Server, describe_status, foreign_server, own_server, run_command
-from .server import LiveServer, listen
-from .settings import RUN_VARIABLE, URL_VARIABLE, load_settings
-from .signals import EndingSignals, Terminated
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
 

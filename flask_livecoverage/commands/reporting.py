@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from .client import fetch, fetch_json
-from .errors import ConfigurationError, ServerError
-from .exports.reports import Reports, open_reports
-from .journal import DataDir
-from .model import Run
-from .reader import read_run
-from .settings import load_settings
+from ..client import fetch, fetch_json
+from ..errors import ConfigurationError, ServerError
+from ..exports.reports import Reports, open_reports
+from ..journal import DataDir
+from ..model import Run
+from ..reader import read_run
+from ..settings import load_settings
 
 T = TypeVar("T")
 

@@ -1,0 +1,61 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ..settings import URL_VARIABLE, load_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_URL = "http://127.0.0.1:5000"
+
+
+def _default_data_dir() -> str:
+    return load_settings({}).data_dir
+
+
+data_dir_option = click.option(
+    "--data-dir",
+    default=_default_data_dir,
+    show_default="LIVECOVERAGE_DATA_DIR, or .livecov",
+    metavar="DIR",
+    help="The folder for what is recorded.",
+)
+run_option = click.option(
+    "--run", "run_id", default="latest", show_default=True, metavar="ID|latest|all", help="Which recorded run."
+)
+
+
+def _server_url(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
+        raise click.BadParameter(f"{value!r} is not of the form http://HOST:PORT.", ctx, parameter)
+    return value and value.rstrip("/")
+
+
+url_option = click.option(
+    "--url",
+    envvar=URL_VARIABLE,
+    metavar="URL",
+    callback=_server_url,
+    help=f"The server's address (or the environment's {URL_VARIABLE}).",
+)
+fail_under_option = click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 100),
+    metavar="N",
+    show_default="coverage.py's configuration",
+    help="Exit with 2 if the total is below N percent.",
+)
+output_format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)

@@ -1,0 +1,1 @@
+"""What the commands of ``flask livecov`` do, apart from reading their options."""
