@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
 from .errors import ConfigurationError
+from .model import Rule
 from .settings import Settings, is_active, load_settings
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ def _activate(app: Flask, state: State) -> None:
     for rule in control_rules(state.settings, build_only=True):
         # For `flask routes` and `url_for` alone: the middleware answers before the application is asked.
         app.url_map.add(rule)
+    state.recorder.rule_sources.append(partial(_rules, app))
 
 
 def _describe(app: Flask, environ: WSGIEnvironment) -> tuple[str | None, str | None]:
@@ -194,6 +196,24 @@ def _describe(app: Flask, environ: WSGIEnvironment) -> tuple[str | None, str | N
         except HTTPException:
             rule = None
     return (rule.rule, rule.endpoint) if rule is not None else (None, None)
+
+
+def _rules(app: Flask, at_rest: bool) -> list[Rule]:
+    """The URL rules of ``app``, without ours."""
+    # Flask refuses new rules from its first request on. Until then, asking for them sorts them, which must not happen
+    # while another thread adds one.
+    if not at_rest and not getattr(app, "_got_first_request", False):
+        return []
+    return [
+        Rule(rule.rule, rule.endpoint, _methods(rule.methods or ()))
+        for rule in app.url_map.iter_rules()
+        if not rule.build_only
+    ]
+
+
+def _methods(methods: Iterable[str]) -> tuple[str, ...]:
+    """``methods`` without those that Flask and Werkzeug add, unless there are no others."""
+    return tuple(sorted({*methods} - {"HEAD", "OPTIONS"} or methods))
 
 
 def _is_materialized(body: Iterable[bytes]) -> bool:

@@ -11,6 +11,8 @@ The kinds of lines (``type``):
     the first: ``version`` of the format, ``pid``, ``root``, ``engine`` and what else :class:`~.model.Process` holds
 ``sources``
     ``files``: all files that the configuration wants measured
+``rules``
+    ``rules``: URL rules of the applications, each ``[rule, endpoint, methods]``; in a later line those that are new
 ``trace``
     ``id`` and ``files``: path → ``{"content", "lines" (bitmap in hexadecimal), "arcs" (pairs, with branch coverage)}``
 ``request``

@@ -159,8 +159,8 @@ class Run:
 
     ``requests`` are in the order of their start. ``ambient`` are the ids of traces that ran outside any request,
     ``put_aside`` those of requests from before the last reset.
-    ``source_files`` are all files that the user's configuration wants measured, executed or not. ``warnings`` name what
-    could not be read.
+    ``source_files`` are all files that the user's configuration wants measured, executed or not, ``rules`` the
+    applications' URL rules, asked for or not. ``warnings`` name what could not be read.
     """
 
     id: str
@@ -171,6 +171,7 @@ class Run:
     put_aside: Sequence[str] = ()
     windows: Sequence[Window] = ()
     source_files: Sequence[str] = ()
+    rules: Sequence[Rule] = ()
     warnings: Sequence[str] = field(default=(), compare=False)
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 
 from .journal import FORMAT_VERSION, RunFolder
 from .lines import from_hex
-from .model import FileLines, Process, RequestRecord, Run, Trace, Window
+from .model import FileLines, Process, RequestRecord, Rule, Run, Trace, Window
 
 # How every line of a journal begins. Inside one, quotation marks are escaped.
 _BEGIN = b'{"type":'
@@ -22,6 +22,7 @@ _OPTIONAL = (str, type(None))
 _TYPES: dict[str, dict[str, Any]] = {
     "process": {"pid": int, "started_at": _NUMBER, "root": str, "engine": str, "branch": bool},
     "sources": {"files": list},
+    "rules": {"rules": list},
     "trace": {"id": str, "files": dict},
     "request": {
         "id": str, "trace": str, "method": str, "path": str, "status": int, "started_at": _NUMBER,
@@ -75,6 +76,8 @@ class _Collected:
     put_aside: dict[str, list[str]] = field(default_factory=dict)
     window_events: list[tuple[float, str]] = field(default_factory=list)
     source_files: set[str] = field(default_factory=set)
+    # The methods, by rule and endpoint.
+    rules: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -107,6 +110,7 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
         put_aside=list(dict.fromkeys(trace for traces in collected.put_aside.values() for trace in traces)),
         windows=windows,
         source_files=sorted(collected.source_files),
+        rules=[Rule(*key, tuple(sorted(methods))) for key, methods in sorted(collected.rules.items())],
         warnings=collected.warnings,
     )
     return run, offsets
@@ -182,9 +186,21 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
         collected.window_events.append((line["at"], line["name"]))
     elif kind == "sources":
         collected.source_files.update(map(str, line["files"]))
+    elif kind == "rules":
+        for rule, endpoint, methods in rules_of(line):
+            collected.rules.setdefault((rule, endpoint), set()).update(methods)
     elif kind == "process":
         line.pop("version")
         collected.processes.append(Process(**line))
+
+
+def rules_of(line: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
+    """Rule, endpoint and methods of each rule in a line of that kind. Raises TypeError or ValueError for others."""
+    entries = line["rules"]
+    for rule, endpoint, methods in entries:
+        if not all(isinstance(text, str) for text in (rule, endpoint, *methods)) or not isinstance(methods, list):
+            raise TypeError(f"a rule cannot be {[rule, endpoint, methods]!r}")
+    return [(rule, endpoint, methods) for rule, endpoint, methods in entries]
 
 
 def _file(entry: dict[str, Any]) -> FileLines:

@@ -9,7 +9,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from functools import lru_cache
@@ -19,7 +19,7 @@ from .engines import Capture, Engine, Hits
 from .errors import EngineError
 from .journal import Journal, RunFolder
 from .lines import to_bitmap, to_hex
-from .model import FileLines, Run, Trace
+from .model import FileLines, Rule, Run, Trace
 from .reader import read_run, reading_and_reset, reset
 from .sources import Sources
 
@@ -32,6 +32,9 @@ FLUSH_SECONDS = 1.0
 _current_request: ContextVar[RequestCapture | None] = ContextVar("flask_livecoverage.request", default=None)
 
 Segment = tuple[Capture, Token["RequestCapture | None"]]
+
+# An application's URL rules. Asked with False, it leaves them out while they may be being added in another thread.
+RuleSource = Callable[[bool], Iterable[Rule]]
 
 
 def current_request() -> RequestCapture | None:
@@ -178,12 +181,14 @@ class Recorder:
         self.sources = sources
         self.root = root
         self.autostart = autostart
+        self.rule_sources: list[RuleSource] = []
         self.started = False
         self.fault: str | None = None
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._watched: dict[int, Capture] = {}
         self._known_sources: list[str] = []
+        self._known_rules: set[Rule] = set()
         self._no_hits = Hits()
         self._stopping = threading.Event()
         self._flusher: threading.Thread | None = None
@@ -221,6 +226,7 @@ class Recorder:
             self.started = False
             self.engine.stop()
             self.write_sources()
+            self.write_rules()
             self.journal.close()
 
     def resume_flushing(self) -> None:
@@ -239,6 +245,7 @@ class Recorder:
     def _flush_regularly(self) -> None:
         while not self._stopping.wait(FLUSH_SECONDS):
             self.flush()
+            self.write_rules(at_rest=False)
 
     def after_fork(self) -> None:
         """In a forked child: a journal of its own, and only the captures of the thread that lives on."""
@@ -310,6 +317,7 @@ class Recorder:
         """What the run has recorded since the last reset; with ``reset``, one happens when the block ends well."""
         self.flush()
         self.write_sources()
+        self.write_rules()
         if reset:
             with reading_and_reset(self.run) as run:
                 yield run
@@ -340,6 +348,16 @@ class Recorder:
         files = self.sources.possible_files()
         if files != self._known_sources and self.journal.append_object("sources", files=files):
             self._known_sources = files
+
+    def write_rules(self, *, at_rest: bool = True) -> None:
+        """Write the applications' URL rules that are not written yet.
+
+        Not ``at_rest``: another thread may be adding rules to an application that does not serve yet.
+        """
+        new = {rule for source in self.rule_sources for rule in source(at_rest)} - self._known_rules
+        entries = sorted((rule.rule, rule.endpoint, rule.methods) for rule in new)
+        if new and self.journal.append_object("rules", rules=entries):
+            self._known_rules |= new
 
 
 def _entry(lines: FileLines) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveSe
         stack.enter_context(tables(app, state.db))
         stack.enter_context(_serving(app, state))
         recorder.write_sources()
+        recorder.write_rules()
         recorder.flush()
         yield LiveServer(app, listener, access_log=options.access_log)
 
