@@ -19,9 +19,9 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 # Modules of a layer may import each other and those of lower layers.
 LAYERS = [
     {"errors", "settings", "lines", "model"},
-    {"coveragepy", "sources"},
+    {"coveragepy", "files", "sources"},
     {"engines", "engines.base", "engines.ctrace", "engines.monitoring", "engines.tool_ids"},
-    {"journal", "reader", "recorder", "propagation", "process"},
+    {"journal", "reader", "recorder", "propagation", "process", "tail"},
     {
         "analysis", "analysis.suite", "analysis.windows",
         "exports", "exports.contexts", "exports.dump", "exports.keploy_dedup", "exports.reports",

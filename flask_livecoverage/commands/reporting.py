@@ -13,6 +13,7 @@ import click
 from ..client import fetch, fetch_json
 from ..errors import ConfigurationError, ServerError
 from ..exports.reports import Reports, open_reports
+from ..files import replace_file
 from ..journal import DataDir
 from ..model import Run
 from ..reader import read_run
@@ -82,8 +83,7 @@ def _write(content: bytes, path: Path, what: str, output: str | None) -> None:
         click.echo(content, nl=False)
         return
     with _writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        replace_file(path, content)
     click.echo(f"Wrote {what} to {path}")
 
 

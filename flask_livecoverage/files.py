@@ -1,0 +1,40 @@
+"""Writes files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+
+def replace_file(path: Path | str, content: bytes) -> None:
+    """Write ``content`` to ``path`` in one step, so that a reader sees the old file or the new one, never a half.
+
+    Missing folders are made. A new file gets the permissions that the umask leaves, an old one keeps its own; a symbolic
+    link stays, and what it points to is replaced. A device or a pipe cannot be replaced: it is written to. Raises
+    OSError; the old file is intact then, and nothing is left beside it.
+    """
+    mode = _mode(Path(path))
+    if mode is not None and not stat.S_ISREG(mode):
+        Path(path).write_bytes(content)
+        return
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), stat.S_IMODE(mode))
+            file.write(content)
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
