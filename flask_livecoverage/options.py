@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from .keploy.sockets import CONTROL_SOCKET, DATA_SOCKET
 from .settings import ACTIVE_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE
 
 
@@ -19,6 +20,9 @@ class ServeOptions:
     config: tuple[tuple[str, str], ...] = ()
     temporary_database: bool = False
     access_log: bool = True
+    keploy: bool = False
+    control_socket: str = CONTROL_SOCKET
+    data_socket: str = DATA_SOCKET
 
     def environment(self, run_id: str) -> dict[str, str]:
         """The environment variables that tell a server's processes to record into run ``run_id``."""
@@ -36,7 +40,11 @@ class ServeOptions:
         """The options of ``livecov serve`` for what :meth:`environment` does not say."""
         arguments = ["--host", self.host, "--port", str(self.port), "--data-dir", self.data_dir]
         arguments.append("--access-log" if self.access_log else "--no-access-log")
-        return [*arguments, "--temp-database"] if self.temporary_database else arguments
+        if self.temporary_database:
+            arguments.append("--temp-database")
+        if self.keploy:
+            arguments += ["--keploy", "--control-socket", self.control_socket, "--data-socket", self.data_socket]
+        return arguments
 
 
 @dataclass(frozen=True)

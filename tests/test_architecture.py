@@ -30,11 +30,13 @@ LAYERS = [
     {
         "client", "database", "handshake", "run", "server", "shutdown", "signals",
         "web", "web.access", "web.control",
+        "keploy", "keploy.agent", "keploy.cases", "keploy.collector", "keploy.comparison", "keploy.fields",
+        "keploy.replay", "keploy.requests", "keploy.runs", "keploy.sockets",
     },
     {
         "", "extension", "options", "wsgi",
-        "commands", "commands.reporting", "commands.serving",
-        "cli", "cli.group", "cli.options", "cli.reports", "cli.serving",
+        "commands", "commands.keploy", "commands.reporting", "commands.serving",
+        "cli", "cli.group", "cli.keploy", "cli.options", "cli.reports", "cli.serving",
     },
 ]  # fmt: skip
 WITHOUT_FLASK = 5

@@ -1,0 +1,1 @@
+"""Keploy: the agent that tells it which lines a test executed, and the replay of the test cases that it recorded."""

@@ -1,0 +1,124 @@
+"""The two Unix sockets between Keploy and an agent.
+
+Keploy's agents agree on them: its Go SDK (``keploy/go-sdk``, ``v3/keploy``), its Java SDK (``keploy/java-sdk``,
+``KeployDedupAgent``) and its Python agent (``keploy/python-sdk``). The agent listens on the control socket; Keploy
+connects once for each command. Keploy listens on the data socket; the agent connects once for each test, and the end of
+the stream is the end of the document.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from ..errors import ConfigurationError
+
+# The paths in Keploy and all its agents; neither side can be told others without a change.
+CONTROL_SOCKET = "/tmp/coverage_control.sock"
+DATA_SOCKET = "/tmp/coverage_data.sock"
+
+# Far more than an id takes.
+LONGEST_COMMAND = 4096
+_BACKLOG = 128
+
+
+class BadCommand(Exception):
+    """What came on the control socket is no command; the message says why."""
+
+
+@contextmanager
+def listening(path: str) -> Iterator[socket.socket]:
+    """A listening Unix socket at ``path``, whose file is removed at the end.
+
+    The file of an agent that died is replaced. Raises ConfigurationError if the socket cannot be had.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        try:
+            _remove_stale(path)
+            listener.bind(path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on the control socket {path} ({error.strerror or error}): choose another path with "
+                "--control-socket"
+            ) from None
+        own = os.stat(path)
+        try:
+            listener.listen(_BACKLOG)
+            yield listener
+        finally:
+            _remove(path, own)
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the socket at ``path`` if nobody listens there any more."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise ConfigurationError(
+            f"the control socket cannot be {path}, a file that is no socket: remove it, or choose another path with "
+            "--control-socket"
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(0)
+        try:
+            client.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except BlockingIOError:
+            pass  # a living agent, whose backlog is full
+    raise ConfigurationError(
+        f"another agent listens on the control socket {path}: stop it, or choose another path with --control-socket"
+    )
+
+
+def _remove(path: str, own: os.stat_result) -> None:
+    with suppress(OSError):
+        # Not the file of an agent that has taken the path since.
+        if os.path.samestat(os.lstat(path), own):
+            os.unlink(path)
+
+
+def read_command(connection: socket.socket, timeout: float) -> str:
+    """The line that Keploy sends, without its end; empty if nothing comes.
+
+    Raises BadCommand for what is no line of UTF-8 text, TimeoutError if it does not come whole within ``timeout``
+    seconds.
+    """
+    deadline = time.monotonic() + timeout
+    data = b""
+    while b"\n" not in data:
+        if len(data) > LONGEST_COMMAND:
+            raise BadCommand(f"no end of line within {LONGEST_COMMAND} bytes")
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        part = connection.recv(LONGEST_COMMAND)
+        if not part:
+            if data:
+                raise BadCommand(f"no end of line after {_shown(data)}")
+            return ""
+        data += part
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    line = data.partition(b"\n")[0]
+    try:
+        return line.decode().strip()
+    except UnicodeDecodeError:
+        raise BadCommand(f"no UTF-8 text: {_shown(line)}") from None
+
+
+def _shown(data: bytes) -> str:
+    return repr(data[:60])[1:]
+
+
+def send_document(path: str, document: bytes, timeout: float) -> None:
+    """Send one document to the data socket. Raises OSError if nobody takes it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        connection.connect(path)
+        connection.sendall(document)
