@@ -192,19 +192,39 @@ class RunFolder:
             # A newline first: the rest of a line torn by a kill must not swallow this one.
             marks.write(f"\n{line}\n")
 
-    def last_mark(self) -> dict[str, int]:
-        """The offsets of the last mark; empty without one. A line that cannot be read is named in the log."""
+    @contextmanager
+    def unmoved(self) -> Iterator[None]:
+        """Hold the run's marks, if there can be any: where nothing can be written, nobody moves them."""
+        try:
+            lock = os.open(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError:
+            yield
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def marks(self) -> list[dict[str, int]]:
+        """The offsets of all marks, in their order. A line that cannot be read is named in the log."""
         path = self.path / "marks.jsonl"
         try:
             lines = path.read_bytes().splitlines()
         except FileNotFoundError:
-            return {}
-        for line in reversed([line for line in lines if line]):
+            return []
+        marks = []
+        for line in filter(None, lines):
             try:
-                return {str(name): int(offset) for name, offset in json.loads(line)["offsets"].items()}
+                marks.append({str(name): int(offset) for name, offset in json.loads(line)["offsets"].items()})
             except (ValueError, KeyError, TypeError, AttributeError):
-                logger.warning("%s: the last line cannot be read: the mark before it counts", path)
-        return {}
+                logger.warning("%s: a line cannot be read: the mark before it counts", path)
+        return marks
+
+    def last_mark(self) -> dict[str, int]:
+        """The offsets of the last mark; empty without one."""
+        marks = self.marks()
+        return marks[-1] if marks else {}
 
 
 def _start(journal: Path) -> float:

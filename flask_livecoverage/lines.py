@@ -1,7 +1,7 @@
 """Sets of line numbers as bitmaps: bit *n* of a Python int stands for line *n*.
 
 Union, intersection and difference are ``|``, ``&`` and ``& ~``; a set is one object, hashable, and compares at the
-speed of memory. The journal stores bitmaps in hexadecimal.
+speed of memory. The journal stores bitmaps in hexadecimal, the store as coverage.py's numbits.
 """
 
 from __future__ import annotations
@@ -28,11 +28,22 @@ def from_bitmap(bitmap: int) -> list[int]:
     """The line numbers in ``bitmap``, ascending."""
     return [
         8 * index + bit
-        for index, octet in enumerate(bitmap.to_bytes((bitmap.bit_length() + 7) // 8, "little"))
+        for index, octet in enumerate(to_numbits(bitmap))
         if octet
         for bit in range(8)
         if octet >> bit & 1
     ]
+
+
+def to_ranges(lines: Iterable[int]) -> str:
+    """Line numbers, ascending, as people write them: ``1-3, 7``."""
+    ranges: list[list[int]] = []
+    for line in lines:
+        if ranges and ranges[-1][1] == line - 1:
+            ranges[-1][1] = line
+        else:
+            ranges.append([line, line])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def to_hex(bitmap: int) -> str:
@@ -45,3 +56,13 @@ def from_hex(text: str) -> int:
     if not _HEX.fullmatch(text):
         raise ValueError(f"{text[:20]!r} is not a bitmap")
     return int(text, 16)
+
+
+def to_numbits(bitmap: int) -> bytes:
+    """``bitmap`` as coverage.py stores it: bit *n* of byte *m* stands for line *8m + n*."""
+    return bitmap.to_bytes((bitmap.bit_length() + 7) // 8, "little")
+
+
+def from_numbits(octets: bytes) -> int:
+    """The bitmap that :func:`to_numbits` wrote as ``octets``."""
+    return int.from_bytes(octets, "little")

@@ -11,6 +11,8 @@ from .lines import from_bitmap
 Arc = tuple[int, int]
 
 STARTUP_CONTEXT = "(startup)"
+# The route of requests for which the application has none.
+NO_ROUTE = "(no route)"
 
 # By what a report can tell lines apart.
 CONTEXTS = ("test", "route", "request", "none")

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .journal import FORMAT_VERSION, RunFolder
-from .lines import from_hex
-from .model import FileLines, Process, RequestRecord, Rule, Run, Trace, Window
-
-# How every line of a journal begins. Inside one, quotation marks are escaped.
-_BEGIN = b'{"type":'
-
-_NUMBER = (int, float)
-_OPTIONAL = (str, type(None))
-_TYPES: dict[str, dict[str, Any]] = {
-    "process": {"pid": int, "started_at": _NUMBER, "root": str, "engine": str, "branch": bool},
-    "sources": {"files": list},
-    "rules": {"rules": list},
-    "trace": {"id": str, "files": dict},
-    "request": {
-        "id": str, "trace": str, "method": str, "path": str, "status": int, "started_at": _NUMBER,
-        "duration_ms": _NUMBER, "test": _OPTIONAL, "route": _OPTIONAL, "endpoint": _OPTIONAL,
-    },
-    "amend": {"id": str, "trace": str},
-    "ambient": {"trace": str},
-    "window": {"at": _NUMBER, "name": str},
-}  # fmt: skip
+from .journal import RunFolder
+from .model import Process, RequestRecord, Rule, Run, Trace, Window
+from .records import header, kind_of, objects, process_of, rules_of, trace_of
 
 
 def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
@@ -99,7 +79,7 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
     for request_id, trace_id, changes in collected.amends:
         _amend(collected, request_id, trace_id, changes)
     _warn_of_missing_traces(collected)
-    windows = _windows(collected.window_events)
+    windows = windows_of(collected.window_events)
     requests = sorted(_place(collected.requests.values(), windows), key=lambda request: request.started_at)
     run = Run(
         id=folder.id,
@@ -121,56 +101,24 @@ def _read_journal(path: Path, data: bytes, mark: int, collected: _Collected) -> 
         return  # made a moment ago: its process has not written the first line yet
     if not data.endswith(b"\n"):
         collected.warnings.append(f"{path}: the last line is torn, skipped")
-    lines = _objects(data[: data.rfind(b"\n") + 1])
-    _, first = next(lines, (0, None))
-    if first is None or first.get("type") != "process":
-        collected.warnings.append(f"{path}: not a journal of this program's, skipped")
+    process, problem = header(data.partition(b"\n")[0])
+    if process is None:
+        collected.warnings.append(f"{path}: {problem}")
         return
-    if first.get("version") != FORMAT_VERSION:
-        collected.warnings.append(
-            f"{path}: written in format {first.get('version')}, which this version cannot read; skipped"
-        )
-        return
-    pid = first.get("pid", 0)
     broken = 0
-    for offset, line in [(0, first), *lines]:
+    for offset, line in objects(data[: data.rfind(b"\n") + 1]):
         try:
-            _take(line, pid, collected, counts=offset >= mark)
+            _take(line, process.pid, collected, counts=offset >= mark)
         except (KeyError, TypeError, ValueError, AttributeError):
             broken += 1
     if broken:
         collected.warnings.append(f"{path}: {broken} line{'s' if broken > 1 else ''} cannot be read, skipped")
 
 
-def _objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Each line's offset and JSON object, None for one that is none."""
-    offset = 0
-    for line in data.split(b"\n"):
-        if line:
-            found = _object(line)
-            yield offset, found
-            if found is None and (begin := line.rfind(_BEGIN)) > 0:
-                # Another thread's line behind one that was torn when the disk was full.
-                yield offset, _object(line[begin:])
-        offset += len(line) + 1
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, counts: bool) -> None:
     """Add one line; ``counts`` is whether it lies behind the mark. A kind that a newer version wrote is passed over."""
-    if line is None:
-        raise ValueError("not a JSON object")
-    kind = line.pop("type", None)
-    for key, types in _TYPES.get(kind, {}).items():
-        if not isinstance(line[key], types):
-            raise TypeError(f"{key} cannot be {line[key]!r}")
+    kind = kind_of(line)
+    assert line is not None
     if kind in ("request", "amend") and not counts:
         collected.put_aside.setdefault(line["id"], []).append(line["trace"])
     elif kind == "request":
@@ -179,7 +127,7 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
         changes: dict[str, Any] = {key: line[key] for key in ("status", "duration_ms") if key in line}
         collected.amends.append((line["id"], line["trace"], changes))
     elif kind == "trace":
-        collected.traces[line["id"]] = Trace(line["id"], {path: _file(entry) for path, entry in line["files"].items()})
+        collected.traces[line["id"]] = trace_of(line)
     elif kind == "ambient":
         collected.ambient[line["trace"]] = None
     elif kind == "window":
@@ -190,26 +138,7 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
         for rule, endpoint, methods in rules_of(line):
             collected.rules.setdefault((rule, endpoint), set()).update(methods)
     elif kind == "process":
-        line.pop("version")
-        collected.processes.append(Process(**line))
-
-
-def rules_of(line: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
-    """Rule, endpoint and methods of each rule in a line of that kind. Raises TypeError or ValueError for others."""
-    entries = line["rules"]
-    for rule, endpoint, methods in entries:
-        if not all(isinstance(text, str) for text in (rule, endpoint, *methods)) or not isinstance(methods, list):
-            raise TypeError(f"a rule cannot be {[rule, endpoint, methods]!r}")
-    return [(rule, endpoint, methods) for rule, endpoint, methods in entries]
-
-
-def _file(entry: dict[str, Any]) -> FileLines:
-    arcs = entry.get("arcs")
-    return FileLines(
-        content=entry["content"],
-        lines=from_hex(entry["lines"]),
-        arcs=None if arcs is None else frozenset((first, second) for first, second in arcs),
-    )
+        collected.processes.append(process_of(line))
 
 
 def _amend(collected: _Collected, request_id: str, trace_id: str, changes: dict[str, Any]) -> None:
@@ -231,7 +160,7 @@ def _amend(collected: _Collected, request_id: str, trace_id: str, changes: dict[
         collected.requests[request.id] = replace(request, trace=whole.id, **changes)
 
 
-def _windows(events: Iterable[tuple[float, str]]) -> list[Window]:
+def windows_of(events: Iterable[tuple[float, str]]) -> list[Window]:
     """The windows that these events opened and closed: at most one is open at a time, in all processes of the run."""
     windows: list[Window] = []
     for at, name in sorted(events, key=lambda event: event[0]):
@@ -246,12 +175,17 @@ def _place(requests: Iterable[RequestRecord], windows: list[Window]) -> Iterator
     """The requests, with the window in which each began."""
     openings = [window.opened_at for window in windows]
     for request in requests:
-        index = bisect_right(openings, request.started_at) - 1
-        if index >= 0 and windows[index].holds(request.started_at):
-            window = windows[index].name
-            yield replace(request, window=window, test=request.test or window)
+        window = window_at(request.started_at, windows, openings)
+        if window is not None:
+            yield replace(request, window=window.name, test=request.test or window.name)
         else:
             yield request
+
+
+def window_at(moment: float, windows: Sequence[Window], openings: Sequence[float]) -> Window | None:
+    """The window that holds ``moment``. ``windows`` are ascending, ``openings`` the times at which they opened."""
+    index = bisect_right(openings, moment) - 1
+    return windows[index] if index >= 0 and windows[index].holds(moment) else None
 
 
 def _warn_of_missing_traces(collected: _Collected) -> None:

@@ -71,6 +71,14 @@ def _engine(value: Any) -> str:
     raise ValueError(f"use {', '.join(ENGINES[:-1])} or {ENGINES[-1]}")
 
 
+def _store(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and "://" in value:
+        return value
+    raise ValueError("use an SQLAlchemy URL, such as sqlite:////tmp/livecov.sqlite3")
+
+
 def _token(value: Any) -> str | None:
     if value is None or value == "":
         return None
@@ -130,6 +138,14 @@ SETTINGS = (
         "With ``Authorization: Bearer TOKEN``, the control routes answer clients on other machines too.",
         secret=True,
     ),
+    Setting(
+        "LIVECOVERAGE_STORE",
+        None,
+        _store,
+        "The SQLAlchemy URL of the database that answers questions about what was recorded. Default: the SQLite file "
+        "``store.sqlite3`` in the data directory.",
+        secret=True,
+    ),
 )
 
 
@@ -144,6 +160,7 @@ class Settings:
     autostart: bool = True
     engine: str = "auto"
     token: str | None = None
+    store: str | None = None
 
 
 def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,6 +108,15 @@ class Suite:
         for lines in self.line_sets:
             everything |= lines
         return everything
+
+    def own_lines(self) -> list[int]:
+        """For each member, the bitmap of the lines that no other member executed."""
+        once = twice = 0
+        users = Counter(member.line_set for member in self.members)
+        for line_set, lines in enumerate(self.line_sets):
+            twice |= lines if users[line_set] > 1 else once & lines
+            once |= lines
+        return [self.lines(member) & ~twice for member in self.members]
 
     def lines(self, member: Member) -> int:
         """The bitmap of the lines that ``member`` executed."""

@@ -1,0 +1,245 @@
+"""What ``requests``, ``tests``, ``routes``, ``diff`` and ``who`` do: questions to the store."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from ..analysis.suite import Suite
+from ..errors import ConfigurationError
+from ..exports.dump import relative_path
+from ..journal import DataDir, RunFolder
+from ..model import Executed, Trace
+from ..settings import load_settings
+from ..store import Filters, Recorded, Store, open_store, store_url
+from .reporting import warn
+
+# Long enough that nobody sees a bar that flashes by.
+_PATIENCE_SECONDS = 2.0
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def open_recorded(data_dir: str, wanted: str) -> Iterator[Recorded]:
+    """What was recorded in the runs that ``wanted`` names; what cannot be read is named on standard error."""
+    directory = DataDir(data_dir)
+    for path in directory.foreign_files():
+        warn(f"{path}: not a file of this program's, skipped")
+    folders = directory.select(wanted)
+    with open_store(store_url(directory.path, load_settings({}).store)) as store:
+        runs = [_sync(store, folder) for folder in folders]
+        for warning in store.warnings:
+            warn(warning)
+        with store.recorded(runs) as recorded:
+            yield recorded
+
+
+def _sync(store: Store, folder: RunFolder) -> int:
+    bar = _ProgressBar()
+    try:
+        return store.sync(folder, bar)
+    finally:
+        bar.finish()
+
+
+class _ProgressBar:
+    """A progress bar on standard error, shown when it takes longer than people wait without asking."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._stack = ExitStack()
+        self._bar: Any = None
+        self._shown = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None and done < total and time.monotonic() - self._began > _PATIENCE_SECONDS:
+            bar = click.progressbar(length=total, label="Reading the journals", file=sys.stderr)
+            self._bar = self._stack.enter_context(bar)
+        if self._bar is not None:
+            self._bar.update(done - self._shown)
+            self._shown = done
+
+    def finish(self) -> None:
+        self._stack.close()
+
+
+# Lists
+
+
+def list_requests(recorded: Recorded, filters: Filters, limit: int | None) -> Row:
+    """The newest requests, at most ``limit``, and how many there are in all."""
+    records = recorded.requests(filters, limit)
+    counts = recorded.line_counts({record.trace for record in records})
+    requests = [{**asdict(record), "lines": counts.get(record.trace, 0)} for record in records]
+    return {"total": recorded.count(filters), "requests": requests}
+
+
+def list_tests(recorded: Recorded, filters: Filters) -> Row:
+    """The tests, in the natural order of their names, and what each executed."""
+    rows = _rows(Suite.of(recorded.executed("test", filters), recorded.traces()), "test")
+    return {"tests": rows, "requests_without_test": recorded.count_without_test(filters)}
+
+
+def list_routes(recorded: Recorded, filters: Filters) -> Row:
+    """The routes and what each executed; those that the application has and nobody asked for have no requests."""
+    rows = _rows(Suite.of(recorded.executed("route", filters), recorded.traces()), "route")
+    tests = recorded.tests_by_route(filters)
+    hit = {row["route"] for row in rows}
+    offered = {f"{method} {rule.rule}" for rule in recorded.rules() for method in rule.methods}
+    rows += [{"route": name, **_NOTHING} for name in offered - hit]
+    for row in rows:
+        row["tests"] = tests.get(row["route"], 0)
+    never_hit, unused = _never_hit(recorded, hit)
+    return {"routes": sorted(rows, key=_by_rule), "never_hit": never_hit, "unused_methods": unused}
+
+
+_NOTHING = {"requests": 0, "duration_ms": 0.0, "lines": 0, "own_lines": 0}
+
+
+def _rows(suite: Suite, kind: str) -> list[Row]:
+    return [
+        {
+            kind: member.name,
+            "requests": member.requests,
+            "duration_ms": round(member.duration_ms, 3),
+            "lines": suite.lines(member).bit_count(),
+            "own_lines": own.bit_count(),
+        }
+        for member, own in zip(suite.members, suite.own_lines(), strict=True)
+    ]
+
+
+def _never_hit(recorded: Recorded, hit: set[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """The rules for which nobody asked, and the methods that others offer and nobody used."""
+    offered: dict[str, set[str]] = {}
+    for rule in recorded.rules():
+        offered.setdefault(rule.rule, set()).update(rule.methods)
+    hit_rules = {name.partition(" ")[2] for name in hit}
+    unused = {
+        rule: missing
+        for rule, methods in sorted(offered.items())
+        if rule in hit_rules and (missing := sorted(method for method in methods if f"{method} {rule}" not in hit))
+    }
+    return sorted(offered.keys() - hit_rules), unused
+
+
+def _by_rule(row: Row) -> tuple[str, str]:
+    method, _, rule = row["route"].partition(" ")
+    return rule, method
+
+
+# One of them
+
+
+def show(recorded: Recorded, name: str, by: str) -> Row:
+    """What a request, test or route executed, by file. Raises ConfigurationError if there is none of that name."""
+    executed = find(recorded, name, by)
+    if by == "request":
+        record = recorded.request(name)
+        assert record is not None
+        about = asdict(record)
+    else:
+        about = {by: name, "requests": executed.requests, "duration_ms": round(executed.duration_ms, 3)}
+    return {**about, "files": _files(lines_of(recorded, executed), recorded.root)}
+
+
+def find(recorded: Recorded, name: str, by: str | None = None) -> Executed:
+    """The request, test or route called ``name``; ``by`` says which of them it is.
+
+    A route may be named without its method. Raises ConfigurationError if there is none, or more than one kind.
+    """
+    kinds = [by] if by else ["request", "test", "route"]
+    found = [(kind, executed) for kind in kinds if (executed := _find(recorded, name, kind)) is not None]
+    if len(found) > 1:
+        raise ConfigurationError(f"{name!r} is a {' and a '.join(kind for kind, _ in found)}: choose with --by")
+    if not found:
+        lists = " or ".join(f"`flask livecov {kind}s`" for kind in kinds)
+        raise ConfigurationError(f"no {' or '.join(kinds)} {name!r} was recorded: see {lists}")
+    return found[0][1]
+
+
+def _find(recorded: Recorded, name: str, kind: str) -> Executed | None:
+    if kind == "request":
+        record = recorded.request(name)
+        return None if record is None else Executed(name, 1, record.duration_ms, [record.trace])
+    filters = Filters(test=name) if kind == "test" else Filters(route=name)
+    found = list(recorded.executed("test" if kind == "test" else "route", filters))
+    if not found:
+        return None
+    return Executed(
+        name,
+        sum(one.requests for one in found),
+        sum(one.duration_ms for one in found),
+        [trace for one in found for trace in one.traces],
+    )
+
+
+def lines_of(recorded: Recorded, executed: Executed) -> Trace:
+    """All that ``executed`` ran."""
+    whole = Trace.of({})
+    for digest in executed.traces:
+        whole = whole | (recorded.trace(digest) or whole)
+    return whole
+
+
+def _files(trace: Trace, root: str) -> dict[str, list[int]]:
+    return {relative_path(path, root): lines for path, lines in trace.line_numbers().items()}
+
+
+def diff(recorded: Recorded, first: str, second: str, by: str | None) -> Row:
+    """What the first of two requests, tests or routes ran and the second did not, and the other way round."""
+    one, other = (lines_of(recorded, find(recorded, name, by)) for name in (first, second))
+    return {
+        "a": first,
+        "b": second,
+        "only_a": _files(one - other, recorded.root),
+        "only_b": _files(other - one, recorded.root),
+        "both": _count(one) - _count(one - other),
+    }
+
+
+def _count(trace: Trace) -> int:
+    return sum(lines.lines.bit_count() for lines in trace.files.values())
+
+
+def who(recorded: Recorded, place: str, limit: int) -> Row:
+    """Which tests, routes and requests ran a line, written ``FILE:LINE``.
+
+    Raises ConfigurationError if that is not what ``place`` is, or nothing was recorded of the file.
+    """
+    name, _, number = place.rpartition(":")
+    if not name or not (number.isascii() and number.isdigit() and 0 < int(number[:12]) < 10**9):
+        raise ConfigurationError(f"{place!r} is not of the form FILE:LINE, such as app.py:42")
+    path = _find_file(recorded, name)
+    ran = recorded.ran(path, int(number), limit=limit)
+    return {
+        "file": relative_path(path, recorded.root),
+        "line": int(number),
+        "requests": ran.requests,
+        "startup": ran.at_startup,
+        "tests": [{"test": test, "requests": count} for test, count in ran.tests],
+        "routes": [{"route": route, "requests": count} for route, count in ran.routes],
+        "latest": [asdict(record) for record in ran.latest],
+    }
+
+
+def _find_file(recorded: Recorded, name: str) -> str:
+    """The path of a recorded file: as it is shown, from the current folder, or by the end of it."""
+    paths = recorded.files()
+    for exact in (os.path.join(recorded.root, name), os.path.abspath(name)):
+        if os.path.normpath(exact) in paths:
+            return os.path.normpath(exact)
+    found = [path for path in paths if path.endswith(f"/{name}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigurationError(f"{name!r} can be any of {', '.join(found[:5])}: give more of its path")
+    raise ConfigurationError(f"no line of a file {name!r} was recorded: name it as `flask livecov report` does")

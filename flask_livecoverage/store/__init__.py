@@ -1,0 +1,91 @@
+"""The store: what was recorded, in a database that answers questions quickly.
+
+It is made from the journals, and can be made anew from them: the journals are what counts. By default it is an SQLite
+file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ..errors import DataError
+from ..journal import RunFolder
+from . import schema
+from .dialect import insert_missing, make_engine, shown_url, writing
+from .filters import Filters
+from .recorded import Recorded
+from .sync import Progress, RunSync
+
+__all__ = ["Filters", "Recorded", "Store", "open_store", "store_url"]
+
+
+def store_url(data_dir: Path, setting: str | None) -> str:
+    """The URL of the store: ``setting`` (``LIVECOVERAGE_STORE``) or the file in ``data_dir``."""
+    return setting or f"sqlite:///{data_dir.absolute() / 'store.sqlite3'}"
+
+
+class Store:
+    """The store in one database; made by :func:`open_store`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self.warnings: list[str] = []
+
+    def sync(self, folder: RunFolder, progress: Progress = lambda done, total: None) -> int:
+        """Bring the store up to date with the journals of a run; return the run's number in the store.
+
+        Several processes may do this at once. What cannot be read is named in :attr:`warnings`.
+        """
+        sync = RunSync(self._engine, folder, progress)
+        number = sync()
+        self.warnings += sync.warnings
+        return number
+
+    @contextmanager
+    def recorded(self, runs: Sequence[int], *, period: int | None = None) -> Iterator[Recorded]:
+        """What the store holds of ``runs``, as it is now; with ``period``, of that period of theirs alone."""
+        with self._engine.connect() as connection:
+            yield Recorded(connection, runs, period)
+
+
+@contextmanager
+def open_store(url: str) -> Iterator[Store]:
+    """The store at ``url``, made if it is not there.
+
+    Raises ConfigurationError for a URL that cannot be used, DataError for a database that cannot be, or whose tables
+    another version of this package has made.
+    """
+    engine = make_engine(url)
+    try:
+        _prepare(engine)
+        yield Store(engine)
+    except SQLAlchemyError as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise DataError(
+            f"the store {shown_url(url)} cannot be used ({' '.join(str(reason).split())}): name another one with "
+            "LIVECOVERAGE_STORE, or remove it if it is broken: it is made anew from the journals"
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def _prepare(engine: sa.Engine) -> None:
+    if not sa.inspect(engine).has_table(schema.meta.name):
+        with writing(engine).begin() as connection:
+            schema.metadata.create_all(connection)
+            version = {"key": "schema_version", "value": str(schema.VERSION)}
+            connection.execute(insert_missing(connection, schema.meta), [version])
+            # Number 1: the index of named tests leaves it out.
+            connection.execute(insert_missing(connection, schema.tests), [{"name": ""}])
+    with engine.connect() as connection:
+        found = connection.execute(sa.select(schema.meta.c.value).filter_by(key="schema_version")).scalar()
+    if found != str(schema.VERSION):
+        raise DataError(
+            f"the store {engine.url.render_as_string()} has version {found}, and this package reads {schema.VERSION}: "
+            "name another one with LIVECOVERAGE_STORE, or remove it: it is made anew from the journals"
+        )

@@ -1,0 +1,293 @@
+"""Puts a piece of one journal into the store: the step of which a synchronisation is made.
+
+All of it happens in the caller's transaction, which also moves the journal's position: a piece is in the store wholly
+and once, or not at all.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from ..lines import to_numbits
+from ..model import Trace
+from ..records import kind_of, objects, rules_of, trace_of
+from . import schema
+from .dialect import insert_missing, insert_or_add, insert_rows
+from .names import CHUNK, Key, Numbers
+from .windows import Windows
+
+Row = dict[str, Any]
+
+
+class RequestRow(NamedTuple):
+    """A row of the table of requests."""
+
+    id: int
+    period: int
+    trace: int
+    route: int
+    test: int
+    window: int
+    status: int
+    names_test: int
+    started_at: float
+    duration_us: int
+    path: str
+
+
+class Caches:
+    """What a synchronisation has looked up already, kept from one piece to the next."""
+
+    def __init__(self) -> None:
+        self.tests = Numbers(schema.tests, "name")
+        self.routes = Numbers(schema.routes, "method", "rule", "endpoint")
+        self.files = Numbers(schema.files, "path", "content")
+        self.traces = Numbers(schema.traces, "digest")
+        self.periods = Numbers(schema.periods, "run", "number")
+        self.journals = Numbers(schema.journals, "run", "token")
+
+
+@dataclass
+class Piece:
+    """Complete lines of a journal, and where they belong.
+
+    ``boundaries`` are the bytes of the journal at which the run's periods end.
+    """
+
+    run: int
+    journal: int
+    token: str
+    position: int
+    data: bytes
+    boundaries: Sequence[int]
+
+
+@dataclass
+class _Lines:
+    """The lines of a piece by their kind; each with its byte in the journal where that matters."""
+
+    requests: list[tuple[int, Row]] = field(default_factory=list)
+    amends: list[Row] = field(default_factory=list)
+    traces: dict[str, Trace] = field(default_factory=dict)
+    ambient: set[str] = field(default_factory=set)
+    rules: list[Sequence[Any]] = field(default_factory=list)
+    unreadable: int = 0
+
+
+def put(connection: sa.Connection, piece: Piece, windows: Windows, caches: Caches) -> int:
+    """Put ``piece`` into the store; return how many of its lines cannot be read."""
+    lines = _sort(piece)
+    digests = {line["trace"] for _, line in lines.requests} | {line["trace"] for line in lines.amends}
+    caches.traces.learn(connection, ((digest,) for digest in digests | lines.ambient | lines.traces.keys()))
+    _put_traces(connection, lines.traces.values(), caches)
+    _put_ambient(connection, piece.run, lines.ambient, caches)
+    _put_rules(connection, piece.run, lines.rules)
+    _Requests(connection, piece, windows, caches).put(lines.requests)
+    _put_amends(connection, piece, lines.amends, caches)
+    return lines.unreadable
+
+
+def _sort(piece: Piece) -> _Lines:
+    lines = _Lines()
+    for position, found in objects(piece.data):
+        try:
+            _take(lines, kind_of(found), found or {}, piece.position + position)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            lines.unreadable += 1
+    return lines
+
+
+def _take(lines: _Lines, kind: str, line: Row, position: int) -> None:
+    if kind == "request":
+        line["number"] = _number(line["id"])
+        _check_range(line)
+        lines.requests.append((position, line))
+    elif kind == "amend":
+        line["number"] = _number(line["id"])
+        lines.amends.append(line)
+    elif kind == "trace":
+        lines.traces[line["id"]] = trace_of(line)
+    elif kind == "ambient":
+        lines.ambient.add(line["trace"])
+    elif kind == "rules":
+        lines.rules.extend(rules_of(line))
+
+
+def _check_range(line: Row) -> None:
+    """ValueError for what JSON can hold and databases cannot."""
+    if not (0 <= line["status"] < 1000 and 0 <= line["started_at"] < 1e12 and 0 <= line["duration_ms"] < 1e12):
+        raise ValueError(f"request {line['id']!r} has a number that cannot be")
+
+
+def _number(request_id: str) -> int:
+    number = int(request_id.rpartition("-")[2])
+    if not 0 <= number < 1 << 32:
+        raise ValueError(f"{request_id!r} is no request's id")
+    return number
+
+
+def _put_traces(connection: sa.Connection, traces: Iterable[Trace], caches: Caches) -> None:
+    for trace in traces:
+        number = caches.traces[(trace.id,)]
+        count = sum(lines.lines.bit_count() for lines in trace.files.values())
+        unknown = (schema.traces.c.id == number) & schema.traces.c.lines.is_(None)
+        if not connection.execute(sa.update(schema.traces).where(unknown).values(lines=count)).rowcount:
+            continue
+        caches.files.learn(connection, ((path, lines.content) for path, lines in trace.files.items()))
+        rows = [
+            {
+                "trace": number,
+                "file": caches.files[path, lines.content],
+                "lines": to_numbits(lines.lines),
+                "arcs": None if lines.arcs is None else json.dumps(sorted(lines.arcs), separators=(",", ":")),
+            }
+            for path, lines in trace.files.items()
+        ]
+        if rows:
+            connection.execute(sa.insert(schema.trace_files), rows)
+
+
+def put_trace(connection: sa.Connection, trace: Trace, caches: Caches) -> int:
+    """Put one trace into the store, if it is not there; return its number."""
+    caches.traces.learn(connection, [(trace.id,)])
+    _put_traces(connection, [trace], caches)
+    return caches.traces[(trace.id,)]
+
+
+def _put_ambient(connection: sa.Connection, run: int, digests: Iterable[str], caches: Caches) -> None:
+    rows = [{"run": run, "trace": caches.traces[(digest,)]} for digest in digests]
+    if rows:
+        connection.execute(insert_missing(connection, schema.ambient), rows)
+
+
+def _put_rules(connection: sa.Connection, run: int, rules: Iterable[Sequence[Any]]) -> None:
+    for rule, endpoint, methods in rules:
+        row = {"run": run, "rule": rule, "endpoint": endpoint, "methods": ",".join(methods)}
+        connection.execute(insert_missing(connection, schema.rules), [row])
+
+
+class _Requests:
+    """The requests of a piece on their way into the store."""
+
+    def __init__(self, connection: sa.Connection, piece: Piece, windows: Windows, caches: Caches) -> None:
+        self._connection = connection
+        self._piece = piece
+        self._windows = windows
+        self._caches = caches
+
+    def put(self, requests: list[tuple[int, Row]]) -> None:
+        """Put them in, with the windows in which they began."""
+        caches, window_at = self._caches, self._windows.at
+        placed = [(position, line, *window_at(line["started_at"])) for position, line in requests]
+        caches.tests.learn(self._connection, {(line["test"] or name,) for _, line, _, name in placed})
+        caches.routes.learn(self._connection, {_route(line) for _, line in requests})
+        numbers = {self._period_number(position) for position, _ in requests}
+        caches.periods.learn(self._connection, {(self._piece.run, number) for number in numbers})
+        rows = list(itertools.starmap(self._row, placed))
+        self._insert({row[0]: row for row in rows})
+
+    def _period_number(self, position: int) -> int:
+        return bisect_right(self._piece.boundaries, position)
+
+    def _row(self, position: int, line: Row, window: int, window_name: str) -> RequestRow:
+        caches, test = self._caches, line["test"]
+        return RequestRow(
+            id=schema.request_key(self._piece.journal, line["number"]),
+            period=caches.periods[self._piece.run, self._period_number(position)],
+            trace=caches.traces[(line["trace"],)],
+            route=caches.routes[_route(line)],
+            test=caches.tests[(test or window_name,)],
+            window=window,
+            status=line["status"],
+            names_test=1 if test else 0,
+            started_at=line["started_at"],
+            duration_us=round(1000 * line["duration_ms"]),
+            path=line["path"],
+        )
+
+    def _insert(self, rows: dict[int, RequestRow]) -> None:
+        if rows:
+            try:
+                with self._connection.begin_nested():
+                    insert_rows(self._connection, schema.requests, list(rows.values()))
+            except IntegrityError:
+                # A journal tells no request twice, unless somebody has copied lines about.
+                self._drop_known(rows)
+                if rows:
+                    insert_rows(self._connection, schema.requests, list(rows.values()))
+            count(self._connection, rows.values())
+
+    def _drop_known(self, rows: dict[int, RequestRow]) -> None:
+        keys = list(rows)
+        for start in range(0, len(keys), CHUNK):
+            known = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(keys[start : start + CHUNK]))
+            for key in self._connection.execute(known).scalars():
+                del rows[key]
+
+
+def _route(line: Row) -> Key:
+    return line["method"], line["route"] or "", line["endpoint"] or ""
+
+
+def count(connection: sa.Connection, added: Iterable[RequestRow], removed: Iterable[RequestRow] = ()) -> None:
+    """Bring the executions up to date with requests that were added or removed; one that has changed is both."""
+    sums: dict[tuple[int, ...], list[float]] = {}
+    for sign, rows in ((1, added), (-1, removed)):
+        for row in rows:
+            key = row.period, row.trace, row.test, row.route, row.status
+            entry = sums.setdefault(key, [0, 0, 0.0])
+            entry[0] += sign
+            entry[1] += sign * row.duration_us
+            entry[2] = max(entry[2], row.started_at)
+    names = [column.name for column in schema.executions.c]
+    parameters = [dict(zip(names, (*key, *entry), strict=True)) for key, entry in sums.items()]
+    if parameters:
+        add = insert_or_add(connection, schema.executions, add=("requests", "duration_us"), greatest="last_at")
+        connection.execute(add, parameters)
+    if removed:
+        connection.execute(sa.delete(schema.executions).where(schema.executions.c.requests == 0))
+
+
+def change(connection: sa.Connection, before: Collection[RequestRow], after: Collection[RequestRow]) -> None:
+    """Change requests of ``before`` into those of ``after``."""
+    names = ("trace", "test", "window", "status", "duration_us")
+    values: Row = {name: sa.bindparam(f"new_{name}") for name in names}
+    changed = sa.update(schema.requests).where(schema.requests.c.id == sa.bindparam("key")).values(values)
+    connection.execute(
+        changed, [{"key": row.id, **{f"new_{name}": getattr(row, name) for name in names}} for row in after]
+    )
+    count(connection, after, before)
+
+
+def _put_amends(connection: sa.Connection, piece: Piece, amends: Iterable[Row], caches: Caches) -> None:
+    rows = []
+    for line in amends:
+        token = line["id"].rpartition("-")[0]
+        duration = line.get("duration_ms")
+        rows.append(
+            {
+                "run": piece.run,
+                "request": schema.request_key(_journal(connection, piece, token, caches), line["number"]),
+                "trace": caches.traces[(line["trace"],)],
+                "status": line.get("status"),
+                "duration_us": None if duration is None else round(1000 * duration),
+            }
+        )
+    if rows:
+        connection.execute(sa.insert(schema.amends), rows)
+
+
+def _journal(connection: sa.Connection, piece: Piece, token: str, caches: Caches) -> int:
+    """The number of the run's journal with ``token``, which may not be in the store yet: a fork amends its parent's."""
+    if token == piece.token:
+        return piece.journal
+    caches.journals.learn(connection, [(piece.run, token)])
+    return caches.journals[piece.run, token]

@@ -1,0 +1,94 @@
+"""Where databases differ: the one place that speaks to SQLite otherwise than to others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from ..errors import ConfigurationError
+
+_BUSY_SECONDS = 60
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine for the database at ``url``. Raises ConfigurationError if there can be none."""
+    try:
+        engine = sa.create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise ConfigurationError(
+            f"LIVECOVERAGE_STORE cannot be {shown_url(url)!r}: use an SQLAlchemy URL, such as sqlite:////tmp/livecov.sqlite3"
+        ) from None
+    except ImportError as error:
+        raise ConfigurationError(
+            f"LIVECOVERAGE_STORE is {shown_url(url)!r}, whose driver is not installed ({error}): install it with pip"
+        ) from None
+    if engine.dialect.name not in _INSERTS:
+        raise ConfigurationError(
+            f"LIVECOVERAGE_STORE is {shown_url(url)!r}, but the store can be in {' or '.join(_INSERTS)} alone"
+        )
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _set_up_sqlite)
+        sa.event.listen(engine, "begin", _begin_in_sqlite)
+    return engine
+
+
+def shown_url(url: str) -> str:
+    """``url`` without the password in it."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return "what it is"
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    # The driver begins transactions too late, after the first SELECT: we begin them ourselves.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        connection.execute("PRAGMA journal_mode = wal")
+    # In KiB. A million requests go into indexes at places far apart, which the default of 2 MiB cannot hold.
+    connection.execute("PRAGMA cache_size = -65536")
+    # After a power failure the journals make lost rows anew.
+    connection.execute("PRAGMA synchronous = normal")
+
+
+def _begin_in_sqlite(connection: sa.Connection) -> None:
+    # Readers that turn into writers are refused when another has written meanwhile. So writers lock at once.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+def writing(engine: sa.Engine) -> sa.Engine:
+    """``engine``, for transactions that write."""
+    return engine.execution_options(writes=True)
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert ``rows``, which have the values of all columns in the table's order.
+
+    Handed to the driver as they are: what SQLAlchemy does for each value takes longer than the insertion.
+    """
+    statement = sa.insert(table).compile(dialect=connection.dialect, column_keys=[column.name for column in table.c])
+    if statement.positiontup is not None:
+        connection.exec_driver_sql(str(statement), [tuple(row) for row in rows])
+    else:
+        names = [column.name for column in table.c]
+        connection.exec_driver_sql(str(statement), [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def insert_missing(connection: sa.Connection, table: sa.Table) -> Any:
+    """An INSERT that passes over rows that are there already."""
+    return _INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
+
+
+def insert_or_add(connection: sa.Connection, table: sa.Table, *, add: tuple[str, ...], greatest: str) -> Any:
+    """An INSERT that adds to the columns ``add`` of rows that are there already, and keeps the greater ``greatest``."""
+    insert = _INSERTS[connection.dialect.name](table)
+    old, new = table.c, insert.excluded
+    changes = {name: old[name] + new[name] for name in add}
+    changes[greatest] = sa.case((new[greatest] > old[greatest], new[greatest]), else_=old[greatest])
+    return insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changes)

@@ -1,0 +1,50 @@
+"""Which requests a question is about."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_AGO = re.compile(r"(\d{1,9}(?:\.\d+)?)([smhd])", re.ASCII)
+_STATUS = re.compile(r"[1-5](\d\d|xx)", re.ASCII)
+_SECONDS = re.compile(r"\d{1,11}(\.\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The requests of one test, to one route (``/user/<id>`` or ``GET /user/<id>``), with a status, since a moment.
+
+    ``status`` is the lowest and the highest that counts, ``since`` UNIX seconds. None lets all pass.
+    """
+
+    test: str | None = None
+    route: str | None = None
+    status: tuple[int, int] | None = None
+    since: float | None = None
+
+
+def parse_status(text: str) -> tuple[int, int]:
+    """``404`` or a class, ``4xx``, as the lowest and the highest status. Raises ValueError naming what is accepted."""
+    if not _STATUS.fullmatch(text.lower()):
+        raise ValueError("use a status, such as 404, or a class of them, such as 4xx")
+    if text.isdigit():
+        return int(text), int(text)
+    return int(text[0]) * 100, int(text[0]) * 100 + 99
+
+
+def parse_since(text: str) -> float:
+    """A moment in UNIX seconds: from ``10m`` (ago; s, m, h, d), ``2026-11-21T10:30`` or UNIX seconds themselves.
+
+    A time without a zone is this machine's. Raises ValueError naming what is accepted.
+    """
+    if ago := _AGO.fullmatch(text):
+        return time.time() - float(ago[1]) * _UNITS[ago[2]]
+    if _SECONDS.fullmatch(text) and len(text) > 8:
+        return float(text)
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ValueError("use 90s, 10m, 2h or 1d (ago), a time such as 2026-11-21T10:30, or UNIX seconds") from None

@@ -1,0 +1,131 @@
+"""The tables of the store.
+
+What recurs (tests, routes, files, traces) is stored once and referred to by number, so that a request takes little more
+than its path. Ids of requests are numbers too: that of their journal, then their own (see :func:`request_key`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+# Raised with every change of the tables. A store of another version is refused: the journals can make it anew.
+VERSION = 1
+
+metadata = sa.MetaData()
+
+# SQLite numbers rows by itself only where the key is called INTEGER.
+_Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _table(name: str, *items: sa.schema.SchemaItem, **options: Any) -> sa.Table:
+    # With a prefix, because LIVECOVERAGE_STORE may name a database that holds other tables.
+    return sa.Table(f"livecov_{name}", metadata, *items, **options)
+
+
+def _numbered(name: str, *columns: sa.Column[str]) -> sa.Table:
+    """A table that gives each combination of ``columns`` a number."""
+    unique = sa.UniqueConstraint(*(column.name for column in columns))
+    return _table(name, sa.Column("id", _Key, primary_key=True), *columns, unique)
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+def _number(name: str, default: int | None = None, *, primary_key: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False, default=default, primary_key=primary_key)
+
+
+meta = _table("meta", sa.Column("key", sa.Text, primary_key=True), _text("value"))
+
+runs = _numbered("runs", _text("name"))
+# What was recorded between two resets of a run, the first period being number 0.
+periods = _table(
+    "periods", sa.Column("id", _Key, primary_key=True), _number("run"), _number("number"),
+    sa.UniqueConstraint("run", "number"),
+)  # fmt: skip
+# ``position`` is the byte up to which a journal is in the store, ``unreadable`` counts the lines that were passed over.
+journals = _table(
+    "journals", sa.Column("id", _Key, primary_key=True), _number("run"), _text("token"), _number("position", 0),
+    _number("unreadable", 0), _number("pid", 0), sa.Column("started_at", sa.Double), sa.Column("root", sa.Text),
+    sa.UniqueConstraint("run", "token"),
+)  # fmt: skip
+
+# An empty text stands for none, here and in what follows: NULL is distinct from itself.
+tests = _numbered("tests", _text("name"))
+routes = _numbered("routes", _text("method"), _text("rule"), _text("endpoint"))
+files = _numbered("files", _text("path"), _text("content"))
+
+# ``lines`` counts them; it is NULL for a trace that requests refer to, but that no journal has told yet.
+traces = _table(
+    "traces", sa.Column("id", _Key, primary_key=True), _text("digest"), sa.Column("lines", sa.BigInteger),
+    sa.UniqueConstraint("digest"),
+)  # fmt: skip
+# ``lines`` is a bitmap in coverage.py's numbits format, ``arcs`` a JSON list of pairs or NULL.
+trace_files = _table(
+    "trace_files", _number("trace", primary_key=True), _number("file", primary_key=True),
+    sa.Column("lines", sa.LargeBinary, nullable=False), sa.Column("arcs", sa.Text),
+    sa.Index("livecov_trace_files_file", "file"), sqlite_with_rowid=False,
+)  # fmt: skip
+
+requests = _table(
+    "requests",
+    sa.Column("id", _Key, primary_key=True, autoincrement=False),
+    *map(_number, ("period", "trace", "route", "test", "window", "status")),
+    # Whether the client named the test; else it is the window's name.
+    sa.Column("names_test", sa.SmallInteger, nullable=False),
+    sa.Column("started_at", sa.Double, nullable=False),
+    _number("duration_us"),
+    _text("path"),
+    sa.Index("livecov_requests_period", "period", "started_at"),
+    sa.Index("livecov_requests_trace", "trace", "started_at"),
+    # Of most runs, either all requests name a test or none.
+    sa.Index(
+        "livecov_requests_test", "test", "started_at", sqlite_where=sa.text("test > 1"),
+        postgresql_where=sa.text("test > 1"),
+    ),
+)  # fmt: skip
+
+# How many requests left which trace. All questions that are not about single requests are answered from here: its size
+# depends on how many different things were done, not on how often.
+executions = _table(
+    "executions",
+    *(_number(name, primary_key=True) for name in ("period", "trace", "test", "route", "status")),
+    *map(_number, ("requests", "duration_us")),
+    sa.Column("last_at", sa.Double, nullable=False),
+    sa.Index("livecov_executions_trace", "trace"),
+    sa.Index("livecov_executions_test", "test"),
+    sqlite_with_rowid=False,
+)
+
+# What requests ran after their record was written, until that record and the trace are in the store.
+amends = _table(
+    "amends", sa.Column("id", _Key, primary_key=True), _number("run"), _number("request"), _number("trace"),
+    sa.Column("status", sa.BigInteger), sa.Column("duration_us", sa.BigInteger),
+)  # fmt: skip
+# Openings of windows, and closings, which have no name.
+windows = _table(
+    "windows", sa.Column("id", _Key, primary_key=True), _number("run"), _number("journal"), _number("position"),
+    sa.Column("at", sa.Double, nullable=False), _text("name"), sa.UniqueConstraint("journal", "position"),
+)  # fmt: skip
+ambient = _table(
+    "ambient", _number("run", primary_key=True), _number("trace", primary_key=True), sqlite_with_rowid=False
+)
+rules = _table(
+    "rules", _number("run", primary_key=True),
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("rule", "endpoint", "methods")), sqlite_with_rowid=False,
+)  # fmt: skip
+
+_NUMBER_BITS = 32
+
+
+def request_key(journal: int, number: int) -> int:
+    """The id of a journal's request: numbers of journals and requests in one, so that no index is needed for them."""
+    return journal << _NUMBER_BITS | number
+
+
+def journal_and_number(key: int) -> tuple[int, int]:
+    """The journal's id, and the number of the request in it."""
+    return key >> _NUMBER_BITS, key & ((1 << _NUMBER_BITS) - 1)

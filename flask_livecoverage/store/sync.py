@@ -1,0 +1,197 @@
+"""Brings the store up to date with the journals of a run.
+
+It goes piece by piece, each a transaction of its own: memory stays flat, whoever is killed leaves whole pieces behind,
+and processes that do this at once take turns. How far a journal has come is stored with its piece, so nothing is ever
+put in twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import sqlalchemy as sa
+
+from ..journal import RunFolder
+from ..records import header, kind_of, objects
+from . import schema
+from .amends import apply_amends
+from .batch import Caches, Piece, put
+from .dialect import insert_missing, writing
+from .placing import put_events
+from .windows import Windows, last_event
+
+# Some 15,000 requests.
+_PIECE_BYTES = 4 << 20
+_WINDOW = b'{"type":"window"'
+
+# Told the bytes of journals that are in the store by now, and those that will be at the end.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Journal:
+    path: Path
+    number: int
+    token: str
+    position: int
+    end: int
+
+
+class RunSync:
+    """One synchronisation of a run."""
+
+    def __init__(self, engine: sa.Engine, folder: RunFolder, progress: Progress) -> None:
+        self._engine = writing(engine)
+        self._folder = folder
+        self._progress = progress
+        self._caches = Caches()
+        self._windows = Windows()
+        self._last_event = -1
+        self.warnings: list[str] = []
+
+    def __call__(self) -> int:
+        """Bring the store up to date; return the run's number."""
+        run, journals = self._register()
+        total = sum(journal.end - journal.position for journal in journals)
+        done = 0
+        for journal in journals:
+            position = journal.position
+            while position < journal.end:
+                before, position = position, self._put_piece(run, journal)
+                done += position - before
+                self._progress(done, total)
+        if total:
+            with self._engine.begin() as connection:
+                apply_amends(connection, run, self._caches)
+        self._warn_of_unreadable_lines(run)
+        return run
+
+    def _register(self) -> tuple[int, list[_Journal]]:
+        """Give the run and its journals their numbers, and put the windows in: requests are placed by them."""
+        with self._engine.begin() as connection:
+            connection.execute(insert_missing(connection, schema.runs), [{"name": self._folder.id}])
+            run = connection.execute(
+                sa.select(schema.runs.c.id).where(schema.runs.c.name == self._folder.id)
+            ).scalar_one()
+            journals = [journal for path in self._folder.journals() if (journal := self._open(connection, run, path))]
+            put_events(connection, run, self._new_events(journals), self._caches)
+        return run, journals
+
+    def _open(self, connection: sa.Connection, run: int, path: Path) -> _Journal | None:
+        try:
+            first, end = _first_line_and_end(path)
+        except OSError as error:
+            self.warnings.append(f"{path}: cannot be read ({error.strerror}), skipped")
+            return None
+        if not end:
+            return None  # its process has not written the first line yet
+        process, problem = header(first)
+        if process is None:
+            self.warnings.append(f"{path}: {problem}")
+            return None
+        token = path.stem.removeprefix("journal-")
+        self._caches.journals.learn(connection, [(run, token)])
+        number = self._caches.journals[run, token]
+        table = schema.journals
+        known = table.c.id == number
+        about = {"pid": process.pid, "started_at": process.started_at, "root": process.root}
+        connection.execute(sa.update(table).where(known).values(about))
+        position = connection.execute(sa.select(table.c.position).where(known)).scalar_one()
+        if end < position:
+            self.warnings.append(f"{path}: shorter than when it was read last; what it held then is in the store")
+        return _Journal(path, number, token, position, end)
+
+    def _new_events(self, journals: Iterable[_Journal]) -> Iterable[dict[str, object]]:
+        for journal in journals:
+            for position, line in _window_lines(journal):
+                yield {"journal": journal.number, "position": position, "at": line["at"], "name": line["name"]}
+
+    def _put_piece(self, run: int, journal: _Journal) -> int:
+        """Put the next piece of a journal into the store; return how far it is in the store now."""
+        table = schema.journals
+        known = table.c.id == journal.number
+        with self._engine.begin() as connection:
+            where = sa.select(table.c.position).where(known).with_for_update()
+            position: int = connection.execute(where).scalar_one()
+            if position >= journal.end:
+                return position  # another process was faster
+            data, marks = self._read(journal, position)
+            self._renew_windows(connection, run)
+            piece = Piece(run, journal.number, journal.token, position, data, marks)
+            unreadable = put(connection, piece, self._windows, self._caches)
+            moved = {"position": position + len(data), "unreadable": table.c.unreadable + unreadable}
+            connection.execute(sa.update(table).where(known).values(moved))
+        return position + len(data)
+
+    def _read(self, journal: _Journal, position: int) -> tuple[bytes, list[int]]:
+        """The lines at ``position``, and the bytes of the journal at which periods end."""
+        # In this order: a reset that comes in between lies behind these lines, and says so.
+        with self._folder.unmoved():
+            data = _read_lines(journal.path, position, journal.end)
+            marks = [mark.get(journal.path.name, 0) for mark in self._folder.marks()]
+        return data, sorted(marks)
+
+    def _renew_windows(self, connection: sa.Connection, run: int) -> None:
+        newest = last_event(connection, run)
+        if newest != self._last_event:
+            self._windows = Windows.of_run(connection, run)
+            self._last_event = newest
+
+    def _warn_of_unreadable_lines(self, run: int) -> None:
+        table = schema.journals
+        unreadable = sa.select(table.c.token, table.c.unreadable).where((table.c.run == run) & (table.c.unreadable > 0))
+        with self._engine.connect() as connection:
+            for token, count in connection.execute(unreadable):
+                path = self._folder.path / f"journal-{token}.jsonl"
+                self.warnings.append(f"{path}: {count} line{'s' if count > 1 else ''} cannot be read, skipped")
+
+
+def _first_line_and_end(path: Path) -> tuple[bytes, int]:
+    """The first line, and the byte behind the last whole one: 0 if there is none."""
+    with path.open("rb") as file:
+        first = file.readline()
+        end = file.seek(0, os.SEEK_END)
+        return first, _last_newline(file, end)
+
+
+def _last_newline(file: BinaryIO, end: int) -> int:
+    while end:
+        start = max(0, end - (64 << 10))
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _read_lines(path: Path, position: int, end: int) -> bytes:
+    """Whole lines from ``position`` on, not beyond ``end``: a piece of some size, or one line if it is longer."""
+    with path.open("rb") as file:
+        file.seek(position)
+        data = file.read(min(_PIECE_BYTES, end - position))
+        if not data.endswith(b"\n"):
+            whole = data.rfind(b"\n") + 1
+            data = data[:whole] if whole else data + file.readline()
+        return data
+
+
+def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The lines that open and close windows, each with its byte: found without reading the others."""
+    position = journal.position
+    while position < journal.end:
+        data = _read_lines(journal.path, position, journal.end)
+        begin = data.find(_WINDOW)
+        while begin >= 0:
+            end = data.index(b"\n", begin)
+            with suppress(KeyError, TypeError, ValueError):  # counted when it is put into the store
+                line = next(objects(data[begin:end]))[1] or {}
+                kind_of(line)
+                yield position + begin, line
+            begin = data.find(_WINDOW, end)
+        position += len(data)

@@ -1,0 +1,37 @@
+"""Reads traces back from the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from ..lines import from_numbits
+from ..model import FileLines, Trace
+from .names import CHUNK
+from .schema import files, trace_files, traces
+
+
+def load_traces(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, Trace]:
+    """The traces with these numbers; those that no journal has told yet are missing."""
+    wanted = sorted(set(numbers))
+    found: dict[int, Trace] = {}
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
+        known = sa.select(traces.c.id, traces.c.digest).where(traces.c.id.in_(chunk) & traces.c.lines.is_not(None))
+        digests = {row.id: row.digest for row in connection.execute(known)}
+        lines: dict[int, dict[str, FileLines]] = {number: {} for number in digests}
+        rows = (
+            sa.select(trace_files.c.trace, files.c.path, files.c.content, trace_files.c.lines, trace_files.c.arcs)
+            .join(files, files.c.id == trace_files.c.file)
+            .where(trace_files.c.trace.in_(chunk))
+        )
+        for number, path, content, bitmap, arcs in connection.execute(rows):
+            lines[number][path] = FileLines(content, from_numbits(bitmap), _arcs(arcs))
+        found.update({number: Trace(digest, lines[number]) for number, digest in digests.items()})
+    return found
+
+
+def _arcs(text: str | None) -> frozenset[tuple[int, int]] | None:
+    return None if text is None else frozenset((first, second) for first, second in json.loads(text))

@@ -1,0 +1,67 @@
+"""The windows of a run, and the requests that began in them.
+
+Any process of a run may open and close windows, so an event may come into the store after requests that began behind
+it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from .schema import journals, windows
+
+NO_WINDOW = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time, to the next event: the window in it (:data:`NO_WINDOW` for none) and its name."""
+
+    begins_at: float
+    window: int
+    name: str
+
+
+class Windows:
+    """Which window a moment lies in; at most one is open at a time, in all processes of the run."""
+
+    def __init__(self, stretches: Sequence[Stretch] = ()) -> None:
+        self.stretches = stretches
+        self._beginnings = [stretch.begins_at for stretch in stretches]
+
+    @classmethod
+    def of_run(cls, connection: sa.Connection, run: int) -> Windows:
+        """The windows of ``run`` that are in the store."""
+        events = (
+            sa.select(windows.c.at, windows.c.id, windows.c.name)
+            .join(journals, journals.c.id == windows.c.journal)
+            .where(windows.c.run == run)
+            .order_by(windows.c.at, journals.c.token, windows.c.position)
+        )
+        found = connection.execute(events)
+        return cls([Stretch(at, window if name else NO_WINDOW, name) for at, window, name in found])
+
+    def at(self, moment: float) -> tuple[int, str]:
+        """The window in which ``moment`` lies, and its name; NO_WINDOW and an empty name for none."""
+        index = bisect_right(self._beginnings, moment) - 1
+        if index < 0:
+            return NO_WINDOW, ""
+        stretch = self.stretches[index]
+        return stretch.window, stretch.name
+
+    def since(self, moment: float) -> list[tuple[Stretch, float]]:
+        """The stretches that begin at ``moment`` or later, and the one it lies in, each with its end."""
+        first = max(0, bisect_right(self._beginnings, moment) - 1)
+        ends = [*self._beginnings[first + 1 :], float("inf")]
+        return list(zip(self.stretches[first:], ends, strict=True))
+
+
+def last_event(connection: sa.Connection, run: int) -> int:
+    """A number that changes when a window event of ``run`` is added."""
+    newest: Any = connection.execute(sa.select(sa.func.max(windows.c.id)).where(windows.c.run == run)).scalar()
+    return newest or 0
