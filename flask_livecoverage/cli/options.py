@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from ..keploy.sockets import CONTROL_SOCKET, DATA_SOCKET
 from ..settings import URL_VARIABLE, load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -59,3 +61,28 @@ output_format_option = click.option(
     show_default=True,
     help="How to print it.",
 )
+
+
+def keploy_socket_options(command: Command) -> Command:
+    """The options that say where an agent and Keploy meet."""
+    control = click.option(
+        "--control-socket",
+        default=CONTROL_SOCKET,
+        show_default=True,
+        metavar="PATH",
+        help="The Unix socket on which Keploy's commands come.",
+    )
+    data = click.option(
+        "--data-socket",
+        default=DATA_SOCKET,
+        show_default=True,
+        metavar="PATH",
+        help="The Unix socket on which Keploy takes the lines.",
+    )
+    return control(data(command))
+
+
+def keploy_source() -> tuple[str, ...]:
+    """What to measure where no --source is given: the folder that Keploy's agents take from the environment."""
+    folder = os.environ.get("KEPLOY_APP_SOURCE_DIR")
+    return (folder,) if folder else ()

@@ -9,7 +9,7 @@ from flask.cli import ScriptInfo, pass_script_info
 
 from ..options import RunOptions, ServeOptions
 from .group import livecov
-from .options import Command, data_dir_option, fail_under_option
+from .options import Command, data_dir_option, fail_under_option, keploy_socket_options, keploy_source
 from .reports import REPORT_FORMATS
 
 RUN_REPORT_FORMATS = ("term-missing", "html")
@@ -65,8 +65,15 @@ def serve_options(command: Command) -> Command:
     return command
 
 
+def keploy_options(command: Command) -> Command:
+    """The options for Keploy's agent in the serving process."""
+    keploy = click.option("--keploy", is_flag=True, help="Tell Keploy which lines its tests execute.")
+    return keploy(keploy_socket_options(command))
+
+
 @livecov.command()
 @serve_options
+@keploy_options
 @click.option("--no-report", is_flag=True, help="Print no report at the end.")
 @click.option("--control-fd", type=int, hidden=True)
 @pass_script_info
@@ -74,7 +81,7 @@ def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **option
     """Serve the application with recording on, until /shutdown, SIGTERM or Ctrl-C; then report."""
     from ..commands import reporting, serving
 
-    serve_with = _serve_options(options, port=5000, access_log=True)
+    serve_with = read_serve_options(options, port=5000, access_log=True)
     run_id = serving.serve(info, serve_with, control_fd=control_fd)
     if not no_report:
         click.get_current_context().exit(reporting.report(serve_with.data_dir, run_id, ["term-missing"]))
@@ -82,6 +89,7 @@ def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **option
 
 @livecov.command(context_settings={"allow_interspersed_args": False})
 @serve_options
+@keploy_options
 @click.option(
     "--server",
     metavar="CMD",
@@ -126,13 +134,15 @@ def run(
     from ..commands import serving
 
     run_options = RunOptions(command, server, timeout, startup_timeout, formats, fail_under)
-    serve_with = _serve_options(options, port=0, access_log=False)
+    serve_with = read_serve_options(options, port=0, access_log=False)
     click.get_current_context().exit(serving.run(info, serve_with, run_options))
 
 
-def _serve_options(options: dict[str, Any], **defaults: Any) -> ServeOptions:
-    """The options of ``serve`` and ``run``, whose defaults differ."""
+def read_serve_options(options: dict[str, Any], **defaults: Any) -> ServeOptions:
+    """The options of the commands that serve, whose defaults differ."""
     for name, default in defaults.items():
         if options[name] is None:
             options[name] = default
+    if options.get("keploy") and not options["source"]:
+        options["source"] = keploy_source()
     return ServeOptions(temporary_database=options.pop("temp_database"), **options)

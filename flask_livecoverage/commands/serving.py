@@ -17,6 +17,9 @@ from ..errors import ConfigurationError, LiveCoverageError, ServerError
 from ..extension import State, attach
 from ..handshake import Parent
 from ..journal import new_run_id
+from ..keploy.agent import Agent
+from ..keploy.runs import OwnRun
+from ..keploy.sockets import listening
 from ..options import RunOptions, ServeOptions
 from ..process import start_recording, stop_recording
 from ..run import Server, describe_status, foreign_server, own_server, run_command
@@ -56,6 +59,7 @@ def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveSe
         if options.temporary_database:
             stack.enter_context(temporary_database())
         listener = stack.enter_context(listen(options.host, options.port))
+        control = stack.enter_context(listening(options.control_socket)) if options.keploy else None
         recorder = start_recording(load_settings({}))
         stack.callback(stop_recording)
         app = load_app(info)
@@ -66,6 +70,9 @@ def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveSe
         recorder.write_sources()
         recorder.write_rules()
         recorder.flush()
+        if control is not None:
+            stack.enter_context(Agent(control, OwnRun(recorder), options.data_socket).in_background())
+            click.echo(f" * Keploy's agent listens on {options.control_socket}", err=True)
         yield LiveServer(app, listener, access_log=options.access_log)
 
 
@@ -148,6 +155,10 @@ def _start_server(
 ) -> AbstractContextManager[Server]:
     app = info.app_import_path
     if run_options.server is not None:
+        if options.keploy:
+            raise ConfigurationError(
+                "--keploy is for the server of `livecov run` itself: beside --server, start `flask livecov keploy`"
+            )
         status_path = load_settings({}).url_prefix + "/status"
         environ = {**environ, "FLASK_APP": app} if app else environ
         return foreign_server(
