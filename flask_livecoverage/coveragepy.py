@@ -16,6 +16,7 @@ from coverage.config import CoverageConfig
 from coverage.disposition import FileDisposition
 from coverage.exceptions import ConfigError
 from coverage.inorout import InOrOut
+from coverage.results import format_lines as _format_lines
 from coverage.results import should_fail_under
 
 from .errors import ConfigurationError, EngineError
@@ -151,6 +152,11 @@ def below_fail_under(total: float, fail_under: float, precision: int) -> bool:
 def fail_under_setting(cov: coverage.Coverage) -> tuple[float, int]:
     """``fail_under`` and ``precision`` from the user's configuration."""
     return cov.config.fail_under, cov.config.precision
+
+
+def format_lines(statements: Iterable[int], lines: Iterable[int]) -> str:
+    """Those ``statements`` that are in ``lines``, as coverage.py's reports print missing ones: ``12-14, 20``."""
+    return _format_lines(statements, lines)
 
 
 def executed_only(data: Mapping[str, set[int]]) -> dict[str, set[int]]:

@@ -11,6 +11,9 @@ from .lines import from_bitmap
 Arc = tuple[int, int]
 
 STARTUP_CONTEXT = "(startup)"
+
+# In place of the URL rule, of requests that matched none.
+NO_ROUTE = "(no route)"
 # The route of requests for which the application has none.
 NO_ROUTE = "(no route)"
 

@@ -19,12 +19,17 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 # Modules of a layer may import each other and those of lower layers.
 LAYERS = [
     {"errors", "settings", "lines", "model"},
-    {"coveragepy", "files", "sources"},
+    {"coveragepy", "files", "functions", "sources"},
     {"engines", "engines.base", "engines.ctrace", "engines.monitoring", "engines.tool_ids"},
-    {"journal", "reader", "recorder", "propagation", "process", "tail"},
     {
-        "analysis", "analysis.suite", "analysis.windows",
-        "exports", "exports.contexts", "exports.dump", "exports.keploy_dedup", "exports.reports",
+        "journal", "process", "propagation", "reader", "recorder", "records", "tail",
+        "store", "store.amends", "store.batch", "store.dialect", "store.filters", "store.names", "store.placing",
+        "store.recorded", "store.schema", "store.sync", "store.traces", "store.windows",
+    },
+    {
+        "access_log", "analysis", "analysis.priorities", "analysis.suite", "analysis.windows",
+        "exports", "exports.contexts", "exports.dump", "exports.keploy_dedup", "exports.keploy_duplicates",
+        "exports.reports", "exports.statements",
     },
     {"identity", "middleware"},
     {
@@ -35,8 +40,9 @@ LAYERS = [
     },
     {
         "", "extension", "options", "wsgi",
-        "commands", "commands.keploy", "commands.reporting", "commands.serving",
-        "cli", "cli.group", "cli.keploy", "cli.options", "cli.reports", "cli.serving",
+        "commands", "commands.keploy", "commands.priorities", "commands.reporting",
+        "commands.serving", "commands.traffic",
+        "cli", "cli.group", "cli.keploy", "cli.options", "cli.priorities", "cli.reports", "cli.serving",
     },
 ]  # fmt: skip
 WITHOUT_FLASK = 5

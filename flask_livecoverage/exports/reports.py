@@ -130,7 +130,7 @@ def open_reports(runs: Sequence[Run], *, contexts: str | None = None) -> Iterato
     if len({run.branch for run in runs}) > 1:
         raise DataError("some of these runs measured branches and some did not: report one at a time with --run ID")
     with tempfile.TemporaryDirectory() as folder:
-        local_path = _local_paths(_recorded_paths(runs), Path(folder))
+        local_path = local_paths(_recorded_paths(runs), Path(folder))
         files, warnings = lines_by_context(runs, contexts or default_contexts(runs), local_path)
         source_files = {local_path(path) for run in runs for path in run.source_files}
         collected = Path(folder) / "collected"
@@ -160,7 +160,7 @@ def _recorded_paths(runs: Sequence[Run]) -> set[str]:
     return in_traces.union(*(run.source_files for run in runs))
 
 
-def _local_paths(recorded: Iterable[str], folder: Path) -> Callable[[str], str]:
+def local_paths(recorded: Iterable[str], folder: Path) -> Callable[[str], str]:
     """Tells where a file that was recorded elsewhere (in a container, say) is here, by the configuration's [paths]."""
     if not coveragepy.make_coverage(data_file=None).get_option("paths"):
         return str
