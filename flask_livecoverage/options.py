@@ -57,3 +57,19 @@ class RunOptions:
     startup_timeout: float
     formats: tuple[str, ...]
     fail_under: float | None
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """Which recording to replay, how, and where to write what came of it.
+
+    ``url`` is a live server's address, in place of a server of the command's own; ``timeout`` seconds for each request.
+    """
+
+    path: str
+    url: str | None
+    timeout: float
+    startup_timeout: float
+    ignore_ordering: bool
+    output: str
+    duplicates: str

@@ -33,7 +33,8 @@ run_option = click.option(
 )
 
 
-def _server_url(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def server_url(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """An option's address of a server, checked, without a slash at its end."""
     if value is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
         raise click.BadParameter(f"{value!r} is not of the form http://HOST:PORT.", ctx, parameter)
     return value and value.rstrip("/")
@@ -43,7 +44,7 @@ url_option = click.option(
     "--url",
     envvar=URL_VARIABLE,
     metavar="URL",
-    callback=_server_url,
+    callback=server_url,
     help=f"The server's address (or the environment's {URL_VARIABLE}).",
 )
 fail_under_option = click.option(

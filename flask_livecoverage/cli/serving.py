@@ -71,6 +71,16 @@ def keploy_options(command: Command) -> Command:
     return keploy(keploy_socket_options(command))
 
 
+startup_timeout_option = click.option(
+    "--startup-timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60,
+    show_default=True,
+    metavar="S",
+    help="How long the server may take to answer.",
+)
+
+
 @livecov.command()
 @serve_options
 @keploy_options
@@ -96,14 +106,7 @@ def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **option
     help="Start this server instead, {host} and {port} filled in: 'gunicorn --bind {host}:{port} app:app'.",
 )
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="End COMMAND after S seconds.")
-@click.option(
-    "--startup-timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=60,
-    show_default=True,
-    metavar="S",
-    help="How long the server may take to answer.",
-)
+@startup_timeout_option
 @click.option(
     "--report",
     "formats",

@@ -164,8 +164,16 @@ def _start_server(
         return foreign_server(
             run_options.server, options.host, options.port, status_path, environ, run_options.startup_timeout
         )
+    return start_own_server(info, options, environ, run_options.startup_timeout)
+
+
+def start_own_server(
+    info: ScriptInfo, options: ServeOptions, environ: Mapping[str, str], timeout: float
+) -> AbstractContextManager[Server]:
+    """``livecov serve`` for the application of ``info``, in a process of its own; see :func:`~.run.own_server`."""
+    app = info.app_import_path
     arguments = [*(["--app", app] if app else []), "livecov", "serve", *options.arguments(), "--no-report"]
-    return own_server(arguments, environ, run_options.startup_timeout)
+    return own_server(arguments, environ, timeout)
 
 
 def _report_run(data_dir: str, run_id: str, run_options: RunOptions) -> int:

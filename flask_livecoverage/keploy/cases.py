@@ -29,6 +29,9 @@ from ..errors import ConfigurationError
 from .fields import Fields, Malformed, Skipped, content, mapping, number, text, texts
 from .requests import Request, make_request
 
+# Set and name together are as long as what identity.py takes.
+_LONGEST_NAME = 499
+
 Noise = Mapping[str, Sequence[re.Pattern[str]]]
 
 
@@ -72,7 +75,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
 
 
 def read_recording(path: Path) -> Recording:
@@ -154,12 +157,19 @@ def _case(document: Fields, stem: str, test_set: Path) -> Case:
     spec = mapping(document, "spec")
     noise = mapping(spec, "assertions", default={}).get("noise")
     return Case(
-        test_set=test_set.name,
-        name=text(document, "name", default=stem),
+        test_set=_id(test_set.name, "the test set"),
+        name=_id(text(document, "name", default=stem), "name"),
         request=make_request(mapping(spec, "req"), test_set.parent),
         response=_recorded(mapping(spec, "resp")),
         noise={field.lower(): patterns for field, patterns in _noise(noise)},
     )
+
+
+def _id(name: str, what: str) -> str:
+    """A part of an id, which is sent in a header."""
+    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= _LONGEST_NAME:
+        raise Malformed(f"{what} cannot be {name[:40]!r}")
+    return name
 
 
 def _recorded(fields: Fields) -> Recorded:

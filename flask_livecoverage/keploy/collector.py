@@ -80,7 +80,7 @@ class Collector:
         self._windows.flush()
         self._catch_up()
         found = self._tests.pop(test)
-        return _line_numbers(filter(None, map(self.tail.trace, found.traces)))
+        return line_numbers(filter(None, map(self.tail.trace, found.traces)))
 
     def end_all(self) -> None:
         """Forget the tests that are under way, and close their window."""
@@ -132,8 +132,11 @@ class Collector:
                 self._early_amends.setdefault(amend["id"], []).append(amend["trace"])
 
 
-def _line_numbers(traces: Iterable[Trace]) -> dict[str, list[int]]:
-    """The lines of all traces. Of a file whose content changed between them, those of the newer content."""
+def line_numbers(traces: Iterable[Trace]) -> dict[str, list[int]]:
+    """The lines of all traces, by absolute path, both ascending.
+
+    Of a file whose content changed between them, those of the newer content.
+    """
     files: dict[str, FileLines] = {}
     for trace in traces:
         for path, lines in trace.files.items():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..model import Run, Trace
 from .cases import Case
+from .collector import line_numbers
 from .comparison import differences
 from .requests import send
 
@@ -31,17 +33,14 @@ def replay_cases(
     *,
     timeout: float,
     ignore_ordering: bool = False,
-    progress: Callable[[Case], None] = lambda case: None,
 ) -> Iterator[Outcome]:
     """Send ``cases``, in their order and one after the other, to the server at ``url``.
 
     The headers are those with which Keploy replays (``keploy/keploy``, ``pkg/util.go``).
 
     :param timeout: seconds that each may take.
-    :param progress: called with each case before it is sent.
     """
     for case in cases:
-        progress(case)
         yield _replay(case, url, timeout, ignore_ordering, is_last=case is cases[-1])
 
 
@@ -56,3 +55,15 @@ def _replay(case: Case, url: str, timeout: float, ignore_ordering: bool, *, is_l
     except (OSError, http.client.HTTPException) as error:
         return Outcome(case, None, [f"no answer ({str(error) or type(error).__name__})"])
     return Outcome(case, response.status, differences(case, response, ignore_ordering=ignore_ordering))
+
+
+def lines_by_case(run: Run, cases: Sequence[Case], since: float) -> dict[str, dict[str, list[int]]]:
+    """The lines by absolute path that each case's requests executed, by the case's id, in the order of ``cases``.
+
+    A case of which ``run`` has no request since ``since``, UNIX time in seconds, is left out.
+    """
+    traces: dict[str, list[Trace]] = {case.id: [] for case in cases}
+    for request in run.requests:
+        if request.started_at >= since and request.test in traces and request.trace in run.traces:
+            traces[request.test].append(run.traces[request.trace])
+    return {test: line_numbers(found) for test, found in traces.items() if found}

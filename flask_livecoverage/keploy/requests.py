@@ -169,9 +169,9 @@ def _answer(connection: http.client.HTTPConnection, deadline: float) -> Response
     sock = connection.sock
     with connection.getresponse() as response:
         parts = []
-        while part := response.read1(65536):
-            parts.append(part)
+        while not response.isclosed():
             sock.settimeout(max(0.001, deadline - time.monotonic()))
+            parts.append(response.read1(65536))
         body = _decoded(b"".join(parts), response.headers.get("Content-Encoding", ""))
         return Response(response.status, response.getheaders(), body)
 
