@@ -1,0 +1,30 @@
+"""Keploy's ``duplicates.yaml``: the tests that can go, because another one executed the same lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import yaml
+
+from ..analysis.suite import natural_key
+from .keploy_dedup import are_set_and_id
+
+
+def write_duplicates(ids: Iterable[str]) -> str:
+    """``{set: [ids]}`` if every id is ``set/test``, else a plain list of ids.
+
+    As Keploy does, ids are in lexicographic order within their set (``test-13`` before ``test-3``), and the sets in
+    natural order, which is how Go's YAML package sorts keys.
+    """
+    ids = sorted(ids)
+    if not are_set_and_id(ids):
+        return _dump(ids)
+    names: dict[str, list[str]] = {}
+    for test_set, _, name in sorted((test.partition("/") for test in ids), key=lambda parts: natural_key(parts[0])):
+        names.setdefault(test_set, []).append(name)
+    return _dump(names)
+
+
+def _dump(document: object) -> str:
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    return text
