@@ -18,31 +18,34 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 
 # Modules of a layer may import each other and those of lower layers.
 LAYERS = [
-    {"errors", "settings", "lines", "model"},
+    {"errors", "filters", "lines", "model", "settings"},
     {"coveragepy", "files", "functions", "sources"},
     {"engines", "engines.base", "engines.ctrace", "engines.monitoring", "engines.tool_ids"},
     {
         "journal", "process", "propagation", "reader", "recorder", "records", "tail",
-        "store", "store.amends", "store.batch", "store.dialect", "store.filters", "store.names", "store.placing",
+        "store", "store.amends", "store.batch", "store.dialect", "store.names", "store.placing",
         "store.recorded", "store.schema", "store.sync", "store.traces", "store.windows",
     },
     {
-        "access_log", "analysis", "analysis.priorities", "analysis.suite", "analysis.windows",
+        "access_log",
+        "analysis", "analysis.cover", "analysis.duplicates", "analysis.minimise", "analysis.priorities",
+        "analysis.subsets", "analysis.suite", "analysis.windows",
         "exports", "exports.contexts", "exports.dump", "exports.keploy_dedup", "exports.keploy_duplicates",
-        "exports.reports", "exports.statements",
+        "exports.reports", "exports.statements", "exports.yaml_stream",
     },
     {"identity", "middleware"},
     {
         "client", "database", "handshake", "run", "server", "shutdown", "signals",
-        "web", "web.access", "web.control",
+        "web", "web.access", "web.control", "web.records",
         "keploy", "keploy.agent", "keploy.cases", "keploy.collector", "keploy.comparison", "keploy.fields",
         "keploy.replay", "keploy.requests", "keploy.runs", "keploy.sockets",
     },
     {
-        "", "extension", "options", "wsgi",
-        "commands", "commands.keploy", "commands.priorities", "commands.reporting",
-        "commands.serving", "commands.traffic",
-        "cli", "cli.group", "cli.keploy", "cli.options", "cli.priorities", "cli.reports", "cli.serving",
+        "", "extension", "measured", "options", "wsgi",
+        "commands", "commands.answers", "commands.keploy", "commands.priorities", "commands.removal",
+        "commands.reporting", "commands.serving", "commands.suites", "commands.traffic",
+        "cli", "cli.group", "cli.keploy", "cli.options", "cli.questions", "cli.priorities", "cli.reports", "cli.serving",
+        "cli.suite",
     },
 ]  # fmt: skip
 WITHOUT_FLASK = 5

@@ -5,7 +5,7 @@ The ``flask`` command imports this package whatever it is asked to do. So what m
 it, in their bodies.
 """
 
-from . import keploy, priorities, reports, serving  # noqa: F401  # they add their commands to the group
+from . import keploy, priorities, questions, reports, serving, suite  # noqa: F401  # they add their commands
 from .group import livecov
 
 __all__ = ["livecov"]

@@ -15,10 +15,11 @@ import click
 from ..analysis.suite import Suite
 from ..errors import ConfigurationError
 from ..exports.dump import relative_path
+from ..filters import Filters
 from ..journal import DataDir, RunFolder
 from ..model import Executed, Trace
 from ..settings import load_settings
-from ..store import Filters, Recorded, Store, open_store, store_url
+from ..store import Recorded, Store, open_store, store_url
 from .reporting import warn
 
 # Long enough that nobody sees a bar that flashes by.

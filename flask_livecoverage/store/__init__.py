@@ -17,11 +17,10 @@ from ..errors import DataError
 from ..journal import RunFolder
 from . import schema
 from .dialect import insert_missing, make_engine, shown_url, writing
-from .filters import Filters
 from .recorded import Recorded
 from .sync import Progress, RunSync
 
-__all__ = ["Filters", "Recorded", "Store", "open_store", "store_url"]
+__all__ = ["Recorded", "Store", "open_store", "store_url"]
 
 
 def store_url(data_dir: Path, setting: str | None) -> str:

@@ -21,7 +21,7 @@ from ..model import Trace
 from ..records import kind_of, objects, rules_of, trace_of
 from . import schema
 from .dialect import insert_missing, insert_or_add, insert_rows
-from .names import CHUNK, Key, Numbers
+from .names import CHUNK, Key, Numbers, storable
 from .windows import Windows
 
 Row = dict[str, Any]
@@ -97,21 +97,25 @@ def put(connection: sa.Connection, piece: Piece, windows: Windows, caches: Cache
 
 def _sort(piece: Piece) -> _Lines:
     lines = _Lines()
+    # How JSON writes what UTF-8 cannot. Most pieces have none, and need no second look.
+    suspicious = b"\\ud" in piece.data
     for position, found in objects(piece.data):
         try:
-            _take(lines, kind_of(found), found or {}, piece.position + position)
+            kind = kind_of(found)
+            _take(lines, kind, storable(found) if suspicious else found or {}, piece.token, piece.position + position)
         except (KeyError, TypeError, ValueError, AttributeError):
             lines.unreadable += 1
     return lines
 
 
-def _take(lines: _Lines, kind: str, line: Row, position: int) -> None:
+def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> None:
     if kind == "request":
-        line["number"] = _number(line["id"])
+        if line["id"] != f"{token}-{_number(line['id'])}":
+            raise ValueError(f"request {line['id']!r} is another journal's")
         _check_range(line)
         lines.requests.append((position, line))
     elif kind == "amend":
-        line["number"] = _number(line["id"])
+        _number(line["id"])
         lines.amends.append(line)
     elif kind == "trace":
         lines.traces[line["id"]] = trace_of(line)
@@ -200,7 +204,7 @@ class _Requests:
     def _row(self, position: int, line: Row, window: int, window_name: str) -> RequestRow:
         caches, test = self._caches, line["test"]
         return RequestRow(
-            id=schema.request_key(self._piece.journal, line["number"]),
+            id=schema.request_key(self._piece.journal, _number(line["id"])),
             period=caches.periods[self._piece.run, self._period_number(position)],
             trace=caches.traces[(line["trace"],)],
             route=caches.routes[_route(line)],
@@ -275,7 +279,7 @@ def _put_amends(connection: sa.Connection, piece: Piece, amends: Iterable[Row], 
         rows.append(
             {
                 "run": piece.run,
-                "request": schema.request_key(_journal(connection, piece, token, caches), line["number"]),
+                "request": schema.request_key(_journal(connection, piece, token, caches), _number(line["id"])),
                 "trace": caches.traces[(line["trace"],)],
                 "status": line.get("status"),
                 "duration_us": None if duration is None else round(1000 * duration),

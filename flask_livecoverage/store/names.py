@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,6 +15,17 @@ CHUNK = 300
 _MOST = 100_000
 
 Key = tuple[str | int, ...]
+
+
+def storable(value: Any) -> Any:
+    """``value``, from JSON, with what is no Unicode text (the name of a file, say) written as Python shows it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    return value
 
 
 class Numbers:

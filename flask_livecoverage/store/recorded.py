@@ -11,9 +11,9 @@ from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
+from ..filters import Filters
 from ..model import NO_ROUTE, Executed, RequestRecord, Rule, Trace
 from . import schema
-from .filters import Filters
 from .names import CHUNK
 from .traces import load_traces
 

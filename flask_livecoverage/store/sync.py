@@ -22,6 +22,7 @@ from . import schema
 from .amends import apply_amends
 from .batch import Caches, Piece, put
 from .dialect import insert_missing, writing
+from .names import storable
 from .placing import put_events
 from .windows import Windows, last_event
 
@@ -99,7 +100,7 @@ class RunSync:
         number = self._caches.journals[run, token]
         table = schema.journals
         known = table.c.id == number
-        about = {"pid": process.pid, "started_at": process.started_at, "root": process.root}
+        about = {"pid": process.pid, "started_at": process.started_at, "root": storable(process.root)}
         connection.execute(sa.update(table).where(known).values(about))
         position = connection.execute(sa.select(table.c.position).where(known)).scalar_one()
         if end < position:
@@ -109,7 +110,12 @@ class RunSync:
     def _new_events(self, journals: Iterable[_Journal]) -> Iterable[dict[str, object]]:
         for journal in journals:
             for position, line in _window_lines(journal):
-                yield {"journal": journal.number, "position": position, "at": line["at"], "name": line["name"]}
+                yield {
+                    "journal": journal.number,
+                    "position": position,
+                    "at": line["at"],
+                    "name": storable(line["name"]),
+                }
 
     def _put_piece(self, run: int, journal: _Journal) -> int:
         """Put the next piece of a journal into the store; return how far it is in the store now."""
@@ -189,9 +195,9 @@ def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
         begin = data.find(_WINDOW)
         while begin >= 0:
             end = data.index(b"\n", begin)
-            with suppress(KeyError, TypeError, ValueError):  # counted when it is put into the store
-                line = next(objects(data[begin:end]))[1] or {}
-                kind_of(line)
-                yield position + begin, line
+            for _, line in objects(data[begin:end]):
+                with suppress(KeyError, TypeError, ValueError):  # counted when it is put into the store
+                    if kind_of(line) == "window":
+                        yield position + begin, line or {}
             begin = data.find(_WINDOW, end)
         position += len(data)

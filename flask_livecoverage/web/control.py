@@ -15,7 +15,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from .. import __version__
+from .. import __version__, filters
 from ..analysis.windows import summarise_window
 from ..errors import DataError, LiveCoverageError
 from ..exports.dump import dump_object
@@ -30,9 +30,14 @@ from .access import refusal
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from .records import Records
+
+
 Shutdown = Callable[["WSGIEnvironment"], None]
 
 logger = logging.getLogger("flask_livecoverage")
+
+_DEFAULT_LIMIT = 100
 
 DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
 
@@ -46,6 +51,8 @@ def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]
         (f"{prefix}/dump", "dump", ["GET", "POST"]),
         (f"{prefix}/reset", "reset", ["POST"]),
         (f"{prefix}/status", "status", ["GET"]),
+        (f"{prefix}/requests", "requests", ["GET"]),
+        (f"{prefix}/requests/<request_id>", "request", ["GET"]),
     ]
     if settings.shutdown_url:
         rules.append((settings.shutdown_url, "shutdown", ["GET", "POST"]))
@@ -74,12 +81,14 @@ class ControlMiddleware:
         self._map = Map(control_rules(settings), strict_slashes=False, merge_slashes=False)
         self._prefix = f"{settings.url_prefix}/"
         self._warned: set[str] = set()
-        self._views: dict[str, Callable[[Request], Response]] = {
+        self._views: dict[str, Callable[..., Response]] = {
             "livecoverage.start": self._start_window,
             "livecoverage.stop": self._stop_window,
             "livecoverage.dump": self._dump,
             "livecoverage.reset": self._reset,
             "livecoverage.status": self._status,
+            "livecoverage.requests": self._list_requests,
+            "livecoverage.request": self._show_request,
             "livecoverage.shutdown": self._shut_down,
         }
 
@@ -98,8 +107,8 @@ class ControlMiddleware:
         if reason is not None:
             return _error(403, reason)
         try:
-            endpoint, _ = self._map.bind_to_environ(request.environ).match()
-            return self._views[endpoint](request)
+            endpoint, arguments = self._map.bind_to_environ(request.environ).match()
+            return self._views[endpoint](request, **arguments)
         except BadParameters as error:
             return _error(400, str(error), accepted=error.accepted)
         except DataError as error:
@@ -161,6 +170,28 @@ class ControlMiddleware:
             "lost": recorder.journal.lost,
             "fault": recorder.fault,
         }
+
+    def _list_requests(self, request: Request) -> Response:
+        given = _parameters(
+            request, limit=_limit, test=str, route=str, status=filters.parse_status, since=filters.parse_since
+        )
+        limit = given.pop("limit", _DEFAULT_LIMIT)
+        return self._answer_from_store(lambda records: records.newest(filters.Filters(**given), limit))
+
+    def _show_request(self, request: Request, request_id: str) -> Response:
+        _parameters(request)
+        return self._answer_from_store(lambda records: records.one(request_id))
+
+    def _answer_from_store(self, ask: Callable[[Records], dict[str, Any] | None]) -> Response:
+        # Imported here: a server that is never asked must not pay for SQLAlchemy.
+        from .records import recorded_since_reset
+
+        with recorded_since_reset(self._recorder, self._settings.store) as records:
+            self._warn(records.warnings)
+            found = ask(records)
+        if found is None:
+            return _error(404, f"no such request since the last reset: see {self._settings.url_prefix}/requests")
+        return _json(found)
 
     def _dump(self, request: Request) -> Response:
         given = _parameters(request, format=_one_of(DUMP_FORMATS), reset=_flag, contexts=_one_of(CONTEXTS))
@@ -229,7 +260,8 @@ def _parameters(request: Request, **accepted: Callable[[str], Any]) -> dict[str,
 
 
 def _choices(error: ValueError) -> list[str]:
-    return str(error).removeprefix("use ").split(", ")
+    choices = str(error).removeprefix("use ")
+    return [choices] if "(" in choices else choices.split(", ")
 
 
 def _one_of(choices: Iterable[str]) -> Callable[[str], str]:
@@ -246,6 +278,12 @@ def _flag(value: str) -> bool:
         return to_bool(value)
     except ValueError:
         raise ValueError("use 1, 0") from None
+
+
+def _limit(value: str) -> int:
+    if not (value.isascii() and value.isdecimal() and 1 <= len(value) <= 6 and int(value)):
+        raise ValueError("use 1 to 999999")
+    return int(value)
 
 
 def _window_name(value: str) -> str:

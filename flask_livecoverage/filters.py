@@ -29,7 +29,7 @@ class Filters:
 def parse_status(text: str) -> tuple[int, int]:
     """``404`` or a class, ``4xx``, as the lowest and the highest status. Raises ValueError naming what is accepted."""
     if not _STATUS.fullmatch(text.lower()):
-        raise ValueError("use a status, such as 404, or a class of them, such as 4xx")
+        raise ValueError("use a status (404) or a class of them (4xx)")
     if text.isdigit():
         return int(text), int(text)
     return int(text[0]) * 100, int(text[0]) * 100 + 99
@@ -47,4 +47,4 @@ def parse_since(text: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
-        raise ValueError("use 90s, 10m, 2h or 1d (ago), a time such as 2026-11-21T10:30, or UNIX seconds") from None
+        raise ValueError("use a time ago (90s, 10m, 2h, 1d), a moment (2026-11-21T10:30) or UNIX seconds") from None

@@ -1,0 +1,125 @@
+"""``requests``, ``tests``, ``routes``, ``diff`` and ``who``: what single requests, tests and routes executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..filters import parse_since, parse_status
+from .group import livecov
+from .options import Command, data_dir_option, output_format_option, run_option
+
+
+def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    def callback(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: {error}.", ctx, parameter) from None
+
+    return callback
+
+
+def filter_options(command: Command) -> Command:
+    """The options that say which requests count."""
+    for option in reversed(
+        (
+            click.option("--test", metavar="NAME", help="Only requests of this test."),
+            click.option("--route", metavar="RULE", help="Only to this route: '/user/<id>' or 'GET /user/<id>'."),
+            click.option(
+                "--status", metavar="N|Nxx", callback=_parsed(parse_status), help="Only with this status: 404, 4xx."
+            ),
+            click.option(
+                "--since",
+                metavar="WHEN",
+                callback=_parsed(parse_since),
+                help="Only since then: 10m (ago; s, m, h, d), 2026-11-21T10:30, or UNIX seconds.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="At most N requests, 0 for all.",
+)
+by_option = click.option(
+    "--by", type=click.Choice(("test", "route", "request")), help="What the names are, where they can be several."
+)
+
+
+@livecov.command("requests")
+@click.argument("request_id", metavar="[ID]", required=False)
+@filter_options
+@limit_option
+@data_dir_option
+@run_option
+@output_format_option
+def list_requests(request_id: str | None, limit: int, **options: Any) -> None:
+    """List the requests, newest first; with ID (a response's Livecov-Request header), show one with its lines."""
+    from ..commands import answers
+
+    answers.show("request", request_id, limit=limit or None, **options)
+
+
+@livecov.command("tests")
+@click.argument("name", required=False)
+@filter_options
+@data_dir_option
+@run_option
+@output_format_option
+def list_tests(name: str | None, **options: Any) -> None:
+    """List the tests and what each executed; with NAME, show one with its lines."""
+    from ..commands import answers
+
+    answers.show("test", name, **options)
+
+
+@livecov.command("routes")
+@click.argument("name", metavar="[RULE]", required=False)
+@filter_options
+@data_dir_option
+@run_option
+@output_format_option
+def list_routes(name: str | None, **options: Any) -> None:
+    """List the routes and what each executed, also those never hit; with RULE, show one with its lines."""
+    from ..commands import answers
+
+    answers.show("route", name, **options)
+
+
+@livecov.command("diff")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@by_option
+@data_dir_option
+@run_option
+@output_format_option
+def show_diff(first: str, second: str, by: str | None, **options: Any) -> None:
+    """Show the lines that A executed and B did not; A and B are ids of requests, or names of tests or routes."""
+    from ..commands import answers
+
+    answers.diff(first, second, by, **options)
+
+
+@livecov.command("who")
+@click.argument("place", metavar="FILE:LINE")
+@click.option("--limit", type=click.IntRange(0), default=10, show_default=True, metavar="N", help="Show N requests.")
+@data_dir_option
+@run_option
+@output_format_option
+def show_who(place: str, limit: int, **options: Any) -> None:
+    """Show which tests, routes and requests executed a line."""
+    from ..commands import answers
+
+    answers.who(place, limit, **options)

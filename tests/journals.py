@@ -1,0 +1,73 @@
+"""Journals written for tests: by processes that there never were, but line by line as the recorder writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask_livecoverage.journal import FORMAT_VERSION, DataDir, RunFolder
+from flask_livecoverage.lines import to_bitmap, to_hex
+from flask_livecoverage.model import FileLines, Trace
+
+
+def trace_of(files: dict[str, Iterable[int]], *, content: str = "0123456789abcdef") -> Trace:
+    """The trace of these line numbers."""
+    return Trace.of({path: FileLines(content, to_bitmap(lines)) for path, lines in files.items()})
+
+
+def run_folder(run_id: str = "run", data_dir: str | Path = ".livecov") -> RunFolder:
+    folder = DataDir(data_dir).run(run_id)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@dataclass
+class Writer:
+    """One process's journal."""
+
+    folder: RunFolder
+    token: str
+    pid: int = 1
+    root: str = "/srv"
+    started_at: float = 1_700_000_000.0
+    known: set[str] = field(default_factory=set)
+    numbers: int = 0
+
+    def __post_init__(self) -> None:
+        self.path = self.folder.path / f"journal-{self.token}.jsonl"
+        self.line(
+            "process", version=FORMAT_VERSION, pid=self.pid, started_at=self.started_at, root=self.root,
+            engine="monitoring", reason="", branch=False, python="3.13.0",
+        )  # fmt: skip
+
+    def line(self, kind: str, **fields: Any) -> None:
+        self.write(json.dumps({"type": kind, **fields}, separators=(",", ":")).encode() + b"\n")
+
+    def write(self, data: bytes) -> None:
+        with self.path.open("ab") as file:
+            file.write(data)
+
+    def trace(self, trace: Trace) -> str:
+        """The trace's id; it is in this journal from the first time on."""
+        if trace.id not in self.known:
+            self.known.add(trace.id)
+            files = {
+                path: {"content": lines.content, "lines": to_hex(lines.lines)} for path, lines in trace.files.items()
+            }
+            self.line("trace", id=trace.id, files=files)
+        return trace.id
+
+    def request(self, trace: Trace, started_at: float, *, told: bool = True, **fields: Any) -> str:
+        """Write a request and return its id; ``told``: the trace too, if it is not there yet."""
+        self.numbers += 1
+        request_id = f"{self.token}-{self.numbers}"
+        record = {
+            "id": request_id, "trace": self.trace(trace) if told else trace.id, "method": "GET", "route": "/",
+            "endpoint": "index", "path": "/", "test": None, "status": 200, "started_at": started_at,
+            "duration_ms": 1.5, **fields,
+        }  # fmt: skip
+        self.line("request", **record)
+        return request_id
