@@ -1,0 +1,62 @@
+"""Deletes the files of Keploy's test cases."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from ..errors import ConfigurationError, ServerError
+from ..exports.keploy_dedup import are_set_and_id
+from .reporting import warn
+
+
+def remove_cases(folder: Path, ids: Iterable[str], *, confirmed: bool = False) -> None:
+    """Delete ``folder/<set>/tests/<test>.yaml`` of each of ``ids``, listed first, and asked for unless ``confirmed``.
+
+    Ids come from a file that others wrote: one that leads out of the folder, through ``..`` or a symbolic link, deletes
+    nothing. Those without a file are named. Raises ConfigurationError if there is no such folder, ServerError if a file
+    cannot be deleted.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"--rm {folder}: no such folder: name the one that holds Keploy's test sets")
+    paths = []
+    for test in ids:
+        path = case_path(folder, test)
+        if path is None:
+            warn(f"{test!r} has no test case file in {folder}, left alone")
+        else:
+            paths.append(path)
+    if not paths:
+        click.echo("There is no test case file to delete.", err=True)
+        return
+    for path in paths:
+        click.echo(f"{path}", err=True)
+    files = "file" if len(paths) == 1 else "files"
+    if confirmed or click.confirm(f"Delete {len(paths)} test case {files}?", err=True):
+        _delete(paths)
+        click.echo(f"Deleted {len(paths)} test case {files}.", err=True)
+    else:
+        click.echo("Nothing was deleted.", err=True)
+
+
+def case_path(folder: Path, test: str) -> Path | None:
+    """The file of the test case ``set/test``; None if there is none, or if a symbolic link stands in the way to it."""
+    if "\0" in test or not are_set_and_id([test]):
+        return None
+    test_set, _, name = test.partition("/")
+    path = folder / test_set / "tests" / f"{name}.yaml"
+    if {test_set, name} & {".", ".."} or not path.is_file():
+        return None
+    expected = os.path.join(os.path.realpath(folder), test_set, "tests", f"{name}.yaml")
+    return path if os.path.realpath(path) == expected else None
+
+
+def _delete(paths: list[Path]) -> None:
+    for done, path in enumerate(paths):
+        try:
+            path.unlink()
+        except OSError as error:
+            raise ServerError(f"cannot delete {path} ({error.strerror}): {done} of {len(paths)} are deleted") from None
