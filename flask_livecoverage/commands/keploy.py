@@ -40,13 +40,13 @@ def run_agent(url: str, control_socket: str, data_socket: str) -> None:
     """Answer Keploy's commands for the server at ``url`` until a signal comes."""
     run = _live_run(url)
     with EndingSignals() as signals, listening(control_socket) as listener:
-        agent = Agent(listener, run, data_socket)
-        signals.next_calls(agent.stop)
         try:
             run.find()
         except NoServer as error:
             # Keploy may be about to start it.
             warn(str(error))
+        agent = Agent(listener, run, data_socket)
+        signals.next_calls(agent.stop)
         click.echo(f" * Keploy's agent listens on {control_socket}", err=True)
         agent.serve_until_stopped()
 

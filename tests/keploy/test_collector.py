@@ -1,0 +1,184 @@
+"""The lines of tests, from journals that are written in any order; the truth is what `read_run` says of the run."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flask_livecoverage.journal import Journal, RunFolder
+from flask_livecoverage.keploy.collector import Collector
+from flask_livecoverage.reader import read_run
+from flask_livecoverage.tail import Tail
+
+HEADER = {
+    "pid": 1, "started_at": 1.0, "root": "/", "engine": "ctrace", "reason": "", "branch": False, "python": "3.11.0",
+}  # fmt: skip
+
+
+class Run:
+    """Writes the journals of a run's processes, and windows as a recorder does."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = RunFolder(path)
+        self.journals = [Journal(path, HEADER) for _ in range(2)]
+        self._ids = itertools.count(1)
+        # Strictly ascending.
+        self._times = (time.time() + tick / 1000 for tick in itertools.count())
+        self.flushed = 0
+
+    def open_window(self, name: str) -> None:
+        self.journals[0].append_object("window", name=name, at=next(self._times))
+
+    def close_window(self) -> None:
+        self.open_window("")
+
+    def flush(self) -> None:
+        self.flushed += 1
+
+    def begin(self) -> float:
+        return next(self._times)
+
+    def request(self, line: int, *, test: str | None = None, began: float | None = None, process: int = 0) -> str:
+        """A request that executed one line; its id."""
+        request_id = f"r-{next(self._ids)}"
+        self.journals[process].append_object(
+            "request", id=request_id, trace=self._trace(line, process), method="GET", path="/", status=200,
+            started_at=next(self._times) if began is None else began, duration_ms=1.0, test=test, route=None,
+            endpoint=None,
+        )  # fmt: skip
+        return request_id
+
+    def amend(self, request_id: str, line: int, process: int = 0) -> None:
+        self.journals[process].append_object("amend", id=request_id, trace=self._trace(line, process))
+
+    def _trace(self, line: int, process: int) -> str:
+        files = {"/a.py": {"content": "c", "lines": f"{1 << line:x}"}}
+        self.journals[process].append_object("trace", id=f"t-{line}", files=files)
+        return f"t-{line}"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    run = Run(tmp_path / "runs" / "r")
+    yield run
+    for journal in run.journals:
+        journal.close()
+
+
+@pytest.fixture
+def collector(run: Run) -> Collector:
+    return Collector(Tail(run.folder), run)
+
+
+def end(collector: Collector, test: str) -> list[int] | None:
+    lines = collector.end(test)
+    return lines if lines is None else lines.get("/a.py", [])
+
+
+def test_the_window_is_that_of_the_last_test_still_open(run: Run, collector: Collector) -> None:
+    run.request(1)
+    collector.start("a")
+    run.request(2)
+    collector.start("b")
+    run.request(3, process=1)
+    collector.start("c")
+    run.request(4)
+    assert end(collector, "b") == [3]
+    run.request(5)
+    assert end(collector, "c") == [4, 5]
+    run.request(6, process=1)
+    assert end(collector, "a") == [2, 6]
+    run.request(7)
+    assert end(collector, "a") is None
+    assert collector.idle
+    tests = {request.trace: request.test for request in read_run(run.folder).requests}
+    assert tests == {"t-1": None, "t-2": "a", "t-3": "b", "t-4": "c", "t-5": "c", "t-6": "a", "t-7": None}
+
+
+def test_a_request_belongs_to_the_window_in_which_it_began(run: Run, collector: Collector) -> None:
+    collector.start("a")
+    began = run.begin()
+    collector.start("b")
+    run.request(1, began=began)
+    assert end(collector, "b") == []
+    assert end(collector, "a") == [1]
+
+
+def test_what_began_before_a_test_is_not_its_own(run: Run, collector: Collector) -> None:
+    collector.start("a")
+    began = run.begin()
+    assert end(collector, "a") == []
+    collector.start("a")
+    run.request(1, began=began)
+    assert end(collector, "a") == []
+
+
+def test_amends(run: Run, collector: Collector) -> None:
+    collector.start("a")
+    first = run.request(1)
+    run.amend(first, 2)
+    # A forked child writes into a journal of its own, maybe before its parent has written the request.
+    early = run.request(3, process=1)
+    run.amend(early, 4)
+    run.amend("r-3", 5)
+    collector.start("b")
+    assert run.request(6, test="a") == "r-3"
+    assert end(collector, "b") == []
+    assert end(collector, "a") == [1, 2, 3, 4, 5, 6]
+    collector.start("c")
+    run.amend(first, 7)
+    assert end(collector, "c") == []
+
+
+def test_a_window_written_between_two_looks(run: Run, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window's journal is read first, then window and request are written, then the request's journal is read."""
+    collector.start("a")
+    run.request(9, process=1)
+    tail = collector.tail
+    read_journal = tail._read_journal
+    paths = [journal.path for journal in run.journals]
+    monkeypatch.setattr(RunFolder, "journals", lambda self: paths)
+
+    def interrupted(path: Path) -> list[object]:
+        found = list(read_journal(path))
+        if path == paths[0]:
+            monkeypatch.setattr(tail, "_read_journal", read_journal)
+            run.open_window("by hand")
+            run.request(1, process=1)
+        return found
+
+    monkeypatch.setattr(tail, "_read_journal", interrupted)
+    assert end(collector, "a") == [9]
+
+
+def test_late_lines_are_asked_for(run: Run, collector: Collector) -> None:
+    collector.start("a")
+    assert run.flushed == 0
+    end(collector, "a")
+    assert run.flushed == 1
+
+
+def test_ending_all_closes_the_window(run: Run, collector: Collector) -> None:
+    collector.start("a")
+    collector.start("b")
+    collector.end_all()
+    run.request(1)
+    assert collector.idle
+    assert read_run(run.folder).open_window is None
+    collector.end_all()
+    assert len(read_run(run.folder).windows) == 2
+
+
+def test_nothing_is_kept_of_tests_that_are_over(run: Run, collector: Collector) -> None:
+    for number in range(100):
+        collector.start("a")
+        run.amend(run.request(number % 3), 4)
+        end(collector, "a")
+    collector.start("a")
+    assert len(collector._events) == 0
+    assert collector._early_amends == {}
+    assert len(collector.tail._traces) == 4
