@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
 from .errors import ConfigurationError
+from .measured import add_control_routes
 from .model import Rule
 from .settings import Settings, is_active, load_settings
 
@@ -168,16 +169,13 @@ def _activate(app: Flask, state: State) -> None:
     # Imported here, because an application that is not measured must not pay for it, not even by importing coverage.
     from .middleware import LiveCoverageMiddleware
     from .process import start_recording
-    from .shutdown import end_server
-    from .web.control import ControlMiddleware, control_rules
+    from .web.control import control_rules
 
     state.recorder = start_recording(state.settings)
     measured = LiveCoverageMiddleware(
         app.wsgi_app, state.recorder, describe=partial(_describe, app), is_materialized=_is_materialized
     )
-    app.wsgi_app = ControlMiddleware(  # type: ignore[method-assign]
-        measured, state.recorder, state.settings, lambda environ: end_server(environ, measured.in_flight)
-    )
+    app.wsgi_app = add_control_routes(measured, state.settings)  # type: ignore[method-assign]
     for rule in control_rules(state.settings, build_only=True):
         # For `flask routes` and `url_for` alone: the middleware answers before the application is asked.
         app.url_map.add(rule)

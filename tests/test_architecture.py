@@ -41,11 +41,11 @@ LAYERS = [
         "keploy.replay", "keploy.requests", "keploy.runs", "keploy.sockets",
     },
     {
-        "", "extension", "measured", "options", "wsgi",
-        "commands", "commands.answers", "commands.keploy", "commands.priorities", "commands.removal",
-        "commands.reporting", "commands.serving", "commands.suites", "commands.traffic",
-        "cli", "cli.group", "cli.keploy", "cli.options", "cli.questions", "cli.priorities", "cli.reports", "cli.serving",
-        "cli.suite",
+        "", "django", "extension", "measured", "options", "wsgi",
+        "commands", "commands.answers", "commands.keploy", "commands.priorities", "commands.questions",
+        "commands.removal", "commands.reporting", "commands.serving", "commands.suites", "commands.traffic",
+        "cli", "cli.group", "cli.keploy", "cli.options", "cli.priorities", "cli.questions", "cli.reports",
+        "cli.serving", "cli.suite",
     },
 ]  # fmt: skip
 WITHOUT_FLASK = 5
@@ -114,7 +114,7 @@ class TestLayers:
             assert touched <= public, name
 
     def test_imports_are_seen_wherever_they_stand(self) -> None:
-        assert "flask_livecoverage.web.control.ControlMiddleware" in set(imports("extension"))
+        assert "flask_livecoverage.web.control.ControlMiddleware" in set(imports("measured"))
         assert own_module("flask_livecoverage.web.control.ControlMiddleware") == "web.control"
         assert own_module("flask_livecoverage.LiveCoverage") == ""
         assert own_module("flask.Flask") is None

@@ -1,0 +1,7 @@
+import os
+
+from flask_livecoverage.django import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+
+application = get_wsgi_application()

@@ -1,0 +1,50 @@
+"""Any WSGI application, measured as a Flask application with the extension is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .settings import Settings, is_active, load_settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from .middleware import Describe, LiveCoverageMiddleware
+    from .web.control import ControlMiddleware
+
+
+def measured_application(
+    make_application: Callable[[], WSGIApplication], *, describe: Describe | None = None
+) -> WSGIApplication:
+    """The application that ``make_application`` returns, recorded and with the control routes.
+
+    ::
+
+        application = measured_application(get_wsgi_application)
+
+    Recording starts before ``make_application`` is called, so what it imports is measured, and as start-up rather than
+    as part of the first request. While live coverage is not active (``LIVECOVERAGE`` or ``LIVECOVERAGE_ENABLED`` in
+    the environment switch it on), the application is returned as it is.
+
+    :param describe: as for :class:`~flask_livecoverage.middleware.LiveCoverageMiddleware`.
+    """
+    settings = load_settings({})
+    if not is_active(settings, {}):
+        return make_application()
+    # Imported here, because an application that is not measured must not pay for it.
+    from .middleware import LiveCoverageMiddleware
+    from .process import start_recording
+
+    recorder = start_recording(settings)
+    return add_control_routes(LiveCoverageMiddleware(make_application(), recorder, describe=describe), settings)
+
+
+def add_control_routes(measured: LiveCoverageMiddleware, settings: Settings) -> ControlMiddleware:
+    """``measured`` with the control routes in front of it."""
+    from .shutdown import end_server
+    from .web.control import ControlMiddleware
+
+    return ControlMiddleware(
+        measured, measured.recorder, settings, lambda environ: end_server(environ, measured.in_flight)
+    )
