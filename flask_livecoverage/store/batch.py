@@ -6,7 +6,6 @@ and once, or not at all.
 
 from __future__ import annotations
 
-import itertools
 import json
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
@@ -25,6 +24,8 @@ from .names import CHUNK, Key, Numbers, storable
 from .windows import Windows
 
 Row = dict[str, Any]
+# A request's place in the journal, its number, and what the journal says.
+_Request = tuple[int, int, Row]
 
 
 class RequestRow(NamedTuple):
@@ -74,7 +75,7 @@ class Piece:
 class _Lines:
     """The lines of a piece by their kind; each with its byte in the journal where that matters."""
 
-    requests: list[tuple[int, Row]] = field(default_factory=list)
+    requests: list[_Request] = field(default_factory=list)
     amends: list[Row] = field(default_factory=list)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: set[str] = field(default_factory=set)
@@ -85,7 +86,7 @@ class _Lines:
 def put(connection: sa.Connection, piece: Piece, windows: Windows, caches: Caches) -> int:
     """Put ``piece`` into the store; return how many of its lines cannot be read."""
     lines = _sort(piece)
-    digests = {line["trace"] for _, line in lines.requests} | {line["trace"] for line in lines.amends}
+    digests = {line["trace"] for _, _, line in lines.requests} | {line["trace"] for line in lines.amends}
     caches.traces.learn(connection, ((digest,) for digest in digests | lines.ambient | lines.traces.keys()))
     _put_traces(connection, lines.traces.values(), caches)
     _put_ambient(connection, piece.run, lines.ambient, caches)
@@ -110,10 +111,10 @@ def _sort(piece: Piece) -> _Lines:
 
 def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> None:
     if kind == "request":
-        if line["id"] != f"{token}-{_number(line['id'])}":
-            raise ValueError(f"request {line['id']!r} is another journal's")
-        _check_range(line)
-        lines.requests.append((position, line))
+        number = _number(line["id"])
+        if line["id"] != f"{token}-{number}" or not _fits(line):
+            raise ValueError(f"request {line['id']!r} cannot be")
+        lines.requests.append((position, number, line))
     elif kind == "amend":
         _number(line["id"])
         lines.amends.append(line)
@@ -125,10 +126,9 @@ def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> Non
         lines.rules.extend(rules_of(line))
 
 
-def _check_range(line: Row) -> None:
-    """ValueError for what JSON can hold and databases cannot."""
-    if not (0 <= line["status"] < 1000 and 0 <= line["started_at"] < 1e12 and 0 <= line["duration_ms"] < 1e12):
-        raise ValueError(f"request {line['id']!r} has a number that cannot be")
+def _fits(line: Row) -> bool:
+    """Whether databases can hold the numbers in ``line``, as JSON can."""
+    return 0 <= line["status"] < 1000 and 0 <= line["started_at"] < 1e12 and 0 <= line["duration_ms"] < 1e12
 
 
 def _number(request_id: str) -> int:
@@ -187,35 +187,32 @@ class _Requests:
         self._windows = windows
         self._caches = caches
 
-    def put(self, requests: list[tuple[int, Row]]) -> None:
+    def put(self, requests: list[_Request]) -> None:
         """Put them in, with the windows in which they began."""
-        caches, window_at = self._caches, self._windows.at
-        placed = [(position, line, *window_at(line["started_at"])) for position, line in requests]
-        caches.tests.learn(self._connection, {(line["test"] or name,) for _, line, _, name in placed})
-        caches.routes.learn(self._connection, {_route(line) for _, line in requests})
-        numbers = {self._period_number(position) for position, _ in requests}
-        caches.periods.learn(self._connection, {(self._piece.run, number) for number in numbers})
-        rows = list(itertools.starmap(self._row, placed))
+        # Nothing else is done a million times: everything is looked up once, and rows are plain tuples.
+        caches, window_at, period_number = self._caches, self._windows.at, self._period_number
+        placed = [
+            (position, number, line, _route(line), *window_at(line["started_at"]))
+            for position, number, line in requests
+        ]
+        tests = caches.tests.learn(self._connection, {(line["test"] or name,) for _, _, line, _, _, name in placed})
+        routes = caches.routes.learn(self._connection, {route for _, _, _, route, _, _ in placed})
+        numbers = {(self._piece.run, period_number(position)) for position, _, _ in requests}
+        periods = caches.periods.learn(self._connection, numbers)
+        traces = caches.traces.learn(self._connection, ())
+        first, run = schema.request_key(self._piece.journal, 0), self._piece.run
+        rows = [
+            RequestRow(
+                first + number, periods[run, period_number(position)], traces[(line["trace"],)], routes[route],
+                tests[(line["test"] or window_name,)], window, line["status"], 1 if line["test"] else 0,
+                line["started_at"], round(1000 * line["duration_ms"]), line["path"],
+            )
+            for position, number, line, route, window, window_name in placed
+        ]  # fmt: skip
         self._insert({row[0]: row for row in rows})
 
     def _period_number(self, position: int) -> int:
         return bisect_right(self._piece.boundaries, position)
-
-    def _row(self, position: int, line: Row, window: int, window_name: str) -> RequestRow:
-        caches, test = self._caches, line["test"]
-        return RequestRow(
-            id=schema.request_key(self._piece.journal, _number(line["id"])),
-            period=caches.periods[self._piece.run, self._period_number(position)],
-            trace=caches.traces[(line["trace"],)],
-            route=caches.routes[_route(line)],
-            test=caches.tests[(test or window_name,)],
-            window=window,
-            status=line["status"],
-            names_test=1 if test else 0,
-            started_at=line["started_at"],
-            duration_us=round(1000 * line["duration_ms"]),
-            path=line["path"],
-        )
 
     def _insert(self, rows: dict[int, RequestRow]) -> None:
         if rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,8 +36,8 @@ class Numbers:
         self._columns = [table.c[name] for name in columns]
         self._known: dict[Key, int] = {}
 
-    def learn(self, connection: sa.Connection, keys: Iterable[Key]) -> None:
-        """See that each of ``keys`` has a row, and that its number is known."""
+    def learn(self, connection: sa.Connection, keys: Iterable[Key]) -> Mapping[Key, int]:
+        """See that each of ``keys`` has a row; the numbers of all that are known, these among them."""
         if len(self._known) > _MOST:
             self._known.clear()
         new = sorted(set(keys) - self._known.keys())
@@ -48,6 +48,7 @@ class Numbers:
                 insert_missing(connection, self._table), [dict(zip(names, key, strict=True)) for key in chunk]
             )
             self._look_up(connection, chunk)
+        return self._known
 
     def _look_up(self, connection: sa.Connection, keys: list[Key]) -> None:
         if len(self._columns) == 1:
