@@ -171,7 +171,10 @@ def _answer(connection: http.client.HTTPConnection, deadline: float) -> Response
         parts = []
         while not response.isclosed():
             sock.settimeout(max(0.001, deadline - time.monotonic()))
-            parts.append(response.read1(65536))
+            part = response.read1(65536)
+            if not part:
+                break
+            parts.append(part)
         body = _decoded(b"".join(parts), response.headers.get("Content-Encoding", ""))
         return Response(response.status, response.getheaders(), body)
 
