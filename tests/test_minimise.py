@@ -105,6 +105,8 @@ def test_exact_is_what_trying_all_parts_finds(tests: Tests) -> None:
         assert found.cost == pytest.approx(cheapest(tests, least))
         assert found.cost <= found.greedy_cost
         assert found.cost == pytest.approx(cost(tests, chosen, least))
+        greedy = minimise(suite, least)
+        assert (found.cost, found.duration_ms) <= (greedy.cost, greedy.duration_ms)
 
 
 def cost(tests: Tests, names: list[str], least: Least) -> float:
@@ -119,6 +121,26 @@ def cheapest(tests: Tests, least: Least) -> float:
         for part in itertools.combinations(tests, size)
         if lines_of(tests, part) == whole
     )
+
+
+@given(some_tests(largest=9))
+@settings(max_examples=60, deadline=None)
+def test_cover_and_its_bound_are_the_cheapest_without_the_greedy_one_to_help(tests: Tests) -> None:
+    for least in LEASTS:
+        costs = [1.0 if least == "tests" else duration for _, duration in tests.values()]
+        chosen, bound = smallest_cover([to_bitmap(lines) for lines, _ in tests.values()], costs)
+
+        assert chosen is not None
+        assert lines_of(tests, [list(tests)[index] for index in chosen]) == lines_of(tests, tests)
+        assert sum(costs[index] for index in chosen) == pytest.approx(cheapest(tests, least))
+        assert bound == pytest.approx(cheapest(tests, least))
+
+
+def test_of_equal_minima_the_greedy_one_is_kept_unless_it_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = make_suite({"a": [1, 2], "b": [2, 3], "c": [1, 3]}, {"a": 1.0, "b": 1.0, "c": 5.0})
+    for other, expected in (([1, 2], ["a", "b"]), ([0, 1], ["a", "b"])):
+        monkeypatch.setattr("flask_livecoverage.analysis.minimise.smallest_cover", lambda *_, other=other: (other, 2.0))
+        assert sorted(names(suite, exact=True)) == expected
 
 
 @given(some_tests())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -13,22 +13,17 @@ from ..exports.keploy_dedup import are_set_and_id
 from .reporting import warn
 
 
-def remove_cases(folder: Path, ids: Iterable[str], *, confirmed: bool = False) -> None:
-    """Delete ``folder/<set>/tests/<test>.yaml`` of each of ``ids``, listed first, and asked for unless ``confirmed``.
+def remove_cases(folder: Path, keepers: Mapping[str, str], *, confirmed: bool = False) -> None:
+    """Delete ``folder/<set>/tests/<test>.yaml`` of the ids in ``keepers``, listed first; asks unless ``confirmed``.
 
-    Ids come from a file that others wrote: one that leads out of the folder, through ``..`` or a symbolic link, deletes
-    nothing. Those without a file are named. Raises ConfigurationError if there is no such folder, ServerError if a file
-    cannot be deleted.
+    ``keepers`` says for each id to delete which one is kept for it. If that one has no file (it was deleted before,
+    for another), nothing would be left, so the file stays. Ids come from a file that others wrote: one that leads out
+    of the folder, through ``..`` or a symbolic link, deletes nothing. Those without a file are named. Raises
+    ConfigurationError if there is no such folder, ServerError if a file cannot be deleted.
     """
     if not folder.is_dir():
         raise ConfigurationError(f"--rm {folder}: no such folder: name the one that holds Keploy's test sets")
-    paths = []
-    for test in ids:
-        path = case_path(folder, test)
-        if path is None:
-            warn(f"{test!r} has no test case file in {folder}, left alone")
-        else:
-            paths.append(path)
+    paths = _deletable(folder, keepers)
     if not paths:
         click.echo("There is no test case file to delete.", err=True)
         return
@@ -40,6 +35,19 @@ def remove_cases(folder: Path, ids: Iterable[str], *, confirmed: bool = False) -
         click.echo(f"Deleted {len(paths)} test case {files}.", err=True)
     else:
         click.echo("Nothing was deleted.", err=True)
+
+
+def _deletable(folder: Path, keepers: Mapping[str, str]) -> list[Path]:
+    paths = []
+    for test, keeper in keepers.items():
+        path = case_path(folder, test)
+        if path is None:
+            warn(f"{test!r} has no test case file in {folder}, left alone")
+        elif case_path(folder, keeper) is None:
+            warn(f"{keeper!r}, which would be kept for {test!r}, has no test case file in {folder}: left both alone")
+        else:
+            paths.append(path)
+    return paths
 
 
 def case_path(folder: Path, test: str) -> Path | None:

@@ -117,8 +117,16 @@ def dedup(
         ids = [member.name for member in found.duplicates]
         _write(duplicates, write_duplicates(ids), "the duplicates", "--duplicates")
     if removal is not None:
-        members = found.duplicates + ([one.member for one in found.subsumed] if removal.subsumed else [])
-        remove_cases(removal.folder, [member.name for member in members], confirmed=removal.confirmed)
+        remove_cases(removal.folder, _keepers(found, removal.subsumed), confirmed=removal.confirmed)
+
+
+def _keepers(found: Redundancy, subsumed: bool) -> dict[str, str]:
+    """The tests to delete, and for each the one that stays and executed all of its lines."""
+    keepers = {one.member.name: one.superset.name for one in found.subsumed} if subsumed else {}
+    for group in found.groups:
+        survivor = group.survivor.name
+        keepers.update({member.name: keepers.get(survivor, survivor) for member in group.duplicates})
+    return keepers
 
 
 def _lines_by_member(suite: Suite) -> dict[str, dict[str, list[int]]]:

@@ -246,12 +246,13 @@ class TestRemoval:
     @pytest.mark.parametrize("subsumed", [True, False])
     def test_subsumed_only_if_told(self, invoke: Invoke, cases: Path, subsumed: bool) -> None:
         Path("d.yaml").write_text(
-            "test-set-0: {test-1: {a: [1]}, test-2: {a: [1, 2]}, test-3: {a: [1, 2]}, test-4: {a: []}, test-5: {}}"
+            "test-set-0: {test-1: {a: [1]}, test-2: {a: [1, 2]}, test-3: {a: [1, 2]}, test-4: {a: []}, test-5: {},"
+            " test-6: {a: [1]}}"
         )
 
         invoke("dedup", "--input", "d.yaml", "--rm", cases, "--yes", *(["--rm-subsumed"] if subsumed else []))
 
-        assert set(CASES) - left(cases) == ({"test-1", "test-3"} if subsumed else {"test-3"})
+        assert set(CASES) - left(cases) == ({"test-3", "test-6"} | ({"test-1"} if subsumed else set()))
 
     def test_ids_without_a_file_are_named(self, invoke: Invoke, cases: Path) -> None:
         (cases / "test-set-0" / "tests" / "test-3.yaml").unlink()
@@ -295,15 +296,23 @@ class TestRemoval:
 
         assert files(tmp_path) == before
 
-    def test_link_to_another_case_does_not_delete_it(self, invoke: Invoke, cases: Path) -> None:
+    def test_link_to_the_same_case_does_not_delete_it(self, invoke: Invoke, cases: Path) -> None:
         (cases / "alias").symlink_to("test-set-0")
-        Path("d.yaml").write_text("test-set-0: {test-1: {a: [1]}}\nzlias: {x: {}}\nalias: {test-1: {a: [1]}}\n")
+        Path("d.yaml").write_text("test-set-0: {test-1: {a: [1]}}\nalias: {test-1: {a: [1]}}\nzlias: {x: {}}\n")
 
-        invoke("dedup", "--input", "d.yaml", "--rm", cases, "--yes", "--prefer", "natural")
+        result = invoke("dedup", "--input", "d.yaml", "--rm", cases, "--yes")
 
-        # The survivor is alias/test-1, which is no file of its own; what can go is deleted by its own name alone.
-        assert (cases / "alias").is_symlink()
-        assert set(CASES) - left(cases) == {"test-1"}
+        assert "Warning: 'alias/test-1', which would be kept for 'test-set-0/test-1', has no test case" in result.stderr
+        assert left(cases) == set(CASES)
+
+    def test_one_of_each_stays_whatever_is_preferred_later(self, invoke: Invoke, cases: Path) -> None:
+        invoke("dedup", "--input", DATA, "--rm", cases, "--yes")
+        before = left(cases)
+
+        result = invoke("dedup", "--input", DATA, "--rm", cases, "--yes", "--prefer", "keploy")
+
+        assert left(cases) == before
+        assert "'test-set-0/test-10', which would be kept for 'test-set-0/test-9', has no test case" in result.stderr
 
     def test_no_such_folder(self, invoke: Invoke) -> None:
         result = invoke("dedup", "--input", DATA, "--rm", "nowhere", "--yes")
