@@ -25,9 +25,11 @@ from werkzeug.serving import make_server
 
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage import __version__ as version
+from flask_livecoverage.journal import DataDir
 from flask_livecoverage.web import control
 
 from .conftest import line_of, lines_of
+from .journals import Writer, trace_of
 
 PREFIX = "/__coverage__"
 
@@ -389,6 +391,74 @@ class TestStatus:
         }  # fmt: skip
 
 
+class TestRequests:
+    def test_newest_first(self, client: FlaskClient) -> None:
+        ids = [client.get(path).headers["Livecov-Request"] for path in ("/deep", "/flat/1", "/nowhere", "/fault")]
+        answer = ok(client, "requests")
+        assert answer["total"] == 4
+        assert [request["id"] for request in answer["requests"]] == ids[::-1]
+        assert [request["status"] for request in answer["requests"]] == [500, 404, 200, 200]
+        dumped = {request["id"]: request for request in ok(client, "dump")["requests"]}
+        assert {request["id"]: request for request in answer["requests"]} == dumped
+
+    @pytest.mark.parametrize(
+        ("query", "paths"),
+        [
+            ("limit=2", ["/nowhere", "/flat/2"]),
+            ("test=tea", ["/flat/1", "/deep"]),
+            ("route=/flat/<int:number>", ["/flat/2", "/flat/1"]),
+            ("route=GET /flat/<int:number>&test=tea", ["/flat/1"]),
+            ("status=4xx", ["/nowhere"]),
+            ("status=200&limit=1", ["/flat/2"]),
+            ("since=1h&status=404", ["/nowhere"]),
+            ("since=2100-01-01", []),
+            ("test=nobody", []),
+        ],
+    )
+    def test_filters(self, client: FlaskClient, query: str, paths: list[str]) -> None:
+        for path, test in [("/deep", "tea"), ("/flat/1", "tea"), ("/flat/2", "coffee"), ("/nowhere", "coffee")]:
+            client.get(path, headers={"Livecov-Test": test})
+        assert [request["path"] for request in ok(client, f"requests?{query}")["requests"]] == paths
+
+    def test_one_with_its_lines(self, client: FlaskClient, module: ModuleType) -> None:
+        request_id = client.get("/flat/7").headers["Livecov-Request"]
+        client.get("/deep")
+        answer = ok(client, f"requests/{request_id}")
+        assert (answer["id"], answer["path"], answer["route"]) == (request_id, "/flat/7", "/flat/<int:number>")
+        assert answer["files"] == {
+            "measured_app.py": lines_of(module, "if deep", 'return "flat"', "return helper(False)")
+        }
+
+    def test_only_since_the_last_reset(self, client: FlaskClient) -> None:
+        before = client.get("/deep").headers["Livecov-Request"]
+        assert ok(client, "requests")["total"] == 1
+        ok(client, "reset", method="POST")
+        assert ok(client, "requests") == {"total": 0, "requests": []}
+        bad(client, f"{PREFIX}/requests/{before}", 404)
+        after = client.get("/deep").headers["Livecov-Request"]
+        assert [request["id"] for request in ok(client, "requests")["requests"]] == [after]
+
+    def test_of_all_processes_of_the_run(self, client: FlaskClient) -> None:
+        own = client.get("/deep").headers["Livecov-Request"]
+        folder = DataDir(".livecov").run(ok(client, "status")["run"])
+        other = Writer(folder, "ffffffff", started_at=4e9).request(trace_of({"/srv/app.py": [1]}), 1_700_000_000.0)
+        assert [request["id"] for request in ok(client, "requests")["requests"]] == [own, other]
+        assert ok(client, f"requests/{other}")["files"] == {"/srv/app.py": [1]}
+
+    @pytest.mark.parametrize("request_id", ["nonsense", "aaaaaaaa-1", "aaaaaaaa-99999999999999999999", "-", "%00"])
+    def test_unknown(self, client: FlaskClient, request_id: str) -> None:
+        document = bad(client, f"{PREFIX}/requests/{request_id}", 404)
+        assert document["error"] == "no such request since the last reset: see /__coverage__/requests"
+
+    def test_store_that_cannot_be_used_leaves_the_application_alone(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = start(LIVECOVERAGE_STORE="sqlite:////nowhere/at/all.sqlite3")
+        assert client.get("/deep").status_code == 200
+        assert "cannot be used" in bad(client, f"{PREFIX}/requests", 409)["error"]
+        assert ok(client, "dump")["requests"]
+
+
 class TestShutdown:
     def test_answers(self, client: FlaskClient) -> None:
         for method in ("GET", "POST"):
@@ -417,6 +487,10 @@ class TestWrongRequests:
             ("dump?format=pdf", list(control.DUMP_FORMATS)), ("dump?format=", list(control.DUMP_FORMATS)),
             ("dump?contexts=all", ["test", "route", "request", "none"]), ("dump?reset=maybe", ["1", "0"]),
             ("dump?format=xml&format=json", ["format", "reset", "contexts"]),
+            ("requests?x=1", ["limit", "test", "route", "status", "since"]), ("requests/a-1?limit=1", []),
+            ("requests?limit=0", ["1 to 999999"]), ("requests?limit=many", ["1 to 999999"]),
+            ("requests?status=teapot", ["a status (404) or a class of them (4xx)"]),
+            ("requests?since=yesterday", ["a time ago (90s, 10m, 2h, 1d), a moment (2026-11-21T10:30) or UNIX seconds"]),
         ],
     )  # fmt: skip
     def test_parameters(self, client: FlaskClient, path: str, accepted: list[str]) -> None:
@@ -437,6 +511,7 @@ class TestWrongRequests:
             ("GET", "reset", "POST"), ("PUT", "dump", "GET, POST"), ("POST", "status", "GET, HEAD"),
             ("DELETE", "start", "GET, POST"), ("HEAD", "start", "GET, POST"), ("HEAD", "stop", "GET, POST"),
             ("HEAD", "dump", "GET, POST"), ("OPTIONS", "dump", "GET, POST"),
+            ("POST", "requests", "GET, HEAD"), ("DELETE", "requests/a-1", "GET, HEAD"),
         ],
     )  # fmt: skip
     def test_wrong_method(self, client: FlaskClient, method: str, path: str, allowed: str) -> None:

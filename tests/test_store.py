@@ -373,8 +373,9 @@ SYNC = """
 import sys
 from pathlib import Path
 from flask_livecoverage.journal import DataDir
-from flask_livecoverage.store import open_store, store_url
+from flask_livecoverage.store import open_store, store_url, sync
 
+sync._PIECE_BYTES = 1 << 18
 print("ready", flush=True)
 sys.stdin.readline()
 with open_store(store_url(Path(".livecov"), None)) as store:
@@ -392,7 +393,7 @@ class TestSynchronisation:
         """A run of many pieces."""
         folder = run_folder()
         writers = [Writer(folder, f"{n:08x}", pid=n) for n in range(2)]
-        for number in range(60_000):
+        for number in range(12_000):
             if number % 1000 == 0:
                 writers[0].line("window", name=f"w{number}", at=NOW + number)
             writers[number % 2].request(TRACES[number % 5], NOW + number, path=f"/{number}")
@@ -417,7 +418,7 @@ class TestSynchronisation:
             killed = subprocess.run([sys.executable, "-c", SYNC, "--kill-after-a-piece"], input="go\n", text=True)
             assert killed.returncode == -signal.SIGKILL
         with open_store(store_url(Path(".livecov"), None)) as store, store.recorded([1]) as found:
-            assert 0 < found.count() < 60_000
+            assert 0 < found.count() < 12_000
         with recorded(folder) as found:
             assert_equal(found, read_run(folder))
 

@@ -114,7 +114,7 @@ def show_diff(first: str, second: str, by: str | None, **options: Any) -> None:
 
 @livecov.command("who")
 @click.argument("place", metavar="FILE:LINE")
-@click.option("--limit", type=click.IntRange(0), default=10, show_default=True, metavar="N", help="Show N requests.")
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Show N requests.")
 @data_dir_option
 @run_option
 @output_format_option

@@ -96,7 +96,7 @@ def _tests(answer: Row) -> Iterable[str]:
         yield "\nIts own: lines that no other test executed."
     without = answer["requests_without_test"]
     if without or not answer["tests"]:
-        yield f"{without:,} requests without a test: name it with a window or the header Livecov-Test."
+        yield f"{_requests_counted(without)} without a test: name it with a window or the header Livecov-Test."
 
 
 def _routes(answer: Row) -> Iterable[str]:
@@ -143,7 +143,7 @@ def _who(answer: Row) -> Iterable[str]:
         yield f"No request executed {place}{'; it ran at start-up' if answer['startup'] else ''}."
         return
     also = ", and start-up" if answer["startup"] else ""
-    yield f"{place} was executed by {answer['requests']:,} requests{also}.\n"
+    yield f"{place} was executed by {_requests_counted(answer['requests'])}{also}.\n"
     for kind in ("test", "route"):
         if answer[f"{kind}s"]:
             rows = ((one[kind], one["requests"]) for one in answer[f"{kind}s"])
@@ -158,6 +158,10 @@ def _files(files: Mapping[str, Sequence[int]]) -> str:
     if not files:
         return "No lines of the application."
     return table(("File", "Count", "Lines"), ((f, len(n), to_ranges(n)) for f, n in files.items()), right=("Count",))
+
+
+def _requests_counted(count: int) -> str:
+    return f"{count:,} request{'' if count == 1 else 's'}"
 
 
 def _count(files: Mapping[str, Sequence[int]]) -> int:
