@@ -28,6 +28,7 @@ logger = logging.getLogger("flask_livecoverage")
 ACKNOWLEDGEMENT = b"ACK\n"
 # How long a client may take to send its command, and Keploy to take a document.
 TIMEOUT_SECONDS = 5.0
+_PAUSE_SECONDS = 0.1
 # What identity.py takes of a test's name.
 _LONGEST_ID = 1000
 
@@ -92,6 +93,8 @@ class Agent:
             connection = self._listener.accept()[0]
         except OSError as error:
             logger.warning("Keploy's command was not taken: %s", error)
+            # Out of descriptors, say: the connection is still there, and would be tried again at once.
+            select.select([self._wake], [], [], _PAUSE_SECONDS)
             return
         thread = threading.Thread(
             target=self._answer, args=(connection,), name="flask-livecoverage-keploy-command", daemon=True

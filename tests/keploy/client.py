@@ -60,8 +60,14 @@ class Keploy:
 
     def end(self, test: str) -> dict[str, list[int]]:
         """End a test, and return the lines by file that the agent reported of it."""
-        assert self.send(f"END {test}\n".encode()) == b"ACK\n"
-        document = self.received()
+        with self.connect() as connection:
+            connection.sendall(f"END {test}\n".encode())
+            acknowledgement = b""
+            while len(acknowledgement) < 4 and (part := connection.recv(4 - len(acknowledgement))):
+                acknowledgement += part
+            assert acknowledgement == b"ACK\n"
+            document = self.received()
+            assert read_all(connection) == b""
         assert document.keys() == {"id", "executedLinesByFile"}
         assert document["id"] == test
         lines: dict[str, list[int]] = document["executedLinesByFile"]

@@ -138,6 +138,7 @@ def test_a_window_written_between_two_looks(run: Run, collector: Collector, monk
     """The window's journal is read first, then window and request are written, then the request's journal is read."""
     collector.start("a")
     run.request(9, process=1)
+    collector.start("b")
     tail = collector.tail
     read_journal = tail._read_journal
     paths = [journal.path for journal in run.journals]
@@ -152,7 +153,9 @@ def test_a_window_written_between_two_looks(run: Run, collector: Collector, monk
         return found
 
     monkeypatch.setattr(tail, "_read_journal", interrupted)
+    assert end(collector, "b") == []
     assert end(collector, "a") == [9]
+    assert {request.test for request in read_run(run.folder).requests} == {"a", "by hand"}
 
 
 def test_late_lines_are_asked_for(run: Run, collector: Collector) -> None:
