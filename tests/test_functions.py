@@ -110,11 +110,15 @@ def test_json_of_the_standard_library() -> None:
 def test_what_python_cannot_parse() -> None:
     assert functions_in(b"def f(:\n") == []
     assert functions_in(b"\x00") == []
-    assert functions_in(b"x = " + b"1 + " * 20_000 + b"1\n\ndef f():\n    pass\n") in ([],)
+
+
+def test_what_some_pythons_cannot_parse() -> None:
+    too_deep = b"x = " + b"1 + " * 20_000 + b"1\n\ndef f():\n    pass\n"
+    assert [f.name for f in functions_in(too_deep)] in ([], ["f"])
 
 
 def test_deep_expression_beside_a_function() -> None:
-    source = b"x = " + b"1 + " * 900 + b"1\n\ndef f():\n    pass\n"
+    source = b"x = " + b"1 + " * 1500 + b"1\n\ndef f():\n    pass\n"
     assert [f.name for f in functions_in(source)] == ["f"]
 
 

@@ -30,7 +30,7 @@ SETTINGS = """
     ALLOWED_HOSTS = ["*"]
     ROOT_URLCONF = "mysite.urls"
     USE_TZ = True
-    MIDDLEWARE = ["mysite.views.middleware"]
+    MIDDLEWARE = ["mysite.middleware.middleware"]
 """
 
 URLS = """
@@ -56,11 +56,6 @@ VIEWS = """
     from django.http import HttpResponse, StreamingHttpResponse
 
     barrier = threading.Barrier(2)
-
-    def middleware(get_response):
-        def answer(request):
-            return get_response(request)  # middleware
-        return answer
 
     def user(request, number):
         if number > 5:  # user
@@ -97,6 +92,14 @@ VIEWS = """
 
     def api(request, version):
         return HttpResponse(version)  # api
+"""
+
+# Not beside the views, which nothing but the URL configuration must import.
+MIDDLEWARE = """
+    def middleware(get_response):
+        def answer(request):
+            return get_response(request)  # middleware
+        return answer
 """
 
 BARE = """
@@ -150,7 +153,7 @@ def write(folder: Path, **modules: str) -> None:
 @pytest.fixture
 def mysite(tmp_path: Path) -> Path:
     """A Django project, its ``wsgi.py`` the one of the manual."""
-    write(tmp_path / "mysite", __init__="", settings=SETTINGS, urls=URLS, views=VIEWS)
+    write(tmp_path / "mysite", __init__="", settings=SETTINGS, urls=URLS, views=VIEWS, middleware=MIDDLEWARE)
     shutil.copy(REPOSITORY / "docs/wsgi/django_wsgi.py", tmp_path / "mysite/wsgi.py")
     write(tmp_path, application="from mysite.wsgi import application as app\n")
     return tmp_path / "mysite"
@@ -222,7 +225,7 @@ class TestDjango:
             "/caf\u00e9/": ["# coffee"],
             "/api/v2": ["# api"],
         }
-        assert executed(run, views) == {p: lines_of(views, "# middleware", *t) for p, t in texts.items()}
+        assert executed(run, views) == {p: lines_of(views, *t) for p, t in texts.items()}
         assert [(r.path, r.status, r.route, r.endpoint) for r in run.requests] == [
             ("/user/3/", 200, "/user/<int:number>/", "user"),
             ("/user/9/", 200, "/user/<int:number>/", "user"),
@@ -257,7 +260,7 @@ class TestDjango:
                 thread.join()
         assert answers == {1: (200, b"one"), 2: (200, b"two")}
         views = mysite / "views.py"
-        common = ["# middleware", "# both", "# one?", "# leaves", "# answers both"]
+        common = ["# both", "# one?", "# leaves", "# answers both"]
         assert executed(recorded(mysite.parent), views) == {
             "/both/1": lines_of(views, *common, 'text = "one"'),
             "/both/2": lines_of(views, *common, 'text = "two"'),
@@ -270,7 +273,7 @@ class TestDjango:
                 connection.request("GET", path, headers={"Livecov-Test": test})
                 assert connection.getresponse().read()
                 connection.close()
-        assert executed_files(recorded(mysite.parent)) == {str(mysite / "views.py")}
+        assert executed_files(recorded(mysite.parent)) == {str(mysite / "views.py"), str(mysite / "middleware.py")}
         files = json.loads(livecov(mysite.parent, "report", "--format", "json", "--output", "-"))["files"]
         views = files["mysite/views.py"]
         assert line_of(mysite / "views.py", "# few") in views["executed_lines"]
@@ -356,6 +359,6 @@ def test_gunicorn_serves_django_under_livecov_run(mysite: Path, write_module: Ca
     assert result.returncode == 0, result.stderr
     assert "b'many'" in result.stdout
     views = json.loads((mysite.parent / "coverage.json").read_text())["files"]["mysite/views.py"]
-    covered = lines_of(mysite / "views.py", "# middleware", "# user", "# many", "def user", "def middleware")
+    covered = lines_of(mysite / "views.py", "# user", "# many", "def user")
     assert set(covered) <= set(views["executed_lines"])
     assert set(lines_of(mysite / "views.py", "# few", "# broken")) <= set(views["missing_lines"])

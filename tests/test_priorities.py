@@ -57,6 +57,12 @@ def test_a_route_that_was_recorded_is_judged_by_what_it_ran() -> None:
     assert [gap.function for gap in found.gaps] == ["login"]
 
 
+def test_equals_are_in_the_order_of_their_names() -> None:
+    names = ["GET /10", "GET /b", "GET /9", "GET /a"]
+    found = rank(dict.fromkeys(names, 2), {name: {"/app/a.py": bits(2)} for name in names}, FILES, {})
+    assert [p.route for p in found] == ["GET /9", "GET /10", "GET /a", "GET /b"]
+
+
 def test_def_lines_alone_enter_nothing() -> None:
     assert rank({"GET /": 1}, {"GET /": {"/app/a.py": bits(1, 10)}}, FILES, {}) == []
 

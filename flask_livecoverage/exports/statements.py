@@ -55,7 +55,7 @@ def read_statements(traces: Iterable[Trace], other_files: Iterable[str] = ()) ->
     return Statements({path: missing[path] | covered[path] for path in report}, missing, executed, warnings)
 
 
-def _report(traces: Mapping[str, Trace], files: set[str]) -> tuple[dict[str, Any], Sequence[str]]:
+def _report(traces: Mapping[str, Trace], files: Iterable[str]) -> tuple[dict[str, Any], Sequence[str]]:
     """coverage.py's JSON report on ``files``, and its warnings."""
     everything = Run("", (), (), traces, ambient=list(traces), source_files=sorted(files))
     with open_reports([everything], contexts="none") as reports:
@@ -64,5 +64,4 @@ def _report(traces: Mapping[str, Trace], files: set[str]) -> tuple[dict[str, Any
         except DataError:
             return {}, reports.warnings
         # coverage.py's paths are relative to this process's folder.
-        found = {os.path.abspath(path): file for path, file in report.items()}
-        return {path: file for path, file in found.items() if path in files}, reports.warnings
+        return {os.path.abspath(path): file for path, file in report.items()}, reports.warnings

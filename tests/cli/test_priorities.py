@@ -352,7 +352,7 @@ class TestAccessLog:
             def api():
                 return "api"
 
-            @app.get("/tenant", subdomain="<tenant>")
+            @app.get("/tenant", subdomain="<int:tenant>")
             def of_tenant(tenant):
                 return tenant
             """,
