@@ -490,7 +490,10 @@ class TestWrongRequests:
             ("requests?x=1", ["limit", "test", "route", "status", "since"]), ("requests/a-1?limit=1", []),
             ("requests?limit=0", ["1 to 999999"]), ("requests?limit=many", ["1 to 999999"]),
             ("requests?status=teapot", ["a status (404) or a class of them (4xx)"]),
-            ("requests?since=yesterday", ["a time ago (90s, 10m, 2h, 1d), a moment (2026-11-21T10:30) or UNIX seconds"]),
+            (
+                "requests?since=yesterday",
+                ["a time ago (90s, 10m, 2h, 1d), a moment (2026-11-21T10:30) or UNIX seconds"],
+            ),
         ],
     )  # fmt: skip
     def test_parameters(self, client: FlaskClient, path: str, accepted: list[str]) -> None:

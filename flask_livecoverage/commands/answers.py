@@ -126,15 +126,14 @@ def _one(answer: Row) -> Iterable[str]:
 
 
 def _diff(answer: Row) -> Iterable[str]:
-    a, b = _printable(answer["a"]), _printable(answer["b"])
-    count, back = _count(answer["only_a"]), _count(answer["only_b"])
-    yield f"Both executed {answer['both']} lines, {a} {count} that {b} did not, and {b} {back} that {a} did not."
-    if count:
-        yield f"\nOnly {a}:\n"
-        yield _files(answer["only_a"])
-    if back:
-        yield f"\nOnly {b}:\n"
-        yield _files(answer["only_b"])
+    alone = {"A": answer["only_a"], "B": answer["only_b"]}
+    yield f"A  {_printable(answer['a'])}"
+    yield f"B  {_printable(answer['b'])}"
+    yield f"\nBoth executed {answer['both']} lines, A alone {_count(alone['A'])}, B alone {_count(alone['B'])}."
+    for name, files in alone.items():
+        if files:
+            yield f"\n{name} alone:\n"
+            yield _files(files)
 
 
 def _who(answer: Row) -> Iterable[str]:

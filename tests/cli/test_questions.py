@@ -194,9 +194,12 @@ class TestDiff:
 
     def test_text(self, writer: Writer) -> None:
         text = invoke("diff", "test_tea[2]", "test_tea[1]").stdout
-        assert text.splitlines()[0] == (
-            "Both executed 3 lines, test_tea[2] 3 that test_tea[1] did not, and test_tea[1] 0 that test_tea[2] did not."
-        )
+        assert text.splitlines()[:4] == [
+            "A  test_tea[2]",
+            "B  test_tea[1]",
+            "",
+            "Both executed 3 lines, A alone 3, B alone 0.",
+        ]
         assert "11-12" in text
 
     def test_changed_files_are_not_mixed(self, writer: Writer, ask: Ask) -> None:
