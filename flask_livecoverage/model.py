@@ -14,8 +14,6 @@ STARTUP_CONTEXT = "(startup)"
 
 # In place of the URL rule, of requests that matched none.
 NO_ROUTE = "(no route)"
-# The route of requests for which the application has none.
-NO_ROUTE = "(no route)"
 
 # By what a report can tell lines apart.
 CONTEXTS = ("test", "route", "request", "none")
