@@ -65,6 +65,16 @@ APP = """
         worker.join()
         return "this is thread"
 
+    def work_late():
+        first = gate.wait()
+        print("this is late")
+        second = gate.wait()
+
+    @app.get("/late")
+    def late():
+        threading.Thread(target=work_late).start()
+        return "this is soon"
+
     def zero():
         return "this is zero"
 
@@ -270,6 +280,18 @@ class TestLines:
         assert answer(waiting) == (200, "this is wait")
         served.get("/a")
         assert keploy.end("s/second") == served.lines("this is a")
+
+    def test_of_work_that_goes_on_after_the_answer(self, serve: Serve, keploy: Keploy, gate: Gate) -> None:
+        served = serve()
+        keploy.start("s/late")
+        served.get("/late")
+        gate.reached().close()
+        # Now the line before has run, and nothing has ended that would have written it.
+        passage = gate.reached()
+        assert keploy.end("s/late")[str(served.app)] == lines_of(
+            served.app, "target=work_late", "this is soon", "first = ", "this is late", "second = "
+        )
+        passage.close()
 
 
 class TestEnding:
