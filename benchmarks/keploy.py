@@ -5,8 +5,8 @@
     python benchmarks/keploy.py                # the agent in the serving process
     python benchmarks/keploy.py --beside       # in a process of its own
 
-Each test is ``START``, a request to a view of one line, ``END``. The time is from connecting for ``END`` to its ``ACK``;
-the document has been sent by then.
+Each test is ``START``, a request to a view of one line, ``END``. The time is from connecting for ``END`` to its
+``ACK``; the document has been sent by then.
 """
 
 from __future__ import annotations
