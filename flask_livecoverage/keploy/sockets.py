@@ -40,12 +40,12 @@ def listening(path: str) -> Iterator[socket.socket]:
         try:
             _remove_stale(path)
             listener.bind(path)
+            own = os.stat(path)
         except OSError as error:
             raise ConfigurationError(
                 f"cannot listen on the control socket {path} ({error.strerror or error}): choose another path with "
                 "--control-socket"
             ) from None
-        own = os.stat(path)
         try:
             listener.listen(_BACKLOG)
             yield listener

@@ -418,7 +418,13 @@ def no_folder(keploy: Keploy) -> Iterator[str]:
     yield f"{keploy.control}/nowhere/c"
 
 
+def empty(keploy: Keploy) -> Iterator[str]:
+    # Linux takes it as: any abstract address.
+    yield ""
+
+
 UNUSABLE = {
+    empty: "cannot listen on the control socket .*No such file or directory",
     in_use: "another agent listens on the control socket",
     a_file: "a file that is no socket",
     too_long: "cannot listen on the control socket .*(AF_UNIX path too long|File name too long)",
