@@ -278,8 +278,14 @@ class TestDjango:
         views = files["mysite/views.py"]
         assert line_of(mysite / "views.py", "# few") in views["executed_lines"]
         assert line_of(mysite / "views.py", "raise RuntimeError") in views["missing_lines"]
-        get_user = json.loads(livecov(mysite.parent, "routes", "--format", "json"))
-        assert get_user is not None
+        [route] = json.loads(livecov(mysite.parent, "routes", "--format", "json"))["routes"]
+        assert (route["route"], route["requests"], route["tests"]) == ("GET /user/<int:number>/", 3, 3)
+        requests = json.loads(livecov(mysite.parent, "requests", "--format", "json"))["requests"]
+        assert [(r["test"], r["path"]) for r in requests] == [("c", "/user/9/"), ("b", "/user/4/"), ("a", "/user/3/")]
+        [group] = json.loads(livecov(mysite.parent, "dedup", "--format", "json"))["duplicates"]
+        assert (group["survivor"], group["duplicates"]) == ("a", ["b"])
+        # Nobody executed the view's other lines, because there are none.
+        assert json.loads(livecov(mysite.parent, "priorities", "--format", "json"))["priorities"] == []
 
     def test_control_routes(self, mysite: Path, environ: dict[str, str]) -> None:
         with serving(mysite.parent, **environ) as port:

@@ -37,14 +37,14 @@ class Priorities:
     """What to cover next, the most urgent first.
 
     ``requests`` is the number of all requests that count, ``unmatched`` how many of an access log's match no route.
-    ``never_requested`` are routes that were never asked for while lines were recorded. ``statements`` and ``root`` are
+    ``never_hit`` are routes that no recorded request was for. ``statements`` and ``root`` are
     for showing the gaps.
     """
 
     ranked: Sequence[Priority]
     requests: int
     unmatched: int
-    never_requested: Sequence[str]
+    never_hit: Sequence[str]
     statements: Mapping[str, int]
     root: str
 
@@ -76,7 +76,7 @@ def find_priorities(info: ScriptInfo, data_dir: str, wanted: str, access_log: st
         ranked=rank(traffic, _executed(routes, statements), _files(statements), views),
         requests=sum(traffic.values()),
         unmatched=unmatched,
-        never_requested=_never_requested(rules, routes),
+        never_hit=_never_hit(rules, routes),
         statements=statements.all,
         root=root,
     )
@@ -98,7 +98,7 @@ def _merged(routes: Iterable[Executed]) -> dict[str, Executed]:
     return merged
 
 
-def _never_requested(rules: Iterable[Rule], routes: Mapping[str, Executed]) -> list[str]:
+def _never_hit(rules: Iterable[Rule], routes: Mapping[str, Executed]) -> list[str]:
     names = [route_name(method, rule.rule) for rule in rules if rule.endpoint != "static" for method in rule.methods]
     return [name for name in dict.fromkeys(names) if name not in routes]
 
@@ -182,9 +182,9 @@ def text(priorities: Priorities, limit: int) -> str:
         parts = [_table(shown), *(_details(priorities, *item) for item in enumerate(shown[:DETAILED], 1))]
     if priorities.unmatched:
         parts.append(f"{priorities.unmatched} of {priorities.requests} requests match no route.")
-    if priorities.never_requested:
-        names = "\n".join(f"   {name}" for name in priorities.never_requested)
-        parts.append(f"Never asked for while lines were recorded:\n{names}")
+    if priorities.never_hit:
+        names = "\n".join(f"   {name}" for name in priorities.never_hit)
+        parts.append(f"Never hit while lines were recorded:\n{names}")
     return "\n\n".join(parts)
 
 
@@ -219,7 +219,7 @@ def json_object(priorities: Priorities, limit: int) -> dict[str, Any]:
     return {
         "requests": priorities.requests,
         "unmatched": priorities.unmatched,
-        "never_requested": list(priorities.never_requested),
+        "never_hit": list(priorities.never_hit),
         "priorities": [_as_object(priorities, item) for item in priorities.ranked[:limit]],
     }
 

@@ -150,7 +150,7 @@ class TestRecordedRequests:
         record(shop)
         answer = found(shop)
         assert (answer["requests"], answer["unmatched"]) == (10, 0)
-        assert answer["never_requested"] == ["POST /cart/", "GET /excluded", "GET /never", "GET /page/<name>"]
+        assert answer["never_hit"] == ["POST /cart/", "GET /excluded", "GET /never", "GET /page/<name>"]
         assert ranking(answer) == [("GET /user/<int:number>", 3, 4, True), ("GET (no route)", 1, 1, True)]
         user, nothing = answer["priorities"]
         assert (user["share"], user["score"], nothing["share"], nothing["score"]) == (0.3, 12, 0.1, 1)
@@ -194,7 +194,7 @@ class TestRecordedRequests:
             "2. GET (no route)",
             f"   shop.py:{e}  not_found",
             "",
-            "Never asked for while lines were recorded:",
+            "Never hit while lines were recorded:",
             "   POST /cart/",
             "   GET /excluded",
             "   GET /never",
