@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -208,12 +209,24 @@ def test_bitmaps_have_a_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
         read(f"set: {{a: {{{files}}}}}")
 
 
-def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_not_read() -> None:
     with open("large.yaml", "wb") as file:
         file.truncate(LARGEST_FILE + 1)
 
-    with pytest.raises(ConfigurationError, match=r"^large.yaml is larger than 64 MB"):
-        read_dedup("large.yaml")
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigurationError, match=r"^large.yaml is larger than 64 MB"):
+            read_dedup("large.yaml")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_has_no_size_is_read_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keploy_dedup, "LARGEST_FILE", 1 << 20)
+
+    with pytest.raises(ConfigurationError, match=r"^/dev/zero is larger than 1 MB"):
+        read_dedup("/dev/zero")
 
 
 @pytest.mark.parametrize(

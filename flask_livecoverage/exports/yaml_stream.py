@@ -160,6 +160,6 @@ def _read_text(path: str, limit: int) -> str:
     if len(content) > limit:
         raise too_large
     try:
-        return content.decode("utf-8-sig")
+        return content.decode()
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} is no text (byte {error.start} is no UTF-8): name a dedupData.yaml") from None

@@ -314,6 +314,16 @@ class TestRemoval:
         assert left(cases) == before
         assert "'test-set-0/test-10', which would be kept for 'test-set-0/test-9', has no test case" in result.stderr
 
+    def test_superset_is_what_stays_for_a_subsumed_tests_duplicates(self, invoke: Invoke, cases: Path) -> None:
+        Path("d.yaml").write_text("test-set-0: {test-1: {a: [1]}, test-2: {a: [1]}, test-3: {a: [1, 2]}}")
+        (cases / "test-set-0" / "tests" / "test-1.yaml").unlink()
+
+        invoke("dedup", "--input", "d.yaml", "--rm", cases, "--yes")
+        assert {"test-2", "test-3"} <= left(cases)
+
+        invoke("dedup", "--input", "d.yaml", "--rm", cases, "--yes", "--rm-subsumed")
+        assert {"test-2", "test-3"} & left(cases) == {"test-3"}
+
     def test_no_such_folder(self, invoke: Invoke) -> None:
         result = invoke("dedup", "--input", DATA, "--rm", "nowhere", "--yes")
 
