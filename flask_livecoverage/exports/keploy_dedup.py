@@ -24,7 +24,7 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 # Not a pytest node id (tests/test_shop.py::test_tea), which has a slash too.
 _SET_AND_ID = re.compile(r"[^/:]+/[^/:]+")
 
-# A file of 64 MB holds some eight million lines of code, and is read in about half a minute.
+# A file of 64 MB holds some twelve million line numbers, and is read in about a minute.
 LARGEST_FILE = 64 << 20
 # A bitmap takes a bit for each line up to the highest.
 HIGHEST_LINE = 1_000_000
