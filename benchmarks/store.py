@@ -2,8 +2,8 @@
 
     python benchmarks/store.py [--requests 1000000] [--traces 1000] [--journals 4]
 
-Journals are made up: as many requests as asked for, over so many distinct traces, on paths that all differ. Times are of
-this process; what runs beside it changes the seconds, and hardly the seconds of CPU.
+Journals are made up: as many requests as asked for, over so many distinct traces, on paths that all differ. Seconds of
+CPU are this process's own, whatever runs beside it.
 """
 
 from __future__ import annotations

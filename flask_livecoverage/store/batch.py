@@ -128,7 +128,8 @@ def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> Non
 
 def _fits(line: Row) -> bool:
     """Whether databases can hold the numbers in ``line``, as JSON can."""
-    return 0 <= line["status"] < 1000 and 0 <= line["started_at"] < 1e12 and 0 <= line["duration_ms"] < 1e12
+    status, started_at, duration_ms = line["status"], line["started_at"], line["duration_ms"]
+    return bool(0 <= status < 1000 and 0 <= started_at < 1e12 and 0 <= duration_ms < 1e12)
 
 
 def _number(request_id: str) -> int:
