@@ -12,8 +12,8 @@ def replace_file(path: Path | str, content: bytes) -> None:
     """Write ``content`` to ``path`` in one step, so that a reader sees the old file or the new one, never a half.
 
     Missing folders are made. A new file gets the permissions that the umask leaves, an old one keeps its own; a
-    symbolic link stays, and what it points to is replaced. A device or a pipe cannot be replaced: it is written to. Raises
-    OSError; the old file is intact then, and nothing is left beside it.
+    symbolic link stays, and what it points to is replaced. A device or a pipe cannot be replaced: it is written to.
+    Raises OSError; the old file is intact then, and nothing is left beside it.
     """
     mode = _mode(Path(path))
     if mode is not None and not stat.S_ISREG(mode):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,10 +71,41 @@ class Recorded:
 
     def requests(self, filters: Filters | None = None, limit: int | None = None) -> list[RequestRecord]:
         """The records of requests, newest first."""
+        if filters is not None and filters.test is not None:
+            return self._newest(self._left(filters), filters, limit)
         table = schema.requests.c
         query = _filtered(_records(), table, filters).where(table.period.in_(self._periods))
         query = query.order_by(table.started_at.desc(), table.id.desc()).limit(limit)
         return [self._record(row) for row in self._connection.execute(query)]
+
+    def _left(self, filters: Filters) -> Sequence[Any]:
+        """Which traces requests that ``filters`` let pass have left in which test, and when last."""
+        source = self._executions(filters).subquery()
+        newest = sa.func.max(source.c.last_at).label("last_at")
+        query = sa.select(source.c.trace, source.c.test, newest).group_by(source.c.trace, source.c.test)
+        return self._connection.execute(query).all()
+
+    def _newest(self, left: Iterable[Any], filters: Filters | None, limit: int | None) -> list[RequestRecord]:
+        """The newest requests, at most ``limit``, that have left one of some traces in its test.
+
+        ``left`` says trace and test, and when it was left last: what is too old to be among the newest is not looked
+        up.
+        """
+        last = {(row.trace, row.test): row.last_at for row in sorted(left, key=lambda row: row.last_at)}
+        newest: list[tuple[float, int]] = []
+        table = schema.requests.c
+        for (trace, test), at in sorted(last.items(), key=lambda item: -item[1]):
+            if len(newest) == limit and at < newest[-1][0]:
+                break  # and so are all that follow
+            query = _filtered(sa.select(table.started_at, table.id), table, filters)
+            query = query.where(table.trace == trace, table.test == test, table.period.in_(self._periods))
+            query = query.order_by(table.started_at.desc(), table.id.desc()).limit(limit)
+            newest += ((row.started_at, row.id) for row in self._connection.execute(query))
+            if limit is not None:
+                newest = sorted(newest, reverse=True)[:limit]
+        chunks = _chunks([key for _, key in newest])
+        rows = [row for chunk in chunks for row in self._connection.execute(_records().where(table.id.in_(chunk)))]
+        return [self._record(row) for row in sorted(rows, key=lambda row: (-row.started_at, -row.id))]
 
     def request(self, request_id: str) -> RequestRecord | None:
         """The record of a request, or None if there is none with this id."""
@@ -240,9 +270,7 @@ class Recorded:
             requests=sum(row.requests for row in executions),
             tests=_summed((row.test_name, row.requests) for row in executions if row.test_name),
             routes=_summed((row.route_name, row.requests) for row in executions),
-            latest=self._latest(
-                {row.trace: row.last_at for row in sorted(executions, key=lambda row: row.last_at)}, limit
-            ),
+            latest=self._newest(executions, None, limit),
             at_startup=not startup.isdisjoint(numbers),
         )
 
@@ -261,6 +289,7 @@ class Recorded:
         query = (
             sa.select(
                 table.trace,
+                table.test,
                 table.requests,
                 table.last_at,
                 _test_name.label("test_name"),
@@ -271,19 +300,6 @@ class Recorded:
             .where(table.period.in_(self._periods), table.trace.in_(traces))
         )
         return self._connection.execute(query)
-
-    def _latest(self, last: dict[int, float], limit: int) -> list[RequestRecord]:
-        """The newest requests that left one of some traces, told when each of these was left last."""
-        newest: list[tuple[float, int]] = []
-        table = schema.requests.c
-        for trace, at in sorted(last.items(), key=lambda item: -item[1]):
-            if len(newest) == limit and at < newest[0][0]:
-                break  # and so are all that follow
-            query = sa.select(table.started_at, table.id).where(table.trace == trace, table.period.in_(self._periods))
-            found = self._connection.execute(query.order_by(table.started_at.desc()).limit(limit))
-            newest = heapq.nlargest(limit, [*newest, *map(tuple, found)])[::-1]
-        rows = self._connection.execute(_records().where(table.id.in_([key for _, key in newest])))
-        return [self._record(row) for row in sorted(rows, key=lambda row: (-row.started_at, -row.id))]
 
 
 _test_name: sa.ColumnElement[str] = schema.tests.c.name
@@ -314,8 +330,7 @@ def _filtered(query: sa.Select[Any], table: Any, filters: Filters | None) -> sa.
     if filters.test is not None:
         tests = schema.tests.c
         wanted = sa.select(tests.id).where(tests.name == filters.test).scalar_subquery()
-        # The second condition lets the index of named tests be used.
-        query = query.where(table.test == wanted, table.test > sa.literal_column(str(_NO_TEST)))
+        query = query.where(table.test == wanted, table.test != _NO_TEST)
     if filters.route is not None:
         routes = schema.routes.c
         named = sa.or_(routes.rule == filters.route, _route_name == filters.route)
