@@ -327,7 +327,7 @@ def _verdict(loaded: Loaded, found: Minimised) -> str:
         return loaded.count(round(cost)) if found.least == "tests" else f"{cost:.1f} ms"
 
     saves = found.greedy_cost - found.cost
-    greedy = f" The greedy choice has {unit(found.greedy_cost)}." if saves > 1e-6 else " So has the greedy choice."
+    greedy = f" The greedy choice has {unit(found.greedy_cost)}." if saves > 1e-6 else " The greedy choice is as good."
     if found.proof.optimal:
         return f"Proven: nothing below {unit(found.cost)} executes all lines.{greedy}"
     return (
