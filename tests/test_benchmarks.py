@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -21,3 +22,15 @@ def test_minimise() -> None:
         assert result.stdout.startswith("500 tests, 40 sets of lines, 2000 lines")
         assert "460 duplicates" in result.stdout
         assert result.stdout.count(", optimal") == 2
+
+
+def test_store() -> None:
+    sizes = ("--requests", "600", "--traces", "20", "--journals", "3", "--rounds", "1")
+    result = subprocess.run(
+        [sys.executable, str(REPOSITORY / "benchmarks" / "store.py"), *sizes], capture_output=True, text=True
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "20 distinct traces in 3 journals" in result.stdout
+    assert re.search(r"^requests +600$", result.stdout, re.MULTILINE)
+    assert "who ran a line" in result.stdout
