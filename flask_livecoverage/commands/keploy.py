@@ -17,7 +17,6 @@ from ..analysis.suite import Suite
 from ..errors import DataError, ServerError
 from ..exports.keploy_dedup import write_dedup
 from ..exports.keploy_duplicates import write_duplicates
-from ..files import replace_file
 from ..journal import DataDir, RunFolder, new_run_id
 from ..keploy.agent import Agent
 from ..keploy.cases import Case, read_recording
@@ -30,7 +29,7 @@ from ..reader import read_run
 from ..run import describe_status
 from ..settings import load_settings
 from ..signals import EndingSignals
-from .reporting import warn
+from .reporting import warn, write_file
 from .serving import start_own_server
 
 # keploy
@@ -114,17 +113,11 @@ def _write_lines(run: RunFolder, cases: Sequence[Case], since: float, options: R
     lines = lines_by_case(found, cases, since)
     if not lines:
         raise DataError("the server has recorded none of these requests: see its output, and whether recording is on")
-    _write(options.output, write_dedup(lines), "--output", f"the lines of {len(lines)} test cases")
+    write_file(options.output, write_dedup(lines).encode(), "--output")
+    click.echo(f"Wrote the lines of {len(lines)} test cases to {options.output}")
     suite = Suite.of_lines(
         {test: {path: to_bitmap(numbers) for path, numbers in files.items()} for test, files in lines.items()}
     )
     removable = [member.name for member in find_redundancy(suite, "keploy").duplicates]
-    _write(options.duplicates, write_duplicates(removable), "--duplicates", f"{len(removable)} duplicates")
-
-
-def _write(path: str, text: str, option: str, what: str) -> None:
-    try:
-        replace_file(path, text.encode())
-    except OSError as error:
-        raise ServerError(f"cannot write {path} ({error.strerror}): choose another place with {option}") from None
-    click.echo(f"Wrote {what} to {path}")
+    write_file(options.duplicates, write_duplicates(removable).encode(), "--duplicates")
+    click.echo(f"Wrote {len(removable)} duplicates to {options.duplicates}")

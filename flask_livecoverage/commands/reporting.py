@@ -57,7 +57,7 @@ def write_report(reports: Reports, report_format: str, output: str | None = None
     if report_format == "html":
         if output == "-":
             raise ConfigurationError("the HTML report is a folder of files: name one with --output")
-        with _writing(output or "the HTML report"):
+        with _writing(output or "the HTML report", "--output"):
             page = reports.html(Path(output) if output else None)
         click.echo(f"Wrote HTML report to {page}")
     elif report_format == "coverage":
@@ -82,17 +82,22 @@ def _write(content: bytes, path: Path, what: str, output: str | None) -> None:
     if output == "-":
         click.echo(content, nl=False)
         return
-    with _writing(path):
-        replace_file(path, content)
+    write_file(path, content, "--output")
     click.echo(f"Wrote {what} to {path}")
 
 
+def write_file(path: Path | str, content: bytes, option: str) -> None:
+    """Replace the file at ``path``, which ``option`` has named. Raises ServerError if that cannot be done."""
+    with _writing(path, option):
+        replace_file(path, content)
+
+
 @contextmanager
-def _writing(what: Path | str) -> Iterator[None]:
+def _writing(what: Path | str, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ServerError(f"cannot write {what} ({error.strerror}): choose another place with --output") from None
+        raise ServerError(f"cannot write {what} ({error.strerror}): choose another place with {option}") from None
 
 
 def check_fail_under(reports: Reports, fail_under: float | None) -> int:

@@ -13,13 +13,13 @@ import click
 from ..analysis.duplicates import Preference, Redundancy, find_redundancy
 from ..analysis.minimise import Least, Minimised, minimise
 from ..analysis.suite import Member, Suite
-from ..errors import ConfigurationError, ServerError
+from ..errors import ConfigurationError
 from ..exports.keploy_dedup import read_dedup, write_dedup
 from ..exports.keploy_duplicates import write_duplicates
-from ..files import replace_file
 from .answers import table
 from .questions import open_recorded
 from .removal import remove_cases
+from .reporting import write_file
 
 Row = dict[str, Any]
 
@@ -73,14 +73,6 @@ def _refuse_without_durations(origin: Origin, option: str, instead: str) -> None
         raise ConfigurationError(f"{option}: {origin.input_path} does not say how long tests took: use {instead}")
 
 
-def _write(path: str, content: str, what: str, option: str) -> None:
-    try:
-        replace_file(path, content.encode())
-    except OSError as error:
-        raise ServerError(f"cannot write {path} ({error.strerror}): choose another place with {option}") from None
-    click.echo(f"Wrote {what} to {path}", err=True)
-
-
 # Duplicates
 
 
@@ -112,10 +104,12 @@ def dedup(
     else:
         _print_parts(_dedup_parts(loaded, found))
     if output is not None:
-        _write(output, write_dedup(_lines_by_member(loaded.suite)), "the executed lines", "--output")
+        write_file(output, write_dedup(_lines_by_member(loaded.suite)).encode(), "--output")
+        click.echo(f"Wrote the executed lines to {output}", err=True)
     if duplicates is not None:
         ids = [member.name for member in found.duplicates]
-        _write(duplicates, write_duplicates(ids), "the duplicates", "--duplicates")
+        write_file(duplicates, write_duplicates(ids).encode(), "--duplicates")
+        click.echo(f"Wrote the duplicates to {duplicates}", err=True)
     if removal is not None:
         remove_cases(removal.folder, _keepers(found, removal.subsumed), confirmed=removal.confirmed)
 
