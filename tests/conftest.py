@@ -24,13 +24,20 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 _numbers = itertools.count()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings() -> Iterator[None]:
+    """No settings of whoever runs the tests apply, neither to a test nor to a server that several tests share."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for variable in list(os.environ):
+            if variable.startswith(("LIVECOVERAGE", "FLASK_")):
+                monkeypatch.delenv(variable)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in an empty folder: this repository's own coverage configuration must not apply."""
     monkeypatch.chdir(tmp_path)
-    for variable in list(os.environ):
-        if variable.startswith(("LIVECOVERAGE", "FLASK_")):
-            monkeypatch.delenv(variable)
     assert all(setting.key not in os.environ for setting in SETTINGS)
 
 
@@ -41,6 +48,8 @@ def _nothing_left_behind() -> Iterator[None]:
     tools = _monitoring_tools()
     start, submit = threading.Thread.start, ThreadPoolExecutor.submit
     threads = set(threading.enumerate())
+    # A server that several tests share, say.
+    processes = psutil.Process().children()
     yield
     stop_recording()
     assert sys.gettrace() is trace
@@ -49,7 +58,7 @@ def _nothing_left_behind() -> Iterator[None]:
     assert threading.Thread.start is start
     assert ThreadPoolExecutor.submit is submit
     assert [t for t in threading.enumerate() if t not in threads and not t.name.startswith("ThreadPool")] == []
-    assert psutil.Process().children(recursive=True) == []
+    assert [process for process in psutil.Process().children() if process not in processes] == []
 
 
 def _monitoring_tools() -> list[str | None]:

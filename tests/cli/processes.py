@@ -182,6 +182,13 @@ class Commands:
         psutil.wait_procs([process], GUARD_SECONDS)
         assert process not in self.running()
 
+    def end_all(self) -> None:
+        """End what runs still, the last one first."""
+        for command in reversed(self._commands):
+            if command.process.poll() is None:
+                command.signal(signal.SIGTERM)
+            command.wait()
+
     def close(self) -> None:
         """Assert that all has ended, and nothing was written that no user should see."""
         left = [f"{process.pid}: {' '.join(process.cmdline())}" for process in self.running()]
