@@ -11,16 +11,21 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from flask_livecoverage.cli import livecov as livecov_command
 from flask_livecoverage.journal import DataDir
-from flask_livecoverage.model import Run
+from flask_livecoverage.model import RequestRecord, Run
 from flask_livecoverage.reader import read_run
 
 from .conftest import REPOSITORY, line_of, lines_of
+from .journals import run_folder
 from .live import LISTENING, PYTHON, get, process, read_port, write_script
 
 pytest.importorskip("django")
@@ -150,13 +155,17 @@ def write(folder: Path, **modules: str) -> None:
         (folder / f"{name}.py").write_text(textwrap.dedent(text).lstrip("\n"))
 
 
+def write_site(folder: Path) -> Path:
+    """Write a Django project, its ``wsgi.py`` the one of the manual."""
+    write(folder / "mysite", __init__="", settings=SETTINGS, urls=URLS, views=VIEWS, middleware=MIDDLEWARE)
+    shutil.copy(REPOSITORY / "docs/wsgi/django_wsgi.py", folder / "mysite/wsgi.py")
+    write(folder, application="from mysite.wsgi import application as app\n")
+    return folder / "mysite"
+
+
 @pytest.fixture
 def mysite(tmp_path: Path) -> Path:
-    """A Django project, its ``wsgi.py`` the one of the manual."""
-    write(tmp_path / "mysite", __init__="", settings=SETTINGS, urls=URLS, views=VIEWS, middleware=MIDDLEWARE)
-    shutil.copy(REPOSITORY / "docs/wsgi/django_wsgi.py", tmp_path / "mysite/wsgi.py")
-    write(tmp_path, application="from mysite.wsgi import application as app\n")
-    return tmp_path / "mysite"
+    return write_site(tmp_path)
 
 
 @contextmanager
@@ -190,10 +199,10 @@ def executed_files(run: Run) -> set[str]:
     return {path for r in run.requests for path in run.traces[r.trace].files}
 
 
-def livecov(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "flask", "livecov", *arguments]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+def livecov(*arguments: str) -> str:
+    """What the command prints, run in this process."""
+    result = CliRunner().invoke(livecov_command, arguments)
+    assert result.exit_code == 0, result.output
     return result.stdout
 
 
@@ -202,19 +211,86 @@ def environ(engine_name: str) -> dict[str, str]:
     return {"LIVECOVERAGE": "1", "LIVECOVERAGE_ENGINE": engine_name}
 
 
+@dataclass(frozen=True)
+class Site:
+    """A Django project that was served once, with all that was asked of it."""
+
+    folder: Path
+    answers: dict[str, tuple[int, bytes]]
+
+    @property
+    def package(self) -> Path:
+        return self.folder / "mysite"
+
+    def recorded(self, wanted: Callable[[RequestRecord], bool]) -> Run:
+        """What was recorded, of its requests the wanted ones."""
+        run = recorded(self.folder)
+        return replace(run, requests=[r for r in run.requests if wanted(r)])
+
+
+def overlaps(request: RequestRecord) -> bool:
+    return request.path.startswith("/both/")
+
+
+def names_test(request: RequestRecord) -> bool:
+    return request.test is not None
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]], Site]:
+    """Serves a project in an environment, once, and asks all of it that the tests are about."""
+    served: dict[str, Site] = {}
+
+    def site(environ: dict[str, str]) -> Site:
+        engine = environ["LIVECOVERAGE_ENGINE"]
+        if engine not in served:
+            folder = tmp_path_factory.mktemp(engine)
+            write_site(folder)
+            with serving(folder, **environ) as port:
+                served[engine] = Site(folder, ask_all(port))
+        return served[engine]
+
+    return site
+
+
+def ask_all(port: int) -> dict[str, tuple[int, bytes]]:
+    """Ask one path after the other, then two that overlap, then some in the name of a test; return the answers."""
+    paths = ["user/3/", "user/9/", "stream/", "broken/", "nowhere", "async/", "caf%C3%A9/", "api/v2"]
+    answers = {f"/{path}": get(port, f"/{path}") for path in paths}
+
+    def ask(path: str) -> None:
+        answers[path] = get(port, path)
+
+    threads = [threading.Thread(target=ask, args=(f"/both/{number}",)) for number in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for path, test in (("/user/3/", "a"), ("/user/4/", "b"), ("/user/9/", "c")):
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", path, headers={"Livecov-Test": test})
+        assert connection.getresponse().read()
+        connection.close()
+    return answers
+
+
+@pytest.fixture
+def site(sites: Callable[[dict[str, str]], Site], environ: dict[str, str]) -> Site:
+    return sites(environ)
+
+
 class TestDjango:
-    def test_each_request_is_exact(self, mysite: Path, environ: dict[str, str]) -> None:
-        with serving(mysite.parent, **environ) as port:
-            assert get(port, "/user/3/") == (200, b"few")
-            assert get(port, "/user/9/") == (200, b"many")
-            assert get(port, "/stream/") == (200, b"first last")
-            assert get(port, "/broken/")[0] == 500
-            assert get(port, "/nowhere")[0] == 404
-            assert get(port, "/async/") == (200, b"from a thread")
-            assert get(port, "/caf%C3%A9/") == (200, b"coffee")
-            assert get(port, "/api/v2") == (200, b"2")
-        views = mysite / "views.py"
-        run = recorded(mysite.parent)
+    def test_each_request_is_exact(self, site: Site) -> None:
+        assert site.answers["/user/3/"] == (200, b"few")
+        assert site.answers["/user/9/"] == (200, b"many")
+        assert site.answers["/stream/"] == (200, b"first last")
+        assert site.answers["/broken/"][0] == 500
+        assert site.answers["/nowhere"][0] == 404
+        assert site.answers["/async/"] == (200, b"from a thread")
+        assert site.answers["/caf%C3%A9/"] == (200, b"coffee")
+        assert site.answers["/api/v2"] == (200, b"2")
+        views = site.package / "views.py"
+        run = site.recorded(lambda r: not overlaps(r) and not names_test(r))
         texts = {
             "/user/3/": ["# user", "# few"],
             "/user/9/": ["# user", "# many"],
@@ -237,55 +313,49 @@ class TestDjango:
             ("/api/v2", 200, "/api/v(?P<version>[0-9])$", "api"),
         ]
 
-    def test_imports_are_start_up(self, mysite: Path, environ: dict[str, str]) -> None:
-        with serving(mysite.parent, **environ) as port:
-            get(port, "/user/3/")
-        run = recorded(mysite.parent)
-        startup = [line for t in run.ambient for line in run.traces[t].line_numbers().get(str(mysite / "views.py"), [])]
-        assert set(lines_of(mysite / "views.py", "barrier = ", "def user", "def broken")) <= set(startup)
-        assert str(mysite / "settings.py") in {path for t in run.ambient for path in run.traces[t].files}
+    def test_imports_are_start_up(self, site: Site) -> None:
+        run = recorded(site.folder)
+        views = site.package / "views.py"
+        startup = [line for t in run.ambient for line in run.traces[t].line_numbers().get(str(views), [])]
+        assert set(lines_of(views, "barrier = ", "def user", "def broken")) <= set(startup)
+        assert str(site.package / "settings.py") in {path for t in run.ambient for path in run.traces[t].files}
 
-    def test_requests_that_overlap(self, mysite: Path, environ: dict[str, str]) -> None:
+    def test_requests_that_overlap(self, site: Site) -> None:
         """Each waits in its view until the other is there, too."""
-        answers: dict[int, tuple[int, bytes]] = {}
-        with serving(mysite.parent, **environ) as port:
-
-            def ask(number: int) -> None:
-                answers[number] = get(port, f"/both/{number}")
-
-            threads = [threading.Thread(target=ask, args=(number,)) for number in (1, 2)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        assert answers == {1: (200, b"one"), 2: (200, b"two")}
-        views = mysite / "views.py"
+        assert {number: site.answers[f"/both/{number}"] for number in (1, 2)} == {1: (200, b"one"), 2: (200, b"two")}
+        views = site.package / "views.py"
         common = ["# both", "# one?", "# leaves", "# answers both"]
-        assert executed(recorded(mysite.parent), views) == {
+        assert executed(site.recorded(overlaps), views) == {
             "/both/1": lines_of(views, *common, 'text = "one"'),
             "/both/2": lines_of(views, *common, 'text = "two"'),
         }
 
-    def test_commands_work_there(self, mysite: Path, environ: dict[str, str]) -> None:
-        with serving(mysite.parent, **environ) as port:
-            for path, test in (("/user/3/", "a"), ("/user/4/", "b"), ("/user/9/", "c")):
-                connection = HTTPConnection("127.0.0.1", port, timeout=30)
-                connection.request("GET", path, headers={"Livecov-Test": test})
-                assert connection.getresponse().read()
-                connection.close()
-        assert executed_files(recorded(mysite.parent)) == {str(mysite / "views.py"), str(mysite / "middleware.py")}
-        files = json.loads(livecov(mysite.parent, "report", "--format", "json", "--output", "-"))["files"]
-        views = files["mysite/views.py"]
-        assert line_of(mysite / "views.py", "# few") in views["executed_lines"]
-        assert line_of(mysite / "views.py", "raise RuntimeError") in views["missing_lines"]
-        [route] = json.loads(livecov(mysite.parent, "routes", "--format", "json"))["routes"]
+    def test_commands_work_there(self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Asked about the requests of tests alone."""
+        views = site.package / "views.py"
+        assert executed_files(site.recorded(names_test)) == {str(views), str(site.package / "middleware.py")}
+        [run] = DataDir(site.folder / ".livecov").runs()
+        [journal] = run.path.glob("journal-*.jsonl")
+        records = [(line, json.loads(line)) for line in journal.read_text().splitlines(keepends=True)]
+        (run_folder(run.id, tmp_path / ".livecov").path / journal.name).write_text(
+            "".join(line for line, record in records if record["type"] != "request" or record["test"] is not None)
+        )
+        monkeypatch.chdir(site.folder)
+
+        def ask(*arguments: str) -> Any:
+            return json.loads(livecov(*arguments, "--format", "json", "--data-dir", str(tmp_path / ".livecov")))
+
+        report = ask("report", "--output", "-")["files"]["mysite/views.py"]
+        assert line_of(views, "# few") in report["executed_lines"]
+        assert line_of(views, "raise RuntimeError") in report["missing_lines"]
+        [route] = ask("routes")["routes"]
         assert (route["route"], route["requests"], route["tests"]) == ("GET /user/<int:number>/", 3, 3)
-        requests = json.loads(livecov(mysite.parent, "requests", "--format", "json"))["requests"]
+        requests = ask("requests")["requests"]
         assert [(r["test"], r["path"]) for r in requests] == [("c", "/user/9/"), ("b", "/user/4/"), ("a", "/user/3/")]
-        [group] = json.loads(livecov(mysite.parent, "dedup", "--format", "json"))["duplicates"]
+        [group] = ask("dedup")["duplicates"]
         assert (group["survivor"], group["duplicates"]) == ("a", ["b"])
         # Nobody executed the view's other lines, because there are none.
-        assert json.loads(livecov(mysite.parent, "priorities", "--format", "json"))["priorities"] == []
+        assert ask("priorities")["priorities"] == []
 
     def test_control_routes(self, mysite: Path, environ: dict[str, str]) -> None:
         with serving(mysite.parent, **environ) as port:
@@ -326,6 +396,7 @@ class TestBareFunction:
         assert [(r.path, r.status, r.route) for r in run.requests[:3]] == [
             ("/hello", 200, None), ("/stream", 200, None), ("/broken", 500, None)
         ]  # fmt: skip
+        assert "application.py" in livecov("report")
 
     def test_with_control_routes(self, tmp_path: Path, environ: dict[str, str]) -> None:
         """As the manual composes it: recording starts before the application is imported."""
@@ -342,12 +413,6 @@ class TestBareFunction:
         }
         startup = {line for t in run.ambient for line in run.traces[t].line_numbers().get(str(path), [])}
         assert startup == set(lines_of(path, "import threading", "import InFlight", "def application", "def chunks"))
-
-    def test_report(self, tmp_path: Path, environ: dict[str, str]) -> None:
-        write(tmp_path, application=BARE)
-        with serving(tmp_path, **environ) as port:
-            get(port, "/hello")
-        assert "application.py" in livecov(tmp_path, "report")
 
 
 def test_gunicorn_serves_django_under_livecov_run(mysite: Path, write_module: Callable[..., Path]) -> None:
