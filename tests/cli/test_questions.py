@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from flask_livecoverage.cli import livecov
 from flask_livecoverage.commands import questions
 
 from ..journals import Writer, run_folder, trace_of
+from .processes import Result
 
 NOW = 1_700_000_000.0
 LIST = trace_of({"/srv/shop/views.py": [10, 11, 12], "/srv/shop/models.py": [5]})
@@ -22,6 +22,7 @@ BUY = trace_of({"/srv/shop/views.py": [30, 31], "/elsewhere/pay.py": [7]})
 STARTUP = trace_of({"/srv/shop/views.py": [1, 2, 10]})
 
 Ask = Callable[..., Any]
+Invoke = Callable[..., Result]
 
 
 @pytest.fixture
@@ -48,17 +49,26 @@ def writer() -> Writer:
     return writer
 
 
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(livecov, arguments)
+@pytest.fixture
+def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
+    """Runs a command in this process."""
+
+    def invoke(*arguments: str) -> Result:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            livecov.main(list(arguments), prog_name="flask livecov")
+        return Result(int(caught.value.code or 0), *capsys.readouterr())
+
+    return invoke
 
 
 @pytest.fixture
-def ask(writer: Writer) -> Ask:
+def ask(writer: Writer, invoke: Invoke) -> Ask:
     """What a command answers as JSON."""
 
     def ask(*arguments: str) -> Any:
         result = invoke(*arguments, "--format", "json")
-        assert result.exit_code == 0, result.output
+        assert result.status == 0, result.stderr
         return json.loads(result.stdout)
 
     return ask
@@ -99,14 +109,14 @@ class TestRequests:
         assert answer["files"] == {"/elsewhere/pay.py": [7], "shop/views.py": [30, 31]}
         assert (answer["method"], answer["status"], answer["test"]) == ("POST", 302, None)
 
-    def test_table(self, writer: Writer) -> None:
+    def test_table(self, invoke: Invoke, writer: Writer) -> None:
         lines = invoke("requests", "--limit", "2").stdout.splitlines()
         assert lines[0].split() == ["Request", "Time", "Test", "Method", "Path", "Status", "ms", "Lines"]
         assert lines[2].split()[0] == "aaaaaaaa-5"
         assert lines[2].split()[-4:] == ["/buy", "302", "1.5", "3"]
         assert lines[-1] == "2 of 5 requests: --limit 0 lists all"
 
-    def test_what_clients_send_cannot_break_the_table(self, writer: Writer) -> None:
+    def test_what_clients_send_cannot_break_the_table(self, invoke: Invoke, writer: Writer) -> None:
         writer.request(TEA, NOW + 9, path="/\x1b[2J\nx", test="a\tb\u202e")
         lines = invoke("requests", "--limit", "1").stdout.splitlines()
         assert "/\ufffd[2J\ufffdx" in lines[2]
@@ -139,7 +149,7 @@ class TestTests:
         writer.request(TEA, NOW, test="test_tea[10]")
         assert [test["test"] for test in ask("tests")["tests"]][1:] == ["test_tea[1]", "test_tea[2]", "test_tea[10]"]
 
-    def test_table(self, writer: Writer) -> None:
+    def test_table(self, invoke: Invoke, writer: Writer) -> None:
         lines = invoke("tests").stdout.splitlines()
         assert lines[2].split() == ["test_list", "1", "1.5", "4", "0"]
         assert lines[-1].startswith("1 request without a test")
@@ -167,7 +177,7 @@ class TestRoutes:
         assert ask("routes", "/buy")["files"] == {"/elsewhere/pay.py": [7], "shop/views.py": [30, 31]}
         assert ask("routes", "POST /buy")["requests"] == 1
 
-    def test_table(self, writer: Writer) -> None:
+    def test_table(self, invoke: Invoke, writer: Writer) -> None:
         lines = invoke("routes").stdout.splitlines()
         assert lines[-2:] == ["Never hit: /never", "Methods never used: DELETE of /tea/<int:cup>"]
 
@@ -192,7 +202,7 @@ class TestDiff:
         assert answer["only_b"] == {"shop/views.py": [20, 21]}
         assert answer["both"] == 1
 
-    def test_text(self, writer: Writer) -> None:
+    def test_text(self, invoke: Invoke, writer: Writer) -> None:
         text = invoke("diff", "test_tea[2]", "test_tea[1]").stdout
         assert text.splitlines()[:4] == [
             "A  test_tea[2]",
@@ -207,10 +217,10 @@ class TestDiff:
         writer.request(changed, NOW + 9, test="later")
         assert ask("diff", "test_tea[1]", "later")["only_a"] == {"shop/views.py": [10, 20, 21]}
 
-    def test_name_of_two_kinds(self, writer: Writer, ask: Ask) -> None:
+    def test_name_of_two_kinds(self, invoke: Invoke, writer: Writer, ask: Ask) -> None:
         writer.request(TEA, NOW, test="/buy")
         result = invoke("diff", "/buy", "test_list")
-        assert (result.exit_code, result.stderr) == (2, "Error: '/buy' is a test and a route: choose with --by\n")
+        assert (result.status, result.stderr) == (2, "Error: '/buy' is a test and a route: choose with --by\n")
         assert ask("diff", "/buy", "test_list", "--by", "test")["both"] == 1
 
 
@@ -230,13 +240,13 @@ class TestWho:
     def test_limit(self, ask: Ask) -> None:
         assert [request["id"] for request in ask("who", "views.py:10", "--limit", "1")["latest"]] == ["aaaaaaaa-4"]
 
-    def test_line_that_ran_at_start_up_alone(self, writer: Writer) -> None:
+    def test_line_that_ran_at_start_up_alone(self, invoke: Invoke, writer: Writer) -> None:
         assert invoke("who", "views.py:2").stdout == "No request executed shop/views.py:2; it ran at start-up.\n"
 
-    def test_line_that_did_not_run(self, writer: Writer) -> None:
+    def test_line_that_did_not_run(self, invoke: Invoke, writer: Writer) -> None:
         assert invoke("who", "views.py:99").stdout == "No request executed shop/views.py:99.\n"
 
-    def test_text(self, writer: Writer) -> None:
+    def test_text(self, invoke: Invoke, writer: Writer) -> None:
         lines = invoke("who", "pay.py:7").stdout.splitlines()
         assert lines[0] == "/elsewhere/pay.py:7 was executed by 1 request."
         assert lines[4].split() == ["POST", "/buy", "1"]
@@ -258,56 +268,58 @@ class TestErrors:
             (["who", "nothing.py:3"], "no line of a file 'nothing.py' was recorded"),
         ],
     )
-    def test_one_line_and_status_2(self, writer: Writer, arguments: list[str], message: str) -> None:
+    def test_one_line_and_status_2(self, invoke: Invoke, writer: Writer, arguments: list[str], message: str) -> None:
         result = invoke(*arguments)
-        assert result.exit_code == 2
+        assert result.status == 2
         assert result.stdout == ""
         assert result.stderr.startswith("Error: ")
         assert message in result.stderr
         assert result.stderr.count("\n") == 1
 
-    def test_name_of_two_files(self, writer: Writer) -> None:
+    def test_name_of_two_files(self, invoke: Invoke, writer: Writer) -> None:
         writer.request(trace_of({"/srv/admin/views.py": [3]}), NOW)
         result = invoke("who", "views.py:3")
-        assert result.exit_code == 2
+        assert result.status == 2
         assert "can be any of /srv/admin/views.py, /srv/shop/views.py: give more of its path" in result.stderr
 
     @pytest.mark.parametrize(
         "arguments",
         [["--status", "teapot"], ["--since", "yesterday"], ["--limit", "-1"], ["--limit", "many"], ["--nothing"]],
     )
-    def test_bad_options(self, writer: Writer, arguments: list[str]) -> None:
+    def test_bad_options(self, invoke: Invoke, writer: Writer, arguments: list[str]) -> None:
         result = invoke("requests", *arguments)
-        assert result.exit_code == 2
+        assert result.status == 2
         assert "Error: " in result.stderr
         assert "Traceback" not in result.stderr
 
     @pytest.mark.parametrize("command", [["requests"], ["tests"], ["routes"], ["diff", "a", "b"], ["who", "a.py:1"]])
-    def test_nothing_recorded(self, command: list[str]) -> None:
+    def test_nothing_recorded(self, invoke: Invoke, command: list[str]) -> None:
         result = invoke(*command)
-        assert result.exit_code == 1
+        assert result.status == 1
         assert result.stderr.startswith("Error: nothing is recorded in .livecov: ")
         assert not Path(".livecov").exists()
 
-    def test_store_in_a_folder_that_is_not_there(self, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_store_in_a_folder_that_is_not_there(
+        self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("LIVECOVERAGE_STORE", "sqlite:////nowhere/at/all.sqlite3")
         result = invoke("tests")
-        assert result.exit_code == 1
+        assert result.status == 1
         assert result.stderr.startswith(
             "Error: the store sqlite:////nowhere/at/all.sqlite3 cannot be used (unable to open"
         )
         assert result.stderr.count("\n") == 1
 
-    def test_store_named_wrongly(self, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_store_named_wrongly(self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LIVECOVERAGE_STORE", "store.sqlite3")
         result = invoke("tests")
-        assert result.exit_code == 2
+        assert result.status == 2
         assert "use an SQLAlchemy URL" in result.stderr
 
-    def test_lines_that_cannot_be_read_are_named(self, writer: Writer) -> None:
+    def test_lines_that_cannot_be_read_are_named(self, invoke: Invoke, writer: Writer) -> None:
         writer.write(b"garbage\n")
         result = invoke("tests")
-        assert result.exit_code == 0
+        assert result.status == 0
         assert result.stderr == f"Warning: {writer.path}: 1 line cannot be read, skipped\n"
 
 
@@ -329,7 +341,9 @@ class TestStore:
         assert ask("requests", "--run", "run")["total"] == 5
         assert ask("requests", "--run", "all")["total"] == 6
 
-    def test_progress_is_shown_when_it_takes_long(self, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_progress_is_shown_when_it_takes_long(
+        self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         from flask_livecoverage.store import sync
 
         monkeypatch.setattr(sync, "_PIECE_BYTES", 1)
