@@ -234,6 +234,51 @@ class TestAgainstReader:
             assert [record.window for record in found.requests()] == [None, "w"]
             assert_equal(found, read_run(folder))
 
+    def test_resets_divide_the_run(self) -> None:
+        folder = run_folder()
+        writer = Writer(folder, "aaaaaaaa")
+        ids = []
+        for number in range(3):
+            ids.append(writer.request(TRACES[1], NOW + number))
+            reset(folder)
+        for period, request_id in enumerate(ids):
+            with recorded(folder, period=period) as found:
+                assert [record.id for record in found.requests()] == [request_id]
+                assert found.count() == 1
+        with recorded(folder, period=3) as found:
+            assert found.requests() == []
+
+    def test_torn_lines_that_make_a_whole_one_together(self) -> None:
+        """Lines are read many at once, with commas between them."""
+        folder = run_folder()
+        writer = Writer(folder, "aaaaaaaa")
+        writer.request(TRACES[1], NOW)
+        line = writer.path.read_bytes().splitlines()[-1].replace(b'-1"', b'-2"', 1)
+        head, tail = line.split(b",", 1)
+        writer.write(head + b"\n" + tail + b"\n")
+        with synced(folder) as (store, run), store.recorded([run]) as found:
+            assert [record.id for record in found.requests()] == ["aaaaaaaa-1"]
+            assert store.warnings == [f"{writer.path}: 2 lines cannot be read, skipped"]
+
+    def test_trace_that_is_told_later_by_another_process(self) -> None:
+        """A forked child does not repeat what its parent has told, and its journal may be read first."""
+        folder = run_folder()
+        child = Writer(folder, "aaaaaaaa")
+        request_id = child.request(TRACES[1], NOW, told=False)
+        child.line("amend", id=request_id, trace=TRACES[3].id)
+        with recorded(folder) as found:
+            assert [record.trace for record in found.requests()] == [TRACES[1].id]
+            assert found.traces() == {}
+            assert found.trace(TRACES[1].id) is None
+        parent = Writer(folder, "bbbbbbbb")
+        for trace in (TRACES[1], TRACES[3]):
+            parent.trace(trace)
+        with recorded(folder) as found:
+            whole = TRACES[1] | TRACES[3]
+            assert [record.trace for record in found.requests()] == [whole.id]
+            assert found.traces() == {whole.id: whole}
+            assert_equal(found, read_run(folder))
+
     def test_line_copied_to_another_place(self) -> None:
         folder = run_folder()
         writer = Writer(folder, "aaaaaaaa")
