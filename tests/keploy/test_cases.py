@@ -74,6 +74,7 @@ class TestExample:
         assert case.response.body.endswith(b'"verdict":"2 of 3 is 66%"}\n')
         assert {field: [p.pattern for p in patterns] for field, patterns in case.noise.items()} == {
             "body.checked_at": [r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"], "header.date": [],
+            "header.vary": [],
         }  # fmt: skip
 
 
@@ -151,6 +152,7 @@ class TestResponses:
     def test_noise_as_a_list(self, write: Write) -> None:
         assert only_case(write(assertions="{noise: [header.Date, body.Id]}")).noise == {
             "header.date": [],
+            "header.vary": [],
             "body.id": [],
         }
         assert only_case(write(assertions="{noise: {body.a: }}")).noise == {"body.a": []}
