@@ -17,7 +17,6 @@ headers that no two servers share are not: see :data:`NEVER_COMPARED`.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +124,8 @@ def _text_change(before: bytes, now: bytes) -> str:
         expected, actual = before.decode(), now.decode()
     except UnicodeDecodeError:
         return f"expected {len(before)} bytes, got {len(now)} others"
-    at = len(os.path.commonprefix([expected, actual]))  # noqa: RUF071  # of characters, indeed
+    pairs = enumerate(zip(expected, actual, strict=False))
+    at = next((index for index, (one, other) in pairs if one != other), min(len(expected), len(actual)))
     begin = max(0, at - 10)
     return f"differs from character {at + 1}: expected {_shown(expected[begin:])}, got {_shown(actual[begin:])}"
 
