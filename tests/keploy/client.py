@@ -81,6 +81,14 @@ class Keploy:
             connection.setblocking(False)
             return json.loads(read_all(connection))
 
+    def next_document(self) -> Any:
+        """The next document, waited for."""
+        assert self._listener is not None
+        self._listener.settimeout(GUARD_SECONDS)
+        with self._listener.accept()[0] as connection:
+            connection.settimeout(GUARD_SECONDS)
+            return json.loads(read_all(connection))
+
     def has_received(self) -> bool:
         """Whether another document has come."""
         try:
