@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .lines import from_bitmap
@@ -63,12 +63,14 @@ class Trace:
             digest.update(f"{path}\0{lines.content}\0{lines.lines:x}\0{arcs}\n".encode("utf-8", "surrogatepass"))
         return cls(digest.hexdigest()[:20], files)
 
+    @classmethod
+    def union(cls, traces: Iterable[Trace]) -> Trace:
+        """The lines of all. Of a file whose content changed between them, those of the newer content, in later ones."""
+        return cls.of(_merged(traces))
+
     def __or__(self, other: Trace) -> Trace:
-        """The lines of both. Of a file whose content changed between them, those of the newer content, ``other``'s."""
-        files = dict(self.files)
-        for path, lines in other.files.items():
-            known = files.get(path)
-            files[path] = known | lines if known is not None and known.content == lines.content else lines
+        """The lines of both; see :meth:`union`."""
+        files = _merged((self, other))
         return self if files == self.files else other if files == other.files else Trace.of(files)
 
     def __sub__(self, other: Trace) -> Trace:
@@ -81,6 +83,15 @@ class Trace:
     def line_numbers(self) -> dict[str, list[int]]:
         """Line numbers by file, both ascending."""
         return {path: from_bitmap(self.files[path].lines) for path in sorted(self.files)}
+
+
+def _merged(traces: Iterable[Trace]) -> dict[str, FileLines]:
+    files: dict[str, FileLines] = {}
+    for trace in traces:
+        for path, lines in trace.files.items():
+            known = files.get(path)
+            files[path] = known | lines if known is not None and known.content == lines.content else lines
+    return files
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,7 +269,7 @@ class TestAgainstReader:
         with recorded(folder) as found:
             assert [record.trace for record in found.requests()] == [TRACES[1].id]
             assert found.traces() == {}
-            assert found.trace(TRACES[1].id) is None
+            assert found.union([TRACES[1].id]).files == {}
         parent = Writer(folder, "bbbbbbbb")
         for trace in (TRACES[1], TRACES[3]):
             parent.trace(trace)

@@ -14,7 +14,7 @@ import click
 
 from ..analysis.suite import Suite
 from ..errors import ConfigurationError
-from ..exports.dump import relative_path
+from ..exports.dump import relative_lines, relative_path
 from ..filters import Filters
 from ..journal import DataDir, RunFolder
 from ..model import Executed, Trace
@@ -149,7 +149,7 @@ def show(recorded: Recorded, name: str, by: str) -> Row:
         about = asdict(record)
     else:
         about = {by: name, "requests": executed.requests, "duration_ms": round(executed.duration_ms, 3)}
-    return {**about, "files": _files(lines_of(recorded, executed), recorded.root)}
+    return {**about, "files": relative_lines(recorded.union(executed.traces), recorded.root)}
 
 
 def find(recorded: Recorded, name: str, by: str | None = None) -> Executed:
@@ -183,26 +183,14 @@ def _find(recorded: Recorded, name: str, kind: str) -> Executed | None:
     )
 
 
-def lines_of(recorded: Recorded, executed: Executed) -> Trace:
-    """All that ``executed`` ran."""
-    whole = Trace.of({})
-    for digest in executed.traces:
-        whole = whole | (recorded.trace(digest) or whole)
-    return whole
-
-
-def _files(trace: Trace, root: str) -> dict[str, list[int]]:
-    return {relative_path(path, root): lines for path, lines in trace.line_numbers().items()}
-
-
 def diff(recorded: Recorded, first: str, second: str, by: str | None) -> Row:
     """What the first of two requests, tests or routes ran and the second did not, and the other way round."""
-    one, other = (lines_of(recorded, find(recorded, name, by)) for name in (first, second))
+    one, other = (recorded.union(find(recorded, name, by).traces) for name in (first, second))
     return {
         "a": first,
         "b": second,
-        "only_a": _files(one - other, recorded.root),
-        "only_b": _files(other - one, recorded.root),
+        "only_a": relative_lines(one - other, recorded.root),
+        "only_b": relative_lines(other - one, recorded.root),
         "both": _count(one) - _count(one - other),
     }
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import DataError
-from ..model import Run
+from ..model import Run, Trace
 from .reports import Reports
 
 VERSION = 1
@@ -46,11 +46,7 @@ def dump_object(run: Run, reports: Reports, *, recording: bool) -> dict[str, Any
             for path, file in report["files"].items()
         },
         "requests": [asdict(request) for request in run.requests],
-        "traces": {
-            trace.id: {relative_path(path, run.root): lines for path, lines in trace.line_numbers().items()}
-            for trace in run.traces.values()
-            if trace.id in wanted
-        },
+        "traces": {trace.id: relative_lines(trace, run.root) for trace in run.traces.values() if trace.id in wanted},
     }
 
 
@@ -59,6 +55,11 @@ def _report(reports: Reports) -> dict[str, Any]:
         return reports.json_object()
     except DataError:
         return _NOTHING
+
+
+def relative_lines(trace: Trace, root: str) -> dict[str, list[int]]:
+    """The line numbers of ``trace``, ascending, by path relative to ``root``."""
+    return {relative_path(path, root): lines for path, lines in trace.line_numbers().items()}
 
 
 def relative_path(path: str, root: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..model import FileLines, Trace
+from ..model import Trace
 from ..reader import window_at, windows_of
 from ..tail import Tail
 
@@ -80,7 +80,7 @@ class Collector:
         self._windows.flush()
         self._catch_up()
         found = self._tests.pop(test)
-        return line_numbers(filter(None, map(self.tail.trace, found.traces)))
+        return Trace.union(filter(None, map(self.tail.trace, found.traces))).line_numbers()
 
     def end_all(self) -> None:
         """Forget the tests that are under way, and close their window."""
@@ -130,16 +130,3 @@ class Collector:
             if not tests:
                 # A forked child may amend before its parent has written the request.
                 self._early_amends.setdefault(amend["id"], []).append(amend["trace"])
-
-
-def line_numbers(traces: Iterable[Trace]) -> dict[str, list[int]]:
-    """The lines of all traces, by absolute path, both ascending.
-
-    Of a file whose content changed between them, those of the newer content.
-    """
-    files: dict[str, FileLines] = {}
-    for trace in traces:
-        for path, lines in trace.files.items():
-            known = files.get(path)
-            files[path] = known | lines if known is not None and known.content == lines.content else lines
-    return Trace("", files).line_numbers()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from ..model import Run, Trace
 from .cases import Case
-from .collector import line_numbers
 from .comparison import differences
 from .requests import send
 
@@ -66,4 +65,4 @@ def lines_by_case(run: Run, cases: Sequence[Case], since: float) -> dict[str, di
     for request in run.requests:
         if request.started_at >= since and request.test in traces and request.trace in run.traces:
             traces[request.test].append(run.traces[request.trace])
-    return {test: line_numbers(found) for test, found in traces.items() if found}
+    return {test: Trace.union(found).line_numbers() for test, found in traces.items() if found}

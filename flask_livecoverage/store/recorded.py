@@ -233,10 +233,13 @@ class Recorded:
         numbers = self._connection.execute(sa.select(source.c.trace).distinct()).scalars()
         return self._by_digest(numbers)
 
-    def trace(self, digest: str) -> Trace | None:
-        """One trace; None if no journal has told it."""
-        numbers = self._connection.execute(sa.select(schema.traces.c.id).where(schema.traces.c.digest == digest))
-        return self._by_digest(numbers.scalars()).get(digest)
+    def union(self, digests: Iterable[str]) -> Trace:
+        """All lines of some traces; those that no journal has told add none."""
+        numbers: list[int] = []
+        for chunk in _chunks(list(digests)):
+            query = sa.select(schema.traces.c.id).where(schema.traces.c.digest.in_(chunk))
+            numbers += self._connection.execute(query).scalars()
+        return Trace.union(load_traces(self._connection, numbers).values())
 
     def line_counts(self, digests: Iterable[str]) -> dict[str, int]:
         """How many lines these traces have; those that no journal has told are missing."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..exports.dump import relative_path
+from ..exports.dump import relative_lines
 from ..filters import Filters
 from ..recorder import Recorder
 from ..store import Recorded, open_store, store_url
@@ -30,10 +30,8 @@ class Records:
         record = self.recorded.request(request_id)
         if record is None:
             return None
-        trace = self.recorded.trace(record.trace)
-        lines = {} if trace is None else trace.line_numbers()
-        files = {relative_path(path, self.recorded.root): numbers for path, numbers in lines.items()}
-        return {**asdict(record), "files": files}
+        trace = self.recorded.union([record.trace])
+        return {**asdict(record), "files": relative_lines(trace, self.recorded.root)}
 
 
 @contextmanager
