@@ -11,11 +11,11 @@ ARGS ?=
 in_venv := scripts/within .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest matrix check docs format environment browser clean
+.PHONY: help demo test test-thorough test-oldest matrix check docs format environment browser clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1 \2/p' Makefile | \
-	while read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
+	while read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
 
 demo: environment browser ## measure example_app while a browser drives it
 	@rm -f htmlcov/index.html
@@ -26,6 +26,9 @@ demo: environment browser ## measure example_app while a browser drives it
 
 test: environment browser ## run the test suite
 	@$(in_venv) pytest $(ARGS)
+
+test-thorough: environment ## the tests of promises alone, with the figures that the docs promise
+	@$(in_venv) pytest --thorough -m promise $(ARGS)
 
 test-oldest: environment ## ... with the lowest versions of the dependencies, no browser
 	@scripts/oldest $(ARGS)

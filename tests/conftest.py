@@ -24,6 +24,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 _numbers = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--thorough``: the figures that the documentation promises; without it, the same tests with smaller ones."""
+    parser.addoption("--thorough", action="store_true", help="as many kills, inputs and requests as the docs promise")
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether a test does as much as the documentation promises, or as much as everyday's patience allows."""
+    return bool(pytestconfig.getoption("--thorough"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings() -> Iterator[None]:
     """No settings of whoever runs the tests apply, neither to a test nor to a server that several tests share."""
