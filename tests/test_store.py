@@ -89,9 +89,26 @@ def assert_equal(found: Recorded, run: Run) -> None:
         assert answer == executed_in(run, by)
     wanted = {request.trace for request in run.requests}
     assert found.traces() == {id_: trace for id_, trace in run.traces.items() if id_ in wanted}
+    assert_windows(found, run)
     for path in FILES:
         for line in (1, 7, 8, 64, 300):
             assert_ran(found, run, path, line)
+
+
+def assert_windows(found: Recorded, run: Run) -> None:
+    wanted: list[list[RequestRecord]] = [[] for _ in run.windows]
+    for request in run.requests:
+        opened = [index for index, window in enumerate(run.windows) if window.opened_at <= request.started_at]
+        if opened and run.windows[opened[-1]].holds(request.started_at):
+            wanted[opened[-1]].append(request)
+    assert [(one.name, one.requests, set(one.traces)) for one in found.windows()] == [
+        (window.name, len(requests), {request.trace for request in requests})
+        for window, requests in zip(run.windows, wanted, strict=True)
+    ]
+    if run.windows:
+        earlier = {request.trace for request in run.requests if request.started_at < run.windows[-1].opened_at}
+        before = set(found.traces_before_last_window())
+        assert earlier <= before <= earlier | {trace.id for trace in found.ambient()}
 
 
 def assert_ran(found: Recorded, run: Run, path: str, line: int) -> None:
@@ -533,7 +550,7 @@ class TestDatabase:
         with engine.begin() as connection:
             connection.execute(sa.update(schema.meta).values(value="99"))
         engine.dispose()
-        with pytest.raises(DataError, match=r"has version 99, and this package reads 1: .*made anew"), synced(folder):
+        with pytest.raises(DataError, match=r"has version 99, and this package reads \d+: .*made anew"), synced(folder):
             pass
 
     def test_file_that_is_no_database_is_refused_and_kept(self) -> None:

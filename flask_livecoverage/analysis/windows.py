@@ -2,64 +2,61 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..model import Run
+from ..model import Executed, Trace
 
 # By path and content: lines of different contents of a file are not the same lines.
 Bitmaps = dict[tuple[str, str], int]
 
 
-def summarise_window(run: Run) -> dict[str, Any]:
-    """The summary of the run's last window.
+def summarise_window(
+    windows: Sequence[Executed], before: Collection[str], traces: Mapping[str, Trace]
+) -> dict[str, Any]:
+    """The summary of the last of ``windows``.
 
-    ``files`` and ``lines`` count what its requests executed, ``new_lines`` those of these lines that neither an earlier
-    request nor start-up had executed, ``duplicate_of`` names the first earlier window that executed the very same
-    lines.
+    ``files`` and ``lines`` count what its requests executed, ``new_lines`` those of these lines that no trace of
+    ``before`` has, ``duplicate_of`` names the first earlier window that executed the very same lines.
+
+    :param before: ids of the traces that were left before it, by requests and by start-up.
+    :param traces: by id; those that are missing count as empty.
     """
-    window = run.windows[-1]
-    by_window = _traces_by_window(run)
-    executed = _executed(run, by_window[-1])
-    earlier = _executed(run, (*run.ambient, *(r.trace for r in run.requests if r.started_at < window.opened_at)))
+    *earlier, window = windows
+    executed = _executed(window.traces, traces)
+    known = _executed(before, traces)
     return {
         "name": window.name,
-        "requests": len(by_window[-1]),
+        "requests": window.requests,
         "files": len({path for path, _ in executed}),
         "lines": _count(executed),
-        "new_lines": _count({file: lines & ~earlier.get(file, 0) for file, lines in executed.items()}),
-        "duplicate_of": _duplicate_of(run, by_window, executed),
+        "new_lines": _count({file: lines & ~known.get(file, 0) for file, lines in executed.items()}),
+        "duplicate_of": _duplicate_of(earlier, executed, traces),
     }
 
 
-def _traces_by_window(run: Run) -> list[list[str]]:
-    """The traces of the requests that began in each of the run's windows, of which at most one is open at a time."""
-    openings = [window.opened_at for window in run.windows]
-    traces: list[list[str]] = [[] for _ in run.windows]
-    for request in run.requests:
-        index = bisect_right(openings, request.started_at) - 1
-        if index >= 0 and run.windows[index].holds(request.started_at):
-            traces[index].append(request.trace)
-    return traces
-
-
-def _duplicate_of(run: Run, by_window: list[list[str]], executed: Bitmaps) -> str | None:
+def _duplicate_of(windows: Iterable[Executed], executed: Bitmaps, traces: Mapping[str, Trace]) -> str | None:
     if not executed:
         return None
-    for earlier, traces in zip(run.windows[:-1], by_window[:-1], strict=True):
-        if _executed(run, traces) == executed:
-            return earlier.name
+    # Most windows left a trace with other lines: told apart by one look at each trace, whatever the number of windows.
+    inside = {id_ for id_, trace in traces.items() if _is_within(trace, executed)}
+    for window in windows:
+        told = traces.keys() & window.traces
+        if inside.issuperset(told) and _executed(told, traces) == executed:
+            return window.name
     return None
 
 
-def _executed(run: Run, traces: Iterable[str]) -> Bitmaps:
+def _is_within(trace: Trace, executed: Bitmaps) -> bool:
+    return not any(lines.lines & ~executed.get((path, lines.content), 0) for path, lines in trace.files.items())
+
+
+def _executed(ids: Collection[str], traces: Mapping[str, Trace]) -> Bitmaps:
     executed: Bitmaps = {}
-    for trace in set(traces):
-        if trace in run.traces:
-            for path, lines in run.traces[trace].files.items():
-                file = path, lines.content
-                executed[file] = executed.get(file, 0) | lines.lines
+    for id_ in traces.keys() & ids:
+        for path, lines in traces[id_].files.items():
+            file = path, lines.content
+            executed[file] = executed.get(file, 0) | lines.lines
     return executed
 
 

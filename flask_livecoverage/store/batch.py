@@ -244,7 +244,7 @@ def count(connection: sa.Connection, added: Iterable[RequestRow], removed: Itera
     sums: dict[tuple[int, ...], list[float]] = {}
     for sign, rows in ((1, added), (-1, removed)):
         for row in rows:
-            key = row.period, row.trace, row.test, row.route, row.status
+            key = row.period, row.trace, row.test, row.route, row.window, row.status
             entry = sums.setdefault(key, [0, 0, 0.0])
             entry[0] += sign
             entry[1] += sign * row.duration_us

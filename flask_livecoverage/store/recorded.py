@@ -15,6 +15,7 @@ from ..model import NO_ROUTE, Executed, RequestRecord, Rule, Trace
 from . import schema
 from .names import CHUNK
 from .traces import load_traces
+from .windows import executed_in_windows, traces_before_last_window
 
 T = TypeVar("T")
 
@@ -224,6 +225,19 @@ class Recorded:
         for rule, endpoint, names in self._connection.execute(query):
             methods.setdefault((rule, endpoint), set()).update(filter(None, names.split(",")))
         return [Rule(rule, endpoint, sorted(names)) for (rule, endpoint), names in sorted(methods.items())]
+
+    # Windows
+
+    def windows(self) -> list[Executed]:
+        """What the requests that began in each window of one run executed, in the order in which they opened."""
+        (run,) = self._runs
+        return executed_in_windows(self._connection, run, self._periods)
+
+    def traces_before_last_window(self) -> list[str]:
+        """The ids of the traces that were left before the last window opened: by requests, and outside of them."""
+        (run,) = self._runs
+        earlier = traces_before_last_window(self._connection, run, self._periods)
+        return [*earlier, *(trace.id for trace in self.ambient())]
 
     # Lines
 

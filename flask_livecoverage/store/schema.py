@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # Raised with every change of the tables. A store of another version is refused: the journals can make it anew.
-VERSION = 1
+VERSION = 2
 
 metadata = sa.MetaData()
 
@@ -89,7 +89,7 @@ requests = _table(
 # depends on how many different things were done, not on how often.
 executions = _table(
     "executions",
-    *(_number(name, primary_key=True) for name in ("period", "trace", "test", "route", "status")),
+    *(_number(name, primary_key=True) for name in ("period", "trace", "test", "route", "window", "status")),
     *map(_number, ("requests", "duration_us")),
     sa.Column("last_at", sa.Double, nullable=False),
     sa.Index("livecov_executions_trace", "trace"),

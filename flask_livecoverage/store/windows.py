@@ -7,13 +7,15 @@ it.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from .schema import journals, windows
+from ..model import Executed
+from .schema import executions, journals, requests, traces, windows
 
 NO_WINDOW = 0
 
@@ -59,6 +61,41 @@ class Windows:
         first = max(0, bisect_right(self._beginnings, moment) - 1)
         ends = [*self._beginnings[first + 1 :], float("inf")]
         return list(zip(self.stretches[first:], ends, strict=True))
+
+
+def executed_in_windows(connection: sa.Connection, run: int, periods: Sequence[int]) -> list[Executed]:
+    """What the requests that began in each window of ``run`` executed, in the order in which the windows opened."""
+    left = (
+        sa.select(executions.c.window, traces.c.digest, sa.func.sum(executions.c.requests).label("requests"),
+                  sa.func.sum(executions.c.duration_us).label("duration_us"))
+        .join(traces, traces.c.id == executions.c.trace)
+        .where(executions.c.period.in_(periods), executions.c.window != NO_WINDOW)
+        .group_by(executions.c.window, traces.c.digest)
+    )  # fmt: skip
+    by_window = defaultdict(list)
+    for row in connection.execute(left):
+        by_window[row.window].append(row)
+    return [
+        Executed(
+            stretch.name,
+            sum(row.requests for row in by_window[stretch.window]),
+            sum(row.duration_us for row in by_window[stretch.window]) / 1000,
+            [row.digest for row in by_window[stretch.window]],
+        )
+        for stretch in Windows.of_run(connection, run).stretches
+        if stretch.window != NO_WINDOW
+    ]
+
+
+def traces_before_last_window(connection: sa.Connection, run: int, periods: Sequence[int]) -> list[str]:
+    """The ids of the traces that requests left which began before the last window of ``run`` opened."""
+    openings = [s.begins_at for s in Windows.of_run(connection, run).stretches if s.window != NO_WINDOW]
+    # Asked of each trace on its own: the first of its requests that an index finds is nearly always one of them.
+    began = sa.exists().where(
+        requests.c.trace == traces.c.id, requests.c.started_at < max(openings), requests.c.period.in_(periods)
+    )
+    recorded = sa.select(executions.c.trace).where(executions.c.period.in_(periods))
+    return list(connection.execute(sa.select(traces.c.digest).where(traces.c.id.in_(recorded), began)).scalars())
 
 
 def last_event(connection: sa.Connection, run: int) -> int:

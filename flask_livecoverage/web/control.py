@@ -16,7 +16,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from .. import __version__, filters
-from ..analysis.windows import summarise_window
 from ..errors import DataError, LiveCoverageError
 from ..exports.dump import dump_object
 from ..exports.keploy_dedup import dedup_yaml
@@ -133,13 +132,11 @@ class ControlMiddleware:
 
     def _stop_window(self, request: Request) -> Response:
         _parameters(request)
-        recorder = self._recorder
-        recorder.flush()
-        # Asked of the journals, not of this process: another worker may have opened it.
-        if read_run(recorder.run).open_window is None:
+        # Another worker may have opened it.
+        if not self._recorder.run.shows_window():
             return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
-        recorder.close_window()
-        return _json(summarise_window(read_run(recorder.run)))
+        self._recorder.close_window()
+        return self._answer_from_store(lambda records: records.last_window(), since_reset=False)
 
     def _reset(self, request: Request) -> Response:
         _parameters(request)
@@ -182,11 +179,13 @@ class ControlMiddleware:
         _parameters(request)
         return self._answer_from_store(lambda records: records.one(request_id))
 
-    def _answer_from_store(self, ask: Callable[[Records], dict[str, Any] | None]) -> Response:
+    def _answer_from_store(
+        self, ask: Callable[[Records], dict[str, Any] | None], *, since_reset: bool = True
+    ) -> Response:
         # Imported here: a server that is never asked must not pay for SQLAlchemy.
-        from .records import recorded_since_reset
+        from .records import open_records
 
-        with recorded_since_reset(self._recorder, self._settings.store) as records:
+        with open_records(self._recorder, self._settings.store, since_reset=since_reset) as records:
             self._warn(records.warnings)
             found = ask(records)
         if found is None:

@@ -1,4 +1,4 @@
-"""What the routes ``requests`` and ``requests/<id>`` answer, from the store."""
+"""What the routes ``stop``, ``requests`` and ``requests/<id>`` answer, from the store."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..analysis.windows import summarise_window
 from ..exports.dump import relative_lines
 from ..filters import Filters
 from ..recorder import Recorder
@@ -25,6 +26,13 @@ class Records:
         records = self.recorded.requests(filters, limit)
         return {"total": self.recorded.count(filters), "requests": [asdict(record) for record in records]}
 
+    def last_window(self) -> dict[str, Any]:
+        """The summary of the last window that was opened."""
+        recorded = self.recorded
+        before = recorded.traces_before_last_window()
+        traces = {trace.id: trace for trace in (*recorded.ambient(), *recorded.traces().values())}
+        return summarise_window(recorded.windows(), before, traces)
+
     def one(self, request_id: str) -> dict[str, Any] | None:
         """One request with its lines by file; None if there is none with this id."""
         record = self.recorded.request(request_id)
@@ -35,12 +43,13 @@ class Records:
 
 
 @contextmanager
-def recorded_since_reset(recorder: Recorder, store: str | None) -> Iterator[Records]:
-    """What the recorder's run has recorded since the last reset; ``store`` is the setting ``LIVECOVERAGE_STORE``."""
+def open_records(recorder: Recorder, store: str | None, *, since_reset: bool = True) -> Iterator[Records]:
+    """What the recorder's run has recorded; ``store`` is the setting ``LIVECOVERAGE_STORE``."""
     recorder.flush()
     data_dir = recorder.run.path.parent.parent
     data_dir.mkdir(parents=True, exist_ok=True)
     with open_store(store_url(data_dir, store)) as opened:
         run = opened.sync(recorder.run)
-        with opened.recorded([run], period=len(recorder.run.marks())) as recorded:
+        period = len(recorder.run.marks()) if since_reset else None
+        with opened.recorded([run], period=period) as recorded:
             yield Records(recorded, opened.warnings)
