@@ -17,6 +17,7 @@ from .errors import ConfigurationError
 from .measured import add_control_routes
 from .model import Rule
 from .settings import Settings, is_active, load_settings
+from .text import shortened, window_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -102,10 +103,14 @@ class LiveCoverage:
     def window(self, name: str) -> Iterator[None]:
         """Open a window for the requests made in a ``with`` block: their test is ``name``, unless they name another.
 
-        Raises ConfigurationError while live coverage is not active.
+        Raises ConfigurationError while live coverage is not active, and for a name that is empty, not printable or
+        longer than 1000 characters.
         """
         recorder = _active_recorder()
-        recorder.open_window(name)
+        try:
+            recorder.open_window(window_name(name))
+        except ValueError as error:
+            raise ConfigurationError(f"a window cannot be called {shortened(name)}: {error}") from None
         try:
             yield
         finally:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from .text import LONGEST_NAME, storable
+
 TEST_HEADER = "Livecov-Test"
 BAGGAGE_MEMBER = "livecov.test"
 COOKIE = "livecov_test"
-
-_LONGEST = 1000
 
 
 def test_identity(environ: Mapping[str, Any]) -> str | None:
@@ -18,7 +18,7 @@ def test_identity(environ: Mapping[str, Any]) -> str | None:
 
     In this order: header ``Livecov-Test``; the member ``livecov.test`` of W3C ``baggage``
     (https://www.w3.org/TR/baggage/); Keploy's ``KEPLOY-TEST-ID``, as ``set/id`` with ``KEPLOY-TEST-SET-ID``; cookie
-    ``livecov_test``. At most 1000 characters count.
+    ``livecov_test``. At most 1000 characters count; see :func:`~.text.storable`.
     """
     found = (
         ("HTTP_LIVECOV_TEST" in environ and _readable(environ["HTTP_LIVECOV_TEST"]).strip())
@@ -26,7 +26,7 @@ def test_identity(environ: Mapping[str, Any]) -> str | None:
         or ("HTTP_KEPLOY_TEST_ID" in environ and _from_keploy(environ))
         or ("HTTP_COOKIE" in environ and _from_cookie(_readable(environ["HTTP_COOKIE"])))
     )
-    return found[:_LONGEST] if found else None
+    return storable(found, LONGEST_NAME) if found else None
 
 
 test_identity.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it

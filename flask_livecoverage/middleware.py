@@ -15,6 +15,7 @@ from .identity import test_identity
 from .process import start_recording
 from .recorder import Recorder, RequestCapture
 from .settings import load_settings
+from .text import LONGEST_METHOD, LONGEST_PATH, storable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -55,7 +56,7 @@ class LiveCoverageMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request as ``app`` does, and record it."""
-        request = self.recorder.open_request(environ["REQUEST_METHOD"], _path(environ), test_identity(environ))
+        request = self.recorder.open_request(_method(environ), _path(environ), test_identity(environ))
         self.in_flight.add(request)
 
         def start_recorded_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -186,7 +187,11 @@ class InFlight:
             return self._emptied.wait_for(lambda: not self._requests, timeout)
 
 
+def _method(environ: WSGIEnvironment) -> str:
+    return storable(environ["REQUEST_METHOD"], LONGEST_METHOD)
+
+
 def _path(environ: WSGIEnvironment) -> str:
     # WSGI hands bytes over as latin-1 text.
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return path.encode("latin-1").decode("utf-8", "replace") or "/"
+    return storable(path.encode("latin-1", "replace").decode("utf-8", "replace"), LONGEST_PATH) or "/"

@@ -46,10 +46,17 @@ class TestPeer:
         assert refusal(make_request(peer), None) is None
 
     @pytest.mark.parametrize(
-        "peer", ["10.0.0.1", "192.168.1.5", "::2", "fe80::1", "::ffff:10.0.0.1", "0.0.0.0", "::", "localhost", "", None]
+        "peer", ["10.0.0.1", "192.168.1.5", "::2", "fe80::1", "::ffff:10.0.0.1", "0.0.0.0", "::", "localhost"]
     )
-    def test_others_do_not(self, peer: str | None) -> None:
+    def test_others_do_not(self, peer: str) -> None:
         assert refusal(make_request(peer), None) == "only clients on this machine are answered"
+
+    @pytest.mark.parametrize("peer", ["", None])
+    def test_who_is_not_known_does_not(self, peer: str | None) -> None:
+        """A Unix socket's peer: nearly always a proxy."""
+        reason = refusal(make_request(peer), None)
+        assert reason is not None
+        assert reason.startswith("the server does not say who asks")
 
     @pytest.mark.parametrize(
         "header",
@@ -140,7 +147,7 @@ class TestPages:
         assert refusal(make_request(sec_fetch_site=site), None) is None
 
     @pytest.mark.parametrize("mode", ["navigate", "no-cors", "cors", "websocket"])
-    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    @pytest.mark.parametrize("site", ["cross-site", "same-site", "none, cross-site", "a-new-word", ""])
     def test_image_link_or_fetch_of_another_site_does_not(self, site: str, mode: str) -> None:
         reason = refusal(make_request(sec_fetch_site=site, sec_fetch_mode=mode), None)
         assert reason == "a page of another site may not use this"

@@ -18,7 +18,7 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 
 # Modules of a layer may import each other and those of lower layers.
 LAYERS = [
-    {"errors", "filters", "lines", "model", "settings"},
+    {"errors", "filters", "lines", "model", "settings", "text"},
     {"coveragepy", "files", "functions", "sources"},
     {"engines", "engines.base", "engines.ctrace", "engines.monitoring", "engines.tool_ids"},
     {
@@ -36,7 +36,7 @@ LAYERS = [
     {"identity", "middleware"},
     {
         "client", "database", "handshake", "run", "server", "shutdown", "signals",
-        "web", "web.access", "web.control", "web.records",
+        "web", "web.access", "web.control", "web.parameters", "web.records",
         "keploy", "keploy.agent", "keploy.cases", "keploy.collector", "keploy.comparison", "keploy.fields",
         "keploy.replay", "keploy.requests", "keploy.runs", "keploy.sockets",
     },

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..errors import LiveCoverageError
+from ..text import printable
 
 
 class LiveCoverageGroup(click.Group):
@@ -18,7 +19,7 @@ class LiveCoverageGroup(click.Group):
             return super().invoke(ctx)
         except LiveCoverageError as error:
             if str(error):
-                click.echo(f"Error: {error}", err=True)
+                click.echo(f"Error: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
 
 

@@ -7,6 +7,7 @@ import json
 import click
 
 from ..model import CONTEXTS
+from ..text import printable
 from .group import livecov
 from .options import DEFAULT_URL, data_dir_option, fail_under_option, output_format_option, run_option, url_option
 
@@ -52,7 +53,7 @@ def shutdown(url: str | None) -> None:
     """Shut a live server down."""
     from ..commands import reporting
 
-    click.echo(reporting.shut_down(url or DEFAULT_URL))
+    click.echo(printable(reporting.shut_down(url or DEFAULT_URL)))
 
 
 @livecov.command()
@@ -71,4 +72,6 @@ def status(data_dir: str, run_id: str, url: str | None, output_format: str) -> N
     for state in states:
         width = max(map(len, state))
         for key, value in state.items():
-            click.echo(f"{key.replace('_', ' '):{width}}  {_WORDS.get(repr(value), value)}")
+            click.echo(
+                f"{printable(key.replace('_', ' ')):{width}}  {_WORDS.get(repr(value)) or printable(str(value))}"
+            )

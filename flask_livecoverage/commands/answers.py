@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from ..filters import Filters
 from ..lines import to_ranges
+from ..text import printable
 from . import questions
 from .questions import Row, open_recorded
 
@@ -62,13 +63,8 @@ def _print(answer: Row, output_format: str, as_text: Any) -> None:
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> str:
     """A table with the columns ``right`` aligned to the right, as coverage.py has its numbers."""
     align = ["right" if header in right else "left" for header in headers]
-    cells = [["" if cell is None else _printable(str(cell)) for cell in row] for row in rows]
+    cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     return tabulate(cells, headers, tablefmt="simple", colalign=align, disable_numparse=True)
-
-
-def _printable(text: str) -> str:
-    """``text`` without what moves the cursor or breaks the table: clients choose names and paths."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _requests(answer: Row) -> Iterable[str]:
@@ -120,15 +116,15 @@ def _one(answer: Row) -> Iterable[str]:
         facts["started_at"] = _time(facts["started_at"])
     width = max(map(len, facts))
     for key, value in facts.items():
-        yield f"{key.replace('_', ' '):{width}}  {_printable(str(value))}"
+        yield f"{key.replace('_', ' '):{width}}  {printable(str(value))}"
     yield ""
     yield _files(answer["files"])
 
 
 def _diff(answer: Row) -> Iterable[str]:
     alone = {"A": answer["only_a"], "B": answer["only_b"]}
-    yield f"A  {_printable(answer['a'])}"
-    yield f"B  {_printable(answer['b'])}"
+    yield f"A  {printable(answer['a'])}"
+    yield f"B  {printable(answer['b'])}"
     yield f"\nBoth executed {answer['both']} lines, A alone {_count(alone['A'])}, B alone {_count(alone['B'])}."
     for name, files in alone.items():
         if files:

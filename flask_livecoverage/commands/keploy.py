@@ -29,6 +29,7 @@ from ..reader import read_run
 from ..run import describe_status
 from ..settings import load_settings
 from ..signals import EndingSignals
+from ..text import printable
 from .reporting import warn, write_file
 from .serving import start_own_server
 
@@ -94,10 +95,10 @@ def _server(info: ScriptInfo, options: ServeOptions, replay_options: ReplayOptio
 def _print(outcomes: Sequence[Outcome]) -> None:
     rows = [
         (
-            outcome.case.id,
-            f"{outcome.case.request.method} {outcome.case.request.target}",
+            printable(outcome.case.id),
+            printable(f"{outcome.case.request.method} {outcome.case.request.target}"),
             "passed" if outcome.passed else "failed",
-            "\n".join(outcome.differences),
+            "\n".join(map(printable, outcome.differences)),
         )
         for outcome in outcomes
     ]

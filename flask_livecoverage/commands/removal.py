@@ -10,6 +10,7 @@ import click
 
 from ..errors import ConfigurationError, ServerError
 from ..exports.keploy_dedup import are_set_and_id
+from ..text import printable
 from .reporting import warn
 
 
@@ -28,7 +29,7 @@ def remove_cases(folder: Path, keepers: Mapping[str, str], *, confirmed: bool = 
         click.echo("There is no test case file to delete.", err=True)
         return
     for path in paths:
-        click.echo(f"{path}", err=True)
+        click.echo(printable(str(path)), err=True)
     files = "file" if len(paths) == 1 else "files"
     if confirmed or click.confirm(f"Delete {len(paths)} test case {files}?", err=True):
         _delete(paths)

@@ -18,6 +18,7 @@ from ..journal import DataDir
 from ..model import Run
 from ..reader import read_run
 from ..settings import load_settings
+from ..text import printable
 
 T = TypeVar("T")
 
@@ -111,7 +112,7 @@ def check_fail_under(reports: Reports, fail_under: float | None) -> int:
 
 def warn(message: str) -> None:
     """Print a warning."""
-    click.echo(f"Warning: {message}", err=True)
+    click.echo(f"Warning: {printable(message)}", err=True)
 
 
 # Live servers

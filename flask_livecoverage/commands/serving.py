@@ -26,6 +26,7 @@ from ..run import Server, describe_status, foreign_server, own_server, run_comma
 from ..server import LiveServer, listen
 from ..settings import RUN_VARIABLE, URL_VARIABLE, load_settings
 from ..signals import EndingSignals, Terminated
+from ..text import printable
 from .reporting import report, warn
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
@@ -73,7 +74,7 @@ def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveSe
         if control is not None:
             stack.enter_context(Agent(control, OwnRun(recorder), options.data_socket).in_background())
             click.echo(f" * Keploy's agent listens on {options.control_socket}", err=True)
-        yield LiveServer(app, listener, access_log=options.access_log)
+        yield LiveServer(app, listener, access_log=options.access_log, threads=options.threads)
 
 
 def load_app(info: ScriptInfo) -> Flask:
@@ -159,10 +160,9 @@ def _start_server(
             raise ConfigurationError(
                 "--keploy is for the server of `livecov run` itself: beside --server, start `flask livecov keploy`"
             )
-        status_path = load_settings({}).url_prefix + "/status"
         environ = {**environ, "FLASK_APP": app} if app else environ
         return foreign_server(
-            run_options.server, options.host, options.port, status_path, environ, run_options.startup_timeout
+            run_options.server, options.host, options.port, load_settings({}), environ, run_options.startup_timeout
         )
     return start_own_server(info, options, environ, run_options.startup_timeout)
 
@@ -181,5 +181,5 @@ def _report_run(data_dir: str, run_id: str, run_options: RunOptions) -> int:
         return report(data_dir, run_id, run_options.formats, fail_under=run_options.fail_under)
     except LiveCoverageError as error:
         # The command's own status matters more, and the server's end too.
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {printable(str(error))}", err=True)
         return error.exit_code

@@ -16,6 +16,7 @@ from ..analysis.suite import Member, Suite
 from ..errors import ConfigurationError
 from ..exports.keploy_dedup import read_dedup, write_dedup
 from ..exports.keploy_duplicates import write_duplicates
+from ..text import printable
 from .answers import table
 from .questions import open_recorded
 from .removal import remove_cases
@@ -222,7 +223,7 @@ def _shown(headers: Sequence[str], items: Sequence[Any], row: Callable[[Any], Se
 
 
 def _names(members: Sequence[Member]) -> str:
-    names = ", ".join(member.name for member in members[:_SHOWN_NAMES])
+    names = ", ".join(printable(member.name) for member in members[:_SHOWN_NAMES])
     more = len(members) - _SHOWN_NAMES
     return f"{names} and {more} more" if more > 0 else names
 
@@ -244,7 +245,7 @@ def minimise_suite(origin: Origin, *, least: Least, exact: bool, time_limit: flo
         click.echo(json.dumps(_minimised_object(loaded, found)))
     elif output_format == "names":
         for choice in found.choices:
-            click.echo(choice.member.name)
+            click.echo(printable(choice.member.name))
     else:
         _print_parts(_minimised_parts(loaded, found))
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from werkzeug import Request
 
+from ..text import printable, shortened
+
 # A request that carries one of these, or any X-Forwarded-…, came through a proxy, whatever its socket says.
 _FORWARDING_HEADERS = frozenset({
     "cf-connecting-ip", "client-ip", "fastly-client-ip", "forwarded", "forwarded-for", "true-client-ip", "via",
@@ -37,19 +39,23 @@ def refusal(request: Request, token: str | None) -> str | None:
 
 def _has_token(request: Request, token: str) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("utf-8", "replace"), token.encode())
 
 
 def _not_local(request: Request) -> str | None:
-    if not _is_loopback(_peer(request)):
+    peer = _peer(request)
+    if not peer:
+        # A Unix socket's, nearly always with a proxy behind it.
+        return "the server does not say who asks: only clients that come over TCP from this machine are answered"
+    if not _is_loopback(peer):
         return "only clients on this machine are answered"
     forwarding = next((name for name, _ in request.headers if _is_forwarding(name.lower())), None)
     if forwarding is not None:
-        return f"the request came through a proxy (header {forwarding}): ask the server directly"
+        return f"the request came through a proxy (header {printable(forwarding[:100])}): ask the server directly"
     host = _host_name(request.headers.get("Host", ""))
     if not (host == "localhost" or _is_loopback(host)):
-        given = request.headers.get("Host", "")
-        return f"the Host {given!r} is not a loopback name: ask for localhost or 127.0.0.1"
+        given = shortened(request.headers.get("Host", ""))
+        return f"the Host {given} is not a loopback name: ask for localhost or 127.0.0.1"
     return None
 
 
@@ -65,11 +71,11 @@ def _speculative(request: Request) -> str | None:
 
 
 def _cross_site(request: Request) -> str | None:
-    if request.headers.get("Sec-Fetch-Site", "") in ("cross-site", "same-site"):
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return "a page of another site may not use this"
     origin = request.headers.get("Origin")
     if origin is not None and _site(origin) != request.headers.get("Host", "").lower():
-        return f"a page of another origin ({origin}) may not use this"
+        return f"a page of another origin ({shortened(origin)}) may not use this"
     return None
 
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from werkzeug import Request, Response
+from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
@@ -23,8 +23,10 @@ from ..exports.reports import Reports, open_reports
 from ..model import CONTEXTS, Run
 from ..reader import read_run
 from ..recorder import Recorder
-from ..settings import Settings, to_bool
+from ..settings import Settings
+from ..text import LONGEST_NAME, printable, storable, window_name
 from .access import refusal
+from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -95,13 +97,13 @@ class ControlMiddleware:
         """Answer a request."""
         path = environ.get("PATH_INFO", "")
         if f"{path}/".startswith(self._prefix) or (path and path == self._settings.shutdown_url):
-            response = self._answer(Request(environ))
+            response = self._answer(ControlRequest(environ))
             response.headers["Cache-Control"] = "no-store"
             response.headers["X-Content-Type-Options"] = "nosniff"
             return response(environ, start_response)
         return self.app(environ, start_response)
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: ControlRequest) -> Response:
         reason = refusal(request, self._settings.token)
         if reason is not None:
             return _error(403, reason)
@@ -109,7 +111,7 @@ class ControlMiddleware:
             endpoint, arguments = self._map.bind_to_environ(request.environ).match()
             return self._views[endpoint](request, **arguments)
         except BadParameters as error:
-            return _error(400, str(error), accepted=error.accepted)
+            return _error(error.status, str(error), accepted=error.accepted)
         except DataError as error:
             return _error(409, str(error))
         except LiveCoverageError as error:
@@ -125,26 +127,26 @@ class ControlMiddleware:
 
     # The routes
 
-    def _start_window(self, request: Request) -> Response:
-        name = _parameters(request, name=_window_name).get("name", "window")
+    def _start_window(self, request: ControlRequest) -> Response:
+        name = parameters(request, name=window_name).get("name", "window")
         self._recorder.open_window(name)
         return _json({"name": name, "recording": True, "run": self._recorder.run.id})
 
-    def _stop_window(self, request: Request) -> Response:
-        _parameters(request)
+    def _stop_window(self, request: ControlRequest) -> Response:
+        parameters(request)
         # Another worker may have opened it.
         if not self._recorder.run.shows_window():
             return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
         self._recorder.close_window()
         return self._answer_from_store(lambda records: records.last_window(), since_reset=False)
 
-    def _reset(self, request: Request) -> Response:
-        _parameters(request)
+    def _reset(self, request: ControlRequest) -> Response:
+        parameters(request)
         self._recorder.reset()
         return _json({"run": self._recorder.run.id, "reset": True})
 
-    def _status(self, request: Request) -> Response:
-        _parameters(request)
+    def _status(self, request: ControlRequest) -> Response:
+        parameters(request)
         return _json(self.status())
 
     def status(self) -> dict[str, Any]:
@@ -168,16 +170,16 @@ class ControlMiddleware:
             "fault": recorder.fault,
         }
 
-    def _list_requests(self, request: Request) -> Response:
-        given = _parameters(
-            request, limit=_limit, test=str, route=str, status=filters.parse_status, since=filters.parse_since
+    def _list_requests(self, request: ControlRequest) -> Response:
+        given = parameters(
+            request, limit=count, test=_stored, route=_stored, status=filters.parse_status, since=filters.parse_since
         )
         limit = given.pop("limit", _DEFAULT_LIMIT)
         return self._answer_from_store(lambda records: records.newest(filters.Filters(**given), limit))
 
-    def _show_request(self, request: Request, request_id: str) -> Response:
-        _parameters(request)
-        return self._answer_from_store(lambda records: records.one(request_id))
+    def _show_request(self, request: ControlRequest, request_id: str) -> Response:
+        parameters(request)
+        return self._answer_from_store(lambda records: records.one(_stored(request_id)))
 
     def _answer_from_store(
         self, ask: Callable[[Records], dict[str, Any] | None], *, since_reset: bool = True
@@ -192,8 +194,8 @@ class ControlMiddleware:
             return _error(404, f"no such request since the last reset: see {self._settings.url_prefix}/requests")
         return _json(found)
 
-    def _dump(self, request: Request) -> Response:
-        given = _parameters(request, format=_one_of(DUMP_FORMATS), reset=_flag, contexts=_one_of(CONTEXTS))
+    def _dump(self, request: ControlRequest) -> Response:
+        given = parameters(request, format=one_of(DUMP_FORMATS), reset=flag, contexts=one_of(CONTEXTS))
         # The answer is made inside: a report that fails must not have reset anything.
         with self._recorder.reading(reset=given.get("reset", False)) as run:
             self._warn(run.warnings)
@@ -209,7 +211,7 @@ class ControlMiddleware:
         for warning in warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
-                logger.warning("%s", warning)
+                logger.warning("%s", printable(warning))
 
     def _report(self, run: Run, reports: Reports, dump_format: str) -> Response:
         if dump_format == "json":
@@ -226,69 +228,16 @@ class ControlMiddleware:
             return _file(reports.html_zip(), "application/zip", "htmlcov.zip")
         return _file(reports.data(), "application/vnd.sqlite3", ".coverage")
 
-    def _shut_down(self, request: Request) -> Response:
-        _parameters(request)
+    def _shut_down(self, request: ControlRequest) -> Response:
+        parameters(request)
         response = Response("Server shutting down...", mimetype="text/plain")
         response.call_on_close(lambda: self._shutdown(request.environ))
         return response
 
 
-class BadParameters(Exception):
-    """Parameters that a control route does not take; ``accepted`` are those that it does."""
-
-    def __init__(self, message: str, accepted: list[str]) -> None:
-        super().__init__(message)
-        self.accepted = accepted
-
-
-def _parameters(request: Request, **accepted: Callable[[str], Any]) -> dict[str, Any]:
-    """The request's parameters, checked. Raises BadParameters naming what is accepted."""
-    found: dict[str, Any] = {}
-    for name in request.values:
-        if name not in accepted:
-            takes = ", ".join(accepted) if accepted else "none"
-            raise BadParameters(f"unknown parameter {name!r}: {request.path} takes {takes}", list(accepted))
-        value, *others = request.values.getlist(name)
-        if others:
-            raise BadParameters(f"{name} is given more than once: {request.path} takes it once", list(accepted))
-        try:
-            found[name] = accepted[name](value)
-        except ValueError as error:
-            raise BadParameters(f"{name} cannot be {value!r}: {error}", _choices(error)) from None
-    return found
-
-
-def _choices(error: ValueError) -> list[str]:
-    choices = str(error).removeprefix("use ")
-    return [choices] if "(" in choices else choices.split(", ")
-
-
-def _one_of(choices: Iterable[str]) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if value not in choices:
-            raise ValueError(f"use {', '.join(choices)}")
-        return value
-
-    return check
-
-
-def _flag(value: str) -> bool:
-    try:
-        return to_bool(value)
-    except ValueError:
-        raise ValueError("use 1, 0") from None
-
-
-def _limit(value: str) -> int:
-    if not (value.isascii() and value.isdecimal() and 1 <= len(value) <= 6 and int(value)):
-        raise ValueError("use 1 to 999999")
-    return int(value)
-
-
-def _window_name(value: str) -> str:
-    if not 0 < len(value) <= 1000 or not value.isprintable():
-        raise ValueError("use 1 to 1000 printable characters")
-    return value
+def _stored(name: str) -> str:
+    """``name`` as records have it."""
+    return storable(name, LONGEST_NAME)
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:

@@ -1,0 +1,101 @@
+"""What the control routes take from a request: few parameters, in the query or in a small form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug import Request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from ..settings import to_bool
+from ..text import shortened
+
+LARGEST_FORM = 1 << 16
+MOST_PARTS = 20
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class ControlRequest(Request):
+    """A request to a control route. Whatever its body is, little of it is read."""
+
+    max_content_length = LARGEST_FORM
+    max_form_memory_size = LARGEST_FORM
+    max_form_parts = MOST_PARTS
+
+
+class BadParameters(Exception):
+    """Parameters that a control route does not take; ``accepted`` are those that it does.
+
+    ``status`` is the HTTP status that says so.
+    """
+
+    def __init__(self, message: str, accepted: list[str], status: int = 400) -> None:
+        super().__init__(message)
+        self.accepted = accepted
+        self.status = status
+
+
+def parameters(request: ControlRequest, **accepted: Callable[[str], Any]) -> dict[str, Any]:
+    """The request's parameters, checked. Raises BadParameters naming what is accepted."""
+    takes = f"{request.path} takes {', '.join(accepted) if accepted else 'none'}"
+    _check_body(request, list(accepted))
+    found: dict[str, Any] = {}
+    for name in request.values:
+        if name not in accepted:
+            raise BadParameters(f"unknown parameter {shortened(name)}: {takes}", list(accepted))
+        value, *others = request.values.getlist(name)
+        if others:
+            raise BadParameters(f"{name} is given more than once: {request.path} takes it once", list(accepted))
+        try:
+            found[name] = accepted[name](value)
+        except ValueError as error:
+            raise BadParameters(f"{name} cannot be {shortened(value)}: {error}", _choices(error)) from None
+    return found
+
+
+def _check_body(request: ControlRequest, accepted: list[str]) -> None:
+    """Raise BadParameters for a body that would be passed over, or that is too large to be read."""
+    if request.method != "POST":
+        return
+    has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
+    if has_body and request.mimetype not in _FORMS:
+        raise BadParameters(f"send parameters in the query, or as {' or '.join(_FORMS)}", accepted, 415)
+    try:
+        files = list(request.files)
+    except RequestEntityTooLarge:
+        limits = f"use at most {LARGEST_FORM >> 10} KB, in {MOST_PARTS} parts at most"
+        raise BadParameters(f"the form is too large: {limits}", accepted, 413) from None
+    if files:
+        raise BadParameters(f"the parameter {shortened(files[0])} is a file: send parameters as text", accepted)
+
+
+def _choices(error: ValueError) -> list[str]:
+    choices = str(error).removeprefix("use ")
+    return [choices] if "(" in choices else choices.split(", ")
+
+
+def one_of(choices: Iterable[str]) -> Callable[[str], str]:
+    """A check that a parameter is one of ``choices``."""
+
+    def check(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"use {', '.join(choices)}")
+        return value
+
+    return check
+
+
+def flag(value: str) -> bool:
+    """Yes or no. Raises ValueError for anything else."""
+    try:
+        return to_bool(value)
+    except ValueError:
+        raise ValueError("use 1, 0") from None
+
+
+def count(value: str) -> int:
+    """How many at most. Raises ValueError naming the highest."""
+    if not (value.isascii() and value.isdecimal() and 1 <= len(value) <= 6 and int(value)):
+        raise ValueError("use 1 to 999999")
+    return int(value)
