@@ -18,8 +18,8 @@ The kinds of lines (``type``):
 ``request``
     the fields of :class:`~.model.RequestRecord`, without ``pid`` and ``window``
 ``amend``
-    ``id`` of a request that ran more after its record was written, ``trace`` of what it ran, and the ``status`` and
-    ``duration_ms`` that it has now
+    ``id`` of a request that ran more after its record was written, ``trace`` of what it ran, and while its response
+    goes on the ``status`` and ``duration_ms`` that it has now
 ``ambient``
     ``trace`` of lines that ran outside any request
 ``window``
@@ -35,6 +35,7 @@ import errno
 import fcntl
 import json
 import logging
+import math
 import os
 import secrets
 import threading
@@ -45,6 +46,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DataError
+from .files import open_regular
 
 FORMAT_VERSION = 1
 
@@ -210,14 +212,15 @@ class RunFolder:
         """The offsets of all marks, in their order. A line that cannot be read is named in the log."""
         path = self.path / "marks.jsonl"
         try:
-            lines = path.read_bytes().splitlines()
+            with open_regular(path) as file:
+                lines = file.read().splitlines()
         except FileNotFoundError:
             return []
         marks = []
         for line in filter(None, lines):
             try:
                 marks.append({str(name): int(offset) for name, offset in json.loads(line)["offsets"].items()})
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 logger.warning("%s: a line cannot be read: the mark before it counts", path)
         return marks
 
@@ -229,9 +232,10 @@ class RunFolder:
 
 def _start(journal: Path) -> float:
     try:
-        with journal.open("rb") as file:
-            return float(json.loads(file.readline())["started_at"])
-    except (OSError, ValueError, KeyError, TypeError):
+        with open_regular(journal) as file:
+            started_at = float(json.loads(file.readline())["started_at"])
+            return started_at if math.isfinite(started_at) else 0.0
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0.0
 
 

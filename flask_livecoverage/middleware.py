@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from .identity import test_identity
 from .process import start_recording
-from .recorder import Recorder, RequestCapture
+from .recorder import Recorder
+from .request_capture import RequestCapture
 from .settings import load_settings
 from .text import LONGEST_METHOD, LONGEST_PATH, storable
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
+from typing import Any
 
 from . import propagation
 from .engines import choose_engine
@@ -34,7 +36,7 @@ def start_recording(settings: Settings) -> Recorder:
         return _recorder
     recorder = _make_recorder(settings, data_dir)
     recorder.start()
-    propagation.install()
+    propagation.install(recorder)
     _recorder = recorder
     _register_fork_hooks()
     atexit.register(stop_recording)
@@ -106,3 +108,17 @@ def _after_fork_in_child() -> None:
     if _recorder is not None:
         _recorder.after_fork()
         _recorder.resume_flushing()
+        _flush_when_child_ends()
+
+
+def _flush_when_child_ends() -> None:
+    """A child of :mod:`multiprocessing` ends without the functions that are registered with atexit."""
+    # Absent in other forks.
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(_flush, lambda flush: util.Finalize(None, flush, exitpriority=-100))
+
+
+def _flush() -> None:
+    if _recorder is not None:
+        _recorder.flush()

@@ -1,35 +1,49 @@
-"""Work that a request hands to threads belongs to the request.
+"""Work that a request hands over belongs to the request, and nothing else that the worker does.
 
-Contexts (:mod:`contextvars`) do not follow into threads, so while a recorder runs, ``Thread.start`` and
-``ThreadPoolExecutor.submit`` carry the current request along: the practice of tracing libraries such as OpenTelemetry.
-Only the request is carried, nothing of the application's own context.
+Contexts (:mod:`contextvars`) do not follow into threads, so while a recorder runs, what starts threads and what hands
+calls to workers carries the current request along: the practice of tracing libraries such as OpenTelemetry. Only the
+request is carried, nothing of the application's own context.
+
+A thread that a request starts is the request's as long as it lives. The workers of a pool serve others too: there the
+request owns the call, and the workers are nobody's, whoever caused them to be started.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial, wraps
-from typing import Any
+from importlib.machinery import ModuleSpec, PathFinder
+from inspect import signature
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from .recorder import RequestCapture, _current_request, current_request
+from .recorder import Recorder
+from .request_capture import RequestCapture, _current_request, current_request
 
-_thread_start = threading.Thread.start
-_submit = ThreadPoolExecutor.submit
+if TYPE_CHECKING:
+    import threading
+    from concurrent.futures import Executor, Future
+    from multiprocessing.pool import Pool
+
+Function = Callable[..., Any]
 
 
-@wraps(_thread_start)
-def _start_for_request(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
-    request = current_request()
-    if request is None:
-        return _thread_start(self, *args, **kwargs)
-    self.run = partial(_run_thread, self, request, self.run)  # type: ignore[method-assign]
-    try:
-        return _thread_start(self, *args, **kwargs)
-    except BaseException:
-        vars(self).pop("run", None)
-        raise
+def _start_for_request(start: Function) -> Function:
+    @wraps(start)
+    def wrapper(self: threading.Thread, *args: Any, **kwargs: Any) -> Any:
+        request = current_request()
+        if request is None:
+            return start(self, *args, **kwargs)
+        self.run = partial(_run_thread, self, request, self.run)  # type: ignore[method-assign]
+        try:
+            return start(self, *args, **kwargs)
+        except BaseException:
+            vars(self).pop("run", None)
+            raise
+
+    return wrapper
 
 
 def _run_thread(thread: threading.Thread, request: RequestCapture, run: Callable[[], None]) -> None:
@@ -38,30 +52,185 @@ def _run_thread(thread: threading.Thread, request: RequestCapture, run: Callable
     request.run(run)
 
 
-@wraps(_submit)  # type: ignore[arg-type]
-def _submit_for_request(
-    self: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any
-) -> Future[Any]:
-    request = current_request()
-    if request is None:
-        return _submit(self, function, *args, **kwargs)
-    # A worker thread that this call starts will serve others too: the request owns the call, not the worker.
+def _submit_for_request(submit: Function) -> Function:
+    @wraps(submit)
+    def wrapper(self: Executor, function: Function, /, *args: Any, **kwargs: Any) -> Any:
+        request = current_request()
+        if request is None:
+            return submit(self, function, *args, **kwargs)
+        # It may start workers.
+        with _outside(request):
+            return submit(self, _carried(self, request, function), *args, **kwargs)
+
+    return wrapper
+
+
+def _init_outside(init: Function) -> Function:
+    @wraps(init)
+    def wrapper(self: Pool, *args: Any, **kwargs: Any) -> None:
+        request = current_request()
+        if request is None:
+            init(self, *args, **kwargs)
+        else:
+            with _outside(request):
+                init(self, *args, **kwargs)
+
+    return wrapper
+
+
+def _call_for_request(method: Function) -> Function:
+    """Wrap a ``method`` of :class:`multiprocessing.pool.Pool`, whose workers are there already."""
+    parameters = signature(method)
+
+    @wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        request = current_request()
+        if request is None:
+            return method(*args, **kwargs)
+        call = parameters.bind(*args, **kwargs).arguments
+        call["func"] = _carried(call["self"], request, call["func"])
+        # Called in a thread of the pool's.
+        for name in ("callback", "error_callback"):
+            if call.get(name) is not None:
+                call[name] = partial(request.run, call[name])
+        if method.__name__.startswith("imap"):
+            call["iterable"] = _each(request, call["iterable"])
+        return method(**call)
+
+    return wrapper
+
+
+def _each(request: RequestCapture, iterable: Iterable[Any]) -> Iterator[Any]:
+    iterator = request.run(iter, iterable)
+    while True:
+        try:
+            item = request.run(next, iterator)
+        except StopIteration:
+            return
+        yield item
+
+
+def _carried(pool: Any, request: RequestCapture, function: Function) -> Function:
+    """``function`` as work of ``request``, where a recorder watches the workers of ``pool``."""
+    if _is_a(pool, "concurrent.futures.process", "ProcessPoolExecutor"):
+        return _carried_to_process(pool._mp_context, request, function)
+    if _is_a(pool, "multiprocessing.pool", "Pool") and not _is_a(pool, "multiprocessing.pool", "ThreadPool"):
+        return _carried_to_process(pool._ctx, request, function)
+    if _is_a(pool, "concurrent.futures.interpreter", "InterpreterPoolExecutor"):
+        # New in Python 3.14. Nobody watches the other interpreters.
+        return function
+    return partial(request.run, function)
+
+
+def _is_a(pool: Any, module: str, name: str) -> bool:
+    found = getattr(sys.modules.get(module), name, None)
+    return found is not None and isinstance(pool, found)
+
+
+def _carried_to_process(context: Any, request: RequestCapture, function: Function) -> Function:
+    if context.get_start_method() != "fork":
+        return function
+    return partial(_run_in_child, request.id, request.recorded, function)
+
+
+def _run_in_child(request_id: str, recorded: bool, function: Function, /, *args: Any, **kwargs: Any) -> Any:
+    if _recorder is None:
+        return function(*args, **kwargs)
+    return _recorder.request_of_parent(request_id, recorded).run(function, *args, **kwargs)
+
+
+def _add_callback(add: Function) -> Function:
+    @wraps(add)
+    def wrapper(self: Future[Any], function: Function) -> None:
+        request = current_request()
+        # Asyncio's own wakes a loop up, in a context of the view's.
+        if request is None or getattr(function, "__module__", None) == "asyncio.futures":
+            add(self, function)
+        else:
+            add(self, partial(request.run, function))
+
+    return wrapper
+
+
+@contextmanager
+def _outside(request: RequestCapture) -> Iterator[None]:
+    """A block in which no request is current: what is started in it will serve others too."""
     token = _current_request.set(None)
     try:
-        return _submit(self, partial(request.run, function), *args, **kwargs)
+        with request.outside():
+            yield
     finally:
         _current_request.reset(token)
 
 
-def install() -> None:
-    """Carry requests into threads from now on."""
-    threading.Thread.start = _start_for_request  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = _submit_for_request  # type: ignore[method-assign, assignment]
+_Wrap = Callable[[Function], Function]
+
+# Module → class, name and wrapper. Those that are not imported are wrapped when they are: imported before gevent
+# patches the standard library, multiprocessing would block all greenlets.
+_WRAPPED: dict[str, list[tuple[str, str, _Wrap]]] = {
+    "threading": [("Thread", "start", _start_for_request)],
+    "concurrent.futures.thread": [("ThreadPoolExecutor", "submit", _submit_for_request)],
+    "concurrent.futures.process": [("ProcessPoolExecutor", "submit", _submit_for_request)],
+    "concurrent.futures._base": [("Future", "add_done_callback", _add_callback)],
+    "multiprocessing.pool": [
+        ("Pool", "__init__", _init_outside),
+        *[("Pool", name, _call_for_request) for name in ("apply_async", "_map_async", "imap", "imap_unordered")],
+    ],
+}
+
+# (class, name, original, wrapper)
+_installed: list[tuple[type, str, Function, Function]] = []
+_recorder: Recorder | None = None
+
+
+class _ImportWatch:
+    """Stands first on ``sys.meta_path``, to wrap a module right after its import."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name in _WRAPPED else None
+        if spec is not None:
+            loader: Any = spec.loader
+            execute = loader.exec_module
+
+            def execute_and_wrap(module: ModuleType) -> None:
+                del loader.exec_module
+                execute(module)
+                if _recorder is not None:
+                    _wrap_module(name, module)
+
+            loader.exec_module = execute_and_wrap
+        return spec
+
+
+_import_watch = _ImportWatch()
+
+
+def _wrap_module(name: str, module: Any) -> None:
+    for class_name, attribute, wrap in _WRAPPED[name]:
+        owner = getattr(module, class_name)
+        original = getattr(owner, attribute)
+        wrapper = wrap(original)
+        setattr(owner, attribute, wrapper)
+        _installed.append((owner, attribute, original, wrapper))
+
+
+def install(recorder: Recorder) -> None:
+    """Carry the requests of ``recorder`` along from now on."""
+    global _recorder
+    _recorder = recorder
+    sys.meta_path.insert(0, _import_watch)
+    for name in _WRAPPED:
+        if name in sys.modules:
+            _wrap_module(name, sys.modules[name])
 
 
 def uninstall() -> None:
-    """Leave threads as they were found, unless somebody else has wrapped them meanwhile."""
-    if threading.Thread.start is _start_for_request:
-        threading.Thread.start = _thread_start  # type: ignore[method-assign]
-    if ThreadPoolExecutor.submit is _submit_for_request:
-        ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign]
+    """Leave all as it was found, unless somebody else has wrapped it meanwhile."""
+    global _recorder
+    _recorder = None
+    if _import_watch in sys.meta_path:
+        sys.meta_path.remove(_import_watch)
+    for owner, name, original, wrapper in _installed:
+        if getattr(owner, name) is wrapper:
+            setattr(owner, name, original)
+    _installed.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import os
 import platform
@@ -11,9 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
-from functools import lru_cache
-from typing import Any, TypeVar
+from contextvars import Context
+from typing import Any
 
 from .engines import Capture, Engine, Hits
 from .errors import EngineError
@@ -21,145 +19,18 @@ from .journal import Journal, RunFolder
 from .lines import to_bitmap, to_hex
 from .model import FileLines, Rule, Run, Trace
 from .reader import read_run, reading_and_reset, reset
+from .request_capture import RequestCapture, Segment, current_request
 from .sources import Sources
-
-T = TypeVar("T")
 
 logger = logging.getLogger("flask_livecoverage")
 
 FLUSH_SECONDS = 1.0
 
-_current_request: ContextVar[RequestCapture | None] = ContextVar("flask_livecoverage.request", default=None)
-
-Segment = tuple[Capture, Token["RequestCapture | None"]]
+# So many are remembered, so as not to write again what a call for the same request has written before.
+_REQUESTS_OF_PARENT = 256
 
 # An application's URL rules. Asked with False, it leaves them out while they may be being added in another thread.
 RuleSource = Callable[[bool], Iterable[Rule]]
-
-
-def current_request() -> RequestCapture | None:
-    """The request that the current context works for, if any."""
-    return _current_request.get()
-
-
-class RequestCapture:
-    """One request while it runs.
-
-    A request is executed in segments: the call of the application, each step of a streamed body, ``close()``, a thread
-    that it started. Every :meth:`enter` is matched by a :meth:`leave` in the same context, and :meth:`commit` puts on
-    disk what has run so far.
-    """
-
-    __slots__ = (
-        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_recorded", "_recorder", "endpoint",
-        "id", "method", "path", "route", "started_at", "status", "test",
-    )  # fmt: skip
-
-    def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
-        self.id = request_id
-        self.method = method
-        self.path = path
-        self.test = test
-        self.route: str | None = None
-        self.endpoint: str | None = None
-        self.status = 500  # until the application says otherwise
-        self.started_at = time.time()
-        self._began = time.perf_counter()
-        self._recorder = recorder
-        self._recorded = recorder.recording
-        self._hits = recorder._no_hits
-        self._in_fork = False
-        self._committed_hits: Hits | None = None
-        self._committed_status = 0
-
-    def enter(self) -> Segment | None:
-        """Begin a segment in the current context; None if the engine cannot tell its lines apart here."""
-        try:
-            capture = self._recorder.engine.begin()
-        except EngineError as error:
-            # The application must not suffer, and lines must not be mixed: the request goes unrecorded, and we say so.
-            self._recorded = False
-            self._recorder.report_fault(error)
-            return None
-        capture.owner = self
-        return capture, _current_request.set(self)
-
-    def leave(self, segment: Segment | None) -> None:
-        """End a segment."""
-        if segment is not None:
-            capture, token = segment
-            _current_request.reset(token)
-            hits = self._recorder.engine.end(capture)
-            if hits:
-                self.add(hits)
-
-    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """Call ``function`` as work of this request that another thread does, even after the response."""
-        segment = self.enter()
-        self._recorder._watch(segment)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            self._recorder._unwatch(segment)
-            self.leave(segment)
-            self.commit_again()
-
-    def add(self, hits: Hits) -> None:
-        """Add lines to the request's."""
-        with self._recorder._lock:
-            self._hits = self._hits.union(hits)
-
-    def commit(self) -> None:
-        """Write the request's record, or what has changed about it since it was written."""
-        hits, status = self._hits, self.status
-        if not self._recorded or (hits is self._committed_hits and status == self._committed_status):
-            return
-        trace = self._recorder.trace_id(hits)
-        line = self._record(trace) if self._committed_hits is None else self._amend(trace)
-        self._recorder.journal.append(line)
-        self._committed_hits, self._committed_status = hits, status
-
-    def commit_again(self) -> None:
-        """Write what has changed, if the record is written already; else it will tell."""
-        if self._committed_hits is not None:
-            self.commit()
-
-    def go_on_in_fork(self, recorder: Recorder) -> None:
-        """In a forked child: the parent writes the record, and the child what it adds to it."""
-        self._recorder = recorder
-        self._in_fork = True
-        self._committed_hits = recorder._no_hits
-        self._committed_status = self.status
-
-    # Put together by hand: a JSON encoder takes several times as long.
-
-    def _record(self, trace: str) -> str:
-        return (
-            f'{{"type":"request","id":"{self.id}","trace":"{trace}",{_rule(self.method, self.route, self.endpoint)},'
-            f'"path":{_quote(self.path)},"test":{_quote(self.test)},"status":{self.status},'
-            f'"started_at":{self.started_at!r},"duration_ms":{self._duration():.3f}}}'
-        )
-
-    def _amend(self, trace: str) -> str:
-        if self._in_fork:
-            return f'{{"type":"amend","id":"{self.id}","trace":"{trace}"}}'
-        return (
-            f'{{"type":"amend","id":"{self.id}","trace":"{trace}","status":{self.status},'
-            f'"duration_ms":{self._duration():.3f}}}'
-        )
-
-    def _duration(self) -> float:
-        return 1000 * (time.perf_counter() - self._began)
-
-
-@lru_cache(maxsize=4096)
-def _rule(method: str, route: str | None, endpoint: str | None) -> str:
-    return f'"method":{_quote(method)},"route":{_quote(route)},"endpoint":{_quote(endpoint)}'
-
-
-@lru_cache(maxsize=4096)
-def _quote(text: str | None) -> str:
-    return json.dumps(text)
 
 
 class Recorder:
@@ -187,6 +58,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._watched: dict[int, Capture] = {}
+        self._of_parent: dict[str, RequestCapture] = {}
         self._known_sources: list[str] = []
         self._known_rules: set[Rule] = set()
         self._no_hits = Hits()
@@ -196,6 +68,7 @@ class Recorder:
 
     def _open_journal(self) -> None:
         self.journal = Journal(self.run.path, self._header())
+        self._serves = False
         self._request_ids = itertools.count(1)
 
     def _header(self) -> dict[str, Any]:
@@ -229,11 +102,23 @@ class Recorder:
             self.write_rules()
             self.journal.close()
 
+    def check(self) -> None:
+        """See whether the engine still can tell requests apart: gevent may have come since it was started."""
+        if self.started:
+            try:
+                self.engine.start()
+            except EngineError as error:
+                self.report_fault(error)
+
     def resume_flushing(self) -> None:
         """Start the thread that flushes."""
-        self._stopping.clear()
-        self._flusher = threading.Thread(target=self._flush_regularly, name="flask-livecoverage", daemon=True)
-        self._flusher.start()
+        # A new one: it must be of the thread's kind, and gevent may have replaced threads since the last.
+        self._stopping = stopping = threading.Event()
+        self._flusher = threading.Thread(
+            target=self._flush_regularly, args=(stopping,), name="flask-livecoverage", daemon=True
+        )
+        # A fork within a request comes here too, and this thread is not its work.
+        Context().run(self._flusher.start)
 
     def pause_flushing(self) -> None:
         """End the thread that flushes."""
@@ -242,8 +127,8 @@ class Recorder:
             self._flusher.join()
             self._flusher = None
 
-    def _flush_regularly(self) -> None:
-        while not self._stopping.wait(FLUSH_SECONDS):
+    def _flush_regularly(self, stopping: threading.Event) -> None:
+        while not stopping.wait(FLUSH_SECONDS):
             self.flush()
             self.write_rules(at_rest=False)
 
@@ -254,6 +139,7 @@ class Recorder:
         capture = self.engine.after_fork()
         self._open_journal()
         self._watched.clear()
+        self._of_parent.clear()
         request = current_request()
         if request is not None and capture is not None:
             request.go_on_in_fork(self)
@@ -269,7 +155,22 @@ class Recorder:
 
     def open_request(self, method: str, path: str, test: str | None = None) -> RequestCapture:
         """A request that begins now."""
+        if not self._serves:
+            # What the import ran is on disk before the first response, whatever happens to the process within a second.
+            self._serves = True
+            self.flush()
         return RequestCapture(self, f"{self.journal.token}-{next(self._request_ids)}", method, path, test)
+
+    def request_of_parent(self, request_id: str, recorded: bool) -> RequestCapture:
+        """In a forked child: a request of its parent's for which it works, and to whose record it adds."""
+        request = self._of_parent.get(request_id)
+        if request is None:
+            if len(self._of_parent) >= _REQUESTS_OF_PARENT:
+                self._of_parent.clear()
+            request = self._of_parent[request_id] = RequestCapture(self, request_id, "", "", None)
+            request.go_on_in_fork(self)
+            request._recorded = recorded
+        return request
 
     def report_fault(self, error: EngineError) -> None:
         """Say once why requests are not recorded."""
@@ -341,7 +242,7 @@ class Recorder:
             watched = [(capture, self.engine.peek(capture)) for capture in list(self._watched.values())]
             for capture, hits in (*after_response, *watched):
                 capture.owner.add(hits)
-                capture.owner.commit_again()
+                capture.owner.commit_late()
 
     def write_sources(self) -> None:
         """Write which files the configuration wants measured, if that has changed."""

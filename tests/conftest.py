@@ -9,7 +9,8 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.pool import Pool
 from pathlib import Path
 from types import ModuleType
 
@@ -57,7 +58,7 @@ def _nothing_left_behind() -> Iterator[None]:
     """After each test the interpreter is as it was: no trace function, tool id, wrapped function, thread or process."""
     trace, thread_trace = sys.gettrace(), threading.gettrace()
     tools = _monitoring_tools()
-    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    wrapped, finders = _wrapped_functions(), list(sys.meta_path)
     threads = set(threading.enumerate())
     # A server that several tests share, say.
     processes = psutil.Process().children()
@@ -66,10 +67,17 @@ def _nothing_left_behind() -> Iterator[None]:
     assert sys.gettrace() is trace
     assert threading.gettrace() is thread_trace
     assert _monitoring_tools() == tools
-    assert threading.Thread.start is start
-    assert ThreadPoolExecutor.submit is submit
+    assert _wrapped_functions() == wrapped
+    assert sys.meta_path == finders
     assert [t for t in threading.enumerate() if t not in threads and not t.name.startswith("ThreadPool")] == []
     assert [process for process in psutil.Process().children() if process not in processes] == []
+
+
+def _wrapped_functions() -> list[object]:
+    names = {threading.Thread: ["start"], Future: ["add_done_callback"]}
+    names |= {ThreadPoolExecutor: ["submit"], ProcessPoolExecutor: ["submit"]}
+    names[Pool] = ["__init__", "apply_async", "_map_async", "imap", "imap_unordered"]
+    return [getattr(owner, name) for owner in names for name in names[owner]]
 
 
 def _monitoring_tools() -> list[str | None]:

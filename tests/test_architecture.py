@@ -22,7 +22,7 @@ LAYERS = [
     {"coveragepy", "files", "functions", "sources"},
     {"engines", "engines.base", "engines.ctrace", "engines.monitoring", "engines.tool_ids"},
     {
-        "journal", "process", "propagation", "reader", "recorder", "records", "tail",
+        "journal", "process", "propagation", "reader", "recorder", "records", "request_capture", "tail",
         "store", "store.amends", "store.batch", "store.dialect", "store.names", "store.placing",
         "store.recorded", "store.schema", "store.sync", "store.traces", "store.windows",
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from ..model import Arc
@@ -80,6 +81,9 @@ class Engine(Protocol):
 
     def end(self, capture: Capture) -> Hits:
         """End ``capture``, in the context that began it, and return its lines."""
+
+    def outside(self) -> AbstractContextManager[None]:
+        """A block in which no capture is current. What is started in it (threads, greenlets, forks) is in none."""
 
     def peek(self, capture: Capture) -> Hits:
         """The lines of a capture that goes on."""

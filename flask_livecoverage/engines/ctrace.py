@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -51,10 +53,10 @@ class CTraceEngine:
     # Life
 
     def start(self) -> None:
-        """Trace this thread and all that start from now on; a second call does nothing."""
+        """Trace this thread and all that start from now on; a second call only refuses what has come since: gevent."""
+        _refuse_gevent()
         if self._started:
             return
-        _refuse_gevent()
         self._reset()
         tracer = sys.gettrace()
         if tracer is None:
@@ -146,6 +148,25 @@ class CTraceEngine:
         elif restore.lender is not None:
             restore.lender.take(capture.lines)
         return self._cached_hits(capture.lines, restore.arcs)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """The thread's tracer writes meanwhile where it did before its captures."""
+        capture = getattr(self._innermost, "capture", None)
+        if capture is None:
+            yield
+            return
+        outermost = capture
+        while outermost.restore.outer is not None:
+            outermost = outermost.restore.outer
+        inside = _Restore(capture.restore.tracer, False, None, outermost.restore.lender)
+        outermost.restore.undo()
+        self._innermost.capture = None
+        try:
+            yield
+        finally:
+            inside.undo()
+            self._innermost.capture = capture
 
     def peek(self, capture: Capture) -> Hits:
         """The lines so far."""

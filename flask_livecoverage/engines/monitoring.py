@@ -36,7 +36,8 @@ import operator
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
@@ -183,6 +184,15 @@ class MonitoringEngine:
             if outer is not None:
                 self._add(outer.lines, lines)
         return self._cache.hits(lines)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Contexts that are copied in the block hold no capture."""
+        token = _current.set(None)
+        try:
+            yield
+        finally:
+            _current.reset(token)
 
     def peek(self, capture: Capture) -> Hits:
         """The lines so far."""

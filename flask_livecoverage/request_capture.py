@@ -1,0 +1,171 @@
+"""One request while it runs: the pieces that it is executed in, and the record that is written of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .engines import Capture, Hits
+from .errors import EngineError
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+T = TypeVar("T")
+
+_current_request: ContextVar[RequestCapture | None] = ContextVar("flask_livecoverage.request", default=None)
+
+Segment = tuple[Capture, Token["RequestCapture | None"]]
+
+
+def current_request() -> RequestCapture | None:
+    """The request that the current context works for, if any."""
+    return _current_request.get()
+
+
+class RequestCapture:
+    """One request while it runs.
+
+    A request is executed in segments: the call of the application, each step of a streamed body, ``close()``, a thread
+    that it started. Every :meth:`enter` is matched by a :meth:`leave` in the same context, and :meth:`commit` puts on
+    disk what has run so far.
+    """
+
+    __slots__ = (
+        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_recorded", "_recorder", "endpoint",
+        "id", "method", "path", "route", "started_at", "status", "test",
+    )  # fmt: skip
+
+    def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
+        self.id = request_id
+        self.method = method
+        self.path = path
+        self.test = test
+        self.route: str | None = None
+        self.endpoint: str | None = None
+        self.status = 500  # until the application says otherwise
+        self.started_at = time.time()
+        self._began = time.perf_counter()
+        self._recorder = recorder
+        self._recorded = recorder.recording
+        self._hits = recorder._no_hits
+        self._in_fork = False
+        self._committed_hits: Hits | None = None
+        self._committed_status = 0
+
+    def enter(self) -> Segment | None:
+        """Begin a segment in the current context; None if the engine cannot tell its lines apart here."""
+        try:
+            capture = self._recorder.engine.begin()
+        except EngineError as error:
+            # The application must not suffer, and lines must not be mixed: the request goes unrecorded, and we say so.
+            self._recorded = False
+            self._recorder.report_fault(error)
+            return None
+        capture.owner = self
+        return capture, _current_request.set(self)
+
+    def leave(self, segment: Segment | None) -> None:
+        """End a segment."""
+        if segment is not None:
+            capture, token = segment
+            _current_request.reset(token)
+            hits = self._recorder.engine.end(capture)
+            if hits:
+                self.add(hits)
+
+    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Call ``function`` as work of this request that another thread does, even after the response."""
+        if not self._recorder.started:
+            return function(*args, **kwargs)
+        segment = self.enter()
+        self._recorder._watch(segment)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._recorder._unwatch(segment)
+            self.leave(segment)
+            self.commit_late()
+
+    def add(self, hits: Hits) -> None:
+        """Add lines to the request's."""
+        with self._recorder._lock:
+            self._hits = self._hits.union(hits)
+
+    def commit(self) -> None:
+        """Write the request's record, or what has changed about it since it was written."""
+        while self._recorded:
+            hits, status = self._hits, self.status
+            if hits is self._committed_hits and status == self._committed_status:
+                return
+            trace = self._recorder.trace_id(hits)
+            line = self._record(trace) if self._committed_hits is None else self._amend(trace)
+            self._recorder.journal.append(line)
+            self._committed_hits, self._committed_status = hits, status
+            # Again: a thread that added lines before it could see that there is a record leaves them to us.
+
+    def commit_late(self) -> None:
+        """Write the lines that were added, if the record is written already; else it will tell.
+
+        They change neither the status nor the duration, which are the response's.
+        """
+        while self._recorded and self._committed_hits is not None:
+            hits = self._hits
+            if hits is self._committed_hits:
+                return
+            self._recorder.journal.append(self._late_amend(self._recorder.trace_id(hits)))
+            self._committed_hits = hits
+
+    @property
+    def recorded(self) -> bool:
+        """Whether its record is written at all."""
+        return self._recorded
+
+    def outside(self) -> AbstractContextManager[None]:
+        """A block whose work is not this request's, nor what is started in it."""
+        return self._recorder.engine.outside()
+
+    def go_on_in_fork(self, recorder: Recorder) -> None:
+        """In a forked child: the parent writes the record, and the child what it adds to it."""
+        self._recorder = recorder
+        self._in_fork = True
+        self._committed_hits = recorder._no_hits
+        self._committed_status = self.status
+
+    # Put together by hand: a JSON encoder takes several times as long.
+
+    def _record(self, trace: str) -> str:
+        return (
+            f'{{"type":"request","id":"{self.id}","trace":"{trace}",{_rule(self.method, self.route, self.endpoint)},'
+            f'"path":{_quote(self.path)},"test":{_quote(self.test)},"status":{self.status},'
+            f'"started_at":{self.started_at!r},"duration_ms":{self._duration():.3f}}}'
+        )
+
+    def _amend(self, trace: str) -> str:
+        if self._in_fork:
+            return self._late_amend(trace)
+        return (
+            f'{{"type":"amend","id":"{self.id}","trace":"{trace}","status":{self.status},'
+            f'"duration_ms":{self._duration():.3f}}}'
+        )
+
+    def _late_amend(self, trace: str) -> str:
+        return f'{{"type":"amend","id":"{self.id}","trace":"{trace}"}}'
+
+    def _duration(self) -> float:
+        return 1000 * (time.perf_counter() - self._began)
+
+
+@lru_cache(maxsize=4096)
+def _rule(method: str, route: str | None, endpoint: str | None) -> str:
+    return f'"method":{_quote(method)},"route":{_quote(route)},"endpoint":{_quote(endpoint)}'
+
+
+@lru_cache(maxsize=4096)
+def _quote(text: str | None) -> str:
+    return json.dumps(text)

@@ -1,0 +1,124 @@
+"""Applications whose source says whose each line is, and two requests to them that overlap.
+
+A comment at a line's end is the truth that a run is compared with: a line ``# a`` belongs to the request ``/a``, ``# both``
+to ``/a`` and ``/b``, ``# ambient`` to nobody. A line without such a comment must not be seen at all: it runs when the
+module is imported, which is before measuring begins.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from flask import Flask
+
+from flask_livecoverage import LiveCoverage
+from flask_livecoverage.model import Run
+from flask_livecoverage.process import current_recorder
+from flask_livecoverage.reader import read_run
+from flask_livecoverage.recorder import Recorder
+
+Lines = dict[str, list[int]]
+
+AMBIENT = "(startup)"
+
+# `work` for two requests meets twice in it, so both are inside at once.
+WORK = """
+import threading
+
+meeting = threading.Barrier(2)
+
+def work(side):
+    meeting.wait(30)  # both
+    if side == "a":  # both
+        made = "a"  # a
+    else:
+        made = "b"  # b
+    meeting.wait(30)  # both
+    return made  # both
+
+"""
+
+def truth(path: Path) -> Lines:
+    """Whose the lines of a source are, by its comments."""
+    expected: Lines = {AMBIENT: []}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        tag = re.search(r"  # (\w+)$", line)
+        for owner in _owners(tag[1]) if tag else ():
+            expected.setdefault(owner, []).append(number)
+    return expected
+
+
+def _owners(tag: str) -> list[str]:
+    return ["/a", "/b"] if tag == "both" else [AMBIENT if tag == "ambient" else f"/{tag}"]
+
+
+def recorder() -> Recorder:
+    found = current_recorder()
+    assert found is not None
+    return found
+
+
+def recorded(path: Path, run: Run | None = None) -> Lines:
+    """Whose the lines of a source were, by the record: of requests with the same path, each must have the same."""
+    if run is None:
+        recorder().flush()
+        run = read_run(recorder().run)
+    assert run.warnings == []
+    found: Lines = {}
+    for request in run.requests:
+        lines = run.traces[request.trace].line_numbers().get(str(path), [])
+        assert found.setdefault(request.path, lines) == lines, request
+    ambient = {line for trace in run.ambient for line in run.traces[trace].line_numbers().get(str(path), ())}
+    found[AMBIENT] = sorted(ambient)
+    return found
+
+
+def path_of(module: ModuleType) -> Path:
+    return Path(str(module.__file__))
+
+
+def serve_views(module: ModuleType, engine_name: str) -> Flask:
+    """An application that answers ``/<side>`` with the module's ``view(side)``."""
+    app = Flask("application")
+    app.config.update(TESTING=True, LIVECOVERAGE_ENGINE=engine_name)
+    app.get("/<side>")(module.view)
+    LiveCoverage(app)
+    return app
+
+
+def at_once(*calls: Callable[[], object]) -> None:
+    """Make these calls in threads that begin together; raises what one of them raised."""
+    begin = threading.Barrier(len(calls))
+    errors: list[BaseException] = []
+
+    def run(call: Callable[[], object]) -> None:
+        begin.wait(30)
+        try:
+            call()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def ask_both(app: Flask) -> None:
+    """``/a`` and ``/b`` at once."""
+    at_once(*[lambda path=path: ask(app, path) for path in ("/a", "/b")])  # type: ignore[misc]
+
+
+def ask(app: Flask, path: str) -> str:
+    response = app.test_client().get(path)
+    assert response.status_code == 200
+    text = response.text
+    response.close()
+    return text
