@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import sys
+import threading
 from typing import Any
 
 from . import propagation
@@ -20,6 +21,7 @@ logger = logging.getLogger("flask_livecoverage")
 
 _recorder: Recorder | None = None
 _fork_hooks_registered = False
+_fork_lock = threading.Lock()
 
 
 def start_recording(settings: Settings) -> Recorder:
@@ -95,6 +97,8 @@ def _register_fork_hooks() -> None:
 
 
 def _before_fork() -> None:
+    # One fork at a time: another thread's must not begin while this one's hooks are under way.
+    _fork_lock.acquire()
     if _recorder is not None:
         _recorder.pause_flushing()
 
@@ -102,9 +106,12 @@ def _before_fork() -> None:
 def _after_fork_in_parent() -> None:
     if _recorder is not None:
         _recorder.resume_flushing()
+    _fork_lock.release()
 
 
 def _after_fork_in_child() -> None:
+    global _fork_lock
+    _fork_lock = threading.Lock()
     if _recorder is not None:
         _recorder.after_fork()
         _recorder.resume_flushing()

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from flask import Flask
 
@@ -41,6 +42,7 @@ def work(side):
     return made  # both
 
 """
+
 
 def truth(path: Path) -> Lines:
     """Whose the lines of a source are, by its comments."""
@@ -81,10 +83,10 @@ def path_of(module: ModuleType) -> Path:
     return Path(str(module.__file__))
 
 
-def serve_views(module: ModuleType, engine_name: str) -> Flask:
+def serve_views(module: ModuleType, engine_name: str, **config: Any) -> Flask:
     """An application that answers ``/<side>`` with the module's ``view(side)``."""
     app = Flask("application")
-    app.config.update(TESTING=True, LIVECOVERAGE_ENGINE=engine_name)
+    app.config.update(TESTING=True, LIVECOVERAGE_ENGINE=engine_name, **config)
     app.get("/<side>")(module.view)
     LiveCoverage(app)
     return app
