@@ -263,6 +263,25 @@ def test_thread_that_outlives_its_request(app: Flask, views: ModuleType) -> None
     assert lines(only_request(), views) == lines_of(views, *begun, "# long work ends", "# long work finished")
 
 
+def test_thread_that_ends_while_the_record_is_being_written(
+    app: Flask, views: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(threading.enumerate())
+    journal = recorder().journal
+    append = journal.append
+
+    def append_while_it_ends(line: str) -> bool:
+        if '"type":"request"' in line:
+            views.go_on.set()
+            for thread in set(threading.enumerate()) - before:
+                thread.join()
+        return append(line)
+
+    monkeypatch.setattr(journal, "append", append_while_it_ends)
+    app.test_client().get("/outlives")
+    assert set(lines(only_request(), views)) > set(lines_of(views, "# long work ends", "# long work finished"))
+
+
 def test_async_view_with_tasks_and_threads(app: Flask, views: ModuleType) -> None:
     app.test_client().get("/async")
     texts = ("# coroutine sleeps", "# gathers", "# coroutine returns", "# step sleeps", "# step returns", "# big")
