@@ -1,7 +1,13 @@
 """Flask-LiveCoverage: code coverage measured inside a live Flask server."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .errors import ConfigurationError, DataError, EngineError, LiveCoverageError, ServerError
-from .extension import LiveCoverage
+
+if TYPE_CHECKING:
+    from .extension import LiveCoverage
 
 __version__ = "0.1.0"
 
@@ -14,3 +20,13 @@ __all__ = [
     "ServerError",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # On demand, because it imports Flask: recording starts before the application is imported, and before gevent
+    # patches what Flask imports.
+    if name == "LiveCoverage":
+        from .extension import LiveCoverage
+
+        return LiveCoverage
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,7 @@ class ServeOptions:
     config: tuple[tuple[str, str], ...] = ()
     temporary_database: bool = False
     access_log: bool = True
+    threads: bool = True
     keploy: bool = False
     control_socket: str = CONTROL_SOCKET
     data_socket: str = DATA_SOCKET
@@ -40,6 +41,7 @@ class ServeOptions:
         """The options of ``livecov serve`` for what :meth:`environment` does not say."""
         arguments = ["--host", self.host, "--port", str(self.port), "--data-dir", self.data_dir]
         arguments.append("--access-log" if self.access_log else "--no-access-log")
+        arguments.append("--with-threads" if self.threads else "--without-threads")
         if self.temporary_database:
             arguments.append("--temp-database")
         if self.keploy:

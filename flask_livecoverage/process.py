@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import logging
 import os
 import sys
@@ -14,7 +15,7 @@ from .engines import choose_engine
 from .errors import ConfigurationError
 from .journal import DataDir, new_run_id
 from .recorder import Recorder
-from .settings import RUN_VARIABLE, SOURCE_VARIABLE, Settings
+from .settings import RUN_VARIABLE, SOURCE_VARIABLE, Settings, is_active, load_settings
 from .sources import Sources
 
 logger = logging.getLogger("flask_livecoverage")
@@ -22,6 +23,7 @@ logger = logging.getLogger("flask_livecoverage")
 _recorder: Recorder | None = None
 _fork_hooks_registered = False
 _fork_lock = threading.Lock()
+_uwsgi_hook_registered = False
 
 
 def start_recording(settings: Settings) -> Recorder:
@@ -35,14 +37,27 @@ def start_recording(settings: Settings) -> Recorder:
     data_dir = os.path.abspath(settings.data_dir)
     if _recorder is not None:
         _check_agreement(_recorder, settings, data_dir)
+        # Refused now, if gevent has come since.
+        _recorder.engine.start()
+        # Recording may have started before any application's settings were known.
+        _recorder.autostart = _recorder.autostart and settings.autostart
+        _prepare_for_uwsgi(_recorder)
         return _recorder
     recorder = _make_recorder(settings, data_dir)
     recorder.start()
     propagation.install(recorder)
     _recorder = recorder
     _register_fork_hooks()
+    _prepare_for_uwsgi(recorder)
     atexit.register(stop_recording)
     return recorder
+
+
+def start_recording_if_active() -> None:
+    """Start the process's recorder if the environment says so."""
+    settings = load_settings({})
+    if is_active(settings, {}):
+        start_recording(settings)
 
 
 def stop_recording() -> None:
@@ -94,6 +109,31 @@ def _register_fork_hooks() -> None:
         os.register_at_fork(
             before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
         )
+
+
+def _prepare_for_uwsgi(recorder: Recorder) -> None:
+    """See to uWSGI's forks, of which it tells Python only with an option."""
+    global _uwsgi_hook_registered
+    # In uWSGI's processes alone; put there when its interpreter is ready.
+    uwsgi: Any = sys.modules.get("uwsgi")
+    if uwsgi is None or _uwsgi_hook_registered or "py-call-uwsgi-fork-hooks" in uwsgi.opt:
+        return
+    _uwsgi_hook_registered = True
+    # In the child, the interpreter would still hold the frames of the parent's threads, and stumble over them.
+    recorder.pause_flushing()
+    try:
+        postfork = importlib.import_module("uwsgidecorators").postfork
+    except Exception:
+        # Not installed, or no master: then no module of the application can use it either, and replace our hook.
+        uwsgi.post_fork_hook = _after_untold_fork
+    else:
+        postfork(_after_untold_fork)
+
+
+def _after_untold_fork() -> None:
+    # The first request starts flushing.
+    if _recorder is not None:
+        _recorder.after_fork()
 
 
 def _before_fork() -> None:

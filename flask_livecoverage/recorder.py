@@ -111,7 +111,9 @@ class Recorder:
                 self.report_fault(error)
 
     def resume_flushing(self) -> None:
-        """Start the thread that flushes."""
+        """Start the thread that flushes; a second call does nothing."""
+        if self._flusher is not None:
+            return
         # A new one: it must be of the thread's kind, and gevent may have replaced threads since the last.
         self._stopping = stopping = threading.Event()
         self._flusher = threading.Thread(
@@ -159,6 +161,8 @@ class Recorder:
             # What the import ran is on disk before the first response, whatever happens to the process within a second.
             self._serves = True
             self.flush()
+            if self.started:
+                self.resume_flushing()
         return RequestCapture(self, f"{self.journal.token}-{next(self._request_ids)}", method, path, test)
 
     def request_of_parent(self, request_id: str, recorded: bool) -> RequestCapture:

@@ -17,11 +17,13 @@ from typing import Any
 
 import psutil
 
-from .client import NotMeasured, fetch_json
+from .client import NotMeasured, fetch, fetch_json
 from .errors import ConfigurationError, ServerError
 from .handshake import Failed, wait_for_server
 from .server import listen, url_of
+from .settings import RUN_VARIABLE, SOURCE_VARIABLE, STARTUP_VARIABLE, Settings
 from .shutdown import GRACE_SECONDS
+from .sources import Sources
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -29,7 +31,11 @@ logger = logging.getLogger("flask_livecoverage")
 # A little more than the server allows its own requests in flight.
 _END_SECONDS = GRACE_SECONDS + 10
 _KILL_SECONDS = 5.0
+_ASK_SECONDS = 2.0
 _POLL_SECONDS = 0.1
+
+# The folder of a `sitecustomize` that starts recording.
+_STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def own_server(arguments: Sequence[str], environ: Mapping[str, str], timeout: fl
 
 @contextmanager
 def foreign_server(
-    command: str, host: str, port: int, status_path: str, environ: Mapping[str, str], timeout: float
+    command: str, host: str, port: int, settings: Settings, environ: Mapping[str, str], timeout: float
 ) -> Iterator[Server]:
     """Another server's ``command``, with ``{host}`` and ``{port}`` filled in, ended when the block is left.
 
@@ -79,12 +85,39 @@ def foreign_server(
     with listen(host, port) as free:
         port = free.getsockname()[1]
     words = [word.replace("{host}", host).replace("{port}", str(port)) for word in words]
-    process = _start_server(words, {**environ, "PORT": str(port)})
+    process = _start_server(words, {**_prepared(environ), "PORT": str(port)})
     with _none_left(process):
         url = url_of(host, port)
-        _wait_for_answer(process, url, status_path, environ["LIVECOVERAGE_RUN"], timeout)
+        _wait_for_answer(process, url, f"{settings.url_prefix}/status", environ[RUN_VARIABLE], timeout)
         with _ended(process):
             yield Server(process, url)
+            # Many servers know no graceful end by a signal, and lose what they have not written.
+            if settings.shutdown_url and _told_to_end(url + settings.shutdown_url):
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_END_SECONDS)
+
+
+def _prepared(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` for a server whose processes start recording before they import the application."""
+    names = Sources([name for name in environ.get(SOURCE_VARIABLE, "").split(",") if name]).names
+    folders = [_STARTUP, environ.get("PYTHONPATH")]
+    return {
+        # By default, its SIGTERM means "reload", and it forks without telling Python.
+        "UWSGI_HOOK_MASTER_START": "unix_signal:15 gracefully_kill_them_all",
+        "UWSGI_PY_CALL_UWSGI_FORK_HOOKS": "true",
+        **environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, folders)),
+        STARTUP_VARIABLE: ",".join(names),
+    }
+
+
+def _told_to_end(url: str) -> bool:
+    """Whether the server has been told to end; not, if it is gone, or all its workers are busy."""
+    try:
+        fetch(url, timeout=_ASK_SECONDS)
+    except (OSError, ServerError):
+        return False
+    return True
 
 
 def _split(command: str) -> list[str]:
@@ -117,9 +150,12 @@ def _wait_for_answer(process: subprocess.Popen[bytes], url: str, path: str, run_
 
 
 def _run_at(url: str, path: str, timeout: float) -> str | None:
-    """The run that the server at ``url`` records into; None if nobody answers yet."""
+    """The run that the server at ``url`` records into; None if nobody answers yet.
+
+    Raises ServerError if what answers cannot be measured.
+    """
     try:
-        return str(fetch_json(url + path, timeout=timeout).get("run"))
+        status = fetch_json(url + path, timeout=timeout)
     except NotMeasured:
         raise ServerError(
             f"the server answers at {url} but is not measured: let the application use LiveCoverage, or start "
@@ -127,6 +163,9 @@ def _run_at(url: str, path: str, timeout: float) -> str | None:
         ) from None
     except OSError:
         return None
+    if status.get("fault"):
+        raise ServerError(f"the server at {url} cannot be measured: {status['fault']}")
+    return str(status.get("run"))
 
 
 def _died(status: int) -> ServerError:

@@ -1,4 +1,4 @@
-"""Werkzeug's threaded server, which ends gracefully."""
+"""Werkzeug's server, which ends gracefully."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from .errors import ServerError
 from .shutdown import GRACE_SECONDS, SERVER_KEY
@@ -52,14 +52,18 @@ class LiveServer:
     """Serves ``app`` on ``listener``, which is closed at the end.
 
     :param access_log: log all requests, not just those that are answered with an error.
+    :param threads: answer each request in a thread of its own, rather than one after the other.
     """
 
-    def __init__(self, app: WSGIApplication, listener: socket.socket, *, access_log: bool = True) -> None:
+    def __init__(
+        self, app: WSGIApplication, listener: socket.socket, *, access_log: bool = True, threads: bool = True
+    ) -> None:
         host, port = listener.getsockname()[:2]
         self.url = url_of(host, port)
         self._app = app
         self._listener = listener
-        self._server = _Server(host, port, self._serve_request, _RequestHandler, fd=listener.fileno())
+        server = _ThreadedServer if threads else _Server
+        self._server = server(host, port, self._serve_request, _RequestHandler, fd=listener.fileno())
         self._server.access_log = access_log
         self._ending = threading.Event()
 
@@ -84,7 +88,12 @@ class LiveServer:
         if not self._ending.is_set():
             self._ending.set()
             # The server's own shutdown() waits for its loop, which may be the caller's thread.
-            threading.Thread(target=self._server.shutdown, name="flask-livecoverage-shutdown").start()
+            threading.Thread(target=self._end, name="flask-livecoverage-shutdown").start()
+
+    def _end(self) -> None:
+        # Without threads, the loop itself waits for the request of a connection that a browser has opened ahead.
+        self._server.connections.hang_up_unasked()
+        self._server.shutdown()
 
 
 class _Connections:
@@ -108,19 +117,23 @@ class _Connections:
             self._asked.pop(connection, None)
             self._changed.notify_all()
 
-    def wait_until_closed(self, timeout: float) -> int:
-        """Wait, at most ``timeout`` seconds, until all requests are answered; how many are not."""
+    def hang_up_unasked(self) -> None:
+        """End the connections that browsers open ahead: who waits there for a request reads the end of the stream."""
         with self._changed:
             for connection, asked in self._asked.items():
-                # Browsers open connections ahead. Its thread, which waits for a request, reads the end of the stream.
                 if not asked and not select.select([connection], [], [], 0)[0]:
                     with suppress(OSError):
                         connection.shutdown(socket.SHUT_RD)
+
+    def wait_until_closed(self, timeout: float) -> int:
+        """Wait, at most ``timeout`` seconds, until all requests are answered; how many are not."""
+        self.hang_up_unasked()
+        with self._changed:
             self._changed.wait_for(lambda: not self._asked, timeout)
             return len(self._asked)
 
 
-class _Server(ThreadedWSGIServer):
+class _Server(BaseWSGIServer):
     access_log = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -134,6 +147,10 @@ class _Server(ThreadedWSGIServer):
     def close_request(self, request: Any) -> None:
         self.connections.closed(request)
         super().close_request(request)
+
+
+class _ThreadedServer(_Server, ThreadedWSGIServer):
+    pass
 
 
 class _RequestHandler(WSGIRequestHandler):

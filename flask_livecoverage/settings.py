@@ -22,9 +22,11 @@ RUN_VARIABLE = "LIVECOVERAGE_RUN"
 SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
 # What `livecov run` tells its command.
 URL_VARIABLE = "LIVECOVERAGE_URL"
+# What `livecov run --server` tells startup/sitecustomize.py.
+STARTUP_VARIABLE = "LIVECOVERAGE_STARTUP"
 
 # What the environment may hold besides the settings: how the processes of one measurement find each other.
-_OTHER_VARIABLES = frozenset({RUN_VARIABLE, SOURCE_VARIABLE, "LIVECOVERAGE_URL"})
+_OTHER_VARIABLES = frozenset({RUN_VARIABLE, SOURCE_VARIABLE, URL_VARIABLE, STARTUP_VARIABLE})
 
 _PREFIX = "LIVECOVERAGE_"
 _TRUE = frozenset({"1", "true", "yes", "on"})

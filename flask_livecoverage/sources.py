@@ -34,6 +34,15 @@ class Sources:
         return bool(self._chooser.config.branch)
 
     @property
+    def names(self) -> list[str]:
+        """The packages and folders that are measured alone; empty without such a choice. Folders are absolute."""
+        config = self._chooser.config
+        # New in coverage.py 7.8: folders alone.
+        folders = getattr(config, "source_dirs", None) or []
+        names = [*(config.source or []), *(config.source_pkgs or []), *folders]
+        return [os.path.abspath(name) if os.path.isdir(name) else name for name in names]
+
+    @property
     def unsupported_plugins(self) -> list[str]:
         """Configured coverage.py plugins that measure other files than Python's; they are left out."""
         return self._chooser.file_tracer_plugins

@@ -35,13 +35,13 @@ LAYERS = [
     },
     {"identity", "middleware"},
     {
-        "client", "database", "handshake", "run", "server", "shutdown", "signals",
+        "client", "database", "greenlets", "handshake", "run", "server", "shutdown", "signals",
         "web", "web.access", "web.control", "web.parameters", "web.records",
         "keploy", "keploy.agent", "keploy.cases", "keploy.collector", "keploy.comparison", "keploy.fields",
         "keploy.replay", "keploy.requests", "keploy.runs", "keploy.sockets",
     },
     {
-        "", "django", "extension", "measured", "options", "wsgi",
+        "", "django", "extension", "measured", "options", "startup.sitecustomize", "wsgi",
         "commands", "commands.answers", "commands.keploy", "commands.priorities", "commands.questions",
         "commands.removal", "commands.reporting", "commands.serving", "commands.suites", "commands.traffic",
         "cli", "cli.group", "cli.keploy", "cli.options", "cli.priorities", "cli.questions", "cli.reports",

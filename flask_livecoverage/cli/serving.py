@@ -59,6 +59,12 @@ def serve_options(command: Command) -> Command:
                 show_default="yes for serve, no for run",
                 help="Log all requests, not just those that are answered with an error.",
             ),
+            click.option(
+                "--with-threads/--without-threads",
+                "threads",
+                default=True,
+                help="Answer requests at the same time, or one after the other.",
+            ),
         )
     ):
         command = option(command)

@@ -152,6 +152,7 @@ class ControlMiddleware:
     def status(self) -> dict[str, Any]:
         """The state of this process's recorder, and the counts of its run."""
         recorder = self._recorder
+        recorder.check()
         run = read_run(recorder.run, since_mark=True)
         window = run.open_window
         return {

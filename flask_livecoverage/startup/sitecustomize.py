@@ -1,0 +1,106 @@
+"""Starts recording in the processes of ``livecov run --server``, right before the application is imported.
+
+``livecov run --server`` puts this folder in front of ``PYTHONPATH``, so every Python process that the server's command
+starts runs this file first. Nobody is to notice: what another ``sitecustomize`` does is done, the application finds
+that one as ``sitecustomize``, and this folder is not on ``sys.path`` any more. It stays in ``PYTHONPATH``, for the
+processes that a server starts in its turn: the reloader's, or the ones of a server that replaces itself.
+
+Recording starts late on purpose. A server's master imports no application, and a process that imports none has nothing
+to record: it pays for this small file alone, and leaves no journal. gunicorn's worker imports it after gevent has
+replaced the threads, so ours is of the right kind, and on Python 3.11 the engine refuses greenlets at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False  # the one of `typing`, which takes longer to import than all this
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+# What `livecov run` says: the packages and folders that are measured although they are installed.
+_SOURCES = [name for name in os.environ.get("LIVECOVERAGE_STARTUP", "").split(",") if name]
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_STANDARD_LIBRARY = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "")
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+# They execute the file that `--wsgi-file` names themselves, without an import.
+_EMBEDDING = {"uwsgi", "pyuwsgi"}
+
+
+def _is_application(path: str) -> bool:
+    """Whether the file or folder at ``path`` may be measured; coverage.py, not loaded yet, has the last word."""
+    path = os.path.abspath(path)
+    if any(path.startswith(os.path.join(folder, "")) for folder in _SOURCES if os.path.isabs(folder)):
+        return True
+    return not (path.startswith(_STANDARD_LIBRARY) or any(name in path for name in _INSTALLED))
+
+
+def _runs_application() -> bool:
+    """Whether this process executes a file of the application, or of a server that does so, without an import."""
+    script = sys.argv[0] if sys.argv else ""
+    names = {os.path.basename(script), os.path.basename(sys.executable or "")}
+    return bool(names & _EMBEDDING) or (script.endswith(".py") and _is_application(script))
+
+
+class _Watch:
+    """Sees each import before anybody else, until it is the application's."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find nothing: whoever comes next does."""
+        # A package's modules come after the package, which was looked at.
+        mine = path is None and name not in sys.stdlib_module_names and name != "flask_livecoverage"
+        if mine and (name in _SOURCES or self._finds_application(name)):
+            self._end()
+        return None
+
+    def _finds_application(self, name: str) -> bool:
+        for finder in sys.meta_path:
+            find_spec: Any = None if finder is self else getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find_spec and find_spec(name, None)
+            if spec is not None:
+                places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+                return any(map(_is_application, filter(None, places)))
+        return False
+
+    def _end(self) -> None:
+        # Another thread may have ended it meanwhile.
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+            _start_recording()
+
+
+def _start_recording() -> None:
+    try:
+        from flask_livecoverage.process import start_recording_if_active
+
+        start_recording_if_active()
+    except Exception as error:
+        # The application runs on; where it cannot be measured, it will say so itself.
+        sys.stderr.write(f"Flask-LiveCoverage: start-up is not measured: {error}\n")
+
+
+def _run_other_sitecustomize() -> None:
+    """Import the ``sitecustomize`` that this one hides, if there is one."""
+    own = sys.modules.pop("sitecustomize")
+    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != _FOLDER]
+    try:
+        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
+    except ImportError as error:
+        if error.name != "sitecustomize":
+            raise
+        # `import sitecustomize` goes on with what is there.
+        sys.modules["sitecustomize"] = own
+
+
+if "LIVECOVERAGE_STARTUP" in os.environ:
+    if _runs_application():
+        _start_recording()
+    else:
+        sys.meta_path.insert(0, _Watch())
+_run_other_sitecustomize()
