@@ -19,6 +19,14 @@ class NotMeasured(ServerError):
     """A server that answers, but not as live coverage does."""
 
 
+class Refused(ServerError):
+    """An error that a control route answers with, and its HTTP ``status``."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 def fetch_json(url: str, *, timeout: float = 30) -> dict[str, Any]:
     """The JSON object at ``url``. Raises OSError if nobody answers, ServerError for another answer."""
     try:
@@ -43,7 +51,7 @@ def fetch(url: str, *, method: str = "GET", timeout: float = 30) -> bytes:
             reason = _reason(error.read())
         if reason is None:
             raise NotMeasured(f"{url} answers {error.code}: is live coverage active there?") from None
-        raise ServerError(f"{url} answers {error.code}: {reason}") from None
+        raise Refused(f"{url} answers {error.code}: {reason}", error.code) from None
     except http.client.HTTPException:
         raise NotMeasured(f"{url} does not speak HTTP: does it name the server that is measured?") from None
 

@@ -89,6 +89,13 @@ def _token(value: Any) -> str | None:
     raise ValueError("use a string of printable ASCII characters without spaces")
 
 
+def server_url(value: str) -> str:
+    """The address of a server, without a slash at its end. Raises ValueError naming what is accepted."""
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
+        raise ValueError("use the form http://HOST:PORT")
+    return value.rstrip("/")
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting: ``parse`` turns what the user gave into the value, or raises ValueError saying what is accepted."""

@@ -31,7 +31,7 @@ LAYERS = [
         "analysis", "analysis.cover", "analysis.duplicates", "analysis.minimise", "analysis.priorities",
         "analysis.subsets", "analysis.suite", "analysis.windows",
         "exports", "exports.contexts", "exports.dump", "exports.keploy_dedup", "exports.keploy_duplicates",
-        "exports.reports", "exports.statements", "exports.yaml_stream",
+        "exports.reports", "exports.statements", "exports.suite", "exports.yaml_stream",
     },
     {"identity", "middleware"},
     {

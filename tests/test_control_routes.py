@@ -7,6 +7,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ElementTree
@@ -381,14 +382,48 @@ class TestStatus:
         client = start(LIVECOVERAGE_ENGINE=engine_name)
         client.get("/deep")
         client.get("/deep")
+        before = time.time()
         ok(client, "start?name=w")
         status = ok(client, "status")
         assert status.pop("run")
+        assert before <= status.pop("time") <= time.time()
         assert status == {
             "version": version, "data_dir": str(tmp_path / ".livecov"), "engine": engine_name,
             "reason": "asked for by LIVECOVERAGE_ENGINE", "branch": False, "recording": True, "window": "w",
             "requests": 2, "traces": 1, "processes": 1, "lost": 0, "fault": None,
         }  # fmt: skip
+
+
+class TestTests:
+    def test_lines_of_each(self, client: FlaskClient, module: ModuleType) -> None:
+        for test, path in (("b", "/deep"), ("a", "/flat/1"), ("b", "/flat/2"), (None, "/deep")):
+            client.get(path, headers={"Livecov-Test": test} if test else {})
+
+        answer = ok(client, "tests")
+
+        deep = lines_of(module, "if deep", 'return "deep"', "helper(True)")
+        flat = lines_of(module, "if deep", 'return "flat"', "helper(False)")
+        assert [(test["test"], test["requests"]) for test in answer["tests"]] == [("a", 1), ("b", 2)]
+        traces = [[answer["traces"][trace]["measured_app.py"] for trace in test["traces"]] for test in answer["tests"]]
+        assert traces[0] == [flat]
+        assert sorted(traces[1]) == sorted([deep, flat])
+        assert answer["requests_without_test"] == 1
+        assert answer["startup"] == {}
+        module.helper(False)
+        assert ok(client, "tests")["startup"] == {"measured_app.py": lines_of(module, "if deep", 'return "flat"')}
+
+    def test_filters(self, client: FlaskClient, module: ModuleType) -> None:
+        client.get("/deep", headers={"Livecov-Test": "a"})
+        client.get("/deep", headers={"Livecov-Test": "b"})
+        between = ok(client, "status")["time"]
+        client.get("/flat/1", headers={"Livecov-Test": "b"})
+
+        assert [test["test"] for test in ok(client, "tests?test=a")["tests"]] == ["a"]
+        answer = ok(client, f"tests?test=b&since={between:.6f}")
+        assert [(test["test"], test["requests"]) for test in answer["tests"]] == [("b", 1)]
+        assert list(answer["traces"].values()) == [
+            {"measured_app.py": lines_of(module, "if deep", 'return "flat"', "helper(False)")}
+        ]
 
 
 class TestRequests:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from .. import settings
 from ..keploy.sockets import CONTROL_SOCKET, DATA_SOCKET
 from ..settings import URL_VARIABLE, load_settings
 
@@ -35,9 +35,10 @@ run_option = click.option(
 
 def server_url(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """An option's address of a server, checked, without a slash at its end."""
-    if value is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
-        raise click.BadParameter(f"{value!r} is not of the form http://HOST:PORT.", ctx, parameter)
-    return value and value.rstrip("/")
+    try:
+        return value and settings.server_url(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not of the form http://HOST:PORT.", ctx, parameter) from None
 
 
 url_option = click.option(

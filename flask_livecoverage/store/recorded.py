@@ -241,9 +241,9 @@ class Recorded:
 
     # Lines
 
-    def traces(self) -> dict[str, Trace]:
+    def traces(self, filters: Filters | None = None) -> dict[str, Trace]:
         """The traces of all requests, by their ids."""
-        source = self._executions().subquery()
+        source = self._executions(filters).subquery()
         numbers = self._connection.execute(sa.select(source.c.trace).distinct()).scalars()
         return self._by_digest(numbers)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]
         (f"{prefix}/dump", "dump", ["GET", "POST"]),
         (f"{prefix}/reset", "reset", ["POST"]),
         (f"{prefix}/status", "status", ["GET"]),
+        (f"{prefix}/tests", "tests", ["GET"]),
         (f"{prefix}/requests", "requests", ["GET"]),
         (f"{prefix}/requests/<request_id>", "request", ["GET"]),
     ]
@@ -88,6 +90,7 @@ class ControlMiddleware:
             "livecoverage.dump": self._dump,
             "livecoverage.reset": self._reset,
             "livecoverage.status": self._status,
+            "livecoverage.tests": self._list_tests,
             "livecoverage.requests": self._list_requests,
             "livecoverage.request": self._show_request,
             "livecoverage.shutdown": self._shut_down,
@@ -158,6 +161,7 @@ class ControlMiddleware:
         return {
             "version": __version__,
             "run": recorder.run.id,
+            "time": time.time(),
             "data_dir": str(recorder.run.path.parent.parent),
             "engine": recorder.engine.name,
             "reason": recorder.reason,
@@ -171,10 +175,12 @@ class ControlMiddleware:
             "fault": recorder.fault,
         }
 
+    def _list_tests(self, request: ControlRequest) -> Response:
+        given = filters.Filters(**parameters(request, **_FILTERS))
+        return self._answer_from_store(lambda records: records.tests(given))
+
     def _list_requests(self, request: ControlRequest) -> Response:
-        given = parameters(
-            request, limit=count, test=_stored, route=_stored, status=filters.parse_status, since=filters.parse_since
-        )
+        given = parameters(request, limit=count, **_FILTERS)
         limit = given.pop("limit", _DEFAULT_LIMIT)
         return self._answer_from_store(lambda records: records.newest(filters.Filters(**given), limit))
 
@@ -239,6 +245,11 @@ class ControlMiddleware:
 def _stored(name: str) -> str:
     """``name`` as records have it."""
     return storable(name, LONGEST_NAME)
+
+
+_FILTERS: dict[str, Callable[[str], Any]] = {
+    "test": _stored, "route": _stored, "status": filters.parse_status, "since": filters.parse_since,
+}  # fmt: skip
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:

@@ -1,4 +1,4 @@
-"""What the routes ``stop``, ``requests`` and ``requests/<id>`` answer, from the store."""
+"""What the routes ``stop``, ``tests``, ``requests`` and ``requests/<id>`` answer, from the store."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from ..analysis.windows import summarise_window
 from ..exports.dump import relative_lines
+from ..exports.suite import suite_object
 from ..filters import Filters
 from ..recorder import Recorder
 from ..store import Recorded, open_store, store_url
@@ -25,6 +26,10 @@ class Records:
         """The newest requests, at most ``limit``, and how many there are in all."""
         records = self.recorded.requests(filters, limit)
         return {"total": self.recorded.count(filters), "requests": [asdict(record) for record in records]}
+
+    def tests(self, filters: Filters) -> dict[str, Any]:
+        """What each test executed."""
+        return suite_object(self.recorded, filters)
 
     def last_window(self) -> dict[str, Any]:
         """The summary of the last window that was opened."""
