@@ -6,6 +6,7 @@
     ├── ConfigurationError       a setting, an option or a use that cannot work
     ├── EngineError              no engine can measure here, and why
     ├── DataError                recorded data that is missing or cannot be read
+    ├── StorageError             nothing can be written where data are recorded
     └── ServerError              a server that did not start, answer or end as it should
 
 Every message is one line that says what to do next. ``exit_code`` is the status with which a command that meets the
@@ -33,6 +34,10 @@ class EngineError(LiveCoverageError):
 
 class DataError(LiveCoverageError):
     """Recorded data that is missing or cannot be read."""
+
+
+class StorageError(LiveCoverageError):
+    """Nothing can be written where data are recorded: the disk is full, or read-only. Nothing has changed there."""
 
 
 class ServerError(LiveCoverageError):

@@ -35,13 +35,13 @@ def parse_status(text: str) -> tuple[int, int]:
     return int(text[0]) * 100, int(text[0]) * 100 + 99
 
 
-def parse_since(text: str) -> float:
+def parse_since(text: str, now: float | None = None) -> float:
     """A moment in UNIX seconds: from ``10m`` (ago; s, m, h, d), ``2026-11-21T10:30`` or UNIX seconds themselves.
 
-    A time without a zone is this machine's. Raises ValueError naming what is accepted.
+    A time without a zone is this machine's, and so is ``now`` by default. Raises ValueError naming what is accepted.
     """
     if ago := _AGO.fullmatch(text):
-        return time.time() - float(ago[1]) * _UNITS[ago[2]]
+        return (time.time() if now is None else now) - float(ago[1]) * _UNITS[ago[2]]
     if _SECONDS.fullmatch(text) and len(text) > 8:
         return float(text)
     try:

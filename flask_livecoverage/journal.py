@@ -24,14 +24,17 @@ The kinds of lines (``type``):
     ``trace`` of lines that ran outside any request
 ``window``
     ``name`` and ``at``: a window opens, and with an empty name the open one closes
+``lost``
+    ``count`` of lines about requests that could not be written since the last such line, and the ``reason``
 
-Beside them ``marks.jsonl`` holds the marks that :meth:`RunFolder.mark` sets: up to which byte of which journal a reset
-has put requests behind it. Times are UNIX seconds.
+Beside them lie files whose names begin with ``marks.``. ``marks.jsonl`` holds the marks that :meth:`RunFolder.mark`
+sets: up to which byte of which journal a reset has put requests behind it. ``marks.window`` is there while a window is
+open, ``marks.lock`` is for a file lock, and ``marks.clock-…`` is the clock of all processes (:mod:`~.clock`). Times are
+UNIX seconds by that clock.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import logging
@@ -45,8 +48,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError
-from .files import open_regular
+from .appended import AppendedFile, write_all
+from .clock import RunClock, known_clock, shared_clock, wall_clock
+from .errors import DataError, StorageError
+from .files import open_regular, replace_file
+from .losses import Losses
 
 FORMAT_VERSION = 1
 
@@ -64,87 +70,139 @@ def new_run_id() -> str:
 class Journal:
     """The file to which this process appends, made when the first line is written.
 
-    A line that cannot be written (a full disk, say) is counted in :attr:`lost` and logged once.
+    A request's line that cannot be written (a full disk, say) is lost: it is counted in :attr:`losses` and told in the
+    journal once that can be written. The first one is logged.
     """
 
     def __init__(self, folder: Path, header: dict[str, Any]) -> None:
         self.token = secrets.token_hex(4)
         self.path = folder / f"journal-{self.token}.jsonl"
-        self.lost = 0
+        self.losses = Losses()
+        self.error: OSError | None = None
+        # Another object when lines that were written may be gone: traces are written again then.
+        self.content = object()
         self._header = header
         self._lock = threading.Lock()
-        self._lost_lock = threading.Lock()
+        self._file: AppendedFile | None = None
         self._descriptor: int | None = None
+        self._missing = False
 
     def append(self, line: str) -> bool:
-        """Append ``line``, a JSON object without the newline; whether it is on disk."""
+        """Append a request's ``line``, a JSON object without the newline; whether it is on disk."""
         try:
             descriptor = self._descriptor
-            _write(self._open() if descriptor is None else descriptor, f"{line}\n")
+            write_all(self._open() if descriptor is None else descriptor, f"{line}\n".encode())
         except OSError as error:
-            self._lose(error)
+            self.losses.add(1, _describe(error))
+            self._report(error)
             return False
         return True
 
     def append_object(self, kind: str, **fields: Any) -> bool:
-        """Append an object of type ``kind``; whether it is on disk."""
-        return self.append(json.dumps({"type": kind, **fields}, separators=(",", ":")))
+        """Append an object of type ``kind``; whether it is on disk. If it is not, the caller tries again or tells."""
+        try:
+            descriptor = self._descriptor
+            line = json.dumps({"type": kind, **fields}, separators=(",", ":"))
+            write_all(self._open() if descriptor is None else descriptor, f"{line}\n".encode())
+        except OSError as error:
+            self._report(error)
+            return False
+        self.error = None
+        return True
+
+    def look_after(self) -> None:
+        """See that readers find what was written, and tell what was lost. To be called once a second, say."""
+        with self._lock:
+            if self._file is not None:
+                try:
+                    self._look_after(self._file)
+                except OSError as error:
+                    self._report(error)
+        self._tell_losses()
 
     def close(self) -> None:
         """Close the file; a later line would open it again."""
+        self.look_after()
         with self._lock:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+            if self._file is not None:
+                with suppress(OSError):
+                    self.losses.add(self._file.missing_records())
+                self._file.close()
+                self._file = self._descriptor = None
 
     def _open(self) -> int:
         with self._lock:
             if self._descriptor is None:
                 _make_run_folder(self.path.parent)
-                descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-                try:
-                    self._write_header(descriptor)
-                except OSError:
-                    os.close(descriptor)
-                    raise
-                self._descriptor = descriptor
+                header = json.dumps({"type": "process", "version": FORMAT_VERSION, **self._header}) + "\n"
+                self._file = AppendedFile(self.path, header.encode())
+                self._descriptor = self._file.descriptor
             return self._descriptor
 
-    def _write_header(self, descriptor: int) -> None:
-        if os.fstat(descriptor).st_size:
-            return
-        try:
-            _write(descriptor, json.dumps({"type": "process", "version": FORMAT_VERSION, **self._header}) + "\n")
-        except OSError:
-            # Behind half a header, nothing would be read.
-            with suppress(OSError):
-                os.ftruncate(descriptor, 0)
-            raise
+    def _look_after(self, file: AppendedFile) -> None:
+        file.drain()
+        if not file.is_in_place():
+            self._put_back(file)
+        elif not file.is_whole():
+            self.content = object()
+            gone = file.mend(RunFolder(self.path.parent).last_mark().get(self.path.name, 0))
+            self.losses.count += gone  # the file tells them
+            logger.error("%s: was cut off by another program: at least %d records are lost", self.path, gone)
+        self._missing = False
 
-    def _lose(self, error: OSError) -> None:
-        with self._lost_lock:
-            self.lost += 1
-            first = self.lost == 1
+    def _put_back(self, file: AppendedFile) -> None:
+        # What ended processes wrote is gone, if it was in the same folder.
+        self.content = object()
+        if not self._missing:
+            self._missing = True
+            logger.warning("%s: was removed while it was written: putting it back from the open file", self.path)
+        _make_run_folder(self.path.parent)
+        file.put_back()
+
+    def _tell_losses(self) -> None:
+        count = self.losses.take()
+        if not count:
+            return
+        if self.append_object("lost", count=count, reason=self.losses.reason):
+            logger.warning("%s: can be written again; %d records were lost", self.path, count)
+        else:
+            self.losses.give_back(count)
+
+    def _report(self, error: OSError) -> None:
+        first = self.error is None
+        self.error = error
         if first:
             logger.error(
                 "%s: cannot be written (%s): records are being lost, make room there or name another folder with "
                 "LIVECOVERAGE_DATA_DIR",
                 self.path,
-                error.strerror,
+                _describe(error),
             )
 
 
-def _write(descriptor: int, line: str) -> None:
-    data = line.encode()
-    if os.write(descriptor, data) < len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def _describe(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+@contextmanager
+def _changing(path: Path, what: str) -> Iterator[None]:
+    """Raises StorageError, saying what was not done, where nothing can be written."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be written ({_describe(error)}), so {what}: make room there, or name another folder with "
+            "LIVECOVERAGE_DATA_DIR"
+        ) from error
 
 
 def _make_run_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ignore = folder.parent.parent / ".gitignore"
     if not ignore.exists():
-        ignore.write_text("*\n")
+        # Not needed for recording; the next file that is made is a new occasion.
+        with suppress(OSError):
+            replace_file(ignore, b"*\n")
 
 
 class RunFolder:
@@ -163,17 +221,29 @@ class RunFolder:
         return sorted(self.path.glob("journal-*.jsonl"))
 
     def last_start(self) -> float:
-        """When the last of the run's processes started, in UNIX seconds; 0 if no journal tells."""
-        return max(map(_start, self.journals()), default=0.0)
+        """When the last of the run's processes started, in UNIX seconds by today's wall clock; 0 if none did."""
+        start = max(map(_start, self.journals()), default=0.0)
+        clock = known_clock(self.path)
+        if clock is None or start < clock.offset:
+            return start
+        return start - clock.offset + wall_clock().offset
+
+    def clock(self) -> RunClock:
+        """The clock of the run's processes."""
+        with suppress(OSError):
+            _make_run_folder(self.path)
+        return shared_clock(self.path)
 
     def show_window(self) -> None:
-        """Tell all processes of the run that a window is open."""
-        _make_run_folder(self.path)
-        (self.path / "marks.window").touch()
+        """Tell all processes of the run that a window is open. Raises StorageError."""
+        with _changing(self.path, "no window was opened"):
+            _make_run_folder(self.path)
+            (self.path / "marks.window").touch()
 
     def hide_window(self) -> None:
-        """Tell all processes of the run that no window is open."""
-        (self.path / "marks.window").unlink(missing_ok=True)
+        """Tell all processes of the run that no window is open. Raises StorageError."""
+        with _changing(self.path, "the window is still open"):
+            (self.path / "marks.window").unlink(missing_ok=True)
 
     def shows_window(self) -> bool:
         """Whether a process of the run has opened a window that none has closed."""
@@ -181,29 +251,55 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run's marks: no other process or thread moves them meanwhile."""
-        _make_run_folder(self.path)
-        with open(self.path / "marks.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """Hold the run's marks: no other process or thread moves them meanwhile. Raises StorageError."""
+        with _changing(self.path, "nothing was reset"):
+            _make_run_folder(self.path)
+            lock = self._lock()
+        try:
             yield
+        finally:
+            os.close(lock)
+
+    def _lock(self) -> int:
+        """A descriptor that holds the lock. Raises OSError."""
+        while True:
+            lock = os.open(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock).st_nlink:
+                return lock
+            # It was removed while we waited, and the others lock another one.
+            os.close(lock)
 
     def mark(self, offsets: dict[str, int]) -> None:
-        """Move the mark from which dumps count to ``offsets``: the name of each journal → bytes."""
-        line = json.dumps({"at": time.time(), "offsets": offsets})
-        with open(self.path / "marks.jsonl", "a") as marks:
-            # A newline first: the rest of a line torn by a kill must not swallow this one.
-            marks.write(f"\n{line}\n")
+        """Move the mark from which dumps count to ``offsets``: the name of each journal → bytes.
+
+        Raises StorageError; the mark has not moved then.
+        """
+        line = json.dumps({"at": shared_clock(self.path).now(), "offsets": offsets})
+        path = self.path / "marks.jsonl"
+        with _changing(path, "nothing was reset"):
+            marks = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                size = os.fstat(marks).st_size
+                try:
+                    # A newline first: the rest of a line torn by a kill must not swallow this one.
+                    write_all(marks, f"\n{line}\n".encode())
+                except OSError:
+                    # All but the last newline may be there: a whole line, to readers.
+                    os.ftruncate(marks, size)
+                    raise
+            finally:
+                os.close(marks)
 
     @contextmanager
     def unmoved(self) -> Iterator[None]:
         """Hold the run's marks, if there can be any: where nothing can be written, nobody moves them."""
         try:
-            lock = os.open(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            lock = self._lock()
         except OSError:
             yield
             return
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
             os.close(lock)

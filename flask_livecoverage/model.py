@@ -174,7 +174,8 @@ class Run:
     ``requests`` are in the order of their start. ``ambient`` are the ids of traces that ran outside any request,
     ``put_aside`` those of requests from before the last reset.
     ``source_files`` are all files that the user's configuration wants measured, executed or not, ``rules`` the
-    applications' URL rules, asked for or not. ``warnings`` name what could not be read.
+    applications' URL rules, asked for or not. ``lost`` counts records that could not be written, as far as
+    processes could tell. ``warnings`` name what could not be read.
     """
 
     id: str
@@ -186,6 +187,7 @@ class Run:
     windows: Sequence[Window] = ()
     source_files: Sequence[str] = ()
     rules: Sequence[Rule] = ()
+    lost: int = 0
     warnings: Sequence[str] = field(default=(), compare=False)
 
     @property

@@ -49,7 +49,7 @@ def start_recording(settings: Settings) -> Recorder:
     _recorder = recorder
     _register_fork_hooks()
     _prepare_for_uwsgi(recorder)
-    atexit.register(stop_recording)
+    atexit.register(_stop_at_exit)
     return recorder
 
 
@@ -60,14 +60,25 @@ def start_recording_if_active() -> None:
         start_recording(settings)
 
 
-def stop_recording() -> None:
-    """Stop the process's recorder, if it has one, and leave the interpreter as it was found."""
+def stop_recording() -> str | None:
+    """Stop the process's recorder, if it has one, and leave the interpreter as it was found.
+
+    Returns a warning if it has lost records and could not write so: nobody else will tell.
+    """
     global _recorder
     if _recorder is not None:
         recorder, _recorder = _recorder, None
-        atexit.unregister(stop_recording)
+        atexit.unregister(_stop_at_exit)
         propagation.uninstall()
         recorder.stop()
+        return recorder.journal.losses.describe_untold()
+    return None
+
+
+def _stop_at_exit() -> None:
+    warning = stop_recording()
+    if warning is not None:
+        logger.error("%s", warning)
 
 
 def current_recorder() -> Recorder | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from typing import Any
 
 from .journal import RunFolder
 from .model import Process, RequestRecord, Rule, Run, Trace, Window
-from .records import header, kind_of, objects, process_of, rules_of, trace_of
+from .records import describe_loss, header, kind_of, objects, process_of, rules_of, trace_of
 
 
 def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
@@ -58,6 +59,8 @@ class _Collected:
     source_files: set[str] = field(default_factory=set)
     # The methods, by rule and endpoint.
     rules: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    # How many records, by the reason.
+    lost: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -79,6 +82,7 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
     for request_id, trace_id, changes in collected.amends:
         _amend(collected, request_id, trace_id, changes)
     _warn_of_missing_traces(collected)
+    collected.warnings += filter(None, [describe_loss(collected.lost)])
     windows = windows_of(collected.window_events)
     requests = sorted(_place(collected.requests.values(), windows), key=lambda request: request.started_at)
     run = Run(
@@ -91,6 +95,7 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
         windows=windows,
         source_files=sorted(collected.source_files),
         rules=[Rule(*key, tuple(sorted(methods))) for key, methods in sorted(collected.rules.items())],
+        lost=collected.lost.total(),
         warnings=collected.warnings,
     )
     return run, offsets
@@ -139,6 +144,9 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
             collected.rules.setdefault((rule, endpoint), set()).update(methods)
     elif kind == "process":
         collected.processes.append(process_of(line))
+    elif kind == "lost":
+        # Also before the mark: nobody knows when they were lost.
+        collected.lost[line["reason"]] += line["count"]
 
 
 def _amend(collected: _Collected, request_id: str, trace_id: str, changes: dict[str, Any]) -> None:

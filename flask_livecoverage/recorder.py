@@ -7,20 +7,20 @@ import logging
 import os
 import platform
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from typing import Any
 
 from .engines import Capture, Engine, Hits
-from .errors import EngineError
+from .errors import EngineError, StorageError
+from .guard import RunGuard
 from .journal import Journal, RunFolder
-from .lines import to_bitmap, to_hex
-from .model import FileLines, Rule, Run, Trace
+from .model import Rule, Run
 from .reader import read_run, reading_and_reset, reset
 from .request_capture import RequestCapture, Segment, current_request
 from .sources import Sources
+from .traces import TraceWriter
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -64,17 +64,22 @@ class Recorder:
         self._no_hits = Hits()
         self._stopping = threading.Event()
         self._flusher: threading.Thread | None = None
+        self.clock = run.clock()
+        self._guard = RunGuard(run, self.clock)
+        self._unwritten_ambient = self._no_hits
         self._open_journal()
 
     def _open_journal(self) -> None:
         self.journal = Journal(self.run.path, self._header())
         self._serves = False
+        self._traces = TraceWriter(self.sources, self.journal)
+        self.trace_id = self._traces.id_of
         self._request_ids = itertools.count(1)
 
     def _header(self) -> dict[str, Any]:
         return {
             "pid": os.getpid(),
-            "started_at": time.time(),
+            "started_at": self.clock.now(),
             "root": self.root,
             "engine": self.engine.name,
             "reason": self.reason,
@@ -139,7 +144,10 @@ class Recorder:
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         capture = self.engine.after_fork()
+        written = self.journal.content
         self._open_journal()
+        # The parent has written its traces for both.
+        self.journal.content = written
         self._watched.clear()
         self._of_parent.clear()
         request = current_request()
@@ -191,31 +199,26 @@ class Recorder:
         if segment is not None:
             self._watched.pop(id(segment[0]), None)
 
-    def trace_id(self, hits: Hits) -> str:
-        """The id of the trace of ``hits``, which is on disk when this returns, unless nothing can be written."""
-        if hits.trace is None:
-            trace = Trace.of({path: self._file_lines(path, hits) for path in hits})
-            files = {path: _entry(lines) for path, lines in trace.files.items()}
-            if not self.journal.append_object("trace", id=trace.id, files=files):
-                return trace.id
-            hits.trace = trace.id
-        return hits.trace
-
-    def _file_lines(self, path: str, hits: Hits) -> FileLines:
-        arcs = None if hits.arcs is None else hits.arcs.get(path, frozenset())
-        return FileLines(self.sources.content(path), to_bitmap(hits[path]), arcs)
-
     # Windows, and what the run has recorded: of all its processes
 
     def open_window(self, name: str) -> None:
-        """Open a window, closing an open one; requests are recorded as long as it is open."""
-        self.journal.append_object("window", name=name, at=time.time())
+        """Open a window, closing an open one; requests are recorded as long as it is open. Raises StorageError."""
+        shown = self.run.shows_window()
         self.run.show_window()
+        if not self.journal.append_object("window", name=name, at=self.clock.now()):
+            if not shown:
+                self.run.hide_window()
+            raise self._storage_error("no window was opened")
 
     def close_window(self) -> None:
-        """Close the open window."""
+        """Close the open window. Raises StorageError."""
         self.run.hide_window()
-        self.journal.append_object("window", name="", at=time.time())
+        if not self.journal.append_object("window", name="", at=self.clock.now()):
+            self.run.show_window()
+            raise self._storage_error("the window is still open")
+
+    def _storage_error(self, what: str) -> StorageError:
+        return StorageError(f"{self.journal.path}: cannot be written, so {what}: make room there")
 
     @contextmanager
     def reading(self, *, reset: bool = False) -> Iterator[Run]:
@@ -226,6 +229,7 @@ class Recorder:
         if reset:
             with reading_and_reset(self.run) as run:
                 yield run
+            self.flush()
         else:
             yield read_run(self.run, since_mark=True)
 
@@ -233,20 +237,30 @@ class Recorder:
         """Move the mark from which readings count to now. Nothing is deleted."""
         self.flush()
         reset(self.run)
+        self.flush()
 
     # What runs outside the requests' own calls
 
     def flush(self) -> None:
         """Write the ambient lines since the last time, and what requests ran after their response."""
         with self._flush_lock:
-            ambient = self.engine.ambient()
-            if ambient:
-                self.journal.append_object("ambient", trace=self.trace_id(ambient))
+            self._look_after_files()
+            ambient = self._unwritten_ambient.union(self.engine.ambient())
+            if ambient and self.journal.append_object("ambient", trace=self.trace_id(ambient)):
+                ambient = self._no_hits
+            self._unwritten_ambient = ambient
             after_response = self.engine.late()
             watched = [(capture, self.engine.peek(capture)) for capture in list(self._watched.values())]
             for capture, hits in (*after_response, *watched):
                 capture.owner.add(hits)
                 capture.owner.commit_late()
+
+    def _look_after_files(self) -> None:
+        """See that readers find what was written, and write what could not be written before."""
+        # First: the journal makes the folder anew, and then nobody sees that it was gone.
+        self._guard.look_after()
+        self.journal.look_after()
+        self._traces.write_left()
 
     def write_sources(self) -> None:
         """Write which files the configuration wants measured, if that has changed."""
@@ -263,10 +277,3 @@ class Recorder:
         entries = sorted((rule.rule, rule.endpoint, rule.methods) for rule in new)
         if new and self.journal.append_object("rules", rules=entries):
             self._known_rules |= new
-
-
-def _entry(lines: FileLines) -> dict[str, Any]:
-    entry: dict[str, Any] = {"content": lines.content, "lines": to_hex(lines.lines)}
-    if lines.arcs is not None:
-        entry["arcs"] = sorted(lines.arcs)
-    return entry

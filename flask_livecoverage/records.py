@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .journal import FORMAT_VERSION
@@ -28,6 +28,7 @@ _TYPES: dict[str, dict[str, Any]] = {
     "amend": {"id": str, "trace": str},
     "ambient": {"trace": str},
     "window": {"at": _NUMBER, "name": str},
+    "lost": {"count": int, "reason": str},
 }  # fmt: skip
 _CHECKS = {
     kind: [(key, types if isinstance(types, tuple) else (types,)) for key, types in fields.items()]
@@ -116,6 +117,17 @@ def rules_of(line: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
         if not all(isinstance(text, str) for text in (rule, endpoint, *methods)) or not isinstance(methods, list):
             raise TypeError(f"a rule cannot be {[rule, endpoint, methods]!r}")
     return [(rule, endpoint, methods) for rule, endpoint, methods in entries]
+
+
+def describe_loss(counts: Mapping[str, int]) -> str | None:
+    """A warning of the records that were lost, by the reason; None if none were."""
+    total = sum(counts.values())
+    if not total:
+        return None
+    return (
+        f"{total} record{' was' if total == 1 else 's were'} lost ({', '.join(sorted(counts))}): what these requests "
+        "executed is not known"
+    )
 
 
 def trace_of(line: dict[str, Any]) -> Trace:

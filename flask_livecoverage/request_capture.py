@@ -49,7 +49,7 @@ class RequestCapture:
         self.route: str | None = None
         self.endpoint: str | None = None
         self.status = 500  # until the application says otherwise
-        self.started_at = time.time()
+        self.started_at = recorder.clock.now()
         self._began = time.perf_counter()
         self._recorder = recorder
         self._recorded = recorder.recording

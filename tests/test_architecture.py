@@ -19,11 +19,12 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 # Modules of a layer may import each other and those of lower layers.
 LAYERS = [
     {"errors", "filters", "lines", "model", "settings", "text"},
-    {"coveragepy", "files", "functions", "sources"},
+    {"appended", "clock", "coveragepy", "files", "functions", "sources"},
     {"engines", "engines.base", "engines.ctrace", "engines.monitoring", "engines.tool_ids"},
     {
-        "journal", "process", "propagation", "reader", "recorder", "records", "request_capture", "tail",
-        "store", "store.amends", "store.batch", "store.dialect", "store.names", "store.placing",
+        "guard", "journal", "losses", "process", "propagation", "reader", "recorder", "records", "request_capture",
+        "tail", "traces",
+        "store", "store.amends", "store.batch", "store.dialect", "store.losses", "store.names", "store.placing",
         "store.recorded", "store.schema", "store.sync", "store.traces", "store.windows",
     },
     {

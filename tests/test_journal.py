@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from flask_livecoverage import appended as appended_module
 from flask_livecoverage import journal as journal_module
 from flask_livecoverage.errors import DataError
 from flask_livecoverage.journal import DataDir, Journal, RunFolder, new_run_id
@@ -62,7 +63,7 @@ def whole(descriptor: int, data: bytes) -> int:
 def break_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def break_disk(*faults: Callable[[int, bytes], int]) -> None:
         faulty = type("os", (), {**vars(os), "write": staticmethod(FaultyDisk(list(faults)))})
-        monkeypatch.setattr(journal_module, "os", faulty)
+        monkeypatch.setattr(appended_module, "os", faulty)
 
     return break_disk
 
@@ -117,7 +118,7 @@ class TestFullDisk:
         assert journal.append("{}")
         break_disk(full, full, half)
         assert [journal.append("{}") for _ in range(4)] == [False, False, False, True]
-        assert journal.lost == 3
+        assert journal.losses.count == 3
         (record,) = caplog.records
         assert record.levelno == logging.ERROR
         assert str(journal.path) in record.message
@@ -128,7 +129,7 @@ class TestFullDisk:
         journal = Journal(DataDir(tmp_path / "data").run("r").path, HEADER)
         assert not journal.append("{}")
         assert not journal.append("{}")
-        assert journal.lost == 2
+        assert journal.losses.count == 2
         assert len(caplog.records) == 1
 
     @pytest.mark.parametrize("fault", [full, half])
@@ -157,7 +158,7 @@ class TestFullDisk:
         folder.path.mkdir(parents=True)
         journal.path.symlink_to("/dev/full")
         assert not journal.append("{}")
-        assert journal.lost == 1
+        assert journal.losses.count == 1
         assert "No space left on device" in caplog.text
 
 

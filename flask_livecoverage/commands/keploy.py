@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,8 +62,8 @@ def replay(info: ScriptInfo, options: ServeOptions, replay_options: ReplayOption
     recording = read_recording(Path(replay_options.path))
     for warning in recording.warnings:
         warn(warning)
-    since = time.time()
     with EndingSignals(), _server(info, options, replay_options) as (url, run):
+        since = run.clock().now()
         outcomes = list(
             replay_cases(
                 recording.cases,

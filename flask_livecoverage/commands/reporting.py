@@ -153,4 +153,5 @@ def _status_of(run: Run, data_dir: str) -> dict[str, Any]:
         "traces": len({request.trace for request in run.requests}),
         "tests": len({request.test for request in run.requests if request.test}),
         "windows": len(run.windows),
+        "lost": run.lost,
     }

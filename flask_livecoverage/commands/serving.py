@@ -62,7 +62,7 @@ def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveSe
         listener = stack.enter_context(listen(options.host, options.port))
         control = stack.enter_context(listening(options.control_socket)) if options.keploy else None
         recorder = start_recording(load_settings({}))
-        stack.callback(stop_recording)
+        stack.callback(_stop_recording)
         app = load_app(info)
         state = attach(app)
         _warn_of_hidden_routes(app, state)
@@ -75,6 +75,12 @@ def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveSe
             stack.enter_context(Agent(control, OwnRun(recorder), options.data_socket).in_background())
             click.echo(f" * Keploy's agent listens on {options.control_socket}", err=True)
         yield LiveServer(app, listener, access_log=options.access_log, threads=options.threads)
+
+
+def _stop_recording() -> None:
+    warning = stop_recording()
+    if warning is not None:
+        warn(warning)
 
 
 def load_app(info: ScriptInfo) -> Flask:

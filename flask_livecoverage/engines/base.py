@@ -17,10 +17,11 @@ class Hits(dict[str, frozenset[int]]):
     """The lines that ran: canonical path of each file → line numbers. Not changed once made.
 
     ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when lines
-    alone are measured. ``trace`` is free for the recorder's use: the id under which it wrote these lines.
+    alone are measured. ``trace`` and ``written_to`` are free for the recorder's use: the id under which it wrote these
+    lines, and to what.
     """
 
-    __slots__ = ("arcs", "trace")
+    __slots__ = ("arcs", "trace", "written_to")
 
     def __init__(
         self,
@@ -29,7 +30,8 @@ class Hits(dict[str, frozenset[int]]):
     ) -> None:
         super().__init__(lines or {})
         self.arcs = arcs
-        self.trace: str | None = None
+        self.trace = ""
+        self.written_to: object = None
 
     def union(self, other: Hits) -> Hits:
         """The lines of both; ``self`` unchanged if it holds all of ``other``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import time
 
 import psutil
 
@@ -108,11 +107,12 @@ class _WindowJournal:
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
+        self._clock = run.clock()
         self._journal = Journal(
             run.path,
             {
                 "pid": os.getpid(),
-                "started_at": time.time(),
+                "started_at": self._clock.now(),
                 "root": os.getcwd(),
                 "engine": "none",
                 "reason": "Keploy's agent: opens and closes windows",
@@ -122,12 +122,12 @@ class _WindowJournal:
         )
 
     def open_window(self, name: str) -> None:
-        self._journal.append_object("window", name=name, at=time.time())
+        self._journal.append_object("window", name=name, at=self._clock.now())
         self._run.show_window()
 
     def close_window(self) -> None:
         self._run.hide_window()
-        self._journal.append_object("window", name="", at=time.time())
+        self._journal.append_object("window", name="", at=self._clock.now())
 
     def flush(self) -> None:
         """Nothing: the server's processes cannot be asked."""

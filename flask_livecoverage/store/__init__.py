@@ -13,10 +13,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..errors import DataError
+from ..errors import DataError, StorageError
 from ..journal import RunFolder
 from . import schema
-from .dialect import insert_missing, make_engine, shown_url, writing
+from .dialect import cannot_write, insert_missing, make_engine, shown_url, writing
 from .recorded import Recorded
 from .sync import Progress, RunSync
 
@@ -65,8 +65,11 @@ def open_store(url: str) -> Iterator[Store]:
         yield Store(engine)
     except SQLAlchemyError as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
+        described = f"the store {shown_url(url)} cannot be used ({' '.join(str(reason).split())})"
+        if cannot_write(reason):
+            raise StorageError(f"{described}: make room there, or name another one with LIVECOVERAGE_STORE") from error
         raise DataError(
-            f"the store {shown_url(url)} cannot be used ({' '.join(str(reason).split())}): name another one with "
+            f"{described}: name another one with "
             "LIVECOVERAGE_STORE, or remove it if it is broken: it is made anew from the journals"
         ) from error
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from ..lines import to_numbits
 from ..model import Trace
 from ..records import kind_of, objects, rules_of, trace_of
-from . import schema
+from . import losses, schema
 from .dialect import insert_missing, insert_or_add, insert_rows
 from .names import CHUNK, Key, Numbers, storable
 from .windows import Windows
@@ -80,6 +81,8 @@ class _Lines:
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: set[str] = field(default_factory=set)
     rules: list[Sequence[Any]] = field(default_factory=list)
+    # How many records, by the reason.
+    lost: Counter[str] = field(default_factory=Counter)
     unreadable: int = 0
 
 
@@ -93,6 +96,8 @@ def put(connection: sa.Connection, piece: Piece, windows: Windows, caches: Cache
     _put_rules(connection, piece.run, lines.rules)
     _Requests(connection, piece, windows, caches).put(lines.requests)
     _put_amends(connection, piece, lines.amends, caches)
+    if lines.lost:
+        losses.put(connection, piece.journal, lines.lost)
     return lines.unreadable
 
 
@@ -124,6 +129,8 @@ def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> Non
         lines.ambient.add(line["trace"])
     elif kind == "rules":
         lines.rules.extend(rules_of(line))
+    elif kind == "lost":
+        lines.lost[line["reason"]] += line["count"]
 
 
 def _fits(line: Row) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from ..errors import ConfigurationError
+
+_CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
 
 _BUSY_SECONDS = 60
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -96,3 +99,10 @@ def insert_or_add(connection: sa.Connection, table: sa.Table, *, add: tuple[str,
     changes = {name: old[name] + new[name] for name in add}
     changes[greatest] = sa.case((new[greatest] > old[greatest], new[greatest]), else_=old[greatest])
     return insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changes)
+
+
+def cannot_write(error: object) -> bool:
+    """Whether the database had this error because its disk is full, or read-only."""
+    # The lower byte is the kind of fault, the others tell more about it.
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _CANNOT_WRITE

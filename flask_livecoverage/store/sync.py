@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 import sqlalchemy as sa
 
 from ..journal import RunFolder
-from ..records import header, kind_of, objects
-from . import schema
+from ..records import describe_loss, header, kind_of, objects
+from . import losses, schema
 from .amends import apply_amends
 from .batch import Caches, Piece, put
 from .dialect import insert_missing, writing
@@ -70,6 +70,7 @@ class RunSync:
             with self._engine.begin() as connection:
                 apply_amends(connection, run, self._caches)
         self._warn_of_unreadable_lines(run)
+        self._warn_of_losses(run)
         return run
 
     def _register(self) -> tuple[int, list[_Journal]]:
@@ -155,6 +156,13 @@ class RunSync:
             for token, count in connection.execute(unreadable):
                 path = self._folder.path / f"journal-{token}.jsonl"
                 self.warnings.append(f"{path}: {count} line{'s' if count > 1 else ''} cannot be read, skipped")
+
+    def _warn_of_losses(self, run: int) -> None:
+        table = schema.journals
+        with self._engine.connect() as connection:
+            numbers = connection.execute(sa.select(table.c.id).where(table.c.run == run)).scalars().all()
+            loss = describe_loss(losses.of_journals(connection, numbers))
+        self.warnings += filter(None, [loss])
 
 
 def _first_line_and_end(path: Path) -> tuple[bytes, int]:

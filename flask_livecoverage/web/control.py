@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Response
@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from .. import __version__, filters
-from ..errors import DataError, LiveCoverageError
+from ..errors import DataError, LiveCoverageError, StorageError
 from ..exports.dump import dump_object
 from ..exports.keploy_dedup import dedup_yaml
 from ..exports.reports import Reports, open_reports
@@ -117,6 +117,8 @@ class ControlMiddleware:
             return _error(error.status, str(error), accepted=error.accepted)
         except DataError as error:
             return _error(409, str(error))
+        except StorageError as error:
+            return _error(507, str(error))
         except LiveCoverageError as error:
             return _error(500, str(error))
         except OSError as error:
@@ -137,6 +139,8 @@ class ControlMiddleware:
 
     def _stop_window(self, request: ControlRequest) -> Response:
         parameters(request)
+        # First: the sign may have been removed with the folder.
+        self._recorder.flush()
         # Another worker may have opened it.
         if not self._recorder.run.shows_window():
             return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
@@ -156,12 +160,14 @@ class ControlMiddleware:
         """The state of this process's recorder, and the counts of its run."""
         recorder = self._recorder
         recorder.check()
+        # Without it, nobody might see yet that something was removed or lost.
+        recorder.flush()
         run = read_run(recorder.run, since_mark=True)
         window = run.open_window
         return {
             "version": __version__,
             "run": recorder.run.id,
-            "time": time.time(),
+            "time": recorder.clock.now(),
             "data_dir": str(recorder.run.path.parent.parent),
             "engine": recorder.engine.name,
             "reason": recorder.reason,
@@ -171,16 +177,19 @@ class ControlMiddleware:
             "requests": len(run.requests),
             "traces": len({request.trace for request in run.requests}),
             "processes": len(run.processes),
-            "lost": recorder.journal.lost,
+            "lost": run.lost + recorder.journal.losses.untold,
             "fault": recorder.fault,
         }
 
     def _list_tests(self, request: ControlRequest) -> Response:
-        given = filters.Filters(**parameters(request, **_FILTERS))
+        given = filters.Filters(**parameters(request, **self._filters()))
         return self._answer_from_store(lambda records: records.tests(given))
 
+    def _filters(self) -> dict[str, Callable[[str], Any]]:
+        return {**_FILTERS, "since": partial(filters.parse_since, now=self._recorder.clock.now())}
+
     def _list_requests(self, request: ControlRequest) -> Response:
-        given = parameters(request, limit=count, **_FILTERS)
+        given = parameters(request, limit=count, **self._filters())
         limit = given.pop("limit", _DEFAULT_LIMIT)
         return self._answer_from_store(lambda records: records.newest(filters.Filters(**given), limit))
 
@@ -248,7 +257,7 @@ def _stored(name: str) -> str:
 
 
 _FILTERS: dict[str, Callable[[str], Any]] = {
-    "test": _stored, "route": _stored, "status": filters.parse_status, "since": filters.parse_since,
+    "test": _stored, "route": _stored, "status": filters.parse_status,
 }  # fmt: skip
 
 

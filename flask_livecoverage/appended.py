@@ -1,0 +1,202 @@
+"""A file to which a process appends, and which is where readers look for it whatever others do to its path.
+
+A file that is removed goes on being written, into nothing: whoever has it open sees no error. But its content is still
+there until it is closed, so it can be put back. And a file may be cut off from outside: that is a loss, and seen too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_PIECE_BYTES = 1 << 20
+_TAIL_BYTES = 64
+
+# Those whose loss is one.
+_RECORDS = (b'{"type":"request"', b'{"type":"amend"')
+
+
+@dataclass
+class _Left:
+    """A file that was put back: what other threads appended to it since, from ``position`` on, has to follow."""
+
+    descriptor: int
+    position: int
+    drained: bool = False
+
+
+class AppendedFile:
+    """The file at ``path``, made with ``first_line`` if it is not there or empty.
+
+    Threads append with ``os.write(descriptor, ...)``, one write a line; no lock is needed. The methods are not for
+    several threads at once. All raise OSError.
+    """
+
+    def __init__(self, path: Path, first_line: bytes) -> None:
+        self.path = path
+        self._first_line = first_line
+        self._left: list[_Left] = []
+        # What was there when it was looked at last: how many bytes, the last ones of these, and how many records.
+        self._seen, self._tail, self._records = 0, b"", 0
+        self._trusts_identity = True
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            self._write_first_line()
+        except OSError:
+            os.close(self.descriptor)
+            raise
+
+    def _write_first_line(self) -> None:
+        if os.fstat(self.descriptor).st_size:
+            return
+        try:
+            write_all(self.descriptor, self._first_line)
+        except OSError:
+            # Behind half of it, nothing would be read.
+            with suppress(OSError):
+                os.ftruncate(self.descriptor, 0)
+            raise
+
+    def close(self) -> None:
+        """Close the file, as it is."""
+        for left in self._left:
+            os.close(left.descriptor)
+        self._left.clear()
+        os.close(self.descriptor)
+
+    # Removed
+
+    def is_in_place(self) -> bool:
+        """Whether the path names this file."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return False
+        return not self._trusts_identity or os.path.samestat(found, os.fstat(self.descriptor))
+
+    def put_back(self) -> None:
+        """Make the file anew at its path, whose folder exists, with all that was written."""
+        self._replace(b"", b"")
+        # There may be file systems whose files change their numbers: there, only a path that is gone counts.
+        self._trusts_identity = os.path.samestat(os.stat(self.path), os.fstat(self.descriptor))
+        self.drain()
+
+    def _replace(self, before: bytes, behind: bytes) -> None:
+        """Put a file with these texts around the content at the path. Readers see all of it, or the old state."""
+        temporary = self.path.with_name(f"marks.{self.path.stem}.tmp")
+        new = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        old = None
+        try:
+            write_all(new, before)
+            position = 0
+            for lines in _whole_lines(self.descriptor, 0):
+                write_all(new, lines)
+                position += len(lines)
+            write_all(new, behind)
+            old = os.dup(self.descriptor)
+            os.rename(temporary, self.path)
+        except OSError:
+            if old is not None:
+                os.close(old)
+            with suppress(OSError):
+                os.unlink(temporary)
+            os.close(new)
+            raise
+        # In one step for the threads that append: the number stays the same, and means the new file now.
+        os.dup2(new, self.descriptor, inheritable=False)
+        os.close(new)
+        self._left.append(_Left(old, position))
+
+    def drain(self) -> None:
+        """Let follow what was appended to a file while it was put back."""
+        for left in list(self._left):
+            for lines in _whole_lines(left.descriptor, left.position):
+                left.drained = False
+                written = os.write(self.descriptor, lines)
+                # A line that was torn is written again.
+                left.position += lines.rfind(b"\n", 0, written) + 1
+                if written < len(lines):
+                    raise _no_space()
+            if left.drained:
+                # Nothing came since the last time: nobody is in the middle of a write to it any more.
+                self._left.remove(left)
+                os.close(left.descriptor)
+            left.drained = True
+
+    def missing_records(self) -> int:
+        """How many records readers cannot find, because they are in no file that has a path."""
+        missing = sum(_count(lines) for left in self._left for lines in _whole_lines(left.descriptor, left.position))
+        if not self.is_in_place():
+            missing += sum(map(_count, _whole_lines(self.descriptor, 0)))
+        return missing
+
+    # Cut off
+
+    def is_whole(self) -> bool:
+        """Whether all that was there at the last call still is."""
+        size = os.fstat(self.descriptor).st_size
+        start = self._seen - len(self._tail)
+        if size < self._seen or os.pread(self.descriptor, len(self._tail), start) != self._tail:
+            return False
+        for lines in _whole_lines(self.descriptor, self._seen):
+            self._saw(lines)
+        return True
+
+    def mend(self, length: int) -> int:
+        """Give a file that was cut off its first line again; return how many records are gone, at least.
+
+        What comes next is behind as many bytes as there were before, and behind ``length``: readers have noted such
+        positions.
+        """
+        before, length = self._records, max(length, self._seen)
+        remaining = b"".join(_whole_lines(self.descriptor, 0))
+        gone = max(1, before - _count(remaining))
+        if remaining.startswith(self._first_line):
+            self._replace(b"", _filler(length - len(remaining), gone))
+        else:
+            self._replace(self._first_line + _filler(length - len(self._first_line), gone), b"")
+        self._seen, self._tail, self._records = 0, b"", 0
+        self.is_whole()
+        self.drain()
+        return gone
+
+    def _saw(self, lines: bytes) -> None:
+        self._seen += len(lines)
+        self._tail = (self._tail + lines[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        self._records += _count(lines)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write ``data`` with one ``write``. Raises OSError if not all of it was written."""
+    if os.write(descriptor, data) < len(data):
+        raise _no_space()
+
+
+def _no_space() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _whole_lines(descriptor: int, position: int) -> Iterator[bytes]:
+    """The whole lines from ``position`` on, in pieces of many."""
+    rest = b""
+    while piece := os.pread(descriptor, _PIECE_BYTES, position):
+        position += len(piece)
+        piece = rest + piece
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield piece[:end]
+        rest = piece[end:]
+
+
+def _count(lines: bytes) -> int:
+    return sum(map(lines.count, _RECORDS))
+
+
+def _filler(length: int, gone: int) -> bytes:
+    """A line of that length, or longer."""
+    begin, end = b'{"type":"lost","count":%d,"reason":"cut off by another program"' % gone, b"}\n"
+    return begin + b" " * (length - len(begin) - len(end)) + end
