@@ -47,6 +47,9 @@ LAYERS = [
         "commands.removal", "commands.reporting", "commands.serving", "commands.suites", "commands.traffic",
         "cli", "cli.group", "cli.keploy", "cli.options", "cli.priorities", "cli.questions", "cli.reports",
         "cli.serving", "cli.suite",
+        "pytest_plugin", "pytest_plugin.current", "pytest_plugin.identity", "pytest_plugin.names",
+        "pytest_plugin.options", "pytest_plugin.places", "pytest_plugin.recordings", "pytest_plugin.routes",
+        "pytest_plugin.session", "pytest_plugin.summary",
     },
 ]  # fmt: skip
 WITHOUT_FLASK = 5

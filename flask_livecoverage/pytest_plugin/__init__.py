@@ -1,0 +1,72 @@
+"""The pytest plugin: tells the live server which test is running, and at the end what each test was worth.
+
+pytest imports this package in every session of everybody who has it installed. So it imports next to nothing, and
+registers no hooks unless there is a server to talk to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .current import CurrentTest
+from .options import add_options, read_options
+
+if TYPE_CHECKING:
+    from .session import LiveSession
+
+__all__ = ["CurrentTest", "Server"]
+
+_SESSION = pytest.StashKey["LiveSession | None"]()
+
+
+class Server:
+    """What the fixture ``livecov_server`` returns: ``url`` is the server's address, without a slash at its end."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the group ``livecov``."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take part in the session if there is a server, or will be."""
+    options = read_options(config)
+    if not (options.url or options.app):
+        return
+    from .session import LiveSession
+
+    config.stash[_SESSION] = session = LiveSession(config, options)
+    config.pluginmanager.register(session, "livecov-session")
+
+
+def _session(config: pytest.Config, fixture: str) -> LiveSession:
+    session = config.stash.get(_SESSION, None)
+    if session is None:
+        pytest.fail(
+            f"the fixture {fixture} needs a live server: name it with --livecov-url or LIVECOVERAGE_URL, or the "
+            "application to start with --livecov-app",
+            pytrace=False,
+        )
+    return session
+
+
+@pytest.fixture
+def livecov(request: pytest.FixtureRequest) -> CurrentTest:
+    """This test, as the live server sees it: its lines, windows for its parts, ``assert_ran("app.py:42")``."""
+    session = _session(request.config, "livecov")
+    if not session.connected:
+        request.getfixturevalue("livecov_server")
+    return session.current_test()
+
+
+@pytest.fixture(scope="session")
+def livecov_server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """The live server: the one that is known already, or else the application of ``--livecov-app``, started now."""
+    with _session(pytestconfig, "livecov_server").server() as url:
+        yield Server(url)

@@ -1,0 +1,54 @@
+"""How a test is called in the server: by its node id, where that can be a window's name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container
+from urllib.parse import quote
+
+from ..text import LONGEST_NAME, printable
+
+# What is left of a name is for the parts of the test.
+_LONGEST_TEST = 900
+_PART = " > "
+
+
+def test_name(node_id: str) -> str:
+    """The name of the test with this node id: the id itself, unless it is too long or not printable.
+
+    Then, it is escaped and cut, and a hash keeps it from being another test's.
+    """
+    return _fitting(node_id, _LONGEST_TEST)
+
+
+test_name.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
+
+
+def part_name(test: str, part: str) -> str:
+    """The name of a part of a test."""
+    return test + _PART + _fitting(part, LONGEST_NAME - len(test) - len(_PART))
+
+
+def whole_name(name: str, tests: Container[str]) -> str:
+    """The test that ``name`` is, or is a part of, if it is one of ``tests``; else ``name`` itself."""
+    whole = name
+    # A node id may hold the sign itself.
+    while whole not in tests and _PART in whole:
+        whole = whole.rpartition(_PART)[0]
+    return whole if whole in tests else name
+
+
+def _fitting(name: str, longest: int) -> str:
+    # Blanks at the ends are lost in a header.
+    if name and name.isprintable() and name == name.strip() and _fits(name, longest):
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    short = printable(name)[:longest]
+    while not _fits(f"{short.strip()} #{digest}", longest):
+        short = short[:-1]
+    return f"{short.strip()} #{digest}"
+
+
+def _fits(name: str, longest: int) -> bool:
+    # A browser stores some 3800 bytes of a cookie, in which most characters take three or more.
+    return len(name) <= longest and len(quote(name)) <= 3.5 * longest

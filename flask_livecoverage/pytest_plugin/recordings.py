@@ -1,0 +1,107 @@
+"""What a session has recorded: where it is, whether it is whole, and the summary of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import DataError, LiveCoverageError
+from ..text import printable
+from .routes import ControlRoutes
+from .summary import Summary, summarise
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A server that did not answer: when ``test`` began, or else ``during`` it, and why."""
+
+    test: str
+    during: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run in a data directory, which may be another machine's."""
+
+    data_dir: str
+    run: str
+
+    def tests(self, since: float) -> dict[str, Any] | None:
+        """What the tests executed, as the server would say it; None if the run is not here."""
+        from ..exports.suite import suite_object
+        from ..filters import Filters
+        from ..journal import DataDir
+        from ..settings import load_settings
+        from ..store import open_store, store_url
+
+        directory = DataDir(self.data_dir)
+        folder = directory.run(self.run)
+        if not folder.path.is_dir():
+            return None
+        with open_store(store_url(directory.path, load_settings({}).store)) as store:
+            run = store.sync(folder)
+            with store.recorded([run]) as recorded:
+                return suite_object(recorded, Filters(since=since))
+
+
+@dataclass
+class Report:
+    """What a session has to report; ``order`` are the names of its tests as they began, ``since`` UNIX seconds."""
+
+    since: float
+    order: dict[str, None] = field(default_factory=dict)
+    recordings: list[Recording] = field(default_factory=list)
+    gone: list[Gone] = field(default_factory=list)
+
+    def to_tell(self) -> dict[str, Any]:
+        """What a worker tells the controller, in simple types."""
+        return {
+            "recordings": [(one.data_dir, one.run) for one in self.recordings],
+            "gone": [(one.test, one.during, one.reason) for one in self.gone],
+        }
+
+    def hear(self, told: dict[str, Any] | None) -> None:
+        """Take in what a worker has told."""
+        if told:
+            self.recordings += (Recording(*one) for one in told["recordings"])
+            self.gone += (Gone(*one) for one in told["gone"])
+
+    def summary(self, routes: ControlRoutes | None, verbosity: int) -> Iterator[str]:
+        """The lines of the summary. None, if there was no server."""
+        if not self.recordings:
+            return
+        if self.gone:
+            yield f"WARNING: {self._warning()}"
+        try:
+            yield from self._summarise(routes).lines(verbosity)
+        except (OSError, LiveCoverageError) as error:
+            yield f"WARNING: what the tests executed cannot be told: {error}"
+
+    def _warning(self) -> str:
+        places = {test: index for index, test in enumerate(self.order)}
+        first = min(self.gone, key=lambda gone: (places.get(gone.test, len(places)), gone.during))
+        text = f"the server stopped answering {'during' if first.during else 'before'} {printable(first.test)}"
+        # In the order of the tests, because workers run them side by side.
+        lost = {gone.test for gone in self.gone if not gone.during}
+        count = f"{len(lost)} test{'s' if len(lost) > 1 else ''}"
+        return f"{text}; from there on, {count} could not be told to it ({first.reason})" if lost else f"{text}."
+
+    def _summarise(self, routes: ControlRoutes | None) -> Summary:
+        tests = self._from_server(routes) or self._from_disk()
+        if tests is None:
+            raise DataError("the server has ended, and its data directory is not on this machine")
+        return summarise(tests, list(self.order))
+
+    def _from_server(self, routes: ControlRoutes | None) -> dict[str, Any] | None:
+        if routes is None or self.gone:
+            return None
+        try:
+            return routes.tests(self.since)
+        except OSError:
+            return None
+
+    def _from_disk(self) -> dict[str, Any] | None:
+        # Of the workers' servers, all record into one run.
+        return self.recordings[-1].tests(self.since)

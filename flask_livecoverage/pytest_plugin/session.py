@@ -1,0 +1,227 @@
+"""The plugin's part in a session of pytest that has a live server, or will have one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from ..errors import ConfigurationError, LiveCoverageError
+from ..settings import RUN_VARIABLE, server_url
+from .current import CurrentTest
+from .identity import Identity, Tags, Windows
+from .names import test_name
+from .options import Options
+from .recordings import Gone, Recording, Report
+from .routes import ControlRoutes
+
+_STARTUP_SECONDS = 60
+_SWITCH_OFF = "or switch this plugin off with -p no:livecov"
+_FIXTURES = {"livecov", "livecov_server"}
+
+
+class LiveSession:
+    """Hooks that tell the server which test is running.
+
+    pytest-xdist has a controller, which runs no tests and reports at the end, and workers, which run them.
+    """
+
+    def __init__(self, config: pytest.Config, options: Options) -> None:
+        self._options = options
+        self._is_worker = hasattr(config, "workerinput")
+        self._is_controller = not self._is_worker and getattr(config.option, "dist", "no") != "no"
+        self._config = config
+        self._routes: ControlRoutes | None = None
+        self._identity: Identity | None = None
+        self._statements: dict[str, list[int]] = {}
+        self._test: str | None = None
+        self._own_server = False
+        self._given_up = False
+        self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
+        self.identity_now: str | None = None
+        self.report = Report(since=time.time())
+
+    # The server
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a server by now."""
+        return self._routes is not None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
+        """Find the server before the first test."""
+        if self._options.url and not session.config.option.collectonly and (session.items or self._is_controller):
+            self._connect_first()
+        try:
+            return (yield)
+        finally:
+            self._disconnect()
+
+    def _connect_first(self) -> None:
+        """Raises pytest.UsageError if the server does not answer or is not measured."""
+        try:
+            self._connect(server_url(self._options.url))
+        except ValueError as error:
+            raise pytest.UsageError(f"--livecov-url cannot be {self._options.url!r}: {error}") from None
+        except OSError as error:
+            reason = getattr(error, "reason", error)
+            message = f"no server answers at {self._options.url} ({reason}): start it, {_SWITCH_OFF}"
+            raise pytest.UsageError(message) from None
+        except LiveCoverageError as error:
+            raise pytest.UsageError(f"{error}; start it with `flask livecov serve`, {_SWITCH_OFF}") from None
+
+    def _connect(self, url: str) -> None:
+        routes = ControlRoutes(url)
+        status = routes.status()
+        tags = self._is_worker or self._options.tag
+        if (tags or self._is_controller) and not status["recording"] and status["window"] is None:
+            raise ConfigurationError(
+                f"the server at {url} records only while a window is open, and parallel tests open none: start it "
+                "without LIVECOVERAGE_AUTOSTART=0"
+            )
+        self._routes = routes
+        self.report.recordings.append(Recording(status["data_dir"], status["run"]))
+        if not self._own_server:
+            self.report.since = status["time"]
+        if not self._is_controller:
+            self._identity = Tags(routes) if tags else Windows(routes)
+
+    def _disconnect(self) -> None:
+        self.set_identity(None)
+        if self._identity is not None:
+            self._identity.close()
+            self._identity = None
+
+    @contextmanager
+    def server(self) -> Iterator[str]:
+        """The address of the server, which is started now, and for as long as the block runs, if there is none."""
+        if self._routes is not None:
+            yield self._routes.url
+            return
+        with self._start_server() as url:
+            self.set_identity(self._test)
+            try:
+                yield url
+            finally:
+                self._disconnect()
+
+    @contextmanager
+    def _start_server(self) -> Iterator[str]:
+        from ..handshake import Failed
+        from ..journal import new_run_id
+        from ..run import own_server
+
+        run_id = os.environ.get(RUN_VARIABLE) or self._run_id or new_run_id()
+        arguments = ["--app", self._options.app, "livecov", "serve", "--port", "0", "--no-access-log", "--no-report"]
+        environ = {**os.environ, RUN_VARIABLE: run_id}
+        with ExitStack() as stack:
+            try:
+                server = own_server([*arguments, *self._options.serve_options], environ, _STARTUP_SECONDS)
+                url = stack.enter_context(server).url
+                self._own_server = True
+                self._connect(url)
+            except Failed:
+                pytest.fail(f"--livecov-app {self._options.app} did not start: see what it has printed", pytrace=False)
+            except (OSError, LiveCoverageError) as error:
+                pytest.fail(f"--livecov-app {self._options.app}: {error}", pytrace=False)
+            yield url
+
+    # The tests
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note the order of the tests; a controller hears of its workers' tests too."""
+        self.report.order.setdefault(test_name(nodeid))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Around all of a test, set-up and tear-down too: let its requests be its own."""
+        self._test = test_name(item.nodeid)
+        # Of our own server, tests that do not use it have nothing to tell.
+        if not self._own_server or _FIXTURES & set(getattr(item, "fixturenames", ())):
+            self.set_identity(self._test)
+        try:
+            return (yield)
+        finally:
+            self.set_identity(None)
+            self._test = None
+
+    def set_identity(self, name: str | None) -> None:
+        """From now on, requests are of the test or the part ``name``, or of none; never fails."""
+        if self._identity is None or self._given_up or name == self.identity_now:
+            return
+        was, self.identity_now = self.identity_now, name
+        try:
+            self._identity.set_test(name)
+        except (OSError, LiveCoverageError) as error:
+            # It may be back for the next test. One that hangs would make a long suite endless.
+            self._given_up = isinstance(getattr(error, "reason", error), TimeoutError)
+            self.report.gone.append(Gone(self._test or "", was is not None, str(error)))
+
+    # The fixture `livecov`
+
+    def current_test(self) -> CurrentTest:
+        """The object for the fixture of the running test."""
+        assert self._routes is not None
+        assert self._test is not None
+        # It may have asked for the fixture by getfixturevalue().
+        if self.identity_now is None:
+            self.set_identity(self._test)
+        return CurrentTest(self, self._routes.url, self._test)
+
+    def lines(self, names: list[str]) -> dict[str, list[int]]:
+        """The lines of tests, or parts of them, in this session."""
+        found: dict[str, set[int]] = {}
+        for name in names:
+            for files in self._ask("tests", self.report.since, name)["traces"].values():
+                for path, lines in files.items():
+                    found.setdefault(path, set()).update(lines)
+        return {path: sorted(found[path]) for path in sorted(found)}
+
+    def statements(self) -> dict[str, list[int]]:
+        """The statements of the application's files."""
+        if not self._statements:
+            self._statements = self._ask("statements")
+        return self._statements
+
+    def _ask(self, question: str, *arguments: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            return getattr(self._routes, question)(*arguments)
+        except (OSError, LiveCoverageError) as error:
+            pytest.fail(f"the live server does not tell what this test executed: {error}", pytrace=False)
+
+    # The end
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """As a worker, tell the controller what only we know."""
+        if self._is_worker:
+            self._config.workeroutput["livecov"] = self.report.to_tell()  # type: ignore[attr-defined]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Let all workers' servers record into one run, as one measurement."""
+        if not self._run_id:
+            from ..journal import new_run_id
+
+            self._run_id = new_run_id()
+        node.workerinput["livecov_run"] = self._run_id
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hear what a worker has to tell, if it has not crashed."""
+        self.report.hear(getattr(node, "workeroutput", {}).get("livecov"))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write what the tests executed."""
+        routes = None if self._own_server else self._routes
+        lines = list(self.report.summary(routes, terminalreporter.verbosity))
+        if lines:
+            terminalreporter.section("live coverage")
+            for line in lines:
+                terminalreporter.line(line)

@@ -1,0 +1,112 @@
+"""What each test of a session executed, and what of it was new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..lines import to_bitmap
+from ..text import printable
+from .names import whole_name
+
+_SHOWN_TESTS = 10
+
+Bitmaps = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A test: how many requests it sent, lines it executed, and lines that neither start-up nor a test before had."""
+
+    test: str
+    requests: int
+    lines: int
+    new: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The tests that sent requests, as they began; ``lines`` are those of all together."""
+
+    rows: Sequence[Row]
+    lines_in_all: int
+    without_requests: int
+    requests_without_test: int
+
+    def lines(self, verbosity: int) -> Iterator[str]:
+        """The summary, short; with ``verbosity``, all tests."""
+        if verbosity > 0 and self.rows:
+            yield from _table(self.rows)
+            yield ""
+        new = sum(row.new for row in self.rows)
+        yield (
+            f"{_count(len(self.rows), 'test')} executed {_count(self.lines_in_all, 'line')} in the server, "
+            f"{new} of them not executed at start-up."
+        )
+        if self.without_requests:
+            yield f"{_count(self.without_requests, 'test')} sent no request."
+        if self.requests_without_test:
+            yield f"{_count(self.requests_without_test, 'request')} without a test."
+        nothing = [row.test for row in self.rows if not row.new]
+        if nothing:
+            yield from _nothing_added(nothing, shown=0 if verbosity else _SHOWN_TESTS)
+
+
+def summarise(document: Mapping[str, Any], order: Sequence[str]) -> Summary:
+    """The summary of the ``document`` that the route ``tests`` answers. Tests that are not in ``order`` come last."""
+    traces = {
+        name: {path: to_bitmap(lines) for path, lines in files.items()} for name, files in document["traces"].items()
+    }
+    known = {path: to_bitmap(lines) for path, lines in document["startup"].items()}
+    requests = dict.fromkeys(order, 0)
+    executed: dict[str, Bitmaps] = {}
+    for test in document["tests"]:
+        name = whole_name(test["test"], requests)
+        requests[name] = requests.get(name, 0) + test["requests"]
+        for trace in test["traces"]:
+            _add(executed.setdefault(name, {}), traces[trace])
+    in_all: Bitmaps = {}
+    rows = []
+    for name, count in requests.items():
+        if count:
+            files = executed.get(name, {})
+            rows.append(Row(name, count, _size(files), _size(_without(files, known))))
+            _add(known, files)
+            _add(in_all, files)
+    return Summary(rows, _size(in_all), len(requests) - len(rows), document["requests_without_test"])
+
+
+def _add(files: Bitmaps, others: Mapping[str, int]) -> None:
+    for path, lines in others.items():
+        files[path] = files.get(path, 0) | lines
+
+
+def _without(files: Mapping[str, int], others: Mapping[str, int]) -> Bitmaps:
+    return {path: lines & ~others.get(path, 0) for path, lines in files.items()}
+
+
+def _size(files: Mapping[str, int]) -> int:
+    return sum(lines.bit_count() for lines in files.values())
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _table(rows: Iterable[Row]) -> Sequence[str]:
+    # Imported here, because it costs all who run pytest.
+    from tabulate import tabulate
+
+    cells = [[printable(row.test), row.requests, row.lines, row.new] for row in rows]
+    align = ("left", "right", "right", "right")
+    headers = ("Test", "Requests", "Lines", "New")
+    return tabulate(cells, headers, tablefmt="simple", colalign=align, disable_numparse=True).splitlines()
+
+
+def _nothing_added(tests: Sequence[str], shown: int) -> Iterator[str]:
+    end = ":" if shown else "."
+    yield f"{_count(len(tests), 'test')} added nothing to what start-up and earlier tests had executed{end}"
+    yield from (f"  {printable(test)}" for test in tests[:shown])
+    if shown and len(tests) > shown:
+        yield f"  ... and {len(tests) - shown} more: see -v"
