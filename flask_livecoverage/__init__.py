@@ -1,4 +1,7 @@
-"""Flask-LiveCoverage: code coverage measured inside a live Flask server."""
+"""Flask-LiveCoverage: code coverage measured inside a live Flask server.
+
+PYTEST_DONT_REWRITE (pytest would warn where this package is imported before pytest starts, in a command of ``flask``).
+"""
 
 from __future__ import annotations
 
