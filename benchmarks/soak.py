@@ -36,7 +36,7 @@ import psutil
 from flask_livecoverage.journal import DataDir
 from flask_livecoverage.store import open_store, store_url
 
-APPLICATION = '''\
+APPLICATION = """\
 import threading
 import time
 
@@ -141,7 +141,7 @@ def missing(number):
 @app.get("/fault/<int:number>")
 def fault(number):
     raise RuntimeError("on purpose")  # fault
-'''
+"""
 
 STATUS = {"missing": 404, "fault": 500}
 WHOLE = {

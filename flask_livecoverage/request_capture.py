@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .engines import Capture, Hits
@@ -166,6 +166,6 @@ def _rule(method: str, route: str | None, endpoint: str | None) -> str:
     return f'"method":{_quote(method)},"route":{_quote(route)},"endpoint":{_quote(endpoint)}'
 
 
-@lru_cache(maxsize=4096)
 def _quote(text: str | None) -> str:
-    return json.dumps(text)
+    # What `json.dumps` comes down to for a text. Nothing is kept: clients think of ever-new ones.
+    return "null" if text is None else encode_basestring_ascii(text)

@@ -1,0 +1,112 @@
+"""The server's memory stays flat, whatever clients ask for and whatever they call themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from flask_livecoverage.journal import DataDir
+from flask_livecoverage.reader import read_run
+
+from .conftest import line_of
+from .live import PYTHON
+
+# One view with a hundred ways through it.
+APPLICATION = (
+    "from flask import Flask\nfrom flask_livecoverage import LiveCoverage\n\napp = Flask(__name__)\nLiveCoverage(app)\n\n"
+    "@app.route('/<path:rest>', methods=['GET', 'POST'])\ndef view(rest):\n    way = int(rest.partition('-')[0]) % 100\n"
+    + "".join(f"    if way == {way}:\n        return 'way {way}'\n" for way in range(100))
+)
+
+# Calls the application as a server does, and tells by how much its own memory has grown.
+DRIVE = """\
+import json, sys
+
+import psutil
+from werkzeug.test import create_environ
+
+from application import app
+
+kind, warm_up, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+environ = create_environ("/1")
+chunk = "x" * 900
+
+
+def ask(number):
+    asked = {**environ, "PATH_INFO": f"/{number}"}
+    if kind == "tests":
+        asked["HTTP_LIVECOV_TEST"] = f"test {number} {chunk}"
+    elif kind == "paths":
+        asked["PATH_INFO"] = f"/{number}-{chunk * 8}"
+    elif kind == "methods":
+        asked["REQUEST_METHOD"] = f"M{number}{chunk * 8}"
+    elif kind == "windows" and not number % 10:
+        control(f"/__coverage__/start?name=window%20{number}%20{chunk}")
+    answer(asked)
+
+
+def control(url):
+    asked = create_environ(url)
+    asked.update(REMOTE_ADDR="127.0.0.1", HTTP_HOST="localhost")
+    status = answer(asked)
+    assert status == "200 OK", status
+
+
+def answer(asked):
+    found = []
+    body = app.wsgi_app(asked, lambda status, headers, exc_info=None: found.append(status))
+    b"".join(body)
+    body.close()
+    return found[0]
+
+
+for number in range(warm_up):
+    ask(number)
+process = psutil.Process()
+before = process.memory_info().rss
+for number in range(warm_up, warm_up + count):
+    ask(number)
+print(json.dumps(process.memory_info().rss - before))
+"""
+
+
+@pytest.mark.promise
+def test_a_hundred_traces(engine_name: str, thorough: bool, tmp_path: Path) -> None:
+    assert_flat("traces", engine_name, thorough, tmp_path)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("kind", ["tests", "paths", "methods", "windows"])
+def test_ever_new_texts(kind: str, thorough: bool, tmp_path: Path) -> None:
+    assert_flat(kind, "auto", thorough, tmp_path)
+
+
+def assert_flat(kind: str, engine_name: str, thorough: bool, folder: Path) -> None:
+    warm_up, count, most = (2_000, 200_000, 20e6) if thorough else (200, 3_000, 4e6)
+    source = folder / "application.py"
+    source.write_text(APPLICATION)
+    (folder / "drive.py").write_text(DRIVE)
+    environ = {**os.environ, "LIVECOVERAGE": "1", "LIVECOVERAGE_ENGINE": engine_name}
+    result = subprocess.run(
+        [PYTHON, "drive.py", kind, str(warm_up), str(count)], cwd=folder, env=environ, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    growth = json.loads(result.stdout)
+    print(f"{count} requests, {kind}, {engine_name}: {growth / 1e6:.1f} MB more")
+    assert growth < most
+    if not thorough:
+        assert_recorded(folder, source, warm_up + count, routed=kind != "methods")
+
+
+def assert_recorded(folder: Path, source: Path, count: int, *, routed: bool) -> None:
+    """Memory is easily kept flat by recording nothing."""
+    run = read_run(DataDir(folder / ".livecov").select("latest")[0])
+    assert len(run.requests) == count
+    for request in run.requests[-100:] if routed else ():
+        way = int(request.path[1:].partition("-")[0]) % 100
+        executed = run.traces[request.trace].line_numbers()[str(source.resolve())]
+        assert executed[-1] == line_of(source, f"'way {way}'")
