@@ -17,8 +17,10 @@ from .live import PYTHON
 
 # One view with a hundred ways through it.
 APPLICATION = (
-    "from flask import Flask\nfrom flask_livecoverage import LiveCoverage\n\napp = Flask(__name__)\nLiveCoverage(app)\n\n"
-    "@app.route('/<path:rest>', methods=['GET', 'POST'])\ndef view(rest):\n    way = int(rest.partition('-')[0]) % 100\n"
+    "from flask import Flask\nfrom flask_livecoverage import LiveCoverage\n\n"
+    "app = Flask(__name__)\nLiveCoverage(app)\n\n"
+    "@app.route('/<path:rest>', methods=['GET', 'POST'])\ndef view(rest):\n"
+    "    way = int(rest.partition('-')[0]) % 100\n"
     + "".join(f"    if way == {way}:\n        return 'way {way}'\n" for way in range(100))
 )
 
