@@ -48,9 +48,9 @@ class Recording:
 
 @dataclass
 class Report:
-    """What a session has to report; ``order`` are the names of its tests as they began, ``since`` UNIX seconds."""
+    """What a session has to report; ``order`` are the names of its tests as they began, ``since`` when, by the run's clock."""
 
-    since: float
+    since: float = float("inf")
     order: dict[str, None] = field(default_factory=dict)
     recordings: list[Recording] = field(default_factory=list)
     gone: list[Gone] = field(default_factory=list)
@@ -58,6 +58,7 @@ class Report:
     def to_tell(self) -> dict[str, Any]:
         """What a worker tells the controller, in simple types."""
         return {
+            "since": self.since,
             "recordings": [(one.data_dir, one.run) for one in self.recordings],
             "gone": [(one.test, one.during, one.reason) for one in self.gone],
         }
@@ -65,6 +66,7 @@ class Report:
     def hear(self, told: dict[str, Any] | None) -> None:
         """Take in what a worker has told."""
         if told:
+            self.since = min(self.since, told["since"])
             self.recordings += (Recording(*one) for one in told["recordings"])
             self.gone += (Gone(*one) for one in told["gone"])
 

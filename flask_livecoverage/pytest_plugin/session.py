@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -43,7 +42,7 @@ class LiveSession:
         self._given_up = False
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
         self.identity_now: str | None = None
-        self.report = Report(since=time.time())
+        self.report = Report()
 
     # The server
 
@@ -86,8 +85,7 @@ class LiveSession:
             )
         self._routes = routes
         self.report.recordings.append(Recording(status["data_dir"], status["run"]))
-        if not self._own_server:
-            self.report.since = status["time"]
+        self.report.since = status["time"]
         if not self._is_controller:
             self._identity = Tags(routes) if tags else Windows(routes)
 
