@@ -6,8 +6,8 @@
     python benchmarks/soak.py --minutes 5 --engine ctrace --clients 8
 
 ``flask livecov serve`` serves views that loop, branch, stream, fail, start threads and leave threads behind. Clients
-ask for them at random, some with a test's name; meanwhile windows open and close, and dumps with a reset divide the run.
-The comments in the application say which lines a request of each kind has to execute.
+ask for them at random, some with a test's name; meanwhile windows open and close, and dumps with a reset divide the
+run. The comments in the application say which lines a request of each kind has to execute.
 """
 
 from __future__ import annotations
