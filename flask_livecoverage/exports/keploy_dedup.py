@@ -19,7 +19,18 @@ from ..model import Run, Trace
 from .yaml_stream import YamlStream, describe, quote
 
 # C where libyaml is there: twice as fast.
-_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_SafeDumper):  # type: ignore[misc]
+    """Escapes in names what is no plain text: between other quotation marks, some line ends are read as blanks."""
+
+    def represent_text(self, text: str) -> Any:
+        return self.represent_scalar(_STRING, text, style=None if text.isprintable() else '"')
+
+
+_STRING = "tag:yaml.org,2002:str"
+_Dumper.add_representer(str, _Dumper.represent_text)
 
 # Not a pytest node id (tests/test_shop.py::test_tea), which has a slash too.
 _SET_AND_ID = re.compile(r"[^/:]+/[^/:]+")
@@ -56,9 +67,9 @@ def are_set_and_id(ids: Iterable[str]) -> bool:
     return bool(ids) and all(map(_SET_AND_ID.fullmatch, ids))
 
 
-def dump_yaml(document: Any) -> str:
-    """``document`` as YAML, keys in the order that they have; innermost lists in one line."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None)
+def dump_yaml(document: Any, *, flow: bool | None = None) -> str:
+    """``document`` as YAML, keys in the order that they have; innermost lists in one line unless ``flow`` is False."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=flow)
 
 
 def dedup_yaml(run: Run) -> str:

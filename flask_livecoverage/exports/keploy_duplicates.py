@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import yaml
-
 from ..analysis.suite import natural_key
-from .keploy_dedup import are_set_and_id
+from .keploy_dedup import are_set_and_id, dump_yaml
 
 
 def write_duplicates(ids: Iterable[str]) -> str:
@@ -18,13 +16,8 @@ def write_duplicates(ids: Iterable[str]) -> str:
     """
     ids = sorted(ids)
     if not are_set_and_id(ids):
-        return _dump(ids)
+        return dump_yaml(ids, flow=False)
     names: dict[str, list[str]] = {}
     for test_set, _, name in sorted((test.partition("/") for test in ids), key=lambda parts: natural_key(parts[0])):
         names.setdefault(test_set, []).append(name)
-    return _dump(names)
-
-
-def _dump(document: object) -> str:
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=False)
-    return text
+    return dump_yaml(names, flow=False)

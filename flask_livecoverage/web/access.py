@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from werkzeug import Request
@@ -52,11 +53,18 @@ def _not_local(request: Request) -> str | None:
     forwarding = next((name for name, _ in request.headers if _is_forwarding(name.lower())), None)
     if forwarding is not None:
         return f"the request came through a proxy (header {printable(forwarding[:100])}): ask the server directly"
-    host = _host_name(request.headers.get("Host", ""))
-    if not (host == "localhost" or _is_loopback(host)):
-        given = shortened(request.headers.get("Host", ""))
-        return f"the Host {given} is not a loopback name: ask for localhost or 127.0.0.1"
+    for asked in (request.headers.get("Host", ""), *_host_in_request_line(request)):
+        host = _host_name(asked)
+        if not (host == "localhost" or _is_loopback(host)):
+            return f"the Host {shortened(asked)} is not a loopback name: ask for localhost or 127.0.0.1"
     return None
+
+
+def _host_in_request_line(request: Request) -> Iterator[str]:
+    """The host of ``GET http://host/path``, which counts more than the header's (RFC 9112, 3.2.2)."""
+    target = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or "")
+    if not target.startswith("/") and "://" in target:
+        yield _site(target) or ""
 
 
 def _is_forwarding(header: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 
 from ..settings import to_bool
 from ..text import shortened
@@ -22,6 +23,12 @@ class ControlRequest(Request):
     max_content_length = LARGEST_FORM
     max_form_memory_size = LARGEST_FORM
     max_form_parts = MOST_PARTS
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """One that does not take what it cannot read for an empty form."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
 
 
 class BadParameters(Exception):
@@ -39,6 +46,7 @@ class BadParameters(Exception):
 def parameters(request: ControlRequest, **accepted: Callable[[str], Any]) -> dict[str, Any]:
     """The request's parameters, checked. Raises BadParameters naming what is accepted."""
     takes = f"{request.path} takes {', '.join(accepted) if accepted else 'none'}"
+    _check_query(request, list(accepted))
     _check_body(request, list(accepted))
     found: dict[str, Any] = {}
     for name in request.values:
@@ -54,6 +62,13 @@ def parameters(request: ControlRequest, **accepted: Callable[[str], Any]) -> dic
     return found
 
 
+def _check_query(request: ControlRequest, accepted: list[str]) -> None:
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError:
+        raise BadParameters("the query is no UTF-8 text: send each byte of it as %XX", accepted) from None
+
+
 def _check_body(request: ControlRequest, accepted: list[str]) -> None:
     """Raise BadParameters for a body that would be passed over, or that is too large to be read."""
     if request.method != "POST":
@@ -62,10 +77,19 @@ def _check_body(request: ControlRequest, accepted: list[str]) -> None:
     if has_body and request.mimetype not in _FORMS:
         raise BadParameters(f"send parameters in the query, or as {' or '.join(_FORMS)}", accepted, 415)
     try:
+        body = request.get_data()
         files = list(request.files)
+        # One in chunks is cut there.
+        too_large = len(body) >= LARGEST_FORM
     except RequestEntityTooLarge:
-        limits = f"use at most {LARGEST_FORM >> 10} KB, in {MOST_PARTS} parts at most"
-        raise BadParameters(f"the form is too large: {limits}", accepted, 413) from None
+        too_large = True
+    except ValueError:
+        raise BadParameters("the form cannot be read: send it as its Content-Type says, in UTF-8", accepted) from None
+    if too_large:
+        limits = f"use less than {LARGEST_FORM >> 10} KB, in {MOST_PARTS} parts at most"
+        raise BadParameters(f"the form is too large: {limits}", accepted, 413)
+    if len(body) < (request.content_length or 0):
+        raise BadParameters("the body ends before its Content-Length", accepted)
     if files:
         raise BadParameters(f"the parameter {shortened(files[0])} is a file: send parameters as text", accepted)
 
