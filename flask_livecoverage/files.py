@@ -1,11 +1,13 @@
-"""Writes files whole or not at all."""
+"""Writes files whole or not at all, and reads none that could keep the reader waiting."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_file(path: Path | str, content: bytes) -> None:
@@ -31,6 +33,18 @@ def replace_file(path: Path | str, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def open_regular(path: Path | str) -> BinaryIO:
+    """Open ``path`` to read bytes.
+
+    Raises OSError, also for what is no regular file: opening a pipe could last for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return open(descriptor, "rb")
 
 
 def _mode(path: Path) -> int | None:

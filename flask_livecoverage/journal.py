@@ -38,7 +38,6 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
-import math
 import os
 import secrets
 import threading
@@ -312,6 +311,9 @@ class RunFolder:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             return []
+        except OSError as error:
+            logger.warning("%s: cannot be read (%s): no reset counts", path, error.strerror)
+            return []
         marks = []
         for line in filter(None, lines):
             try:
@@ -330,7 +332,8 @@ def _start(journal: Path) -> float:
     try:
         with open_regular(journal) as file:
             started_at = float(json.loads(file.readline())["started_at"])
-            return started_at if math.isfinite(started_at) else 0.0
+            # JSON has numbers that are no time.
+            return started_at if 0 <= started_at < 1e12 else 0.0
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0.0
 

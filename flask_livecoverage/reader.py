@@ -10,9 +10,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .files import open_regular
 from .journal import RunFolder
 from .model import Process, RequestRecord, Rule, Run, Trace, Window
-from .records import describe_loss, header, kind_of, objects, process_of, rules_of, trace_of
+from .records import (
+    BEGIN,
+    UNREADABLE,
+    describe_loss,
+    header,
+    kind_of,
+    objects,
+    process_of,
+    rules_of,
+    source_files_of,
+    trace_of,
+)
 
 
 def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
@@ -69,7 +81,8 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
     offsets = dict(mark)
     for path in folder.journals():
         try:
-            data = path.read_bytes()
+            with open_regular(path) as journal:
+                data = journal.read()
         except OSError as error:
             collected.warnings.append(f"{path}: cannot be read ({error.strerror}), skipped")
             continue
@@ -106,6 +119,8 @@ def _read_journal(path: Path, data: bytes, mark: int, collected: _Collected) -> 
         return  # made a moment ago: its process has not written the first line yet
     if not data.endswith(b"\n"):
         collected.warnings.append(f"{path}: the last line is torn, skipped")
+        if b"\n" not in data and data.startswith(BEGIN[: len(data)]):
+            return  # killed before it had told anything
     process, problem = header(data.partition(b"\n")[0])
     if process is None:
         collected.warnings.append(f"{path}: {problem}")
@@ -114,7 +129,7 @@ def _read_journal(path: Path, data: bytes, mark: int, collected: _Collected) -> 
     for offset, line in objects(data[: data.rfind(b"\n") + 1]):
         try:
             _take(line, process.pid, collected, counts=offset >= mark)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except UNREADABLE:
             broken += 1
     if broken:
         collected.warnings.append(f"{path}: {broken} line{'s' if broken > 1 else ''} cannot be read, skipped")
@@ -138,7 +153,7 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
     elif kind == "window":
         collected.window_events.append((line["at"], line["name"]))
     elif kind == "sources":
-        collected.source_files.update(map(str, line["files"]))
+        collected.source_files.update(source_files_of(line))
     elif kind == "rules":
         for rule, endpoint, methods in rules_of(line):
             collected.rules.setdefault((rule, endpoint), set()).update(methods)

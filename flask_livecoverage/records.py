@@ -8,16 +8,18 @@ from typing import Any
 
 from .journal import FORMAT_VERSION
 from .lines import from_hex
-from .model import FileLines, Process, Trace
+from .model import Arc, FileLines, Process, Trace
 
 # How every line of a journal begins. Inside one, quotation marks are escaped.
-_BEGIN = b'{"type":'
+BEGIN = b'{"type":'
 
 # Types themselves, not what derives from them: to JSON, true is no number.
 _NUMBER = (int, float)
 _OPTIONAL = (str, type(None))
 _TYPES: dict[str, dict[str, Any]] = {
-    "process": {"pid": int, "started_at": _NUMBER, "root": str, "engine": str, "branch": bool},
+    "process": {
+        "pid": int, "started_at": _NUMBER, "root": str, "engine": str, "branch": bool, "reason": str, "python": str,
+    },
     "sources": {"files": list},
     "rules": {"rules": list},
     "trace": {"id": str, "files": dict},
@@ -34,8 +36,23 @@ _CHECKS = {
     kind: [(key, types if isinstance(types, tuple) else (types,)) for key, types in fields.items()]
     for kind, fields in _TYPES.items()
 }
+_AMENDED = {"status": (int,), "duration_ms": _NUMBER}
+
+# Numbers lie between 0 and these, which databases can hold. JSON has greater ones, and infinity.
+_STATUS, _SECONDS = ("status", 1000), 1e12
+_LIMITS: dict[str, tuple[tuple[str, float], ...]] = {
+    "process": (("pid", 1 << 32), ("started_at", _SECONDS)),
+    "request": (_STATUS, ("started_at", _SECONDS), ("duration_ms", _SECONDS)),
+    "amend": (_STATUS, ("duration_ms", _SECONDS)),
+    "window": (("at", _SECONDS),),
+}
+_MOST_LINES = 1 << 31
+
 _good_shapes: set[tuple[Any, ...]] = set()
 _MOST_SHAPES = 1000
+
+# What the functions below raise for a line that is not as its kind is; the last one for values nested too deeply.
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
@@ -47,7 +64,7 @@ def objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
         if line:
             found = together[index] if together else _object(line)
             yield offset, found
-            if found is None and (begin := line.rfind(_BEGIN)) > 0:
+            if found is None and (begin := line.rfind(BEGIN)) > 0:
                 # Another thread's line behind one that was torn when the disk was full.
                 yield offset, _object(line[begin:])
         offset += len(line) + 1
@@ -82,12 +99,25 @@ def kind_of(line: dict[str, Any] | None) -> str:
     # Nearly all lines of a kind have the same keys and types: those are checked once.
     shape = kind, *line, *map(type, line.values())
     if shape not in _good_shapes:
-        for key, types in _CHECKS.get(kind, ()):
-            if type(line[key]) not in types:
-                raise TypeError(f"{key} cannot be {line[key]!r}")
+        _check_shape(kind, line)
         if len(_good_shapes) < _MOST_SHAPES:
             _good_shapes.add(shape)
+    for key, limit in _LIMITS.get(kind, ()):
+        if key in line and not 0 <= line[key] < limit:
+            raise ValueError(f"{key} is out of range")
     return kind
+
+
+def _check_shape(kind: str, line: dict[str, Any]) -> None:
+    for key, types in _CHECKS.get(kind, ()):
+        if type(line[key]) not in types:
+            raise TypeError(f"{key} cannot be of type {type(line[key]).__name__}")
+    if kind in ("request", "trace") and len(line) > len(_TYPES[kind]):
+        raise TypeError(f"a {kind} has other keys")
+    if kind == "amend":
+        for key, types in _AMENDED.items():
+            if key in line and type(line[key]) not in types:
+                raise TypeError(f"{key} cannot be of type {type(line[key]).__name__}")
 
 
 def header(line: bytes) -> tuple[Process | None, str]:
@@ -95,27 +125,37 @@ def header(line: bytes) -> tuple[Process | None, str]:
     first = _object(line)
     if first is None or first.get("type") != "process":
         return None, "not a journal of this program's, skipped"
-    if first.get("version") != FORMAT_VERSION:
-        return None, f"written in format {first.get('version')}, which this version cannot read; skipped"
+    version = first.get("version")
+    if type(version) is int and version != FORMAT_VERSION:
+        return None, f"written in format {version}, which this version cannot read; skipped"
     try:
         kind_of(first)
         return process_of(first), ""
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return None, "its first line cannot be read, skipped"
 
 
 def process_of(line: dict[str, Any]) -> Process:
     """The process that a line of that kind holds. Raises KeyError or TypeError if it does not."""
-    line.pop("version")
+    if line.pop("version") != FORMAT_VERSION:
+        raise ValueError("another version")
     return Process(**line)
+
+
+def source_files_of(line: dict[str, Any]) -> list[str]:
+    """The paths in a line of the kind ``sources``. Raises TypeError for others."""
+    files: list[str] = line["files"]
+    if not all(type(path) is str for path in files):
+        raise TypeError("a path is no text")
+    return files
 
 
 def rules_of(line: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
     """Rule, endpoint and methods of each rule in a line of that kind. Raises TypeError or ValueError for others."""
     entries = line["rules"]
     for rule, endpoint, methods in entries:
-        if not all(isinstance(text, str) for text in (rule, endpoint, *methods)) or not isinstance(methods, list):
-            raise TypeError(f"a rule cannot be {[rule, endpoint, methods]!r}")
+        if type(methods) is not list or not all(type(text) is str for text in (rule, endpoint, *methods)):
+            raise TypeError("a rule is other than rule, endpoint and methods")
     return [(rule, endpoint, methods) for rule, endpoint, methods in entries]
 
 
@@ -136,9 +176,14 @@ def trace_of(line: dict[str, Any]) -> Trace:
 
 
 def _file(entry: dict[str, Any]) -> FileLines:
-    arcs = entry.get("arcs")
-    return FileLines(
-        content=entry["content"],
-        lines=from_hex(entry["lines"]),
-        arcs=None if arcs is None else frozenset((first, second) for first, second in arcs),
-    )
+    content, arcs = entry["content"], entry.get("arcs")
+    if type(content) is not str:
+        raise TypeError("a content hash is no text")
+    return FileLines(content, from_hex(entry["lines"]), None if arcs is None else frozenset(map(_arc, arcs)))
+
+
+def _arc(pair: list[int]) -> Arc:
+    first, second = pair
+    if type(first) is not int or type(second) is not int or max(abs(first), abs(second)) >= _MOST_LINES:
+        raise ValueError("an arc is no pair of line numbers")
+    return first, second

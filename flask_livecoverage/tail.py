@@ -10,7 +10,7 @@ from typing import Any
 
 from .journal import RunFolder
 from .model import Trace
-from .records import header, kind_of, objects, trace_of
+from .records import UNREADABLE, header, kind_of, objects, trace_of
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Tail:
         try:
             data = _read_bytes(path, offset, length)
             return next((trace_of(line) for _, line in objects(data) if line and line.get("id") == trace_id), None)
-        except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        except (OSError, *UNREADABLE):
             return None
 
     def _read_journal(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -77,7 +77,7 @@ class Tail:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             kind = kind_of(line)
-        except (KeyError, TypeError, ValueError):
+        except UNREADABLE:
             return
         if line is None or kind is None:
             return

@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
+from ..files import open_regular
 from ..journal import RunFolder
-from ..records import describe_loss, header, kind_of, objects
+from ..records import UNREADABLE, describe_loss, header, kind_of, objects
 from . import losses, schema
 from .amends import apply_amends
 from .batch import Caches, Piece, put
@@ -64,6 +65,8 @@ class RunSync:
             position = journal.position
             while position < journal.end:
                 before, position = position, self._put_piece(run, journal)
+                if position == before:
+                    break  # cut since its end was looked up
                 done += position - before
                 self._progress(done, total)
         if total:
@@ -167,7 +170,7 @@ class RunSync:
 
 def _first_line_and_end(path: Path) -> tuple[bytes, int]:
     """The first line, and the byte behind the last whole one: 0 if there is none."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         first = file.readline()
         end = file.seek(0, os.SEEK_END)
         return first, _last_newline(file, end)
@@ -186,7 +189,7 @@ def _last_newline(file: BinaryIO, end: int) -> int:
 
 def _read_lines(path: Path, position: int, end: int) -> bytes:
     """Whole lines from ``position`` on, not beyond ``end``: a piece of some size, or one line if it is longer."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(position)
         data = file.read(min(_PIECE_BYTES, end - position))
         if not data.endswith(b"\n"):
@@ -200,11 +203,13 @@ def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
     position = journal.position
     while position < journal.end:
         data = _read_lines(journal.path, position, journal.end)
+        if not data:
+            return  # cut since its end was looked up
         begin = data.find(_WINDOW)
         while begin >= 0:
             end = data.index(b"\n", begin)
             for _, line in objects(data[begin:end]):
-                with suppress(KeyError, TypeError, ValueError):  # counted when it is put into the store
+                with suppress(*UNREADABLE):  # counted when it is put into the store
                     if kind_of(line) == "window":
                         yield position + begin, line or {}
             begin = data.find(_WINDOW, end)
