@@ -52,6 +52,13 @@ def _run_thread(thread: threading.Thread, request: RequestCapture, run: Callable
     request.run(run)
 
 
+def _start_greenlet_for_request(greenlet: Any) -> None:
+    """Called by gevent before a greenlet starts, in the context of who starts it."""
+    request = current_request()
+    if request is not None:
+        greenlet._run = partial(request.run, greenlet._run)
+
+
 def _submit_for_request(submit: Function) -> Function:
     @wraps(submit)
     def wrapper(self: Executor, function: Function, /, *args: Any, **kwargs: Any) -> Any:
@@ -172,6 +179,8 @@ _WRAPPED: dict[str, list[tuple[str, str, _Wrap]]] = {
     "concurrent.futures.thread": [("ThreadPoolExecutor", "submit", _submit_for_request)],
     "concurrent.futures.process": [("ProcessPoolExecutor", "submit", _submit_for_request)],
     "concurrent.futures._base": [("Future", "add_done_callback", _add_callback)],
+    # Its greenlets start with an empty context, as threads do. The class is in C, and tells of each start by itself.
+    "gevent.greenlet": [],
     "multiprocessing.pool": [
         ("Pool", "__init__", _init_outside),
         *[("Pool", name, _call_for_request) for name in ("apply_async", "_map_async", "imap", "imap_unordered")],
@@ -206,6 +215,8 @@ _import_watch = _ImportWatch()
 
 
 def _wrap_module(name: str, module: Any) -> None:
+    if name == "gevent.greenlet":
+        module.Greenlet.add_spawn_callback(_start_greenlet_for_request)
     for class_name, attribute, wrap in _WRAPPED[name]:
         owner = getattr(module, class_name)
         original = getattr(owner, attribute)
@@ -230,6 +241,9 @@ def uninstall() -> None:
     _recorder = None
     if _import_watch in sys.meta_path:
         sys.meta_path.remove(_import_watch)
+    gevent: Any = sys.modules.get("gevent.greenlet")
+    if gevent is not None:
+        gevent.Greenlet.remove_spawn_callback(_start_greenlet_for_request)
     for owner, name, original, wrapper in _installed:
         if getattr(owner, name) is wrapper:
             setattr(owner, name, original)

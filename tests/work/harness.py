@@ -1,8 +1,8 @@
 """Applications whose source says whose each line is, and two requests to them that overlap.
 
-A comment at a line's end is the truth that a run is compared with: a line ``# a`` belongs to the request ``/a``, ``# both``
-to ``/a`` and ``/b``, ``# ambient`` to nobody. A line without such a comment must not be seen at all: it runs when the
-module is imported, which is before measuring begins.
+A comment at a line's end is the truth that a run is compared with: a line ``# a`` belongs to the request ``/a``,
+``# both`` to ``/a`` and ``/b``, ``# ambient`` to nobody. A line without such a comment must not be seen at all: it runs
+when the module is imported, which is before measuring begins.
 """
 
 from __future__ import annotations
@@ -84,10 +84,12 @@ def path_of(module: ModuleType) -> Path:
 
 
 def serve_views(module: ModuleType, engine_name: str, **config: Any) -> Flask:
-    """An application that answers ``/<side>`` with the module's ``view(side)``."""
+    """An application that answers ``/<side>`` with the module's ``view(side)``; its ``set_up(app)`` may add to it."""
     app = Flask("application")
     app.config.update(TESTING=True, LIVECOVERAGE_ENGINE=engine_name, **config)
     app.get("/<side>")(module.view)
+    if hasattr(module, "set_up"):
+        module.set_up(app)
     LiveCoverage(app)
     return app
 
