@@ -10,8 +10,14 @@ from .lines import to_bitmap, to_hex
 from .model import FileLines, Trace
 from .sources import Sources
 
+# So many line numbers are kept in all, to know traces again: some 20 MB.
+_MOST_LINES = 300_000
+
 # Traces that wait for room on the disk. Those beyond are written when another request leaves them.
 _MOST_LEFT = 10_000
+
+# The path of each file, with the line numbers or, where branches are measured, the arcs.
+Lines = frozenset[tuple[str, frozenset[Any]]]
 
 
 class TraceWriter:
@@ -21,6 +27,10 @@ class TraceWriter:
         self._sources = sources
         self._journal = journal
         self._left: dict[str, Hits] = {}
+        # The ids of what was written to `_content`, by the lines: hashing those anew takes much longer.
+        self._ids: dict[Lines, str] = {}
+        self._kept_lines = 0
+        self._content = journal.content
 
     def id_of(self, hits: Hits) -> str:
         """The id of the trace of ``hits``, which is on disk when this returns, unless nothing can be written."""
@@ -35,14 +45,27 @@ class TraceWriter:
 
     def _write(self, hits: Hits) -> None:
         content = self._journal.content
+        lines = frozenset(hits.items() if hits.arcs is None else hits.arcs.items())
+        known = self._known_ids(content).get(lines)
+        if known is not None:
+            hits.trace, hits.written_to = known, content
+            return
         trace = Trace.of({path: self._file_lines(path, hits) for path in hits})
         hits.trace = trace.id
         files = {path: _entry(lines) for path, lines in trace.files.items()}
         if self._journal.append_object("trace", id=trace.id, files=files):
             hits.written_to = content
             self._left.pop(trace.id, None)
+            self._ids[lines] = trace.id
+            self._kept_lines += sum(map(len, hits.values()))
         elif len(self._left) < _MOST_LEFT:
             self._left[trace.id] = hits
+
+    def _known_ids(self, content: object) -> dict[Lines, str]:
+        if content is not self._content or self._kept_lines > _MOST_LINES:
+            self._ids, self._kept_lines, self._content = {}, 0, content
+        return self._ids
+
 
     def _file_lines(self, path: str, hits: Hits) -> FileLines:
         arcs = None if hits.arcs is None else hits.arcs.get(path, frozenset())

@@ -108,12 +108,14 @@ class HitsCache:
     """
 
     _VARIANTS = 8
-    _SHAPES = 4096
+    # So many line numbers are kept in all: some 30 MB.
+    _LINES = 300_000
 
     def __init__(self, make: Callable[[RawLines], Hits]) -> None:
         self._make = make
         self._known: dict[tuple[Any, ...], list[tuple[RawLines, Hits]]] = {}
         self._empty = Hits()
+        self._kept_lines = 0
 
     def hits(self, raw: RawLines) -> Hits:
         """The hits for ``raw``, which must not change any more."""
@@ -122,14 +124,20 @@ class HitsCache:
         shape = tuple(raw)
         variants = self._known.get(shape)
         if variants is None:
-            if len(self._known) >= self._SHAPES:
-                self._known.clear()
             variants = self._known.setdefault(shape, [])
         for known, hits in variants:
             if known == raw:
                 return hits
         hits = self._make(raw)
         if len(variants) >= self._VARIANTS:
-            variants.pop(0)
+            oldest, _ = variants.pop(0)
+            self._kept_lines -= _count(oldest)
         variants.append((raw, hits))
+        self._kept_lines += _count(raw)
+        if self._kept_lines > self._LINES:
+            self._known, self._kept_lines = {}, 0
         return hits
+
+
+def _count(raw: RawLines) -> int:
+    return len(raw) + sum(map(len, raw.values()))
