@@ -177,8 +177,9 @@ def _amend(collected: _Collected, request_id: str, trace_id: str, changes: dict[
         if later.files:
             collected.traces[later.id] = later
             collected.ambient[later.id] = None
-    else:
-        whole = collected.traces.get(request.trace, later) | later
+    elif request.trace in collected.traces:
+        # Else it has no lines, and is named with those: a part of them would look like all.
+        whole = collected.traces[request.trace] | later
         collected.traces[whole.id] = whole
         collected.requests[request.id] = replace(request, trace=whole.id, **changes)
 

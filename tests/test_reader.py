@@ -211,6 +211,13 @@ class TestAmends:
         run = read_run(folder)
         assert run.traces[run.requests[0].trace].line_numbers() == {"/app/a.py": [2]}
 
+    def test_of_a_request_whose_trace_is_missing(self, folder: RunFolder, write: Callable[..., Path]) -> None:
+        """A part of its lines would look like all of them."""
+        write(request(1, "gone"), trace("later", "4"), {"type": "amend", "id": "r-1", "trace": "later"})
+        run = read_run(folder)
+        assert run.requests[0].trace == "gone"
+        assert run.warnings == ["1 request without lines: the traces of r-1 are missing"]
+
     def test_missing_trace_is_named(self, folder: RunFolder, write: Callable[..., Path]) -> None:
         write(trace(), request(1), {"type": "amend", "id": "r-1", "trace": "gone"})
         assert read_run(folder).warnings == ["request r-1: trace gone is missing"]
