@@ -27,6 +27,7 @@ _SOURCES = [name for name in os.environ.get("LIVECOVERAGE_STARTUP", "").split(",
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _STANDARD_LIBRARY = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "")
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_NOT_APPLICATION = {"flask_livecoverage", "sitecustomize", "usercustomize"}
 # They execute the file that `--wsgi-file` names themselves, without an import.
 _EMBEDDING = {"uwsgi", "pyuwsgi"}
 
@@ -54,8 +55,8 @@ class _Watch:
     ) -> ModuleSpec | None:
         """Find nothing: whoever comes next does."""
         # A package's modules come after the package, which was looked at.
-        mine = path is None and name not in sys.stdlib_module_names and name != "flask_livecoverage"
-        if mine and (name in _SOURCES or self._finds_application(name)):
+        looked_at = path is None and name not in sys.stdlib_module_names and name not in _NOT_APPLICATION
+        if looked_at and (name in _SOURCES or self._finds_application(name)):
             self._end()
         return None
 

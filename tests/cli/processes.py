@@ -213,7 +213,7 @@ def ask(url: str, method: str = "GET") -> http.client.HTTPConnection:
     """Send a request, and leave its answer to :func:`answer`."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=GUARD_SECONDS)
-    connection.request(method, parts.path or "/")
+    connection.request(method, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     return connection
 
 

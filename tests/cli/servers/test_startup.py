@@ -1,0 +1,146 @@
+"""Recording starts before the application is imported, in the processes that import it, and nobody notices."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flask_livecoverage
+
+from ...conftest import line_of
+from ..processes import Commands, Gate, fetch
+from .servers import GUNICORN, PYTHON, assert_import_was_measured, gevent_for_gunicorn, lines, recorded, start
+from .test_each_server import GEVENT_SERVER
+
+STARTUP = Path(flask_livecoverage.__file__).parent / "startup"
+
+SEEN_APP = """
+    import json, subprocess, sys
+
+    import sitecustomize
+    from flask import Flask
+    from flask_livecoverage import LiveCoverage
+
+    app = Flask(__name__)
+    LiveCoverage(app)
+
+    @app.get("/seen")
+    def seen():
+        return json.dumps([sitecustomize.__file__, sitecustomize.MARK, sys.modules["sitecustomize"] is sitecustomize,
+                           sys.path])
+
+    @app.get("/helpers")
+    def helpers():
+        for arguments in (["helper.py"], ["-c", "import helped"], ["-c", "import json"], ["-m", "pip", "--version"]):
+            subprocess.run([sys.executable, *arguments], check=True)
+        return "done"
+"""
+
+
+def test_what_others_see_of_it(commands: Commands, gate: Gate) -> None:
+    commands.write("seen.py", SEEN_APP)
+    commands.write("helper.py", "first = 1\nimport helped\n")
+    commands.write("helped.py", "second = 2\n")
+    own = commands.write("own/sitecustomize.py", 'MARK = "the user\'s"\n')
+    live = start(commands, gate, f"{GUNICORN} -w 2 seen:app", PYTHONPATH=str(own.parent))
+    file, mark, same, path = json.loads(fetch(f"{live.url}/seen")[1])
+    assert (file, mark, same) == (str(own), "the user's", True)
+    assert str(STARTUP) not in path
+    assert path.index(str(own.parent)) >= 0
+    assert fetch(f"{live.url}/helpers") == (200, "done")
+    live.end()
+
+    run = recorded(commands)
+    # Two workers; not their master, which imports no application. Two helpers, and not those that import none.
+    assert len(run.processes) == 4
+    assert lines(run, commands.folder / "helper.py") == {1, 2}
+    assert lines(run, commands.folder / "helped.py") == {1}
+
+
+def test_an_installed_application(commands: Commands, gate: Gate) -> None:
+    """coverage.py's configuration names it, else it would not be measured."""
+    package = "site-packages/shop"
+    module = commands.write(
+        f"{package}/__init__.py",
+        """
+        from flask import Flask
+        from flask_livecoverage import LiveCoverage
+
+        app = Flask(__name__)
+        LiveCoverage(app)
+        """,
+    )
+    commands.write(".coveragerc", "[run]\nsource = shop\n")
+    live = start(commands, gate, f"{GUNICORN} shop:app", PYTHONPATH=str(module.parent.parent))
+    live.end()
+    assert lines(recorded(commands), module) == {1, 2, 4, 5}
+
+
+def test_switched_off(commands: Commands) -> None:
+    commands.write("off.py", "from flask import Flask\n\nimport app\n\napp = app.app\n")
+    server = f"{GUNICORN} off:app"
+    environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore", "LIVECOVERAGE_ENABLED": "0"}
+    result = commands.run("--server", server, "--", "true", app=None, **environ)
+    assert result.status == 1
+    assert "is not measured" in result.errors[0]
+    assert not (commands.folder / ".livecov").exists()
+
+
+def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PYTHONPATH": str(STARTUP), "LIVECOVERAGE": "1", "LIVECOVERAGE_STARTUP": "", **environ}
+    return subprocess.run([sys.executable, *arguments], env=environ, capture_output=True, text=True, check=True)
+
+
+def test_a_process_without_the_application_pays_little(tmp_path: Path) -> None:
+    script = "import sys, json, flask; print(sorted({'coverage', 'flask_livecoverage.process'} & sys.modules.keys()))"
+    result = python("-c", script)
+    assert (result.stdout, result.stderr) == ("[]\n", "")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_failure_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "application.py").write_text("print('runs')\n")
+    for arguments in (["application.py"], ["-c", "import application"]):
+        result = python(*arguments, LIVECOVERAGE_ENGINE="steam")
+        assert result.stdout == "runs\n"
+        assert result.stderr.startswith("Flask-LiveCoverage: start-up is not measured: LIVECOVERAGE_ENGINE cannot be")
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_broken_sitecustomize_of_the_user(tmp_path: Path) -> None:
+    """It is told as if we were not there."""
+    (tmp_path / "sitecustomize.py").write_text("import no_such_module\n")
+    path = str(tmp_path)
+    without = python("-c", "print('runs')", PYTHONPATH=path)
+    assert "no_such_module" in without.stderr
+    result = python("-c", "print('runs')", PYTHONPATH=f"{STARTUP}{os.pathsep}{path}")
+    assert (result.stdout, result.stderr) == (without.stdout, without.stderr)
+
+
+GREENLETS_REFUSED = "the ctrace engine cannot tell requests in greenlets (gevent, eventlet) apart: use Python 3.12"
+
+
+@pytest.mark.parametrize("server", ["alone", "gunicorn", "gunicorn --preload"])
+def test_gevent_is_refused_by_ctrace(commands: Commands, server: str) -> None:
+    """On Python 3.11, and with branch coverage."""
+    pytest.importorskip("gevent", reason="gevent is not installed")
+    if server != "alone" and (reason := gevent_for_gunicorn()):
+        pytest.skip(reason)
+    commands.write("server.py", GEVENT_SERVER)
+    # gunicorn's own, as for any application that cannot be imported.
+    commands.tracebacks_allowed = True
+    command = {
+        "alone": f"{PYTHON} server.py {{port}}",
+        "gunicorn": f"{GUNICORN} -k gevent app:app",
+        "gunicorn --preload": f"{GUNICORN} -k gevent --preload app:app",
+    }[server]
+    environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore", "LIVECOVERAGE_ENGINE": "ctrace"}
+    result = commands.run("--server", command, "--", "true", app=None, **environ)
+    assert result.status == 1
+    assert GREENLETS_REFUSED in result.stderr
+    assert result.errors[-1].startswith("Error: the server")
