@@ -15,7 +15,7 @@ from .engines import choose_engine
 from .errors import ConfigurationError
 from .journal import DataDir, new_run_id
 from .recorder import Recorder
-from .settings import RUN_VARIABLE, SOURCE_VARIABLE, Settings, is_active, load_settings
+from .settings import PARENT_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE, Settings, is_active, load_settings
 from .sources import Sources
 
 logger = logging.getLogger("flask_livecoverage")
@@ -47,6 +47,7 @@ def start_recording(settings: Settings) -> Recorder:
     recorder.start()
     propagation.install(recorder)
     _recorder = recorder
+    os.environ[PARENT_VARIABLE] = recorder.run.id
     _register_fork_hooks()
     _prepare_for_uwsgi(recorder)
     atexit.register(_stop_at_exit)
@@ -70,6 +71,7 @@ def stop_recording() -> str | None:
         recorder, _recorder = _recorder, None
         atexit.unregister(_stop_at_exit)
         propagation.uninstall()
+        os.environ.pop(PARENT_VARIABLE, None)
         recorder.stop()
         return recorder.journal.losses.describe_untold()
     return None
@@ -108,8 +110,18 @@ def _make_recorder(settings: Settings, data_dir: str) -> Recorder:
             ", ".join(sources.unsupported_plugins),
         )
     engine, reason = choose_engine(sources, settings.engine)
-    run = DataDir(data_dir).run(os.environ.get(RUN_VARIABLE) or new_run_id())
+    run = DataDir(data_dir).run(os.environ.get(RUN_VARIABLE) or _run_of_parent() or new_run_id())
     return Recorder(engine, reason, sources=sources, run=run, root=os.getcwd(), autostart=settings.autostart)
+
+
+def _run_of_parent() -> str | None:
+    """The run of a process that started this one through :mod:`multiprocessing`, as its worker."""
+    processes: Any = sys.modules.get("multiprocessing.process")
+    if processes is None:
+        return None
+    # While such a process imports its parent's main module, it has no parent yet.
+    is_worker = processes.parent_process() or getattr(processes.current_process(), "_inheriting", False)
+    return os.environ.get(PARENT_VARIABLE) if is_worker else None
 
 
 def _register_fork_hooks() -> None:

@@ -19,6 +19,8 @@ ENGINES = ("auto", "monitoring", "ctrace")
 
 ACTIVE_VARIABLE = "LIVECOVERAGE"
 RUN_VARIABLE = "LIVECOVERAGE_RUN"
+# The run of a process, for children that multiprocessing starts afresh.
+PARENT_VARIABLE = "LIVECOVERAGE_PARENT"
 SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
 # What `livecov run` tells its command.
 URL_VARIABLE = "LIVECOVERAGE_URL"
@@ -26,7 +28,7 @@ URL_VARIABLE = "LIVECOVERAGE_URL"
 STARTUP_VARIABLE = "LIVECOVERAGE_STARTUP"
 
 # What the environment may hold besides the settings: how the processes of one measurement find each other.
-_OTHER_VARIABLES = frozenset({RUN_VARIABLE, SOURCE_VARIABLE, URL_VARIABLE, STARTUP_VARIABLE})
+_OTHER_VARIABLES = frozenset({RUN_VARIABLE, PARENT_VARIABLE, SOURCE_VARIABLE, URL_VARIABLE, STARTUP_VARIABLE})
 
 _PREFIX = "LIVECOVERAGE_"
 _TRUE = frozenset({"1", "true", "yes", "on"})

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from .harness import AMBIENT, WORK, ask_both, path_of, recorded, serve_views, truth
+from .harness import AMBIENT, WORK, ask, ask_both, path_of, recorded, serve_views, truth
 
 Load = Callable[..., ModuleType]
 
@@ -147,6 +147,45 @@ def test_threads_of_the_application_are_nobodys(load_module: Load, engine_name: 
     for _ in range(3):
         ask_both(app)
     module.end()
+    assert recorded(path_of(module)) == truth(path_of(module))
+
+
+LAZY = """
+    import queue
+
+    jobs = queue.Queue()
+    once = []
+
+    def loop():
+        while (job := jobs.get()) is not None:  # a
+            job()  # a
+
+    def serve(side, finished):
+        if side == "a":  # a
+            made = "a"  # a
+        else:
+            made = "b"  # a
+        finished.set()  # a
+
+    def view(side):
+        if not once:  # both
+            once.append(threading.Thread(target=loop))  # a
+            once[0].start()  # a
+        finished = threading.Event()  # both
+        jobs.put(lambda: serve(side, finished))  # both
+        finished.wait(30)  # both
+        return side  # both
+"""
+
+
+def test_thread_of_a_request_that_serves_others_stays_the_requests(load_module: Load, engine_name: str) -> None:
+    """Nothing says that a job is another request's, once a thread that is the first one's takes it from a queue."""
+    module = load_module("import threading\n" + textwrap.dedent(LAZY))
+    app = serve_views(module, engine_name)
+    for path in ("/a", "/b"):
+        ask(app, path)
+    module.jobs.put(None)
+    module.once[0].join()
     assert recorded(path_of(module)) == truth(path_of(module))
 
 

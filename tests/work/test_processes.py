@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -207,6 +208,50 @@ def test_processes_that_are_not_forked_work_unseen(tmp_path: Path, engine_name: 
     by_path = run.traces[request.trace].line_numbers()
     assert by_path == {str(tmp_path / "application.py"): _tagged(tmp_path / "application.py", "view")}
     assert len(run.processes) == 1
+
+
+ACTIVE = """
+    import multiprocessing
+    import sys
+    from concurrent.futures import ProcessPoolExecutor
+
+    from flask import Flask
+
+    from flask_livecoverage import LiveCoverage
+
+    app = Flask(__name__)
+    app.config.update(TESTING=True, LIVECOVERAGE_ENGINE=sys.argv[1])
+    LiveCoverage(app)
+
+    def job(n):
+        return n * n  # job
+
+    @app.get("/<method>")
+    def view(method):
+        with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:  # view
+            return str(pool.submit(job, 3).result())  # view
+
+    if __name__ == "__main__":
+        for method in ("spawn", "forkserver", "fork"):
+            assert app.test_client().get(f"/{method}").text == "9"
+"""
+
+
+def test_processes_that_import_the_application_are_in_its_run(tmp_path: Path, engine_name: str) -> None:
+    """They activate it again: not a run of their own, which would be the latest. Their jobs are nobody's."""
+    script = tmp_path / "application.py"
+    script.write_text(textwrap.dedent(ACTIVE))
+    ran = subprocess.run(
+        [PYTHON, "-W", "ignore", str(script), engine_name], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    (folder,) = DataDir(tmp_path / ".livecov").select("all")
+    view, job = _tagged(script, "view"), _tagged(script, "job")
+    found = recorded(script, read_run(folder))
+    assert {path: found[path] for path in ("/spawn", "/forkserver", "/fork")} == {
+        "/spawn": view, "/forkserver": view, "/fork": sorted([*job, *view])
+    }  # fmt: skip
+    assert set(found[AMBIENT]) & {*view, *job} == {*job}
 
 
 def _tagged(path: Path, tag: str) -> list[int]:
