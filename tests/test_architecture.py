@@ -36,6 +36,8 @@ LAYERS = [
     },
     {"identity", "middleware"},
     {
+        "carriers", "carriers.api_requests", "carriers.hooks", "carriers.httpx", "carriers.identity", "carriers.jars",
+        "carriers.playwright", "carriers.requests", "carriers.selenium",
         "client", "database", "greenlets", "handshake", "run", "server", "shutdown", "signals",
         "web", "web.access", "web.control", "web.parameters", "web.records",
         "keploy", "keploy.agent", "keploy.cases", "keploy.collector", "keploy.comparison", "keploy.fields",

@@ -1,0 +1,232 @@
+"""Playwright for Python, sync and async: a cookie in every browser context, a header where there is no browser.
+
+A header of a context (``extra_http_headers``) would be sent to all hosts, and a test's ``set_extra_http_headers`` would
+replace it. A cookie reaches all pages, frames and service workers of the context, ``context.request`` too, and the one
+host only. ``clear_cookies()`` is followed by setting it again; ``cookies()`` and ``storage_state()`` do not show it.
+What ``playwright.request.new_context()`` makes cannot be given a cookie: there, each request to the server has the
+header, and redirects are followed here, so that no other host gets it.
+
+When the test changes, contexts of the calling thread are told at once; those of another thread, or of a loop that runs,
+as soon as their loop does anything: with their next command. The limits of cookies are those of :mod:`.selenium`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import json
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .api_requests import METHODS, ApiContext, ApiRequest
+from .hooks import Patches, existing
+from .identity import Identity, cookie, is_cookie_of
+
+# 1970: browsers forget such a cookie. Older versions cannot delete a single one.
+_EXPIRED = 1
+
+_Calls = Generator[Any, Any, Any]
+
+
+@dataclass
+class _Home:
+    """Where a browser context lives."""
+
+    is_async: bool
+    loop: asyncio.AbstractEventLoop
+    thread: int
+    test: str | None = None
+    """Of the cookie that it has."""
+
+
+class PlaywrightCarrier:
+    """A cookie in each browser context."""
+
+    modules = ("playwright.sync_api", "playwright.async_api")
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._contexts: weakref.WeakKeyDictionary[Any, _Home] = weakref.WeakKeyDictionary()
+        self._api_contexts: weakref.WeakKeyDictionary[Any, ApiContext] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def hook(self, module: Any, patches: Patches) -> None:
+        """See :class:`.Library`."""
+        is_async = module.__name__ == "playwright.async_api"
+
+        def wrap(owner: type, name: str, calls: Callable[..., _Calls]) -> None:
+            patches.wrap(owner, name, functools.partial(_method, calls, is_async))
+
+        wrap(module.Browser, "new_context", self._open)
+        wrap(module.Browser, "new_page", self._open_page)
+        wrap(module.BrowserType, "launch_persistent_context", self._open)
+        wrap(module.BrowserType, "connect_over_cdp", self._connect)
+        wrap(module.BrowserContext, "clear_cookies", self._clear)
+        wrap(module.BrowserContext, "cookies", self._list)
+        wrap(module.BrowserContext, "storage_state", self._store)
+        wrap(module.APIRequest, "new_context", self._open_api)
+        wrap(module.APIRequestContext, "storage_state", self._store)
+        fetch = vars(module.APIRequestContext)["fetch"]
+        for name, method in METHODS.items():
+            wrap(module.APIRequestContext, name, functools.partial(self._request, fetch, method, module.Error))
+        for context in existing(module.BrowserContext):
+            self._adopt(context)
+        self.tell_clients()
+
+    # The methods of both interfaces in one: what is yielded is awaited where the interface is async.
+
+    def _open(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
+        context = yield original(owner, *args, **kwargs)
+        self._adopt(context)
+        yield self._bake(context)
+        return context
+
+    def _open_page(self, original: Any, browser: Any, *args: Any, **kwargs: Any) -> _Calls:
+        page = yield original(browser, *args, **kwargs)
+        self._adopt(page.context)
+        yield self._bake(page.context)
+        return page
+
+    def _connect(self, original: Any, browser_type: Any, *args: Any, **kwargs: Any) -> _Calls:
+        browser = yield original(browser_type, *args, **kwargs)
+        for context in browser.contexts:
+            self._adopt(context)
+            yield self._bake(context)
+        return browser
+
+    def _clear(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
+        yield original(context, *args, **kwargs)
+        # As if it was new: it may be one that was never seen.
+        self._adopt(context)
+        yield self._bake(context)
+
+    def _list(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
+        return self._without_ours((yield original(context, *args, **kwargs)))
+
+    def _store(self, original: Any, context: Any, *, path: Any = None, **kwargs: Any) -> _Calls:
+        state = yield original(context, **kwargs)
+        state["cookies"] = self._without_ours(state["cookies"])
+        if path is not None:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_text(json.dumps(state, indent=2, ensure_ascii=False), "utf-8")
+        return state
+
+    def _open_api(self, original: Any, owner: Any, **kwargs: Any) -> _Calls:
+        context = yield original(owner, **kwargs)
+        self._api_contexts[context] = ApiContext(
+            kwargs.get("base_url") or "", kwargs.get("extra_http_headers") or {}, kwargs.get("max_redirects")
+        )
+        return context
+
+    def _request(
+        self, fetch: Any, method: str, error: Any, original: Any, context: Any, target: Any, **kwargs: Any
+    ) -> _Calls:
+        made_with = self._api_contexts.get(context)
+        request = ApiRequest(made_with, target, method, kwargs) if made_with is not None else None
+        if request is None or not request.carries(self._identity):
+            return (yield original(context, target, **kwargs))
+        steps = request.steps(self._identity, error)
+        arguments = next(steps)
+        while True:
+            response = yield fetch(context, arguments[0], **arguments[1])
+            try:
+                arguments = steps.send(response)
+            except StopIteration as last:
+                return last.value
+
+    def tell_clients(self) -> None:
+        """See :class:`.Library`."""
+        with self._lock:
+            contexts = list(self._contexts.items())
+        for context, home in contexts:
+            if home.test == self._identity.test:
+                continue
+            # One that is closed by now must not fail the next test.
+            try:
+                self._tell(context, home)
+            except Exception:
+                self._forget(context)
+
+    def _tell(self, context: Any, home: _Home) -> None:
+        if home.loop.is_closed():
+            self._forget(context)
+        elif home.thread != threading.get_ident():
+            home.loop.call_soon_threadsafe(self._bake_later, context, home)
+        elif not home.is_async:
+            self._bake(context)
+        elif home.loop.is_running() or _has_running_loop():
+            self._bake_later(context, home)
+        else:
+            home.loop.run_until_complete(self._bake(context))
+
+    def _bake_later(self, context: Any, home: _Home) -> None:
+        async def bake() -> None:
+            # Not by the public interface, which would wait here, or is for another greenlet.
+            with suppress(Exception):
+                await context._impl_obj.add_cookies(self._cookies(home))
+
+        home.loop.create_task(bake())
+
+    def _bake(self, context: Any) -> Any:
+        """Set the context's cookie; or a coroutine that does."""
+        home = self._contexts[context]
+        if home.test == self._identity.test:
+            return None
+        return context.add_cookies(self._cookies(home))
+
+    def _cookies(self, home: _Home) -> list[dict[str, Any]]:
+        test, home.test = home.test, self._identity.test
+        baked = cookie(test or "", self._identity) | {"expires": _EXPIRED}
+        if home.test is not None:
+            baked = cookie(home.test, self._identity)
+        return [{**baked, "url": self._identity.cookie_url(host)} for host in self._identity.hosts]
+
+    def _adopt(self, context: Any) -> None:
+        is_async = inspect.iscoroutinefunction(context.add_cookies)
+        with self._lock:
+            self._contexts[context] = _Home(is_async, context._loop, threading.get_ident())
+
+    def _forget(self, context: Any) -> None:
+        with self._lock:
+            self._contexts.pop(context, None)
+
+    def _without_ours(self, cookies: list[Any]) -> list[Any]:
+        return [found for found in cookies if not is_cookie_of(self._identity, found)]
+
+
+def _method(calls: Callable[..., _Calls], is_async: bool, original: Any) -> Callable[..., Any]:
+    """The method that makes these calls, in order."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        steps = calls(original, *args, **kwargs)
+        try:
+            result = next(steps)
+            while True:
+                result = steps.send(result)
+        except StopIteration as last:
+            return last.value
+
+    async def run_async(*args: Any, **kwargs: Any) -> Any:
+        steps = calls(original, *args, **kwargs)
+        try:
+            result = next(steps)
+            while True:
+                result = steps.send(await result if inspect.isawaitable(result) else result)
+        except StopIteration as last:
+            return last.value
+
+    return run_async if is_async else run
+
+
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,181 @@
+"""Libraries are hooked when they are imported, and left as they were found."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import httpx
+import pytest
+import requests
+
+from flask_livecoverage.carriers import Carriers, carried_name
+from flask_livecoverage.carriers.hooks import ImportHook, Patches
+from flask_livecoverage.carriers.identity import Identity
+
+LATER = """
+    import importlib, sys
+    from flask_livecoverage.carriers import Carriers
+
+    finders = sys.meta_path[:]
+    libraries = {"httpx", "playwright", "requests", "selenium"}
+    carriers = Carriers("http://127.0.0.1:5000")
+    carriers.install()
+    assert not libraries & sys.modules.keys(), sys.modules.keys() & libraries
+    module = importlib.import_module(sys.argv[1])
+    owner = getattr(module, sys.argv[2])
+    assert vars(owner)[sys.argv[3]].__module__.startswith(module.__name__.partition(".")[0])
+    replaced = vars(owner)[sys.argv[3]]
+    loader = type(module.__loader__).__module__
+    carriers.uninstall()
+    original = vars(owner)[sys.argv[3]]
+    assert replaced.__wrapped__ is original, (replaced, original)
+    assert not hasattr(original, "__wrapped__")
+    assert sys.meta_path == finders
+    assert module.__loader__ is module.__spec__.loader
+    assert loader == "_frozen_importlib_external", loader
+    import flask_livecoverage.carriers.hooks as hooks
+    assert not [m for m in sys.modules.values() if isinstance(getattr(m, "__loader__", None), hooks._Loader)]
+    assert importlib.reload(module)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "owner", "method"),
+    [
+        ("requests", "Session", "send"),
+        ("httpx", "AsyncClient", "_send_single_request"),
+        ("selenium.webdriver.remote.webdriver", "WebDriver", "execute"),
+        ("playwright.sync_api", "BrowserContext", "clear_cookies"),
+        ("playwright.async_api", "APIRequestContext", "fetch"),
+    ],
+)
+def test_import_after_install(module: str, owner: str, method: str) -> None:
+    pytest.importorskip(module)
+    script = "\n".join(line.removeprefix("    ") for line in LATER.splitlines())
+    command = [sys.executable, "-c", script, module, owner, method]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+
+
+def classes() -> list[type]:
+    """All that are hooked, of the libraries that are here."""
+    found: list[type] = [requests.Session, httpx.Client, httpx.AsyncClient]
+    webdriver = pytest.importorskip("selenium.webdriver.remote.webdriver")
+    found.append(webdriver.WebDriver)
+    for name in ("sync_api", "async_api"):
+        module = pytest.importorskip(f"playwright.{name}")
+        found += [
+            module.Browser,
+            module.BrowserType,
+            module.BrowserContext,
+            module.APIRequest,
+            module.APIRequestContext,
+        ]
+    return found
+
+
+def test_uninstall_leaves_nothing() -> None:
+    before = [dict(vars(owner)) for owner in classes()]
+    finders = sys.meta_path[:]
+    carriers = Carriers("http://127.0.0.1:5000")
+    carriers.install()
+    replaced = [owner for owner, names in zip(classes(), before, strict=True) if dict(vars(owner)) != names]
+    assert replaced == classes()
+    carriers.set_test("test")
+    carriers.uninstall()
+    for owner, names in zip(classes(), before, strict=True):
+        after = dict(vars(owner))
+        assert after.keys() == names.keys()
+        assert [name for name in names if after[name] is not names[name]] == []
+    assert sys.meta_path == finders
+
+
+def test_two_at_once() -> None:
+    """As where a plugin is tested under itself."""
+    original = requests.Session.send
+    outer, inner = Carriers("http://127.0.0.1:1"), Carriers("http://127.0.0.1:2")
+    outer.install()
+    inner.install()
+    inner.uninstall()
+    assert requests.Session.send is not original
+    outer.uninstall()
+    assert requests.Session.send is original
+
+
+def test_what_others_replaced_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    carriers = Carriers("http://127.0.0.1:1")
+    carriers.install()
+    with monkeypatch.context() as replaced:
+        theirs = lambda *args, **kwargs: None  # noqa: E731
+        replaced.setattr(requests.Session, "send", theirs)
+        carriers.uninstall()
+        assert requests.Session.send is theirs
+    # What they put back does nothing by now; and here, it is not to stay.
+    requests.Session.send = requests.Session.send.__wrapped__  # type: ignore[attr-defined,method-assign]
+    assert not hasattr(requests.Session.send, "__wrapped__")
+
+
+def test_unknown_version_of_a_library() -> None:
+    """A warning, nothing half done, and the import goes on."""
+
+    class Library:
+        modules = ("json",)
+
+        def hook(self, module: object, patches: Patches) -> None:
+            patches.wrap(Owner, "known", lambda original: lambda self: None)
+            patches.wrap(Owner, "unknown", lambda original: lambda self: None)
+
+        def tell_clients(self) -> None: ...
+
+    class Owner:
+        def known(self) -> None: ...
+
+    known = Owner.known
+    hook = ImportHook(Patches(), [Library()])
+    with pytest.warns(RuntimeWarning, match="does not know this version of json: its requests carry no test's name"):
+        hook.install()
+    hook.uninstall()
+    assert Owner.known is known
+
+
+def test_module_that_is_not_there(carriers: Carriers) -> None:
+    with warnings.catch_warnings(), pytest.raises(ModuleNotFoundError):
+        __import__("selenium.webdriver.remote.nothing")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_server"),
+    [
+        ("http://localhost:5000/a?b", True), ("http://127.0.0.1:5000", True), ("http://[::1]:5000/", True),
+        ("HTTP://LOCALHOST:5000/", True), ("ws://localhost:5000/socket", True),
+        ("https://localhost:5000/", False), ("http://localhost:5001/", False), ("http://localhost/", False),
+        ("http://example.com:5000/", False), ("http://localhost.example.com:5000/", False),
+        ("http://user@localhost:5000/", True), ("http://localhost:5000@example.com/", False),
+        ("http://[/", False), ("http://localhost:x/", False), ("/relative", False),
+    ],
+)  # fmt: skip
+def test_which_urls_are_the_servers(url: str, is_server: bool) -> None:
+    assert (Identity("http://127.0.0.1:5000/").host_of(url) is not None) is is_server
+
+
+def test_host_that_is_not_this_machine() -> None:
+    identity = Identity("https://app.test")
+    assert identity.host_of("https://app.test:443/a") == "app.test"
+    assert identity.host_of("http://app.test/a") is None
+    assert identity.host_of("https://localhost/a") is None
+    assert identity.cookie_url("app.test") == "https://app.test:443/"
+
+
+@pytest.mark.parametrize(
+    ("test", "carried"),
+    [
+        ("tests/a.py::test[x y;z]", "tests/a.py::test[x y;z]"), (" a\tb\n", "a?b"), ("\udfff", "?"),
+        ("x" * 1001, "x" * 1000), ("☃" * 1000, "☃" * 422),
+    ],
+)  # fmt: skip
+def test_carried_name(test: str, carried: str) -> None:
+    assert carried_name(test) == carried
+    assert carried_name(carried) == carried
