@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from ..filters import Filters
 from ..model import NO_ROUTE, Executed, RequestRecord, Rule, Trace
-from . import schema
+from . import losses, schema
 from .names import CHUNK
 from .traces import load_traces
-from .windows import executed_in_windows, traces_before_last_window
+from .windows import executed_in_windows, open_window, traces_before_last_window
 
 T = TypeVar("T")
 
@@ -200,6 +200,11 @@ class Recorded:
         source = self._executions(filters).subquery()
         return int(self._connection.execute(sa.select(sa.func.sum(source.c.requests))).scalar() or 0)
 
+    def count_traces(self) -> int:
+        """How many different traces the requests have left."""
+        query = sa.select(sa.func.count(sa.distinct(schema.executions.c.trace)))
+        return int(self._connection.execute(query.where(schema.executions.c.period.in_(self._periods))).scalar() or 0)
+
     def count_without_test(self, filters: Filters | None = None) -> int:
         """How many requests belong to no test."""
         source = self._executions(filters).subquery()
@@ -225,6 +230,21 @@ class Recorded:
         for rule, endpoint, names in self._connection.execute(query):
             methods.setdefault((rule, endpoint), set()).update(filter(None, names.split(",")))
         return [Rule(rule, endpoint, sorted(names)) for (rule, endpoint), names in sorted(methods.items())]
+
+    # The state of one run
+
+    def processes(self) -> int:
+        """How many processes have taken part."""
+        return sum(journal.root is not None for journal in self._journals.values())
+
+    def lost(self) -> int:
+        """How many records could not be written, as far as journals tell."""
+        return losses.of_journals(self._connection, self._journals).total()
+
+    def open_window(self) -> str | None:
+        """The name of the window that is open; None if none is."""
+        (run,) = self._runs
+        return open_window(self._connection, run)
 
     # Windows
 

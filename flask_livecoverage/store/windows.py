@@ -63,6 +63,12 @@ class Windows:
         return list(zip(self.stretches[first:], ends, strict=True))
 
 
+def open_window(connection: sa.Connection, run: int) -> str | None:
+    """The name of the window of ``run`` that is open; None if none is."""
+    *_, last = (Stretch(0.0, NO_WINDOW, ""), *Windows.of_run(connection, run).stretches)
+    return last.name or None
+
+
 def executed_in_windows(connection: sa.Connection, run: int, periods: Sequence[int]) -> list[Executed]:
     """What the requests that began in each window of ``run`` executed, in the order in which the windows opened."""
     left = (

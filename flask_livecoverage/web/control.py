@@ -162,8 +162,7 @@ class ControlMiddleware:
         recorder.check()
         # Without it, nobody might see yet that something was removed or lost.
         recorder.flush()
-        run = read_run(recorder.run, since_mark=True)
-        window = run.open_window
+        counts = self._counts()
         return {
             "version": __version__,
             "run": recorder.run.id,
@@ -173,13 +172,20 @@ class ControlMiddleware:
             "reason": recorder.reason,
             "branch": recorder.engine.branch,
             "recording": recorder.recording,
-            "window": window.name if window else None,
-            "requests": len(run.requests),
-            "traces": len({request.trace for request in run.requests}),
-            "processes": len(run.processes),
-            "lost": run.lost + recorder.journal.losses.untold,
+            **counts,
+            "lost": counts["lost"] + recorder.journal.losses.untold,
             "fault": recorder.fault,
         }
+
+    def _counts(self) -> dict[str, Any]:
+        from .records import count_in_run, open_records
+
+        try:
+            with open_records(self._recorder, self._settings.store) as records:
+                return records.counts()
+        except DataError:
+            # The state must be known where the store cannot be used, on a full disk say, however long this takes.
+            return count_in_run(read_run(self._recorder.run, since_mark=True))
 
     def _list_tests(self, request: ControlRequest) -> Response:
         given = filters.Filters(**parameters(request, **self._filters()))
