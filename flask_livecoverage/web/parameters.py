@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import Any
 
 from werkzeug import Request
@@ -30,6 +31,10 @@ class ControlRequest(Request):
         parser.silent = False
         return parser
 
+    def _get_file_stream(self, *args: Any, **kwargs: Any) -> BytesIO:
+        # Werkzeug's would have to be closed; there is nothing to spool.
+        return BytesIO()
+
 
 class BadParameters(Exception):
     """Parameters that a control route does not take; ``accepted`` are those that it does.
@@ -48,11 +53,13 @@ def parameters(request: ControlRequest, **accepted: Callable[[str], Any]) -> dic
     takes = f"{request.path} takes {', '.join(accepted) if accepted else 'none'}"
     _check_query(request, list(accepted))
     _check_body(request, list(accepted))
+    # A body of another method is none of ours.
+    given = request.values if request.method == "POST" else request.args
     found: dict[str, Any] = {}
-    for name in request.values:
+    for name in given:
         if name not in accepted:
             raise BadParameters(f"unknown parameter {shortened(name)}: {takes}", list(accepted))
-        value, *others = request.values.getlist(name)
+        value, *others = given.getlist(name)
         if others:
             raise BadParameters(f"{name} is given more than once: {request.path} takes it once", list(accepted))
         try:
