@@ -54,20 +54,36 @@ CASES = {
     "flask run with the reloader": Case(f"{FLASK_RUN} --reload", 3, "app"),
     "gunicorn, processes": Case(f"{GUNICORN} -w 3 app:app", 3),
     "gunicorn, threads, loaded before the fork": Case(f"{GUNICORN} -w 2 --threads 2 --preload app:app", 2),
-    "gunicorn, threads, an unchanged application": Case(f"{GUNICORN} --threads 3 flask_livecoverage.wsgi:app", 3, "plain"),
+    "gunicorn, threads, an unchanged application": Case(
+        f"{GUNICORN} --threads 3 flask_livecoverage.wsgi:app", 3, "plain"
+    ),
     "gunicorn, gevent": Case(f"{GUNICORN} -w 2 -k gevent app:app", 4),
     "gunicorn, gevent, loaded before the fork": Case(f"{GUNICORN} -k gevent --preload app:app", 4),
     "gevent alone": Case(f"{PYTHON} server.py {{port}}", 4),
     "waitress": Case(f"{WAITRESS} --threads 3 app:app", 3),
     "uWSGI, processes": Case(f"{UWSGI} --master --processes 3 --module app:app", 3),
     "uWSGI, threads, a file": Case(f"{UWSGI} --master --processes 2 --threads 2 --wsgi-file app.py --callable app", 4),
-}  # fmt: skip
+}
 
 
+# What differs most. The others differ in one thing from one of these.
+EVERYDAY = {
+    "flask run with the reloader",
+    "gunicorn, threads, loaded before the fork",
+    "gunicorn, threads, an unchanged application",
+    "gunicorn, gevent, loaded before the fork",
+    "waitress",
+    "uWSGI, processes",
+}
+
+
+@pytest.mark.promise
 @pytest.mark.parametrize("name", CASES)
-def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: str) -> None:
+def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: str, thorough: bool) -> None:
     case = CASES[name]
     skip_where_missing(name)
+    if name not in EVERYDAY and not thorough:
+        pytest.skip("like another server here: with --thorough")
     # Its worker tells of the connections with which we try whether it has gone.
     commands.tracebacks_allowed = "gunicorn, gevent" in name
     commands.write("server.py", GEVENT_SERVER)
