@@ -101,11 +101,14 @@ class _Connections:
 
     def __init__(self) -> None:
         self._asked: dict[socket.socket, bool] = {}
+        self._ending = False
         self._changed = threading.Condition()
 
     def opened(self, connection: socket.socket) -> None:
         with self._changed:
             self._asked[connection] = False
+            if self._ending:
+                self._hang_up_unasked()
 
     def asked(self, connection: socket.socket) -> None:
         """A request has begun to arrive."""
@@ -120,10 +123,14 @@ class _Connections:
     def hang_up_unasked(self) -> None:
         """End the connections that browsers open ahead: who waits there for a request reads the end of the stream."""
         with self._changed:
-            for connection, asked in self._asked.items():
-                if not asked and not select.select([connection], [], [], 0)[0]:
-                    with suppress(OSError):
-                        connection.shutdown(socket.SHUT_RD)
+            self._ending = True
+            self._hang_up_unasked()
+
+    def _hang_up_unasked(self) -> None:
+        for connection, asked in self._asked.items():
+            if not asked and not select.select([connection], [], [], 0)[0]:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
 
     def wait_until_closed(self, timeout: float) -> int:
         """Wait, at most ``timeout`` seconds, until all requests are answered; how many are not."""

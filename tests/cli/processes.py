@@ -182,6 +182,13 @@ class Commands:
         psutil.wait_procs([process], GUARD_SECONDS)
         assert process not in self.running()
 
+    def wait_for_connection(self, command: Command) -> None:
+        """Wait until a server has accepted a connection."""
+        deadline = time.monotonic() + GUARD_SECONDS
+        accepted = (command.process.pid, psutil.CONN_ESTABLISHED)
+        while accepted not in {(connection.pid, connection.status) for connection in psutil.net_connections("tcp")}:
+            assert time.monotonic() < deadline
+
     def end_all(self) -> None:
         """End what runs still, the last one first."""
         for command in reversed(self._commands):

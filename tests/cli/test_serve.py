@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from flask_livecoverage.journal import DataDir
+from flask_livecoverage.reader import read_run
+
 from ..conftest import line_of
 from .processes import Commands, Gate, answer, ask, fetch, wait_until_refused
 
@@ -72,6 +75,26 @@ def test_requests_in_flight_are_answered_before_it_ends(commands: Commands, gate
     assert result.stderr.index("after waiting") < result.stderr.index("after serving")
     # Not even the connection over which nothing was asked.
     assert "still run" not in result.stderr
+
+
+def test_without_threads(commands: Commands, gate: Gate) -> None:
+    server = commands.serve("--no-report", "--without-threads")
+    first = ask(f"{server.url}/wait")
+    passage = gate.reached()
+    second = ask(f"{server.url}/")
+    passage.close()
+    assert (answer(first), answer(second)) == ((200, "waited"), (200, "hello"))
+    # As browsers do; the server's only thread waits there for a request.
+    parts = urlsplit(server.url)
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0))):
+        commands.wait_for_connection(server)
+        server.signal(signal.SIGTERM)
+        assert server.wait().status == 0
+
+    (folder,) = DataDir(commands.folder / ".livecov").runs()
+    before, after = read_run(folder).requests
+    assert (before.path, after.path) == ("/wait", "/")
+    assert after.started_at >= before.started_at + before.duration_ms / 1000
 
 
 def test_shutdown_by_address(commands: Commands) -> None:
