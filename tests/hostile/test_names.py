@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -181,6 +182,22 @@ class TestPrograms:
 
 
 class TestPlaces:
+    @pytest.fixture
+    def umask(self) -> Iterator[None]:
+        before = os.umask(0o077)
+        yield
+        os.umask(before)
+
+    def test_umask_keeps_others_out(self, umask: None, app: Flask) -> None:
+        send(app)
+        client = app.test_client()
+        client.get(f"{PREFIX}/requests")
+        client.post(f"{PREFIX}/reset")
+        client.get(f"{PREFIX}/start")
+        found = list(Path(".livecov").rglob("*"))
+        assert {path.suffix for path in found} >= {".jsonl", ".sqlite3", ".window"}
+        assert [path for path in (Path(".livecov"), *found) if path.stat().st_mode & 0o077] == []
+
     def test_nothing_is_written_elsewhere(self, app: Flask, recorded: list[str], tmp_path: Path) -> None:
         for report_format in ("html", "coverage", "dedup", "json"):
             for contexts in ("test", "request"):
@@ -193,6 +210,15 @@ class TestPlaces:
         assert len(list(run.glob("journal-*.jsonl"))) == len(
             [path for path in run.iterdir() if "marks" not in path.name]
         )
+
+    def test_nothing_else_is_recorded(self, app: Flask) -> None:
+        """No query, header, body or answer: docs/security.rst says so."""
+        sent = {"QUERY_STRING": "q=sekret", "HTTP_COOKIE": "s=sekret", "HTTP_AUTHORIZATION": "sekret"}
+        send(app, method="POST", CONTENT_TYPE="text/sekret", HTTP_X_SEKRET="sekret", **sent)
+        app.test_client().get(f"{PREFIX}/requests")
+        files = [path for path in Path(".livecov").rglob("*") if path.is_file()]
+        assert {path.suffix for path in files} >= {".jsonl", ".sqlite3"}
+        assert [path for path in files if b"sekret" in path.read_bytes() or b"brewed" in path.read_bytes()] == []
 
     def test_archive_holds_the_report_alone(self, app: Flask, recorded: list[str]) -> None:
         with zipfile.ZipFile(io.BytesIO(dump(app, format="html", contexts="request").data)) as archive:
