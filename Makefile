@@ -11,7 +11,7 @@ ARGS ?=
 in_venv := scripts/within .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-thorough test-oldest matrix check docs format environment browser clean
+.PHONY: help demo test test-thorough test-oldest matrix check docs format environment browser node clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1 \2/p' Makefile | \
@@ -24,7 +24,7 @@ demo: environment browser ## measure example_app while a browser drives it
 	if [ -f htmlcov/index.html ]; then echo "HTML report: htmlcov/index.html"; fi; \
 	exit $$status
 
-test: environment browser ## run the test suite
+test: environment browser node ## run the test suite
 	@$(in_venv) pytest $(ARGS)
 
 test-thorough: environment ## the tests of promises alone, with the figures that the docs promise
@@ -56,7 +56,10 @@ environment: ## make .venv, or renew it after a change in setup.cfg
 browser: ## see that there is a browser for the tests to drive
 	@scripts/browser
 
+node: ## see that there is Node.js for the tests of recipes in other languages
+	@scripts/node
+
 clean: ## remove everything that these targets make
-	rm -rf .venv .venvs .livecov .coverage .coverage.* htmlcov build dist *.egg-info docs/_build
+	rm -rf .venv .venvs .node .livecov .coverage .coverage.* htmlcov build dist *.egg-info docs/_build
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

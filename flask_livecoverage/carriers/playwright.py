@@ -6,8 +6,9 @@ host only. ``clear_cookies()`` is followed by setting it again; ``cookies()`` an
 What ``playwright.request.new_context()`` makes cannot be given a cookie: there, each request to the server has the
 header, and redirects are followed here, so that no other host gets it.
 
-When the test changes, contexts of the calling thread are told at once; those of another thread, or of a loop that runs,
-as soon as their loop does anything: with their next command. The limits of cookies are those of :mod:`.selenium`.
+When the test changes, contexts of the calling thread are told at once. Those of another thread, or of a loop that
+runs, are told before their next ``goto`` or ``reload``, and at the latest when their loop is at it again. The limits of
+cookies are those of :mod:`.selenium`.
 """
 
 from __future__ import annotations
@@ -67,6 +68,9 @@ class PlaywrightCarrier:
         wrap(module.Browser, "new_page", self._open_page)
         wrap(module.BrowserType, "launch_persistent_context", self._open)
         wrap(module.BrowserType, "connect_over_cdp", self._connect)
+        wrap(module.Page, "goto", self._go)
+        wrap(module.Page, "reload", self._go)
+        wrap(module.Frame, "goto", self._go_in_frame)
         wrap(module.BrowserContext, "clear_cookies", self._clear)
         wrap(module.BrowserContext, "cookies", self._list)
         wrap(module.BrowserContext, "storage_state", self._store)
@@ -99,6 +103,14 @@ class PlaywrightCarrier:
             self._adopt(context)
             yield self._bake(context)
         return browser
+
+    def _go(self, original: Any, page: Any, *args: Any, **kwargs: Any) -> _Calls:
+        yield self._bake(page.context)
+        return (yield original(page, *args, **kwargs))
+
+    def _go_in_frame(self, original: Any, frame: Any, *args: Any, **kwargs: Any) -> _Calls:
+        yield self._bake(frame.page.context)
+        return (yield original(frame, *args, **kwargs))
 
     def _clear(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
         yield original(context, *args, **kwargs)
@@ -169,14 +181,15 @@ class PlaywrightCarrier:
         async def bake() -> None:
             # Not by the public interface, which would wait here, or is for another greenlet.
             with suppress(Exception):
-                await context._impl_obj.add_cookies(self._cookies(home))
+                if home.test != self._identity.test:
+                    await context._impl_obj.add_cookies(self._cookies(home))
 
         home.loop.create_task(bake())
 
     def _bake(self, context: Any) -> Any:
         """Set the context's cookie; or a coroutine that does."""
-        home = self._contexts[context]
-        if home.test == self._identity.test:
+        home = self._contexts.get(context)
+        if home is None or home.test == self._identity.test:
             return None
         return context.add_cookies(self._cookies(home))
 

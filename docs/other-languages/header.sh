@@ -1,0 +1,1 @@
+curl --fail --silent --header "Livecov-Test: checkout" "$LIVECOVERAGE_URL/page/one"
