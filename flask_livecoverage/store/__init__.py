@@ -13,10 +13,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..errors import DataError, StorageError
+from ..errors import DataError, LiveCoverageError, StorageError
 from ..journal import RunFolder
 from . import schema
-from .dialect import cannot_write, insert_missing, make_engine, shown_url, writing
+from .dialect import cannot_write, find_damage, insert_missing, make_engine, shown_url, writing
 from .recorded import Recorded
 from .sync import Progress, RunSync
 
@@ -64,16 +64,25 @@ def open_store(url: str) -> Iterator[Store]:
         _prepare(engine)
         yield Store(engine)
     except SQLAlchemyError as error:
-        reason = error.orig if isinstance(error, DBAPIError) else error
-        described = f"the store {shown_url(url)} cannot be used ({' '.join(str(reason).split())})"
-        if cannot_write(reason):
-            raise StorageError(f"{described}: make room there, or name another one with LIVECOVERAGE_STORE") from error
-        raise DataError(
-            f"{described}: name another one with "
-            "LIVECOVERAGE_STORE, or remove it if it is broken: it is made anew from the journals"
-        ) from error
+        raise _unusable(url, error.orig if isinstance(error, DBAPIError) else error) from error
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        # A garbled file may be read, and hold what we have never written.
+        damage = find_damage(engine)
+        if damage is None:
+            raise
+        raise _unusable(url, damage) from error
     finally:
         engine.dispose()
+
+
+def _unusable(url: str, reason: object) -> LiveCoverageError:
+    described = f"the store {shown_url(url)} cannot be used ({' '.join(str(reason).split())})"
+    if cannot_write(reason):
+        return StorageError(f"{described}: make room there, or name another one with LIVECOVERAGE_STORE")
+    return DataError(
+        f"{described}: name another one with LIVECOVERAGE_STORE, or remove it if it is broken: it is made anew from "
+        "the journals"
+    )
 
 
 def _prepare(engine: sa.Engine) -> None:

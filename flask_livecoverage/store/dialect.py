@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ..errors import ConfigurationError
 
@@ -72,6 +72,18 @@ def _begin_in_sqlite(connection: sa.Connection) -> None:
 def writing(engine: sa.Engine) -> sa.Engine:
     """``engine``, for transactions that write."""
     return engine.execution_options(writes=True)
+
+
+def find_damage(engine: sa.Engine) -> str | None:
+    """What is wrong with the database's file, None if nothing is, or if there is a server that cares for it."""
+    if engine.dialect.name != "sqlite":
+        return None
+    try:
+        with engine.connect() as connection:
+            found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+    except (SQLAlchemyError, ValueError) as error:
+        return str(error)
+    return None if found == "ok" else found
 
 
 def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
