@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from pathlib import Path
 
 _PIECE_BYTES = 1 << 20
 _TAIL_BYTES = 64
+
+# Longer than any thread is in the middle of a write to a file that was put back.
+_GRACE_SECONDS = 10.0
 
 # Those whose loss is one.
 _RECORDS = (b'{"type":"request"', b'{"type":"amend"')
@@ -26,7 +30,7 @@ class _Left:
 
     descriptor: int
     position: int
-    drained: bool = False
+    until: float
 
 
 class AppendedFile:
@@ -109,23 +113,20 @@ class AppendedFile:
         # In one step for the threads that append: the number stays the same, and means the new file now.
         os.dup2(new, self.descriptor, inheritable=False)
         os.close(new)
-        self._left.append(_Left(old, position))
+        self._left.append(_Left(old, position, time.monotonic() + _GRACE_SECONDS))
 
     def drain(self) -> None:
         """Let follow what was appended to a file while it was put back."""
         for left in list(self._left):
             for lines in _whole_lines(left.descriptor, left.position):
-                left.drained = False
                 written = os.write(self.descriptor, lines)
                 # A line that was torn is written again.
                 left.position += lines.rfind(b"\n", 0, written) + 1
                 if written < len(lines):
                     raise _no_space()
-            if left.drained:
-                # Nothing came since the last time: nobody is in the middle of a write to it any more.
+            if time.monotonic() > left.until:
                 self._left.remove(left)
                 os.close(left.descriptor)
-            left.drained = True
 
     def missing_records(self) -> int:
         """How many records readers cannot find, because they are in no file that has a path."""
@@ -156,9 +157,9 @@ class AppendedFile:
         remaining = b"".join(_whole_lines(self.descriptor, 0))
         gone = max(1, before - _count(remaining))
         if remaining.startswith(self._first_line):
-            self._replace(b"", _filler(length - len(remaining), gone))
+            self._replace(b"", _filler(length - len(remaining)))
         else:
-            self._replace(self._first_line + _filler(length - len(self._first_line), gone), b"")
+            self._replace(self._first_line + _filler(length - len(self._first_line)), b"")
         self._seen, self._tail, self._records = 0, b"", 0
         self.is_whole()
         self.drain()
@@ -196,7 +197,7 @@ def _count(lines: bytes) -> int:
     return sum(map(lines.count, _RECORDS))
 
 
-def _filler(length: int, gone: int) -> bytes:
-    """A line of that length, or longer."""
-    begin, end = b'{"type":"lost","count":%d,"reason":"cut off by another program"' % gone, b"}\n"
+def _filler(length: int) -> bytes:
+    """A line of that length, or a little longer, that says nothing."""
+    begin, end = b'{"type":"gone"', b"}\n"
     return begin + b" " * (length - len(begin) - len(end)) + end

@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 _NAME = "marks.clock-"
+_BOOT = "/proc/sys/kernel/random/boot_id"
 
 # Linux's counts the time in which the machine slept, too.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -94,7 +95,7 @@ def _parse(data: bytes) -> RunClock | None:
 def _name() -> str | None:
     """The name of the file for this boot of the machine: after the next one, its seconds begin anew."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+        boot = Path(_BOOT).read_bytes()
     except OSError:
         return None
     # A container may have seconds of its own.

@@ -26,6 +26,8 @@ The kinds of lines (``type``):
     ``name`` and ``at``: a window opens, and with an empty name the open one closes
 ``lost``
     ``count`` of lines about requests that could not be written since the last such line, and the ``reason``
+``gone``
+    nothing: it takes the place of lines that another program has cut off
 
 Beside them lie files whose names begin with ``marks.``. ``marks.jsonl`` holds the marks that :meth:`RunFolder.mark`
 sets: up to which byte of which journal a reset has put requests behind it. ``marks.window`` is there while a window is
@@ -145,7 +147,7 @@ class Journal:
         elif not file.is_whole():
             self.content = object()
             gone = file.mend(RunFolder(self.path.parent).last_mark().get(self.path.name, 0))
-            self.losses.count += gone  # the file tells them
+            self.losses.add(gone, "cut off by another program")
             logger.error("%s: was cut off by another program: at least %d records are lost", self.path, gone)
         self._missing = False
 
@@ -163,7 +165,7 @@ class Journal:
         if not count:
             return
         if self.append_object("lost", count=count, reason=self.losses.reason):
-            logger.warning("%s: can be written again; %d records were lost", self.path, count)
+            logger.warning("%s: tells of %d lost records (%s)", self.path, count, self.losses.reason)
         else:
             self.losses.give_back(count)
 
@@ -183,16 +185,22 @@ def _describe(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def storage_error(path: Path, error: OSError | None, what: str) -> StorageError:
+    """The error of a write to ``path``; ``what`` says what did not happen."""
+    reason = _describe(error) if error is not None else "now it can"
+    return StorageError(
+        f"{path}: cannot be written ({reason}), so {what}: make room there, or name another folder with "
+        "LIVECOVERAGE_DATA_DIR"
+    )
+
+
 @contextmanager
 def _changing(path: Path, what: str) -> Iterator[None]:
     """Raises StorageError, saying what was not done, where nothing can be written."""
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"{path}: cannot be written ({_describe(error)}), so {what}: make room there, or name another folder with "
-            "LIVECOVERAGE_DATA_DIR"
-        ) from error
+        raise storage_error(path, error, what) from error
 
 
 def _make_run_folder(folder: Path) -> None:

@@ -13,9 +13,9 @@ from contextvars import Context
 from typing import Any
 
 from .engines import Capture, Engine, Hits
-from .errors import EngineError, StorageError
+from .errors import EngineError
 from .guard import RunGuard
-from .journal import Journal, RunFolder
+from .journal import Journal, RunFolder, storage_error
 from .model import Rule, Run
 from .reader import read_run, reading_and_reset, reset
 from .request_capture import RequestCapture, Segment, current_request
@@ -208,17 +208,14 @@ class Recorder:
         if not self.journal.append_object("window", name=name, at=self.clock.now()):
             if not shown:
                 self.run.hide_window()
-            raise self._storage_error("no window was opened")
+            raise storage_error(self.journal.path, self.journal.error, "no window was opened")
 
     def close_window(self) -> None:
         """Close the open window. Raises StorageError."""
         self.run.hide_window()
         if not self.journal.append_object("window", name="", at=self.clock.now()):
             self.run.show_window()
-            raise self._storage_error("the window is still open")
-
-    def _storage_error(self, what: str) -> StorageError:
-        return StorageError(f"{self.journal.path}: cannot be written, so {what}: make room there")
+            raise storage_error(self.journal.path, self.journal.error, "the window is still open")
 
     @contextmanager
     def reading(self, *, reset: bool = False) -> Iterator[Run]:

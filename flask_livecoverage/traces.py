@@ -66,7 +66,6 @@ class TraceWriter:
             self._ids, self._kept_lines, self._content = {}, 0, content
         return self._ids
 
-
     def _file_lines(self, path: str, hits: Hits) -> FileLines:
         arcs = None if hits.arcs is None else hits.arcs.get(path, frozenset())
         return FileLines(self._sources.content(path), to_bitmap(hits[path]), arcs)

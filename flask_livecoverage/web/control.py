@@ -183,7 +183,7 @@ class ControlMiddleware:
         try:
             with open_records(self._recorder, self._settings.store) as records:
                 return records.counts()
-        except DataError:
+        except (DataError, StorageError, OSError):
             # The state must be known where the store cannot be used, on a full disk say, however long this takes.
             return count_in_run(read_run(self._recorder.run, since_mark=True))
 

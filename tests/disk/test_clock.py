@@ -1,0 +1,195 @@
+"""The wall clock is set back while a run is recorded: nothing of it gets into disorder."""
+
+from __future__ import annotations
+
+import glob
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from flask_livecoverage import clock
+from flask_livecoverage.clock import RunClock, clock_path, known_clock, shared_clock, wall_clock
+from flask_livecoverage.filters import parse_since
+from flask_livecoverage.journal import DataDir, Journal, RunFolder
+from flask_livecoverage.reader import read_run
+
+from .servers import server
+
+HOUR = 3600.0
+
+# Reads by how much the wall clock is wrong from a file, as libfaketime does.
+PATCH = """
+import time as _time
+
+_right = _time.time
+
+
+def _wrong():
+    with open({path!r}) as file:
+        return _right() + float(file.read().strip().rstrip("s"))
+
+
+_time.time = _wrong
+"""
+
+
+def find_libfaketime() -> str | None:
+    found = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1") + glob.glob("/opt/homebrew/lib/faketime/libfaketime*")
+    return os.environ.get("LIBFAKETIME") or next(iter(found), None)
+
+
+class WallClock:
+    """A wall clock that servers believe, and that is set by writing into a file."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.path = folder / "by-how-much"
+        self.set(0)
+        if kind == "patched":
+            # Imported by each Python before anything else.
+            (folder / "site").mkdir()
+            (folder / "site" / "sitecustomize.py").write_text(PATCH.format(path=str(self.path)))
+            paths = [str(folder / "site"), os.environ.get("PYTHONPATH")]
+            self.environ = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        else:
+            library = find_libfaketime()
+            if library is None:
+                pytest.skip("libfaketime is not installed (Debian: apt-get install faketime)")
+            self.environ = {
+                "LD_PRELOAD": library,
+                "FAKETIME_TIMESTAMP_FILE": str(self.path),
+                "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+
+    def set(self, seconds: float) -> None:
+        """Set it to so many seconds after the right time, in one step."""
+        new = self.path.with_suffix(".new")
+        new.write_text(f"{seconds:+.0f}s\n")
+        new.replace(self.path)
+
+
+@pytest.fixture(params=["patched", pytest.param("libfaketime", marks=pytest.mark.promise)])
+def wall(request: pytest.FixtureRequest, tmp_path: Path, thorough: bool) -> WallClock:
+    if request.param == "libfaketime" and not thorough:
+        pytest.skip("under libfaketime with --thorough alone: it makes servers slow")
+    return WallClock(tmp_path, request.param)
+
+
+def test_windows_and_order_hold_in_all_processes(tmp_path: Path, wall: WallClock) -> None:
+    environ = {**wall.environ, "LIVECOVERAGE_RUN": "run"}
+    with ExitStack() as stack:
+        live = [stack.enter_context(server(tmp_path, tmp_path / "data", **environ))]
+        sent: dict[str, list[tuple[int, str]]] = {}
+        order = []
+        for number, jump in enumerate([0, -HOUR, 2 * HOUR]):
+            wall.set(jump)
+            # Another worker, which has never seen the clock right.
+            live.append(stack.enter_context(server(tmp_path, tmp_path / "data", **environ)))
+            window = f"window-{number}"
+            assert live[number % len(live)].control(f"start?name={window}")[0] == 200
+            for one in live:
+                one.ask(2, clients=1)
+                order += [(one.process.pid, f"/{sent_number}") for sent_number in one.sent[-2:]]
+            sent[window] = order[-2 * len(live) :]
+            code, stopped = live[-1].control("stop")
+            assert (code, stopped["name"], stopped["requests"]) == (200, window, len(sent[window]))
+            for one in live:
+                one.ask(1, clients=1)
+                order.append((one.process.pid, f"/{one.sent[-1]}"))
+        newest = live[0].control("requests?since=10m&limit=999")[1]
+        # Between two jumps, the wall clock would have said that all were sent long ago, or will be.
+        assert newest["total"] == len(order)
+        assert [(request["pid"], request["path"]) for request in newest["requests"]] == order[::-1]
+    (folder,) = DataDir(tmp_path / "data").select("latest")
+    run = read_run(folder)
+    assert [(request.pid, request.path) for request in run.requests] == order
+    assert [window.name for window in run.windows] == list(sent)
+    for window in run.windows:
+        assert window.closed_at is not None
+        assert 0 < window.closed_at - window.opened_at < HOUR / 2
+        found = [(request.pid, request.path) for request in run.requests if request.window == window.name]
+        assert found == sent[window.name]
+    # UNIX seconds, of the clock as it was at first.
+    assert abs(run.requests[-1].started_at - time.time()) < HOUR / 2
+
+
+def test_latest_run_is_the_one_that_was_started_last(tmp_path: Path, wall: WallClock) -> None:
+    command = [sys.executable, "-m", "flask", "livecov", "status", "--format", "json", "--data-dir", "data"]
+    for run_id, jump in [("first", 0), ("second", -HOUR)]:
+        wall.set(jump)
+        with server(tmp_path, tmp_path / "data", **wall.environ, LIVECOVERAGE_RUN=run_id) as live:
+            live.ask(1)
+        asked = subprocess.run(command, env={**os.environ, **wall.environ}, capture_output=True, text=True, check=True)
+        assert f'"run": "{run_id}"' in asked.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    found = DataDir(tmp_path / "data").run("run")
+    found.path.mkdir(parents=True)
+    return found
+
+
+@pytest.fixture
+def boot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another boot of the machine from here on."""
+    clock._name.cache_clear()
+    monkeypatch.setattr(clock, "_BOOT", "/proc/version")
+    yield
+    clock._name.cache_clear()
+
+
+class TestSharing:
+    def test_first_one_counts(self, folder: RunFolder) -> None:
+        first = shared_clock(folder.path, RunClock(100.0))
+        assert first.offset == 100.0
+        assert shared_clock(folder.path).offset == 100.0
+        assert known_clock(folder.path) is not None
+
+    def test_now_is_the_wall_clocks_time(self) -> None:
+        before = time.time()
+        now = wall_clock().now()
+        assert before - 0.001 <= now <= time.time() + 0.001
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"offset": 1}', b'{"offset": "x", "ticks": 0}'])
+    def test_file_that_cannot_be_read_is_written_again(self, folder: RunFolder, content: bytes) -> None:
+        path = clock_path(folder.path)
+        assert path is not None
+        path.write_bytes(content)
+        assert known_clock(folder.path) is None
+        assert shared_clock(folder.path, RunClock(100.0)).offset == 100.0
+        assert shared_clock(folder.path).offset == 100.0
+
+    def test_other_seconds_are_not_ours(self, folder: RunFolder) -> None:
+        """A process that was told other seconds since the start of the machine, as under libfaketime."""
+        path = clock_path(folder.path)
+        assert path is not None
+        path.write_text(f'{{"offset": 100.0, "ticks": {time.clock_gettime(clock._CLOCK) + HOUR}}}')
+        assert abs(shared_clock(folder.path).now() - time.time()) < 1
+
+    def test_each_boot_has_its_own(self, folder: RunFolder, request: pytest.FixtureRequest) -> None:
+        shared_clock(folder.path, RunClock(100.0))
+        request.getfixturevalue("boot")
+        assert known_clock(folder.path) is None
+        assert shared_clock(folder.path, RunClock(200.0)).offset == 200.0
+
+    def test_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        assert shared_clock(tmp_path / "none", RunClock(100.0)).offset == 100.0
+
+
+def test_run_of_another_boot_keeps_its_times(folder: RunFolder, request: pytest.FixtureRequest) -> None:
+    header = {"started_at": folder.clock().now()}
+    Journal(folder.path, header).append("{}")
+    request.getfixturevalue("boot")
+    assert folder.last_start() == header["started_at"]
+
+
+def test_time_ago_is_told_by_the_given_clock() -> None:
+    assert parse_since("10m", now=10_000.0) == 9_400.0
+    assert parse_since("1700000000", now=10_000.0) == 1_700_000_000.0
