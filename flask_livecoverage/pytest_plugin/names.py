@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Container
 from urllib.parse import quote
 
@@ -26,7 +27,7 @@ test_name.__test__ = False  # type: ignore[attr-defined]  # pytest must not coll
 
 def part_name(test: str, part: str) -> str:
     """The name of a part of a test."""
-    return test + _PART + _fitting(part, LONGEST_NAME - len(test) - len(_PART))
+    return _fitting(part, LONGEST_NAME, before=test + _PART)
 
 
 def whole_name(name: str, tests: Container[str]) -> str:
@@ -38,15 +39,18 @@ def whole_name(name: str, tests: Container[str]) -> str:
     return whole if whole in tests else name
 
 
-def _fitting(name: str, longest: int) -> str:
+def _fitting(name: str, longest: int, before: str = "") -> str:
+    """``name``, changed if it must be, behind ``before``: both are at most ``longest`` characters."""
     # Blanks at the ends are lost in a header.
-    if name and name.isprintable() and name == name.strip() and _fits(name, longest):
-        return name
+    if name and name.isprintable() and name == name.strip() and _fits(before + name, longest):
+        return before + name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    short = printable(name)[:longest]
-    while not _fits(f"{short.strip()} #{digest}", longest):
-        short = short[:-1]
-    return f"{short.strip()} #{digest}"
+    readable = printable(name[:longest]).lstrip()
+
+    def cut(length: int) -> str:
+        return before + f"{readable[:length].rstrip()} #{digest}".lstrip()
+
+    return cut(bisect_left(range(1, longest), True, key=lambda length: not _fits(cut(length), longest)))
 
 
 def _fits(name: str, longest: int) -> bool:

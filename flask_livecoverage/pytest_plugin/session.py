@@ -217,6 +217,8 @@ class LiveSession:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write what the tests executed."""
+        if self._config.option.no_summary:
+            return
         routes = None if self._own_server else self._routes
         lines = list(self.report.summary(routes, terminalreporter.verbosity))
         if lines:
