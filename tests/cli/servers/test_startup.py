@@ -41,12 +41,17 @@ SEEN_APP = """
 """
 
 
+def before_others(folder: Path) -> str:
+    """A PYTHONPATH that begins with ``folder``."""
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def test_what_others_see_of_it(commands: Commands, gate: Gate) -> None:
     commands.write("seen.py", SEEN_APP)
     commands.write("helper.py", "first = 1\nimport helped\n")
     commands.write("helped.py", "second = 2\n")
     own = commands.write("own/sitecustomize.py", 'MARK = "the user\'s"\n')
-    live = start(commands, gate, f"{GUNICORN} -w 2 seen:app", PYTHONPATH=str(own.parent))
+    live = start(commands, gate, f"{GUNICORN} -w 2 seen:app", PYTHONPATH=before_others(own.parent))
     file, mark, same, path = json.loads(fetch(f"{live.url}/seen")[1])
     assert (file, mark, same) == (str(own), "the user's", True)
     assert str(STARTUP) not in path
@@ -75,7 +80,7 @@ def test_an_installed_application(commands: Commands, gate: Gate) -> None:
         """,
     )
     commands.write(".coveragerc", "[run]\nsource = shop\n")
-    live = start(commands, gate, f"{GUNICORN} shop:app", PYTHONPATH=str(module.parent.parent))
+    live = start(commands, gate, f"{GUNICORN} shop:app", PYTHONPATH=before_others(module.parent.parent))
     live.end()
     assert lines(recorded(commands), module) == {1, 2, 4, 5}
 
