@@ -138,8 +138,10 @@ def serving(app: Flask) -> Iterator[int]:
 @pytest.mark.parametrize("kind", STREAMS)
 def test_to_the_end_of_the_response(load_module: Load, engine_name: str, kind: str) -> None:
     module = load_module(WORK + textwrap.dedent(STREAMS[kind]))
-    with serving(serve_views(module, engine_name)) as port:
-        for _ in range(3):
+    app = serve_views(module, engine_name)
+    for _ in range(3):
+        # A server each, at whose end all is closed: what runs then must not meet the next requests.
+        with serving(app) as port:
             at_once(*[lambda path=path: get(port, path) for path in ("/a", "/b")])  # type: ignore[misc]
     assert recorded(path_of(module)) == truth(path_of(module))
 
