@@ -125,7 +125,7 @@ class TestPrograms:
 
     def test_filter_finds_each(self, app: Flask, recorded: list[str]) -> None:
         client = app.test_client()
-        for name in NAMES:
+        for name in NAMES[::3]:
             found = client.get(f"{PREFIX}/requests", query_string={"test": name.strip()}).get_json()
             assert found["total"] == 2, name
 
@@ -153,7 +153,7 @@ class TestPrograms:
             monkeypatch.setattr(keploy_dedup, "_Dumper", Pure)
         names = st.text(min_size=1).map(lambda text: storable(text, 1000)) | st.sampled_from(NAMES)
 
-        @settings(max_examples=60, deadline=None, database=None, derandomize=True)
+        @settings(max_examples=30, deadline=None, database=None, derandomize=True)
         @given(st.lists(names, min_size=1, max_size=4, unique=True))
         def check(ids: list[str]) -> None:
             text = keploy_dedup.write_dedup({test: {"/a.py": [1, 2]} for test in ids})
@@ -254,7 +254,7 @@ class TestTerminal:
         ],
     )  # fmt: skip
     def test_tables_and_messages(self, invoke: Callable[..., str], command: str) -> None:
-        names = [name for name in NAMES if ESCAPES & {*name} - {"\0"}] if "{}" in command else [""]
+        names = [name for name in NAMES if ESCAPES & {*name} - {"\0"}][:4] if "{}" in command else [""]
         for name in names:
             output = invoke(*(word.replace("{}", name) for word in command.split(" ")))
             assert output

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
+
+from flask_livecoverage.cli import livecov
 
 from .servers import PREFIX, TOKEN, Server, running
 
@@ -105,8 +105,8 @@ class TestForwarded:
 class TestOtherMachines:
     """As in a container: the server listens on all interfaces, and the peer has another address."""
 
-    def status(self, server: Server, *headers: str, target: str = STATUS) -> int:
-        lines = [f"GET {target} HTTP/1.1", "Host: measured:5000", "Connection: close", *headers, "", ""]
+    def status(self, server: Server, *headers: str, target: str = STATUS, host: str = "localhost") -> int:
+        lines = [f"GET {target} HTTP/1.1", f"Host: {host}", "Connection: close", *headers, "", ""]
         return server.ask("\r\n".join(lines).encode(), host=own_address()).status
 
     def test_application_answers(self, open_server: Server) -> None:
@@ -116,7 +116,7 @@ class TestOtherMachines:
         assert self.status(open_server) == 403
 
     def test_with_the_token_they_do(self, open_server: Server) -> None:
-        assert self.status(open_server, f"Authorization: Bearer {TOKEN}") == 200
+        assert self.status(open_server, f"Authorization: Bearer {TOKEN}", host="measured:5000") == 200
 
     @pytest.mark.parametrize(
         "headers",
@@ -140,17 +140,14 @@ class TestOtherMachines:
         open_server.assert_exact()
 
     def test_commands_send_it(self, open_server: Server) -> None:
-        command = [sys.executable, "-m", "flask", "livecov", "status", "--url"]
-        command.append(f"http://{own_address()}:{open_server.port}")
-        with_token = subprocess.run(
-            command, env={**os.environ, "LIVECOVERAGE_TOKEN": TOKEN}, capture_output=True, text=True
-        )
-        assert (with_token.returncode, with_token.stderr) == (0, "")
-        assert "run        run\n" in with_token.stdout
-        without = subprocess.run(command, env=os.environ, capture_output=True, text=True)
-        assert without.returncode != 0
-        assert without.stderr.count("\n") == 1
-        assert "403: only clients on this machine are answered; or send the header Authorization" in without.stderr
+        command = ["status", "--url", f"http://{own_address()}:{open_server.port}"]
+        with_token = CliRunner().invoke(livecov, command, env={"LIVECOVERAGE_TOKEN": TOKEN})
+        assert with_token.exit_code == 0
+        assert "run        run\n" in with_token.output
+        without = CliRunner().invoke(livecov, command)
+        assert without.exit_code != 0
+        assert without.output.count("\n") == 1
+        assert "403: only clients on this machine are answered; or send the header Authorization" in without.output
 
 
 class TestUnixSocket:
