@@ -5,7 +5,8 @@
   all tabs, frames, service workers, images, forms and ``fetch`` of the browser to the one host, from the first request.
 * In Chromium (Chrome, Edge; also behind ``webdriver.Remote``) one command of the DevTools protocol sets it, whatever
   page is open. Elsewhere WebDriver wants a page of the host to be open. Where none is, a tab is opened for a moment at
-  ``/__coverage__/status``, which is not recorded: the test's page, its history and its handle stay as they are.
+  ``/__coverage__/status``, which is not recorded: the test's page, its history and its handle stay as they are. (Some
+  browsers then ask for ``/favicon.ico``, too.)
 * The cookie is HttpOnly, so scripts of pages do not see it; ``driver.get_cookies()`` does not show it; and
   ``driver.delete_all_cookies()`` is followed by setting it again.
 

@@ -21,10 +21,6 @@ Send = Callable[..., Any]
 
 
 def by_requests(method: str, url: str, **options: Any) -> Any:
-    return requests.request(method, url, **options)
-
-
-def by_session(method: str, url: str, **options: Any) -> Any:
     with requests.Session() as session:
         return session.request(method, url, **options)
 
@@ -41,7 +37,7 @@ def by_async_httpx(method: str, url: str, **options: Any) -> Any:
     return asyncio.run(send())
 
 
-@pytest.fixture(params=[by_requests, by_session, by_httpx, by_async_httpx], ids=lambda send: send.__name__)
+@pytest.fixture(params=[by_requests, by_httpx, by_async_httpx], ids=lambda send: send.__name__)
 def send(request: pytest.FixtureRequest) -> Send:
     found: Send = request.param
     return found

@@ -289,7 +289,7 @@ class TestRequestsWithoutBrowser:
         assert live.tests() == [(path, "test") for path in ["/redirect"] * 2 + ["/page/back"] + ["/redirect"] * 3]
         assert elsewhere.was_told_nothing("/other", f"/other?to={live.url}/page/back")
 
-    @pytest.mark.parametrize("code", [302, 303, 307])
+    @pytest.mark.parametrize("code", [302, 307])
     def test_method_and_body_after_a_redirect(
         self, carriers: Carriers, live: Live, elsewhere: Elsewhere, api: Interface, code: int
     ) -> None:
@@ -307,6 +307,9 @@ class TestRequestsWithoutBrowser:
         api.run(scenario())
         carriers.set_test("test")
         api.run(scenario())
+        for _, headers, _ in seen[0]:
+            # Other hosts get none. Older versions of Playwright itself give it to them.
+            headers.pop("Authorization", None)
         assert seen[0] == seen[1]
         assert live.tests() == [("/redirect", None), ("/redirect", "test")]
 

@@ -6,6 +6,7 @@ the driver of any browser gets.
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ from example_app.conftest import chrome_options, chrome_service
 from flask_livecoverage.carriers import Carriers
 from flask_livecoverage.carriers.identity import COOKIE
 
+from ..cli.processes import skip_without
 from ..conftest import lines_of
 from .servers import Elsewhere, Live
 
@@ -227,6 +229,42 @@ def test_remote_chromium(carriers: Carriers, live: Live, elsewhere: Elsewhere, a
         assert len(driver.window_handles) == 1
         driver.get(f"{live.url}/page/second")
     assert live.tests() == [("/page/second", "second")]
+    assert elsewhere.was_told_nothing("/front")
+
+
+@pytest.fixture
+def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A screen for a browser that cannot do without, of which it finds the number itself."""
+    command = [skip_without("Xvfb"), "-displayfd", "1", "-screen", "0", "1200x900x24"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as screen:
+        assert screen.stdout is not None
+        monkeypatch.setenv("DISPLAY", f":{screen.stdout.readline().strip()}")
+        # Its sandbox and its compositor want more than containers have.
+        monkeypatch.setenv("WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS", "1")
+        monkeypatch.setenv("WEBKIT_DISABLE_COMPOSITING_MODE", "1")
+        yield
+        screen.terminate()
+
+
+# What Selenium's own module for this browser does.
+@pytest.mark.filterwarnings("ignore:setting remote_server_addr in RemoteConnection:DeprecationWarning")
+def test_webkitgtk(carriers: Carriers, live: Live, elsewhere: Elsewhere, display: None) -> None:
+    """A browser that is not Chromium, where there is one (Debian's webkit2gtk-driver and xvfb)."""
+    service = webdriver.WebKitGTKService(skip_without("WebKitWebDriver"))
+    with webdriver.WebKitGTK(options=webdriver.WebKitGTKOptions(), service=service) as driver:
+        carriers.set_test("first ☃")
+        driver.get(f"{live.url}/page/1")
+        driver.get(f"{elsewhere.url}/front")
+        carriers.set_test("second")
+        assert (driver.title, len(driver.window_handles)) == ("front", 1)
+        driver.get(f"{live.url}/page/2")
+        driver.delete_all_cookies()
+        driver.get(f"{live.url}/page/3")
+        assert driver.get_cookies() == []
+        carriers.set_test(None)
+        driver.get(f"{live.url}/page/4")
+    tests = [("/page/1", "first ☃"), ("/page/2", "second"), ("/page/3", "second"), ("/page/4", None)]
+    assert live.tests() == tests
     assert elsewhere.was_told_nothing("/front")
 
 
