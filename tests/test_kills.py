@@ -8,15 +8,14 @@ calls and what threads do after the response are recorded when they have run, as
 
 from __future__ import annotations
 
-import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,53 +24,14 @@ from flask_livecoverage.journal import DataDir
 
 from .crash.application import SOURCE
 from .crash.clients import Load, Seen
+from .crash.servers import servers
 from .crash.truth import check
 
-FORKSERVER = Path(__file__).parent / "crash" / "forkserver.py"
 # How many processes a run has, one killed after the other.
 PROCESSES_OF_A_RUN = 3
 # A server that is busy has some dozens of responses under way; the first ones are of interest too.
 MOST_RESPONSES = 150
 LONGEST_DELAY = 0.004
-
-
-class Servers:
-    """Servers in fresh processes."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def start(self, folder: Path, environ: dict[str, str]) -> tuple[int, int]:
-        """Start a server; return its pid and its port."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"folder": str(folder), "environ": environ}) + "\n")
-        self._process.stdin.flush()
-        pid, port = self._read()
-        return pid, port
-
-    def wait(self) -> int:
-        """Wait for the server's end; return its exit status."""
-        (status,) = self._read()
-        return status
-
-    def _read(self) -> list[int]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, "see the output above"
-        return [int(word) for word in line.removeprefix("ended").split()]
-
-
-@contextmanager
-def servers(log: Path) -> Iterator[Servers]:
-    command = [sys.executable, str(FORKSERVER)]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, text=True) as process,
-    ):
-        try:
-            yield Servers(process)
-        finally:
-            process.kill()
 
 
 def wait_a_little(seconds: float) -> None:
@@ -110,3 +70,46 @@ def test_killed_at_any_moment(tmp_path: Path, engine_name: str, thorough: bool) 
             checked += whole - before
     assert checked > kills
     print(f"{kills} kills, {checked} whole responses, {time.monotonic() - began:.0f} s")
+
+
+@pytest.mark.promise
+def test_gunicorn_killed_with_all_its_workers(tmp_path: Path, engine_name: str, thorough: bool) -> None:
+    application = tmp_path / "application.py"
+    application.write_text(SOURCE)
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    folder = DataDir(tmp_path / ".livecov").run("run")
+    environ = {**os.environ, "LIVECOVERAGE": "1", "LIVECOVERAGE_ENGINE": engine_name, "LIVECOVERAGE_RUN": "run"}
+    options = ["--bind", "127.0.0.1:0", "--workers", "2", "--threads", "4", "--no-control-socket"]
+    command = [sys.executable, "-m", "gunicorn", *options, "application:app"]
+    seen, began = Seen(), time.monotonic()
+    kills = 20 if thorough else 2
+    for kill in range(kills):
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, cwd=tmp_path, env=environ, start_new_session=True, **pipes) as server:
+            try:
+                port, drain = read_gunicorns_port(server)
+                load = Load(port, seen, seed + kill, enough=int(MOST_RESPONSES * chance.random()))
+                load.start()
+                load.wait()
+                wait_a_little(LONGEST_DELAY * chance.random())
+                load.killed()
+            finally:
+                os.killpg(server.pid, signal.SIGKILL)
+            load.join()
+            drain.join()
+        whole = check(folder, seen, application)
+    print(f"{kills} kills, {whole} whole responses, {time.monotonic() - began:.0f} s")
+
+
+def read_gunicorns_port(server: subprocess.Popen[bytes]) -> tuple[int, threading.Thread]:
+    """The port, and the thread that reads on: nobody drains a pipe by not looking."""
+    assert server.stderr is not None
+    for line in server.stderr:
+        found = re.search(rb"Listening at: http://127.0.0.1:(\d+)", line)
+        if found:
+            drain = threading.Thread(target=server.stderr.read)
+            drain.start()
+            return int(found[1]), drain
+    raise AssertionError("gunicorn does not listen")

@@ -78,7 +78,9 @@ class Seen:
 class Load:
     """Clients that ask for all kinds of things at once, until the server is killed."""
 
-    def __init__(self, port: int, seen: Seen, seed: int, *, enough: int, clients: int = CLIENTS) -> None:
+    def __init__(
+        self, port: int, seen: Seen, seed: int, *, enough: int, clients: int = CLIENTS, control: bool = True
+    ) -> None:
         self._port = port
         self._seen = seen
         self._enough = enough
@@ -86,7 +88,7 @@ class Load:
         self._reached = threading.Event()
         self._killed = False
         self._failures: list[BaseException] = []
-        work = [self._drive] * clients + [self._control]
+        work = [self._drive] * clients + [self._control] * control
         self._threads = [
             threading.Thread(target=self._work, args=(function, random.Random(f"{seed}-{number}")))
             for number, function in enumerate(work)
@@ -102,6 +104,11 @@ class Load:
         """Wait until so many responses were received as are enough."""
         assert self._reached.wait(GUARD_SECONDS), "the server does not answer"
         assert not self._failures, self._failures
+
+    def more(self, count: int) -> None:
+        """From now on, so many responses more are enough."""
+        self._reached.clear()
+        self._enough = next(self._counts) + count
 
     def killed(self) -> None:
         """The server is about to be killed: from now on, responses may fail to come."""
