@@ -105,7 +105,8 @@ class RequestCapture:
                 return
             trace = self._recorder.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._amend(trace)
-            self._recorder.journal.append(line)
+            # Without its record, what comes later would be nobody's; so it is lost whole, and counted once.
+            self._recorded = self._recorder.journal.append(line)
             self._committed_hits, self._committed_status = hits, status
             # Again: a thread that added lines before it could see that there is a record leaves them to us.
 
@@ -118,7 +119,7 @@ class RequestCapture:
             hits = self._hits
             if hits is self._committed_hits:
                 return
-            self._recorder.journal.append(self._late_amend(self._recorder.trace_id(hits)))
+            self._recorded = self._recorder.journal.append(self._late_amend(self._recorder.trace_id(hits)))
             self._committed_hits = hits
 
     @property

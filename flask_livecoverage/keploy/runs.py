@@ -10,7 +10,7 @@ import psutil
 
 from ..client import fetch_json
 from ..errors import ServerError
-from ..journal import DataDir, Journal, RunFolder
+from ..journal import DataDir, Journal, RunFolder, storage_error
 from ..recorder import Recorder
 from ..tail import Tail
 from .collector import Collector
@@ -122,15 +122,21 @@ class _WindowJournal:
         )
 
     def open_window(self, name: str) -> None:
-        self._journal.append_object("window", name=name, at=self._clock.now())
+        self._append("no window was opened", name)
         self._run.show_window()
 
     def close_window(self) -> None:
         self._run.hide_window()
-        self._journal.append_object("window", name="", at=self._clock.now())
+        self._append("the window is still open", "")
+
+    def _append(self, what: str, name: str) -> None:
+        self._journal.look_after()
+        if not self._journal.append_object("window", name=name, at=self._clock.now()):
+            raise storage_error(self._journal.path, self._journal.error, what)
 
     def flush(self) -> None:
-        """Nothing: the server's processes cannot be asked."""
+        """See that readers find the windows. The server's processes cannot be asked."""
+        self._journal.look_after()
 
     def close(self) -> None:
         self._journal.close()

@@ -35,7 +35,20 @@ _BIT = """\
     if number & {value}:
         found += {value}
 """
-APPLICATION = _HEAD + "".join(_BIT.format(value=1 << bit) for bit in range(_BITS)) + "    return str(found)\n"
+_TAIL = """\
+    return str(found)
+
+
+@app.get("/stream")
+def stream():
+    def chunks():
+        yield "first,"
+        yield "second,"
+        yield "last"
+
+    return chunks()
+"""
+APPLICATION = _HEAD + "".join(_BIT.format(value=1 << bit) for bit in range(_BITS)) + _TAIL
 
 
 @dataclass

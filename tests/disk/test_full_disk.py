@@ -10,6 +10,7 @@ from pathlib import Path
 from flask_livecoverage.reader import read_run
 from flask_livecoverage.store import open_store
 
+from ..conftest import line_of
 from ..live import get
 from .disks import Mounts, fill
 from .servers import APPLICATION, server
@@ -87,12 +88,22 @@ def test_file_that_may_not_grow(tmp_path: Path) -> None:
         assert journal.stat().st_size == limit
         code, answer = live.control("start?name=w")
         assert (code, "File too large" in answer["error"]) == (507, True)
+        for _ in range(5):
+            assert get(live.port, "/stream") == (200, b"first,second,last")
+        # Each is one loss, however many chunks it has.
+        assert live.status()["lost"] == lost + 5
+        lost += 5
         resource.prlimit(live.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         live.ask(256)
         assert live.status()["lost"] == lost
         run = read_run(live.run)
-        assert len(run.requests) + run.lost == len(live.sent)
+        assert len(run.requests) + run.lost == len(live.sent) + 5
         live.check(run)
+        # Nor do they count as what ran outside of requests.
+        application = (tmp_path / "application.py").resolve()
+        line = line_of(application, 'yield "second,"')
+        ambient = [run.traces[trace].line_numbers() for trace in run.ambient]
+        assert not any(line in files.get(str(application), ()) for files in ambient)
 
 
 def test_all_processes_of_the_run_tell_what_one_has_lost(tmp_path: Path) -> None:

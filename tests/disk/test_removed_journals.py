@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -250,29 +252,51 @@ class TestRemoved:
         guard.look_after()
         assert not folder.shows_window()
 
-    def test_lock_that_was_removed_keeps_others_out(self, journal: Journal, folder: RunFolder) -> None:
-        """Two wait for a lock whose file is removed: they must not both get one."""
-        inside: list[int] = []
-        most: list[int] = []
-        waiting = threading.Barrier(3)
+    def test_lock_that_was_removed_keeps_others_out(self, folder: RunFolder) -> None:
+        """Who waits for a lock whose file is removed gets a lock that means nothing."""
+        inside, leave = threading.Event(), threading.Event()
 
-        def take(number: int) -> None:
-            waiting.wait()
+        def wait() -> None:
             with folder.locked():
-                inside.append(number)
-                most.append(len(inside))
-                inside.remove(number)
+                inside.set()
 
-        for _ in range(50):
-            threads = [threading.Thread(target=take, args=(number,)) for number in range(2)]
+        def hold() -> None:
             with folder.locked():
-                for thread in threads:
-                    thread.start()
-                waiting.wait()
-                (folder.path / "marks.lock").unlink()
-            for thread in threads:
-                thread.join()
-        assert set(most) == {1}
+                held.set()
+                leave.wait()
+
+        held = threading.Event()
+        waiter, holder = threading.Thread(target=wait), threading.Thread(target=hold)
+        lock = folder.path / "marks.lock"
+        try:
+            with folder.locked():
+                waiter.start()
+                wait_for(lambda: opened(f"{lock}") == 2)
+                lock.unlink()
+                holder.start()
+                assert held.wait(30)
+            wait_for(lambda: inside.is_set() or opened(f"{lock}") == 2)
+            assert not inside.is_set()
+        finally:
+            leave.set()
+            waiter.join()
+            holder.join()
+        assert inside.is_set()
+
+
+def opened(target: str) -> int:
+    """How many descriptors of this process are of the file at that path, and not of one that was removed from there."""
+    found = 0
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):
+            found += os.readlink(f"/proc/self/fd/{descriptor}") == target
+    return found
+
+
+def wait_for(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < deadline
 
 
 class TestCannotBePutBack:
