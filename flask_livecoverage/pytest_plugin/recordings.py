@@ -48,7 +48,10 @@ class Recording:
 
 @dataclass
 class Report:
-    """What a session has to report; ``order`` are the names of its tests as they began, ``since`` when, by the run's clock."""
+    """What a session has to report; ``order`` are the names of its tests as they began.
+
+    ``since`` is when the session began, by the run's clock.
+    """
 
     since: float = float("inf")
     order: dict[str, None] = field(default_factory=dict)
