@@ -24,11 +24,16 @@ from .servers import (
 
 @dataclass(frozen=True)
 class Case:
-    """A server's command, and how many requests it answers at once; ``app`` is what ``--app`` names."""
+    """A server's command, and how many requests it answers at once.
+
+    ``app`` is what ``--app`` names; ``goes_on`` is whether it answers until those are done that were in flight when it
+    was told to end.
+    """
 
     command: str
     at_once: int
     app: str | None = None
+    goes_on: bool = False
 
 
 GEVENT_SERVER = """
@@ -48,10 +53,19 @@ GEVENT_SERVER = """
         print("interrupted")
 """
 
+# A forked worker must not stumble over a thread of its master.
+THREADS = """
+    import threading
+
+    from app import app
+
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+
 CASES = {
-    "flask run": Case(FLASK_RUN, 3, "app"),
+    "flask run": Case(FLASK_RUN, 3, "app", goes_on=True),
     "flask run, one after the other": Case(f"{FLASK_RUN} --without-threads", 1, "app"),
-    "flask run with the reloader": Case(f"{FLASK_RUN} --reload", 3, "app"),
+    "flask run with the reloader": Case(f"{FLASK_RUN} --reload", 3, "app", goes_on=True),
     "gunicorn, processes": Case(f"{GUNICORN} -w 3 app:app", 3),
     "gunicorn, threads, loaded before the fork": Case(f"{GUNICORN} -w 2 --threads 2 --preload app:app", 2),
     "gunicorn, threads, an unchanged application": Case(
@@ -59,9 +73,9 @@ CASES = {
     ),
     "gunicorn, gevent": Case(f"{GUNICORN} -w 2 -k gevent app:app", 4),
     "gunicorn, gevent, loaded before the fork": Case(f"{GUNICORN} -k gevent --preload app:app", 4),
-    "gevent alone": Case(f"{PYTHON} server.py {{port}}", 4),
-    "waitress": Case(f"{WAITRESS} --threads 3 app:app", 3),
-    "uWSGI, processes": Case(f"{UWSGI} --master --processes 3 --module app:app", 3),
+    "gevent alone": Case(f"{PYTHON} server.py {{port}}", 4, goes_on=True),
+    "waitress": Case(f"{WAITRESS} --threads 3 app:app", 3, goes_on=True),
+    "uWSGI, processes": Case(f"{UWSGI} --master --processes 3 --module threads:app", 3),
     "uWSGI, threads, a file": Case(f"{UWSGI} --master --processes 2 --threads 2 --wsgi-file app.py --callable app", 4),
 }
 
@@ -87,6 +101,7 @@ def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: s
     # Its worker tells of the connections with which we try whether it has gone.
     commands.tracebacks_allowed = "gunicorn, gevent" in name
     commands.write("server.py", GEVENT_SERVER)
+    commands.write("threads.py", THREADS)
     live = start(commands, gate, case.command, case.app)
     pids = {fetch(f"{live.url}/who")[1]}
     held = []
@@ -95,6 +110,9 @@ def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: s
         held.append((connection, gate.reached()))
 
     assert fetch(f"{live.url}/shutdown") == (200, "Server shutting down...")
+    meanwhile = 20 if case.goes_on else 0
+    for _ in range(meanwhile):
+        assert fetch(f"{live.url}/who")[0] == 200
     for connection, passage in held:
         passage.close()
         status, pid = answer(connection)
@@ -104,7 +122,7 @@ def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: s
     live.end()
 
     run = recorded(commands)
-    assert [request.status for request in run.requests] == [200] * case.at_once
+    assert [request.status for request in run.requests] == [200] * (case.at_once + meanwhile)
     assert {str(request.pid) for request in run.requests} == pids
     app = "plain.py" if case.app == "plain" else "app.py"
     unasked = ["os.kill("] if held else ["os.kill(", "gate.wait()"]
@@ -121,3 +139,18 @@ def skip_where_missing(name: str) -> None:
         reason = gevent()
     if reason is not None:
         pytest.skip(reason)
+
+
+@pytest.mark.promise
+def test_run_ends_uwsgi_by_a_signal(commands: Commands, gate: Gate, thorough: bool) -> None:
+    """Its SIGTERM means "reload" by default."""
+    if not thorough:
+        pytest.skip("with --thorough")
+    if reason := uwsgi():
+        pytest.skip(reason)
+    commands.write("threads.py", THREADS)
+    live = start(commands, gate, CASES["uWSGI, processes"].command, LIVECOVERAGE_SHUTDOWN_URL="")
+    fetch(f"{live.url}/who")
+    live.end()
+    assert "did not end within" not in live.run.text("stderr")
+    assert_import_was_measured(commands, recorded(commands), "app.py", "os.kill(", "gate.wait()")
