@@ -16,7 +16,7 @@ from flask_livecoverage.journal import DataDir
 from flask_livecoverage.reader import read_run
 from tests.live import LISTENING, PYTHON, get, process, read_port, write_script
 
-from .harness import AMBIENT, WORK, ask, ask_both, at_once, path_of, recorded, serve_views, truth
+from .harness import AMBIENT, WORK, ask, ask_both, at_once, path_of, recorded, recorder, serve_views, truth
 
 Load = Callable[..., ModuleType]
 
@@ -146,6 +146,8 @@ def test_unrecorded_requests_forked_work_is_nobodys(load_module: Load, engine_na
     ask_both(app)
     with livecov.window("only a"):
         at_once(lambda: ask(app, "/a"), lambda: module.meeting.wait(30) + module.meeting.wait(30))
+        # A call that an unrecorded request handed over, and that begins after a window was opened.
+        recorder().request_of_parent("another-1", recorded=False).run(module.started)
     module.close()
     expected = truth(path_of(module))
     assert recorded(path_of(module)) == {
