@@ -156,6 +156,8 @@ class Load:
             self._reached.set()
 
     def _control(self, chance: random.Random) -> None:
+        if not any(exchange.whole for exchange in self._seen.exchanges):
+            self.ask("plain", None)  # there is no report on nothing
         step = chance.choice([self._window, self._window, self._dump, self._look, self._reset])
         step(chance)
 
