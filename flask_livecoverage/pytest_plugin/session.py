@@ -157,8 +157,9 @@ class LiveSession:
             self._identity.set_test(name)
         except (OSError, LiveCoverageError) as error:
             # It may be back for the next test. One that hangs would make a long suite endless.
-            self._given_up = isinstance(getattr(error, "reason", error), TimeoutError)
-            self.report.gone.append(Gone(self._test or "", was is not None, str(error)))
+            reason = getattr(error, "reason", error)
+            self._given_up = isinstance(reason, TimeoutError)
+            self.report.gone.append(Gone(self._test or "", was is not None, str(reason)))
 
     # The fixture `livecov`
 
