@@ -200,6 +200,27 @@ class TestBodies:
         assert answer.status == 400
         assert "error" in answer.json
 
+    @pytest.mark.parametrize(
+        ("content_type", "body"),
+        [
+            ("application/x-www-form-urlencoded", b"name=\xff"),
+            ("multipart/form-data", b"name=x"),
+            ("multipart/form-data; boundary=b", b"--b\r\n\r\n"),
+            (
+                "multipart/form-data; boundary=b",
+                b'--b\r\nContent-Disposition: form-data; name="name"; filename="x"\r\n\r\nx\r\n--b--\r\n',
+            ),
+        ],
+    )
+    def test_what_cannot_be_read_is_no_empty_form(self, server: Server, content_type: str, body: bytes) -> None:
+        answer = server.request(START, f"Content-Type: {content_type}", method="POST", body=body)
+        assert (answer.status, answer.json["accepted"]) == (400, ["name"])
+
+    def test_query_that_is_no_text(self, server: Server) -> None:
+        """Servers hand the byte over as it is, or as a character, or refuse it."""
+        answer = server.ask(f"GET {STATUS}?x=".encode() + b"\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", end=True)
+        assert answer.status == 400
+
     @pytest.mark.parametrize("length", ["-1", "1e3", "\N{ARABIC-INDIC DIGIT ONE}", "9" * 400, "+3", "0x10", "3, 4"])
     def test_impossible_length(self, server: Server, length: str) -> None:
         answer = server.request(f"{PREFIX}/reset?x=1", self.FORM, f"Content-Length: {length}", method="POST")
