@@ -194,7 +194,8 @@ class TestToken:
     @pytest.mark.parametrize(
         "authorization",
         [
-            "", "Bearer", "Bearer ", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer \xff", "Bearer \ud800",
+            "", "Bearer", "Bearer ", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer \xff",
+            "Bearer \ud800",
             f"Bearer {TOKEN.upper()}", f"Token {TOKEN}",
         ],
     )  # fmt: skip
