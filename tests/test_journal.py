@@ -15,7 +15,7 @@ import pytest
 
 from flask_livecoverage import appended as appended_module
 from flask_livecoverage import journal as journal_module
-from flask_livecoverage.errors import DataError
+from flask_livecoverage.errors import DataError, StorageError
 from flask_livecoverage.journal import DataDir, Journal, RunFolder, new_run_id
 
 HEADER = {"pid": 1, "started_at": 1.5, "root": "/app", "engine": "ctrace", "reason": "", "branch": False, "python": "3"}
@@ -184,6 +184,19 @@ class TestMarks:
         marks.write_bytes(marks.read_bytes() + tail)
         assert folder.last_mark() == {"journal-a.jsonl": 10}
         assert str(marks) in caplog.text
+
+    @pytest.mark.parametrize("written", [0, 1, -1])
+    def test_mark_that_cannot_be_written_has_not_moved(
+        self, folder: RunFolder, break_disk: Callable[..., None], written: int
+    ) -> None:
+        with folder.locked():
+            folder.mark({"journal-a.jsonl": 10})
+            break_disk(lambda descriptor, data: os.write(descriptor, data[:written]))
+            with pytest.raises(StorageError, match="nothing was reset: make room there"):
+                folder.mark({"journal-a.jsonl": 30})
+            assert folder.marks() == [{"journal-a.jsonl": 10}]
+            folder.mark({"journal-a.jsonl": 40})
+        assert folder.marks() == [{"journal-a.jsonl": 10}, {"journal-a.jsonl": 40}]
 
     def test_mark_after_a_torn_one_counts(self, folder: RunFolder) -> None:
         with folder.locked():

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from flask_livecoverage.cli.group import livecov
 from flask_livecoverage.reader import read_run
 from flask_livecoverage.store import open_store
 
@@ -28,6 +31,7 @@ def test_full_disk_costs_records_but_no_answer(tmp_path: Path, mounts: Mounts) -
         assert 0 < before["lost"] < 200
 
         # Nothing can be changed now: each attempt is told so in one line, and has changed nothing.
+        assert "the window is still open" in live.control("stop")[1]["error"]
         for route, method in [("start?name=w", "POST"), ("stop", "POST"), ("reset", "POST"), ("dump?reset=1", "GET"),
                               ("requests", "GET")]:  # fmt: skip
             code, answer = live.control(route, method)
@@ -120,10 +124,10 @@ def test_all_processes_of_the_run_tell_what_one_has_lost(tmp_path: Path) -> None
         assert other.control("reset", "POST")[0] == 200
         assert other.status()["lost"] == 7  # a reset hides no loss
         run = other.run
-    command = [sys.executable, "-m", "flask", "livecov"]
-    for question in (["report"], ["requests"]):
-        asked = subprocess.run([*command, *question, "--data-dir", "data"], capture_output=True, text=True, check=True)
-        assert "Warning: 7 records were lost (File too large)" in asked.stderr
+    for question in ("report", "requests"):
+        asked = CliRunner().invoke(livecov, [question, "--data-dir", str(tmp_path / "data")])
+        assert asked.exit_code == 0
+        assert "Warning: 7 records were lost (File too large)" in asked.output
     with open_store(f"sqlite:///{tmp_path / 'other.sqlite3'}") as store:
         for _ in range(2):
             store.sync(run)
