@@ -64,6 +64,9 @@ def answers_of(records: dict[str, Record]) -> Answers:
 
 
 def answers_of_run(run: Run) -> Answers:
+    assert all(type(one.status) is int for one in run.requests)
+    arcs = [arc for trace in run.traces.values() for lines in trace.files.values() for arc in lines.arcs or ()]
+    assert all(type(line) is int for arc in arcs for line in arc)
     return {one.id: (one.path, one.status, _lines(run, one.trace)) for one in run.requests}
 
 
@@ -216,13 +219,16 @@ def test_any_value_in_any_place(folder: RunFolder, kind: str, key: str) -> None:
         fields[key] = value
         with path.open("ab") as file:
             file.write(raw_line(fields))
+            if kind == "amend":
+                asked = {**next(iter(requests_of(path))), "id": f"{FIRST}-{number}"}
+                file.write(json.dumps(asked, separators=(",", ":")).encode() + b"\n")
             if kind == "trace":
                 asked = {**next(iter(requests_of(path))), "id": f"{FIRST}-{number}", "trace": f"trace-{number}"}
                 file.write(json.dumps(asked, separators=(",", ":")).encode() + b"\n")
     answers, warnings = read_by_all(folder)
     assert before.items() <= answers.items()
     assert all(one.startswith((str(path), "request", str(len(VALUES)))) or "without lines" in one for one in warnings)
-    if key != "more" or kind in ("request", "trace"):
+    if key != "more" or kind in ("request", "trace", "amend"):
         assert any(one.startswith(f"{path}: ") and "cannot be read, skipped" in one for one in warnings)
 
 
@@ -249,6 +255,16 @@ def test_any_value_in_the_first_line(folder: RunFolder, key: str) -> None:
         assert found.last_start() < 1e300
         if VALUES.index(value) % 10 == 0:
             assert ask_store(folder, "sqlite://").keys() == {request.id for request in run.requests}
+
+
+@pytest.mark.parametrize("letter", [b"\\ud800", b"\\uD800", b"\xed\xa0\x80"])
+def test_text_that_no_database_takes(folder: RunFolder, letter: bytes) -> None:
+    """Alone in its journal: most journals have none, and are not searched twice."""
+    path = journal(folder, SECOND)
+    path.write_bytes(path.read_bytes().replace(b'"/3"', b'"/' + letter + b'"'))
+    answers, warnings = read_by_all(folder)
+    assert answers[f"{SECOND}-1"][0] == "/\ud800"
+    assert warnings == []
 
 
 class TestNoJournals:
