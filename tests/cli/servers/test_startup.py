@@ -13,7 +13,7 @@ import pytest
 import flask_livecoverage
 
 from ..processes import Commands, Gate, fetch
-from .servers import GUNICORN, PYTHON, gevent_for_gunicorn, lines, recorded, start
+from .servers import GUNICORN, PYTHON, WAITRESS, gevent_for_gunicorn, lines, recorded, start
 from .test_each_server import GEVENT_SERVER
 
 STARTUP = Path(flask_livecoverage.__file__).parent / "startup"
@@ -72,17 +72,22 @@ def test_an_installed_application(commands: Commands, gate: Gate) -> None:
     module = commands.write(
         f"{package}/__init__.py",
         """
+        import atexit, pathlib
+
         from flask import Flask
         from flask_livecoverage import LiveCoverage
 
         app = Flask(__name__)
         LiveCoverage(app)
+        atexit.register(pathlib.Path("ended").touch)
         """,
     )
     commands.write(".coveragerc", "[run]\nsource = shop\n")
-    live = start(commands, gate, f"{GUNICORN} shop:app", PYTHONPATH=before_others(module.parent.parent))
+    live = start(commands, gate, f"{WAITRESS} shop:app", PYTHONPATH=before_others(module.parent.parent))
     live.end()
-    assert lines(recorded(commands), module) == {1, 2, 4, 5}
+    assert lines(recorded(commands), module) == {1, 3, 4, 6, 7, 8}
+    # A signal would have ended it at once, with the last second's lines unwritten.
+    assert (commands.folder / "ended").exists()
 
 
 def test_switched_off(commands: Commands) -> None:
