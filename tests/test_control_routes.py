@@ -341,8 +341,8 @@ class TestDump:
         client.get("/deep")
         run = ok(client, "status")["run"]
         (tmp_path / ".livecov" / "runs" / run / "marks.jsonl").mkdir()
-        error = bad(client, f"{PREFIX}/reset", 500, "POST")
-        assert "marks.jsonl: Is a directory" in error["error"]
+        error = bad(client, f"{PREFIX}/reset", 507, "POST")
+        assert "marks.jsonl: cannot be written (Is a directory), so nothing was reset" in error["error"]
 
 
 class TestReset:
