@@ -83,8 +83,6 @@ CASES = {
 # What differs most. The others differ in one thing from one of these.
 EVERYDAY = {
     "flask run",
-    "flask run with the reloader",
-    "gunicorn, threads, loaded before the fork",
     "gunicorn, threads, an unchanged application",
     "gunicorn, gevent, loaded before the fork",
     "waitress",
