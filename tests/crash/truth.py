@@ -45,7 +45,7 @@ def read_journals(folder: Path) -> dict[str, Record]:
     for line in lines:
         if line["type"] == "amend":
             record = records[line["id"]]
-            record.status = line["status"]
+            record.status = line.get("status", record.status)
             record.lines |= traces[line["trace"]]
     return records
 
