@@ -147,7 +147,8 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
         changes: dict[str, Any] = {key: line[key] for key in ("status", "duration_ms") if key in line}
         collected.amends.append((line["id"], line["trace"], changes))
     elif kind == "trace":
-        collected.traces[line["id"]] = trace_of(line)
+        # The first that is told, as the store and those who follow do: others are the same, unless they are garbled.
+        collected.traces.setdefault(line["id"], trace_of(line))
     elif kind == "ambient":
         collected.ambient[line["trace"]] = None
     elif kind == "window":

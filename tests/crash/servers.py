@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,19 +19,27 @@ class Servers:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self._running: int | None = None
 
     def start(self, folder: Path, environ: dict[str, str]) -> tuple[int, int]:
         """Start a server; return its pid and its port."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"folder": str(folder), "environ": environ}) + "\n")
         self._process.stdin.flush()
-        pid, port = self._read()
-        return pid, port
+        self._running, port = self._read()
+        return self._running, port
 
     def wait(self) -> int:
         """Wait for the server's end; return its exit status."""
         (status,) = self._read()
+        self._running = None
         return status
+
+    def end(self) -> None:
+        """Kill the server that a failed test has left."""
+        if self._running is not None:
+            os.kill(self._running, signal.SIGKILL)
+            self.wait()
 
     def _read(self) -> list[int]:
         assert self._process.stdout is not None
@@ -46,7 +56,9 @@ def servers(log: Path) -> Iterator[Servers]:
         log.open("wb") as output,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, text=True) as process,
     ):
+        started = Servers(process)
         try:
-            yield Servers(process)
+            yield started
         finally:
+            started.end()
             process.kill()
