@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .records import (
     header,
     kind_of,
     objects,
+    pieces,
     process_of,
     rules_of,
     source_files_of,
@@ -65,8 +66,8 @@ class _Collected:
     amends: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: dict[str, None] = field(default_factory=dict)
-    # The traces of requests from before the mark, by the requests' ids.
-    put_aside: dict[str, list[str]] = field(default_factory=dict)
+    # The traces of requests from before the mark. Not by request: a long run has many.
+    put_aside: dict[str, None] = field(default_factory=dict)
     window_events: list[tuple[float, str]] = field(default_factory=list)
     source_files: set[str] = field(default_factory=set)
     # The methods, by rule and endpoint.
@@ -81,19 +82,16 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
     offsets = dict(mark)
     for path in folder.journals():
         try:
-            with open_regular(path) as journal:
-                data = journal.read()
+            # A line that is being written, or was torn by a kill, is not counted yet.
+            offsets[path.name] = _read_journal(path, mark.get(path.name, 0), collected)
         except OSError as error:
             collected.warnings.append(f"{path}: cannot be read ({error.strerror}), skipped")
-            continue
-        # A line that is being written, or was torn by a kill, is not counted yet.
-        offsets[path.name] = data.rfind(b"\n") + 1
-        _read_journal(path, data, mark.get(path.name, 0), collected)
     for path in sorted(folder.path.iterdir()) if folder.path.is_dir() else ():
         if not path.name.startswith(("journal-", "marks.")):
             collected.warnings.append(f"{path}: not a file of this program's, skipped")
+    earlier = _traces_before(folder, mark, {id_ for id_, _, _ in collected.amends if id_ not in collected.requests})
     for request_id, trace_id, changes in collected.amends:
-        _amend(collected, request_id, trace_id, changes)
+        _amend(collected, request_id, trace_id, changes, earlier.get(request_id, ()))
     _warn_of_missing_traces(collected)
     collected.warnings += filter(None, [describe_loss(collected.lost)])
     windows = windows_of(collected.window_events)
@@ -104,7 +102,7 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
         requests=requests,
         traces=collected.traces,
         ambient=list(collected.ambient),
-        put_aside=list(dict.fromkeys(trace for traces in collected.put_aside.values() for trace in traces)),
+        put_aside=list(collected.put_aside),
         windows=windows,
         source_files=sorted(collected.source_files),
         rules=[Rule(*key, tuple(sorted(methods))) for key, methods in sorted(collected.rules.items())],
@@ -114,25 +112,38 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
     return run, offsets
 
 
-def _read_journal(path: Path, data: bytes, mark: int, collected: _Collected) -> None:
-    if not data:
-        return  # made a moment ago: its process has not written the first line yet
-    if not data.endswith(b"\n"):
-        collected.warnings.append(f"{path}: the last line is torn, skipped")
-        if b"\n" not in data and data.startswith(BEGIN[: len(data)]):
-            return  # killed before it had told anything
-    process, problem = header(data.partition(b"\n")[0])
-    if process is None:
-        collected.warnings.append(f"{path}: {problem}")
-        return
-    broken = 0
-    for offset, line in objects(data[: data.rfind(b"\n") + 1]):
-        try:
-            _take(line, process.pid, collected, counts=offset >= mark)
-        except UNREADABLE:
-            broken += 1
+def _read_journal(path: Path, mark: int, collected: _Collected) -> int:
+    """Read a journal; return the byte behind its last whole line. Raises OSError."""
+    end = broken = 0
+    process: Process | None = None
+    with open_regular(path) as file:
+        for position, data in pieces(file):
+            if not data.endswith(b"\n"):
+                collected.warnings.append(f"{path}: the last line is torn, skipped")
+                if not position and data.startswith(BEGIN[: len(data)]):
+                    return 0  # killed before it had told anything
+            if process is None:
+                process, problem = header(data.partition(b"\n")[0])
+                if process is None:
+                    collected.warnings.append(f"{path}: {problem}")
+                    return 0
+            if data.endswith(b"\n"):
+                broken += _take_all(position, data, process.pid, mark, collected)
+                end = position + len(data)
     if broken:
         collected.warnings.append(f"{path}: {broken} line{'s' if broken > 1 else ''} cannot be read, skipped")
+    return end
+
+
+def _take_all(position: int, data: bytes, pid: int, mark: int, collected: _Collected) -> int:
+    """Add the lines of a piece; return how many cannot be read."""
+    broken = 0
+    for offset, line in objects(data):
+        try:
+            _take(line, pid, collected, counts=position + offset >= mark)
+        except UNREADABLE:
+            broken += 1
+    return broken
 
 
 def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, counts: bool) -> None:
@@ -140,7 +151,7 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
     kind = kind_of(line)
     assert line is not None
     if kind in ("request", "amend") and not counts:
-        collected.put_aside.setdefault(line["id"], []).append(line["trace"])
+        collected.put_aside[line["trace"]] = None
     elif kind == "request":
         collected.requests[line["id"]] = RequestRecord(pid=pid, **line)
     elif kind == "amend":
@@ -165,15 +176,20 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
         collected.lost[line["reason"]] += line["count"]
 
 
-def _amend(collected: _Collected, request_id: str, trace_id: str, changes: dict[str, Any]) -> None:
-    """Add what a request ran after its record was written. A forked child may add to a request of its parent's."""
+def _amend(
+    collected: _Collected, request_id: str, trace_id: str, changes: dict[str, Any], before: Iterable[str]
+) -> None:
+    """Add what a request ran after its record was written. A forked child may add to a request of its parent's.
+
+    ``before`` are the traces that it had left before the mark.
+    """
     later = collected.traces.get(trace_id)
     request = collected.requests.get(request_id)
     if later is None:
         collected.warnings.append(f"request {request_id}: trace {trace_id} is missing")
     elif request is None:
         # Its record lies before the mark, in an earlier dump. What it ran since then must not be lost.
-        for earlier in collected.put_aside.get(request_id, ()):
+        for earlier in before:
             later = later - collected.traces[earlier] if earlier in collected.traces else later
         if later.files:
             collected.traces[later.id] = later
@@ -183,6 +199,19 @@ def _amend(collected: _Collected, request_id: str, trace_id: str, changes: dict[
         whole = collected.traces[request.trace] | later
         collected.traces[whole.id] = whole
         collected.requests[request.id] = replace(request, trace=whole.id, **changes)
+
+
+def _traces_before(folder: RunFolder, mark: dict[str, int], requests: set[str]) -> dict[str, list[str]]:
+    """The traces that these requests left before the mark: read once more, because few requests outlive a reset."""
+    found: dict[str, list[str]] = {}
+    for path in folder.journals() if requests and mark else ():
+        with suppress(OSError), open_regular(path) as file:
+            for _, data in pieces(file, mark.get(path.name, 0)):
+                for _, line in objects(data):
+                    with suppress(*UNREADABLE):
+                        if kind_of(line) in ("request", "amend") and line and line["id"] in requests:
+                            found.setdefault(line["id"], []).append(line["trace"])
+    return found
 
 
 def windows_of(events: Iterable[tuple[float, str]]) -> list[Window]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from .journal import FORMAT_VERSION
 from .lines import from_hex
@@ -48,11 +48,30 @@ _LIMITS: dict[str, tuple[tuple[str, float], ...]] = {
 }
 _MOST_LINES = 1 << 31
 
+# Some 15,000 requests.
+_PIECE = 4 << 20
+
 _good_shapes: set[tuple[Any, ...]] = set()
 _MOST_SHAPES = 1000
 
 # What the functions below raise for a line that is not as its kind is; the last one for values nested too deeply.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+
+
+def pieces(file: BinaryIO, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """A journal, or its first ``end`` bytes, in pieces of whole lines, each with its byte in the file.
+
+    The last one is not whole if the journal's last line is torn.
+    """
+    position, rest = 0, b""
+    while data := file.read(_PIECE if end is None else max(0, min(_PIECE, end - position - len(rest)))):
+        data = rest + data
+        whole = data.rfind(b"\n") + 1
+        if whole:
+            yield position, data[:whole]
+        position, rest = position + whole, data[whole:]
+    if rest:
+        yield position, rest
 
 
 def objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -313,6 +314,35 @@ class TestMarks:
         (ambient,) = run.ambient
         assert run.traces[ambient].line_numbers() == {"/app/a.py": [3]}
         assert run.traces[ambient].files["/app/a.py"].arcs == {(2, 3)}
+
+    def test_what_lies_before_is_not_held_in_memory(
+        self, folder: RunFolder, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("flask_livecoverage.records._PIECE", 1 << 14)
+        path = write(trace(), *(request(number) for number in range(10_000)))
+        reset(folder)
+        write(request(10_000))
+        tracemalloc.start()
+        try:
+            assert ids(read_run(folder, since_mark=True)) == ["r-10000"]
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < path.stat().st_size / 4
+
+    @pytest.mark.parametrize("piece", [1, 100, 1 << 22])
+    def test_pieces_of_any_size(
+        self, piece: int, folder: RunFolder, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("flask_livecoverage.records._PIECE", piece)
+        write(trace("old", "6"), request(1, "old"), b"broken\n", request(2, "old"))
+        reset(folder)
+        write(trace("new", "e"), {"type": "amend", "id": "r-1", "trace": "new"}, request(3, "new"), b'{"type":"re')
+        run = read_run(folder, since_mark=True)
+        assert ids(run) == ["r-3"]
+        assert [run.traces[id_].line_numbers() for id_ in run.ambient] == [{"/app/a.py": [3]}]
+        assert len(run.warnings) == 2
+        assert ids(read_run(folder)) == ["r-1", "r-2", "r-3"]
 
     def test_nothing_new_ran_after_the_reset(self, folder: RunFolder, write: Callable[..., Path]) -> None:
         write(trace("old", "6"), request(1, "old"))
