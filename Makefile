@@ -3,10 +3,13 @@
 #   make test ARGS="-k journal -x"     options for pytest, also for test-oldest and matrix
 #   make test PYTHON=python3.13        the interpreter for .venv
 #   make matrix VERSIONS="3.11 3.14"   only these
+#   make test PARALLEL=                one test after the other
 
 export PYTHON ?= python3
 VERSIONS ?= 3.11 3.12 3.13 3.14 3.15
 ARGS ?=
+# A file's tests in one process: some share a server.
+export PARALLEL ?= -n logical --maxprocesses 8 --dist loadfile
 
 in_venv := scripts/within .venv
 
@@ -25,10 +28,10 @@ demo: environment browser ## measure example_app while a browser drives it
 	exit $$status
 
 test: environment browser node ## run the test suite
-	@$(in_venv) pytest $(ARGS)
+	@$(in_venv) pytest $(PARALLEL) $(ARGS)
 
 test-thorough: environment ## the tests of promises alone, with the figures that the docs promise
-	@$(in_venv) pytest --thorough -m promise $(ARGS)
+	@$(in_venv) pytest $(PARALLEL) --thorough -m promise $(ARGS)
 
 test-oldest: environment ## ... with the lowest versions of the dependencies, no browser
 	@scripts/oldest $(ARGS)
