@@ -378,7 +378,11 @@ class TestReset:
 
 
 class TestStatus:
-    def test_shape(self, start: Start, engine_name: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("short_run", [0, 4 << 20], ids=["from the store", "from the journals"])
+    def test_shape(
+        self, start: Start, engine_name: str, short_run: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("flask_livecoverage.web.control._SHORT_RUN", short_run)
         client = start(LIVECOVERAGE_ENGINE=engine_name)
         client.get("/deep")
         client.get("/deep")

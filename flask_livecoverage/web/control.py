@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ Shutdown = Callable[["WSGIEnvironment"], None]
 logger = logging.getLogger("flask_livecoverage")
 
 _DEFAULT_LIMIT = 100
+# Bytes of journals: some 15,000 requests.
+_SHORT_RUN = 4 << 20
 
 DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
 
@@ -178,14 +181,15 @@ class ControlMiddleware:
         }
 
     def _counts(self) -> dict[str, Any]:
-        from .records import count_in_run, open_records
+        # A short run is read faster than the store is loaded, and `livecov run` asks each server that it starts.
+        # And the state must be known where the store cannot be used, on a full disk say, however long this takes.
+        with suppress(DataError, StorageError, OSError):
+            if sum(path.stat().st_size for path in self._recorder.run.journals()) > _SHORT_RUN:
+                from .records import open_records
 
-        try:
-            with open_records(self._recorder, self._settings.store) as records:
-                return records.counts()
-        except (DataError, StorageError, OSError):
-            # The state must be known where the store cannot be used, on a full disk say, however long this takes.
-            return count_in_run(read_run(self._recorder.run, since_mark=True))
+                with open_records(self._recorder, self._settings.store) as records:
+                    return records.counts()
+        return _counts_of(read_run(self._recorder.run, since_mark=True))
 
     def _list_tests(self, request: ControlRequest) -> Response:
         given = filters.Filters(**parameters(request, **self._filters()))
@@ -265,6 +269,17 @@ def _stored(name: str) -> str:
 _FILTERS: dict[str, Callable[[str], Any]] = {
     "test": _stored, "route": _stored, "status": filters.parse_status,
 }  # fmt: skip
+
+
+def _counts_of(run: Run) -> dict[str, Any]:
+    window = run.open_window
+    return {
+        "window": window.name if window else None,
+        "requests": len(run.requests),
+        "traces": len({request.trace for request in run.requests}),
+        "processes": len(run.processes),
+        "lost": run.lost,
+    }
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:

@@ -11,7 +11,6 @@ from ..analysis.windows import summarise_window
 from ..exports.dump import relative_lines
 from ..exports.suite import suite_object
 from ..filters import Filters
-from ..model import Run
 from ..recorder import Recorder
 from ..store import Recorded, open_store, store_url
 
@@ -57,18 +56,6 @@ class Records:
             return None
         trace = self.recorded.union([record.trace])
         return {**asdict(record), "files": relative_lines(trace, self.recorded.root)}
-
-
-def count_in_run(run: Run) -> dict[str, Any]:
-    """The same counts as :meth:`Records.counts`, of a run that was read whole."""
-    window = run.open_window
-    return {
-        "window": window.name if window else None,
-        "requests": len(run.requests),
-        "traces": len({request.trace for request in run.requests}),
-        "processes": len(run.processes),
-        "lost": run.lost,
-    }
 
 
 @contextmanager
