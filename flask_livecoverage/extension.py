@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask
 from werkzeug import Response
-from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
 from .errors import ConfigurationError
@@ -196,7 +195,8 @@ def _describe(app: Flask, environ: WSGIEnvironment) -> tuple[str | None, str | N
         # Flask has forgotten the request: an exception went through it.
         try:
             rule, _ = app.url_map.bind_to_environ(environ).match(return_rule=True)
-        except HTTPException:
+        except Exception:
+            # Not found, or what the application itself failed with: a converter's error, say.
             rule = None
     return (rule.rule, rule.endpoint) if rule is not None else (None, None)
 

@@ -22,6 +22,7 @@ import yaml
 from flask import Flask
 from flask.cli import routes_command
 from flask.testing import FlaskClient
+from werkzeug.routing import BaseConverter
 from werkzeug.serving import make_server
 
 from flask_livecoverage import LiveCoverage
@@ -579,6 +580,24 @@ class TestBesideTheApplication:
         assert [response.status_code for response in responses] == [status, status]
         recorded = [(request["id"], request["status"]) for request in ok(client, "dump")["requests"]]
         assert recorded == [(response.headers["Livecov-Request"], status) for response in responses]
+
+    def test_request_whose_rule_cannot_be_told_is_recorded(self, make_app: Callable[..., Flask]) -> None:
+        class Odd(BaseConverter):
+            def to_python(self, value: str) -> str:
+                raise KeyError(value)
+
+        app = make_app()
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        app.url_map.converters["odd"] = Odd
+        app.add_url_rule("/odd/<odd:name>", view_func=lambda name: name)
+        client = app.test_client()
+        with pytest.raises(KeyError):
+            client.get("/odd/x")
+        requests = ok(client, "dump")["requests"]
+        assert [(request["path"], request["status"], request["route"]) for request in requests] == [
+            ("/odd/x", 500, None)
+        ]
+        assert len(app.wsgi_app.app.in_flight) == 0  # type: ignore[attr-defined]
 
     def test_control_requests_are_not_recorded(self, client: FlaskClient) -> None:
         for path in ("start", "stop", "dump", "status", "nothing"):
