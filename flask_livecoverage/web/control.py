@@ -44,6 +44,9 @@ _DEFAULT_LIMIT = 100
 # Bytes of journals: some 15,000 requests.
 _SHORT_RUN = 4 << 20
 
+# So many warnings are known again. Some hold counts, and so new ones come for as long as clients ask on a full disk.
+_MOST_WARNINGS = 1000
+
 DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
 
 
@@ -233,9 +236,11 @@ class ControlMiddleware:
                 return self._report(run, reports, dump_format)
 
     def _warn(self, warnings: Iterable[str]) -> None:
-        """Log warnings, each once: dumps have no place for them."""
+        """Log warnings, each once as long as it is remembered: dumps have no place for them."""
         for warning in warnings:
             if warning not in self._warned:
+                if len(self._warned) >= _MOST_WARNINGS:
+                    self._warned.clear()
                 self._warned.add(warning)
                 logger.warning("%s", printable(warning))
 
