@@ -63,6 +63,8 @@ class TestPeer:
         [
             "forwarded", "via", "x_forwarded_for", "x_forwarded_host", "x_forwarded_proto", "x_forwarded_ssl",
             "x_forwarded", "x_real_ip", "x_client_ip", "cf_connecting_ip", "true_client_ip", "x_cluster_client_ip",
+            "client_ip", "fastly_client_ip", "forwarded_for", "x_original_forwarded_for", "x_original_host",
+            "x_proxyuser_ip",
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("value", ["127.0.0.1", "10.0.0.1", ""])
@@ -133,12 +135,38 @@ class TestHost:
             "127.0.0.1@evil.example", "evil.example@127.0.0.1", "evil.example/@localhost", "localhost/x",
             "localhost,evil", "localhost#@evil", "localhost evil", "10.0.0.1:5000", "0.0.0.0", "2130706433", "0x7f.1",
             "127.1", "[::2]", "[", "[::1", "::1", "[::1]x", "localhost:", "localhost:x", "", None,
+            "localhost:\N{ARABIC-INDIC DIGIT FIVE}",
         ],
     )  # fmt: skip
     def test_others_do_not(self, host: str | None) -> None:
         reason = refusal(make_request(host=host), None)
         assert reason is not None
         assert "ask for localhost or 127.0.0.1" in reason
+
+    @pytest.mark.parametrize("variable", ["RAW_URI", "REQUEST_URI"])
+    def test_one_in_the_request_line_counts(self, variable: str) -> None:
+        """Servers call it by either name; uWSGI by the second alone."""
+        for target, passes in (("http://evil.example/x", False), ("http://127.0.0.1/x", True), ("/http://x", True)):
+            request = make_request()
+            request.environ.pop("RAW_URI")
+            request.environ[variable] = target
+            assert (refusal(request, None) is None) is passes, target
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_forwarded_\x1b[2J\n" + "x" * 5000: ""},
+        {"host": "\x1b[2J\n" + "x" * 5000},
+        {"origin": "http://\x1b[2J" + "x" * 5000},
+    ],
+)
+def test_refusals_are_one_short_line(headers: dict[str, str]) -> None:
+    reason = refusal(make_request(**headers), None)
+    assert reason is not None
+    assert reason.isprintable()
+    assert r"\x1b[2j" in reason.lower()
+    assert len(reason) < 300
 
 
 class TestPages:
@@ -170,8 +198,11 @@ class TestPages:
         assert "a page of another origin" in reason
 
     def test_origin_without_a_host(self) -> None:
-        assert refusal(make_request(host=None, origin="http://"), None) is not None
-        assert refusal(make_request(host="", origin=""), None) is not None
+        for origin in ("http://", ""):
+            for host in (None, ""):
+                reason = refusal(make_request(host=host, origin=origin), None)
+                assert reason is not None
+                assert "a page of another origin" in reason
 
     @pytest.mark.parametrize(
         "header", [{"sec_purpose": "prefetch;prerender"}, {"purpose": "prefetch"}, {"x_moz": "prefetch"}]

@@ -29,6 +29,7 @@ from flask_livecoverage import LiveCoverage
 from flask_livecoverage import __version__ as version
 from flask_livecoverage.journal import DataDir
 from flask_livecoverage.web import control
+from flask_livecoverage.web.parameters import MOST_PARTS
 
 from .conftest import line_of, lines_of
 from .journals import Writer, trace_of
@@ -338,6 +339,22 @@ class TestDump:
         warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
         assert warnings == [f"{source.resolve()} has changed since its lines were recorded: those are left out"]
 
+    def test_what_was_logged_is_not_remembered_without_end(
+        self, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(control, "_MOST_WARNINGS", 3)
+        app = make_app()
+        client = app.test_client()
+        client.get("/deep")
+        damaged = Writer(DataDir(".livecov").run(ok(client, "status")["run"]), "ffffffff")
+        for _ in range(10):
+            damaged.write(b"nonsense\n")
+            ok(client, "dump")
+            ok(client, "dump")
+            assert len(app.wsgi_app._warned) <= 3  # type: ignore[attr-defined]
+        warnings = [record.message for record in caplog.records if "cannot be read, skipped" in record.message]
+        assert len(warnings) == len(set(warnings)) == 10
+
     def test_data_directory_that_cannot_be_written(self, client: FlaskClient, tmp_path: Path) -> None:
         client.get("/deep")
         run = ok(client, "status")["run"]
@@ -542,6 +559,23 @@ class TestWrongRequests:
 
     def test_reset_parameters(self, client: FlaskClient) -> None:
         assert bad(client, f"{PREFIX}/reset", 400, "POST", data={"hard": "1"})["accepted"] == []
+
+    def test_query_that_is_no_text(self, client: FlaskClient) -> None:
+        error = bad(client, f"{PREFIX}/start", 400, environ_overrides={"QUERY_STRING": "name=\xff"})
+        assert error == {"error": "the query is no UTF-8 text: send each byte of it as %XX", "accepted": ["name"]}
+
+    @pytest.mark.parametrize(("count", "status"), [(1, 200), (MOST_PARTS, 400), (MOST_PARTS + 1, 413)])
+    def test_parts_of_a_form(self, client: FlaskClient, count: int, status: int) -> None:
+        part = '--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n'
+        body = f"{part}x\r\n" + f"{part}y\r\n" * (count - 1) + "--b--\r\n"
+        response = client.post(f"{PREFIX}/start", data=body, content_type="multipart/form-data; boundary=b")
+        # 400: it was read, and has the parameter more than once.
+        assert response.status_code == status
+
+    def test_chunked_body_of_another_type(self, client: FlaskClient) -> None:
+        """It has no length by which it could be seen."""
+        chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+        bad(client, f"{PREFIX}/start", 415, "POST", environ_overrides=chunked, content_type="application/json")
 
     @pytest.mark.parametrize("path", ["", "/", "/nothing", "/dump/x", "//dump", "/DUMP", "/../dump", "/\xff"])
     def test_unknown_route(self, client: FlaskClient, path: str) -> None:

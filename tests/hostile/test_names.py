@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -113,6 +114,17 @@ class TestSizes:
         send(app, f"/{octets(header)}", header)
         assert len(dump(app)["requests"]) == len(names) + 1
         assert app.test_client().get(f"{PREFIX}/requests").get_json()["total"] == len(names) + 1
+
+    @pytest.mark.parametrize(
+        ("path", "recorded"),
+        [("/caf\xc3\xa9", "/caf\xe9"), ("/caf\xe9", "/caf\ufffd"), ("/\xff\xfe", "/\ufffd\ufffd"), ("/\u0105", "/?")],
+    )
+    def test_bytes_of_a_path(self, app: Flask, path: str, recorded: str) -> None:
+        """UTF-8, others, and what no byte is but some servers let pass."""
+        # Flask gives up at the last one, with us as without us.
+        with contextlib.suppress(UnicodeEncodeError):
+            send(app, path)
+        assert dump(app)["requests"][0]["path"] == recorded
 
 
 class TestPrograms:
@@ -259,6 +271,15 @@ class TestTerminal:
             output = invoke(*(word.replace("{}", name) for word in command.split(" ")))
             assert output
             assert [line for line in output.split("\n") if not line.isprintable()] == []
+
+    def test_lists_that_are_no_tables(self, app: Flask) -> None:
+        for name, path in (("busy\x1b[2J\u202e", "/tea"), ("idle\x1b[2J\u202e", "/nowhere")):
+            send(app, path, HTTP_BAGGAGE=f"livecov.test={quote(name)}")
+        chosen, found = (
+            CliRunner().invoke(livecov, command.split()).output for command in ("minimise --format names", "dedup")
+        )
+        assert chosen == "busy\\x1b[2J\\u202e\n"
+        assert r"compared with nothing: 1 test (idle\x1b[2J\u202e)." in found
 
     def test_each_has_a_line(self, invoke: Callable[..., str]) -> None:
         rows = invoke("tests").split("\n\n")[0].splitlines()[2:]
