@@ -88,7 +88,7 @@ def test_ever_new_texts(kind: str, thorough: bool, tmp_path: Path) -> None:
 
 
 def assert_flat(kind: str, engine_name: str, thorough: bool, folder: Path) -> None:
-    warm_up, count, most = (2_000, 200_000, 20e6) if thorough else (200, 3_000, 4e6)
+    warm_up, count, most = (2_000, 200_000, 20e6) if thorough else (200, 6_000, 4e6)
     source = folder / "application.py"
     source.write_text(APPLICATION)
     (folder / "drive.py").write_text(DRIVE)
