@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,7 @@ from flask_livecoverage.journal import RunFolder
 from flask_livecoverage.lines import from_bitmap
 from flask_livecoverage.model import NO_ROUTE, RequestRecord, Run
 from flask_livecoverage.reader import read_run, reset
-from flask_livecoverage.store import Recorded, Store, open_store, schema, store_url
+from flask_livecoverage.store import Recorded, Store, open_store, schema, store_url, sync
 
 from .journals import Writer, run_folder, trace_of
 
@@ -519,6 +520,33 @@ class TestSynchronisation:
         with synced(folder) as (store, run), store.recorded([run]) as found:
             assert found.count() == 2
             assert "shorter than when it was read last" in store.warnings[0]
+
+    @pytest.mark.parametrize("left", ["nothing", "whole lines", "half a line"])
+    @pytest.mark.parametrize("when", ["windows are looked for", "pieces are put in"])
+    def test_journal_that_is_cut_while_it_is_read(self, when: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is read no further, and what was read is in the store."""
+        folder = run_folder()
+        writer = Writer(folder, "aaaaaaaa")
+        for number in range(3):
+            writer.request(TRACES[number], NOW + number)
+            writer.line("window", name=f"w{number}", at=NOW + number)
+        data = writer.path.read_bytes()
+        last_line = data.rindex(b"\n", 0, -1) + 1
+        size = {"nothing": 0, "whole lines": last_line, "half a line": last_line + 30}[left]
+        # The first reading is of windows.
+        cut_at = 1 if when == "windows are looked for" else 2
+        read_lines, readings = sync._read_lines, []
+
+        def cut_and_read(path: Path, position: int, end: int) -> bytes:
+            readings.append(position)
+            assert len(readings) < 10
+            if len(readings) == cut_at:
+                os.truncate(path, size)
+            return read_lines(path, position, end)
+
+        monkeypatch.setattr(sync, "_read_lines", cut_and_read)
+        with recorded(folder) as found:
+            assert found.count() == (3 if size else 0)
 
     @pytest.mark.parametrize(
         "content",

@@ -66,7 +66,7 @@ class RunSync:
             while position < journal.end:
                 before, position = position, self._put_piece(run, journal)
                 if position == before:
-                    break  # cut since its end was looked up
+                    break
                 done += position - before
                 self._progress(done, total)
         if total:
@@ -188,14 +188,17 @@ def _last_newline(file: BinaryIO, end: int) -> int:
 
 
 def _read_lines(path: Path, position: int, end: int) -> bytes:
-    """Whole lines from ``position`` on, not beyond ``end``: a piece of some size, or one line if it is longer."""
+    """Whole lines from ``position`` on, not beyond ``end``: a piece of some size, or one line if it is longer.
+
+    Nothing if the file was cut in the meantime.
+    """
     with open_regular(path) as file:
         file.seek(position)
         data = file.read(min(_PIECE_BYTES, end - position))
         if not data.endswith(b"\n"):
             whole = data.rfind(b"\n") + 1
             data = data[:whole] if whole else data + file.readline()
-        return data
+        return data if data.endswith(b"\n") else b""
 
 
 def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -204,7 +207,7 @@ def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
     while position < journal.end:
         data = _read_lines(journal.path, position, journal.end)
         if not data:
-            return  # cut since its end was looked up
+            return
         begin = data.find(_WINDOW)
         while begin >= 0:
             end = data.index(b"\n", begin)
