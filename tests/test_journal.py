@@ -285,6 +285,10 @@ class TestRuns:
         assert ids == sorted(ids)
         assert ids[0].startswith("20241027-005000-250-")
 
+    def test_ids_that_are_made_at_the_same_moment_differ(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(journal_module.time, "time", lambda: 1729990200.25)
+        assert len({new_run_id() for _ in range(4)}) > 1
+
 
 def test_latest_run_is_the_one_that_started_last_whatever_its_name(tmp_path: Path) -> None:
     for name, started_at in (("zebra", 10.0), ("20261121-1", 30.0), ("my-run", 20.0)):

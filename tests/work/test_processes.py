@@ -256,5 +256,32 @@ def test_processes_that_import_the_application_are_in_its_run(tmp_path: Path, en
     assert set(found[AMBIENT]) & {*view, *job} == {*job}
 
 
+PROGRAM = """
+    import multiprocessing
+    import subprocess
+    import sys
+
+    from flask import Flask
+
+    from flask_livecoverage import LiveCoverage
+
+    app = Flask(__name__)
+    app.config.update(TESTING=True, LIVECOVERAGE_ENGINE=sys.argv[1])
+    LiveCoverage(app)
+    assert app.test_client().get(f"/{sys.argv[2]}").status_code == 404
+    if sys.argv[2] == "parent":
+        subprocess.run([sys.executable, __file__, sys.argv[1], "child"], check=True)
+"""
+
+
+def test_program_that_the_application_starts_has_a_run_of_its_own(tmp_path: Path, engine_name: str) -> None:
+    """It inherits the environment, as a worker does, but is none."""
+    script = tmp_path / "application.py"
+    script.write_text(textwrap.dedent(PROGRAM))
+    subprocess.run([PYTHON, str(script), engine_name, "parent"], cwd=tmp_path, check=True, timeout=120)
+    runs = [read_run(folder) for folder in DataDir(tmp_path / ".livecov").select("all")]
+    assert sorted([request.path for request in run.requests] for run in runs) == [["/child"], ["/parent"]]
+
+
 def _tagged(path: Path, tag: str) -> list[int]:
     return [n for n, line in enumerate(path.read_text().splitlines(), 1) if line.endswith(f"# {tag}")]
