@@ -118,11 +118,12 @@ class _MaterializedBody:
 class _Body:
     """A response body whose every step is a segment of its request."""
 
-    __slots__ = ("_body", "_in_flight", "_iterator", "_request")
+    __slots__ = ("_body", "_ended", "_in_flight", "_iterator", "_request")
 
     def __init__(self, body: Iterable[bytes], request: RequestCapture, in_flight: InFlight) -> None:
         self._body = body
         self._iterator: Iterator[bytes] | None = None
+        self._ended = False
         self._request = request
         self._in_flight = in_flight
 
@@ -137,13 +138,15 @@ class _Body:
                 self._iterator = iter(self._body)
             return next(self._iterator)
         except StopIteration:
+            self._ended = True
             raise
         except BaseException:
+            self._ended = True
             request.status = 500
             raise
         finally:
             request.leave(segment)
-            request.commit()
+            request.commit(ended=self._ended)
 
     def close(self) -> None:
         request = self._request
@@ -154,7 +157,8 @@ class _Body:
                 close()
         finally:
             request.leave(segment)
-            request.commit()
+            # A client that hung up has ended it now.
+            request.commit(ended=not self._ended)
             self._in_flight.remove(request)
 
 

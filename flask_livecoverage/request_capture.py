@@ -97,12 +97,13 @@ class RequestCapture:
         with self._recorder._lock:
             self._hits = self._hits.union(hits)
 
-    def commit(self) -> None:
-        """Write the request's record, or what has changed about it since it was written."""
+    def commit(self, *, ended: bool = False) -> None:
+        """Write the request's record, or what has changed about it: if its response has ``ended``, the duration."""
         while self._recorded:
             hits, status = self._hits, self.status
-            if hits is self._committed_hits and status == self._committed_status:
+            if not ended and hits is self._committed_hits and status == self._committed_status:
                 return
+            ended = False
             trace = self._recorder.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._amend(trace)
             # Without its record, what comes later would be nobody's; so it is lost whole, and counted once.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_livecoverage import ConfigurationError, LiveCoverage
@@ -201,6 +203,28 @@ def test_record_is_on_disk_before_the_body_leaves(app: Flask, views: ModuleType)
     assert lines(only_request(), views) == whole
 
 
+def test_stream_lasts_until_its_end(app: Flask, load_module: Callable[..., ModuleType]) -> None:
+    """Also if its last steps run no line that none ran before."""
+    module = load_module("""
+        def body():
+            yield from "12345"
+    """)
+    app.get("/same-line")(lambda: Response(module.body()))
+    environ = EnvironBuilder("/same-line").get_environ()
+    body = app.wsgi_app(environ, lambda status, headers, exc_info=None: lambda data: None)
+    iterator = iter(body)
+    assert next(iterator) == b"1"
+    began = time.perf_counter()
+    first = only_request().duration_ms
+    for text in (b"2", b"3", b"4", b"5"):
+        assert next(iterator) == text
+    lasted = 1000 * (time.perf_counter() - began)
+    assert list(iterator) == []
+    # Rounded to microseconds.
+    assert only_request().duration_ms - first >= lasted - 0.002
+    body.close()  # type: ignore[attr-defined]
+
+
 def test_stream_that_fails(app: Flask, views: ModuleType) -> None:
     with pytest.raises(RuntimeError, match="no more"):
         app.test_client().get("/stream-fails").data  # noqa: B018
@@ -356,9 +380,7 @@ def test_any_wsgi_application(load_module: Callable[..., ModuleType], engine_nam
     assert lines(record, module) == lines_of(module, "# starts", "# writes", "# yields")
 
 
-def test_record_is_on_disk_before_written_data_leaves(
-    load_module: Callable[..., ModuleType], engine_name: str
-) -> None:
+def test_record_is_on_disk_before_written_data_leaves(load_module: Callable[..., ModuleType], engine_name: str) -> None:
     module = load_module("""
         def application(environ, start_response):
             write = start_response("201 Created", [])  # starts
@@ -440,6 +462,40 @@ class TestFork:
 
         app.test_client().get("/forks")
         assert lines(only_request(), views) == [lines_of(views, "# big")[0] - 1, *lines_of(views, "# big")]
+
+    def test_flushing_is_no_work_of_the_request_that_forks(
+        self, app: Flask, load_module: Callable[..., ModuleType], forked: Callable[[Callable[[], object]], None]
+    ) -> None:
+        """The thread that flushes is started anew by each fork. An application's handler of logs sees it at work."""
+        module = load_module("""
+            import logging
+            import threading
+
+            handled = threading.Event()
+
+            class Handler(logging.Handler):
+                def emit(self, record):
+                    handled.set()  # handles
+        """)
+
+        @app.get("/forks")
+        def forks() -> str:
+            forked(lambda: None)
+            return "forked"
+
+        app.test_client().get("/forks")
+        logger, handler = logging.getLogger("flask_livecoverage"), module.Handler()
+        logger.addHandler(handler)
+        try:
+            recorder().journal.path.unlink()
+            assert module.handled.wait(30)
+        finally:
+            logger.removeHandler(handler)
+        recorder().flush()
+        run = run_so_far()
+        ambient = {line for t in run.ambient for line in run.traces[t].line_numbers().get(str(module.__file__), ())}
+        assert set(lines_of(module, "# handles")) <= ambient
+        assert lines(only_request(), module) == []
 
     def test_window_that_another_process_opens(self, views: ModuleType, engine_name: str) -> None:
         """One worker answers /start, another gets the requests."""
