@@ -92,6 +92,7 @@ def test_file_that_may_not_grow(tmp_path: Path) -> None:
         assert journal.stat().st_size == limit
         code, answer = live.control("start?name=w")
         assert (code, "File too large" in answer["error"]) == (507, True)
+        assert not live.run.shows_window()
         for _ in range(5):
             assert get(live.port, "/stream") == (200, b"first,second,last")
         # Each is one loss, however many chunks it has.
