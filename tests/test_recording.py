@@ -416,6 +416,20 @@ def test_recording_off_until_a_window_opens(views: ModuleType, engine_name: str)
     assert not set(ambient) & set(lines_of(views, "# few"))
 
 
+def test_recording_that_started_before_the_application_was_known(views: ModuleType, engine_name: str) -> None:
+    """As under ``livecov run``: what the application's configuration says of it holds all the same."""
+    start_recording(load_settings({"LIVECOVERAGE_ENGINE": engine_name}))
+    assert recorder().recording
+    app = make_app(views, engine_name, LIVECOVERAGE_AUTOSTART=False)
+    livecov: LiveCoverage = app.extensions["livecoverage"].livecov
+    client = app.test_client()
+    client.get("/plain/1")
+    with livecov.window("many"):
+        client.get("/plain/9")
+    client.get("/plain/1")
+    assert only_request().path == "/plain/9"
+
+
 @pytest.fixture
 def forked(app: Flask) -> Callable[[Callable[[], object]], None]:
     def fork(in_child: Callable[[], object]) -> None:
