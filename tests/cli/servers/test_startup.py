@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 import flask_livecoverage
 
 from ..processes import Commands, Gate, fetch
-from .servers import GUNICORN, PYTHON, WAITRESS, gevent_for_gunicorn, lines, recorded, start
+from .servers import GUNICORN, PYTHON, WAITRESS, gevent, gevent_for_gunicorn, lines, recorded, start
 from .test_each_server import GEVENT_SERVER
 
 STARTUP = Path(flask_livecoverage.__file__).parent / "startup"
@@ -101,7 +102,8 @@ def test_switched_off(commands: Commands) -> None:
 
 
 def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(STARTUP), "LIVECOVERAGE": "1", "LIVECOVERAGE_STARTUP": "", **environ}
+    environ = {"PYTHONPATH": before_others(STARTUP), "LIVECOVERAGE": "1", "LIVECOVERAGE_STARTUP": "", **environ}
+    environ = {**os.environ, **environ}
     return subprocess.run([sys.executable, *arguments], env=environ, capture_output=True, text=True, check=True)
 
 
@@ -129,6 +131,45 @@ def test_a_broken_sitecustomize_of_the_user(tmp_path: Path) -> None:
     assert "no_such_module" in without.stderr
     result = python("-c", "print('runs')", PYTHONPATH=f"{STARTUP}{os.pathsep}{path}")
     assert (result.stdout, result.stderr) == (without.stdout, without.stderr)
+
+
+GREENLETS = """
+    import threading
+
+    from gevent import monkey
+
+    monkey.patch_all()
+
+    import time
+    from flask_livecoverage.process import current_recorder
+    from flask_livecoverage.reader import read_run
+
+    def after_the_patch():
+        return "ran"
+
+    def is_written(line):
+        run = read_run(current_recorder().run)
+        return any(line in run.traces[trace].line_numbers().get(__file__, []) for trace in run.ambient)
+
+    after_the_patch()
+    # The locks that there were are replaced where gevent finds no other thread.
+    print(type(threading._active_limbo_lock).__module__.partition(".")[0])
+    guard = time.monotonic() + 60
+    while not is_written(LINE) and time.monotonic() < guard:
+        time.sleep(0.01)
+    print(is_written(LINE))
+"""
+
+
+def test_gevent_finds_no_thread_of_ours(tmp_path: Path) -> None:
+    """Recording has started when it replaces threads. What runs afterwards is written without a request, too."""
+    if reason := gevent():
+        pytest.skip(reason)
+    script = tmp_path / "application.py"
+    text = textwrap.dedent(GREENLETS)
+    script.write_text(text.replace("LINE", str(text.splitlines().index('    return "ran"') + 1)))
+    result = python(str(script))
+    assert (result.stdout, result.stderr) == ("gevent\nTrue\n", "")
 
 
 GREENLETS_REFUSED = "the ctrace engine cannot tell requests in greenlets (gevent, eventlet) apart: use Python 3.12"
