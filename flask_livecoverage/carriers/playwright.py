@@ -79,7 +79,11 @@ class PlaywrightCarrier:
         fetch = vars(module.APIRequestContext)["fetch"]
         for name, method in METHODS.items():
             wrap(module.APIRequestContext, name, functools.partial(self._request, fetch, method, module.Error))
-        for context in existing(module.BrowserContext):
+        contexts = existing(module.BrowserContext)
+        for browser in existing(module.Browser):
+            # A context of `new_page()` has no object of its own before somebody asks for it.
+            contexts += browser.contexts
+        for context in contexts:
             self._adopt(context)
         self.tell_clients()
 

@@ -141,6 +141,36 @@ def test_lines_of_each_test(carriers: Carriers, live: Live, elsewhere: Elsewhere
     assert elsewhere.was_told_nothing("/one", "/one", "/two", "/two")
 
 
+def test_contexts_that_are_older_than_the_carriers(live: Live, api: Interface, tmp_path: Path) -> None:
+    """Nobody has asked for them; of pages that ask by themselves."""
+    pages: list[Any] = []
+
+    async def opened() -> None:
+        pages.append(await api.do(api.browser.new_page()))
+        launch = api.playwright.chromium.launch_persistent_context
+        pages.append((await api.do(launch(tmp_path / "profile", **launch_options()))).pages[0])
+        for page in pages:
+            await api.do(page.goto(f"{live.url}/page/0"))
+
+    async def fetched(test: str) -> None:
+        for page in pages:
+            await api.do(page.evaluate(FETCH, f"/page/{test}"))
+
+    async def closed() -> None:
+        for page in pages:
+            await api.do(page.context.close())
+
+    api.run(opened())
+    carriers = Carriers(live.url)
+    carriers.install()
+    carriers.set_test("test")
+    api.run(fetched("test"))
+    carriers.uninstall()
+    api.run(fetched("None"))
+    api.run(closed())
+    assert [test for _, test in live.tests()] == [None, None, "test", "test", None, None]
+
+
 def test_frames_workers_popups_and_fetch(carriers: Carriers, live: Live, elsewhere: Elsewhere, api: Interface) -> None:
     async def scenario() -> None:
         context = await api.do(api.browser.new_context(extra_http_headers={"Extra": "1"}))
@@ -299,7 +329,7 @@ class TestRequestsWithoutBrowser:
         async def scenario() -> None:
             context = await api.do(api.playwright.request.new_context())
             url = f"{live.url}/redirect?code={code}&to={elsewhere.url}/end"
-            headers = {"Authorization": "secret", "X-Own": "1"}
+            headers = {"Authorization": "secret", "X-Own": "1", "Content-Type": "application/json"}
             await api.do(context.post(url, data={"a": 1}, headers=headers))
             await api.do(context.dispose())
             seen.append(elsewhere.seen())
