@@ -221,13 +221,16 @@ def test_drivers_of_one_test(carriers: Carriers, live: Live, start: Callable[[],
 
 
 def test_remote_chromium(carriers: Carriers, live: Live, elsewhere: Elsewhere, address: str) -> None:
-    """It takes the commands of DevTools, too: the page that is open needs no company."""
+    """It takes the commands of DevTools, too: no page of the server need have been open, under none of its names."""
     carriers.set_test("first")
     with as_remote(address) as driver:
         driver.get(f"{elsewhere.url}/front")
         carriers.set_test("second")
         assert len(driver.window_handles) == 1
-        driver.get(f"{live.url}/page/second")
+        link = f"http://localhost:{live.port}/page/second"
+        driver.execute_script("document.body.innerHTML = `<a href=${arguments[0]}>link`", link)
+        driver.find_element("tag name", "a").click()
+        assert driver.title == "second"
     assert live.tests() == [("/page/second", "second")]
     assert elsewhere.was_told_nothing("/front")
 
