@@ -106,9 +106,11 @@ def test_death(suite: Suite, tag: bool) -> None:
     suite.write("test_it.py", SUITE)
 
     options = ["--livecov-tag"] if tag else []
+    earlier = suite.run("-k", "test_a", LIVECOVERAGE_URL=server.url)
     result = suite.run("-v", *options, LIVECOVERAGE_URL=server.url, SERVER=str(server.process.pid))
+    assert earlier.status == 0, earlier
 
-    # Tests go on, pytest's exit status is theirs, and what was recorded before is told.
+    # Tests go on, pytest's exit status is theirs, and what was recorded before is told, but not an earlier session's.
     assert (result.status, "4 passed" in result.stdout) == (0, True), result
     warning, *table = section(result)
     assert warning == (
@@ -120,5 +122,5 @@ def test_death(suite: Suite, tag: bool) -> None:
         ["test_it.py::test_deadly", "1", "2"],
     ]
     assert "INTERNALERROR" not in result.stdout
-    assert suite.pages() == {"test_it.py::test_a": ["/page/1"], "test_it.py::test_deadly": ["/page/2"]}
+    assert suite.pages() == {"test_it.py::test_a": ["/page/1"] * 2, "test_it.py::test_deadly": ["/page/2"]}
     assert server.wait().status == -signal.SIGKILL
