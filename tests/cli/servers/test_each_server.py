@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import pytest
 
+from ...conftest import line_of
 from ..processes import Commands, Gate, answer, ask, fetch, wait_until_refused
 from .servers import (
     FLASK_RUN,
@@ -16,6 +18,7 @@ from .servers import (
     assert_import_was_measured,
     gevent,
     gevent_for_gunicorn,
+    lines,
     recorded,
     start,
     uwsgi,
@@ -153,3 +156,56 @@ def test_run_ends_uwsgi_by_a_signal(commands: Commands, gate: Gate, thorough: bo
     live.end()
     assert "did not end within" not in live.run.text("stderr")
     assert_import_was_measured(commands, recorded(commands), "app.py", "os.kill(", "gate.wait()")
+
+
+BACKGROUND = """
+    import contextvars, threading
+
+    import gate
+    from app import app
+
+    def work():
+        gate.wait()
+        done = "in the background"
+
+    @app.get("/start")
+    def start():
+        # Not the request's work.
+        contextvars.Context().run(threading.Thread(target=work).start)
+        return "started"
+"""
+
+
+@pytest.mark.parametrize("options", ["--master", ""], ids=["master", "no master"])
+def test_uwsgi_that_does_not_call_pythons_fork_hooks(commands: Commands, gate: Gate, options: str) -> None:
+    """As where nobody has set the option that ``livecov run`` sets. Without a master it has another way to tell."""
+    if reason := uwsgi():
+        pytest.skip(reason)
+    source = commands.write("background.py", BACKGROUND)
+    server = f"env -u UWSGI_PY_CALL_UWSGI_FORK_HOOKS {UWSGI} --enable-threads {options} --processes 3"
+    live = start(commands, gate, f"{server} --module background:app")
+    held = []
+    for _ in range(2):
+        connection = ask(f"{live.url}/wait")
+        held.append((connection, gate.reached()))
+    pids = {fetch(f"{live.url}/who")[1]}
+    assert fetch(f"{live.url}/start") == (200, "started")
+    gate.reached().close()
+    # Nobody asks that worker for anything: a thread of ours writes it.
+    written, deadline = line_of(source, "in the background"), time.monotonic() + 30
+    while written not in lines(recorded(commands), source):
+        assert time.monotonic() < deadline
+    for connection, passage in held:
+        passage.close()
+        pids.add(answer(connection)[1])
+    gate.open()
+    # Without a master, its status says how its workers have ended.
+    stderr = live.run.wait().stderr
+    assert "Segmentation Fault" not in stderr
+    assert "did not end within" not in stderr
+
+    run = recorded(commands)
+    assert len(pids) == 3
+    assert {str(request.pid) for request in run.requests} == pids
+    assert [request.status for request in run.requests] == [200] * 4
+    assert_import_was_measured(commands, run, "app.py", "os.kill(")
