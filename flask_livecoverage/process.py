@@ -143,7 +143,7 @@ def _prepare_for_uwsgi(recorder: Recorder) -> None:
         return
     _uwsgi_hook_registered = True
     # In the child, the interpreter would still hold the frames of the parent's threads, and stumble over them.
-    recorder.pause_flushing()
+    recorder.put_off_flushing()
     try:
         postfork = importlib.import_module("uwsgidecorators").postfork
     except Exception:

@@ -63,7 +63,9 @@ class Recorder:
         self._known_rules: set[Rule] = set()
         self._no_hits = Hits()
         self._stopping = threading.Event()
+        self._flusher_lock = threading.Lock()
         self._flusher: threading.Thread | None = None
+        self._paused = False
         self.clock = run.clock()
         self._guard = RunGuard(run, self.clock)
         self._unwritten_ambient = self._no_hits
@@ -117,7 +119,12 @@ class Recorder:
 
     def resume_flushing(self) -> None:
         """Start the thread that flushes; a second call does nothing."""
-        if self._flusher is not None:
+        with self._flusher_lock:
+            self._paused = False
+            self._start_flusher()
+
+    def _start_flusher(self) -> None:
+        if self._paused or self._flusher is not None:
             return
         # A new one: it must be of the thread's kind, and gevent may have replaced threads since the last.
         self._stopping = stopping = threading.Event()
@@ -128,7 +135,17 @@ class Recorder:
         Context().run(self._flusher.start)
 
     def pause_flushing(self) -> None:
-        """End the thread that flushes."""
+        """End the thread that flushes, and let nobody start it before :meth:`resume_flushing`."""
+        with self._flusher_lock:
+            self._paused = True
+            self._end_flusher()
+
+    def put_off_flushing(self) -> None:
+        """End the thread that flushes; the first request starts it."""
+        with self._flusher_lock:
+            self._end_flusher()
+
+    def _end_flusher(self) -> None:
         if self._flusher is not None:
             self._stopping.set()
             self._flusher.join()
@@ -143,6 +160,8 @@ class Recorder:
         """In a forked child: a journal of its own, and only the captures of the thread that lives on."""
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
+        self._flusher_lock = threading.Lock()
+        self._paused = False
         capture = self.engine.after_fork()
         written = self.journal.content
         self._open_journal()
@@ -170,7 +189,9 @@ class Recorder:
             self._serves = True
             self.flush()
             if self.started:
-                self.resume_flushing()
+                # Not while another thread forks, which has paused it.
+                with self._flusher_lock:
+                    self._start_flusher()
         return RequestCapture(self, f"{self.journal.token}-{next(self._request_ids)}", method, path, test)
 
     def request_of_parent(self, request_id: str, recorded: bool) -> RequestCapture:

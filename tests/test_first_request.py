@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from types import ModuleType
+from contextlib import suppress
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -25,3 +27,38 @@ def test_import_lines_are_written_first(
     run = read_run(recorder.run)
     files = [run.traces[trace].files for trace in run.ambient]
     assert [from_bitmap(found[str(module.__file__)].lines) for found in files] == [[1, 2]]
+
+
+def flushers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "flask-livecoverage"]
+
+
+def test_one_thread_flushes_whoever_starts_it(engine_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first requests come at once, say. Two who start it meet in the middle of that, if they can."""
+    recorder = start_recording(Settings(engine=engine_name))
+    recorder.pause_flushing()
+    in_the_middle = threading.Barrier(2)
+
+    class MeetingEvent(threading.Event):
+        def __init__(self) -> None:
+            super().__init__()
+            with suppress(threading.BrokenBarrierError):
+                in_the_middle.wait(0.5)
+
+    threads = [threading.Thread(target=recorder.resume_flushing) for _ in range(2)]
+    with monkeypatch.context() as meeting:
+        meeting.setattr(recorder_module, "threading", SimpleNamespace(**{**vars(threading), "Event": MeetingEvent}))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(flushers()) == 1
+
+
+def test_first_request_does_not_start_it_while_another_thread_forks(engine_name: str) -> None:
+    recorder = start_recording(Settings(engine=engine_name))
+    recorder.pause_flushing()
+    recorder.open_request("GET", "/")
+    assert flushers() == []
+    recorder.resume_flushing()
+    assert len(flushers()) == 1
