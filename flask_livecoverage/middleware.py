@@ -118,11 +118,12 @@ class _MaterializedBody:
 class _Body:
     """A response body whose every step is a segment of its request."""
 
-    __slots__ = ("_body", "_ended", "_in_flight", "_iterator", "_request")
+    __slots__ = ("_body", "_chunks", "_ended", "_in_flight", "_iterator", "_request")
 
     def __init__(self, body: Iterable[bytes], request: RequestCapture, in_flight: InFlight) -> None:
         self._body = body
         self._iterator: Iterator[bytes] | None = None
+        self._chunks = 0
         self._ended = False
         self._request = request
         self._in_flight = in_flight
@@ -136,7 +137,9 @@ class _Body:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._body)
-            return next(self._iterator)
+            chunk = next(self._iterator)
+            self._chunks += 1
+            return chunk
         except StopIteration:
             self._ended = True
             raise
@@ -146,7 +149,8 @@ class _Body:
             raise
         finally:
             request.leave(segment)
-            request.commit(ended=self._ended)
+            # A body of one chunk, as other frameworks make of a whole one, has told its duration with it.
+            request.commit(ended=self._ended and self._chunks > 1)
 
     def close(self) -> None:
         request = self._request
