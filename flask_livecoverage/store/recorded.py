@@ -254,10 +254,9 @@ class Recorded:
         return executed_in_windows(self._connection, run, self._periods)
 
     def traces_before_last_window(self) -> list[str]:
-        """The ids of the traces that were left before the last window opened: by requests, and outside of them."""
+        """The ids of the traces that requests left which began before the last window opened."""
         (run,) = self._runs
-        earlier = traces_before_last_window(self._connection, run, self._periods)
-        return [*earlier, *(trace.id for trace in self.ambient())]
+        return traces_before_last_window(self._connection, run, self._periods)
 
     # Lines
 

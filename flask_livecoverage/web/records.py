@@ -45,9 +45,9 @@ class Records:
     def last_window(self) -> dict[str, Any]:
         """The summary of the last window that was opened."""
         recorded = self.recorded
-        before = recorded.traces_before_last_window()
-        traces = {trace.id: trace for trace in (*recorded.ambient(), *recorded.traces().values())}
-        return summarise_window(recorded.windows(), before, traces)
+        ambient = {trace.id: trace for trace in recorded.ambient()}
+        before = [*ambient, *recorded.traces_before_last_window()]
+        return summarise_window(recorded.windows(), before, ambient | recorded.traces())
 
     def one(self, request_id: str) -> dict[str, Any] | None:
         """One request with its lines by file; None if there is none with this id."""
