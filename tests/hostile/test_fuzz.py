@@ -6,8 +6,6 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,11 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from flask_livecoverage import LiveCoverage
 from flask_livecoverage.web import control
 
 from ..conftest import lines_of
-from .servers import APPLICATION, PREFIX
+from .servers import PREFIX
 
 # As WSGI has bytes: a character for each.
 octets = st.binary(max_size=40).map(lambda data: data.decode("latin-1"))
@@ -102,15 +99,6 @@ def environs(draw: st.DrawFn) -> dict[str, Any]:
         "wsgi.input_terminated": draw(st.booleans()),
     }
     return environ | odd(headers, st.just({}))
-
-
-@pytest.fixture
-def app(load_module: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Flask:
-    monkeypatch.setenv("LIVECOVERAGE_SOURCE", str(tmp_path))
-    app: Flask = load_module(APPLICATION, "application").app
-    app.testing = True
-    LiveCoverage(app)
-    return app
 
 
 @pytest.mark.promise

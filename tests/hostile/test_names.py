@@ -10,7 +10,6 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -32,7 +31,7 @@ from flask_livecoverage.exports import keploy_dedup
 from flask_livecoverage.exports.keploy_duplicates import write_duplicates
 from flask_livecoverage.text import printable, storable
 
-from .servers import APPLICATION, PREFIX
+from .servers import PREFIX
 
 NAMES = [
     "</script><script>window.harmed=1</script>", '<img src=x onerror="window.harmed=1">', "<!--<script>",
@@ -43,15 +42,6 @@ NAMES = [
     "null", "1", "set/test", "tests/test_a.py::test_b[\x1b[1m]", "-rf", "--help", "'", '"', "\N{PILE OF POO}" * 3,
 ]  # fmt: skip
 ESCAPES = {"\x1b", "\x07", "\x9b", "\r", "\x00", "\x85", "\u202e", "\u200b", "\u2028", "\ufeff"}
-
-
-@pytest.fixture
-def app(load_module: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Flask:
-    monkeypatch.setenv("LIVECOVERAGE_SOURCE", str(tmp_path))
-    app: Flask = load_module(APPLICATION, "application").app
-    app.testing = True
-    LiveCoverage(app)
-    return app
 
 
 def send(app: Flask, path: str = "/tea", method: str = "GET", **environ: str) -> dict[str, str]:
