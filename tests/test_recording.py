@@ -399,14 +399,18 @@ def test_record_is_on_disk_before_written_data_leaves(load_module: Callable[...,
     assert lines(only_request(), module) == lines_of(module, "# starts", "# writes", "# returns")
 
 
-def test_recording_off_until_a_window_opens(views: ModuleType, engine_name: str) -> None:
-    app = make_app(views, engine_name, LIVECOVERAGE_AUTOSTART=False)
+def ask_around_a_window(app: Flask) -> None:
     livecov: LiveCoverage = app.extensions["livecoverage"].livecov
     client = app.test_client()
     client.get("/plain/1")
     with livecov.window("many"):
         client.get("/plain/9")
     client.get("/plain/1")
+
+
+def test_recording_off_until_a_window_opens(views: ModuleType, engine_name: str) -> None:
+    app = make_app(views, engine_name, LIVECOVERAGE_AUTOSTART=False)
+    ask_around_a_window(app)
     record = only_request()
     assert (record.path, record.test, record.window) == ("/plain/9", "many", "many")
     # What an unrecorded request ran is nobody's, not start-up's.
@@ -421,12 +425,7 @@ def test_recording_that_started_before_the_application_was_known(views: ModuleTy
     start_recording(load_settings({"LIVECOVERAGE_ENGINE": engine_name}))
     assert recorder().recording
     app = make_app(views, engine_name, LIVECOVERAGE_AUTOSTART=False)
-    livecov: LiveCoverage = app.extensions["livecoverage"].livecov
-    client = app.test_client()
-    client.get("/plain/1")
-    with livecov.window("many"):
-        client.get("/plain/9")
-    client.get("/plain/1")
+    ask_around_a_window(app)
     assert only_request().path == "/plain/9"
 
 
