@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 16
 _TAIL_BYTES = 64
 
 # Longer than any thread is in the middle of a write to a file that was put back.
