@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..identity import TEST_HEADER
-from .identity import Identity
+from .identity import Identity, header_value
 
 # As the methods of APIRequestContext are called; `fetch` is told the method.
 METHODS = {name: name.upper() for name in ("delete", "get", "head", "patch", "post", "put")} | {"fetch": ""}
@@ -76,8 +76,7 @@ class ApiRequest:
     def _arguments(self, identity: Identity) -> dict[str, Any]:
         headers = self.headers
         if identity.test is not None and identity.host_of(self.url) is not None:
-            # Node.js writes each character as a byte.
-            headers = {**headers, TEST_HEADER: identity.test.encode().decode("latin-1")}
+            headers = {**headers, TEST_HEADER: header_value(identity.test)}
         return {**self.options, "method": self.method, "headers": headers, "max_redirects": 0}
 
     def _redirect(self, status: int, url: str) -> None:

@@ -33,6 +33,11 @@ def cookie_value(name: str) -> str:
     return quote(name, safe="/:[]()!*'~@$&+=?#|^`{}<>")
 
 
+def header_value(name: str) -> str:
+    """A test's name as http.client and Node.js take it, which write each character as a byte."""
+    return name.encode().decode("latin-1")
+
+
 def cookie(test: str, identity: Identity) -> dict[str, Any]:
     """The cookie that names a test, without the host, as browser drivers take it."""
     found = {"name": COOKIE, "value": cookie_value(test), "httpOnly": True}
@@ -40,6 +45,11 @@ def cookie(test: str, identity: Identity) -> dict[str, Any]:
         # Browsers accept it from a page of another site, too, but only if it is secure.
         found |= {"secure": True, "sameSite": "None"}
     return found
+
+
+def cookies(test: str, identity: Identity) -> list[dict[str, Any]]:
+    """The cookie under each of the server's names, with its URL."""
+    return [{**cookie(test, identity), "url": identity.cookie_url(host)} for host in identity.hosts]
 
 
 def is_cookie_of(identity: Identity, found: dict[str, Any]) -> bool:

@@ -6,12 +6,12 @@ again before a later command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..identity import COOKIE
-from .identity import Identity, cookie
+from .identity import Identity, cookie, cookies
 
 
 class DevToolsJar:
@@ -37,15 +37,11 @@ class DevToolsJar:
         if self._held == test:
             return
         if test is None:
-            for url in self._urls():
-                self._devtools("Network.deleteCookies", name=COOKIE, url=url)
+            for host in self._identity.hosts:
+                self._devtools("Network.deleteCookies", name=COOKIE, url=self._identity.cookie_url(host))
         else:
-            baked = cookie(test, self._identity)
-            self._devtools("Network.setCookies", cookies=[{**baked, "url": url} for url in self._urls()])
+            self._devtools("Network.setCookies", cookies=cookies(test, self._identity))
         self._held = test
-
-    def _urls(self) -> Iterable[str]:
-        return map(self._identity.cookie_url, self._identity.hosts)
 
     def _devtools(self, command: str, **params: Any) -> None:
         self._send("executeCdpCommand", cmd=command, params=params)

@@ -27,7 +27,7 @@ from typing import Any
 
 from .api_requests import METHODS, ApiContext, ApiRequest
 from .hooks import Patches, existing
-from .identity import Identity, cookie, is_cookie_of
+from .identity import Identity, cookies, is_cookie_of
 
 # 1970: browsers forget such a cookie. Older versions cannot delete a single one.
 _EXPIRED = 1
@@ -91,21 +91,18 @@ class PlaywrightCarrier:
 
     def _open(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
         context = yield original(owner, *args, **kwargs)
-        self._adopt(context)
-        yield self._bake(context)
+        yield self._tell_new(context)
         return context
 
     def _open_page(self, original: Any, browser: Any, *args: Any, **kwargs: Any) -> _Calls:
         page = yield original(browser, *args, **kwargs)
-        self._adopt(page.context)
-        yield self._bake(page.context)
+        yield self._tell_new(page.context)
         return page
 
     def _connect(self, original: Any, browser_type: Any, *args: Any, **kwargs: Any) -> _Calls:
         browser = yield original(browser_type, *args, **kwargs)
         for context in browser.contexts:
-            self._adopt(context)
-            yield self._bake(context)
+            yield self._tell_new(context)
         return browser
 
     def _go(self, original: Any, page: Any, *args: Any, **kwargs: Any) -> _Calls:
@@ -119,8 +116,7 @@ class PlaywrightCarrier:
     def _clear(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
         yield original(context, *args, **kwargs)
         # As if it was new: it may be one that was never seen.
-        self._adopt(context)
-        yield self._bake(context)
+        yield self._tell_new(context)
 
     def _list(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
         return self._without_ours((yield original(context, *args, **kwargs)))
@@ -190,6 +186,10 @@ class PlaywrightCarrier:
 
         home.loop.create_task(bake())
 
+    def _tell_new(self, context: Any) -> Any:
+        self._adopt(context)
+        return self._bake(context)
+
     def _bake(self, context: Any) -> Any:
         """Set the context's cookie; or a coroutine that does."""
         home = self._contexts.get(context)
@@ -198,11 +198,10 @@ class PlaywrightCarrier:
         return context.add_cookies(self._cookies(home))
 
     def _cookies(self, home: _Home) -> list[dict[str, Any]]:
-        test, home.test = home.test, self._identity.test
-        baked = cookie(test or "", self._identity) | {"expires": _EXPIRED}
+        before, home.test = home.test, self._identity.test
         if home.test is not None:
-            baked = cookie(home.test, self._identity)
-        return [{**baked, "url": self._identity.cookie_url(host)} for host in self._identity.hosts]
+            return cookies(home.test, self._identity)
+        return [{**baked, "expires": _EXPIRED} for baked in cookies(before or "", self._identity)]
 
     def _adopt(self, context: Any) -> None:
         is_async = inspect.iscoroutinefunction(context.add_cookies)

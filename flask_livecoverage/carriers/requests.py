@@ -7,7 +7,7 @@ from typing import Any
 
 from ..identity import TEST_HEADER
 from .hooks import Patches
-from .identity import Identity
+from .identity import Identity, header_value
 
 
 class RequestsCarrier:
@@ -40,7 +40,6 @@ class RequestsCarrier:
             return
         test = self._identity.test
         if test is not None and self._identity.host_of(request.url) is not None:
-            # http.client writes each character as a byte.
-            headers[TEST_HEADER] = self._own(test.encode().decode("latin-1"))
+            headers[TEST_HEADER] = self._own(header_value(test))
         else:
             headers.pop(TEST_HEADER, None)
