@@ -206,7 +206,7 @@ def _traces_before(folder: RunFolder, mark: dict[str, int], requests: set[str]) 
     found: dict[str, list[str]] = {}
     for path in folder.journals() if requests and mark else ():
         with suppress(OSError), open_regular(path) as file:
-            for _, data in pieces(file, mark.get(path.name, 0)):
+            for _, data in pieces(file, end=mark.get(path.name, 0)):
                 for _, line in objects(data):
                     with suppress(*UNREADABLE):
                         if kind_of(line) in ("request", "amend") and line and line["id"] in requests:

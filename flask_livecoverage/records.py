@@ -58,12 +58,13 @@ _MOST_SHAPES = 1000
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
-def pieces(file: BinaryIO, end: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """A journal, or its first ``end`` bytes, in pieces of whole lines, each with its byte in the file.
+def pieces(file: BinaryIO, position: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """A journal from ``position`` on, not beyond ``end``, in pieces of whole lines, each with its byte in the file.
 
-    The last one is not whole if the journal's last line is torn.
+    The last one is not whole if the last line is torn.
     """
-    position, rest = 0, b""
+    file.seek(position)
+    rest = b""
     while data := file.read(_PIECE if end is None else max(0, min(_PIECE, end - position - len(rest)))):
         data = rest + data
         whole = data.rfind(b"\n") + 1

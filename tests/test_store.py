@@ -435,10 +435,11 @@ class TestFilters:
 SYNC = """
 import sys
 from pathlib import Path
+from flask_livecoverage import records
 from flask_livecoverage.journal import DataDir
-from flask_livecoverage.store import open_store, store_url, sync
+from flask_livecoverage.store import open_store, store_url
 
-sync._PIECE_BYTES = 1 << 18
+records._PIECE = 1 << 18
 print("ready", flush=True)
 sys.stdin.readline()
 with open_store(store_url(Path(".livecov"), None)) as store:

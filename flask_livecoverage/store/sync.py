@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from ..files import open_regular
 from ..journal import RunFolder
-from ..records import UNREADABLE, describe_loss, header, kind_of, objects
+from ..records import UNREADABLE, describe_loss, header, kind_of, objects, pieces
 from . import losses, schema
 from .amends import apply_amends
 from .batch import Caches, Piece, put
@@ -27,8 +27,6 @@ from .names import storable
 from .placing import put_events
 from .windows import Windows, last_event
 
-# Some 15,000 requests.
-_PIECE_BYTES = 4 << 20
 _WINDOW = b'{"type":"window"'
 
 # Told the bytes of journals that are in the store by now, and those that will be at the end.
@@ -188,16 +186,9 @@ def _last_newline(file: BinaryIO, end: int) -> int:
 
 
 def _read_lines(path: Path, position: int, end: int) -> bytes:
-    """Whole lines from ``position`` on, not beyond ``end``: a piece of some size, or one line if it is longer.
-
-    Nothing if the file was cut in the meantime.
-    """
+    """Whole lines from ``position`` on, not beyond ``end``: a piece. Nothing if the file was cut in the meantime."""
     with open_regular(path) as file:
-        file.seek(position)
-        data = file.read(min(_PIECE_BYTES, end - position))
-        if not data.endswith(b"\n"):
-            whole = data.rfind(b"\n") + 1
-            data = data[:whole] if whole else data + file.readline()
+        _, data = next(pieces(file, position, end), (position, b""))
         return data if data.endswith(b"\n") else b""
 
 

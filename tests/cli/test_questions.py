@@ -344,9 +344,7 @@ class TestStore:
     def test_progress_is_shown_when_it_takes_long(
         self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from flask_livecoverage.store import sync
-
-        monkeypatch.setattr(sync, "_PIECE_BYTES", 1)
+        monkeypatch.setattr("flask_livecoverage.records._PIECE", 1)
         quick = invoke("tests", "--run", "run")
         assert "Reading the journals" not in quick.stderr
         Path(".livecov/store.sqlite3").unlink()
