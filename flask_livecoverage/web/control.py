@@ -166,8 +166,6 @@ class ControlMiddleware:
         """The state of this process's recorder, and the counts of its run."""
         recorder = self._recorder
         recorder.check()
-        # Without it, nobody might see yet that something was removed or lost.
-        recorder.flush()
         counts = self._counts()
         return {
             "version": __version__,
@@ -192,6 +190,8 @@ class ControlMiddleware:
 
                 with open_records(self._recorder, self._settings.store) as records:
                     return records.counts()
+        # Without it, nobody might see yet that something was removed or lost.
+        self._recorder.flush()
         return _counts_of(read_run(self._recorder.run, since_mark=True))
 
     def _list_tests(self, request: ControlRequest) -> Response:
