@@ -10,6 +10,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.pool import Pool
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,8 @@ import pytest
 
 from flask_livecoverage.process import stop_recording
 from flask_livecoverage.settings import SETTINGS
+
+from .live import serving_in_thread
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -99,6 +102,14 @@ def engine_name(request: pytest.FixtureRequest) -> str:
     if name == "monitoring" and sys.version_info < (3, 12):
         pytest.skip("the monitoring engine needs sys.monitoring, new in Python 3.12")
     return name
+
+
+@pytest.fixture
+def foreign_server() -> Iterator[str]:
+    """The address of a server that is not measured."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    with serving_in_thread(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Servers in processes of their own, and a client."""
+"""Servers in processes of their own or in threads of this one, and a client."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from socketserver import BaseServer
+from typing import TYPE_CHECKING
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 # Serves `app` of the module `application` until it gets a line on its standard input, or that ends.
 SERVE = """
@@ -66,6 +73,34 @@ def read_port(running: subprocess.Popen[str], marker: str) -> int:
 
 def _drain_name(running: subprocess.Popen[str]) -> str:
     return f"drain-{running.pid}"
+
+
+class QuietHandler(WSGIRequestHandler):
+    def log_request(self, *arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(app: WSGIApplication) -> Iterator[int]:
+    """Serve ``app`` to real clients, each in a thread; over when all of these have ended. The port."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
+    with serving_in_thread(server):
+        yield server.server_port
+
+
+@contextmanager
+def serving_in_thread(server: BaseServer) -> Iterator[None]:
+    """Let a threaded ``server`` serve; over when the threads of requests have ended, too."""
+    server.daemon_threads = False  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        # Joins the threads of requests.
+        server.server_close()
 
 
 def get(port: int, path: str, *, method: str = "GET") -> tuple[int, bytes]:

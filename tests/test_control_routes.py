@@ -23,7 +23,6 @@ from flask import Flask
 from flask.cli import routes_command
 from flask.testing import FlaskClient
 from werkzeug.routing import BaseConverter
-from werkzeug.serving import make_server
 
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage import __version__ as version
@@ -33,6 +32,7 @@ from flask_livecoverage.web.parameters import MOST_PARTS
 
 from .conftest import line_of, lines_of
 from .journals import Writer, trace_of
+from .live import serving
 
 PREFIX = "/__coverage__"
 
@@ -686,15 +686,8 @@ class TestBesideTheApplication:
 @pytest.fixture
 def live_url(make_app: Callable[..., Flask]) -> Iterator[str]:
     """The application behind a real socket."""
-    server = make_server("127.0.0.1", 0, make_app(), threaded=True)
-    before = threading.enumerate()
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    for thread in threading.enumerate():
-        if thread not in before:
-            thread.join()  # also those of requests whose response has left but whose connection is not closed yet
+    with serving(make_app()) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def fetch(url: str, *, method: str = "GET", **headers: str) -> tuple[int, bytes]:

@@ -9,12 +9,12 @@ from types import ModuleType
 
 import pytest
 from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage.process import current_recorder
 from flask_livecoverage.reader import read_run
 from tests.conftest import lines_of
+from tests.live import serving
 
 ROUNDS = 25
 
@@ -52,11 +52,6 @@ LEFT = ("# left meets first", "# left shares", "# left meets again", "# left ret
 RIGHT = ("# right meets first", "# right shares", "# right meets again", "# right returns", "# right sum")
 
 
-class QuietHandler(WSGIRequestHandler):
-    def log_request(self, *arguments: object) -> None:
-        pass
-
-
 @pytest.fixture
 def views(load_module: Callable[..., ModuleType]) -> ModuleType:
     return load_module(
@@ -73,13 +68,8 @@ def port(views: ModuleType, engine_name: str) -> Iterator[int]:
     app.get("/left")(views.left)
     app.get("/right")(views.right)
     LiveCoverage(app)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server.port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as port:
+        yield port
 
 
 def test_overlapping_requests_are_exact(port: int, views: ModuleType) -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
 import re
 import shutil
 import signal
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -328,17 +325,6 @@ class TestLines:
         server.wait()
         lines = lines_of(app, "names = (", "seen.append", 'return {"id": 7')
         assert load(commands.folder / "dedupData.yaml") == {"set-1": {"one": {str(app): lines}}}
-
-
-@pytest.fixture
-def foreign_server() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 class TestWrongUse:

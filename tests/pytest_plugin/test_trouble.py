@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import signal
-import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -43,19 +40,6 @@ SUITE = """
 SWITCH_OFF = "or switch this plugin off with -p no:livecov"
 
 
-@pytest.fixture
-def other_server() -> Iterator[str]:
-    """The address of a server that is not measured."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    server.daemon_threads = False
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def test_nobody_answers(suite: Suite) -> None:
     suite.write("test_it.py", "def test_a():\n    pass\n")
     url = "http://127.0.0.1:1"
@@ -68,14 +52,14 @@ def test_nobody_answers(suite: Suite) -> None:
     )
 
 
-def test_not_measured(suite: Suite, other_server: str) -> None:
+def test_not_measured(suite: Suite, foreign_server: str) -> None:
     suite.write("test_it.py", "def test_a():\n    pass\n")
 
-    result = suite.run("--livecov-url", other_server)
+    result = suite.run("--livecov-url", foreign_server)
 
     assert (result.status, "passed" in result.stdout) == (4, False)
     assert result.stderr.strip() == (
-        f"ERROR: {other_server}/__coverage__/status answers 501: is live coverage active there?; start it with "
+        f"ERROR: {foreign_server}/__coverage__/status answers 501: is live coverage active there?; start it with "
         f"`flask livecov serve`, {SWITCH_OFF}"
     )
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import socket
 import sys
 import textwrap
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.live import get
+from tests.live import get, serving
 
 from .harness import AMBIENT, WORK, ask, ask_both, at_once, path_of, recorded, serve_views, truth
 
@@ -112,27 +108,6 @@ STREAMS = {
             return side  # both
     """,
 }
-
-
-class QuietHandler(WSGIRequestHandler):
-    def log_request(self, *arguments: object) -> None:
-        pass
-
-
-@contextmanager
-def serving(app: Flask) -> Iterator[int]:
-    """Serve ``app`` to real clients, each in a thread; over when all of these have ended."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
-    server.daemon_threads = False  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        # Joins the threads of requests.
-        server.server_close()
 
 
 @pytest.mark.parametrize("kind", STREAMS)
