@@ -454,6 +454,7 @@ class TestBranches:
         cov.stop()
         path = str(Path(str(module.__file__)).resolve())
         expected = set(cov.get_data().arcs(path) or ())
+        cov.get_data().close(force=True)
 
         run = self.recorded(module, tmp_path)
         assert run.branch

@@ -113,7 +113,7 @@ def test_arcs_are_coverages_own(
     with theirs.collect():
         module.work()
     expected = theirs.get_data().arcs(path)
-    theirs.get_data().close()
+    theirs.get_data().close(force=True)
     assert hits.arcs is not None
     assert sorted(hits.arcs[path]) == sorted(expected or ())
     assert sorted(hits[path]) == sorted({line for arc in expected or () for line in arc if line > 0})
