@@ -123,7 +123,7 @@ class AppendedFile:
                 # A line that was torn is written again.
                 left.position += lines.rfind(b"\n", 0, written) + 1
                 if written < len(lines):
-                    raise _no_space()
+                    raise no_space()
             if time.monotonic() > left.until:
                 self._left.remove(left)
                 os.close(left.descriptor)
@@ -174,10 +174,11 @@ class AppendedFile:
 def write_all(descriptor: int, data: bytes) -> None:
     """Write ``data`` with one ``write``. Raises OSError if not all of it was written."""
     if os.write(descriptor, data) < len(data):
-        raise _no_space()
+        raise no_space()
 
 
-def _no_space() -> OSError:
+def no_space() -> OSError:
+    """The error of a write that took less than all."""
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -14,8 +14,9 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 _NAME = "marks.clock-"
@@ -24,14 +25,21 @@ _BOOT = "/proc/sys/kernel/random/boot_id"
 # Linux's counts the time in which the machine slept, too.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
+ticks: Callable[[], int] = partial(time.clock_gettime_ns, _CLOCK)
+"""Nanoseconds since the machine was started."""
+
 
 class RunClock:
-    """UNIX time in seconds, of a wall clock that nobody sets; ``offset`` is when the machine was started, by it."""
+    """UNIX time in seconds, of a wall clock that nobody sets.
 
-    __slots__ = ("offset",)
+    ``offset`` is when the machine was started, by it; ``origin`` the same in nanoseconds, to which :data:`ticks` add.
+    """
+
+    __slots__ = ("offset", "origin")
 
     def __init__(self, offset: float) -> None:
         self.offset = offset
+        self.origin = round(offset * 1e9)
 
     def now(self) -> float:
         """The time."""

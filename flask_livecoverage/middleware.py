@@ -170,17 +170,14 @@ class InFlight:
     """The requests whose response is not closed yet."""
 
     def __init__(self) -> None:
-        self._requests: set[int] = set()
+        self._requests: set[RequestCapture] = set()
         self._someone_waits = False
         self._emptied = threading.Condition()
-
-    def add(self, request: RequestCapture) -> None:
-        """A request came in."""
-        self._requests.add(id(request))
+        self.add = self._requests.add  # a request that came in
 
     def remove(self, request: RequestCapture) -> None:
         """Its response is closed."""
-        self._requests.discard(id(request))
+        self._requests.discard(request)
         # Looked at after the removal, as the waiter looks at the requests after it has said that it waits.
         if self._someone_waits:
             with self._emptied:
@@ -203,4 +200,6 @@ def _method(environ: WSGIEnvironment) -> str:
 def _path(environ: WSGIEnvironment) -> str:
     # WSGI hands bytes over as latin-1 text.
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return storable(path.encode("latin-1", "replace").decode("utf-8", "replace"), LONGEST_PATH) or "/"
+    if not path.isascii():
+        path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    return storable(path, LONGEST_PATH) or "/"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from functools import partial, wraps
 from importlib.machinery import ModuleSpec, PathFinder
 from inspect import signature
@@ -20,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .recorder import Recorder
-from .request_capture import RequestCapture, _current_request, current_request
+from .request_capture import RequestCapture, current_request
 
 if TYPE_CHECKING:
     import threading
@@ -66,7 +65,7 @@ def _submit_for_request(submit: Function) -> Function:
         if request is None:
             return submit(self, function, *args, **kwargs)
         # It may start workers.
-        with _outside(request):
+        with request.outside():
             return submit(self, _carried(self, request, function), *args, **kwargs)
 
     return wrapper
@@ -79,7 +78,7 @@ def _init_outside(init: Function) -> Function:
         if request is None:
             init(self, *args, **kwargs)
         else:
-            with _outside(request):
+            with request.outside():
                 init(self, *args, **kwargs)
 
     return wrapper
@@ -157,17 +156,6 @@ def _add_callback(add: Function) -> Function:
             add(self, partial(request.run, function))
 
     return wrapper
-
-
-@contextmanager
-def _outside(request: RequestCapture) -> Iterator[None]:
-    """A block in which no request is current: what is started in it will serve others too."""
-    token = _current_request.set(None)
-    try:
-        with request.outside():
-            yield
-    finally:
-        _current_request.reset(token)
 
 
 _Wrap = Callable[[Function], Function]

@@ -18,7 +18,7 @@ from .guard import RunGuard
 from .journal import Journal, RunFolder, storage_error
 from .model import Rule, Run
 from .reader import read_run, reading_and_reset, reset
-from .request_capture import RequestCapture, Segment, current_request
+from .request_capture import RequestCapture, current_request
 from .sources import Sources
 from .traces import TraceWriter
 
@@ -55,7 +55,6 @@ class Recorder:
         self.rule_sources: list[RuleSource] = []
         self.started = False
         self.fault: str | None = None
-        self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._watched: dict[int, Capture] = {}
         self._of_parent: dict[str, RequestCapture] = {}
@@ -158,7 +157,6 @@ class Recorder:
 
     def after_fork(self) -> None:
         """In a forked child: a journal of its own, and only the captures of the thread that lives on."""
-        self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._flusher_lock = threading.Lock()
         self._paused = False
@@ -172,7 +170,6 @@ class Recorder:
         request = current_request()
         if request is not None and capture is not None:
             request.go_on_in_fork(self)
-            capture.owner = request
             self._watched[id(capture)] = capture
 
     # Requests
@@ -211,14 +208,13 @@ class Recorder:
             self.fault = str(error)
             logger.error("requests are not recorded: %s", error)
 
-    def _watch(self, segment: Segment | None) -> None:
+    def _watch(self, segment: Capture | None) -> None:
         """Write what this segment runs while it runs, because it may go on after the response, or for ever."""
         if segment is not None:
-            self._watched[id(segment[0])] = segment[0]
+            self._watched[id(segment)] = segment
 
-    def _unwatch(self, segment: Segment | None) -> None:
-        if segment is not None:
-            self._watched.pop(id(segment[0]), None)
+    def _unwatch(self, segment: Capture | None) -> None:
+        self._watched.pop(id(segment), None)
 
     # Windows, and what the run has recorded: of all its processes
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
+import json
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from contextvars import ContextVar, Token
 from functools import lru_cache
-from json.encoder import encode_basestring_ascii
+from json.encoder import encode_basestring_ascii as _quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .engines import Capture, Hits
+from .clock import ticks
+from .engines import Capture, Hits, current_owner
 from .errors import EngineError
 
 if TYPE_CHECKING:
@@ -18,14 +19,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_current_request: ContextVar[RequestCapture | None] = ContextVar("flask_livecoverage.request", default=None)
-
-Segment = tuple[Capture, Token["RequestCapture | None"]]
-
 
 def current_request() -> RequestCapture | None:
     """The request that the current context works for, if any."""
-    return _current_request.get()
+    request: RequestCapture | None = current_owner()
+    return request
 
 
 class RequestCapture:
@@ -37,8 +35,8 @@ class RequestCapture:
     """
 
     __slots__ = (
-        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_recorded", "_recorder", "endpoint",
-        "id", "method", "path", "route", "started_at", "status", "test",
+        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_lock", "_recorded", "_recorder",
+        "endpoint", "id", "method", "path", "route", "status", "test",
     )  # fmt: skip
 
     def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
@@ -49,33 +47,30 @@ class RequestCapture:
         self.route: str | None = None
         self.endpoint: str | None = None
         self.status = 500  # until the application says otherwise
-        self.started_at = recorder.clock.now()
-        self._began = time.perf_counter()
+        self._began = ticks()
         self._recorder = recorder
-        self._recorded = recorder.recording
+        self._recorded = recorder.autostart or recorder.recording
         self._hits = recorder._no_hits
+        # Its own: requests that wait for each other's would go on doing so, one switch of threads a request.
+        self._lock = threading.Lock()
         self._in_fork = False
         self._committed_hits: Hits | None = None
         self._committed_status = 0
 
-    def enter(self) -> Segment | None:
+    def enter(self) -> Capture | None:
         """Begin a segment in the current context; None if the engine cannot tell its lines apart here."""
         try:
-            capture = self._recorder.engine.begin()
+            return self._recorder.engine.begin(self)
         except EngineError as error:
             # The application must not suffer, and lines must not be mixed: the request goes unrecorded, and we say so.
             self._recorded = False
             self._recorder.report_fault(error)
             return None
-        capture.owner = self
-        return capture, _current_request.set(self)
 
-    def leave(self, segment: Segment | None) -> None:
+    def leave(self, segment: Capture | None) -> None:
         """End a segment."""
         if segment is not None:
-            capture, token = segment
-            _current_request.reset(token)
-            hits = self._recorder.engine.end(capture)
+            hits = self._recorder.engine.end(segment)
             if hits:
                 self.add(hits)
 
@@ -94,7 +89,7 @@ class RequestCapture:
 
     def add(self, hits: Hits) -> None:
         """Add lines to the request's."""
-        with self._recorder._lock:
+        with self._lock:
             self._hits = self._hits.union(hits)
 
     def commit(self, *, ended: bool = False) -> None:
@@ -104,7 +99,8 @@ class RequestCapture:
             if not ended and hits is self._committed_hits and status == self._committed_status:
                 return
             ended = False
-            trace = self._recorder.trace_id(hits)
+            known = hits.written_to is self._recorder.journal.content
+            trace = hits.trace if known else self._recorder.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._amend(trace)
             # Without its record, what comes later would be nobody's; so it is lost whole, and counted once.
             self._recorded = self._recorder.journal.append(line)
@@ -135,17 +131,21 @@ class RequestCapture:
     def go_on_in_fork(self, recorder: Recorder) -> None:
         """In a forked child: the parent writes the record, and the child what it adds to it."""
         self._recorder = recorder
+        self._lock = threading.Lock()
         self._in_fork = True
         self._committed_hits = recorder._no_hits
         self._committed_status = self.status
 
-    # Put together by hand: a JSON encoder takes several times as long.
+    # Put together by hand: a JSON encoder takes several times as long, and so does a float's way to decimals. Nothing
+    # is kept of texts, because clients think of ever-new ones.
 
     def _record(self, trace: str) -> str:
+        test = "null" if self.test is None else _quote(self.test)
+        began = self._began
         return (
             f'{{"type":"request","id":"{self.id}","trace":"{trace}",{_rule(self.method, self.route, self.endpoint)},'
-            f'"path":{_quote(self.path)},"test":{_quote(self.test)},"status":{self.status},'
-            f'"started_at":{self.started_at!r},"duration_ms":{self._duration():.3f}}}'
+            f'"path":{_quote(self.path)},"test":{test},"status":{self.status},'
+            f'"started_at":{self._recorder.clock.origin + began}e-9,"duration_ms":{(ticks() - began) // 1000}e-3}}'
         )
 
     def _amend(self, trace: str) -> str:
@@ -153,21 +153,13 @@ class RequestCapture:
             return self._late_amend(trace)
         return (
             f'{{"type":"amend","id":"{self.id}","trace":"{trace}","status":{self.status},'
-            f'"duration_ms":{self._duration():.3f}}}'
+            f'"duration_ms":{(ticks() - self._began) // 1000}e-3}}'
         )
 
     def _late_amend(self, trace: str) -> str:
         return f'{{"type":"amend","id":"{self.id}","trace":"{trace}"}}'
 
-    def _duration(self) -> float:
-        return 1000 * (time.perf_counter() - self._began)
-
 
 @lru_cache(maxsize=4096)
 def _rule(method: str, route: str | None, endpoint: str | None) -> str:
-    return f'"method":{_quote(method)},"route":{_quote(route)},"endpoint":{_quote(endpoint)}'
-
-
-def _quote(text: str | None) -> str:
-    # What `json.dumps` comes down to for a text. Nothing is kept: clients think of ever-new ones.
-    return "null" if text is None else encode_basestring_ascii(text)
+    return f'"method":{json.dumps(method)},"route":{json.dumps(route)},"endpoint":{json.dumps(endpoint)}'

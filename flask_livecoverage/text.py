@@ -16,6 +16,8 @@ def storable(text: str, longest: int) -> str:
 
     These are NUL and the halves of surrogate pairs; U+FFFD stands for them. All others are kept.
     """
+    if text.isascii() and "\0" not in text:
+        return text[:longest]
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text[:longest])
 
 

@@ -6,13 +6,13 @@ import sys
 
 from ..errors import ConfigurationError, EngineError
 from ..sources import Sources
-from .base import Capture, Engine, Hits
+from .base import Capture, Engine, Hits, current_owner
 from .ctrace import CTraceEngine
 
 if sys.version_info >= (3, 12):
     from .monitoring import MonitoringEngine
 
-__all__ = ["ENGINES", "Capture", "Engine", "Hits", "choose_engine"]
+__all__ = ["ENGINES", "Capture", "Engine", "Hits", "choose_engine", "current_owner"]
 
 ENGINES = ("monitoring", "ctrace")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
 from ..model import Arc
@@ -51,14 +52,27 @@ def _merge(first: Mapping[str, frozenset[T]], second: Mapping[str, frozenset[T]]
     return merged
 
 
+# What a context knows of its capture: the lines, and whose they are. Not the capture itself, so that the contexts that
+# still hold it can be counted.
+Handle = tuple[RawLines, Any]
+
+current_handle: ContextVar[Handle | None] = ContextVar("flask_livecoverage.capture", default=None)
+
+
+def current_owner() -> Any:
+    """Whose capture the current context is in; None outside of all."""
+    handle = current_handle.get()
+    return None if handle is None else handle[1]
+
+
 class Capture:
-    """One stretch of execution whose lines are told apart from all others'."""
+    """One stretch of execution whose lines are told apart from all others': those that ``owner`` runs in it."""
 
-    __slots__ = ("lines", "owner", "restore")
+    __slots__ = ("handle", "lines", "owner", "restore")
 
-    def __init__(self, lines: RawLines, restore: Any) -> None:
-        self.lines = lines
-        self.owner: Any = None
+    def __init__(self, handle: Handle, restore: Any) -> None:
+        self.lines, self.owner = handle
+        self.handle = handle
         self.restore = restore
 
 
@@ -78,7 +92,7 @@ class Engine(Protocol):
     def stop(self) -> None:
         """Leave the interpreter as it was found."""
 
-    def begin(self) -> Capture:
+    def begin(self, owner: Any = None) -> Capture:
         """A capture bound to the current context. Raises EngineError where its lines could not be told apart."""
 
     def end(self, capture: Capture) -> Hits:

@@ -19,6 +19,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Token
 from types import FrameType
 from typing import Any
 
@@ -26,7 +27,7 @@ from .. import coveragepy
 from ..coveragepy import Disposition, TraceData, Tracer
 from ..errors import EngineError
 from ..sources import Sources
-from .base import Capture, Hits, HitsCache, RawLines
+from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle
 
 
 class CTraceEngine:
@@ -119,7 +120,7 @@ class CTraceEngine:
 
     # Captures
 
-    def begin(self) -> Capture:
+    def begin(self, owner: Any = None) -> Capture:
         """Point this thread's tracer at a fresh dict."""
         _refuse_greenlets()
         tracer: Any = sys.gettrace() or self._install()
@@ -133,7 +134,9 @@ class CTraceEngine:
             restore = _Restore(tracer, lender.arcs, None, lender)
             tracer.should_trace = lender.should_trace_for_both
             tracer.should_trace_cache = lender.dispositions
-        capture = Capture({}, restore)
+        handle: Handle = ({}, owner)
+        restore.token = current_handle.set(handle)
+        capture = Capture(handle, restore)
         tracer.data = capture.lines
         self._innermost.capture = capture
         return capture
@@ -141,6 +144,7 @@ class CTraceEngine:
     def end(self, capture: Capture) -> Hits:
         """Put back what :meth:`begin` replaced; the lines are the enclosing capture's too, and the lender's."""
         restore: _Restore = capture.restore
+        current_handle.reset(restore.token)
         restore.undo()
         self._innermost.capture = restore.outer
         if restore.outer is not None:
@@ -152,6 +156,15 @@ class CTraceEngine:
     @contextmanager
     def outside(self) -> Iterator[None]:
         """The thread's tracer writes meanwhile where it did before its captures."""
+        token = current_handle.set(None)
+        try:
+            with self._outside_thread():
+                yield
+        finally:
+            current_handle.reset(token)
+
+    @contextmanager
+    def _outside_thread(self) -> Iterator[None]:
         capture = getattr(self._innermost, "capture", None)
         if capture is None:
             yield
@@ -209,7 +222,9 @@ class CTraceEngine:
 class _Restore:
     """What a capture replaced in its thread's tracer."""
 
-    __slots__ = ("arcs", "cache", "data", "lender", "outer", "should_trace", "tracer")
+    __slots__ = ("arcs", "cache", "data", "lender", "outer", "should_trace", "token", "tracer")
+
+    token: Token[Handle | None]
 
     def __init__(self, tracer: Any, arcs: bool, outer: Capture | None, lender: _Lender | None) -> None:
         self.tracer = tracer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -239,13 +238,14 @@ def test_start_and_stop_twice(engine_name: str, tmp_path: Path, program: ModuleT
         engine.stop()
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="ctrace, the one engine here, belongs to threads, not contexts")
 class TestContexts:
     """What only an engine that goes by context can tell apart."""
 
     @pytest.fixture
-    def engine_name(self) -> str:
-        return "monitoring"
+    def engine_name(self, engine_name: str) -> str:
+        if engine_name == "ctrace":
+            pytest.skip("ctrace belongs to threads, not contexts")
+        return engine_name
 
     def test_coroutines_interleaved_in_one_thread(self, engine: Engine, program: ModuleType) -> None:
         async def one(steps: int) -> Hits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from flask_livecoverage.engines import Engine, choose_engine
 from flask_livecoverage.sources import Sources
-from tests.exactness.harness import SWITCH_INTERVALS, count_wrong, load_program, make_requests
+from tests.exactness.harness import SWITCH_INTERVALS, count_wrong, faulty_engine, load_program, make_requests
 
 needs_monitoring = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12"
@@ -43,49 +44,53 @@ def test_concurrent_requests_are_exact(
 
 @needs_monitoring
 def test_harness_sees_rearming_in_two_steps(tmp_path: Path) -> None:
-    from tests.exactness.faults import TwoStepRearm
-
-    assert _wrong(TwoStepRearm(Sources([str(tmp_path)])), tmp_path, 101, 1e-6) > 0
+    engine = faulty_engine("two-step-rearm", Sources([str(tmp_path)]))
+    assert _wrong(engine, tmp_path, 101, 1e-6) > 0
 
 
 @needs_monitoring
 def test_location_stays_armed_for_a_newcomer(tmp_path: Path) -> None:
     """The race that the epoch decides, made certain: somebody enters the code while a line of it is being judged."""
-    from flask_livecoverage.engines.monitoring import MonitoringEngine
+    from flask_livecoverage.engines.locations import Locations
 
-    engine = MonitoringEngine(Sources([str(tmp_path)]))
-    module = load_program(tmp_path / "program_0.py", 0)
-    code: CodeType = module.recurse.__code__
-    engine.start()
-    try:
-        capture = engine.begin()
-        module.recurse(3, 3)
+    code: CodeType = load_program(tmp_path / "program_0.py", 0).recurse.__code__
+    handle: ContextVar[Any] = ContextVar("handle", default=None)
+    locations = Locations(5, handle)
 
-        class Newcomer(dict[int, set[int]]):
-            """Another thread's lines: it enters the code just after it was asked whether it had."""
+    class Newcomer(dict[int, set[int]]):
+        """Another thread's lines: it enters the code just after it was asked whether it had."""
 
-            def get(self, key: int, default: Any = None) -> Any:
-                answer = super().get(key, default)
-                engine._visit(self, code)
-                return answer
+        def get(self, key: int, default: Any = None) -> Any:
+            answer = super().get(key, default)
+            locations.visit(self, code)
+            return answer
 
-        before = engine._on_line(code, code.co_firstlineno + 1)
-        engine._open = (*engine._open, Newcomer())
-        during = engine._on_line(code, code.co_firstlineno + 1)
-        engine.end(capture)
-    finally:
-        engine.stop()
+    locations.on_line(code, 1)
+    before = locations.on_line(code, 1)
+    locations.dirty.clear()
+    locations.enter(Newcomer())
+    during = locations.on_line(code, 1)
+
     assert before is sys.monitoring.DISABLE
     assert during is None
 
 
 @needs_monitoring
-def test_without_the_gil_nothing_is_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_gil_nothing_is_disabled(tmp_path: Path) -> None:
     """The callbacks of a free-threaded build; here they run with the GIL, which they must not need."""
-    from flask_livecoverage.engines import monitoring
+    from flask_livecoverage.engines.locations import UnsharedLocations
+    from flask_livecoverage.engines.monitoring import MonitoringEngine
 
-    monkeypatch.setattr(monitoring, "_has_gil", lambda: False)
-    engine = monitoring.MonitoringEngine(Sources([str(tmp_path)]))
+    engine = MonitoringEngine(Sources([str(tmp_path)]), UnsharedLocations)
     assert _wrong(engine, tmp_path, 101, 1e-4) == 0
-    assert engine._dirty == {}
-    assert engine._off == {}
+    assert engine._locations.dirty == {}
+    assert engine._locations.off == {}
+
+
+@needs_monitoring
+def test_free_threaded_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flask_livecoverage.engines.locations import UnsharedLocations
+    from flask_livecoverage.engines.monitoring import fastest_locations
+
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    assert fastest_locations() is UnsharedLocations

@@ -6,33 +6,32 @@ import sys
 from types import CodeType
 from typing import Any
 
-from flask_livecoverage.engines.monitoring import MonitoringEngine
+from flask_livecoverage.engines.locations import Locations, events_of
 
 
-class NoEpochCheck(MonitoringEngine):
+class NoEpochCheck(Locations):
     """The fault of disabling a location although somebody became interested meanwhile."""
 
-    def _on_line(self, code: CodeType, line: int) -> Any:
-        super()._on_line(code, line)
+    def on_line(self, code: CodeType, line: int) -> Any:
+        super().on_line(code, line)
         key = id(code)
-        for other in self._open:
+        for other in tuple(self.open.values()):
             seen = other.get(key)
             if seen is not None and line not in seen:
                 return None
-        self._dirty[key] = code
-        return self._disable
+        self.dirty[key] = code
+        return sys.monitoring.DISABLE
 
 
-class TwoStepRearm(MonitoringEngine):
+class TwoStepRearm(Locations):
     """The fault of arming again and forgetting the mark as two calls in Python."""
 
-    def _rearm(self, code: CodeType) -> None:
-        assert self._tools is not None
+    def rearm(self, code: CodeType) -> None:
         key = id(code)
-        sys.monitoring.set_local_events(self._tools[1], code, 0)
-        sys.monitoring.set_local_events(self._tools[1], code, self._events_of(code))
-        self._dirty.pop(key, None)
-        self._off.pop(key, None)
+        sys.monitoring.set_local_events(self._tool, code, 0)
+        sys.monitoring.set_local_events(self._tool, code, events_of(code))
+        self.dirty.pop(key, None)
+        self.off.pop(key, None)
 
 
-FAULTS: dict[str, type[MonitoringEngine]] = {"no-epoch-check": NoEpochCheck, "two-step-rearm": TwoStepRearm}
+FAULTS: dict[str, type[Locations]] = {"no-epoch-check": NoEpochCheck, "two-step-rearm": TwoStepRearm}

@@ -133,9 +133,11 @@ def count_wrong(
 
 
 def faulty_engine(fault: str, sources: Sources) -> Engine:
+    from flask_livecoverage.engines.monitoring import MonitoringEngine
+
     from .faults import FAULTS
 
-    return FAULTS[fault](sources)
+    return MonitoringEngine(sources, FAULTS[fault])
 
 
 def main() -> int:

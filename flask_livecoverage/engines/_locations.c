@@ -1,0 +1,535 @@
+/* The class Locations of locations.py, several times as fast. That module says what is right, and why.
+ *
+ * What runs here gives up the GIL nowhere, as long as it calls no Python code: a callback is one step, which no other
+ * thread can enter. So there is no epoch: nobody can become interested between the last look at the open captures and
+ * DISABLE. Nor need arming again be put together from callables in C: it is.
+ *
+ * Built for the stable ABI of Python 3.12 (PEP 384), so that one build serves all later versions.
+ */
+
+#define Py_LIMITED_API 0x030C0000
+#include <Python.h>
+#include <stddef.h>
+
+/* Inspect's CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR. */
+#define RESUMABLE (0x20 | 0x80 | 0x200)
+
+/* Of the starts that tell nothing new, one in so many is worth a look at whether PY_START can be switched off: to switch
+ * it off, and on again for the next capture, takes as long as some four of them. */
+#define STARTS_A_LOOK 4
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *open;    /* dict: id -> lines, which is a dict: id(code) -> set of line numbers */
+    PyObject *ambient; /* lines */
+    PyObject *dirty;   /* dict: id(code) -> code */
+    PyObject *off;     /* dict: id(code) -> code */
+    PyObject *tool;
+    PyObject *get_handle;
+    PyObject *set_local_events;
+    PyObject *disable;
+    long events;
+    long resumable_events;
+    char released;
+    unsigned int starts_seen;
+} Locations;
+
+/* What is armed */
+
+static int
+set_events(Locations *self, PyObject *code, long events)
+{
+    PyObject *number = PyLong_FromLong(events);
+    if (number == NULL) {
+        return -1;
+    }
+    PyObject *arguments[] = {self->tool, code, number};
+    PyObject *result = PyObject_Vectorcall(self->set_local_events, arguments, 3, NULL);
+    Py_DECREF(number);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+static int
+arm(Locations *self, PyObject *code)
+{
+    PyObject *flags = PyObject_GetAttrString(code, "co_flags");
+    if (flags == NULL) {
+        return -1;
+    }
+    long resumable = PyLong_AsLong(flags) & RESUMABLE;
+    Py_DECREF(flags);
+    return set_events(self, code, resumable ? self->resumable_events : self->events);
+}
+
+static int
+forget(PyObject *marks, PyObject *key)
+{
+    int marked = PyDict_Contains(marks, key);
+    return marked > 0 ? PyDict_DelItem(marks, key) : marked;
+}
+
+/* In this order, and no Python code between: a location that was disabled meanwhile would lose its mark. */
+static int
+rearm(Locations *self, PyObject *key, PyObject *code)
+{
+    if (self->released) {
+        return 0;
+    }
+    if (set_events(self, code, 0) < 0 || arm(self, code) < 0) {
+        return -1;
+    }
+    return forget(self->dirty, key) < 0 || forget(self->off, key) < 0 ? -1 : 0;
+}
+
+static int
+rearm_off(Locations *self)
+{
+    if (PyDict_Size(self->off) == 0) {
+        return 0;
+    }
+    PyObject *codes = PyDict_Items(self->off);
+    if (codes == NULL) {
+        return -1;
+    }
+    int status = 0;
+    for (Py_ssize_t i = 0; i < PyList_Size(codes) && status == 0; i++) {
+        PyObject *item = PyList_GetItem(codes, i);
+        status = rearm(self, PyTuple_GetItem(item, 0), PyTuple_GetItem(item, 1));
+    }
+    Py_DECREF(codes);
+    return status;
+}
+
+/* Who is interested */
+
+static int
+enter(Locations *self, PyObject *lines)
+{
+    PyObject *key = PyLong_FromVoidPtr(lines);
+    if (key == NULL) {
+        return -1;
+    }
+    int status = PyDict_SetItem(self->open, key, lines);
+    Py_DECREF(key);
+    return status;
+}
+
+static int
+leave(Locations *self, PyObject *lines)
+{
+    PyObject *key = PyLong_FromVoidPtr(lines);
+    if (key == NULL) {
+        return -1;
+    }
+    int status = forget(self->open, key);
+    Py_DECREF(key);
+    return status;
+}
+
+/* A new reference to the set of line numbers; NULL with an exception. */
+static PyObject *
+visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code)
+{
+    PyObject *seen = PyDict_GetItemWithError(lines, key);
+    if (seen != NULL) {
+        Py_INCREF(seen);
+    }
+    else {
+        if (PyErr_Occurred() || (seen = PySet_New(NULL)) == NULL) {
+            return NULL;
+        }
+        if (PyDict_SetItem(lines, key, seen) < 0) {
+            Py_DECREF(seen);
+            return NULL;
+        }
+    }
+    int dirty = PyDict_Contains(self->dirty, key);
+    if (dirty < 0 || (dirty && rearm(self, key, code) < 0)) {
+        Py_DECREF(seen);
+        return NULL;
+    }
+    return seen;
+}
+
+/* A new reference to the lines that the current context collects; NULL with an exception. */
+static PyObject *
+current_lines(Locations *self)
+{
+    PyObject *handle = PyObject_CallNoArgs(self->get_handle);
+    if (handle == NULL) {
+        return NULL;
+    }
+    PyObject *lines = handle == Py_None ? self->ambient : PyTuple_GetItem(handle, 0);
+    Py_XINCREF(lines);
+    Py_DECREF(handle);
+    return lines;
+}
+
+/* Whether an open capture has visited the code and lacks the line; -1 with an exception. */
+static int
+is_line_wanted(Locations *self, PyObject *key, PyObject *line)
+{
+    PyObject *identity, *lines;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(self->open, &position, &identity, &lines)) {
+        PyObject *seen = PyDict_GetItemWithError(lines, key);
+        if (seen == NULL) {
+            if (PyErr_Occurred()) {
+                return -1;
+            }
+            continue;
+        }
+        int has = PySet_Contains(seen, line);
+        if (has <= 0) {
+            return has < 0 ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether an open capture, other than the ambient one, has not visited the code; -1 with an exception. */
+static int
+is_start_wanted(Locations *self, PyObject *key)
+{
+    PyObject *identity, *lines;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(self->open, &position, &identity, &lines)) {
+        if (lines == self->ambient) {
+            continue;
+        }
+        int visited = PyDict_Contains(lines, key);
+        if (visited <= 0) {
+            return visited < 0 ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/* DISABLE, and the mark that goes with it. */
+static PyObject *
+disabled(Locations *self, PyObject *marks, PyObject *key, PyObject *code)
+{
+    return PyDict_SetItem(marks, key, code) < 0 ? NULL : Py_NewRef(self->disable);
+}
+
+/* Callbacks: what they do here, every request pays. */
+
+static PyObject *
+line_event(Locations *self, PyObject *lines, PyObject *key, PyObject *code, PyObject *line)
+{
+    PyObject *seen = PyDict_GetItemWithError(lines, key);
+    if (seen != NULL) {
+        Py_INCREF(seen);
+    }
+    else if (PyErr_Occurred() || (seen = visit(self, lines, key, code)) == NULL) {
+        return NULL;
+    }
+    int known = PySet_Contains(seen, line);
+    if (known == 0) {
+        known = PySet_Add(seen, line) < 0 ? -1 : 0;
+    }
+    Py_DECREF(seen);
+    if (known < 0) {
+        return NULL;
+    }
+    if (known) {
+        int wanted = is_line_wanted(self, key, line);
+        if (wanted <= 0) {
+            return wanted < 0 ? NULL : disabled(self, self->dirty, key, code);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+start_event(Locations *self, PyObject *lines, PyObject *key, PyObject *code)
+{
+    int known = PyDict_Contains(lines, key);
+    if (known < 0) {
+        return NULL;
+    }
+    if (!known) {
+        PyObject *seen = visit(self, lines, key, code);
+        if (seen == NULL) {
+            return NULL;
+        }
+        Py_DECREF(seen);
+    }
+    else if (++self->starts_seen % STARTS_A_LOOK == 0) {
+        int wanted = is_start_wanted(self, key);
+        if (wanted <= 0) {
+            return wanted < 0 ? NULL : disabled(self, self->off, key, code);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Locations_on_line(Locations *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 2) {
+        return PyErr_Format(PyExc_TypeError, "on_line takes a code object and a line number");
+    }
+    PyObject *lines = current_lines(self);
+    PyObject *key = lines == NULL ? NULL : PyLong_FromVoidPtr(arguments[0]);
+    PyObject *result = key == NULL ? NULL : line_event(self, lines, key, arguments[0], arguments[1]);
+    Py_XDECREF(key);
+    Py_XDECREF(lines);
+    return result;
+}
+
+static PyObject *
+Locations_on_start(Locations *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 2) {
+        return PyErr_Format(PyExc_TypeError, "on_start takes a code object and an offset");
+    }
+    PyObject *lines = current_lines(self);
+    PyObject *key = lines == NULL ? NULL : PyLong_FromVoidPtr(arguments[0]);
+    PyObject *result = key == NULL ? NULL : start_event(self, lines, key, arguments[0]);
+    Py_XDECREF(key);
+    Py_XDECREF(lines);
+    return result;
+}
+
+/* The other methods */
+
+static PyObject *
+none_or_error(int status)
+{
+    return status < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+Locations_enter(Locations *self, PyObject *lines)
+{
+    return none_or_error(enter(self, lines) < 0 || rearm_off(self) < 0 ? -1 : 0);
+}
+
+static PyObject *
+Locations_leave(Locations *self, PyObject *lines)
+{
+    return none_or_error(leave(self, lines));
+}
+
+static PyObject *
+Locations_renew_ambient(Locations *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *fresh = PyDict_New();
+    if (fresh == NULL || enter(self, fresh) < 0) {
+        Py_XDECREF(fresh);
+        return NULL;
+    }
+    PyObject *ended = self->ambient;
+    self->ambient = fresh;
+    if (leave(self, ended) < 0) {
+        Py_DECREF(ended);
+        return NULL;
+    }
+    return ended;
+}
+
+static PyObject *
+Locations_visit(Locations *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 2 || !PyDict_Check(arguments[0])) {
+        return PyErr_Format(PyExc_TypeError, "visit takes a dict of lines and a code object");
+    }
+    PyObject *key = PyLong_FromVoidPtr(arguments[1]);
+    PyObject *seen = key == NULL ? NULL : visit(self, arguments[0], key, arguments[1]);
+    Py_XDECREF(key);
+    return seen;
+}
+
+static PyObject *
+Locations_arm(Locations *self, PyObject *code)
+{
+    return none_or_error(arm(self, code));
+}
+
+static PyObject *
+Locations_rearm(Locations *self, PyObject *code)
+{
+    PyObject *key = PyLong_FromVoidPtr(code);
+    int status = key == NULL ? -1 : rearm(self, key, code);
+    Py_XDECREF(key);
+    return none_or_error(status);
+}
+
+static PyObject *
+Locations_rearm_off(Locations *self, PyObject *Py_UNUSED(ignored))
+{
+    return none_or_error(rearm_off(self));
+}
+
+static PyObject *
+Locations_release(Locations *self, PyObject *codes)
+{
+    self->released = 1;
+    PyObject *iterator = PyObject_GetIter(codes);
+    if (iterator == NULL) {
+        return NULL;
+    }
+    PyObject *code;
+    int status = 0;
+    while (status == 0 && (code = PyIter_Next(iterator)) != NULL) {
+        status = set_events(self, code, 0);
+        Py_DECREF(code);
+    }
+    Py_DECREF(iterator);
+    return none_or_error(PyErr_Occurred() ? -1 : status);
+}
+
+/* The type */
+
+static long
+event(PyObject *events, const char *name)
+{
+    PyObject *number = PyObject_GetAttrString(events, name);
+    long value = number == NULL ? -1 : PyLong_AsLong(number);
+    Py_XDECREF(number);
+    return value;
+}
+
+static int
+find_monitoring(Locations *self)
+{
+    PyObject *monitoring = PySys_GetObject("monitoring");
+    if (monitoring == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "this interpreter has no sys.monitoring");
+        return -1;
+    }
+    PyObject *events = PyObject_GetAttrString(monitoring, "events");
+    if (events != NULL) {
+        self->events = event(events, "LINE") | event(events, "PY_START");
+        self->resumable_events = self->events | event(events, "PY_RESUME");
+        Py_DECREF(events);
+    }
+    self->set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
+    self->disable = PyObject_GetAttrString(monitoring, "DISABLE");
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int
+Locations_init(Locations *self, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+{
+    PyObject *tool, *handle;
+    if (!PyArg_ParseTuple(arguments, "O!O:Locations", &PyLong_Type, &tool, &handle)) {
+        return -1;
+    }
+    if (self->open != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "Locations is initialized already");
+        return -1;
+    }
+    self->tool = Py_NewRef(tool);
+    self->open = PyDict_New();
+    self->ambient = PyDict_New();
+    self->dirty = PyDict_New();
+    self->off = PyDict_New();
+    self->get_handle = PyObject_GetAttrString(handle, "get");
+    if (PyErr_Occurred() || find_monitoring(self) < 0) {
+        return -1;
+    }
+    return enter(self, self->ambient);
+}
+
+static int
+Locations_traverse(Locations *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->open);
+    Py_VISIT(self->ambient);
+    Py_VISIT(self->dirty);
+    Py_VISIT(self->off);
+    Py_VISIT(self->tool);
+    Py_VISIT(self->get_handle);
+    Py_VISIT(self->set_local_events);
+    Py_VISIT(self->disable);
+    return 0;
+}
+
+/* No tp_clear: what is in a cycle with an object here is a dict of captures, and those are emptied when they end. */
+static void
+Locations_dealloc(Locations *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_XDECREF(self->open);
+    Py_XDECREF(self->ambient);
+    Py_XDECREF(self->dirty);
+    Py_XDECREF(self->off);
+    Py_XDECREF(self->tool);
+    Py_XDECREF(self->get_handle);
+    Py_XDECREF(self->set_local_events);
+    Py_XDECREF(self->disable);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef Locations_methods[] = {
+    {"on_line", (PyCFunction)(void (*)(void))Locations_on_line, METH_FASTCALL, NULL},
+    {"on_start", (PyCFunction)(void (*)(void))Locations_on_start, METH_FASTCALL, NULL},
+    {"enter", (PyCFunction)Locations_enter, METH_O, NULL},
+    {"leave", (PyCFunction)Locations_leave, METH_O, NULL},
+    {"renew_ambient", (PyCFunction)Locations_renew_ambient, METH_NOARGS, NULL},
+    {"visit", (PyCFunction)(void (*)(void))Locations_visit, METH_FASTCALL, NULL},
+    {"arm", (PyCFunction)Locations_arm, METH_O, NULL},
+    {"rearm", (PyCFunction)Locations_rearm, METH_O, NULL},
+    {"rearm_off", (PyCFunction)Locations_rearm_off, METH_NOARGS, NULL},
+    {"release", (PyCFunction)Locations_release, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef Locations_members[] = {
+    {"open", Py_T_OBJECT_EX, offsetof(Locations, open), Py_READONLY, NULL},
+    {"ambient", Py_T_OBJECT_EX, offsetof(Locations, ambient), Py_READONLY, NULL},
+    {"dirty", Py_T_OBJECT_EX, offsetof(Locations, dirty), Py_READONLY, NULL},
+    {"off", Py_T_OBJECT_EX, offsetof(Locations, off), Py_READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot Locations_slots[] = {
+    {Py_tp_doc, "Locations(tool, handle)\n--\n\nThe same as flask_livecoverage.engines.locations.Locations."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, Locations_init},
+    {Py_tp_traverse, Locations_traverse},
+    {Py_tp_dealloc, Locations_dealloc},
+    {Py_tp_methods, Locations_methods},
+    {Py_tp_members, Locations_members},
+    {0, NULL},
+};
+
+static PyType_Spec Locations_spec = {
+    .name = "flask_livecoverage.engines._locations.Locations",
+    .basicsize = sizeof(Locations),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = Locations_slots,
+};
+
+static int
+module_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &Locations_spec, NULL);
+    int status = type == NULL ? -1 : PyModule_AddObjectRef(module, "Locations", type);
+    Py_XDECREF(type);
+    return status;
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+    {0, NULL},
+};
+
+static PyModuleDef module_definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_locations",
+    .m_slots = module_slots,
+};
+
+PyMODINIT_FUNC
+PyInit__locations(void)
+{
+    return PyModuleDef_Init(&module_definition);
+}

@@ -1,0 +1,1 @@
+from .locations import Locations as Locations

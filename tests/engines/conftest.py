@@ -1,0 +1,22 @@
+"""Here, the monitoring engine is tested in C and in Python."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+
+@pytest.fixture(params=["monitoring", "monitoring-in-python", "ctrace"])
+def engine_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each engine in turn, ``monitoring`` twice."""
+    name: str = request.param
+    if name == "ctrace":
+        return name
+    if sys.version_info < (3, 12):
+        pytest.skip("the monitoring engine needs sys.monitoring, new in Python 3.12")
+    if name == "monitoring":
+        pytest.importorskip("flask_livecoverage.engines._locations", reason="its part in C was not compiled")
+    else:
+        monkeypatch.setenv("LIVECOVERAGE_PURE_PYTHON", "1")
+    return "monitoring"
