@@ -1,0 +1,28 @@
+"""Who is compared: the bare application, this project, and what people would use instead."""
+
+from __future__ import annotations
+
+from .bare import Bare
+from .base import Contestant, Lines, written_records
+from .coverage_per_request import CoveragePerRequest
+from .coverage_run import CoverageRunCtrace, CoverageRunSysmon
+from .flask_coverage_live import FlaskCoverageLive
+from .keploy_trace import KeployTrace
+from .livecov import LiveCov
+from .slipcover_run import SlipCover
+
+__all__ = ["CONTESTANTS", "Contestant", "Lines", "written_records"]
+
+CONTESTANTS: dict[str, Contestant] = {
+    contestant.name: contestant
+    for contestant in (
+        Bare(),
+        LiveCov(),
+        CoverageRunCtrace(),
+        CoverageRunSysmon(),
+        SlipCover(),
+        CoveragePerRequest(),
+        KeployTrace(),
+        FlaskCoverageLive(),
+    )
+}

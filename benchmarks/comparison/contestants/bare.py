@@ -1,0 +1,12 @@
+"""Nothing: what all others are compared with."""
+
+from __future__ import annotations
+
+from .base import Contestant
+
+
+class Bare(Contestant):
+    name = "bare"
+    title = "bare"
+    note = "The application alone."
+    rival = False

@@ -1,0 +1,88 @@
+"""What a contestant is."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from flask import Flask
+
+Lines = Mapping[str, set[int]]
+
+
+class Contestant:
+    """One way to measure a server: how its process is started, and what is done with the application in it.
+
+    ``note`` is a sentence for the table of what each can do. ``rival`` tells the others from what is compared with
+    them. A process works in a folder of its own, in which it may write.
+    """
+
+    name: str
+    title: str
+    note: str
+    rival = True
+    per_request = False
+    concurrent = False
+    versions = ((3, 11), (3, 15))
+
+    def exists_on(self, version: tuple[int, int]) -> bool:
+        """Whether it runs on this Python."""
+        return self.versions[0] <= version <= self.versions[1]
+
+    def launcher(self, source: str) -> list[str]:
+        """The arguments of Python that stand before the module that is run."""
+        return []
+
+    def environ(self, source: str) -> dict[str, str]:
+        """The environment variables of its process."""
+        return {}
+
+    def prepare(self, source: str) -> None:
+        """Do in the process what must precede the import of the application."""
+
+    def wrap(self, app: Flask) -> WSGIApplication:
+        """The application with what the contestant adds."""
+        return app.wsgi_app
+
+    def lines(self, app: Flask) -> Lines:
+        """The lines that it has seen until now, by file; none for who does not measure."""
+        return {}
+
+
+class RecordFile:
+    """Records of requests, as JSON lines in the folder of the process."""
+
+    NAME = "records.jsonl"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Kept open, and each record handed to the system at once.
+        self._file = Path(self.NAME).open("a")  # noqa: SIM115
+
+    def write(self, path: str, lines: Lines) -> None:
+        """Append the record of a request."""
+        record = {"path": path, "lines": {name: sorted(numbers) for name, numbers in lines.items()}}
+        text = json.dumps(record, separators=(",", ":")) + "\n"
+        with self._lock:
+            self._file.write(text)
+            self._file.flush()
+
+
+def written_records(folder: Path) -> list[dict[str, Any]]:
+    """The records in the folder of a process."""
+    file = folder / RecordFile.NAME
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def written_lines(folder: Path) -> Lines:
+    """The lines of all records together, by file."""
+    lines: dict[str, set[int]] = {}
+    for record in written_records(folder):
+        for name, numbers in record["lines"].items():
+            lines.setdefault(name, set()).update(numbers)
+    return lines

@@ -1,0 +1,30 @@
+"""SlipCover around the whole process."""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import TYPE_CHECKING
+
+from .base import Contestant, Lines
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+class SlipCover(Contestant):
+    name = "slipcover"
+    title = "SlipCover"
+    note = "Totals of the process, when it has ended; sees a line the first time only."
+    versions = ((3, 11), (3, 14))
+
+    def launcher(self, source: str) -> list[str]:
+        return ["-m", "slipcover", f"--source={source}", "--json", "--out", "slipcover.json"]
+
+    def lines(self, app: Flask) -> Lines:
+        from slipcover import Slipcover
+
+        # Its command keeps the object to itself.
+        running = next(found for found in gc.get_objects() if isinstance(found, Slipcover))
+        files = running.get_coverage()["files"]
+        return {os.path.abspath(name): set(file["executed_lines"]) for name, file in files.items()}

@@ -1,0 +1,101 @@
+"""In a measured process: the application under a contestant, which is seen to measure before anything is timed."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import CodeType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from werkzeug.test import EnvironBuilder
+
+from .contestants import CONTESTANTS, Contestant
+from .works import WORKS, Work
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from flask import Flask
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An application under a contestant; ``complaint`` says why its figures would mean nothing."""
+
+    contestant: Contestant
+    app: Flask
+    wsgi: WSGIApplication
+    paths: list[str]
+    complaint: str | None
+
+
+def load(work: Work, contestant: Contestant) -> Measured:
+    """Import the application as the contestant wants it, and let it answer each request of its mix once."""
+    contestant.prepare(work.source())
+    app, paths = work.load()
+    wsgi = contestant.wrap(app)
+    for path in paths:
+        request(wsgi, EnvironBuilder(path).get_environ())
+    return Measured(contestant, app, wsgi, paths, _complaint(contestant, app, paths))
+
+
+def quiet_output() -> TextIO:
+    """The standard output, from now on for replies alone: coverage.py prints there, among others."""
+    replies = sys.stdout
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    return replies
+
+
+def load_named(work: str, contestant: str) -> Measured:
+    """The same, by their names."""
+    return load(WORKS[work], CONTESTANTS[contestant])
+
+
+def request(app: WSGIApplication, environ: dict[str, Any]) -> None:
+    """A request through the whole WSGI protocol, without a server. Raises RuntimeError if it is not answered by 200."""
+    statuses: list[str] = []
+
+    def start_response(status: str, headers: object, exc_info: object = None) -> Any:
+        statuses.append(status)
+        return _write
+
+    body = app(environ, start_response)
+    try:
+        _read(body)
+    finally:
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
+    if not statuses[-1].startswith("200"):
+        raise RuntimeError(f"{environ['PATH_INFO']}: {statuses[-1]}")
+
+
+def _read(body: Iterable[bytes]) -> None:
+    for _ in body:
+        pass
+
+
+def _write(data: bytes) -> None:
+    raise NotImplementedError("no application here uses the imperative write()")
+
+
+def _complaint(contestant: Contestant, app: Flask, paths: list[str]) -> str | None:
+    """What is missing of the views' lines in the contestant's data."""
+    if contestant.name == "bare":
+        return None
+    seen = contestant.lines(app)
+    for path in paths:
+        code = _view(app, path)
+        # The line of a definition runs when its module is imported, not in a request.
+        body = {line for _, _, line in code.co_lines() if line} - {code.co_firstlineno}
+        if not body & set(seen.get(code.co_filename, ())):
+            return f"does not measure: no line of {code.co_name}() in its data"
+    return None
+
+
+def _view(app: Flask, path: str) -> CodeType:
+    endpoint, _ = app.url_map.bind("localhost").match(path.partition("?")[0])
+    function = inspect.unwrap(app.view_functions[endpoint])
+    return function.__code__  # type: ignore[no-any-return, attr-defined]

@@ -1,0 +1,57 @@
+"""The applications that are measured.
+
+Each is a module with ``app``, a Flask application, and ``PATHS``, the requests of one round of its mix; all of them are
+answered with 200. What is here is known without importing an application, which must not happen before the measuring
+begins.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+LARGE_VARIABLE = "BENCHMARK_LARGE"
+
+
+@dataclass(frozen=True)
+class Work:
+    """An application: ``letter`` is what tables call it."""
+
+    name: str
+    letter: str
+    title: str
+
+    def source(self) -> str:
+        """The folder of its code: what a coverage tool is told to measure."""
+        if self.name == "mix":
+            specification = importlib.util.find_spec("httpbin")
+            assert specification is not None
+            assert specification.origin is not None
+            return str(Path(specification.origin).parent)
+        if self.name == "large":
+            return str(Path(os.environ[LARGE_VARIABLE], "large_application"))
+        return str(Path(__file__).parent)
+
+    def load(self) -> tuple[Flask, list[str]]:
+        """Import it: the application, and the paths of one round."""
+        module = importlib.import_module(f"{__name__}.{self.name}")
+        return module.app, list(module.PATHS)
+
+
+WORKS = {
+    work.name: work
+    for work in (
+        Work("trivial", "a", "a view of one line"),
+        Work("shop", "b", "Flask-SQLAlchemy and a template"),
+        Work("loop", "c", "a hot loop, 250,000 line events"),
+        Work("mix", "d", "httpbin, ten of its routes"),
+        Work("large", "e", "2,000 functions in 100 modules, 20 run by a request"),
+    )
+}
