@@ -40,13 +40,14 @@ class CoverageMiddleware:
 
     def __init__(self, app: WSGIApplication, source: str, records: RecordFile) -> None:
         self._app = app
-        self._source = [source]
+        # With `source`, each object would search the whole folder for files that were not executed.
+        self._include = [f"{source}/*"]
         self._records = records
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         from coverage import Coverage
 
-        measured = Coverage(data_file=None, source=self._source, config_file=False, messages=False)
+        measured = Coverage(data_file=None, include=self._include, config_file=False, messages=False)
         measured.start()
         try:
             return self._app(environ, start_response)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from .base import Contestant, Lines
 
@@ -30,9 +31,22 @@ class LiveCov(Contestant):
         return app.wsgi_app
 
     def lines(self, app: Flask) -> Lines:
-        livecov = app.extensions["livecoverage"].livecov
         seen: dict[str, set[int]] = {}
-        for trace in livecov.dump()["traces"].values():
-            for name, numbers in trace.items():
-                seen.setdefault(os.path.abspath(name), set()).update(numbers)
+        for trace in _dump(app)["traces"].values():
+            for name, numbers in _absolute(trace).items():
+                seen.setdefault(name, set()).update(numbers)
         return seen
+
+    def records(self, app: Flask) -> Mapping[str, Lines]:
+        dump = _dump(app)
+        traces = {name: _absolute(lines) for name, lines in dump["traces"].items()}
+        return {record["path"]: traces[record["trace"]] for record in dump["requests"]}
+
+
+def _dump(app: Flask) -> dict[str, Any]:
+    return app.extensions["livecoverage"].livecov.dump()
+
+
+def _absolute(lines: Lines) -> Lines:
+    """Its paths are relative to the folder in which the server was started."""
+    return {os.path.abspath(name): numbers for name, numbers in lines.items()}
