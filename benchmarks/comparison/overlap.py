@@ -1,0 +1,111 @@
+"""How many records are wrong when requests overlap: counted, for each contestant that tells requests apart.
+
+The same random requests are made one after the other, by four threads at once, and by four threads that Python makes
+take turns a hundred times as often as by default. Each record is compared with the truth: what ``sys.settrace`` says of
+the same request alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .contestants import CONTESTANTS, Contestant
+from .overlapping import BRANCHES, ORACLE, Records
+from .processes import ProcessFailed, answer_of
+from .works.branches import CHOICES, KINDS
+
+SEED = 20260
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """How requests meet."""
+
+    name: str
+    threads: int
+    switch_interval: float = 5e-3
+
+
+SITUATIONS = (
+    Situation("one after the other", 1),
+    Situation("four at once", 4),
+    Situation("four at once, switching often", 4, 5e-5),
+)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured, and for how long one contestant is waited for."""
+
+    requests: int = 2000
+    seconds: float = 120
+
+
+QUICK = Sizes(requests=40)
+
+
+def measure_overlap(
+    python: Path,
+    version: tuple[int, int],
+    sizes: Sizes,
+    report: Report,
+    contestants: Collection[str] = tuple(CONTESTANTS),
+) -> dict[str, Any]:
+    """The records of each contestant, counted by what they are worth."""
+    paths = random_paths(sizes.requests)
+    report("overlap: the oracle")
+    truth = answer_of(python, "overlapping", [ORACLE], {"paths": paths}, seconds=sizes.seconds)["records"]
+    found = {}
+    for name in contestants:
+        contestant = CONTESTANTS[name]
+        if contestant.per_request and contestant.exists_on(version):
+            report(f"overlap: {name}")
+            found[name] = {
+                situation.name: _counted(python, contestant, paths, truth, situation, sizes) for situation in SITUATIONS
+            }
+    return {"requests": len(paths), "traces": _distinct(truth), "seed": SEED, "contestants": found}
+
+
+def random_paths(count: int) -> list[str]:
+    """So many requests, no two of the same path."""
+    chance = random.Random(SEED)
+    return [f"/{chance.choice(KINDS)}/{chance.randrange(CHOICES)}/{serial}" for serial in range(1, count + 1)]
+
+
+def _counted(
+    python: Path, contestant: Contestant, paths: list[str], truth: Records, situation: Situation, sizes: Sizes
+) -> dict[str, Any]:
+    command = {"paths": paths, "threads": situation.threads, "switch_interval": situation.switch_interval}
+    source = BRANCHES.source()
+    try:
+        told = answer_of(
+            python, "overlapping", [contestant.name], command, contestant, source=source, seconds=sizes.seconds
+        )
+    except ProcessFailed as error:
+        return {"error": str(error)}
+    return {"complaint": told["complaint"], **compare(truth, told["records"], told["failures"])}
+
+
+def compare(truth: Records, records: Records, failures: Mapping[str, str]) -> dict[str, Any]:
+    """Each request counted once: it failed, has no record, a wrong one, or the right one."""
+    answered = [path for path in truth if path not in failures]
+    missing = sum(path not in records for path in answered)
+    wrong = sum(path in records and records[path] != truth[path] for path in answered)
+    return {
+        "failed": len(failures),
+        "missing": missing,
+        "wrong": wrong,
+        "right": len(answered) - missing - wrong,
+        "failures": sorted({message.partition(":")[0] for message in failures.values()}),
+        "example": next(iter(failures.values()), None),
+    }
+
+
+def _distinct(truth: Records) -> int:
+    return len({str(lines) for lines in truth.values()})
