@@ -1,0 +1,173 @@
+"""Measures throughput: all contestants' processes are alive at once, and take turns in each round.
+
+So a machine's moods hit all alike, and what counts is the ratio to the bare application in the same round.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from .contestants import Contestant
+from .processes import Interpreter, ProcessError, started
+from .works import Work
+from .wrk import run_wrk, script
+
+
+@dataclass(frozen=True)
+class Level:
+    """Where requests are made: at the WSGI callable or through a server, by how many clients at once."""
+
+    name: str
+    title: str
+    server: str | None
+    clients: int
+
+
+LEVELS = {
+    level.name: level
+    for level in (
+        Level("wsgi-1", "WSGI callable, one thread", None, 1),
+        Level("wsgi-4", "WSGI callable, four threads", None, 4),
+        Level("werkzeug-1", "HTTP, Werkzeug threaded, one client", "werkzeug", 1),
+        Level("werkzeug-4", "HTTP, Werkzeug threaded, four clients", "werkzeug", 4),
+        Level("gunicorn-1", "HTTP, gunicorn gthread, one client", "gunicorn", 1),
+        Level("gunicorn-4", "HTTP, gunicorn gthread, four clients", "gunicorn", 4),
+    )
+}
+
+# A slow contestant gets the time for so many requests in a round, but not more than so many seconds.
+REQUESTS_WANTED = 12
+LONGEST_ROUND = 2.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. Rivals take part in some of the rounds."""
+
+    rounds: int = 7
+    rival_rounds: int = 3
+    seconds: float = 0.4
+    seed: int = 1
+
+    def takes_part(self, contestant: Contestant, number: int) -> bool:
+        """Whether a contestant is measured in the round of this number, from 0."""
+        if not contestant.rival or self.rival_rounds >= self.rounds:
+            return True
+        step = self.rounds / self.rival_rounds
+        return number in {round(index * step) for index in range(self.rival_rounds)}
+
+
+Requests = Callable[[int, float], dict[str, Any]]
+
+
+@dataclass
+class Entrant:
+    """A contestant whose process is alive, and what came of its rounds."""
+
+    contestant: Contestant
+    requests: Requests | None = None
+    error: str | None = None
+    seconds: float = 0.0
+    rounds: list[dict[str, Any]] = field(default_factory=list)
+
+    def warm_up(self, clients: int, seconds: float) -> None:
+        """Make requests that are not counted; they tell how long a round must be."""
+        result = self._ask(clients, seconds)
+        made = result["requests"] + result["failed"] if result else 0
+        needed = result["seconds"] * REQUESTS_WANTED / made if result and made else LONGEST_ROUND
+        self.seconds = max(seconds, min(needed, LONGEST_ROUND))
+
+    def play(self, number: int, clients: int) -> None:
+        """Take part in a round."""
+        result = self._ask(clients, self.seconds)
+        if result:
+            self.rounds.append({"round": number, **result})
+
+    def _ask(self, clients: int, seconds: float) -> dict[str, Any] | None:
+        if self.error is not None or self.requests is None:
+            return None
+        try:
+            return self.requests(clients, seconds)
+        except ProcessError as error:
+            self.error = str(error)
+            return None
+
+
+def measure(
+    interpreter: Interpreter,
+    works: Sequence[Work],
+    levels: Sequence[Level],
+    contestants: Sequence[Contestant],
+    plan: Plan,
+    progress: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """The cells of all tables: for each work, level and contestant the rounds, or the error that prevented them."""
+    cells = []
+    rng = random.Random(plan.seed)
+    present = [contestant for contestant in contestants if interpreter.has(contestant)]
+    for work in works:
+        for server, group in groupby(levels, lambda level: level.server):
+            with entrants_of(interpreter, work, server, present) as entrants:
+                for level in group:
+                    progress(f"{interpreter.name}: {work.name}, {level.title}")
+                    play_level(entrants, level, plan, rng)
+                    cells += [_cell(work, level, entrant) for entrant in entrants]
+    return cells
+
+
+def play_level(entrants: Sequence[Entrant], level: Level, plan: Plan, rng: random.Random) -> None:
+    """All rounds, in each of which the entrants take turns in an order of its own."""
+    for entrant in entrants:
+        entrant.rounds = []
+        entrant.warm_up(level.clients, plan.seconds)
+    for number in range(plan.rounds):
+        for entrant in rng.sample(entrants, len(entrants)):
+            if plan.takes_part(entrant.contestant, number):
+                entrant.play(number, level.clients)
+
+
+@contextmanager
+def entrants_of(
+    interpreter: Interpreter, work: Work, server: str | None, contestants: Sequence[Contestant]
+) -> Iterator[list[Entrant]]:
+    """Start a process for each contestant, and keep them alive."""
+    with ExitStack() as stack:
+        entrants = []
+        for contestant in contestants:
+            entrant = Entrant(contestant)
+            try:
+                entrant.requests, entrant.error = stack.enter_context(_requests(interpreter, work, server, contestant))
+            except ProcessError as error:
+                entrant.error = str(error)
+            entrants.append(entrant)
+        yield entrants
+
+
+@contextmanager
+def _requests(
+    interpreter: Interpreter, work: Work, server: str | None, contestant: Contestant
+) -> Iterator[tuple[Requests, str | None]]:
+    """How requests are made to a contestant's process, and what is wrong with that."""
+    if server is None:
+        with started(*interpreter.command("worker", work.name, contestant)) as child:
+            yield lambda clients, seconds: child.ask(threads=clients, seconds=seconds), child.facts["complaint"]
+    else:
+        command = interpreter.command("server", work.name, contestant, server)
+        with started(*command) as child, script(child.facts["paths"]) as mix:
+            port = child.facts["port"]
+            yield lambda clients, seconds: run_wrk(port, mix, clients, seconds), child.facts["complaint"]
+
+
+def _cell(work: Work, level: Level, entrant: Entrant) -> dict[str, Any]:
+    return {
+        "work": work.name,
+        "level": level.name,
+        "contestant": entrant.contestant.name,
+        "error": entrant.error,
+        "rounds": entrant.rounds,
+    }

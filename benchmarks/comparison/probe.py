@@ -1,0 +1,44 @@
+"""Says in a line of JSON what an interpreter has: its version, the packages, and where the sources of the works are."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from benchmarks.comparison.works import WORKS
+
+PACKAGES = (
+    "coverage",
+    "flask",
+    "flask-coverage",
+    "Flask-LiveCoverage",
+    "Flask-SQLAlchemy",
+    "gunicorn",
+    "httpbin",
+    "slipcover",
+    "SQLAlchemy",
+    "Werkzeug",
+)
+
+
+def package_version(name: str) -> str | None:
+    """The version of an installed package."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def main() -> None:
+    """Print it."""
+    facts = {
+        "version": sys.version.split()[0],
+        "packages": {name: package_version(name) for name in PACKAGES},
+        "sources": {work.name: work.source() for work in WORKS.values()},
+    }
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()

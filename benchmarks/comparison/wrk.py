@@ -1,0 +1,70 @@
+"""HTTP requests by wrk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+SCRIPT = """
+local paths = {paths}
+local requests = {{}}
+local number = 0
+
+function init(arguments)
+  for index, path in ipairs(paths) do
+    requests[index] = wrk.format("GET", path)
+  end
+end
+
+function request()
+  number = number % #requests + 1
+  return requests[number]
+end
+
+function done(summary, latency, times)
+  local errors = summary.errors
+  io.write(string.format(
+    '{{"requests": %d, "failed": %d, "socket_errors": %d, "seconds": %.6f}}\\n',
+    summary.requests - errors.status, errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout, summary.duration / 1e6))
+end
+"""
+# More than any round; wrk is interrupted, since it takes whole seconds only.
+LONGEST = "3600s"
+
+
+def find_wrk() -> str | None:
+    """The program, if it is installed."""
+    return shutil.which("wrk")
+
+
+@contextmanager
+def script(paths: Sequence[str]) -> Iterator[Path]:
+    """A script for wrk that asks for one path after the other."""
+    with TemporaryDirectory(prefix="livecov-wrk-") as folder:
+        file = Path(folder, "mix.lua")
+        file.write_text(SCRIPT.format(paths="{" + ", ".join(json.dumps(path) for path in paths) + "}"))
+        yield file
+
+
+def run_wrk(port: int, mix: Path, clients: int, seconds: float) -> dict[str, Any]:
+    """What so many clients got in a time, each with a connection of its own."""
+    command = ["wrk", "--threads", "1", "--connections", str(clients), "--duration", LONGEST, "--script", str(mix)]
+    with subprocess.Popen(
+        [*command, f"http://127.0.0.1:{port}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        output = process.stdout.read()
+    result: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return result
