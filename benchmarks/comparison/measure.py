@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from .contestants import Contestant
-from .processes import Interpreter, ProcessError, started
+from .processes import Interpreter, ProcessFailed, started
 from .works import Work
 from .wrk import run_wrk, script
 
@@ -93,7 +93,7 @@ class Entrant:
             return None
         try:
             return self.requests(clients, seconds)
-        except ProcessError as error:
+        except ProcessFailed as error:
             self.error = str(error)
             return None
 
@@ -142,7 +142,7 @@ def entrants_of(
             entrant = Entrant(contestant)
             try:
                 entrant.requests, entrant.error = stack.enter_context(_requests(interpreter, work, server, contestant))
-            except ProcessError as error:
+            except ProcessFailed as error:
                 entrant.error = str(error)
             entrants.append(entrant)
         yield entrants

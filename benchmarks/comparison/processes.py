@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +22,8 @@ SECONDS_TO_END = 10
 SHOWN = 300
 
 
-class ProcessError(Exception):
-    """A process that does not do what it is there for; the text says what became of it."""
+class ProcessFailed(Exception):
+    """A process did not do what it is there for; the text says what became of it."""
 
 
 @dataclass(frozen=True)
@@ -52,28 +52,73 @@ class Interpreter:
         """Whether a contestant runs on it."""
         return contestant.exists_on(self.version)
 
-    def environ(self) -> dict[str, str]:
-        """The environment of its processes: nothing of the caller's that speaks to a coverage tool."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "LIVECOVERAGE"))}
-        return {**ours, "PYTHONPATH": str(REPOSITORY), LARGE_VARIABLE: str(self.folder)}
-
     def command(
         self, module: str, work: str, contestant: Contestant, *arguments: str
     ) -> tuple[list[str], dict[str, str]]:
         """The command and the environment of a process that measures a work under a contestant."""
         source = self.facts["sources"][work]
-        command = [self.path, *contestant.launcher(source), "-m", f"benchmarks.comparison.{module}"]
-        return [*command, work, contestant.name, *arguments], {**self.environ(), **contestant.environ(source)}
+        environ = environ_of(contestant, source, **{LARGE_VARIABLE: str(self.folder)})
+        return arguments_of(self.path, module, [work, contestant.name, *arguments], contestant, source), environ
 
 
 def find_interpreter(path: str, folder: Path) -> Interpreter:
-    """The interpreter at a path. Raises ProcessError if it lacks what the benchmark needs."""
-    bare = Interpreter(os.path.abspath(path), write_application(folder))
-    command = [bare.path, "-m", "benchmarks.comparison.probe"]
-    result = subprocess.run(command, env=bare.environ(), cwd=folder, capture_output=True, text=True)
+    """The interpreter at a path. Raises ProcessFailed if it lacks what the benchmark needs."""
+    python = os.path.abspath(path)
+    environ = environ_of(**{LARGE_VARIABLE: str(write_application(folder))})
+    result = subprocess.run(arguments_of(python, "probe"), env=environ, cwd=folder, capture_output=True, text=True)
     if result.returncode:
-        raise ProcessError(f"{path} cannot be measured with: {last_line(result.stderr)}")
-    return Interpreter(bare.path, bare.folder, json.loads(result.stdout))
+        raise ProcessFailed(f"{path} cannot be measured with: {last_line(result.stderr)}")
+    return Interpreter(python, folder, json.loads(result.stdout))
+
+
+def arguments_of(
+    python: str | Path,
+    module: str,
+    arguments: Sequence[str] = (),
+    contestant: Contestant | None = None,
+    source: str = "",
+) -> list[str]:
+    """The command line of a module of this package, under a contestant."""
+    launcher = contestant.launcher(source) if contestant else []
+    return [str(python), *launcher, "-m", f"{__package__}.{module}", *arguments]
+
+
+def environ_of(contestant: Contestant | None = None, source: str = "", **more: str) -> dict[str, str]:
+    """The environment of a process: nothing of the caller's that speaks to a coverage tool."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LIVECOVERAGE", "COVERAGE_"))
+    }
+    added = contestant.environ(source) if contestant else {}
+    return {**inherited, "PYTHONPATH": str(REPOSITORY), **added, **more}
+
+
+def answer_of(
+    python: str | Path,
+    module: str,
+    arguments: Sequence[str],
+    command: Mapping[str, Any],
+    contestant: Contestant | None = None,
+    *,
+    source: str = "",
+    seconds: float,
+) -> Any:
+    """What a module's process answers to its one command. Raises ProcessFailed."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            result = subprocess.run(
+                arguments_of(python, module, arguments, contestant, source),
+                cwd=folder,
+                env=environ_of(contestant, source),
+                input=json.dumps(command),
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            raise ProcessFailed(f"its process did not end within {seconds:g} seconds") from None
+    if result.returncode:
+        raise ProcessFailed(_death(result.returncode, result.stderr))
+    return json.loads(result.stdout)
 
 
 class Child:
@@ -86,7 +131,7 @@ class Child:
         self.facts = self._read()
 
     def ask(self, **command: Any) -> dict[str, Any]:
-        """The answer to a command. Raises ProcessError if there is none."""
+        """The answer to a command. Raises ProcessFailed if there is none."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(command) + "\n")
@@ -99,20 +144,15 @@ class Child:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise ProcessError(self._death())
+            raise ProcessFailed(_death(self.process.wait(), self._errors.read_text(errors="replace")))
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _death(self) -> str:
-        status = self.process.wait()
-        if status < 0:
-            return f"its process died of {signal.Signals(-status).name}"
-        return f"its process ended: {last_line(self._errors.read_text(errors='replace'))}"
 
 
 @contextmanager
 def started(command: list[str], environ: Mapping[str, str]) -> Iterator[Child]:
-    """Start a process; it is over when the block is left. Raises ProcessError if it does not become ready."""
+    """Start a process; it is over when the block is left. Raises ProcessFailed if it does not become ready."""
     with tempfile.TemporaryDirectory(prefix="livecov-benchmark-", ignore_cleanup_errors=True) as name:
         folder = Path(name, "work")
         folder.mkdir()
@@ -140,6 +180,12 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
+
+
+def _death(status: int, errors: str) -> str:
+    if status < 0:
+        return f"its process died of {signal.Signals(-status).name}"
+    return f"its process ended: {last_line(errors)}"
 
 
 def last_line(text: str) -> str:
