@@ -149,7 +149,6 @@ class Child:
         return answer
 
 
-
 @contextmanager
 def started(command: list[str], environ: Mapping[str, str]) -> Iterator[Child]:
     """Start a process; it is over when the block is left. Raises ProcessFailed if it does not become ready."""

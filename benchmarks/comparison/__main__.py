@@ -1,0 +1,169 @@
+"""Runs the benchmark, and writes what came of it.
+
+::
+
+    python -m benchmarks.comparison --python .venvs/bench-3.11/bin/python --python .venvs/bench-3.13/bin/python
+    python -m benchmarks.comparison --quick            # whether it runs at all, with this interpreter
+    python -m benchmarks.comparison --from benchmarks/results.json      # tables and charts anew
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .charts import write_charts
+from .contestants import CONTESTANTS
+from .documents import write_documents
+from .measure import LEVELS, Plan, measure
+from .parts import PARTS
+from .processes import Interpreter, ProcessFailed, find_interpreter
+from .report import markdown
+from .works import WORKS
+from .wrk import find_wrk
+
+HERE = Path(__file__).parents[1]
+QUICK_PLAN = Plan(rounds=1, rival_rounds=1, seconds=0.05)
+QUICK_WORKS = ("trivial", "large")
+QUICK_LEVELS = ("wsgi-1", "wsgi-4")
+THROUGHPUT = "throughput"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be measured."""
+
+    plan: Plan
+    quick: bool
+    parts: Sequence[str]
+    works: Sequence[str]
+    levels: Sequence[str]
+    contestants: Sequence[str]
+
+
+@click.command()
+@click.option("--python", "pythons", multiple=True, help="An interpreter to measure with; repeatable. [default: this]")
+@click.option("--part", "parts", multiple=True, type=click.Choice([THROUGHPUT, *PARTS]), help="Only this; repeatable.")
+@click.option("--work", "works", multiple=True, type=click.Choice(list(WORKS)), help="Only this; repeatable.")
+@click.option("--level", "levels", multiple=True, type=click.Choice(list(LEVELS)), help="Only this; repeatable.")
+@click.option("--contestant", "contestants", multiple=True, type=click.Choice(list(CONTESTANTS)), help="Only this ...")
+@click.option("--rounds", type=click.IntRange(1), help=f"[default: {Plan.rounds}]")
+@click.option("--rival-rounds", type=click.IntRange(1), help=f"Those with the rivals. [default: {Plan.rival_rounds}]")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help=f"For a round. [default: {Plan.seconds}]")
+@click.option("--seed", type=int, help=f"Of the order in a round. [default: {Plan.seed}]")
+@click.option("--quick", is_flag=True, help="See whether it runs; its figures mean nothing.")
+@click.option("--from", "source", type=click.Path(exists=True, path_type=Path), help="Measure nothing: read this file.")
+@click.option("--output", type=click.Path(path_type=Path), default=HERE, help="Where results.md and .json go.")
+@click.option("--docs", type=click.Path(path_type=Path), help="Where charts and tables for the documentation go.")
+def main(
+    pythons: tuple[str, ...],
+    source: Path | None,
+    output: Path,
+    docs: Path | None,
+    quick: bool,
+    parts: tuple[str, ...],
+    works: tuple[str, ...],
+    levels: tuple[str, ...],
+    contestants: tuple[str, ...],
+    **plan: Any,
+) -> None:
+    """Compare Flask-LiveCoverage with what people would use instead, on this machine."""
+    docs = docs or output / "performance"
+    if source is not None:
+        write(json.loads(source.read_text()), output, docs)
+        return
+    choice = Choice(
+        replace(QUICK_PLAN if quick else Plan(), **{name: value for name, value in plan.items() if value is not None}),
+        quick,
+        parts or (THROUGHPUT, *PARTS),
+        works or (QUICK_WORKS if quick else tuple(WORKS)),
+        levels or (QUICK_LEVELS if quick else tuple(LEVELS)),
+        # Ratios are to the bare application.
+        tuple(name for name in CONTESTANTS if not contestants or name in ("bare", *contestants)),
+    )
+    if THROUGHPUT in choice.parts and any(LEVELS[level].server for level in choice.levels) and not find_wrk():
+        raise click.ClickException("wrk makes the HTTP requests, and is not here: apt-get install wrk")
+    run(pythons or (sys.executable,), choice, lambda results: write(results, output, docs))
+
+
+def run(pythons: Sequence[str], choice: Choice, keep: Callable[[dict[str, Any]], None]) -> None:
+    """Measure with one interpreter after the other; what there is is kept after each."""
+    results: dict[str, Any] = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": machine(),
+        "quick": choice.quick,
+        "plan": asdict(choice.plan),
+        "pythons": {},
+    }
+    with tempfile.TemporaryDirectory(prefix="livecov-benchmark-") as folder:
+        for path in pythons:
+            try:
+                interpreter = find_interpreter(path, Path(folder))
+            except ProcessFailed as error:
+                raise click.ClickException(str(error)) from None
+            results["pythons"][interpreter.name] = measure_python(interpreter, choice)
+            keep(results)
+
+
+def measure_python(interpreter: Interpreter, choice: Choice) -> dict[str, Any]:
+    """All that was chosen, with one interpreter."""
+    measured = {name: interpreter.facts[name] for name in ("version", "packages")}
+    if THROUGHPUT in choice.parts:
+        measured[THROUGHPUT] = measure(
+            interpreter,
+            [WORKS[name] for name in choice.works],
+            [LEVELS[name] for name in choice.levels],
+            [CONTESTANTS[name] for name in choice.contestants],
+            choice.plan,
+            progress,
+        )
+    for name, part in PARTS.items():
+        if name in choice.parts:
+            measured[name] = part.measure(
+                interpreter, choice.quick, lambda text: progress(f"{interpreter.name}: {text}")
+            )
+    return measured
+
+
+def progress(text: str) -> None:
+    """Say what is measured now."""
+    click.echo(text, err=True)
+
+
+def write(results: dict[str, Any], output: Path, docs: Path) -> None:
+    """Write the results, and what is made of them."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (output / "results.md").write_text(markdown(results))
+    write_charts(results, docs)
+    write_documents(results, docs)
+
+
+def machine() -> str:
+    """What the figures were made on."""
+    return f"{processor()}, {os.cpu_count()} processors, {platform.system()} {platform.machine()}"
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown processor"
+    )
+
+
+if __name__ == "__main__":
+    main()

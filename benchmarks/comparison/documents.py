@@ -1,0 +1,62 @@
+"""Writes what ``docs/performance.rst`` includes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .parts import PARTS
+from .report import QUICK_WARNING, aim_tables, circumstances, contestants_table, throughput_tables
+from .tables import Table
+
+# The charts that are shown, of the levels: one is the interpreter's cost alone, the other a server as in production.
+SHOWN_LEVELS = ("wsgi-1", "werkzeug-1", "gunicorn-4")
+
+
+def write_documents(results: Mapping[str, Any], folder: Path) -> None:
+    """Write each of them into a folder, beside the charts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in documents(results):
+        (folder / f"{name}.txt").write_text(text.strip() + "\n")
+
+
+def documents(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The texts, by the names of their files."""
+    yield "circumstances", _circumstances(results)
+    yield "contestants", contestants_table().rst()
+    yield "aims", _tables(aim_tables(results))
+    yield "charts", "\n".join(_charts(results))
+    yield (
+        "throughput",
+        _tables(
+            table for python, measured in results["pythons"].items() for table in throughput_tables(python, measured)
+        ),
+    )
+    for name, part in PARTS.items():
+        yield (
+            name,
+            _tables(
+                table
+                for python, measured in results["pythons"].items()
+                if name in measured
+                for table in part.tables(measured[name], python)
+            ),
+        )
+
+
+def _circumstances(results: Mapping[str, Any]) -> str:
+    warning = f".. warning:: {QUICK_WARNING}\n\n" if results["quick"] else ""
+    return warning + "\n\n".join(circumstances(results))
+
+
+def _tables(tables: Iterable[Table]) -> str:
+    return "\n\n".join(table.rst().strip() for table in tables)
+
+
+def _charts(results: Mapping[str, Any]) -> Iterator[str]:
+    for python, measured in results["pythons"].items():
+        levels = {cell["level"] for cell in measured.get("throughput", [])}
+        for level in SHOWN_LEVELS:
+            if level in levels:
+                yield f".. image:: performance/throughput-{python}-{level}.svg\n    :alt: throughput, Python {python}\n"

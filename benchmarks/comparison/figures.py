@@ -1,0 +1,125 @@
+"""From rounds to figures: ratios to the bare application, how far they spread, and what of the aims is reached."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# What the project wants to reach: shares of the bare application's throughput, from Python 3.12 on ...
+HTTP_AIM, TRIVIAL_HTTP_AIM = 0.95, 0.93
+WSGI_AIM, TRIVIAL_WSGI_AIM = 0.95, 0.85
+# ... and on 3.11 the time beside that of `coverage run`.
+TIME_AIM = 1.05
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The median over the rounds of one rate divided by another one's, and its quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{_short(self.median)} ({_short(self.low)} to {_short(self.high)})"
+
+
+def _short(figure: float) -> str:
+    return f"{figure:.2f}" if figure >= 0.1 else f"{figure:.3f}"
+
+
+def spread(figures: Iterable[float]) -> Ratio:
+    """The median and the quartiles of some figures, at least one."""
+    ordered = sorted(figures)
+    if len(ordered) == 1:
+        return Ratio(ordered[0], ordered[0], ordered[0])
+    low, median, high = statistics.quantiles(ordered, n=4, method="inclusive")
+    return Ratio(median, low, high)
+
+
+class Throughput:
+    """The cells of one Python, asked."""
+
+    def __init__(self, cells: Sequence[Mapping[str, Any]]) -> None:
+        self._cells: dict[Key, Mapping[str, Any]] = {
+            (cell["work"], cell["level"], cell["contestant"]): cell for cell in cells
+        }
+        self.works = list(dict.fromkeys(work for work, _, _ in self._cells))
+        self.levels = list(dict.fromkeys(level for _, level, _ in self._cells))
+        self.contestants = list(dict.fromkeys(contestant for _, _, contestant in self._cells))
+
+    def ratio(self, work: str, level: str, contestant: str, beside: str = "bare") -> Ratio | None:
+        """How fast a contestant is beside another one; None where there is no round of both."""
+        others = self._rates(work, level, beside)
+        rates = self._rates(work, level, contestant)
+        both = [rates[number] / others[number] for number in rates if others.get(number)]
+        return spread(both) if both else None
+
+    def rate(self, work: str, level: str, contestant: str) -> float | None:
+        """The requests per second, as a median."""
+        rates = self._rates(work, level, contestant)
+        return statistics.median(rates.values()) if rates else None
+
+    def failed(self, work: str, level: str, contestant: str) -> float:
+        """The share of requests that were answered by an error, or not at all."""
+        rounds = self._rounds(work, level, contestant)
+        failed = sum(found["failed"] + found.get("socket_errors", 0) for found in rounds)
+        made = failed + sum(found["requests"] for found in rounds)
+        return failed / made if made else 0.0
+
+    def error(self, work: str, level: str, contestant: str) -> str | None:
+        """Why a cell has no rounds, or not all of them."""
+        cell = self._cells.get((work, level, contestant))
+        error: str | None = cell["error"] if cell else None
+        return error
+
+    def _rounds(self, work: str, level: str, contestant: str) -> Sequence[Mapping[str, Any]]:
+        cell = self._cells.get((work, level, contestant))
+        return cell["rounds"] if cell else ()
+
+    def _rates(self, work: str, level: str, contestant: str) -> dict[int, float]:
+        rounds = self._rounds(work, level, contestant)
+        return {found["round"]: found["requests"] / found["seconds"] for found in rounds}
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One figure that the project wants to reach, and what was measured."""
+
+    python: str
+    work: str
+    level: str
+    wanted: float
+    figure: Ratio
+
+    @property
+    def reached(self) -> bool:
+        """Whether the median is there."""
+        return self.figure.median >= self.wanted
+
+    @property
+    def missing(self) -> float:
+        """By how much it is missed, as a part of what was wanted."""
+        return max(0.0, 1 - self.figure.median / self.wanted)
+
+
+def aims(python: str, throughput: Throughput) -> Iterator[Aim]:
+    """All aims that a Python's cells tell something about."""
+    old = tuple(map(int, python.split("."))) < (3, 12)
+    for work in throughput.works:
+        for level in throughput.levels:
+            beside, wanted = ("coverage-ctrace", 1 / TIME_AIM) if old else ("bare", share_wanted(work, level))
+            figure = throughput.ratio(work, level, "livecov", beside)
+            if figure is not None:
+                yield Aim(python, work, level, wanted, figure)
+
+
+def share_wanted(work: str, level: str) -> float:
+    """The share of the bare throughput that is wanted from Python 3.12 on."""
+    if level.startswith("wsgi"):
+        return TRIVIAL_WSGI_AIM if work == "trivial" else WSGI_AIM
+    return TRIVIAL_HTTP_AIM if work == "trivial" else HTTP_AIM

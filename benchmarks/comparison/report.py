@@ -1,0 +1,128 @@
+"""Makes the tables of ``results.md`` and of the documentation from the measured data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .contestants import CONTESTANTS
+from .figures import TIME_AIM, Aim, Throughput, aims
+from .measure import LEVELS
+from .parts import PARTS
+from .tables import Table
+from .works import WORKS
+
+Results = Mapping[str, Any]
+
+QUICK_WARNING = "Made by a smoke run, in which nothing is measured long enough: these figures mean nothing."
+
+
+def markdown(results: Results) -> str:
+    """The whole of ``results.md``."""
+    parts = ["# Flask-LiveCoverage beside what people would use instead"]
+    parts += [f"**{QUICK_WARNING}**"] if results["quick"] else []
+    parts += circumstances(results)
+    parts += ["## Who is compared", contestants_table().markdown(), "## What was wanted, and what is reached"]
+    parts += [table.markdown() for table in aim_tables(results)]
+    for python, measured in results["pythons"].items():
+        parts.append(f"## Python {measured['version']}")
+        parts += [table.markdown() for table in python_tables(python, measured)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def circumstances(results: Results) -> Iterator[str]:
+    """How the figures were made."""
+    plan = results["plan"]
+    yield (
+        f"{results['date']}, {results['machine']}. A round is {plan['seconds']:g} seconds; {plan['rounds']} rounds, "
+        f"{plan['rival_rounds']} of them with the rivals; seed {plan['seed']}."
+    )
+    yield (
+        "Figures are shares of the bare application's throughput in the same round: 1.00 is no cost. They are medians "
+        "over the rounds, with the quartiles in brackets. ``benchmarks/results.json`` has every round."
+    )
+    for measured in results["pythons"].values():
+        packages = ", ".join(f"{name} {version}" for name, version in measured["packages"].items() if version)
+        yield f"Python {measured['version']}: {packages}."
+
+
+def contestants_table() -> Table:
+    """What each contestant can do."""
+    rows = [
+        [
+            contestant.title,
+            "yes" if contestant.per_request else "no",
+            "yes" if contestant.concurrent else "no",
+            " to ".join("{}.{}".format(*version) for version in contestant.versions),
+            contestant.note,
+        ]
+        for contestant in CONTESTANTS.values()
+    ]
+    headers = ["", "Records of requests", "Right when they overlap", "Python", "What it gives"]
+    return Table("What each can do", headers, rows, text_columns=len(headers))
+
+
+def aim_tables(results: Results) -> Iterator[Table]:
+    """What the project wanted, in one table for each Python."""
+    for python, measured in results["pythons"].items():
+        found = list(aims(python, Throughput(measured.get("throughput", []))))
+        if found:
+            yield _aim_table(python, found)
+
+
+def _aim_table(python: str, found: list[Aim]) -> Table:
+    old = tuple(map(int, python.split("."))) < (3, 12)
+    beside = f"coverage run, whose time may be exceeded {TIME_AIM:g} times" if old else "the bare application"
+    reached = sum(aim.reached for aim in found)
+    rows = [
+        [
+            f"({WORKS[aim.work].letter}) {WORKS[aim.work].title}",
+            LEVELS[aim.level].title,
+            f"{aim.wanted:.2f}",
+            str(aim.figure),
+            "yes" if aim.reached else f"no, {aim.missing:.1%} less",
+        ]
+        for aim in found
+    ]
+    title = f"Python {python}, throughput beside that of {beside}: {reached} of {len(found)} reached"
+    return Table(title, ["Work", "Level", "Wanted", "Measured", "Reached"], rows, text_columns=2)
+
+
+def python_tables(python: str, measured: Mapping[str, Any]) -> Iterator[Table]:
+    """All that was measured with one Python."""
+    yield from throughput_tables(python, measured)
+    for name, part in PARTS.items():
+        if name in measured:
+            yield from part.tables(measured[name], python)
+
+
+def throughput_tables(python: str, measured: Mapping[str, Any]) -> Iterator[Table]:
+    """A table for each level: works are rows, contestants are columns."""
+    throughput = Throughput(measured.get("throughput", []))
+    for level in throughput.levels:
+        contestants = [name for name in throughput.contestants if name != "bare"]
+        headers = ["", "bare, requests/s", *(CONTESTANTS[name].title for name in contestants)]
+        rows = [_throughput_row(throughput, work, level, contestants) for work in throughput.works]
+        yield Table(f"Python {python}, {LEVELS[level].title}", headers, rows, list(_errors(throughput, level)))
+
+
+def _throughput_row(throughput: Throughput, work: str, level: str, contestants: list[str]) -> list[str]:
+    rate = throughput.rate(work, level, "bare")
+    bare = f"{rate:,.0f}" if rate else "-"
+    cells = [_throughput_cell(throughput, work, level, name) for name in contestants]
+    return [f"({WORKS[work].letter}) {WORKS[work].title}", bare, *cells]
+
+
+def _throughput_cell(throughput: Throughput, work: str, level: str, contestant: str) -> str:
+    ratio = throughput.ratio(work, level, contestant)
+    failed = throughput.failed(work, level, contestant)
+    text = str(ratio) if ratio else "-"
+    return f"{text}; {failed:.0%} of requests failed" if failed else text
+
+
+def _errors(throughput: Throughput, level: str) -> Iterator[str]:
+    for contestant in throughput.contestants:
+        for work in throughput.works:
+            error = throughput.error(work, level, contestant)
+            if error:
+                yield f"{CONTESTANTS[contestant].title}, ({WORKS[work].letter}): {error}."
