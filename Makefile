@@ -4,6 +4,7 @@
 #   make test PYTHON=python3.13        the interpreter for .venv
 #   make matrix VERSIONS="3.11 3.14"   only these
 #   make test PARALLEL=                one test after the other
+#   make bench ARGS=--quick            whether the benchmark runs
 
 export PYTHON ?= python3
 VERSIONS ?= 3.11 3.12 3.13 3.14 3.15
@@ -14,7 +15,7 @@ export PARALLEL ?= -n logical --maxprocesses 8 --dist loadfile
 in_venv := scripts/within .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-thorough test-oldest matrix check docs format environment browser node clean
+.PHONY: help demo test test-thorough test-oldest matrix bench check docs format environment browser node clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1 \2/p' Makefile | \
@@ -38,6 +39,9 @@ test-oldest: environment ## ... with the lowest versions of the dependencies, no
 
 matrix: environment ## ... on every Python from 3.11 to 3.15 found here, no browser
 	@VERSIONS="$(VERSIONS)" scripts/matrix $(ARGS)
+
+bench: ## measure what it costs, beside what people would use instead, on three Pythons; three quarters of an hour
+	@scripts/bench $(ARGS)
 
 check: environment ## lint, formatting, types, documentation
 	$(in_venv) ruff check

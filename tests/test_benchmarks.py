@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from .conftest import REPOSITORY
 
@@ -34,3 +36,24 @@ def test_store() -> None:
     assert "20 distinct traces in 3 journals" in result.stdout
     assert re.search(r"^requests +600$", result.stdout, re.MULTILINE)
     assert "who ran a line" in result.stdout
+
+
+def test_comparison(tmp_path: Path) -> None:
+    options = ["--quick", "--work", "trivial", "--level", "wsgi-4", "--output", str(tmp_path / "out")]
+    for contestant in ("livecov", "coverage-ctrace", "trace"):
+        options += ["--contestant", contestant]
+    result = subprocess.run(
+        [sys.executable, "-m", "benchmarks.comparison", *options], cwd=REPOSITORY, capture_output=True, text=True
+    )
+
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    [(python, measured)] = json.loads((tmp_path / "out" / "results.json").read_text())["pythons"].items()
+    assert [cell["contestant"] for cell in measured["throughput"] if cell["error"] is None and cell["rounds"]] == [
+        "bare", "livecov", "coverage-ctrace", "trace"
+    ]  # fmt: skip
+    report = (tmp_path / "out" / "results.md").read_text()
+    assert f"**Python {python}, WSGI callable, four threads**" in report
+    assert "What was wanted, and what is reached" in report
+    chart = (tmp_path / "out" / "performance" / f"throughput-{python}-wsgi-4.svg").read_text()
+    assert "Flask-LiveCoverage" in chart
+    assert "<script" not in chart

@@ -79,6 +79,7 @@ def options(colours: tuple[str, ...], **more: Any) -> dict[str, Any]:
         "legend_at_bottom_columns": 4,
         "legend_box_size": 12,
         "margin": 12,
+        "margin_bottom": 44,
         "show_x_guides": False,
         "disable_xml_declaration": True,
         **more,

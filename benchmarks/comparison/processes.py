@@ -49,8 +49,9 @@ class Interpreter:
         return ".".join(map(str, self.version))
 
     def has(self, contestant: Contestant) -> bool:
-        """Whether a contestant runs on it."""
-        return contestant.exists_on(self.version)
+        """Whether a contestant runs on it, and is installed."""
+        installed = contestant.package is None or self.facts["packages"][contestant.package] is not None
+        return installed and contestant.exists_on(self.version)
 
     def command(
         self, module: str, work: str, contestant: Contestant, *arguments: str

@@ -19,12 +19,13 @@ class Contestant:
     """One way to measure a server: how its process is started, and what is done with the application in it.
 
     ``note`` is a sentence for the table of what each can do. ``rival`` tells the others from what is compared with
-    them. A process works in a folder of its own, in which it may write.
+    them. ``package`` is what it is installed from. A process works in a folder of its own, in which it may write.
     """
 
     name: str
     title: str
     note: str
+    package: str | None = None
     rival = True
     per_request = False
     concurrent = False

@@ -20,6 +20,7 @@ class FlaskCoverageLive(Contestant):
     name = "flask-coverage"
     title = "flask-coverage"
     note = "Totals of the process, while it runs."
+    package = "flask-coverage"
     versions = ((3, 12), (3, 15))
 
     def prepare(self, source: str) -> None:

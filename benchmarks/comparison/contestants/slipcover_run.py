@@ -16,6 +16,7 @@ class SlipCover(Contestant):
     name = "slipcover"
     title = "SlipCover"
     note = "Totals of the process, when it has ended; sees a line the first time only."
+    package = "slipcover"
     versions = ((3, 11), (3, 14))
 
     def launcher(self, source: str) -> list[str]:
@@ -25,6 +26,6 @@ class SlipCover(Contestant):
         from slipcover import Slipcover
 
         # Its command keeps the object to itself.
-        running = next(found for found in gc.get_objects() if isinstance(found, Slipcover))
+        running = next(found for found in gc.get_objects() if type(found) is Slipcover)
         files = running.get_coverage()["files"]
         return {os.path.abspath(name): set(file["executed_lines"]) for name, file in files.items()}
