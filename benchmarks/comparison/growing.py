@@ -1,0 +1,74 @@
+"""A process that calls a WSGI application for the paths it is told, also while other requests are open.
+
+::
+
+    python -m benchmarks.comparison.growing WORK CONTESTANT
+
+It talks as the worker does. A command may have ``paths``, which each client asks for in place of the work's own, and
+``held``: so many other requests, of the work ``growing``, wait in a view for the whole time.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from werkzeug.test import EnvironBuilder
+
+from .contestants import CONTESTANTS
+from .measured import Measured, load, quiet_output, request
+from .worker import timed
+from .works import WORKS, Work
+
+GROWING = Work("growing", "", "a view whose lines depend on each bit of a number")
+
+
+def answer(measured: Measured, *, paths: Sequence[str] = (), held: int = 0, **how: Any) -> dict[str, Any]:
+    """What the worker's command brings, for these paths, beside so many requests that are held open."""
+    if paths:
+        measured = replace(measured, paths=list(paths))
+    with held_open(measured, held):
+        return timed(measured, **how)
+
+
+@contextmanager
+def held_open(measured: Measured, count: int) -> Iterator[None]:
+    """So many requests wait in a view, each having chosen lines of its own."""
+    if not count:
+        yield
+        return
+    # Imported when the contestant has prepared for it.
+    from .works import growing
+
+    environs = [EnvironBuilder(f"/hold/{number}").get_environ() for number in range(count)]
+    threads = [threading.Thread(target=request, args=(measured.wsgi, environ)) for environ in environs]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        growing.arrived.acquire()
+    try:
+        yield
+    finally:
+        growing.released.set()
+        for thread in threads:
+            thread.join()
+        growing.released.clear()
+
+
+def main() -> None:
+    """Answer commands until the standard input ends."""
+    replies = quiet_output()
+    work, contestant = sys.argv[1:]
+    measured = load({**WORKS, GROWING.name: GROWING}[work], CONTESTANTS[contestant])
+    print(json.dumps({"complaint": measured.complaint}), file=replies, flush=True)
+    for line in sys.stdin:
+        print(json.dumps(answer(measured, **json.loads(line))), file=replies, flush=True)
+
+
+if __name__ == "__main__":
+    main()
