@@ -26,6 +26,16 @@ COLOURS = {
     "trace": "#b8860b",
     "flask-coverage": "#17a2a2",
 }
+# What became of a request's record.
+OUTCOMES = {"right": "#3d9a5b", "wrong": "#d62728", "missing": "#e8a33d", "failed": "#8c8c8c"}
+PYTHON_COLOURS = ("#1f78b4", "#e8a33d", "#3d9a5b", "#9467bd", "#d62728")
+GROWTH = {
+    "functions": "the functions of the application",
+    "in_flight": "the requests open, of which one is measured",
+    "threads": "the threads that make requests at once",
+    "traces": "the distinct traces, each for the first time",
+    "known_traces": "the distinct traces, each known before",
+}
 FONT = "sans-serif"
 
 
@@ -79,7 +89,7 @@ def options(colours: tuple[str, ...], **more: Any) -> dict[str, Any]:
         "legend_at_bottom_columns": 4,
         "legend_box_size": 12,
         "margin": 12,
-        "margin_bottom": 44,
+        "margin_bottom": 30,
         "show_x_guides": False,
         "disable_xml_declaration": True,
         **more,
@@ -100,20 +110,29 @@ def write_charts(results: Mapping[str, Any], folder: Path) -> list[Path]:
 
 def all_charts(results: Mapping[str, Any]) -> Iterator[tuple[str, pygal.Graph]]:
     """The charts, by the names of their files."""
-    for python, measured in results["pythons"].items():
+    pythons = results["pythons"]
+    for python, measured in pythons.items():
         throughput = Throughput(measured.get("throughput", []))
         for level in throughput.levels:
             yield f"throughput-{python}-{level}", throughput_chart(python, throughput, level)
+        if "overlap" in measured and "error" not in measured["overlap"]:
+            yield f"overlap-{python}", overlap_chart(python, measured["overlap"])
+    grown = {python: measured["growth"] for python, measured in pythons.items() if "growth" in measured}
+    grown = {python: found for python, found in grown.items() if "error" not in found}
+    for kind in next(iter(grown.values()), {}):
+        yield f"growth-{kind}", growth_chart(kind, grown)
 
 
 def throughput_chart(python: str, throughput: Throughput, level: str) -> pygal.Bar:
     """For each work, the throughput of the contestants beside the bare application's."""
     contestants = [name for name in throughput.contestants if name != "bare"]
+    ratios = {name: [throughput.ratio(work, level, name) for work in throughput.works] for name in contestants}
+    highest = max((ratio.high for row in ratios.values() for ratio in row if ratio), default=1)
     chart = pygal.Bar(
         **options(
             tuple(COLOURS[name] for name in contestants),
-            title=f"Python {python}, {LEVELS[level].title}: throughput, the bare application's is 1",
-            range=(0, 1.2),
+            title=f"Python {python}, {LEVELS[level].title}: throughput, bare = 1",
+            range=(0, max(1.1, highest + 0.05)),
             y_labels=[0, 0.25, 0.5, 0.75, {"value": 1, "label": "bare"}],
             y_labels_major=[1],
             spacing=8,
@@ -121,12 +140,59 @@ def throughput_chart(python: str, throughput: Throughput, level: str) -> pygal.B
     )
     chart.x_labels = [f"({WORKS[work].letter}) {work}" for work in throughput.works]
     for name in contestants:
-        bars = [_bar(throughput.ratio(work, level, name)) for work in throughput.works]
-        chart.add(CONTESTANTS[name].title, bars)
+        chart.add(CONTESTANTS[name].title, [_bar(ratio) for ratio in ratios[name]])
     return chart
 
 
 def _bar(ratio: Ratio | None) -> dict[str, Any] | None:
-    if ratio is None:
-        return None
-    return {"value": ratio.median, "ci": {"low": ratio.low, "high": ratio.high}}
+    return _marked(ratio.median, ratio.low, ratio.high) if ratio else None
+
+
+def _marked(value: float, low: float, high: float) -> dict[str, Any]:
+    """A value with marks at the ends of its spread."""
+    return {"value": value, "ci": {"low": low, "high": high}}
+
+
+def overlap_chart(python: str, overlap: Mapping[str, Any]) -> pygal.HorizontalStackedBar:
+    """What the records of each contestant are worth, in each situation."""
+    found = [
+        (f"{CONTESTANTS[name].title}, {situation}", counts)
+        for name, situations in overlap["contestants"].items()
+        for situation, counts in situations.items()
+    ]
+    # The first is drawn lowest.
+    found.reverse()
+    chart = pygal.HorizontalStackedBar(
+        **options(
+            tuple(OUTCOMES.values()),
+            title=f"Python {python}: records of {overlap['requests']:,} requests, in per cent",
+            range=(0, 100),
+            height=130 + 26 * len(found),
+            legend_at_bottom_columns=len(OUTCOMES),
+            margin_bottom=16,
+        )
+    )
+    chart.x_labels = [label for label, _ in found]
+    for outcome in OUTCOMES:
+        chart.add(outcome, [100 * counts.get(outcome, 0) / overlap["requests"] for _, counts in found])
+    return chart
+
+
+def growth_chart(kind: str, grown: Mapping[str, Any]) -> pygal.Bar:
+    """What a request costs more than in the bare application, by the size of something, for each Python."""
+    chart = pygal.Bar(
+        **options(
+            PYTHON_COLOURS,
+            title=f"µs that a request costs more, by {GROWTH.get(kind, kind)}",
+            height=300,
+            include_x_axis=True,
+            margin_bottom=26,
+            spacing=20,
+        )
+    )
+    sizes = list(dict.fromkeys(size for found in grown.values() for size in found[kind]))
+    chart.x_labels = [f"{int(size):,}" for size in sizes]
+    for python, found in grown.items():
+        bars = [found[kind].get(size) for size in sizes]
+        chart.add(f"Python {python}", [bar and _marked(bar["us"], *bar["us_quartiles"]) for bar in bars])
+    return chart

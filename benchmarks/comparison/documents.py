@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .charts import all_charts
+from .measure import LEVELS
 from .parts import PARTS
 from .report import QUICK_WARNING, aim_tables, circumstances, contestants_table, throughput_tables
 from .tables import Table
@@ -33,16 +35,8 @@ def documents(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             table for python, measured in results["pythons"].items() for table in throughput_tables(python, measured)
         ),
     )
-    for name, part in PARTS.items():
-        yield (
-            name,
-            _tables(
-                table
-                for python, measured in results["pythons"].items()
-                if name in measured
-                for table in part.tables(measured[name], python)
-            ),
-        )
+    for name in PARTS:
+        yield name, "\n\n".join([*_part_charts(results, name), _tables(_part_tables(results, name))])
 
 
 def _circumstances(results: Mapping[str, Any]) -> str:
@@ -59,4 +53,20 @@ def _charts(results: Mapping[str, Any]) -> Iterator[str]:
         levels = {cell["level"] for cell in measured.get("throughput", [])}
         for level in SHOWN_LEVELS:
             if level in levels:
-                yield f".. image:: performance/throughput-{python}-{level}.svg\n    :alt: throughput, Python {python}\n"
+                yield _image(f"throughput-{python}-{level}", f"Throughput, Python {python}, {LEVELS[level].title}")
+
+
+def _part_charts(results: Mapping[str, Any], name: str) -> Iterator[str]:
+    for file, chart in all_charts(results):
+        if file.startswith(f"{name}-"):
+            yield _image(file, chart.config.title)
+
+
+def _image(name: str, description: str) -> str:
+    return f".. image:: performance/{name}.svg\n    :alt: {description}\n"
+
+
+def _part_tables(results: Mapping[str, Any], name: str) -> Iterator[Table]:
+    for python, measured in results["pythons"].items():
+        if name in measured:
+            yield from PARTS[name].tables(measured[name], python)

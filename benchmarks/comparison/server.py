@@ -27,7 +27,7 @@ THREADS = 4
 
 
 class Handler(WSGIRequestHandler):
-    """Keeps connections open, and logs nothing."""
+    """Logs nothing. Werkzeug closes each connection after its response."""
 
     protocol_version = "HTTP/1.1"
     # Werkzeug sends a head and its body apart: the body would wait for the client's delayed acknowledgement.
