@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .growing import GROWING
-from .processes import Child
+from .processes import Child, Interpreter
 from .tables import Table
 from .turns import alive, beside, microseconds, take_turns
 from .works import LARGE_VARIABLE, WORKS
@@ -47,15 +47,15 @@ class Sizes:
 QUICK = Sizes(rounds=1, seconds=0.02, functions=(200,), in_flight=(4,), traces=(20,))
 
 
-def measure_growth(python: Path | str, version: tuple[int, int], sizes: Sizes, report: Report) -> dict[str, Any]:
+def measure_growth(interpreter: Interpreter, sizes: Sizes, report: Report) -> dict[str, Any]:
     """What a request costs beside the bare application, by what grows and by how much there is of it."""
-    found = {"functions": beside_functions(python, sizes, report)}
-    found["in_flight"], found["threads"] = beside_clients(python, sizes, report)
-    found["traces"], found["known_traces"] = beside_traces(python, sizes, report)
+    found = {"functions": beside_functions(interpreter, sizes, report)}
+    found["in_flight"], found["threads"] = beside_clients(interpreter, sizes, report)
+    found["traces"], found["known_traces"] = beside_traces(interpreter, sizes, report)
     return found
 
 
-def beside_functions(python: Path | str, sizes: Sizes, report: Report) -> Found:
+def beside_functions(interpreter: Interpreter, sizes: Sizes, report: Report) -> Found:
     """By the functions that the application has; a request runs some twenty."""
     found = {}
     for count in sizes.functions:
@@ -63,15 +63,15 @@ def beside_functions(python: Path | str, sizes: Sizes, report: Report) -> Found:
         with TemporaryDirectory() as name:
             folder = write_application(Path(name), count, count // FUNCTIONS_PER_MODULE)
             source = str(folder / PACKAGE)
-            with alive(python, "growing", WORKS["large"], PAIR, source, **{LARGE_VARIABLE: name}) as children:
+            with alive(interpreter, "growing", WORKS["large"], PAIR, source, **{LARGE_VARIABLE: name}) as children:
                 found[str(count)] = in_turns(children, sizes, {"threads": 1})
     return found
 
 
-def beside_clients(python: Path | str, sizes: Sizes, report: Report) -> tuple[Found, Found]:
+def beside_clients(interpreter: Interpreter, sizes: Sizes, report: Report) -> tuple[Found, Found]:
     """By the open requests, of which all but one wait in a view, and by the threads that make requests at once."""
     held, running = {}, {}
-    with alive(python, "growing", GROWING, PAIR, GROWING.source()) as children:
+    with alive(interpreter, "growing", GROWING, PAIR, GROWING.source()) as children:
         for count in sizes.in_flight:
             report(f"growth: {count} requests in flight")
             command = {"paths": paths_of([SOME_NUMBER])}
@@ -80,12 +80,12 @@ def beside_clients(python: Path | str, sizes: Sizes, report: Report) -> tuple[Fo
     return held, running
 
 
-def beside_traces(python: Path | str, sizes: Sizes, report: Report) -> tuple[Found, Found]:
+def beside_traces(interpreter: Interpreter, sizes: Sizes, report: Report) -> tuple[Found, Found]:
     """By the distinct traces that as many requests leave: the first time, and when the same are made once more."""
     new, known = {}, {}
     for count in sizes.traces:
         report(f"growth: {count:,} distinct traces")
-        with alive(python, "growing", GROWING, PAIR, GROWING.source()) as children:
+        with alive(interpreter, "growing", GROWING, PAIR, GROWING.source()) as children:
             new[str(count)] = once_each(children, count, sizes)
             known[str(count)] = once_each(children, count, sizes)
     return new, known

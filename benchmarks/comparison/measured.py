@@ -33,12 +33,17 @@ class Measured:
 
 def load(work: Work, contestant: Contestant) -> Measured:
     """Import the application as the contestant wants it, and let it answer each request of its mix once."""
-    contestant.prepare(work.source())
-    app, paths = work.load()
-    wsgi = contestant.wrap(app)
+    app, wsgi, paths = opened(work, contestant)
     for path in paths:
         request(wsgi, EnvironBuilder(path).get_environ())
     return Measured(contestant, app, wsgi, paths, _complaint(contestant, app, paths))
+
+
+def opened(work: Work, contestant: Contestant) -> tuple[Flask, WSGIApplication, list[str]]:
+    """The application, what the contestant makes of it, and the paths of one round; nothing was asked for yet."""
+    contestant.prepare(work.source())
+    app, paths = work.load()
+    return app, contestant.wrap(app), paths
 
 
 def quiet_output() -> TextIO:

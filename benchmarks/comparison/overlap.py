@@ -8,14 +8,14 @@ the same request alone.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .contestants import CONTESTANTS, Contestant
 from .overlapping import BRANCHES, ORACLE, Records
-from .processes import ProcessFailed, answer_of
+from .processes import Interpreter, ProcessFailed, answer_of
+from .tables import Table
 from .works.branches import CHOICES, KINDS
 
 SEED = 20260
@@ -52,23 +52,19 @@ QUICK = Sizes(requests=40, situations=SITUATIONS[1:2])
 
 
 def measure_overlap(
-    python: Path,
-    version: tuple[int, int],
-    sizes: Sizes,
-    report: Report,
-    contestants: Collection[str] = tuple(CONTESTANTS),
+    interpreter: Interpreter, sizes: Sizes, report: Report, contestants: Collection[str] = tuple(CONTESTANTS)
 ) -> dict[str, Any]:
     """The records of each contestant, counted by what they are worth."""
     paths = random_paths(sizes.requests)
     report("overlap: the oracle")
-    truth = answer_of(python, "overlapping", [ORACLE], {"paths": paths}, seconds=sizes.seconds)["records"]
+    truth = answer_of(interpreter.path, "overlapping", [ORACLE], {"paths": paths}, seconds=sizes.seconds)["records"]
     found = {}
     for name in contestants:
         contestant = CONTESTANTS[name]
-        if contestant.per_request and contestant.exists_on(version):
+        if contestant.per_request and interpreter.has(contestant):
             report(f"overlap: {name}")
             found[name] = {
-                situation.name: _counted(python, contestant, paths, truth, situation, sizes)
+                situation.name: _counted(interpreter, contestant, paths, truth, situation, sizes)
                 for situation in sizes.situations
             }
     return {"requests": len(paths), "traces": _distinct(truth), "seed": SEED, "contestants": found}
@@ -81,13 +77,24 @@ def random_paths(count: int) -> list[str]:
 
 
 def _counted(
-    python: Path, contestant: Contestant, paths: list[str], truth: Records, situation: Situation, sizes: Sizes
+    interpreter: Interpreter,
+    contestant: Contestant,
+    paths: list[str],
+    truth: Records,
+    situation: Situation,
+    sizes: Sizes,
 ) -> dict[str, Any]:
     command = {"paths": paths, "threads": situation.threads, "switch_interval": situation.switch_interval}
     source = BRANCHES.source()
     try:
         told = answer_of(
-            python, "overlapping", [contestant.name], command, contestant, source=source, seconds=sizes.seconds
+            interpreter.path,
+            "overlapping",
+            [contestant.name],
+            command,
+            contestant,
+            source=source,
+            seconds=sizes.seconds,
         )
     except ProcessFailed as error:
         return {"error": str(error)}
@@ -111,3 +118,34 @@ def compare(truth: Records, records: Records, failures: Mapping[str, str]) -> di
 
 def _distinct(truth: Records) -> int:
     return len({str(lines) for lines in truth.values()})
+
+
+def tables(data: Mapping[str, Any]) -> list[Table]:
+    """A row for each contestant and situation."""
+    rows = [
+        [CONTESTANTS[name].title, situation, *_cells(counted)]
+        for name, situations in data["contestants"].items()
+        for situation, counted in situations.items()
+    ]
+    headers = ["", "Requests", "Right", "Wrong", "Missing", "Failed"]
+    title = f"What became of {data['requests']:,} requests with {data['traces']:,} distinct traces"
+    return [Table(title, headers, rows, [NOTE, *_notes(data)], text_columns=2)]
+
+
+NOTE = (
+    "Records that are the lines which the request runs alone, those that are others, requests without a record, and "
+    "requests that failed because they were measured. Who is not listed keeps totals only: there is no record."
+)
+
+
+def _cells(counted: Mapping[str, Any]) -> list[str]:
+    if "error" in counted:
+        return [counted["error"], "-", "-", "-"]
+    return [f"{counted[outcome]:,}" for outcome in ("right", "wrong", "missing", "failed")]
+
+
+def _notes(data: Mapping[str, Any]) -> Iterator[str]:
+    for name, situations in data["contestants"].items():
+        raised = sorted({failure for counted in situations.values() for failure in counted.get("failures", ())})
+        if raised:
+            yield f"Requests under {CONTESTANTS[name].title} failed with {', '.join(raised)}."

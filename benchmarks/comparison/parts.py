@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from . import growth
+from . import growth, overlap, resources
 from .processes import Interpreter, ProcessFailed
 from .tables import Table
 
@@ -16,9 +15,9 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Part:
-    """A part: ``run`` takes a Python's path, its version, sizes and whom to tell, and ``show`` makes tables of it."""
+    """A part: ``run`` takes an interpreter, sizes and whom to tell, and ``show`` makes tables of what it finds."""
 
-    run: Callable[[Path, tuple[int, int], Any, Progress], dict[str, Any]]
+    run: Callable[[Interpreter, Any, Progress], dict[str, Any]]
     show: Callable[[Mapping[str, Any]], Iterable[Table]]
     full: Any
     quick: Any
@@ -27,12 +26,7 @@ class Part:
         """What was found with one interpreter, or why nothing was."""
         sizes = self.quick if quick else self.full
         try:
-            return self.run(
-                Path(interpreter.path),
-                interpreter.version,
-                sizes,
-                lambda text: progress(f"{interpreter.name}: {text}"),
-            )
+            return self.run(interpreter, sizes, progress)
         except ProcessFailed as error:
             return {"error": str(error)}
 
@@ -46,5 +40,7 @@ class Part:
 
 
 PARTS = {
+    "overlap": Part(overlap.measure_overlap, overlap.tables, overlap.Sizes(), overlap.QUICK),
+    "resources": Part(resources.measure_resources, resources.tables, resources.Sizes(), resources.QUICK),
     "growth": Part(growth.measure_growth, growth.tables, growth.Sizes(), growth.QUICK),
 }

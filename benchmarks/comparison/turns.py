@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import random
-import statistics
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 from .contestants import CONTESTANTS
-from .processes import Child, arguments_of, environ_of, started
+from .figures import Ratio, spread
+from .processes import Child, Interpreter, arguments_of, environ_of, started
 from .works import Work
 
 SEED = 7
 
-# Time for a request, in microseconds.
 Times = Sequence[float]
 
 
 @contextmanager
 def alive(
-    python: Path | str, module: str, work: Work, contestants: Collection[str], source: str, **environ: str
+    interpreter: Interpreter, module: str, work: Work, contestants: Collection[str], source: str, **environ: str
 ) -> Iterator[dict[str, Child]]:
     """A process for each contestant, all at once. Raises ProcessFailed if one does not start."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(_started(python, module, work, name, source, environ)) for name in contestants}
+        yield {
+            name: stack.enter_context(_started(interpreter, module, work, name, source, environ))
+            for name in contestants
+        }
 
 
 def _started(
-    python: Path | str, module: str, work: Work, name: str, source: str, environ: Mapping[str, str]
+    interpreter: Interpreter, module: str, work: Work, name: str, source: str, environ: Mapping[str, str]
 ) -> AbstractContextManager[Child]:
     contestant = CONTESTANTS[name]
-    command = arguments_of(python, module, [work.name, name], contestant, source)
+    command = arguments_of(interpreter.path, module, [work.name, name], contestant, source)
     return started(command, environ_of(contestant, source, **environ))
 
 
@@ -54,21 +55,18 @@ def microseconds(answer: Mapping[str, Any]) -> float:
 
 def beside(bare: Times, measured: Times) -> dict[str, Any]:
     """The throughput beside the bare application's, and what a request costs more: medians of the same rounds."""
-    ratios = [one / other for one, other in zip(bare, measured, strict=True)]
-    costs = [other - one for one, other in zip(bare, measured, strict=True)]
+    ratio = spread(one / other for one, other in zip(bare, measured, strict=True))
+    cost = more(bare, measured)
     return {
-        "ratio": statistics.median(ratios),
-        "quartiles": quartiles(ratios),
-        "us": statistics.median(costs),
-        "us_quartiles": quartiles(costs),
-        "bare_us": statistics.median(bare),
+        "ratio": ratio.median,
+        "quartiles": [ratio.low, ratio.high],
+        "us": cost.median,
+        "us_quartiles": [cost.low, cost.high],
+        "bare_us": spread(bare).median,
         "rounds": {"bare_us": list(bare), "us": list(measured)},
     }
 
 
-def quartiles(values: Sequence[float]) -> list[float]:
-    """The first and the third."""
-    if len(values) < 2:
-        return [values[0], values[0]]
-    first, _, third = statistics.quantiles(values, method="inclusive")
-    return [first, third]
+def more(bare: Times, measured: Times) -> Ratio:
+    """By how much something is more than the bare application's in the same round."""
+    return spread(other - one for one, other in zip(bare, measured, strict=True))

@@ -3,6 +3,9 @@
 So does ``FlaskCoverageMiddleware`` of Keploy's package for Python (``keploy`` 2.0.0a39 on PyPI, ``flaskCov.py``), and
 so do many articles. Two changes in its favour: it measures the application alone, and appends its records to a file in
 place of writing a whole YAML document anew for each request.
+
+coverage.py registers each object that was started with :mod:`atexit`, so none is ever freed. With ``data_file=None``
+that is some 100 KiB for each request; with a file it would be a sixth of that, and slower.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 class CoveragePerRequest(Contestant):
     name = "coverage-request"
     title = "Coverage per request"
-    note = "A record for each request, as long as no two overlap."
+    note = "A record for each request, as long as no two overlap; no object is freed before the process ends."
     per_request = True
 
     def prepare(self, source: str) -> None:

@@ -1,0 +1,224 @@
+"""What a measured process costs besides throughput: start-up, each request, memory, disk, and the store's time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import psutil
+
+from .contestants import CONTESTANTS, Contestant
+from .figures import Ratio, spread
+from .processes import Child, Interpreter, ProcessFailed, answer_of, started
+from .tables import Table
+from .turns import beside, microseconds, more, take_turns
+
+Report = Callable[[str], None]
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    contestants: tuple[str, ...] = tuple(CONTESTANTS)
+    works: tuple[str, ...] = ("trivial", "large")
+    start_rounds: int = 5
+    cost_rounds: int = 15
+    seconds: float = 0.2
+    requests: int = 1000
+    ingested: int = 100_000
+    ingest_rounds: int = 3
+
+
+QUICK = Sizes(
+    contestants=("bare", "livecov"),
+    works=("trivial",),
+    start_rounds=1,
+    cost_rounds=1,
+    seconds=0.02,
+    requests=20,
+    ingested=400,
+    ingest_rounds=1,
+)
+
+
+def measure_resources(interpreter: Interpreter, sizes: Sizes, report: Report) -> dict[str, Any]:
+    """All of it; a contestant whose process fails is named in ``errors``, and left out of what follows."""
+    present = [CONTESTANTS[name] for name in sizes.contestants if interpreter.has(CONTESTANTS[name])]
+    memory, errors = measure_memory(interpreter, present, sizes, report)
+    able = [contestant for contestant in present if contestant.name not in errors]
+    report("resources: start-up")
+    start_up = measure_start_up(interpreter, able, sizes)
+    report("resources: a request")
+    request = measure_request(interpreter, able, sizes)
+    report("resources: disk")
+    disk = measure_disk(interpreter, sizes)
+    report("resources: the store")
+    ingest = measure_ingest(interpreter, sizes)
+    return {
+        "requests": sizes.requests,
+        "errors": errors,
+        "memory": memory,
+        "start_up": start_up,
+        "request": request,
+        "disk": disk,
+        "ingest": ingest,
+    }
+
+
+def measure_memory(
+    interpreter: Interpreter, contestants: Sequence[Contestant], sizes: Sizes, report: Report
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The MiB of each contestant's process after as many requests, by work; and what went wrong."""
+    found: dict[str, Any] = {work: {} for work in sizes.works}
+    errors = {}
+    for contestant in contestants:
+        report(f"resources: memory, {contestant.name}")
+        try:
+            for work in sizes.works:
+                found[work][contestant.name] = memory_used(interpreter, work, contestant, sizes.requests)
+        except ProcessFailed as error:
+            errors[contestant.name] = str(error)
+    return found, errors
+
+
+def memory_used(interpreter: Interpreter, work: str, contestant: Contestant, requests: int) -> float:
+    """MiB, the process's share of what it shares included where the system tells. Raises ProcessFailed."""
+    with started(*interpreter.command("worker", work, contestant)) as child:
+        if child.facts["complaint"]:
+            raise ProcessFailed(child.facts["complaint"])
+        child.ask(threads=1, requests=requests)
+        memory = psutil.Process(child.process.pid).memory_full_info()
+        return float(getattr(memory, "pss", memory.rss)) / MIB
+
+
+def measure_start_up(interpreter: Interpreter, contestants: Sequence[Contestant], sizes: Sizes) -> dict[str, Any]:
+    """The seconds until the first request is answered, and how many more than the bare application's, by work."""
+    found = {}
+    for work in sizes.works:
+        turns = {
+            contestant.name: partial(seconds_to_answer, interpreter, work, contestant) for contestant in contestants
+        }
+        # Python compiles what it imports for the first time.
+        take_turns(turns, 1)
+        rounds = take_turns(turns, sizes.start_rounds)
+        found[work] = {
+            name: {
+                "seconds": _spread(spread(seconds)),
+                "more": _spread(more(rounds["bare"], seconds)),
+                "rounds": seconds,
+            }
+            for name, seconds in rounds.items()
+        }
+    return found
+
+
+def seconds_to_answer(interpreter: Interpreter, work: str, contestant: Contestant) -> float:
+    """From the start of a process to its first answer."""
+    command = interpreter.command("first_request", work, contestant)
+    began = perf_counter()
+    with started(*command):
+        return perf_counter() - began
+
+
+def measure_request(interpreter: Interpreter, contestants: Sequence[Contestant], sizes: Sizes) -> dict[str, Any]:
+    """What a request to a view of one line costs at the WSGI callable, beside the bare application."""
+    with ExitStack() as stack:
+        children = {
+            contestant.name: stack.enter_context(started(*interpreter.command("worker", "trivial", contestant)))
+            for contestant in contestants
+        }
+        turns = {name: partial(time_of_request, child, sizes.seconds) for name, child in children.items()}
+        take_turns(turns, 1)
+        rounds = take_turns(turns, sizes.cost_rounds)
+    return {name: beside(rounds["bare"], times) for name, times in rounds.items()}
+
+
+def time_of_request(child: Child, seconds: float) -> float:
+    """Microseconds."""
+    return microseconds(child.ask(threads=1, seconds=seconds))
+
+
+def measure_disk(interpreter: Interpreter, sizes: Sizes) -> dict[str, float]:
+    """The bytes in the journal for a request whose trace is known, and for one that leaves a new one.
+
+    In the application of 2,000 functions, of which a request runs some twenty in five files.
+    """
+    with started(*interpreter.command("growing", "large", CONTESTANTS["livecov"])) as child:
+        known = _bytes_written(child, [0] * sizes.requests)
+        # From there on, no number that a request of the work's own mix had.
+        new = _bytes_written(child, range(100, 100 + sizes.requests))
+    return {"known": known / sizes.requests, "new": new / sizes.requests}
+
+
+def _bytes_written(child: Child, numbers: Sequence[int]) -> int:
+    before = _journal_bytes(child)
+    child.ask(threads=1, requests=1, paths=[f"/item/{number}" for number in numbers])
+    return _journal_bytes(child) - before
+
+
+def _journal_bytes(child: Child) -> int:
+    return sum(file.stat().st_size for file in child.folder.rglob("journal-*"))
+
+
+def measure_ingest(interpreter: Interpreter, sizes: Sizes) -> dict[str, Any]:
+    """How many requests the store takes in in a second, and the bytes of each in it."""
+    command = {"requests": sizes.ingested, "traces": min(1000, sizes.ingested), "rounds": sizes.ingest_rounds}
+    answer = answer_of(interpreter.path, "ingesting", [], command, seconds=600)
+    rates = [answer["requests"] / seconds for seconds in answer["seconds"]]
+    return {**command, "rate": _spread(spread(rates)), "rounds": rates, "bytes": answer["bytes"] / answer["requests"]}
+
+
+def _spread(figures: Ratio) -> list[float]:
+    return [figures.median, figures.low, figures.high]
+
+
+def tables(data: Mapping[str, Any]) -> Iterator[Table]:
+    """What a process costs under each contestant, and what this project writes."""
+    works = list(data["start_up"])
+    headers = ["", "µs for a request"]
+    headers += [f"{what}, {work}" for what in ("start-up, s", "memory, MiB") for work in works]
+    rows = [[CONTESTANTS[name].title, *_cells(data, works, name)] for name in data["request"]]
+    notes = [NOTE.format(**data)] + [f"{CONTESTANTS[name].title}: {error}." for name, error in data["errors"].items()]
+    yield Table("Start-up, a request, memory", headers, rows, notes)
+    disk, ingest = data["disk"], data["ingest"]
+    rows = [
+        ["bytes of a request in the journal, of a known trace", f"{disk['known']:.0f}"],
+        ["bytes of a request in the journal, of a new trace", f"{disk['new']:.0f}"],
+        ["bytes of a request in the store", f"{ingest['bytes']:.0f}"],
+        ["requests that the store takes in, per second", "{:,.0f} ({:,.0f} to {:,.0f})".format(*ingest["rate"])],
+    ]
+    yield Table("Flask-LiveCoverage on disk", ["", ""], rows, [DISK_NOTE.format(**ingest)])
+
+
+NOTE = (
+    "The first row is what the bare application needs, the others what comes on top of it in the same round: medians, "
+    "with the quartiles in brackets. A request is one to a view of one line, at the WSGI callable; start-up lasts "
+    "until the first request is answered there; memory is that of the process after {requests:,} requests."
+)
+DISK_NOTE = (
+    "Journals are of the application of 2,000 functions, of which a request runs some twenty in five files. The "
+    "store, SQLite, takes in {requests:,} requests that left {traces:,} distinct traces of some 600 lines in 8 files."
+)
+
+
+def _cells(data: Mapping[str, Any], works: Sequence[str], name: str) -> Iterator[str]:
+    request = data["request"][name]
+    if name == "bare":
+        yield f"{request['bare_us']:.1f}"
+    else:
+        yield "{:+.1f} ({:.1f} to {:.1f})".format(request["us"], *request["us_quartiles"])
+    for work in works:
+        found = data["start_up"][work][name]
+        yield ("{:.2f}" if name == "bare" else "{:+.2f} ({:.2f} to {:.2f})").format(
+            *found["seconds" if name == "bare" else "more"]
+        )
+    for work in works:
+        memory = data["memory"][work]
+        yield f"{memory['bare']:.0f}" if name == "bare" else f"{memory[name] - memory['bare']:+.1f}"
