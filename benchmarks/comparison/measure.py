@@ -9,11 +9,12 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from .contestants import Contestant
-from .processes import Interpreter, ProcessFailed, started
+from .processes import Child, Interpreter, ProcessFailed, started
 from .works import Work
 from .wrk import run_wrk, script
 
@@ -135,32 +136,38 @@ def play_level(entrants: Sequence[Entrant], level: Level, plan: Plan, rng: rando
 def entrants_of(
     interpreter: Interpreter, work: Work, server: str | None, contestants: Sequence[Contestant]
 ) -> Iterator[list[Entrant]]:
-    """Start a process for each contestant, and keep them alive."""
+    """Start a process for each contestant, all at once, and keep them alive."""
+    module, arguments = ("worker", ()) if server is None else ("server", (server,))
     with ExitStack() as stack:
-        entrants = []
-        for contestant in contestants:
-            entrant = Entrant(contestant)
-            try:
-                entrant.requests, entrant.error = stack.enter_context(_requests(interpreter, work, server, contestant))
-            except ProcessFailed as error:
-                entrant.error = str(error)
-            entrants.append(entrant)
-        yield entrants
+        children = [
+            stack.enter_context(started(*interpreter.command(module, work.name, contestant, *arguments)))
+            for contestant in contestants
+        ]
+        # Before each is waited for.
+        stack.callback(lambda: [child.process.terminate() for child in children])
+        yield [
+            stack.enter_context(_entrant(contestant, child, server))
+            for contestant, child in zip(contestants, children, strict=True)
+        ]
 
 
 @contextmanager
-def _requests(
-    interpreter: Interpreter, work: Work, server: str | None, contestant: Contestant
-) -> Iterator[tuple[Requests, str | None]]:
-    """How requests are made to a contestant's process, and what is wrong with that."""
+def _entrant(contestant: Contestant, child: Child, server: str | None) -> Iterator[Entrant]:
+    """The contestant of a process that is ready, or that is not going to be."""
+    try:
+        facts = child.facts
+    except ProcessFailed as error:
+        yield Entrant(contestant, error=str(error))
+        return
     if server is None:
-        with started(*interpreter.command("worker", work.name, contestant)) as child:
-            yield lambda clients, seconds: child.ask(threads=clients, seconds=seconds), child.facts["complaint"]
+        yield Entrant(contestant, partial(_ask_worker, child), facts["complaint"])
     else:
-        command = interpreter.command("server", work.name, contestant, server)
-        with started(*command) as child, script(child.facts["paths"]) as mix:
-            port = child.facts["port"]
-            yield lambda clients, seconds: run_wrk(port, mix, clients, seconds), child.facts["complaint"]
+        with script(facts["paths"]) as mix:
+            yield Entrant(contestant, partial(run_wrk, facts["port"], mix), facts["complaint"])
+
+
+def _ask_worker(child: Child, clients: int, seconds: float) -> dict[str, Any]:
+    return child.ask(threads=clients, seconds=seconds)
 
 
 def _cell(work: Work, level: Level, entrant: Entrant) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -123,16 +124,22 @@ def answer_of(
 
 
 class Child:
-    """A process that told in a line of JSON, ``facts``, that it is ready."""
+    """A process that tells in a line of JSON when it is ready, and then answers commands."""
 
     def __init__(self, process: subprocess.Popen[str], folder: Path, errors: Path) -> None:
         self.process = process
         self.folder = folder
         self._errors = errors
-        self.facts = self._read()
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What it told when it was ready, waited for. Raises ProcessFailed if it does not become ready."""
+        return self._read()
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """The answer to a command. Raises ProcessFailed if there is none."""
+        if not self.facts:
+            raise ProcessFailed("its process told nothing of itself")
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(command) + "\n")
@@ -152,7 +159,7 @@ class Child:
 
 @contextmanager
 def started(command: list[str], environ: Mapping[str, str]) -> Iterator[Child]:
-    """Start a process; it is over when the block is left. Raises ProcessFailed if it does not become ready."""
+    """Start a process; it is over when the block is left. Others can be started before it is ready."""
     with tempfile.TemporaryDirectory(prefix="livecov-benchmark-", ignore_cleanup_errors=True) as name:
         folder = Path(name, "work")
         folder.mkdir()

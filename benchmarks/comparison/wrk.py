@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from .processes import ProcessFailed, last_line
+
 SCRIPT = """
 local paths = {paths}
 local requests = {{}}
@@ -55,7 +57,7 @@ def script(paths: Sequence[str]) -> Iterator[Path]:
 
 
 def run_wrk(port: int, mix: Path, clients: int, seconds: float) -> dict[str, Any]:
-    """What so many clients got in a time, each with a connection of its own."""
+    """What so many clients got in a time, each with a connection of its own. Raises ProcessFailed if wrk cannot ask."""
     command = ["wrk", "--threads", "1", "--connections", str(clients), "--duration", LONGEST, "--script", str(mix)]
     with subprocess.Popen(
         [*command, f"http://127.0.0.1:{port}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -66,5 +68,8 @@ def run_wrk(port: int, mix: Path, clients: int, seconds: float) -> dict[str, Any
             process.send_signal(signal.SIGINT)
         assert process.stdout is not None
         output = process.stdout.read()
-    result: dict[str, Any] = json.loads(output.splitlines()[-1])
+    try:
+        result: dict[str, Any] = json.loads(output.splitlines()[-1])
+    except (ValueError, IndexError):
+        raise ProcessFailed(f"wrk: {last_line(output)}") from None
     return result
