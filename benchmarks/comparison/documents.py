@@ -26,7 +26,7 @@ def write_documents(results: Mapping[str, Any], folder: Path) -> None:
 def documents(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The texts, by the names of their files."""
     yield "circumstances", _circumstances(results)
-    yield "contestants", contestants_table().rst()
+    yield "contestants", contestants_table(results).rst()
     yield "aims", _tables(aim_tables(results))
     yield "charts", "\n".join(_charts(results))
     yield (

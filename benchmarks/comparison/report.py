@@ -8,11 +8,14 @@ from typing import Any
 from .contestants import CONTESTANTS
 from .figures import TIME_AIM, Aim, Throughput, aims
 from .measure import LEVELS
+from .overlap import SITUATIONS
 from .parts import PARTS
 from .tables import Table
 from .works import WORKS
 
 Results = Mapping[str, Any]
+
+OVERLAPPING = {situation.name for situation in SITUATIONS if situation.threads > 1}
 
 QUICK_WARNING = "Made by a smoke run, in which nothing is measured long enough: these figures mean nothing."
 
@@ -22,7 +25,7 @@ def markdown(results: Results) -> str:
     parts = ["# Flask-LiveCoverage beside what people would use instead"]
     parts += [f"**{QUICK_WARNING}**"] if results["quick"] else []
     parts += circumstances(results)
-    parts += ["## Who is compared", contestants_table().markdown(), "## What was wanted, and what is reached"]
+    parts += ["## Who is compared", contestants_table(results).markdown(), "## What was wanted, and what is reached"]
     parts += [table.markdown() for table in aim_tables(results)]
     for python, measured in results["pythons"].items():
         parts.append(f"## Python {measured['version']}")
@@ -46,20 +49,32 @@ def circumstances(results: Results) -> Iterator[str]:
         yield f"Python {measured['version']}: {packages}."
 
 
-def contestants_table() -> Table:
-    """What each contestant can do."""
+def contestants_table(results: Results) -> Table:
+    """What each contestant can do; what its records are worth is measured."""
     rows = [
         [
             contestant.title,
-            "yes" if contestant.per_request else "no",
-            "yes" if contestant.concurrent else "no",
             " to ".join("{}.{}".format(*version) for version in contestant.versions),
             contestant.note,
+            "yes" if contestant.per_request else "no",
+            _not_right(results, contestant.name) if contestant.per_request else "-",
         ]
         for contestant in CONTESTANTS.values()
     ]
-    headers = ["", "Records of requests", "Right when they overlap", "Python", "What it gives"]
+    headers = ["", "Python", "What it gives", "Records of requests", "Not right when four overlapped"]
     return Table("What each can do", headers, rows, text_columns=len(headers))
+
+
+def _not_right(results: Results, contestant: str) -> str:
+    """How many requests that overlapped others have not the record that they should have, of how many."""
+    found = [
+        (overlap["requests"], counts.get("right", 0))
+        for overlap in (measured.get("overlap", {}) for measured in results["pythons"].values())
+        for situation, counts in overlap.get("contestants", {}).get(contestant, {}).items()
+        if situation in OVERLAPPING
+    ]
+    made = sum(requests for requests, _ in found)
+    return f"{made - sum(right for _, right in found):,} of {made:,}" if made else "not measured"
 
 
 def aim_tables(results: Results) -> Iterator[Table]:

@@ -28,7 +28,6 @@ class Contestant:
     package: str | None = None
     rival = True
     per_request = False
-    concurrent = False
     versions = ((3, 11), (3, 15))
 
     def exists_on(self, version: tuple[int, int]) -> bool:

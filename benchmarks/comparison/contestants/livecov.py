@@ -19,7 +19,6 @@ class LiveCov(Contestant):
     note = "Each request's own lines, on disk before its response leaves; with totals."
     rival = False
     per_request = True
-    concurrent = True
 
     def environ(self, source: str) -> dict[str, str]:
         return {"LIVECOVERAGE": "1", "LIVECOVERAGE_SOURCE": source}
