@@ -4,12 +4,14 @@
 
     python -m benchmarks.comparison.first_request WORK CONTESTANT
 
-It prints a line when the request is answered.
+It prints a line of JSON when the request is answered: the time, by the clock that all processes share.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from time import monotonic
 
 from werkzeug.test import EnvironBuilder
 
@@ -24,7 +26,7 @@ def main() -> None:
     work, contestant = sys.argv[1:]
     _, wsgi, paths = opened(WORKS[work], CONTESTANTS[contestant])
     request(wsgi, EnvironBuilder(paths[0]).get_environ())
-    print("{}", file=replies, flush=True)
+    print(json.dumps({"answered_at": monotonic()}), file=replies, flush=True)
     sys.stdin.read()
 
 

@@ -25,6 +25,9 @@ from .measured import Measured, load, quiet_output, request
 from .worker import timed
 from .works import WORKS, Work
 
+# Seconds until all requests that are held open have arrived, at most.
+LONGEST = 60
+
 GROWING = Work("growing", "", "a view whose lines depend on each bit of a number")
 
 
@@ -49,9 +52,10 @@ def held_open(measured: Measured, count: int) -> Iterator[None]:
     threads = [threading.Thread(target=request, args=(measured.wsgi, environ)) for environ in environs]
     for thread in threads:
         thread.start()
-    for _ in threads:
-        growing.arrived.acquire()
     try:
+        for _ in threads:
+            if not growing.arrived.acquire(timeout=LONGEST):
+                raise RuntimeError("a request that was to be held open has not reached its view")
         yield
     finally:
         growing.released.set()

@@ -33,7 +33,7 @@ Found = dict[str, dict[str, Any]]
 class Sizes:
     """How much is measured: what grows, and the rounds for each size."""
 
-    rounds: int = 9
+    rounds: int = 7
     seconds: float = 0.2
     functions: tuple[int, ...] = (200, 2_000, 20_000)
     in_flight: tuple[int, ...] = (1, 4, 16, 64)

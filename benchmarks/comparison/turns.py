@@ -9,7 +9,7 @@ from typing import Any
 
 from .contestants import CONTESTANTS
 from .figures import Ratio, spread
-from .processes import Child, Interpreter, arguments_of, environ_of, started
+from .processes import Child, Interpreter, ProcessFailed, arguments_of, environ_of, started
 from .works import Work
 
 SEED = 7
@@ -21,12 +21,21 @@ Times = Sequence[float]
 def alive(
     interpreter: Interpreter, module: str, work: Work, contestants: Collection[str], source: str, **environ: str
 ) -> Iterator[dict[str, Child]]:
-    """A process for each contestant, all at once. Raises ProcessFailed if one does not start."""
+    """A process for each contestant, all at once. Raises ProcessFailed if one does not start, or does not measure."""
     with ExitStack() as stack:
-        yield {
+        children = {
             name: stack.enter_context(_started(interpreter, module, work, name, source, environ))
             for name in contestants
         }
+        for child in children.values():
+            see_that_it_measures(child)
+        yield children
+
+
+def see_that_it_measures(child: Child) -> None:
+    """Wait until it is ready. Raises ProcessFailed if its figures would mean nothing."""
+    if child.facts["complaint"]:
+        raise ProcessFailed(child.facts["complaint"])
 
 
 def _started(
