@@ -138,7 +138,7 @@ def throughput_chart(python: str, throughput: Throughput, level: str) -> pygal.B
             spacing=8,
         )
     )
-    chart.x_labels = [f"({WORKS[work].letter}) {work}" for work in throughput.works]
+    chart.x_labels = [WORKS[work].label for work in throughput.works]
     for name in contestants:
         chart.add(CONTESTANTS[name].title, [_bar(ratio) for ratio in ratios[name]])
     return chart

@@ -9,7 +9,7 @@ from typing import Any
 from .charts import all_charts
 from .measure import LEVELS
 from .parts import PARTS
-from .report import QUICK_WARNING, aim_tables, circumstances, contestants_table, throughput_tables
+from .report import QUICK_WARNING, aim_tables, circumstances, contestants_table, throughput_tables, works_table
 from .tables import Table
 
 # The charts that are shown, of the levels: one is the interpreter's cost alone, the other a server as in production.
@@ -26,13 +26,16 @@ def write_documents(results: Mapping[str, Any], folder: Path) -> None:
 def documents(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The texts, by the names of their files."""
     yield "circumstances", _circumstances(results)
+    yield "works", works_table().rst()
     yield "contestants", contestants_table(results).rst()
     yield "aims", _tables(aim_tables(results))
     yield "charts", "\n".join(_charts(results))
     yield (
         "throughput",
         _tables(
-            table for python, measured in results["pythons"].items() for table in throughput_tables(python, measured)
+            table
+            for python, measured in results["pythons"].items()
+            for table in throughput_tables(python, measured, lambda ratio: ratio.short)
         ),
     )
     for name in PARTS:

@@ -25,7 +25,12 @@ class Ratio:
     high: float
 
     def __str__(self) -> str:
-        return f"{_short(self.median)} ({_short(self.low)} to {_short(self.high)})"
+        return f"{self.short} ({_short(self.low)} to {_short(self.high)})"
+
+    @property
+    def short(self) -> str:
+        """The median alone."""
+        return _short(self.median)
 
 
 def _short(figure: float) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .contestants import CONTESTANTS
-from .figures import TIME_AIM, Aim, Throughput, aims
+from .figures import TIME_AIM, Aim, Ratio, Throughput, aims
 from .measure import LEVELS
 from .overlap import SITUATIONS
 from .parts import PARTS
@@ -25,8 +25,8 @@ def markdown(results: Results) -> str:
     parts = ["# Flask-LiveCoverage beside what people would use instead"]
     parts += [f"**{QUICK_WARNING}**"] if results["quick"] else []
     parts += circumstances(results)
-    parts += ["## Who is compared", contestants_table(results).markdown(), "## What was wanted, and what is reached"]
-    parts += [table.markdown() for table in aim_tables(results)]
+    parts += ["## What is compared", works_table().markdown(), contestants_table(results).markdown()]
+    parts += ["## What was wanted, and what is reached", *(table.markdown() for table in aim_tables(results))]
     for python, measured in results["pythons"].items():
         parts.append(f"## Python {measured['version']}")
         parts += [table.markdown() for table in python_tables(python, measured)]
@@ -37,16 +37,23 @@ def circumstances(results: Results) -> Iterator[str]:
     """How the figures were made."""
     plan = results["plan"]
     yield (
-        f"{results['date']}, {results['machine']}. A round is {plan['seconds']:g} seconds; {plan['rounds']} rounds, "
-        f"{plan['rival_rounds']} of them with the rivals; seed {plan['seed']}."
+        f"{results['date']}, {results['machine']}. Rounds of {plan['seconds']:g} seconds: {plan['rounds']}, of which "
+        f"{plan['rival_rounds']} with the rivals; seed {plan['seed']}."
     )
     yield (
         "Figures are shares of the bare application's throughput in the same round: 1.00 is no cost. They are medians "
-        "over the rounds, with the quartiles in brackets. ``benchmarks/results.json`` has every round."
+        "over the rounds, with the quartiles in brackets. Requests that failed do not count. "
+        "``benchmarks/results.json`` has every round."
     )
     for measured in results["pythons"].values():
         packages = ", ".join(f"{name} {version}" for name, version in measured["packages"].items() if version)
         yield f"Python {measured['version']}: {packages}."
+
+
+def works_table() -> Table:
+    """What the applications are."""
+    rows = [[work.label, work.title] for work in WORKS.values()]
+    return Table("The applications", ["", "What it is"], rows, text_columns=2)
 
 
 def contestants_table(results: Results) -> Table:
@@ -57,7 +64,7 @@ def contestants_table(results: Results) -> Table:
             " to ".join("{}.{}".format(*version) for version in contestant.versions),
             contestant.note,
             "yes" if contestant.per_request else "no",
-            _not_right(results, contestant.name) if contestant.per_request else "-",
+            _not_right(results, contestant.name) if contestant.per_request else "no records",
         ]
         for contestant in CONTESTANTS.values()
     ]
@@ -91,7 +98,7 @@ def _aim_table(python: str, found: list[Aim]) -> Table:
     reached = sum(aim.reached for aim in found)
     rows = [
         [
-            f"({WORKS[aim.work].letter}) {WORKS[aim.work].title}",
+            WORKS[aim.work].label,
             LEVELS[aim.level].title,
             f"{aim.wanted:.2f}",
             str(aim.figure),
@@ -105,34 +112,37 @@ def _aim_table(python: str, found: list[Aim]) -> Table:
 
 def python_tables(python: str, measured: Mapping[str, Any]) -> Iterator[Table]:
     """All that was measured with one Python."""
-    yield from throughput_tables(python, measured)
+    yield from throughput_tables(python, measured, str)
     for name, part in PARTS.items():
         if name in measured:
             yield from part.tables(measured[name], python)
 
 
-def throughput_tables(python: str, measured: Mapping[str, Any]) -> Iterator[Table]:
-    """A table for each level: works are rows, contestants are columns."""
+def throughput_tables(python: str, measured: Mapping[str, Any], shown: Callable[[Ratio], str]) -> Iterator[Table]:
+    """A table for each level, of ratios as they are ``shown``: works are rows, contestants are columns."""
     throughput = Throughput(measured.get("throughput", []))
     for level in throughput.levels:
         contestants = [name for name in throughput.contestants if name != "bare"]
         headers = ["", "bare, requests/s", *(CONTESTANTS[name].title for name in contestants)]
-        rows = [_throughput_row(throughput, work, level, contestants) for work in throughput.works]
+        rows = [_throughput_row(throughput, work, level, contestants, shown) for work in throughput.works]
         yield Table(f"Python {python}, {LEVELS[level].title}", headers, rows, list(_errors(throughput, level)))
 
 
-def _throughput_row(throughput: Throughput, work: str, level: str, contestants: list[str]) -> list[str]:
+def _throughput_row(
+    throughput: Throughput, work: str, level: str, contestants: list[str], shown: Callable[[Ratio], str]
+) -> list[str]:
     rate = throughput.rate(work, level, "bare")
-    bare = f"{rate:,.0f}" if rate else "-"
-    cells = [_throughput_cell(throughput, work, level, name) for name in contestants]
-    return [f"({WORKS[work].letter}) {WORKS[work].title}", bare, *cells]
+    cells = [_throughput_cell(throughput, work, level, name, shown) for name in contestants]
+    return [WORKS[work].label, f"{rate:,.0f}" if rate else "none", *cells]
 
 
-def _throughput_cell(throughput: Throughput, work: str, level: str, contestant: str) -> str:
+def _throughput_cell(
+    throughput: Throughput, work: str, level: str, contestant: str, shown: Callable[[Ratio], str]
+) -> str:
     ratio = throughput.ratio(work, level, contestant)
     failed = throughput.failed(work, level, contestant)
-    text = str(ratio) if ratio else "-"
-    return f"{text}; {failed:.0%} of requests failed" if failed else text
+    text = shown(ratio) if ratio else "none"
+    return f"{text}; {failed:.0%} failed" if failed else text
 
 
 def _errors(throughput: Throughput, level: str) -> Iterator[str]:
@@ -140,4 +150,4 @@ def _errors(throughput: Throughput, level: str) -> Iterator[str]:
         for work in throughput.works:
             error = throughput.error(work, level, contestant)
             if error:
-                yield f"{CONTESTANTS[contestant].title}, ({WORKS[work].letter}): {error}."
+                yield f"{CONTESTANTS[contestant].title}, {WORKS[work].label}: {error}."

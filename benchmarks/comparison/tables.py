@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tabulate import tabulate
 
@@ -24,8 +24,15 @@ class Table:
 
     def rst(self) -> str:
         """For the documentation."""
-        return f".. rubric:: {self.title}\n\n{self._format('rst')}\n" + "".join(f"\n{note}\n" for note in self.notes)
+        rows = [[_escaped(cell) for cell in row] for row in self.rows]
+        table = replace(self, rows=rows)._format("rst")
+        return f".. rubric:: {self.title}\n\n{table}\n" + "".join(f"\n{note}\n" for note in self.notes)
 
     def _format(self, kind: str) -> str:
         alignment = ["left" if number < self.text_columns else "right" for number in range(len(self.headers))]
         return tabulate(self.rows, self.headers, tablefmt=kind, colalign=alignment, disable_numparse=True)
+
+
+def _escaped(cell: str) -> str:
+    """What begins as a list does is none."""
+    return f"\\{cell}" if cell.startswith(("(", "+", "-", "*")) else cell

@@ -22,11 +22,16 @@ LARGE_VARIABLE = "BENCHMARK_LARGE"
 
 @dataclass(frozen=True)
 class Work:
-    """An application: ``letter`` is what tables call it."""
+    """An application: ``letter`` stands before its name, ``title`` says what it is."""
 
     name: str
     letter: str
     title: str
+
+    @property
+    def label(self) -> str:
+        """What tables and charts call it."""
+        return f"({self.letter}) {self.name}"
 
     def source(self) -> str:
         """The folder of its code: what a coverage tool is told to measure."""
@@ -49,9 +54,9 @@ WORKS = {
     work.name: work
     for work in (
         Work("trivial", "a", "a view of one line"),
-        Work("shop", "b", "Flask-SQLAlchemy and a template"),
-        Work("loop", "c", "a hot loop, 250,000 line events"),
-        Work("mix", "d", "httpbin, ten of its routes"),
-        Work("large", "e", "2,000 functions in 100 modules, 20 run by a request"),
+        Work("shop", "b", "a page of 20 rows from SQLite, by Flask-SQLAlchemy, in a template"),
+        Work("loop", "c", "a hot loop: 250,000 line events"),
+        Work("mix", "d", "httpbin from PyPI: ten of its routes in turn"),
+        Work("large", "e", "2,000 functions in 100 modules, of which a request runs 20"),
     )
 }
