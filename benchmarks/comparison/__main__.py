@@ -143,7 +143,7 @@ def progress(text: str) -> None:
 def write(results: dict[str, Any], output: Path, docs: Path) -> None:
     """Write the results, and what is made of them."""
     output.mkdir(parents=True, exist_ok=True)
-    (output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (output / "results.json").write_text(json.dumps(results, separators=(",", ":")) + "\n")
     (output / "results.md").write_text(markdown(results))
     write_charts(results, docs)
     write_documents(results, docs)

@@ -70,7 +70,7 @@ def timed(measured: Measured, *, threads: int = 1, seconds: float = math.inf, re
     return {
         "requests": sum(client.requests for client in clients),
         "failed": sum(client.failed for client in clients),
-        "seconds": max(client.ended for client in clients) - min(client.began for client in clients),
+        "seconds": round(max(client.ended for client in clients) - min(client.began for client in clients), 7),
     }
 
 
