@@ -58,8 +58,8 @@ def take_turns(turns: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
 
 def microseconds(answer: Mapping[str, Any]) -> float:
     """The time of one request, of a worker's answer."""
-    made = answer["requests"] + answer["failed"]
-    return 1e6 * answer["seconds"] / made
+    seconds: float = answer["seconds"]
+    return 1e6 * seconds / (answer["requests"] + answer["failed"])
 
 
 def beside(bare: Times, measured: Times) -> dict[str, Any]:
