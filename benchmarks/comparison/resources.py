@@ -54,6 +54,8 @@ def measure_resources(interpreter: Interpreter, sizes: Sizes, report: Report) ->
     """All of it; a contestant whose process fails is named in ``errors``, and left out of what follows."""
     present = [CONTESTANTS[name] for name in sizes.contestants if interpreter.has(CONTESTANTS[name])]
     memory, errors = measure_memory(interpreter, present, sizes, report)
+    if "bare" in errors:
+        raise ProcessFailed(errors["bare"])
     able = [contestant for contestant in present if contestant.name not in errors]
     report("resources: start-up")
     start_up = measure_start_up(interpreter, able, sizes)
