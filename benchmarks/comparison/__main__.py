@@ -32,7 +32,10 @@ from .report import markdown
 from .works import WORKS
 from .wrk import find_wrk
 
-HERE = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
+# Whole runs are kept in the repository.
+RESULTS, DOCS = REPOSITORY / "benchmarks", REPOSITORY / "docs" / "performance"
+PARTIAL = REPOSITORY / "build" / "benchmark"
 QUICK_PLAN = Plan(rounds=1, rival_rounds=1, seconds=0.05)
 QUICK_WORKS = ("trivial", "large")
 QUICK_LEVELS = ("wsgi-1", "wsgi-4")
@@ -43,12 +46,18 @@ THROUGHPUT = "throughput"
 class Choice:
     """What is to be measured."""
 
-    plan: Plan
+    whole: bool
     quick: bool
+    plan: Plan
     parts: Sequence[str]
     works: Sequence[str]
     levels: Sequence[str]
     contestants: Sequence[str]
+
+    @property
+    def needs_wrk(self) -> bool:
+        """Whether requests are made over HTTP."""
+        return THROUGHPUT in self.parts and any(LEVELS[level].server for level in self.levels)
 
 
 @click.command()
@@ -63,37 +72,50 @@ class Choice:
 @click.option("--seed", type=int, help=f"Of the order in a round. [default: {Plan.seed}]")
 @click.option("--quick", is_flag=True, help="See whether it runs; its figures mean nothing.")
 @click.option("--from", "source", type=click.Path(exists=True, path_type=Path), help="Measure nothing: read this file.")
-@click.option("--output", type=click.Path(path_type=Path), default=HERE, help="Where results.md and .json go.")
-@click.option("--docs", type=click.Path(path_type=Path), help="Where charts and tables for the documentation go.")
-def main(
-    pythons: tuple[str, ...],
-    source: Path | None,
-    output: Path,
-    docs: Path | None,
-    quick: bool,
-    parts: tuple[str, ...],
-    works: tuple[str, ...],
-    levels: tuple[str, ...],
-    contestants: tuple[str, ...],
-    **plan: Any,
-) -> None:
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The folder for all that is written. [default: benchmarks and docs/performance; build/benchmark for a part]",
+)
+def main(pythons: tuple[str, ...], source: Path | None, output: Path | None, **selection: Any) -> None:
     """Compare Flask-LiveCoverage with what people would use instead, on this machine."""
-    docs = docs or output / "performance"
+    choice = choose(**selection)
+    folders = (RESULTS, DOCS) if choice.whole and output is None else in_one(output or PARTIAL)
     if source is not None:
-        write(json.loads(source.read_text()), output, docs)
+        write(json.loads(source.read_text()), *folders)
         return
-    choice = Choice(
-        replace(QUICK_PLAN if quick else Plan(), **{name: value for name, value in plan.items() if value is not None}),
-        quick,
-        parts or (THROUGHPUT, *PARTS),
-        works or (QUICK_WORKS if quick else tuple(WORKS)),
-        levels or (QUICK_LEVELS if quick else tuple(LEVELS)),
-        # Ratios are to the bare application.
-        tuple(name for name in CONTESTANTS if not contestants or name in ("bare", *contestants)),
-    )
-    if THROUGHPUT in choice.parts and any(LEVELS[level].server for level in choice.levels) and not find_wrk():
+    if choice.needs_wrk and not find_wrk():
         raise click.ClickException("wrk makes the HTTP requests, and is not here: apt-get install wrk")
-    run(pythons or (sys.executable,), choice, lambda results: write(results, output, docs))
+    run(pythons or (sys.executable,), choice, lambda results: write(results, *folders))
+    click.echo(f"Wrote {folders[0] / 'results.md'}", err=True)
+
+
+def choose(
+    *,
+    quick: bool,
+    parts: Sequence[str],
+    works: Sequence[str],
+    levels: Sequence[str],
+    contestants: Sequence[str],
+    **plan: Any,
+) -> Choice:
+    """What the options say; nothing of a kind is all of it."""
+    given = {name: value for name, value in plan.items() if value is not None}
+    return Choice(
+        whole=not (quick or parts or works or levels or contestants),
+        quick=quick,
+        plan=replace(QUICK_PLAN if quick else Plan(), **given),
+        parts=parts or (THROUGHPUT, *PARTS),
+        works=works or (QUICK_WORKS if quick else tuple(WORKS)),
+        levels=levels or (QUICK_LEVELS if quick else tuple(LEVELS)),
+        # Ratios are to the bare application.
+        contestants=[name for name in CONTESTANTS if not contestants or name in ("bare", *contestants)],
+    )
+
+
+def in_one(folder: Path) -> tuple[Path, Path]:
+    """Where results and what is made for the documentation go, if all goes into one folder."""
+    return folder, folder / "performance"
 
 
 def run(pythons: Sequence[str], choice: Choice, keep: Callable[[dict[str, Any]], None]) -> None:
