@@ -99,28 +99,26 @@ class Aim:
     work: str
     level: str
     wanted: float
-    figure: Ratio
+    figure: Ratio | None
 
     @property
     def reached(self) -> bool:
         """Whether the median is there."""
-        return self.figure.median >= self.wanted
+        return self.figure is not None and self.figure.median >= self.wanted
 
     @property
     def missing(self) -> float:
         """By how much it is missed, as a part of what was wanted."""
-        return max(0.0, 1 - self.figure.median / self.wanted)
+        return max(0.0, 1 - self.figure.median / self.wanted) if self.figure else 1.0
 
 
 def aims(python: str, throughput: Throughput) -> Iterator[Aim]:
-    """All aims that a Python's cells tell something about."""
+    """All aims for the works and levels that were measured."""
     old = tuple(map(int, python.split("."))) < (3, 12)
     for work in throughput.works:
         for level in throughput.levels:
             beside, wanted = ("coverage-ctrace", 1 / TIME_AIM) if old else ("bare", share_wanted(work, level))
-            figure = throughput.ratio(work, level, "livecov", beside)
-            if figure is not None:
-                yield Aim(python, work, level, wanted, figure)
+            yield Aim(python, work, level, wanted, throughput.ratio(work, level, "livecov", beside))
 
 
 def share_wanted(work: str, level: str) -> float:

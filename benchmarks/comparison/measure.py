@@ -144,11 +144,16 @@ def entrants_of(
             for contestant in contestants
         ]
         # Before each is waited for.
-        stack.callback(lambda: [child.process.terminate() for child in children])
+        stack.callback(_terminate, children)
         yield [
             stack.enter_context(_entrant(contestant, child, server))
             for contestant, child in zip(contestants, children, strict=True)
         ]
+
+
+def _terminate(children: Sequence[Child]) -> None:
+    for child in children:
+        child.process.terminate()
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class Interpreter:
 def find_interpreter(path: str, folder: Path) -> Interpreter:
     """The interpreter at a path. Raises ProcessFailed if it lacks what the benchmark needs."""
     python = os.path.abspath(path)
-    environ = environ_of(**{LARGE_VARIABLE: str(write_application(folder))})
+    environ = environ_of(None, "", **{LARGE_VARIABLE: str(write_application(folder))})
     result = subprocess.run(arguments_of(python, "probe"), env=environ, cwd=folder, capture_output=True, text=True)
     if result.returncode:
         raise ProcessFailed(f"{path} cannot be measured with: {last_line(result.stderr)}")

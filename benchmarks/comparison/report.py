@@ -101,7 +101,7 @@ def _aim_table(python: str, found: list[Aim]) -> Table:
             WORKS[aim.work].label,
             LEVELS[aim.level].title,
             f"{aim.wanted:.2f}",
-            str(aim.figure),
+            str(aim.figure or "not measured"),
             "yes" if aim.reached else f"no, {aim.missing:.1%} less",
         ]
         for aim in found

@@ -57,7 +57,9 @@ class Client:
                 self.requests += 1
 
 
-def timed(measured: Measured, *, threads: int = 1, seconds: float = math.inf, requests: float = math.inf) -> dict:
+def timed(
+    measured: Measured, *, threads: int = 1, seconds: float = math.inf, requests: float = math.inf
+) -> dict[str, Any]:
     """The requests that so many threads made at once in a time, or the time for so many requests of each."""
     start = threading.Barrier(threads + 1)
     clients = [Client(measured, _environs(measured.paths), start, seconds, requests) for _ in range(threads)]
