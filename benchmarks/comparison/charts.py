@@ -96,16 +96,14 @@ def options(colours: tuple[str, ...], **more: Any) -> dict[str, Any]:
     }
 
 
-def write_charts(results: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Draw all charts of some results into a folder; the files."""
+def write_charts(results: Mapping[str, Any], folder: Path) -> None:
+    """Draw all charts of some results into a folder, in place of those that are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    for old in folder.glob("*.svg"):
+        old.unlink()
     for name, chart in all_charts(results):
         chart.add_xml_filter(without_scripts)
-        file = folder / f"{name}.svg"
-        file.write_text(chart.render() + "\n")
-        files.append(file)
-    return files
+        (folder / f"{name}.svg").write_text(chart.render() + "\n")
 
 
 def all_charts(results: Mapping[str, Any]) -> Iterator[tuple[str, pygal.Graph]]:
