@@ -42,8 +42,8 @@ LEVELS = {
 }
 
 # A slow contestant gets the time for so many requests in a round, but not more than so many seconds.
-REQUESTS_WANTED = 12
-LONGEST_ROUND = 2.0
+REQUESTS_WANTED = 8
+LONGEST_ROUND = 1.5
 
 
 @dataclass(frozen=True)
