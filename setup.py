@@ -1,23 +1,24 @@
-"""The part in C, which is optional: without it, the same is done in Python. All else is in setup.cfg."""
+"""The parts in C, which are optional: without them, the same is done in Python. All else is in setup.cfg."""
 
 import sys
 import sysconfig
 
 from setuptools import Extension, setup
 
-# For the stable ABI: one build serves Python 3.12 and all later versions, but no free-threaded one.
-compiled = sys.version_info >= (3, 12) and not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+def extension(name: str) -> Extension:
+    """For the stable ABI: one build serves all later versions of Python, but no free-threaded one."""
+    source = f"flask_livecoverage/{name.replace('.', '/')}.c"
+    return Extension(f"flask_livecoverage.{name}", [source], py_limited_api=True, optional=True)
+
+
+names = []
+if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+    names.append("_appended")
+    if sys.version_info >= (3, 12):
+        names.append("engines._locations")
 
 setup(
-    ext_modules=[
-        Extension(
-            "flask_livecoverage.engines._locations",
-            ["flask_livecoverage/engines/_locations.c"],
-            py_limited_api=True,
-            optional=True,
-        )
-    ]
-    if compiled
-    else [],
-    options={"bdist_wheel": {"py_limited_api": "cp312"}} if compiled else {},
+    ext_modules=[extension(name) for name in names],
+    options={"bdist_wheel": {"py_limited_api": f"cp3{min(sys.version_info.minor, 12)}"}} if names else {},
 )

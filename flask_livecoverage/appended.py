@@ -14,6 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+try:
+    from ._appended import write as _write_line
+except ImportError:
+    _write_line = os.write
+
 _PIECE_BYTES = 1 << 16
 _TAIL_BYTES = 64
 
@@ -123,7 +128,7 @@ class AppendedFile:
                 # A line that was torn is written again.
                 left.position += lines.rfind(b"\n", 0, written) + 1
                 if written < len(lines):
-                    raise no_space()
+                    raise _no_space()
             if time.monotonic() > left.until:
                 self._left.remove(left)
                 os.close(left.descriptor)
@@ -171,14 +176,19 @@ class AppendedFile:
         self._records += _count(lines)
 
 
+def append_line(descriptor: int, line: bytes) -> None:
+    """Write a ``line`` with one ``write``, as :func:`write_all` does, without giving up the GIL if that can be had."""
+    if _write_line(descriptor, line) < len(line):
+        raise _no_space()
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Write ``data`` with one ``write``. Raises OSError if not all of it was written."""
     if os.write(descriptor, data) < len(data):
-        raise no_space()
+        raise _no_space()
 
 
-def no_space() -> OSError:
-    """The error of a write that took less than all."""
+def _no_space() -> OSError:
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

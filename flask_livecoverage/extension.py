@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask
@@ -230,9 +230,13 @@ def _is_materialized(body: Iterable[bytes]) -> bool:
     callbacks = getattr(body, "_callbacks", None) or [None]
     response = getattr(callbacks[-1], "__self__", None)
     return (
-        isinstance(response, Response)
-        and response.is_sequence
+        _is_plain(type(response))
+        and type(response.response) in (list, tuple)
         and not getattr(response, "_on_close", True)
-        and type(response).close is Response.close
-        and type(response).iter_encoded is Response.iter_encoded
     )
+
+
+@lru_cache(maxsize=64)
+def _is_plain(kind: type) -> bool:
+    """Whether responses of this type are encoded and closed as Werkzeug does it."""
+    return issubclass(kind, Response) and kind.close is Response.close and kind.iter_encoded is Response.iter_encoded

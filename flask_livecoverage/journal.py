@@ -49,7 +49,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .appended import AppendedFile, no_space, write_all
+from .appended import AppendedFile, append_line, write_all
 from .clock import RunClock, known_clock, shared_clock, wall_clock
 from .errors import DataError, StorageError
 from .files import open_regular, replace_file
@@ -92,9 +92,7 @@ class Journal:
         """Append a request's ``line``, a JSON object without the newline; whether it is on disk."""
         try:
             descriptor = self._descriptor
-            data = f"{line}\n".encode()
-            if os.write(self._open() if descriptor is None else descriptor, data) != len(data):
-                raise no_space()
+            append_line(self._open() if descriptor is None else descriptor, f"{line}\n".encode())
         except OSError as error:
             self.losses.add(1, _describe(error))
             self._report(error)
@@ -106,7 +104,7 @@ class Journal:
         try:
             descriptor = self._descriptor
             line = json.dumps({"type": kind, **fields}, separators=(",", ":"))
-            write_all(self._open() if descriptor is None else descriptor, f"{line}\n".encode())
+            append_line(self._open() if descriptor is None else descriptor, f"{line}\n".encode())
         except OSError as error:
             self._report(error)
             return False

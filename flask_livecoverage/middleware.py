@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REQUEST_ID_HEADER = "Livecov-Request"
 
+_USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 Describe = Callable[["WSGIEnvironment"], tuple["str | None", "str | None"]]
 IsMaterialized = Callable[[Iterable[bytes]], bool]
 
@@ -63,8 +65,9 @@ class LiveCoverageMiddleware:
         def start_recorded_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request.status = int(status[:3])
             self._name_route(request, environ)
-            arguments = (exc_info,) if exc_info is not None else ()
-            write = start_response(status, [*headers, (REQUEST_ID_HEADER, request.id)], *arguments)
+            headers = [*headers, (REQUEST_ID_HEADER, request.id)]
+            # Not every server takes a third argument that says nothing.
+            write = start_response(status, headers) if exc_info is None else start_response(status, headers, exc_info)
 
             def recorded_write(data: bytes) -> object:
                 request.commit()
@@ -194,7 +197,8 @@ class InFlight:
 
 
 def _method(environ: WSGIEnvironment) -> str:
-    return storable(environ["REQUEST_METHOD"], LONGEST_METHOD)
+    method: str = environ["REQUEST_METHOD"]
+    return method if method in _USUAL_METHODS else storable(method, LONGEST_METHOD)
 
 
 def _path(environ: WSGIEnvironment) -> str:

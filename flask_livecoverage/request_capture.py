@@ -94,16 +94,16 @@ class RequestCapture:
 
     def commit(self, *, ended: bool = False) -> None:
         """Write the request's record, or what has changed about it: if its response has ``ended``, the duration."""
+        journal = self._recorder.journal
         while self._recorded:
             hits, status = self._hits, self.status
             if not ended and hits is self._committed_hits and status == self._committed_status:
                 return
             ended = False
-            known = hits.written_to is self._recorder.journal.content
-            trace = hits.trace if known else self._recorder.trace_id(hits)
+            trace = hits.trace if hits.written_to is journal.content else self._recorder.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._amend(trace)
             # Without its record, what comes later would be nobody's; so it is lost whole, and counted once.
-            self._recorded = self._recorder.journal.append(line)
+            self._recorded = journal.append(line)
             self._committed_hits, self._committed_status = hits, status
             # Again: a thread that added lines before it could see that there is a record leaves them to us.
 

@@ -62,8 +62,9 @@ def whole(descriptor: int, data: bytes) -> int:
 @pytest.fixture
 def break_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def break_disk(*faults: Callable[[int, bytes], int]) -> None:
-        faulty = type("os", (), {**vars(os), "write": staticmethod(FaultyDisk(list(faults)))})
-        monkeypatch.setattr(appended_module, "os", faulty)
+        write = FaultyDisk(list(faults))
+        monkeypatch.setattr(appended_module, "os", type("os", (), {**vars(os), "write": staticmethod(write)}))
+        monkeypatch.setattr(appended_module, "_write_line", write)
 
     return break_disk
 

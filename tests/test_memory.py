@@ -27,7 +27,7 @@ APPLICATION = (
 # Calls the application as a server does, and tells by how much its own memory has grown. Of many requests the
 # process's own growth is told; of few ones, where the allocator's habits are most of it, that of Python's objects.
 DRIVE = """\
-import gc, json, sys, tracemalloc
+import gc, json, sys, threading, tracemalloc
 
 import psutil
 from werkzeug.test import create_environ
@@ -49,7 +49,13 @@ def ask(number):
         asked["REQUEST_METHOD"] = f"M{number}{chunk * 8}"
     elif kind == "windows" and not number % 10:
         control(f"/__coverage__/start?name=window%20{number}%20{chunk}")
-    answer(asked)
+    if kind == "threads":
+        # As Werkzeug's server does.
+        thread = threading.Thread(target=answer, args=(asked,))
+        thread.start()
+        thread.join()
+    else:
+        answer(asked)
 
 
 def control(url):
@@ -84,8 +90,9 @@ print(json.dumps(used() - before))
 
 
 @pytest.mark.promise
-def test_a_hundred_traces(engine_name: str, thorough: bool, tmp_path: Path) -> None:
-    assert_flat("traces", engine_name, thorough, tmp_path)
+@pytest.mark.parametrize("kind", ["traces", "threads"])
+def test_a_hundred_traces(kind: str, engine_name: str, thorough: bool, tmp_path: Path) -> None:
+    assert_flat(kind, engine_name, thorough, tmp_path)
 
 
 @pytest.mark.promise

@@ -45,7 +45,8 @@ class CTraceEngine:
         self._ambient: RawLines = {}
         self._dispositions: dict[str, Disposition] = {}
         self._own_files: dict[str, bool] = {}
-        self._tracers: list[Tracer] = []
+        # By thread: the ids of threads that have ended are given out again, so these do not become ever more.
+        self._tracers: dict[int, Tracer] = {}
         self._lender: _Lender | None = None
         self._innermost = threading.local()
         self._line_cache = HitsCache(self._hits_of_lines)
@@ -74,7 +75,7 @@ class CTraceEngine:
         self._started = False
         if threading.gettrace() == self._first_trace:
             threading.settrace(None)
-        for tracer in self._tracers:
+        for tracer in list(self._tracers.values()):
             tracer.stop()
         if isinstance(sys.gettrace(), Tracer):
             sys.settrace(None)
@@ -86,7 +87,7 @@ class CTraceEngine:
     def _install(self) -> Tracer:
         tracer = coveragepy.make_tracer(self._ambient, self._should_trace, self._dispositions, branch=self.branch)
         tracer.start()
-        self._tracers.append(tracer)
+        self._tracers[threading.get_ident()] = tracer
         return tracer
 
     def _first_trace(self, frame: FrameType, event: str, argument: Any) -> Any:

@@ -89,6 +89,7 @@ class ControlMiddleware:
         self._shutdown = shutdown
         self._map = Map(control_rules(settings), strict_slashes=False, merge_slashes=False)
         self._prefix = f"{settings.url_prefix}/"
+        self._paths = frozenset(filter(None, (settings.url_prefix, settings.shutdown_url)))
         self._warned: set[str] = set()
         self._views: dict[str, Callable[..., Response]] = {
             "livecoverage.start": self._start_window,
@@ -105,7 +106,7 @@ class ControlMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         path = environ.get("PATH_INFO", "")
-        if f"{path}/".startswith(self._prefix) or (path and path == self._settings.shutdown_url):
+        if path.startswith(self._prefix) or path in self._paths:
             response = self._answer(ControlRequest(environ))
             response.headers["Cache-Control"] = "no-store"
             response.headers["X-Content-Type-Options"] = "nosniff"
