@@ -228,9 +228,9 @@ def _is_materialized(body: Iterable[bytes]) -> bool:
     if type(body) is not ClosingIterator:
         return type(body) in (list, tuple)
     callbacks = getattr(body, "_callbacks", None) or [None]
-    response = getattr(callbacks[-1], "__self__", None)
+    response: Any = getattr(callbacks[-1], "__self__", None)
     return (
-        _is_plain(type(response))
+        _is_plain(response.__class__)
         and type(response.response) in (list, tuple)
         and not getattr(response, "_on_close", True)
     )

@@ -35,7 +35,9 @@ def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:
     if sources.branch:
         return CTraceEngine(sources, branch=True), "branch coverage is on"
     if sys.version_info >= (3, 12):
-        return MonitoringEngine(sources), _FORCED if wanted == "monitoring" else f"{_VERSION} has sys.monitoring"
+        engine = MonitoringEngine(sources)
+        reason = _FORCED if wanted == "monitoring" else f"{_VERSION} has sys.monitoring"
+        return engine, reason if engine.is_fast else f"{reason}; its part in C is left out"
     else:
         if wanted == "monitoring":
             raise EngineError(f"the monitoring engine needs Python 3.12, this is {_VERSION}: leave the engine at auto")

@@ -53,6 +53,11 @@ class MonitoringEngine:
         self._tools: tuple[int, int] | None = None
         self._reset()
 
+    @property
+    def is_fast(self) -> bool:
+        """Whether what every request pays is done in C."""
+        return self._make_locations not in (Locations, UnsharedLocations)
+
     def _reset(self, tool: int = 0) -> None:
         self._codes: dict[int, tuple[CodeType, str]] = {}
         self._files: dict[str, str | None] = {}

@@ -23,12 +23,24 @@ needs_monitoring = pytest.mark.skipif(
 )
 
 
-def test_default() -> None:
+@needs_monitoring
+def test_default_in_c() -> None:
+    pytest.importorskip("flask_livecoverage.engines._locations", reason="the engine's part in C was not compiled")
     engine, reason = choose_engine(Sources())
-    if sys.version_info >= (3, 12):
-        assert (engine.name, reason) == ("monitoring", f"{VERSION} has sys.monitoring")
-    else:
-        assert (engine.name, reason) == ("ctrace", f"{VERSION} has no sys.monitoring")
+    assert (engine.name, reason) == ("monitoring", f"{VERSION} has sys.monitoring")
+
+
+@needs_monitoring
+def test_default_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVECOVERAGE_PURE_PYTHON", "1")
+    engine, reason = choose_engine(Sources())
+    assert (engine.name, reason) == ("monitoring", f"{VERSION} has sys.monitoring; its part in C is left out")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python has sys.monitoring")
+def test_default_on_an_older_python() -> None:
+    engine, reason = choose_engine(Sources())
+    assert (engine.name, reason) == ("ctrace", f"{VERSION} has no sys.monitoring")
 
 
 def test_branch_coverage_goes_through_ctrace() -> None:
@@ -39,7 +51,8 @@ def test_branch_coverage_goes_through_ctrace() -> None:
 
 def test_forced(engine_name: str) -> None:
     engine, reason = choose_engine(Sources(), engine_name)
-    assert (engine.name, reason) == (engine_name, "asked for by LIVECOVERAGE_ENGINE")
+    assert engine.name == engine_name
+    assert reason.startswith("asked for by LIVECOVERAGE_ENGINE")
 
 
 def test_unknown() -> None:
