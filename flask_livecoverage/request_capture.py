@@ -90,22 +90,21 @@ class RequestCapture:
     def add(self, hits: Hits) -> None:
         """Add lines to the request's."""
         with self._lock:
-            self._hits = self._hits.union(hits)
+            self._hits = self._hits.union(hits) if self._hits else hits
 
     def commit(self, *, ended: bool = False) -> None:
         """Write the request's record, or what has changed about it: if its response has ``ended``, the duration."""
         journal = self._recorder.journal
-        while self._recorded:
+        changed = ended or self._hits is not self._committed_hits or self.status != self._committed_status
+        while changed and self._recorded:
             hits, status = self._hits, self.status
-            if not ended and hits is self._committed_hits and status == self._committed_status:
-                return
-            ended = False
             trace = hits.trace if hits.written_to is journal.content else self._recorder.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._amend(trace)
             # Without its record, what comes later would be nobody's; so it is lost whole, and counted once.
             self._recorded = journal.append(line)
             self._committed_hits, self._committed_status = hits, status
-            # Again: a thread that added lines before it could see that there is a record leaves them to us.
+            # A thread that added lines before it could see that there is a record leaves them to us.
+            changed = self._hits is not hits
 
     def commit_late(self) -> None:
         """Write the lines that were added, if the record is written already; else it will tell.
