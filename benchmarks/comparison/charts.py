@@ -25,6 +25,7 @@ COLOURS = {
     "coverage-request": "#9467bd",
     "trace": "#b8860b",
     "flask-coverage": "#17a2a2",
+    "events": "#9a9a9a",
 }
 # What became of a request's record.
 OUTCOMES = {"right": "#3d9a5b", "wrong": "#d62728", "missing": "#e8a33d", "failed": "#8c8c8c"}

@@ -6,6 +6,7 @@ from .bare import Bare
 from .base import Contestant, Lines, written_records
 from .coverage_per_request import CoveragePerRequest
 from .coverage_run import CoverageRunCtrace, CoverageRunSysmon
+from .events_alone import EventsAlone
 from .flask_coverage_live import FlaskCoverageLive
 from .keploy_trace import KeployTrace
 from .livecov import LiveCov
@@ -24,5 +25,6 @@ CONTESTANTS: dict[str, Contestant] = {
         CoveragePerRequest(),
         KeployTrace(),
         FlaskCoverageLive(),
+        EventsAlone(),
     )
 }

@@ -10,3 +10,4 @@ class Bare(Contestant):
     title = "bare"
     note = "The application alone."
     rival = False
+    measures = False

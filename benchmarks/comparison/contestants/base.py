@@ -19,7 +19,8 @@ class Contestant:
     """One way to measure a server: how its process is started, and what is done with the application in it.
 
     ``note`` is a sentence for the table of what each can do. ``rival`` tells the others from what is compared with
-    them. ``package`` is what it is installed from. A process works in a folder of its own, in which it may write.
+    them, and ``measures`` those that see lines at all. ``package`` is what it is installed from. A process works in a
+    folder of its own, in which it may write.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Contestant:
     note: str
     package: str | None = None
     rival = True
+    measures = True
     per_request = False
     versions = ((3, 11), (3, 15))
 

@@ -1,0 +1,41 @@
+"""Python's own events, to which nobody listens: what would be left if all else that an exact tool does cost nothing.
+
+Whoever wants the lines of each request must be called back for each line that a request runs, the first time at least.
+Here a function in C that does nothing is called back, each time.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from types import CodeType
+from typing import Any
+
+from .base import Contestant
+
+DISCOVERY, LINES = 3, 4
+
+
+class EventsAlone(Contestant):
+    name = "events"
+    title = "events alone"
+    note = (
+        "Nothing. Python tells of each line, each time, and nobody listens: the least that the lines of requests cost."
+    )
+    measures = False
+    versions = ((3, 12), (3, 15))
+
+    def prepare(self, source: str) -> None:
+        monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
+        events = monitoring.events
+
+        def on_start(code: CodeType, offset: int) -> Any:
+            if code.co_filename.startswith(source):
+                monitoring.set_local_events(LINES, code, events.LINE)
+            return monitoring.DISABLE
+
+        for tool in (DISCOVERY, LINES):
+            monitoring.use_tool_id(tool, f"{__name__} {tool}")
+        monitoring.register_callback(DISCOVERY, events.PY_START, on_start)
+        monitoring.register_callback(LINES, events.LINE, operator.is_)
+        monitoring.set_events(DISCOVERY, events.PY_START)
