@@ -19,7 +19,7 @@ try:
 except ImportError:
     _write_line = os.write
 
-_PIECE_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 18
 _TAIL_BYTES = 64
 
 # Longer than any thread is in the middle of a write to a file that was put back.
@@ -193,9 +193,10 @@ def _no_space() -> OSError:
 
 
 def _whole_lines(descriptor: int, position: int) -> Iterator[bytes]:
-    """The whole lines from ``position`` on, in pieces of many."""
+    """The whole lines from ``position`` on, in pieces of many: of what is there now, since others may append faster."""
     rest = b""
-    while piece := os.pread(descriptor, _PIECE_BYTES, position):
+    size = os.fstat(descriptor).st_size
+    while piece := os.pread(descriptor, max(0, min(_PIECE_BYTES, size - position)), position):
         position += len(piece)
         piece = rest + piece
         end = piece.rfind(b"\n") + 1
