@@ -87,7 +87,12 @@ class CTraceEngine:
     def _install(self) -> Tracer:
         tracer = coveragepy.make_tracer(self._ambient, self._should_trace, self._dispositions, branch=self.branch)
         tracer.start()
-        self._tracers[threading.get_ident()] = tracer
+        thread = threading.get_ident()
+        if thread in self._tracers:
+            # That thread has ended. A tracer that is not stopped ends, when it is freed, the tracing of the thread in
+            # which that happens.
+            self._tracers[thread].stop()
+        self._tracers[thread] = tracer
         return tracer
 
     def _first_trace(self, frame: FrameType, event: str, argument: Any) -> Any:

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from flask_livecoverage.engines import Engine, Hits, choose_engine
+from flask_livecoverage.engines import Capture, Engine, Hits, choose_engine
 from flask_livecoverage.sources import Sources
 from tests.conftest import lines_of
 
@@ -195,6 +195,25 @@ def test_threads_outside_captures_are_ambient(engine: Engine, program: ModuleTyp
     thread.join()
     assert lines(hits, program) == lines_of(program, "if x:", "simple no")
     assert lines(engine.ambient(), program) == lines_of(program, "if x:", "simple yes")
+
+
+def test_what_ended_threads_have_left(engine: Engine, program: ModuleType) -> None:
+    """The ids of threads that have ended are given out again; what is freed of those must not disturb this one."""
+    expected = lines_of(program, "for i in", "loop body", "return n")
+    found: list[Hits] = []
+    kept: list[Capture] = []
+
+    def work() -> None:
+        kept.append(engine.begin())
+        program.loop(2)
+        found.append(engine.end(kept[-1]))
+
+    for _ in range(20):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert [lines(hits, program) for hits in found] == [expected] * 20
+    assert lines(captured(engine, lambda: (kept.clear(), program.loop(2))), program) == expected
 
 
 def test_capture_in_a_thread_older_than_the_engine(engine_name: str, tmp_path: Path, program: ModuleType) -> None:
