@@ -31,8 +31,9 @@ class Tail:
         self.folder = folder
         self.pids: set[int] = set()
         self._journals: dict[Path, _Followed] = {}
-        # By the trace's id: the journal, the offset of the line and its length in bytes.
-        self._traces: dict[str, tuple[Path, int, int]] = {}
+        # By the trace's id: the journal, the offset of the line and its length in bytes, for each process that wrote it.
+        # One of these lines may be damaged.
+        self._traces: dict[str, list[tuple[Path, int, int]]] = {}
 
     def read(self) -> list[tuple[str, dict[str, Any]]]:
         """The new lines, as kind and fields, in each journal's order; traces are for :meth:`trace` alone.
@@ -43,15 +44,13 @@ class Tail:
 
     def trace(self, trace_id: str) -> Trace | None:
         """A trace that was written before the last :meth:`read`, None if none was."""
-        place = self._traces.get(trace_id)
-        if place is None:
-            return None
-        path, offset, length = place
-        try:
-            data = _read_bytes(path, offset, length)
-            return next((trace_of(line) for _, line in objects(data) if line and line.get("id") == trace_id), None)
-        except (OSError, *UNREADABLE):
-            return None
+        for path, offset, length in self._traces.get(trace_id, ()):
+            try:
+                data = _read_bytes(path, offset, length)
+                return next(trace_of(line) for _, line in objects(data) if line and line.get("id") == trace_id)
+            except (OSError, StopIteration, *UNREADABLE):
+                continue
+        return None
 
     def _read_journal(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         journal = self._journals.setdefault(path, _Followed())
@@ -82,7 +81,8 @@ class Tail:
         if line is None or kind is None:
             return
         if kind == "trace":
-            self._traces.setdefault(line["id"], (path, position, data.index(b"\n", offset) + 1 - offset))
+            place = path, position, data.index(b"\n", offset) + 1 - offset
+            self._traces.setdefault(line["id"], []).append(place)
         else:
             if kind == "process":
                 self.pids.add(line["pid"])

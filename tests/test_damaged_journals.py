@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flask_livecoverage.journal import DataDir, RunFolder
@@ -345,6 +345,7 @@ class TestDamage:
     def test_other_lines_are_read_as_they_were(self, tmp_path: Path, thorough: bool) -> None:
         @settings(max_examples=1000 if thorough else 25, deadline=None)
         @given(damages=_damages)
+        @example([(FIRST, 6, 69, ("flip", 1))]).via("a trace that another process has written too")
         def check(damages: list[Any]) -> None:
             self.check(tmp_path, damages)
 
