@@ -14,9 +14,12 @@
 /* Inspect's CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR. */
 #define RESUMABLE (0x20 | 0x80 | 0x200)
 
-/* Of the starts that tell nothing new, one in so many is worth a look at whether PY_START can be switched off: to switch
- * it off, and on again for the next capture, takes as long as some four of them. */
-#define STARTS_A_LOOK 4
+/* So many events of a code object that tell a capture nothing new take as long as to switch them off, and on again for
+ * the next capture. Before, none is switched off. */
+#define HOT 16
+
+/* Where code objects count these events. Two that share a place are hot a little earlier. */
+#define HEATS 1024
 
 typedef struct {
     PyObject_HEAD
@@ -31,8 +34,26 @@ typedef struct {
     long events;
     long resumable_events;
     char released;
-    unsigned int starts_seen;
+    unsigned char heats[HEATS];
 } Locations;
+
+/* The place of a code object's events; objects of its size lie further apart than this. */
+static unsigned char *
+heat_of(Locations *self, PyObject *code)
+{
+    return &self->heats[((size_t)code >> 6) % HEATS];
+}
+
+static int
+is_hot(Locations *self, PyObject *code)
+{
+    unsigned char *heat = heat_of(self, code);
+    if (*heat >= HOT) {
+        return 1;
+    }
+    ++*heat;
+    return 0;
+}
 
 /* What is armed */
 
@@ -144,6 +165,7 @@ visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code)
             return NULL;
         }
     }
+    *heat_of(self, code) = 0;
     int dirty = PyDict_Contains(self->dirty, key);
     if (dirty < 0 || (dirty && rearm(self, key, code) < 0)) {
         Py_DECREF(seen);
@@ -233,7 +255,7 @@ line_event(Locations *self, PyObject *lines, PyObject *key, PyObject *code, PyOb
     if (known < 0) {
         return NULL;
     }
-    if (known) {
+    if (known && is_hot(self, code)) {
         int wanted = is_line_wanted(self, key, line);
         if (wanted <= 0) {
             return wanted < 0 ? NULL : disabled(self, self->dirty, key, code);
@@ -256,7 +278,7 @@ start_event(Locations *self, PyObject *lines, PyObject *key, PyObject *code)
         }
         Py_DECREF(seen);
     }
-    else if (++self->starts_seen % STARTS_A_LOOK == 0) {
+    else if (is_hot(self, code)) {
         int wanted = is_start_wanted(self, key);
         if (wanted <= 0) {
             return wanted < 0 ? NULL : disabled(self, self->off, key, code);
@@ -437,7 +459,7 @@ Locations_init(Locations *self, PyObject *arguments, PyObject *Py_UNUSED(keyword
 static int
 Locations_traverse(Locations *self, visitproc visit, void *arg)
 {
-    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(Py_TYPE((PyObject *)self));
     Py_VISIT(self->open);
     Py_VISIT(self->ambient);
     Py_VISIT(self->dirty);
@@ -453,7 +475,7 @@ Locations_traverse(Locations *self, visitproc visit, void *arg)
 static void
 Locations_dealloc(Locations *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
     PyObject_GC_UnTrack(self);
     Py_XDECREF(self->open);
     Py_XDECREF(self->ambient);
