@@ -14,11 +14,10 @@
 /* Inspect's CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR. */
 #define RESUMABLE (0x20 | 0x80 | 0x200)
 
-/* So many events of a code object that tell a capture nothing new take as long as to switch them off, and on again for
- * the next capture. Before, none is switched off. */
+/* The heat at which disabling pays: to arm again for the next capture takes as long as some 16 events. */
 #define HOT 16
 
-/* Where code objects count these events. Two that share a place are hot a little earlier. */
+/* Code objects that share a place are hot a little earlier. */
 #define HEATS 1024
 
 typedef struct {
@@ -37,7 +36,7 @@ typedef struct {
     unsigned char heats[HEATS];
 } Locations;
 
-/* The place of a code object's events; objects of its size lie further apart than this. */
+/* Code objects lie further apart than 64 bytes. */
 static unsigned char *
 heat_of(Locations *self, PyObject *code)
 {

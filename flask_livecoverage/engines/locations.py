@@ -12,7 +12,10 @@ The state:
 ``dirty``
     code objects of which a line may be disabled.
 ``off``
-    hot code objects whose ``PY_START`` was disabled, because all captures had visited them.
+    code objects whose ``PY_START`` was disabled, because all captures had visited them.
+``heat``
+    how many events of each code object told nothing new since somebody last visited it. Few of these take less time
+    than to disable a location and to arm it again for the next capture, so a code object must be hot before.
 ``epoch``
     a fresh object each time somebody may have become interested in a location.
 
@@ -53,7 +56,7 @@ _monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
 
 _RESUMABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
-# How often a code object is started after a visit before its PY_START is worth disabling, and arming again later.
+# Some time between the heats at which disabling pays with this class and with its double in C.
 _HOT = 16
 
 
@@ -73,7 +76,7 @@ class Locations:
         self.released = False
         self._tool = tool
         self._current = handle.get
-        self._calls: dict[int, int] = {}
+        self.heat: dict[int, int] = {}
         self._rearm_steps: dict[int, tuple[Callable[[], object], ...]] = {}
         self._disable = _monitoring.DISABLE
 
@@ -104,7 +107,7 @@ class Locations:
         """Note that the capture enters ``code``, and arm again what it may want there."""
         key = id(code)
         seen = lines.setdefault(key, set())
-        self._calls[key] = 0
+        self.heat[key] = 0
         self.epoch = object()
         if key in self.dirty:
             self.rearm(code)
@@ -154,8 +157,8 @@ class Locations:
         if key not in lines:
             self.visit(lines, code)
             return None
-        calls = self._calls[key] = self._calls.get(key, 0) + 1
-        if calls < _HOT:
+        heat = self.heat[key] = self.heat.get(key, 0) + 1
+        if heat < _HOT:
             return None
         ambient = self.ambient
         for other in tuple(self.open.values()):
@@ -175,10 +178,12 @@ class Locations:
         if seen is None:
             seen = self.visit(lines, code)
         if line not in seen:
-            # Most lines of a view run once: disabling them, to arm them again for the next request, would cost more.
             seen.add(line)
             return None
         epoch = self.epoch
+        heat = self.heat[key] = self.heat.get(key, 0) + 1
+        if heat < _HOT:
+            return None
         for other in tuple(self.open.values()):
             seen = other.get(key)
             if seen is not None and line not in seen:

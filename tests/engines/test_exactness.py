@@ -65,8 +65,8 @@ def test_location_stays_armed_for_a_newcomer(tmp_path: Path) -> None:
             locations.visit(self, code)
             return answer
 
-    locations.on_line(code, 1)
-    before = locations.on_line(code, 1)
+    # As often as it takes until the line is worth disabling.
+    before = next(filter(None, (locations.on_line(code, 1) for _ in range(100))))
     locations.dirty.clear()
     locations.enter(Newcomer())
     during = locations.on_line(code, 1)
