@@ -93,13 +93,13 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Aim:
-    """One figure that the project wants to reach, and what was measured."""
+    """One figure that the project wants to reach, what was measured, and what Python's events alone leave of it."""
 
-    python: str
     work: str
     level: str
     wanted: float
     figure: Ratio | None
+    ceiling: Ratio | None
 
     @property
     def reached(self) -> bool:
@@ -118,7 +118,8 @@ def aims(python: str, throughput: Throughput) -> Iterator[Aim]:
     for work in throughput.works:
         for level in throughput.levels:
             beside, wanted = ("coverage-ctrace", 1 / TIME_AIM) if old else ("bare", share_wanted(work, level))
-            yield Aim(python, work, level, wanted, throughput.ratio(work, level, "livecov", beside))
+            figure, ceiling = (throughput.ratio(work, level, name, beside) for name in ("livecov", "events"))
+            yield Aim(work, level, wanted, figure, ceiling)
 
 
 def share_wanted(work: str, level: str) -> float:

@@ -103,11 +103,13 @@ def _aim_table(python: str, found: list[Aim]) -> Table:
             f"{aim.wanted:.2f}",
             str(aim.figure or "not measured"),
             "yes" if aim.reached else f"no, {aim.missing:.1%} less",
+            *([] if old else [aim.ceiling.short if aim.ceiling else "not measured"]),
         ]
         for aim in found
     ]
+    headers = ["Work", "Level", "Wanted", "Measured", "Reached", *([] if old else [CONTESTANTS["events"].title])]
     title = f"Python {python}, throughput beside that of {beside}: {reached} of {len(found)} reached"
-    return Table(title, ["Work", "Level", "Wanted", "Measured", "Reached"], rows, text_columns=2)
+    return Table(title, headers, rows, text_columns=2)
 
 
 def python_tables(python: str, measured: Mapping[str, Any]) -> Iterator[Table]:
