@@ -50,9 +50,9 @@ LONGEST_ROUND = 1.5
 class Plan:
     """How much is measured. Rivals take part in some of the rounds."""
 
-    rounds: int = 7
+    rounds: int = 21
     rival_rounds: int = 3
-    seconds: float = 0.4
+    seconds: float = 0.2
     seed: int = 1
 
     def takes_part(self, contestant: Contestant, number: int) -> bool:

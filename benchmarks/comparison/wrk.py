@@ -58,16 +58,17 @@ def script(paths: Sequence[str]) -> Iterator[Path]:
 
 def run_wrk(port: int, mix: Path, clients: int, seconds: float) -> dict[str, Any]:
     """What so many clients got in a time, each with a connection of its own. Raises ProcessFailed if wrk cannot ask."""
-    command = ["wrk", "--threads", "1", "--connections", str(clients), "--duration", LONGEST, "--script", str(mix)]
-    with subprocess.Popen(
-        [*command, f"http://127.0.0.1:{port}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    # It says that it runs when it is ready for a signal. Into a pipe, it would say so at its end.
+    command = ["stdbuf", "--output=L", "wrk", "--threads", "1", "--connections", str(clients), "--duration", LONGEST]
+    command += ["--script", str(mix), f"http://127.0.0.1:{port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        running = process.stdout.readline()
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
-        assert process.stdout is not None
-        output = process.stdout.read()
+        output = running + process.stdout.read()
     try:
         result: dict[str, Any] = json.loads(output.splitlines()[-1])
     except (ValueError, IndexError):
