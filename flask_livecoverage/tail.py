@@ -31,8 +31,8 @@ class Tail:
         self.folder = folder
         self.pids: set[int] = set()
         self._journals: dict[Path, _Followed] = {}
-        # By the trace's id: the journal, the offset of the line and its length in bytes; one for each process that wrote
-        # it, as one of these lines may be damaged.
+        # By the trace's id: the journal, the offset of the line and its length in bytes. Each process wrote its own,
+        # and one of these lines may be damaged.
         self._traces: dict[str, list[tuple[Path, int, int]]] = {}
 
     def read(self) -> list[tuple[str, dict[str, Any]]]:
