@@ -10,6 +10,7 @@
 #define Py_LIMITED_API 0x030C0000
 #include <Python.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Inspect's CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR. */
 #define RESUMABLE (0x20 | 0x80 | 0x200)
@@ -22,16 +23,22 @@
 
 typedef struct {
     PyObject_HEAD
-    PyObject *open;    /* dict: id -> lines, which is a dict: id(code) -> set of line numbers */
+    PyObject *open;    /* dict: id -> lines, which is a dict: id(code) -> bytearray with a mark for each line */
     PyObject *ambient; /* lines */
     PyObject *dirty;   /* dict: id(code) -> code */
     PyObject *off;     /* dict: id(code) -> code */
+    PyObject *extents; /* dict: id(code) -> first line and number of lines */
     PyObject *tool;
     PyObject *get_handle;
     PyObject *set_local_events;
     PyObject *disable;
     long events;
     long resumable_events;
+    /* Where the last event was: the next one is mostly there too. */
+    PyObject *last_lines;
+    PyObject *last_code;
+    PyObject *last_marks;
+    long last_first;
     char released;
     unsigned char heats[HEATS];
 } Locations;
@@ -41,17 +48,6 @@ static unsigned char *
 heat_of(Locations *self, PyObject *code)
 {
     return &self->heats[((size_t)code >> 6) % HEATS];
-}
-
-static int
-is_hot(Locations *self, PyObject *code)
-{
-    unsigned char *heat = heat_of(self, code);
-    if (*heat >= HOT) {
-        return 1;
-    }
-    ++*heat;
-    return 0;
 }
 
 /* What is armed */
@@ -71,7 +67,7 @@ set_events(Locations *self, PyObject *code, long events)
 }
 
 static int
-arm(Locations *self, PyObject *code)
+set_all_events(Locations *self, PyObject *code)
 {
     PyObject *flags = PyObject_GetAttrString(code, "co_flags");
     if (flags == NULL) {
@@ -96,7 +92,7 @@ rearm(Locations *self, PyObject *key, PyObject *code)
     if (self->released) {
         return 0;
     }
-    if (set_events(self, code, 0) < 0 || arm(self, code) < 0) {
+    if (set_events(self, code, 0) < 0 || set_all_events(self, code) < 0) {
         return -1;
     }
     return forget(self->dirty, key) < 0 || forget(self->off, key) < 0 ? -1 : 0;
@@ -123,6 +119,20 @@ rearm_off(Locations *self)
 
 /* Who is interested */
 
+/* Takes over the reference to the marks. */
+static void
+remember(Locations *self, PyObject *lines, PyObject *code, PyObject *marks, long first)
+{
+    PyObject *before[] = {self->last_lines, self->last_code, self->last_marks};
+    self->last_lines = Py_XNewRef(lines);
+    self->last_code = Py_XNewRef(code);
+    self->last_marks = marks;
+    self->last_first = first;
+    for (int i = 0; i < 3; i++) {
+        Py_XDECREF(before[i]);
+    }
+}
+
 static int
 enter(Locations *self, PyObject *lines)
 {
@@ -138,6 +148,9 @@ enter(Locations *self, PyObject *lines)
 static int
 leave(Locations *self, PyObject *lines)
 {
+    if (lines == self->last_lines) {
+        remember(self, NULL, NULL, NULL, 0);
+    }
     PyObject *key = PyLong_FromVoidPtr(lines);
     if (key == NULL) {
         return -1;
@@ -147,30 +160,66 @@ leave(Locations *self, PyObject *lines)
     return status;
 }
 
-/* A new reference to the set of line numbers; NULL with an exception. */
-static PyObject *
-visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code)
+/* The first line of a code object that was armed, and their number; -1 with an exception. */
+static int
+extent_of(Locations *self, PyObject *key, long *first, Py_ssize_t *count)
 {
-    PyObject *seen = PyDict_GetItemWithError(lines, key);
-    if (seen != NULL) {
-        Py_INCREF(seen);
-    }
-    else {
-        if (PyErr_Occurred() || (seen = PySet_New(NULL)) == NULL) {
-            return NULL;
+    PyObject *extent = PyDict_GetItemWithError(self->extents, key);
+    if (extent == NULL) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetObject(PyExc_KeyError, key);
         }
-        if (PyDict_SetItem(lines, key, seen) < 0) {
-            Py_DECREF(seen);
-            return NULL;
-        }
+        return -1;
     }
-    *heat_of(self, code) = 0;
-    int dirty = PyDict_Contains(self->dirty, key);
-    if (dirty < 0 || (dirty && rearm(self, key, code) < 0)) {
-        Py_DECREF(seen);
+    *first = PyLong_AsLong(PyTuple_GetItem(extent, 0));
+    *count = PyLong_AsSsize_t(PyTuple_GetItem(extent, 1));
+    return *count < 0 ? -1 : 0;
+}
+
+/* A new reference to the marks, which are made when the code is visited for the first time; NULL with an exception. */
+static PyObject *
+visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code, long *first)
+{
+    Py_ssize_t count;
+    if (extent_of(self, key, first, &count) < 0) {
         return NULL;
     }
-    return seen;
+    PyObject *marks = PyDict_GetItemWithError(lines, key);
+    if (marks != NULL) {
+        return Py_NewRef(marks);
+    }
+    if (PyErr_Occurred() || (marks = PyByteArray_FromStringAndSize(NULL, count)) == NULL) {
+        return NULL;
+    }
+    memset(PyByteArray_AsString(marks), 0, count);
+    *heat_of(self, code) = 0;
+    int dirty = PyDict_SetItem(lines, key, marks) < 0 ? -1 : PyDict_Contains(self->dirty, key);
+    if (dirty < 0 || (dirty && rearm(self, key, code) < 0)) {
+        Py_DECREF(marks);
+        return NULL;
+    }
+    return marks;
+}
+
+/* What is remembered becomes what is collected of this code; -1 with an exception. */
+static int
+look_up(Locations *self, PyObject *lines, PyObject *code)
+{
+    if (code == self->last_code && lines == self->last_lines) {
+        return 0;
+    }
+    PyObject *key = PyLong_FromVoidPtr(code);
+    if (key == NULL) {
+        return -1;
+    }
+    long first;
+    PyObject *marks = visit(self, lines, key, code, &first);
+    Py_DECREF(key);
+    if (marks == NULL) {
+        return -1;
+    }
+    remember(self, lines, code, marks, first);
+    return 0;
 }
 
 /* A new reference to the lines that the current context collects; NULL with an exception. */
@@ -187,31 +236,30 @@ current_lines(Locations *self)
     return lines;
 }
 
-/* Whether an open capture has visited the code and lacks the line; -1 with an exception. */
+/* Whether no open capture that has visited the code lacks the line; -1 with an exception. */
 static int
-is_line_wanted(Locations *self, PyObject *key, PyObject *line)
+nobody_wants_line(Locations *self, PyObject *key, Py_ssize_t place)
 {
     PyObject *identity, *lines;
     Py_ssize_t position = 0;
     while (PyDict_Next(self->open, &position, &identity, &lines)) {
-        PyObject *seen = PyDict_GetItemWithError(lines, key);
-        if (seen == NULL) {
+        PyObject *marks = PyDict_GetItemWithError(lines, key);
+        if (marks == NULL) {
             if (PyErr_Occurred()) {
                 return -1;
             }
             continue;
         }
-        int has = PySet_Contains(seen, line);
-        if (has <= 0) {
-            return has < 0 ? -1 : 1;
+        if (!PyByteArray_AsString(marks)[place]) {
+            return 0;
         }
     }
-    return 0;
+    return 1;
 }
 
-/* Whether an open capture, other than the ambient one, has not visited the code; -1 with an exception. */
+/* Whether all open captures, but for the ambient one, have visited the code; -1 with an exception. */
 static int
-is_start_wanted(Locations *self, PyObject *key)
+nobody_wants_start(Locations *self, PyObject *key, Py_ssize_t Py_UNUSED(place))
 {
     PyObject *identity, *lines;
     Py_ssize_t position = 0;
@@ -221,97 +269,92 @@ is_start_wanted(Locations *self, PyObject *key)
         }
         int visited = PyDict_Contains(lines, key);
         if (visited <= 0) {
-            return visited < 0 ? -1 : 1;
+            return visited;
         }
     }
-    return 0;
+    return 1;
 }
 
-/* DISABLE, and the mark that goes with it. */
-static PyObject *
-disabled(Locations *self, PyObject *marks, PyObject *key, PyObject *code)
+/* Events: what they do here, every request pays. They tell whether the location is to be disabled, having left the mark
+ * that goes with it; -1 with an exception. */
+
+typedef int (*question)(Locations *self, PyObject *key, Py_ssize_t place);
+
+/* An event that tells nothing new. */
+static int
+known_event(Locations *self, PyObject *code, Py_ssize_t place, question nobody_wants, PyObject *disabled)
 {
-    return PyDict_SetItem(marks, key, code) < 0 ? NULL : Py_NewRef(self->disable);
+    unsigned char *heat = heat_of(self, code);
+    if (*heat < HOT) {
+        ++*heat;
+        return 0;
+    }
+    PyObject *key = PyLong_FromVoidPtr(code);
+    if (key == NULL) {
+        return -1;
+    }
+    int disable = nobody_wants(self, key, place);
+    if (disable > 0 && PyDict_SetItem(disabled, key, code) < 0) {
+        disable = -1;
+    }
+    Py_DECREF(key);
+    return disable;
 }
 
-/* Callbacks: what they do here, every request pays. */
-
-static PyObject *
-line_event(Locations *self, PyObject *lines, PyObject *key, PyObject *code, PyObject *line)
+static int
+line_event(Locations *self, PyObject *lines, PyObject *code, long line)
 {
-    PyObject *seen = PyDict_GetItemWithError(lines, key);
-    if (seen != NULL) {
-        Py_INCREF(seen);
+    if (look_up(self, lines, code) < 0) {
+        return -1;
     }
-    else if (PyErr_Occurred() || (seen = visit(self, lines, key, code)) == NULL) {
-        return NULL;
+    char *marks = PyByteArray_AsString(self->last_marks);
+    Py_ssize_t place = line - self->last_first;
+    /* Of code whose lines go back, some versions of Python tell wrong ones. */
+    if (place < 0 || place >= PyByteArray_Size(self->last_marks)) {
+        return 0;
     }
-    int known = PySet_Contains(seen, line);
-    if (known == 0) {
-        known = PySet_Add(seen, line) < 0 ? -1 : 0;
+    if (!marks[place]) {
+        marks[place] = 1;
+        return 0;
     }
-    Py_DECREF(seen);
-    if (known < 0) {
-        return NULL;
+    return known_event(self, code, place, nobody_wants_line, self->dirty);
+}
+
+static int
+start_event(Locations *self, PyObject *lines, PyObject *code, long Py_UNUSED(offset))
+{
+    Py_ssize_t visited = PyDict_Size(lines);
+    if (look_up(self, lines, code) < 0) {
+        return -1;
     }
-    if (known && is_hot(self, code)) {
-        int wanted = is_line_wanted(self, key, line);
-        if (wanted <= 0) {
-            return wanted < 0 ? NULL : disabled(self, self->dirty, key, code);
-        }
-    }
-    Py_RETURN_NONE;
+    return PyDict_Size(lines) > visited ? 0 : known_event(self, code, 0, nobody_wants_start, self->off);
 }
 
 static PyObject *
-start_event(Locations *self, PyObject *lines, PyObject *key, PyObject *code)
+callback(
+    Locations *self, PyObject *const *arguments, Py_ssize_t count,
+    int (*event)(Locations *self, PyObject *lines, PyObject *code, long number))
 {
-    int known = PyDict_Contains(lines, key);
-    if (known < 0) {
-        return NULL;
+    if (count != 2) {
+        return PyErr_Format(PyExc_TypeError, "a callback takes a code object and a number");
     }
-    if (!known) {
-        PyObject *seen = visit(self, lines, key, code);
-        if (seen == NULL) {
-            return NULL;
-        }
-        Py_DECREF(seen);
-    }
-    else if (is_hot(self, code)) {
-        int wanted = is_start_wanted(self, key);
-        if (wanted <= 0) {
-            return wanted < 0 ? NULL : disabled(self, self->off, key, code);
-        }
-    }
-    Py_RETURN_NONE;
+    long number = PyLong_AsLong(arguments[1]);
+    PyObject *lines = number == -1 && PyErr_Occurred() ? NULL : current_lines(self);
+    int disable = lines == NULL ? -1 : event(self, lines, arguments[0], number);
+    Py_XDECREF(lines);
+    return disable < 0 ? NULL : Py_NewRef(disable ? self->disable : Py_None);
 }
 
 static PyObject *
 Locations_on_line(Locations *self, PyObject *const *arguments, Py_ssize_t count)
 {
-    if (count != 2) {
-        return PyErr_Format(PyExc_TypeError, "on_line takes a code object and a line number");
-    }
-    PyObject *lines = current_lines(self);
-    PyObject *key = lines == NULL ? NULL : PyLong_FromVoidPtr(arguments[0]);
-    PyObject *result = key == NULL ? NULL : line_event(self, lines, key, arguments[0], arguments[1]);
-    Py_XDECREF(key);
-    Py_XDECREF(lines);
-    return result;
+    return callback(self, arguments, count, line_event);
 }
 
 static PyObject *
 Locations_on_start(Locations *self, PyObject *const *arguments, Py_ssize_t count)
 {
-    if (count != 2) {
-        return PyErr_Format(PyExc_TypeError, "on_start takes a code object and an offset");
-    }
-    PyObject *lines = current_lines(self);
-    PyObject *key = lines == NULL ? NULL : PyLong_FromVoidPtr(arguments[0]);
-    PyObject *result = key == NULL ? NULL : start_event(self, lines, key, arguments[0]);
-    Py_XDECREF(key);
-    Py_XDECREF(lines);
-    return result;
+    return callback(self, arguments, count, start_event);
 }
 
 /* The other methods */
@@ -358,15 +401,22 @@ Locations_visit(Locations *self, PyObject *const *arguments, Py_ssize_t count)
         return PyErr_Format(PyExc_TypeError, "visit takes a dict of lines and a code object");
     }
     PyObject *key = PyLong_FromVoidPtr(arguments[1]);
-    PyObject *seen = key == NULL ? NULL : visit(self, arguments[0], key, arguments[1]);
+    long first;
+    PyObject *marks = key == NULL ? NULL : visit(self, arguments[0], key, arguments[1], &first);
     Py_XDECREF(key);
-    return seen;
+    return marks;
 }
 
 static PyObject *
-Locations_arm(Locations *self, PyObject *code)
+Locations_arm(Locations *self, PyObject *const *arguments, Py_ssize_t count)
 {
-    return none_or_error(arm(self, code));
+    if (count != 2 || !PyTuple_Check(arguments[1])) {
+        return PyErr_Format(PyExc_TypeError, "arm takes a code object and its extent");
+    }
+    PyObject *key = PyLong_FromVoidPtr(arguments[0]);
+    int status = key == NULL ? -1 : PyDict_SetItem(self->extents, key, arguments[1]);
+    Py_XDECREF(key);
+    return none_or_error(status < 0 ? -1 : set_all_events(self, arguments[0]));
 }
 
 static PyObject *
@@ -448,6 +498,7 @@ Locations_init(Locations *self, PyObject *arguments, PyObject *Py_UNUSED(keyword
     self->ambient = PyDict_New();
     self->dirty = PyDict_New();
     self->off = PyDict_New();
+    self->extents = PyDict_New();
     self->get_handle = PyObject_GetAttrString(handle, "get");
     if (PyErr_Occurred() || find_monitoring(self) < 0) {
         return -1;
@@ -463,10 +514,14 @@ Locations_traverse(Locations *self, visitproc visit, void *arg)
     Py_VISIT(self->ambient);
     Py_VISIT(self->dirty);
     Py_VISIT(self->off);
+    Py_VISIT(self->extents);
     Py_VISIT(self->tool);
     Py_VISIT(self->get_handle);
     Py_VISIT(self->set_local_events);
     Py_VISIT(self->disable);
+    Py_VISIT(self->last_lines);
+    Py_VISIT(self->last_code);
+    Py_VISIT(self->last_marks);
     return 0;
 }
 
@@ -480,10 +535,12 @@ Locations_dealloc(Locations *self)
     Py_XDECREF(self->ambient);
     Py_XDECREF(self->dirty);
     Py_XDECREF(self->off);
+    Py_XDECREF(self->extents);
     Py_XDECREF(self->tool);
     Py_XDECREF(self->get_handle);
     Py_XDECREF(self->set_local_events);
     Py_XDECREF(self->disable);
+    remember(self, NULL, NULL, NULL, 0);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);
@@ -496,7 +553,7 @@ static PyMethodDef Locations_methods[] = {
     {"leave", (PyCFunction)Locations_leave, METH_O, NULL},
     {"renew_ambient", (PyCFunction)Locations_renew_ambient, METH_NOARGS, NULL},
     {"visit", (PyCFunction)(void (*)(void))Locations_visit, METH_FASTCALL, NULL},
-    {"arm", (PyCFunction)Locations_arm, METH_O, NULL},
+    {"arm", (PyCFunction)(void (*)(void))Locations_arm, METH_FASTCALL, NULL},
     {"rearm", (PyCFunction)Locations_rearm, METH_O, NULL},
     {"rearm_off", (PyCFunction)Locations_rearm_off, METH_NOARGS, NULL},
     {"release", (PyCFunction)Locations_release, METH_O, NULL},
@@ -506,6 +563,7 @@ static PyMethodDef Locations_methods[] = {
 static PyMemberDef Locations_members[] = {
     {"open", Py_T_OBJECT_EX, offsetof(Locations, open), Py_READONLY, NULL},
     {"ambient", Py_T_OBJECT_EX, offsetof(Locations, ambient), Py_READONLY, NULL},
+    {"extents", Py_T_OBJECT_EX, offsetof(Locations, extents), Py_READONLY, NULL},
     {"dirty", Py_T_OBJECT_EX, offsetof(Locations, dirty), Py_READONLY, NULL},
     {"off", Py_T_OBJECT_EX, offsetof(Locations, off), Py_READONLY, NULL},
     {NULL, 0, 0, 0, NULL},

@@ -11,7 +11,8 @@ from ..model import Arc
 
 T = TypeVar("T")
 
-RawLines = dict[Any, set[int]]
+# What an engine collects in, as suits it.
+RawLines = dict[Any, Any]
 
 
 class Hits(dict[str, frozenset[int]]):

@@ -7,8 +7,10 @@ still want it, and a code object's locations are armed again when a capture that
 The state:
 
 ``open``
-    the lines collected by each open capture: ``id(code)`` → line numbers. A code object's id in it means that the
-    capture *has visited* that code. The ambient capture, which takes what runs outside all others, is one of them.
+    the lines collected by each open capture: ``id(code)`` → a byte for each line of that code, 1 if it ran. A code
+    object's id in it means that the capture *has visited* that code. The ambient capture, which takes what runs outside
+    all others, is one of them. (Sets of line numbers would take ten times the memory, and it is memory that is fresh
+    for each request and cold.)
 ``dirty``
     code objects of which a line may be disabled.
 ``off``
@@ -51,6 +53,9 @@ from typing import Any
 
 from .base import Handle, RawLines
 
+# Of a code object: its first line, and the number of lines from there to its last one.
+Extent = tuple[int, int]
+
 # Python 3.11 has none, and there nobody imports this module.
 _monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
 
@@ -70,6 +75,7 @@ class Locations:
     def __init__(self, tool: int, handle: ContextVar[Handle | None]) -> None:
         self.ambient: RawLines = {}
         self.open: dict[int, RawLines] = {id(self.ambient): self.ambient}
+        self.extents: dict[int, Extent] = {}
         self.dirty: dict[int, CodeType] = {}
         self.off: dict[int, CodeType] = {}
         self.epoch = object()
@@ -103,20 +109,21 @@ class Locations:
         self.epoch = object()
         return ended
 
-    def visit(self, lines: RawLines, code: CodeType) -> set[int]:
-        """Note that the capture enters ``code``, and arm again what it may want there."""
+    def visit(self, lines: RawLines, code: CodeType) -> bytearray:
+        """Note that the capture enters ``code``, and arm again what it may want there; its marks there."""
         key = id(code)
-        seen = lines.setdefault(key, set())
+        marks: bytearray = lines.setdefault(key, bytearray(self.extents[key][1]))
         self.heat[key] = 0
         self.epoch = object()
         if key in self.dirty:
             self.rearm(code)
-        return seen
+        return marks
 
     # What is armed
 
-    def arm(self, code: CodeType) -> None:
+    def arm(self, code: CodeType, extent: Extent) -> None:
         """Enable the locations of ``code`` for the first time."""
+        self.extents[id(code)] = extent
         _monitoring.set_local_events(self._tool, code, events_of(code))
 
     def release(self, codes: Iterable[CodeType]) -> None:
@@ -174,19 +181,24 @@ class Locations:
         key = id(code)
         handle = self._current()
         lines = self.ambient if handle is None else handle[0]
-        seen = lines.get(key)
-        if seen is None:
-            seen = self.visit(lines, code)
-        if line not in seen:
-            seen.add(line)
+        marks = lines.get(key)
+        if marks is None:
+            marks = self.visit(lines, code)
+        first, count = self.extents[key]
+        place = line - first
+        if not 0 <= place < count:
+            # Of code whose lines go back, some versions of Python tell wrong ones.
+            return None
+        if not marks[place]:
+            marks[place] = 1
             return None
         epoch = self.epoch
         heat = self.heat[key] = self.heat.get(key, 0) + 1
         if heat < _HOT:
             return None
         for other in tuple(self.open.values()):
-            seen = other.get(key)
-            if seen is not None and line not in seen:
+            marks = other.get(key)
+            if marks is not None and not marks[place]:
                 return None
         self.dirty[key] = code
         if self.epoch is epoch:
@@ -201,10 +213,13 @@ class UnsharedLocations(Locations):
         """``LINE`` of application code."""
         handle = self._current()
         lines = self.ambient if handle is None else handle[0]
-        seen = lines.get(id(code))
-        if seen is None:
-            seen = lines.setdefault(id(code), set())
-        seen.add(line)
+        first, count = self.extents[id(code)]
+        marks = lines.get(id(code))
+        if marks is None:
+            marks = lines.setdefault(id(code), bytearray(count))
+        place = line - first
+        if 0 <= place < count:
+            marks[place] = 1
 
     def on_start(self, code: CodeType, offset: int) -> None:
         """``PY_START`` and ``PY_RESUME`` of application code: nothing to do."""
@@ -215,3 +230,9 @@ def events_of(code: CodeType) -> int:
     events = _monitoring.events
     watched: int = events.LINE | events.PY_START
     return watched | events.PY_RESUME if code.co_flags & _RESUMABLE else watched
+
+
+def extent_of(code: CodeType) -> Extent:
+    """Where the lines of ``code`` are. Its first line need not be ``co_firstlineno``: code may be made from a tree."""
+    lines = [line for _, _, line in code.co_lines() if line is not None] or [code.co_firstlineno]
+    return min(lines), max(lines) - min(lines) + 1

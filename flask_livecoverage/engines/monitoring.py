@@ -6,17 +6,19 @@ application code, which captures there are, and what became of their lines.
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import compress, count
 from types import CodeType
 from typing import Any
 
 from ..sources import Sources
 from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle
-from .locations import Locations, UnsharedLocations
+from .locations import Locations, UnsharedLocations, extent_of
 from .tool_ids import take_tool_ids
 
 # For type checkers on Python 3.11; there, nobody imports this module.
@@ -184,19 +186,22 @@ class MonitoringEngine:
     def _unreported(self, ended: RawLines) -> RawLines:
         """The lines of ``ended``, and those that a callback under way added to its predecessor after it was read."""
         current = _copy(ended)
-        stragglers = {key: lines - self._reported.get(key, set()) for key, lines in _copy(self._retired).items()}
+        stragglers = _combine(operator.gt, _copy(self._retired), self._reported)
         self._retired, self._reported = ended, current
-        return _union(current, {key: lines for key, lines in stragglers.items() if lines})
+        return _combine(operator.or_, current, {key: marks for key, marks in stragglers.items() if any(marks)})
 
     def _add(self, outer: RawLines, lines: RawLines) -> None:
-        for key, numbers in list(lines.items()):
-            self._locations.visit(outer, self._codes[key][0]).update(numbers)
+        for key, marks in list(lines.items()):
+            outers = self._locations.visit(outer, self._codes[key][0])
+            for place in compress(range(len(marks)), marks):
+                outers[place] = 1
 
     def _make_hits(self, raw: RawLines) -> Hits:
         by_file: dict[str, set[int]] = {}
-        for key, lines in raw.items():
-            if lines:
-                by_file.setdefault(self._codes[key][1], set()).update(lines)
+        for key, marks in raw.items():
+            if any(marks):
+                first, _ = self._locations.extents[key]
+                by_file.setdefault(self._codes[key][1], set()).update(compress(count(first), marks))
         return Hits({path: frozenset(lines) for path, lines in by_file.items()})
 
     # Callbacks
@@ -211,7 +216,7 @@ class MonitoringEngine:
             if self._tools is None:
                 return None
             # Events first: whoever finds the code known relies on them.
-            self._locations.arm(code)
+            self._locations.arm(code, extent_of(code))
             self._codes[key] = (code, path)
         # The events just set do not fire for the start that is under way.
         self._locations.on_start(code, offset)
@@ -240,8 +245,14 @@ def _is_held_elsewhere(capture: Capture) -> bool:
 
 def _copy(raw: RawLines) -> RawLines:
     # Both copies are single calls in C, safe beside a callback that adds to the originals.
-    return {key: lines.copy() for key, lines in list(raw.items())}
+    return {key: marks.copy() for key, marks in list(raw.items())}
 
 
-def _union(first: RawLines, second: RawLines) -> RawLines:
-    return {key: first.get(key, set()) | second.get(key, set()) for key in (*first, *second)}
+def _combine(operation: Callable[[int, int], int], first: RawLines, second: RawLines) -> RawLines:
+    """What an operation makes of each two marks, of which the one or the other may be missing."""
+    combined = {}
+    for key in (*first, *second):
+        one, other = first.get(key), second.get(key)
+        blank = bytes(len(one or other or b""))
+        combined[key] = bytearray(map(operation, one or blank, other or blank))
+    return combined

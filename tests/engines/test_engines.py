@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextvars
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -105,6 +108,22 @@ def test_lines_up_to_an_exception(engine: Engine, program: ModuleType) -> None:
     with pytest.raises(ValueError, match="1"):
         program.failing()
     assert lines(engine.end(capture), program) == lines_of(program, "failing first", "failing second")
+
+
+def test_lines_before_the_definition(engine: Engine, tmp_path: Path) -> None:
+    """Code that is made from a tree may have its lines anywhere. Python from 3.14 on tells 263 for this 7."""
+    path = tmp_path / "made.py"
+    path.write_text("#\n" * 100)
+    tree = ast.parse("def made(x):\n    y = x\n    return y\n")
+    ast.increment_lineno(tree, 40)
+    statement = tree.body[0].body[0]  # type: ignore[attr-defined]
+    for node in ast.walk(statement):
+        if hasattr(node, "lineno"):
+            node.lineno = node.end_lineno = 7
+    namespace: dict[str, Any] = {}
+    exec(compile(tree, str(path), "exec"), namespace)
+    found = captured(engine, lambda: namespace["made"](1))[str(path)]
+    assert found == {7, 43} if sys.version_info < (3, 14) else 43 in found
 
 
 def test_many_starts_of_hot_code(engine: Engine, program: ModuleType) -> None:

@@ -51,13 +51,14 @@ def test_harness_sees_rearming_in_two_steps(tmp_path: Path) -> None:
 @needs_monitoring
 def test_location_stays_armed_for_a_newcomer(tmp_path: Path) -> None:
     """The race that the epoch decides, made certain: somebody enters the code while a line of it is being judged."""
-    from flask_livecoverage.engines.locations import Locations
+    from flask_livecoverage.engines.locations import Locations, extent_of
 
     code: CodeType = load_program(tmp_path / "program_0.py", 0).recurse.__code__
     handle: ContextVar[Any] = ContextVar("handle", default=None)
     locations = Locations(5, handle)
+    locations.extents[id(code)] = extent_of(code)
 
-    class Newcomer(dict[int, set[int]]):
+    class Newcomer(dict[int, bytearray]):
         """Another thread's lines: it enters the code just after it was asked whether it had."""
 
         def get(self, key: int, default: Any = None) -> Any:
@@ -66,10 +67,10 @@ def test_location_stays_armed_for_a_newcomer(tmp_path: Path) -> None:
             return answer
 
     # As often as it takes until the line is worth disabling.
-    before = next(filter(None, (locations.on_line(code, 1) for _ in range(100))))
+    before = next(filter(None, (locations.on_line(code, code.co_firstlineno) for _ in range(100))))
     locations.dirty.clear()
     locations.enter(Newcomer())
-    during = locations.on_line(code, 1)
+    during = locations.on_line(code, code.co_firstlineno)
 
     assert before is sys.monitoring.DISABLE
     assert during is None

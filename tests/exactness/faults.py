@@ -16,8 +16,8 @@ class NoEpochCheck(Locations):
         super().on_line(code, line)
         key = id(code)
         for other in tuple(self.open.values()):
-            seen = other.get(key)
-            if seen is not None and line not in seen:
+            marks = other.get(key)
+            if marks is not None and not marks[line - self.extents[key][0]]:
                 return None
         self.dirty[key] = code
         return sys.monitoring.DISABLE
