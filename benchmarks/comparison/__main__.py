@@ -139,7 +139,7 @@ def run(pythons: Sequence[str], choice: Choice, keep: Callable[[dict[str, Any]],
 
 def measure_python(interpreter: Interpreter, choice: Choice) -> dict[str, Any]:
     """All that was chosen, with one interpreter."""
-    measured = {name: interpreter.facts[name] for name in ("version", "packages")}
+    measured = {name: interpreter.facts[name] for name in ("version", "packages", "compiled")}
     if THROUGHPUT in choice.parts:
         measured[THROUGHPUT] = measure(
             interpreter,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 from benchmarks.comparison.works import WORKS
 
@@ -30,11 +31,17 @@ def package_version(name: str) -> str | None:
         return None
 
 
+def parts_in_c() -> list[str]:
+    """Flask-LiveCoverage's, that this version can have."""
+    return ["_appended"] + (["engines._locations"] if sys.version_info >= (3, 12) else [])
+
+
 def main() -> None:
     """Print it."""
     facts = {
         "version": sys.version.split()[0],
         "packages": {name: package_version(name) for name in PACKAGES},
+        "compiled": all(find_spec(f"flask_livecoverage.{name}") for name in parts_in_c()),
         "sources": {work.name: work.source() for work in WORKS.values()},
     }
     print(json.dumps(facts))
