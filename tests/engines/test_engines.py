@@ -138,6 +138,20 @@ def test_many_starts_of_hot_code(engine: Engine, program: ModuleType) -> None:
     assert lines(captured(engine, often), program) == lines_of(program, "if x:", "simple yes")
 
 
+def test_only_hot_code_is_switched_off(engine: Engine, engine_name: str, program: ModuleType) -> None:
+    """To switch off what runs a few times would cost more than it saves, since the next capture wants it again."""
+    if engine_name == "ctrace":
+        pytest.skip("ctrace switches nothing off")
+    locations = engine._locations  # type: ignore[attr-defined]
+    captured(engine, lambda: program.loop(5))
+    assert not locations.dirty
+    captured(engine, lambda: program.loop(1000))
+    assert list(locations.dirty.values()) == [program.loop.__code__]
+    expected = lines_of(program, "for i in", "loop body", "return n")
+    assert lines(captured(engine, lambda: program.loop(5)), program) == expected
+    assert not locations.dirty
+
+
 def test_outer_capture_holds_the_inner_ones_lines(engine: Engine, program: ModuleType) -> None:
     program.simple(0)
     outer = engine.begin()
