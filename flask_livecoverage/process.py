@@ -6,14 +6,13 @@ import atexit
 import importlib
 import logging
 import os
-import sys
 import threading
-from typing import Any
 
 from . import propagation
 from .engines import choose_engine
 from .errors import ConfigurationError
 from .journal import DataDir, new_run_id
+from .modules import imported
 from .recorder import Recorder
 from .settings import PARENT_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE, Settings, is_active, load_settings
 from .sources import Sources
@@ -116,7 +115,7 @@ def _make_recorder(settings: Settings, data_dir: str) -> Recorder:
 
 def _run_of_parent() -> str | None:
     """The run of a process that started this one through :mod:`multiprocessing`, as its worker."""
-    processes: Any = sys.modules.get("multiprocessing.process")
+    processes = imported("multiprocessing.process")
     if processes is None:
         return None
     # While such a process imports its parent's main module, it has no parent yet.
@@ -138,7 +137,7 @@ def _prepare_for_uwsgi(recorder: Recorder) -> None:
     """See to uWSGI's forks, of which it tells Python only with an option."""
     global _uwsgi_hook_registered
     # In uWSGI's processes alone; put there when its interpreter is ready.
-    uwsgi: Any = sys.modules.get("uwsgi")
+    uwsgi = imported("uwsgi")
     if uwsgi is None or _uwsgi_hook_registered or "py-call-uwsgi-fork-hooks" in uwsgi.opt:
         return
     _uwsgi_hook_registered = True
@@ -184,7 +183,7 @@ def _after_fork_in_child() -> None:
 def _flush_when_child_ends() -> None:
     """A child of :mod:`multiprocessing` ends without the functions that are registered with atexit."""
     # Absent in other forks.
-    util: Any = sys.modules.get("multiprocessing.util")
+    util = imported("multiprocessing.util")
     if util is not None:
         util.register_after_fork(_flush, lambda flush: util.Finalize(None, flush, exitpriority=-100))
 

@@ -13,11 +13,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from inspect import signature
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .modules import imported
 from .recorder import Recorder
 from .request_capture import RequestCapture, current_request
 
@@ -129,7 +131,7 @@ def _carried(pool: Any, request: RequestCapture, function: Function) -> Function
 
 
 def _is_a(pool: Any, module: str, name: str) -> bool:
-    found = getattr(sys.modules.get(module), name, None)
+    found = getattr(imported(module), name, None)
     return found is not None and isinstance(pool, found)
 
 
@@ -220,7 +222,8 @@ def install(recorder: Recorder) -> None:
     sys.meta_path.insert(0, _import_watch)
     for name in _WRAPPED:
         if name in sys.modules:
-            _wrap_module(name, sys.modules[name])
+            # Another thread may still be importing it: wait for that.
+            _wrap_module(name, import_module(name))
 
 
 def uninstall() -> None:
@@ -229,7 +232,7 @@ def uninstall() -> None:
     _recorder = None
     if _import_watch in sys.meta_path:
         sys.meta_path.remove(_import_watch)
-    gevent: Any = sys.modules.get("gevent.greenlet")
+    gevent = imported("gevent.greenlet")
     if gevent is not None:
         gevent.Greenlet.remove_spawn_callback(_start_greenlet_for_request)
     for owner, name, original, wrapper in _installed:

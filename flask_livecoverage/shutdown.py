@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .modules import imported
 from .process import current_recorder
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _interrupt() -> None:
     if recorder is not None:
         recorder.flush()
     interrupt = partial(os.kill, os.getpid(), signal.SIGINT)
-    monkey: Any = sys.modules.get("gevent.monkey")
+    monkey = imported("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
         # Our thread is a greenlet of the main thread. It would be interrupted itself, or another in mid-work.
         sys.modules["gevent"].get_hub().loop.run_callback(interrupt)

@@ -26,6 +26,7 @@ from typing import Any
 from .. import coveragepy
 from ..coveragepy import Disposition, TraceData, Tracer
 from ..errors import EngineError
+from ..modules import imported
 from ..sources import Sources
 from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle
 
@@ -299,14 +300,15 @@ def _take_all(data: RawLines) -> RawLines:
 
 
 def _refuse_gevent() -> None:
-    monkey = sys.modules.get("gevent.monkey")
+    monkey = imported("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
         raise EngineError(_GREENLETS)
 
 
 def _refuse_greenlets() -> None:
-    greenlet = sys.modules.get("greenlet")
-    if greenlet is not None and greenlet.getcurrent().parent is not None:
+    # By hand, for each request: `imported` takes several times as long.
+    getcurrent = getattr(sys.modules.get("greenlet"), "getcurrent", None)
+    if getcurrent is not None and getcurrent().parent is not None:
         raise EngineError(_GREENLETS)
 
 

@@ -8,6 +8,7 @@ import contextvars
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -136,6 +137,19 @@ def test_many_starts_of_hot_code(engine: Engine, program: ModuleType) -> None:
     captured(engine, often)
     assert lines(captured(engine, lambda: program.simple(0)), program) == lines_of(program, "if x:", "simple no")
     assert lines(captured(engine, often), program) == lines_of(program, "if x:", "simple yes")
+
+
+@pytest.mark.parametrize("name", ["greenlet", "gevent.monkey"])
+def test_while_another_thread_imports(
+    engine: Engine, program: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A module is known before it has its content."""
+    begun = ModuleType(name)
+    begun.__spec__ = ModuleSpec(name, None)
+    begun.__spec__._initializing = True  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, name, begun)
+    engine.start()
+    assert lines(captured(engine, lambda: program.simple(1)), program) == lines_of(program, "if x:", "simple yes")
 
 
 def test_only_hot_code_is_switched_off(engine: Engine, engine_name: str, program: ModuleType) -> None:

@@ -1,0 +1,41 @@
+"""What others have imported, or are importing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from flask_livecoverage.modules import imported
+
+SLOW = """
+import slow_module_control as control
+
+control.begun.set()
+assert control.go_on.wait(30)
+late = 1
+"""
+
+
+def test_another_thread_is_importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has of the module so far is of no use to us."""
+    (tmp_path / "slow_module.py").write_text(SLOW)
+    (tmp_path / "slow_module_control.py").write_text(
+        "import threading\nbegun, go_on = (threading.Event() for _ in '12')"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    control = importlib.import_module("slow_module_control")
+    assert imported("slow_module") is None
+    thread = threading.Thread(target=importlib.import_module, args=("slow_module",))
+    thread.start()
+    try:
+        assert control.begun.wait(30)
+        assert not hasattr(sys.modules["slow_module"], "late")
+        assert imported("slow_module") is None
+    finally:
+        control.go_on.set()
+        thread.join()
+    assert imported("slow_module").late == 1
