@@ -306,7 +306,7 @@ def _refuse_gevent() -> None:
 
 
 def _refuse_greenlets() -> None:
-    # By hand, for each request: `imported` takes several times as long.
+    # Asked by each request, so not by `imported`: what is begun without this function has no greenlets yet.
     getcurrent = getattr(sys.modules.get("greenlet"), "getcurrent", None)
     if getcurrent is not None and getcurrent().parent is not None:
         raise EngineError(_GREENLETS)

@@ -188,7 +188,7 @@ class MonitoringEngine:
         current = _copy(ended)
         stragglers = _combine(operator.gt, _copy(self._retired), self._reported)
         self._retired, self._reported = ended, current
-        return _combine(operator.or_, current, {key: marks for key, marks in stragglers.items() if any(marks)})
+        return _combine(operator.or_, current, stragglers)
 
     def _add(self, outer: RawLines, lines: RawLines) -> None:
         for key, marks in list(lines.items()):
