@@ -40,7 +40,7 @@ test-oldest: environment ## ... with the lowest versions of the dependencies, no
 matrix: environment ## ... on every Python from 3.11 to 3.15 found here, no browser
 	@VERSIONS="$(VERSIONS)" scripts/matrix $(ARGS)
 
-bench: ## measure what it costs, beside what people would use instead, on three Pythons; three quarters of an hour
+bench: ## measure what it costs, beside what people would use instead, on three Pythons; an hour
 	@scripts/bench $(ARGS)
 
 check: environment ## lint, formatting, types, documentation

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 from .conftest import REPOSITORY
@@ -39,7 +40,7 @@ def test_store() -> None:
 
 
 def test_comparison(tmp_path: Path) -> None:
-    options = ["--quick", "--work", "trivial", "--level", "wsgi-4", "--output", str(tmp_path / "out")]
+    options = ["--quick", "--work", "trivial", "--output", str(tmp_path / "out")]
     for contestant in ("livecov", "coverage-ctrace", "trace"):
         options += ["--contestant", contestant]
     result = subprocess.run(
@@ -48,12 +49,14 @@ def test_comparison(tmp_path: Path) -> None:
 
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
     [(python, measured)] = json.loads((tmp_path / "out" / "results.json").read_text())["pythons"].items()
-    assert [cell["contestant"] for cell in measured["throughput"] if cell["error"] is None and cell["rounds"]] == [
-        "bare", "livecov", "coverage-ctrace", "trace"
-    ]  # fmt: skip
+    assert [
+        (cell["level"], cell["contestant"])
+        for cell in measured["throughput"]
+        if cell["error"] is None and cell["rounds"]
+    ] == list(product(["wsgi-1", "wsgi-4"], ["bare", "livecov", "coverage-ctrace", "trace"]))
     report = (tmp_path / "out" / "results.md").read_text()
     assert f"**Python {python}, WSGI callable, four threads**" in report
     assert "What was wanted, and what is reached" in report
-    chart = (tmp_path / "out" / "performance" / f"throughput-{python}-wsgi-4.svg").read_text()
+    chart = (tmp_path / "out" / "performance" / f"throughput-{python}-wsgi-1.svg").read_text()
     assert "Flask-LiveCoverage" in chart
     assert "<script" not in chart

@@ -37,6 +37,8 @@ GROWTH = {
     "traces": "the distinct traces, each for the first time",
     "known_traces": "the distinct traces, each known before",
 }
+# One level is the interpreter's cost alone, the others are servers as in development and as in production.
+THROUGHPUT_LEVELS = ("wsgi-1", "werkzeug-1", "gunicorn-4")
 FONT = "sans-serif"
 
 
@@ -112,7 +114,7 @@ def all_charts(results: Mapping[str, Any]) -> Iterator[tuple[str, pygal.Graph]]:
     pythons = results["pythons"]
     for python, measured in pythons.items():
         throughput = Throughput(measured.get("throughput", []))
-        for level in throughput.levels:
+        for level in (level for level in THROUGHPUT_LEVELS if level in throughput.levels):
             yield f"throughput-{python}-{level}", throughput_chart(python, throughput, level)
         if "overlap" in measured and "error" not in measured["overlap"]:
             yield f"overlap-{python}", overlap_chart(python, measured["overlap"])

@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .charts import all_charts
-from .measure import LEVELS
 from .parts import PARTS
 from .report import QUICK_WARNING, aim_tables, circumstances, contestants_table, throughput_tables, works_table
 from .tables import Table
-
-# The charts that are shown, of the levels: one is the interpreter's cost alone, the other a server as in production.
-SHOWN_LEVELS = ("wsgi-1", "werkzeug-1", "gunicorn-4")
 
 
 def write_documents(results: Mapping[str, Any], folder: Path) -> None:
@@ -29,7 +25,7 @@ def documents(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "works", works_table().rst()
     yield "contestants", contestants_table(results).rst()
     yield "aims", _tables(aim_tables(results))
-    yield "charts", "\n".join(_charts(results))
+    yield "charts", "\n".join(_charts(results, "throughput"))
     yield (
         "throughput",
         _tables(
@@ -39,7 +35,7 @@ def documents(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         ),
     )
     for name in PARTS:
-        yield name, "\n\n".join([*_part_charts(results, name), _tables(_part_tables(results, name))])
+        yield name, "\n\n".join([*_charts(results, name), _tables(_part_tables(results, name))])
 
 
 def _circumstances(results: Mapping[str, Any]) -> str:
@@ -51,18 +47,10 @@ def _tables(tables: Iterable[Table]) -> str:
     return "\n\n".join(table.rst().strip() for table in tables)
 
 
-def _charts(results: Mapping[str, Any]) -> Iterator[str]:
-    for python, measured in results["pythons"].items():
-        levels = {cell["level"] for cell in measured.get("throughput", [])}
-        for level in SHOWN_LEVELS:
-            if level in levels:
-                yield _image(f"throughput-{python}-{level}", f"Throughput, Python {python}, {LEVELS[level].title}")
-
-
-def _part_charts(results: Mapping[str, Any], name: str) -> Iterator[str]:
-    for file, chart in all_charts(results):
-        if file.startswith(f"{name}-"):
-            yield _image(file, chart.config.title)
+def _charts(results: Mapping[str, Any], kind: str) -> Iterator[str]:
+    for name, chart in all_charts(results):
+        if name.startswith(f"{kind}-"):
+            yield _image(name, chart.config.title)
 
 
 def _image(name: str, description: str) -> str:

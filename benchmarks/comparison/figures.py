@@ -64,6 +64,13 @@ class Throughput:
         both = [rates[number] / others[number] for number in rates if others.get(number)]
         return spread(both) if both else None
 
+    def cost(self, work: str, level: str, contestant: str, beside: str) -> float | None:
+        """How many microseconds more than beside another one a request takes, as a median."""
+        others = self._rates(work, level, beside)
+        rates = self._rates(work, level, contestant)
+        both = [1e6 / rates[number] - 1e6 / others[number] for number in rates if rates[number] and others.get(number)]
+        return statistics.median(both) if both else None
+
     def rate(self, work: str, level: str, contestant: str) -> float | None:
         """The requests per second, as a median."""
         rates = self._rates(work, level, contestant)
@@ -93,13 +100,17 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Aim:
-    """One figure that the project wants to reach, what was measured, and what Python's events alone leave of it."""
+    """One figure that the project wants to reach, and what was measured.
+
+    ``allowed`` is what a request may then take longer, in microseconds, and ``cost`` what it does.
+    """
 
     work: str
     level: str
     wanted: float
     figure: Ratio | None
-    ceiling: Ratio | None
+    allowed: float | None
+    cost: float | None
 
     @property
     def reached(self) -> bool:
@@ -118,8 +129,15 @@ def aims(python: str, throughput: Throughput) -> Iterator[Aim]:
     for work in throughput.works:
         for level in throughput.levels:
             beside, wanted = ("coverage-ctrace", 1 / TIME_AIM) if old else ("bare", share_wanted(work, level))
-            figure, ceiling = (throughput.ratio(work, level, name, beside) for name in ("livecov", "events"))
-            yield Aim(work, level, wanted, figure, ceiling)
+            rate = throughput.rate(work, level, beside)
+            yield Aim(
+                work,
+                level,
+                wanted,
+                figure=throughput.ratio(work, level, "livecov", beside),
+                allowed=1e6 / (rate * wanted) - 1e6 / rate if rate else None,
+                cost=throughput.cost(work, level, "livecov", beside),
+            )
 
 
 def share_wanted(work: str, level: str) -> float:

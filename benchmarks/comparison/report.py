@@ -104,11 +104,11 @@ def _aim_table(python: str, found: list[Aim]) -> Table:
             f"{aim.wanted:.2f}",
             str(aim.figure or "not measured"),
             "yes" if aim.reached else f"no, {aim.missing:.1%} less",
-            *([] if old else [aim.ceiling.short if aim.ceiling else "not measured"]),
+            *(f"{figure:.0f}" if figure is not None else "not measured" for figure in (aim.allowed, aim.cost)),
         ]
         for aim in found
     ]
-    headers = ["Work", "Level", "Wanted", "Measured", "Reached", *([] if old else [CONTESTANTS["events"].title])]
+    headers = ["Work", "Level", "Wanted", "Measured", "Reached", "µs more, wanted", "µs more, measured"]
     title = f"Python {python}, throughput beside that of {beside}: {reached} of {len(found)} reached"
     return Table(title, headers, rows, text_columns=2)
 

@@ -1,4 +1,4 @@
-"""Python's own events, to which nobody listens: what would be left if all else that an exact tool does cost nothing.
+"""Python's own events, to which nobody listens.
 
 Whoever wants the lines of each request must be called back for each line that a request runs, the first time at least.
 Here a function in C that does nothing is called back, each time.
@@ -19,9 +19,7 @@ DISCOVERY, LINES = 3, 4
 class EventsAlone(Contestant):
     name = "events"
     title = "events alone"
-    note = (
-        "Nothing. Python tells of each line, each time, and nobody listens: the least that the lines of requests cost."
-    )
+    note = "Nothing. Python tells of each line, each time, and nobody listens."
     measures = False
     versions = ((3, 12), (3, 15))
 
