@@ -106,6 +106,8 @@ def write_charts(results: Mapping[str, Any], folder: Path) -> None:
         old.unlink()
     for name, chart in all_charts(results):
         chart.add_xml_filter(without_scripts)
+        # Else it is random, and each drawing of the same figures another file.
+        chart.uuid = name.replace(".", "_")
         (folder / f"{name}.svg").write_text(chart.render() + "\n")
 
 

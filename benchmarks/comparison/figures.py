@@ -59,17 +59,14 @@ class Throughput:
 
     def ratio(self, work: str, level: str, contestant: str, beside: str = "bare") -> Ratio | None:
         """How fast a contestant is beside another one; None where there is no round of both."""
-        others = self._rates(work, level, beside)
-        rates = self._rates(work, level, contestant)
-        both = [rates[number] / others[number] for number in rates if others.get(number)]
-        return spread(both) if both else None
+        ratios = [rate / other for rate, other in self._both(work, level, contestant, beside)]
+        return spread(ratios) if ratios else None
 
     def cost(self, work: str, level: str, contestant: str, beside: str) -> float | None:
         """How many microseconds more than beside another one a request takes, as a median."""
-        others = self._rates(work, level, beside)
-        rates = self._rates(work, level, contestant)
-        both = [1e6 / rates[number] - 1e6 / others[number] for number in rates if rates[number] and others.get(number)]
-        return statistics.median(both) if both else None
+        both = self._both(work, level, contestant, beside)
+        costs = [1e6 / rate - 1e6 / other for rate, other in both if rate]
+        return statistics.median(costs) if costs else None
 
     def rate(self, work: str, level: str, contestant: str) -> float | None:
         """The requests per second, as a median."""
@@ -96,6 +93,11 @@ class Throughput:
     def _rates(self, work: str, level: str, contestant: str) -> dict[int, float]:
         rounds = self._rounds(work, level, contestant)
         return {found["round"]: found["requests"] / found["seconds"] for found in rounds}
+
+    def _both(self, work: str, level: str, contestant: str, beside: str) -> list[tuple[float, float]]:
+        """The rates of two contestants in each round that both were in."""
+        rates, others = (self._rates(work, level, name) for name in (contestant, beside))
+        return [(rate, others[number]) for number, rate in rates.items() if others.get(number)]
 
 
 @dataclass(frozen=True)
