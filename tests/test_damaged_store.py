@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from flask_livecoverage.errors import DataError
@@ -47,6 +49,19 @@ def ask(folder: RunFolder) -> Run:
             recorded.ran("/srv/1.py", 1)
             recorded.rules()
             return Run("", [], recorded.requests(), recorded.traces())
+
+
+def test_damaged_store_is_not_held_open(folder: RunFolder) -> None:
+    """Who removes it, as the error says, must not meet a connection that is closed at any time later."""
+    path = folder.path.parent.parent / "store.sqlite3"
+    path.write_bytes(b"no database" * 1000)
+    gc.disable()
+    try:
+        with pytest.raises(DataError, match="file is not a database"):
+            ask(folder)
+        assert [file.path for file in psutil.Process().open_files() if file.path.startswith(str(path))] == []
+    finally:
+        gc.enable()
 
 
 @pytest.mark.promise

@@ -35,7 +35,7 @@ def make_engine(url: str) -> sa.Engine:
             f"LIVECOVERAGE_STORE is {shown_url(url)!r}, but the store can be in {' or '.join(_INSERTS)} alone"
         )
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _set_up_sqlite)
+        sa.event.listen(engine, "connect", _connected_to_sqlite)
         sa.event.listen(engine, "begin", _begin_in_sqlite)
     return engine
 
@@ -48,7 +48,16 @@ def shown_url(url: str) -> str:
         return "what it is"
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
+def _connected_to_sqlite(connection: Any, _record: object) -> None:
+    try:
+        _set_up_sqlite(connection)
+    except BaseException:
+        # Old versions of SQLAlchemy leave the connection to the garbage collector.
+        connection.close()
+        raise
+
+
+def _set_up_sqlite(connection: Any) -> None:
     # The driver begins transactions too late, after the first SELECT: we begin them ourselves.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
