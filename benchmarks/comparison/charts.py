@@ -116,8 +116,9 @@ def all_charts(results: Mapping[str, Any]) -> Iterator[tuple[str, pygal.Graph]]:
     pythons = results["pythons"]
     for python, measured in pythons.items():
         throughput = Throughput(measured.get("throughput", []))
-        for level in (level for level in THROUGHPUT_LEVELS if level in throughput.levels):
-            yield f"throughput-{python}-{level}", throughput_chart(python, throughput, level)
+        for level in THROUGHPUT_LEVELS:
+            if level in throughput.levels:
+                yield f"throughput-{python}-{level}", throughput_chart(python, throughput, level)
         if "overlap" in measured and "error" not in measured["overlap"]:
             yield f"overlap-{python}", overlap_chart(python, measured["overlap"])
     grown = {python: measured["growth"] for python, measured in pythons.items() if "growth" in measured}

@@ -21,11 +21,12 @@ def write_documents(results: Mapping[str, Any], folder: Path) -> None:
 
 def documents(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The texts, by the names of their files."""
+    titles = {name: chart.config.title for name, chart in all_charts(results)}
     yield "circumstances", _circumstances(results)
     yield "works", works_table().rst()
     yield "contestants", contestants_table(results).rst()
     yield "aims", _tables(aim_tables(results))
-    yield "charts", "\n".join(_charts(results, "throughput"))
+    yield "charts", "\n".join(_images(titles, "throughput"))
     yield (
         "throughput",
         _tables(
@@ -35,7 +36,7 @@ def documents(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         ),
     )
     for name in PARTS:
-        yield name, "\n\n".join([*_charts(results, name), _tables(_part_tables(results, name))])
+        yield name, "\n\n".join([*_images(titles, name), _tables(_part_tables(results, name))])
 
 
 def _circumstances(results: Mapping[str, Any]) -> str:
@@ -47,14 +48,10 @@ def _tables(tables: Iterable[Table]) -> str:
     return "\n\n".join(table.rst().strip() for table in tables)
 
 
-def _charts(results: Mapping[str, Any], kind: str) -> Iterator[str]:
-    for name, chart in all_charts(results):
+def _images(titles: Mapping[str, str], kind: str) -> Iterator[str]:
+    for name, title in titles.items():
         if name.startswith(f"{kind}-"):
-            yield _image(name, chart.config.title)
-
-
-def _image(name: str, description: str) -> str:
-    return f".. image:: performance/{name}.svg\n    :alt: {description}\n"
+            yield f".. image:: performance/{name}.svg\n    :alt: {title}\n"
 
 
 def _part_tables(results: Mapping[str, Any], name: str) -> Iterator[Table]:

@@ -102,13 +102,14 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Aim:
-    """One figure that the project wants to reach, and what was measured.
+    """One figure that the project wants to reach beside a contestant, and what was measured.
 
     ``allowed`` is what a request may then take longer, in microseconds, and ``cost`` what it does.
     """
 
     work: str
     level: str
+    beside: str
     wanted: float
     figure: Ratio | None
     allowed: float | None
@@ -135,6 +136,7 @@ def aims(python: str, throughput: Throughput) -> Iterator[Aim]:
             yield Aim(
                 work,
                 level,
+                beside,
                 wanted,
                 figure=throughput.ratio(work, level, "livecov", beside),
                 allowed=1e6 / (rate * wanted) - 1e6 / rate if rate else None,

@@ -94,8 +94,8 @@ def aim_tables(results: Results) -> Iterator[Table]:
 
 
 def _aim_table(python: str, found: list[Aim]) -> Table:
-    old = tuple(map(int, python.split("."))) < (3, 12)
-    beside = f"coverage run, whose time may be exceeded {TIME_AIM:g} times" if old else "the bare application"
+    bare = found[0].beside == "bare"
+    beside = "the bare application" if bare else f"coverage run, whose time may be exceeded {TIME_AIM:g} times"
     reached = sum(aim.reached for aim in found)
     rows = [
         [
