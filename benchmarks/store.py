@@ -111,7 +111,7 @@ def measure_questions(url: str, run: RunFolder, rounds: int) -> list[list[Any]]:
         "requests, newest 50": lambda found: found.requests(limit=50),
         "requests of a test, newest 50": lambda found: found.requests(Filters(test="tests/test_shop.py::test_7"), 50),
         "one request": lambda found: found.request("00000000-77"),
-        "who ran a line": lambda found: found.ran(FILES[3], 17),
+        "who ran a line": lambda found: found.ran(FILES[3], [17]),
         "tests": lambda found: list(found.executed("test")),
         "routes": lambda found: list(found.executed("route")),
         "all traces": lambda found: found.traces(),

@@ -7,6 +7,9 @@ coverage.py that the package allows and against the newest.
 
 from __future__ import annotations
 
+import hashlib
+import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from types import FrameType
 from typing import Any
@@ -15,11 +18,15 @@ import coverage
 from coverage.config import CoverageConfig
 from coverage.disposition import FileDisposition
 from coverage.exceptions import ConfigError
+from coverage.files import GlobMatcher, prep_patterns
 from coverage.inorout import InOrOut
+from coverage.python import PythonFileReporter
 from coverage.results import format_lines as _format_lines
 from coverage.results import should_fail_under
 
 from .errors import ConfigurationError, EngineError
+from .lines import to_bitmap
+from .model import FileStatements
 
 try:
     from coverage.tracer import CFileDisposition, CTracer
@@ -105,6 +112,43 @@ class FileChooser:
     def possible_files(self) -> Iterable[str]:
         """All files inside the configured ``source``, executed or not; nothing without one."""
         return (path for path, _plugin in self._in_or_out.find_possibly_unexecuted_files())
+
+
+class StatementCounter:
+    """Tells which lines of a file count in reports, under the user's configuration.
+
+    Raises ConfigurationError if coverage.py refuses it.
+    """
+
+    def __init__(self) -> None:
+        self._coverage = make_coverage(data_file=None)
+        config = self._coverage.config
+        self._include = _matcher(config.report_include, "report_include")
+        self._omit = _matcher(config.report_omit, "report_omit")
+        rules = (coverage.__version__, sys.version, *config.exclude_list)
+        self.rules = hashlib.sha256("\0".join(rules).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def reports_on(self, path: str) -> bool:
+        """Whether the configuration wants the file in its reports."""
+        return (self._include is None or self._include.match(path)) and not (self._omit and self._omit.match(path))
+
+    def count(self, path: str) -> FileStatements:
+        """What counts in the file at ``path``. Raises CoverageException if it cannot be read as Python."""
+        reporter = PythonFileReporter(path, self._coverage)
+        statements = reporter.lines()
+        # Which statement a line belongs to is said of each line alone.
+        lines_of = defaultdict(set)
+        for line in range(1, reporter.source().count("\n") + 2):
+            for first in reporter.translate_lines([line]):
+                lines_of[first].add(line)
+        multiline = [
+            (first, to_bitmap({first, *lines})) for first, lines in sorted(lines_of.items()) if lines - {first}
+        ]
+        return FileStatements(to_bitmap(statements), to_bitmap(reporter.excluded_lines()), multiline)
+
+
+def _matcher(patterns: Sequence[str] | None, name: str) -> GlobMatcher | None:
+    return GlobMatcher(prep_patterns(patterns), name) if patterns else None
 
 
 class Tracer(CTracer or object):  # type: ignore[misc]

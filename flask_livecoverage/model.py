@@ -48,6 +48,34 @@ class FileLines:
 
 
 @dataclass(frozen=True, slots=True)
+class FileStatements:
+    """What of one content of one file counts, as bitmaps: its statements by their first lines, and excluded lines.
+
+    ``multiline`` are the statements of more than one line: first line, bitmap of all.
+    """
+
+    statements: int
+    excluded: int = 0
+    multiline: Sequence[tuple[int, int]] = ()
+
+    def executed(self, lines: int) -> int:
+        """The statements of which any of ``lines`` is a part, as coverage.py counts them."""
+        found = lines
+        for first, all_lines in self.multiline:
+            if lines & all_lines:
+                found |= 1 << first
+        return found & self.statements
+
+    def all_lines(self, statements: int) -> int:
+        """All lines of ``statements``: an editor's view, where a statement is more than its first line."""
+        found = statements
+        for first, all_lines in self.multiline:
+            if statements >> first & 1:
+                found |= all_lines
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """The exact lines of a request: absolute path of each file → its lines. Equal traces have equal ids."""
 

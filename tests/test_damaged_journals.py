@@ -104,7 +104,7 @@ def ask_store(folder: RunFolder, url: str) -> Answers:
             run = Run("", [], recorded.requests(), recorded.traces())
             assert recorded.count() == len(run.requests)
             list(recorded.executed("route"))
-            recorded.ran(FILE, 2)
+            recorded.ran(FILE, [2])
             return answers_of_run(run)
 
 

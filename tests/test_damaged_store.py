@@ -46,7 +46,7 @@ def ask(folder: RunFolder) -> Run:
         with store.recorded([number]) as recorded:
             for by in ("test", "route", "request"):
                 list(recorded.executed(by))  # type: ignore[arg-type]
-            recorded.ran("/srv/1.py", 1)
+            recorded.ran("/srv/1.py", [1])
             recorded.rules()
             return Run("", [], recorded.requests(), recorded.traces())
 

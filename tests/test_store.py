@@ -117,7 +117,7 @@ def assert_ran(found: Recorded, run: Run, path: str, line: int) -> None:
         trace = run.traces.get(request.trace)
         return trace is not None and path in trace.files and line in from_bitmap(trace.files[path].lines)
 
-    ran = found.ran(path, line, limit=3)
+    ran = found.ran(path, [line], limit=3)
     wanted = [request for request in newest_first(run) if runs(request)]
     assert ran.requests == len(wanted)
     assert dict(ran.tests) == Counter(request.test for request in wanted if request.test)

@@ -208,7 +208,7 @@ def who(recorded: Recorded, place: str, limit: int) -> Row:
     if not name or not (number.isascii() and number.isdigit() and 0 < int(number[:12]) < 10**9):
         raise ConfigurationError(f"{place!r} is not of the form FILE:LINE, such as app.py:42")
     path = _find_file(recorded, name)
-    ran = recorded.ran(path, int(number), limit=limit)
+    ran = recorded.ran(path, [int(number)], limit=limit)
     return {
         "file": relative_path(path, recorded.root),
         "line": int(number),

@@ -246,14 +246,17 @@ def count(connection: sa.Connection, added: Iterable[RequestRow], removed: Itera
     for sign, rows in ((1, added), (-1, removed)):
         for row in rows:
             key = row.period, row.trace, row.test, row.route, row.window, row.status
-            entry = sums.setdefault(key, [0, 0, 0.0])
+            entry = sums.setdefault(key, [0, 0, row.started_at, row.started_at])
             entry[0] += sign
             entry[1] += sign * row.duration_us
-            entry[2] = max(entry[2], row.started_at)
+            entry[2] = min(entry[2], row.started_at)
+            entry[3] = max(entry[3], row.started_at)
     names = [column.name for column in schema.executions.c]
     parameters = [dict(zip(names, (*key, *entry), strict=True)) for key, entry in sums.items()]
     if parameters:
-        add = insert_or_add(connection, schema.executions, add=("requests", "duration_us"), greatest="last_at")
+        add = insert_or_add(
+            connection, schema.executions, add=("requests", "duration_us"), least="first_at", greatest="last_at"
+        )
         connection.execute(add, parameters)
     if removed:
         connection.execute(sa.delete(schema.executions).where(schema.executions.c.requests == 0))

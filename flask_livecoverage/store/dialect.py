@@ -113,11 +113,17 @@ def insert_missing(connection: sa.Connection, table: sa.Table) -> Any:
     return _INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
 
 
-def insert_or_add(connection: sa.Connection, table: sa.Table, *, add: tuple[str, ...], greatest: str) -> Any:
-    """An INSERT that adds to the columns ``add`` of rows that are there already, and keeps the greater ``greatest``."""
+def insert_or_add(
+    connection: sa.Connection, table: sa.Table, *, add: tuple[str, ...], least: str, greatest: str
+) -> Any:
+    """An INSERT that adds to the columns ``add`` of rows that are there already.
+
+    Of ``least`` it keeps the lesser value, of ``greatest`` the greater one.
+    """
     insert = _INSERTS[connection.dialect.name](table)
     old, new = table.c, insert.excluded
     changes = {name: old[name] + new[name] for name in add}
+    changes[least] = sa.case((new[least] < old[least], new[least]), else_=old[least])
     changes[greatest] = sa.case((new[greatest] > old[greatest], new[greatest]), else_=old[greatest])
     return insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changes)
 

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # Raised with every change of the tables. A store of another version is refused: the journals can make it anew.
-VERSION = 2
+VERSION = 3
 
 metadata = sa.MetaData()
 
@@ -91,6 +91,7 @@ executions = _table(
     "executions",
     *(_number(name, primary_key=True) for name in ("period", "trace", "test", "route", "window", "status")),
     *map(_number, ("requests", "duration_us")),
+    sa.Column("first_at", sa.Double, nullable=False),
     sa.Column("last_at", sa.Double, nullable=False),
     sa.Index("livecov_executions_trace", "trace"),
     sa.Index("livecov_executions_test", "test"),
@@ -113,6 +114,15 @@ ambient = _table(
 rules = _table(
     "rules", _number("run", primary_key=True),
     *(sa.Column(name, sa.Text, primary_key=True) for name in ("rule", "endpoint", "methods")), sqlite_with_rowid=False,
+)  # fmt: skip
+
+# What coverage.py counts in a source file, by the hash of its content, under the configuration and with the versions of
+# which ``rules`` is a hash. Bitmaps as above; ``multiline`` is a JSON list of statements, each its first line and the
+# bitmap of all its lines in hexadecimal. ``error`` says why nothing can be counted; empty if it can.
+statements = _table(
+    "statements", *(sa.Column(name, sa.Text, primary_key=True) for name in ("content", "rules")),
+    *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("statements", "excluded")),
+    *map(_text, ("multiline", "error")),
 )  # fmt: skip
 
 _NUMBER_BITS = 32

@@ -1,0 +1,68 @@
+"""How coverage grew: which lines each trace was the first to run.
+
+Traces may come in any order, because several processes record at once and each one's records are read on their own.
+Each line belongs to the earliest trace that ran it, so adding a trace looks at the owners of a file's lines alone, of
+which there are never more than lines, however many traces there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Share:
+    """Lines (a bitmap) of a file that ``trace`` was the first to run, at the time ``at``."""
+
+    at: float
+    trace: str
+    lines: int
+
+
+@dataclass(slots=True)
+class _File:
+    base: int = 0
+    covered: int = 0
+    shares: list[Share] = field(default_factory=list)
+
+
+class Growth:
+    """Who was the first to run which lines of which file."""
+
+    def __init__(self) -> None:
+        self._files: dict[Hashable, _File] = {}
+
+    def add_base(self, file: Hashable, lines: int) -> None:
+        """``lines`` of ``file`` ran before all traces: nobody is the first to run them."""
+        found = self._files.setdefault(file, _File())
+        found.base |= lines
+        found.covered |= lines
+        for share in found.shares:
+            share.lines &= ~lines
+        found.shares = [share for share in found.shares if share.lines]
+
+    def add(self, file: Hashable, trace: str, at: float, lines: int) -> None:
+        """``trace`` ran ``lines`` of ``file`` at the time ``at``; of equal times, what is added last was first."""
+        found = self._files.setdefault(file, _File())
+        new = lines & ~found.base
+        # No two shares have a line in common, so their order does not matter.
+        for share in found.shares:
+            if share.at < at:
+                new &= ~share.lines
+            else:
+                share.lines &= ~new
+        if new:
+            found.covered |= new
+            found.shares = [share for share in found.shares if share.lines]
+            found.shares.append(Share(at, trace, new))
+
+    def covered(self, file: Hashable) -> int:
+        """All lines of ``file`` that ran."""
+        found = self._files.get(file)
+        return 0 if found is None else found.covered
+
+    def shares(self, file: Hashable) -> Iterator[Share]:
+        """The shares of ``file`` that traces have, in no order."""
+        found = self._files.get(file)
+        return iter(()) if found is None else iter(found.shares)

@@ -1,0 +1,179 @@
+"""Questions about lines, and about those who ran them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from ..filters import Filters
+from ..lines import from_numbits
+from ..model import RequestRecord, Trace
+from . import schema
+from .requests import Requests
+from .scope import NO_TEST, chunks, route_name, test_name
+from .traces import load_traces
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Who ran a line: tests and routes with the number of their requests, and the last of these requests.
+
+    ``at_startup`` is whether it ran outside of requests too.
+    """
+
+    requests: int
+    tests: Sequence[tuple[str, int]]
+    routes: Sequence[tuple[str, int]]
+    latest: Sequence[RequestRecord]
+    at_startup: bool
+
+
+class Lines(Requests):
+    """The lines that the requests of some runs executed."""
+
+    def traces(self, filters: Filters | None = None) -> dict[str, Trace]:
+        """The traces of all requests, by their ids."""
+        source = self._executions(filters).subquery()
+        numbers = self._connection.execute(sa.select(source.c.trace).distinct()).scalars()
+        return self._by_digest(numbers)
+
+    def union(self, digests: Iterable[str]) -> Trace:
+        """All lines of some traces; those that no journal has told add none."""
+        numbers: list[int] = []
+        for chunk in chunks(list(digests)):
+            query = sa.select(schema.traces.c.id).where(schema.traces.c.digest.in_(chunk))
+            numbers += self._connection.execute(query).scalars()
+        return Trace.union(load_traces(self._connection, numbers).values())
+
+    def line_counts(self, digests: Iterable[str]) -> dict[str, int]:
+        """How many lines these traces have; those that no journal has told are missing."""
+        table = schema.traces.c
+        counts: dict[str, int] = {}
+        for chunk in chunks(sorted(digests)):
+            query = sa.select(table.digest, table.lines).where(table.digest.in_(chunk), table.lines.is_not(None))
+            counts.update((row.digest, row.lines) for row in self._connection.execute(query))
+        return counts
+
+    def ambient(self) -> list[Trace]:
+        """The traces of what ran outside of requests."""
+        return list(self._by_digest(self.ambient_traces()).values())
+
+    def _by_digest(self, numbers: Iterable[int]) -> dict[str, Trace]:
+        return {trace.id: trace for trace in load_traces(self._connection, numbers).values()}
+
+    def files(self) -> list[str]:
+        """The paths of all files of which lines were recorded, in any run, sorted."""
+        return sorted(set(self._connection.execute(sa.select(schema.files.c.path)).scalars()))
+
+    # Rows, of which running totals are made
+
+    def told_traces(self) -> dict[int, tuple[str, float]]:
+        """The number of each trace that requests left: its id, and when it was left first. Traces without lines not."""
+        executions, traces = schema.executions.c, schema.traces.c
+        query = (
+            sa.select(traces.id, traces.digest, sa.func.min(executions.first_at))
+            .join_from(schema.executions, schema.traces, traces.id == executions.trace)
+            .where(executions.period.in_(self._periods), traces.lines.is_not(None))
+            .group_by(traces.id, traces.digest)
+        )
+        return {number: (digest, first_at) for number, digest, first_at in self._connection.execute(query)}
+
+    def ambient_traces(self) -> set[int]:
+        """The numbers of the traces of what ran outside of requests."""
+        query = sa.select(schema.ambient.c.trace).where(schema.ambient.c.run.in_(self._runs))
+        return set(self._connection.execute(query).scalars())
+
+    def rows_of_traces(self, traces: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+        """Trace, file and bitmap of lines, each by its number, of ``traces``."""
+        return self._rows_of(schema.trace_files.c.trace, traces)
+
+    def rows_of_files(self, files: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+        """Trace, file and bitmap of lines, each by its number, of ``files``, in any run."""
+        return self._rows_of(schema.trace_files.c.file, files)
+
+    def _rows_of(self, column: sa.ColumnElement[int], numbers: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+        table = schema.trace_files.c
+        for chunk in chunks(sorted(numbers)):
+            query = sa.select(table.trace, table.file, table.lines).where(column.in_(chunk))
+            for trace, file, lines in self._connection.execute(query):
+                yield trace, file, from_numbits(lines)
+
+    def contents(self) -> dict[int, tuple[str, str]]:
+        """The path and the hash of the content of each file, by its number, in any run."""
+        return {row.id: (row.path, row.content) for row in self._connection.execute(sa.select(schema.files))}
+
+    def heat(
+        self, file: int, by: Literal["requests", "tests"], filters: Filters | None = None, trace: str | None = None
+    ) -> list[tuple[int, int]]:
+        """What ran in the file with this number: bitmaps of lines, each with how many requests or one of the tests.
+
+        :param trace: the id of the only trace that counts.
+        """
+        source = self._executions(filters).subquery()
+        table = schema.trace_files.c
+        value = sa.func.sum(source.c.requests) if by == "requests" else source.c.test
+        query = (
+            sa.select(table.lines, value)
+            .join_from(schema.trace_files, source, source.c.trace == table.trace)
+            .where(table.file == file)
+        )
+        if trace is not None:
+            query = query.join(schema.traces, schema.traces.c.id == table.trace).where(schema.traces.c.digest == trace)
+        if by == "requests":
+            query = query.group_by(table.lines)
+        else:
+            query = query.where(source.c.test != NO_TEST).distinct()
+        return [(from_numbits(lines), int(number)) for lines, number in self._connection.execute(query)]
+
+    # Who ran it
+
+    def ran(self, path: str, lines: Sequence[int], *, limit: int = 10) -> Ran:
+        """Who ran any of ``lines`` of the file at ``path``, whatever its content was; ``limit`` of the requests."""
+        numbers = self._traces_with(path, lines)
+        executions = [row for chunk in chunks(numbers) for row in self._executions_of(chunk)]
+        return Ran(
+            requests=sum(row.requests for row in executions),
+            tests=_summed((row.test_name, row.requests) for row in executions if row.test_name),
+            routes=_summed((row.route_name, row.requests) for row in executions),
+            latest=self._newest(executions, None, limit),
+            at_startup=not self.ambient_traces().isdisjoint(numbers),
+        )
+
+    def _traces_with(self, path: str, lines: Sequence[int]) -> list[int]:
+        table = schema.trace_files.c
+        query = sa.select(table.trace, table.lines).join(schema.files, schema.files.c.id == table.file)
+        rows = self._connection.execute(query.where(schema.files.c.path == path))
+        # Not a bitmap: somebody may ask for line number 999,999,999.
+        places = [divmod(line, 8) for line in lines]
+        return [
+            trace
+            for trace, numbits in rows
+            if any(octet < len(numbits) and numbits[octet] >> bit & 1 for octet, bit in places)
+        ]
+
+    def _executions_of(self, traces: Sequence[int]) -> Iterable[Any]:
+        table = schema.executions.c
+        query = (
+            sa.select(
+                table.trace,
+                table.test,
+                table.requests,
+                table.last_at,
+                test_name.label("test_name"),
+                route_name.label("route_name"),
+            )
+            .join_from(schema.executions, schema.tests, schema.tests.c.id == table.test)
+            .join(schema.routes, schema.routes.c.id == table.route)
+            .where(table.period.in_(self._periods), table.trace.in_(traces))
+        )
+        return self._connection.execute(query)
+
+
+def _summed(counts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    sums: dict[str, int] = {}
+    for name, number in counts:
+        sums[name] = sums.get(name, 0) + number
+    return sorted(sums.items(), key=lambda item: (-item[1], item[0]))

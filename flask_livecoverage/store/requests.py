@@ -1,0 +1,181 @@
+"""Questions about single requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from ..filters import Filters
+from ..model import RequestRecord
+from . import schema
+from .scope import Scope, chunks, filtered
+
+
+Sort = Literal["time", "method", "path", "status", "ms", "test", "route"]
+
+
+class Requests(Scope):
+    """The requests of some runs."""
+
+    def requests(self, filters: Filters | None = None, limit: int | None = None) -> list[RequestRecord]:
+        """The records of requests, newest first."""
+        if filters is not None and filters.test is not None:
+            return self._newest(self._left(filters), filters, limit)
+        table = schema.requests.c
+        query = filtered(_records(), table, filters).where(table.period.in_(self._periods))
+        query = query.order_by(table.started_at.desc(), table.id.desc()).limit(limit)
+        return [self._record(row) for row in self._connection.execute(query)]
+
+    def _left(self, filters: Filters) -> Sequence[Any]:
+        """Which traces requests that ``filters`` let pass have left in which test, and when last."""
+        source = self._executions(filters).subquery()
+        newest = sa.func.max(source.c.last_at).label("last_at")
+        query = sa.select(source.c.trace, source.c.test, newest).group_by(source.c.trace, source.c.test)
+        return self._connection.execute(query).all()
+
+    def _newest(self, left: Iterable[Any], filters: Filters | None, limit: int | None) -> list[RequestRecord]:
+        """The newest requests, at most ``limit``, that have left one of some traces in its test.
+
+        ``left`` says trace and test, and when it was left last: what is too old to be among the newest is not looked
+        up.
+        """
+        last = {(row.trace, row.test): row.last_at for row in sorted(left, key=lambda row: row.last_at)}
+        newest: list[tuple[float, int]] = []
+        table = schema.requests.c
+        for (trace, test), at in sorted(last.items(), key=lambda item: -item[1]):
+            if len(newest) == limit and at < newest[-1][0]:
+                break  # and so are all that follow
+            query = filtered(sa.select(table.started_at, table.id), table, filters)
+            query = query.where(table.trace == trace, table.test == test, table.period.in_(self._periods))
+            query = query.order_by(table.started_at.desc(), table.id.desc()).limit(limit)
+            newest += ((row.started_at, row.id) for row in self._connection.execute(query))
+            if limit is not None:
+                newest = sorted(newest, reverse=True)[:limit]
+        rows = [row for keys in chunks([key for _, key in newest]) for row in self._rows(keys)]
+        return [self._record(row) for row in sorted(rows, key=lambda row: (-row.started_at, -row.id))]
+
+    def _rows(self, keys: Sequence[int]) -> Iterable[Any]:
+        return self._connection.execute(_records().where(schema.requests.c.id.in_(keys)))
+
+    def page(
+        self, filters: Filters, sort: Sort, limit: int, offset: int = 0, *, descending: bool = True
+    ) -> list[RequestRecord]:
+        """The records of some requests; of equal ones, the newest first."""
+        table = schema.requests.c
+        query = filtered(_records(), table, filters).where(table.period.in_(self._periods))
+        if filters.test is not None:
+            # Requests have no index by tests: the executions tell which traces to look among.
+            query = query.where(table.trace.in_(sa.select(self._executions(filters).subquery().c.trace)))
+        columns = [column.desc() if descending else column.asc() for column in _SORTED_BY[sort]]
+        query = query.order_by(*columns, table.started_at.desc(), table.id.desc()).limit(limit).offset(offset)
+        return [self._record(row) for row in self._connection.execute(query)]
+
+    def page_by_trace(
+        self, filters: Filters, rank: Mapping[str, int], limit: int, offset: int = 0, *, descending: bool = True
+    ) -> list[RequestRecord]:
+        """As :meth:`page`, in the order of the numbers that ``rank`` gives to their traces' ids; others count as 0."""
+        source = self._executions(filters).subquery()
+        query = (
+            sa.select(source.c.trace, schema.traces.c.digest, sa.func.sum(source.c.requests).label("requests"))
+            .join_from(source, schema.traces, schema.traces.c.id == source.c.trace)
+            .group_by(source.c.trace, schema.traces.c.digest)
+        )
+        rows = self._connection.execute(query).all()
+        found: list[RequestRecord] = []
+        for row in sorted(rows, key=lambda row: (rank.get(row.digest, 0), row.trace), reverse=descending):
+            if len(found) == limit:
+                break
+            if offset < row.requests:
+                found += self._of_trace(row.trace, filters, limit - len(found), offset)
+            offset = max(0, offset - row.requests)
+        return found
+
+    def _of_trace(self, trace: int, filters: Filters, limit: int, offset: int) -> list[RequestRecord]:
+        table = schema.requests.c
+        query = filtered(_records(), table, filters).where(table.trace == trace, table.period.in_(self._periods))
+        query = query.order_by(table.started_at.desc(), table.id.desc()).limit(limit).offset(offset)
+        return [self._record(row) for row in self._connection.execute(query)]
+
+    def first_of_traces(self, moments: Mapping[str, float], filters: Filters) -> list[RequestRecord]:
+        """The records of the requests that left these traces (ids) at these moments, in no order."""
+        table = schema.requests.c
+        found = []
+        for chunk in chunks(sorted(moments)):
+            query = filtered(_records(), table, filters).where(
+                schema.traces.c.digest.in_(chunk),
+                table.started_at.in_([moments[digest] for digest in chunk]),
+                table.period.in_(self._periods),
+            )
+            found += [self._record(row) for row in self._connection.execute(query)]
+        return [record for record in found if moments[record.trace] == record.started_at]
+
+    def counts_until(self, moments: Sequence[float]) -> list[int]:
+        """How many requests began until each of ``moments``, which are ascending."""
+        table = schema.requests.c
+        counts, before, total = [], None, 0
+        for moment in moments:
+            query = sa.select(sa.func.count()).where(table.period.in_(self._periods), table.started_at <= moment)
+            if before is not None:
+                query = query.where(table.started_at > before)
+            total += self._connection.execute(query).scalar_one()
+            counts.append(total)
+            before = moment
+        return counts
+
+    def request(self, request_id: str) -> RequestRecord | None:
+        """The record of a request, or None if there is none with this id."""
+        token, _, number = request_id.rpartition("-")
+        if not (number.isdecimal() and number.isascii() and len(number) <= 10):
+            return None
+        keys = [
+            schema.request_key(journal.id, int(number)) for journal in self._journals.values() if journal.token == token
+        ]
+        table = schema.requests.c
+        query = _records().where(table.id.in_(keys), table.period.in_(self._periods))
+        row = self._connection.execute(query).first()
+        return self._record(row) if row is not None else None
+
+    def _record(self, row: Any) -> RequestRecord:
+        journal, number = schema.journal_and_number(row.id)
+        return RequestRecord(
+            id=f"{self._journals[journal].token}-{number}",
+            trace=row.digest,
+            method=row.method,
+            path=row.path,
+            status=row.status,
+            started_at=row.started_at,
+            duration_ms=row.duration_us / 1000,
+            pid=self._journals[journal].pid,
+            test=row.test_name or None,
+            window=row.window_name,
+            route=row.rule or None,
+            endpoint=row.endpoint or None,
+        )
+
+
+def _records() -> sa.Select[Any]:
+    requests, tests, routes, windows = (t.c for t in (schema.requests, schema.tests, schema.routes, schema.windows))
+    return (
+        sa.select(
+            requests.id, requests.status, requests.started_at, requests.duration_us, requests.path,
+            schema.traces.c.digest, routes.method, routes.rule, routes.endpoint, tests.name.label("test_name"),
+            windows.name.label("window_name"),
+        )
+        .join_from(schema.requests, schema.traces, schema.traces.c.id == requests.trace)
+        .join(schema.routes, routes.id == requests.route)
+        .join(schema.tests, tests.id == requests.test)
+        .outerjoin(schema.windows, windows.id == requests.window)
+    )  # fmt: skip
+
+
+_SORTED_BY: dict[Sort, Sequence[sa.ColumnElement[Any]]] = {
+    "time": [schema.requests.c.started_at],
+    "method": [schema.routes.c.method],
+    "path": [schema.requests.c.path],
+    "status": [schema.requests.c.status],
+    "ms": [schema.requests.c.duration_us],
+    "test": [schema.tests.c.name],
+    "route": [schema.routes.c.rule, schema.routes.c.method],
+}
