@@ -21,8 +21,8 @@ from coverage.exceptions import ConfigError
 from coverage.files import GlobMatcher, prep_patterns
 from coverage.inorout import InOrOut
 from coverage.python import PythonFileReporter
+from coverage.results import Numbers, should_fail_under
 from coverage.results import format_lines as _format_lines
-from coverage.results import should_fail_under
 
 from .errors import ConfigurationError, EngineError
 from .lines import to_bitmap
@@ -131,6 +131,11 @@ class StatementCounter:
     def reports_on(self, path: str) -> bool:
         """Whether the configuration wants the file in its reports."""
         return (self._include is None or self._include.match(path)) and not (self._omit and self._omit.match(path))
+
+    def percent(self, executed: int, statements: int) -> str:
+        """Percent covered, with the digits that the configuration wants; 0 and 100 for nothing but none and all."""
+        precision = self._coverage.config.precision
+        return Numbers(precision, n_statements=statements, n_missing=statements - executed).pc_covered_str
 
     def count(self, path: str) -> FileStatements:
         """What counts in the file at ``path``. Raises CoverageException if it cannot be read as Python."""

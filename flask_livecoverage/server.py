@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from .errors import ServerError
-from .shutdown import GRACE_SECONDS, SERVER_KEY
+from .shutdown import ENDING_KEY, GRACE_SECONDS, SERVER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,6 +69,7 @@ class LiveServer:
 
     def _serve_request(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ[SERVER_KEY] = self.shutdown
+        environ[ENDING_KEY] = self._ending.is_set
         return self._app(environ, start_response)
 
     def serve_until_shutdown(self) -> None:

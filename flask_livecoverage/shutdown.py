@@ -24,6 +24,8 @@ logger = logging.getLogger("flask_livecoverage")
 
 # `livecov serve` puts a function here that ends its server.
 SERVER_KEY = "flask_livecoverage.shutdown"
+# ... and one here that tells whether it is about to end: what would go on for ever ends with it.
+ENDING_KEY = "flask_livecoverage.ending"
 
 GRACE_SECONDS = 30.0
 _POLL_SECONDS = 0.05

@@ -16,6 +16,7 @@ from ..analysis.suite import Member, Suite
 from ..errors import ConfigurationError
 from ..exports.keploy_dedup import read_dedup, write_dedup
 from ..exports.keploy_duplicates import write_duplicates
+from ..exports.suite import CAUTION, Loaded, recorded_suite
 from ..text import printable
 from .answers import table
 from .questions import open_recorded
@@ -28,11 +29,6 @@ Row = dict[str, Any]
 _SHOWN_GROUPS = 50
 _SHOWN_NAMES = 5
 
-CAUTION = (
-    "Equal lines are not equal assertions: a test without lines of its own may still check what\n"
-    "no other test checks. Look before you delete."
-)
-
 
 @dataclass(frozen=True)
 class Origin:
@@ -44,29 +40,12 @@ class Origin:
     input_path: str | None = None
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A suite of members that are a ``by`` each (test, request), and how many requests belong to none."""
-
-    suite: Suite
-    by: str
-    without_test: int = 0
-
-    def count(self, number: int) -> str:
-        """``number`` and what is counted, in the right grammatical number."""
-        return f"{number} {self.by}" if number == 1 else f"{number} {self.by}s"
-
-
 def load_suite(origin: Origin) -> Loaded:
     """The suite of ``origin``: of tests where any request names one, of requests else, unless it says which."""
     if origin.input_path is not None:
         return Loaded(Suite.of_lines(read_dedup(origin.input_path)), "test")
     with open_recorded(origin.data_dir, origin.run_id) as recorded:
-        if origin.by != "request":
-            tests = list(recorded.executed("test"))
-            if tests or origin.by == "test":
-                return Loaded(Suite.of(tests, recorded.traces()), "test", recorded.count_without_test())
-        return Loaded(Suite.of(recorded.executed("request"), recorded.traces()), "request")
+        return recorded_suite(recorded, origin.by)
 
 
 def _refuse_without_durations(origin: Origin, option: str, instead: str) -> None:

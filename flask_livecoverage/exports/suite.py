@@ -1,13 +1,42 @@
-"""The JSON document of ``/__coverage__/tests``."""
+"""Suites from the store, and the JSON document of ``/__coverage__/tests``."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from ..analysis.suite import Suite
 from ..filters import Filters
 from ..model import Trace
 from ..store import Recorded
 from .dump import relative_lines
+
+CAUTION = (
+    "Equal lines are not equal assertions: a test without lines of its own may still check what\n"
+    "no other test checks. Look before you delete."
+)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A suite of members that are a ``by`` each (test, request), and how many requests belong to none."""
+
+    suite: Suite
+    by: str
+    without_test: int = 0
+
+    def count(self, number: int) -> str:
+        """``number`` and what is counted, in the right grammatical number."""
+        return f"{number} {self.by}" if number == 1 else f"{number} {self.by}s"
+
+
+def recorded_suite(recorded: Recorded, by: str | None = None) -> Loaded:
+    """The suite of the tests where any request names one, of requests else, unless ``by`` says which."""
+    if by != "request":
+        tests = list(recorded.executed("test"))
+        if tests or by == "test":
+            return Loaded(Suite.of(tests, recorded.traces()), "test", recorded.count_without_test())
+    return Loaded(Suite.of(recorded.executed("request"), recorded.traces()), "request")
 
 
 def suite_object(recorded: Recorded, filters: Filters | None = None) -> dict[str, Any]:

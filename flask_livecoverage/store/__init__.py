@@ -6,7 +6,7 @@ file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ..journal import RunFolder
 from . import schema
 from .dialect import cannot_write, find_damage, insert_missing, make_engine, shown_url, writing
 from .recorded import Recorded
+from .statements import Analysed, load_statements, save_statements
 from .sync import Progress, RunSync
 
 __all__ = ["Recorded", "Store", "open_store", "store_url"]
@@ -44,6 +45,16 @@ class Store:
         number = sync()
         self.warnings += sync.warnings
         return number
+
+    def load_statements(self, rules: str, contents: Iterable[str]) -> dict[str, Analysed]:
+        """What is known of the contents of source files (hashes) under ``rules``."""
+        with self._engine.connect() as connection:
+            return load_statements(connection, rules, contents)
+
+    def save_statements(self, rules: str, analysed: Mapping[str, Analysed]) -> None:
+        """Keep what counts in the contents of source files."""
+        with writing(self._engine).begin() as connection:
+            save_statements(connection, rules, analysed)
 
     @contextmanager
     def recorded(self, runs: Sequence[int], *, period: int | None = None) -> Iterator[Recorded]:

@@ -42,11 +42,18 @@ class Lines(Requests):
 
     def union(self, digests: Iterable[str]) -> Trace:
         """All lines of some traces; those that no journal has told add none."""
+        return Trace.union(self.by_ids(digests))
+
+    def _numbers_of(self, digests: Iterable[str]) -> list[int]:
         numbers: list[int] = []
         for chunk in chunks(list(digests)):
             query = sa.select(schema.traces.c.id).where(schema.traces.c.digest.in_(chunk))
             numbers += self._connection.execute(query).scalars()
-        return Trace.union(load_traces(self._connection, numbers).values())
+        return numbers
+
+    def by_ids(self, digests: Iterable[str]) -> list[Trace]:
+        """The traces with these ids; those that no journal has told are missing."""
+        return list(load_traces(self._connection, self._numbers_of(digests)).values())
 
     def line_counts(self, digests: Iterable[str]) -> dict[str, int]:
         """How many lines these traces have; those that no journal has told are missing."""
@@ -87,17 +94,10 @@ class Lines(Requests):
         return set(self._connection.execute(query).scalars())
 
     def rows_of_traces(self, traces: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-        """Trace, file and bitmap of lines, each by its number, of ``traces``."""
-        return self._rows_of(schema.trace_files.c.trace, traces)
-
-    def rows_of_files(self, files: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-        """Trace, file and bitmap of lines, each by its number, of ``files``, in any run."""
-        return self._rows_of(schema.trace_files.c.file, files)
-
-    def _rows_of(self, column: sa.ColumnElement[int], numbers: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+        """Trace, file and bitmap of lines of ``traces``: the first two by their numbers."""
         table = schema.trace_files.c
-        for chunk in chunks(sorted(numbers)):
-            query = sa.select(table.trace, table.file, table.lines).where(column.in_(chunk))
+        for chunk in chunks(sorted(traces)):
+            query = sa.select(table.trace, table.file, table.lines).where(table.trace.in_(chunk))
             for trace, file, lines in self._connection.execute(query):
                 yield trace, file, from_numbits(lines)
 
@@ -122,11 +122,27 @@ class Lines(Requests):
         )
         if trace is not None:
             query = query.join(schema.traces, schema.traces.c.id == table.trace).where(schema.traces.c.digest == trace)
-        if by == "requests":
-            query = query.group_by(table.lines)
-        else:
-            query = query.where(source.c.test != NO_TEST).distinct()
+        groups = query.group_by(table.lines)
+        query = groups if by == "requests" else query.where(source.c.test != NO_TEST).distinct()
         return [(from_numbits(lines), int(number)) for lines, number in self._connection.execute(query)]
+
+    def names_in(self, file: int, limit: int = 500) -> tuple[list[str], list[str]]:
+        """The names of tests and of routes whose requests ran any line of the file with this number, sorted."""
+        source = self._executions().subquery()
+        ran = sa.select(schema.trace_files.c.trace).where(schema.trace_files.c.file == file)
+        tests = (
+            sa.select(test_name)
+            .join_from(source, schema.tests, schema.tests.c.id == source.c.test)
+            .where(source.c.trace.in_(ran), source.c.test != NO_TEST)
+        )
+        routes = (
+            sa.select(route_name)
+            .join_from(source, schema.routes, schema.routes.c.id == source.c.route)
+            .where(source.c.trace.in_(ran))
+        )
+        found = [query.distinct().order_by(sa.literal_column("1")).limit(limit) for query in (tests, routes)]
+        first, second = (list(self._connection.execute(query).scalars()) for query in found)
+        return first, second
 
     # Who ran it
 

@@ -12,7 +12,6 @@ from ..model import RequestRecord
 from . import schema
 from .scope import Scope, chunks, filtered
 
-
 Sort = Literal["time", "method", "path", "status", "ms", "test", "route"]
 
 

@@ -28,6 +28,8 @@ from ..recorder import Recorder
 from ..settings import Settings
 from ..text import LONGEST_NAME, printable, storable, window_name
 from .access import refusal
+from .dashboard.front import Front, dashboard_rules, error_page, is_page
+from .dashboard.routes import PREFIX
 from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "
 
 
 def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]:
-    """The URL rules of the control routes; endpoints begin with ``livecoverage.``."""
+    """The URL rules of the control routes and of the dashboard; endpoints begin with ``livecoverage.``."""
     prefix = settings.url_prefix
     rules: list[tuple[str, str, list[str]]] = [
         (f"{prefix}/start", "start", ["GET", "POST"]),
@@ -65,7 +67,8 @@ def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]
     ]
     if settings.shutdown_url:
         rules.append((settings.shutdown_url, "shutdown", ["GET", "POST"]))
-    return [_rule(path, f"livecoverage.{name}", methods, build_only) for path, name, methods in rules]
+    routes = [_rule(path, f"livecoverage.{name}", methods, build_only) for path, name, methods in rules]
+    return [*routes, *dashboard_rules(settings, build_only=build_only)]
 
 
 def _rule(path: str, endpoint: str, methods: list[str], build_only: bool) -> Rule:
@@ -102,6 +105,7 @@ class ControlMiddleware:
             "livecoverage.request": self._show_request,
             "livecoverage.shutdown": self._shut_down,
         }
+        self._dashboard = Front(recorder, settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -116,26 +120,34 @@ class ControlMiddleware:
     def _answer(self, request: ControlRequest) -> Response:
         reason = refusal(request, self._settings.token)
         if reason is not None:
-            return _error(403, reason)
+            return self._error(request, 403, reason)
         try:
             endpoint, arguments = self._map.bind_to_environ(request.environ).match()
+            if endpoint.startswith(PREFIX):
+                return self._dashboard.answer(request, endpoint)
             return self._views[endpoint](request, **arguments)
         except BadParameters as error:
-            return _error(error.status, str(error), accepted=error.accepted)
+            return self._error(request, error.status, str(error), accepted=error.accepted)
         except DataError as error:
-            return _error(409, str(error))
+            return self._error(request, 409, str(error))
         except StorageError as error:
-            return _error(507, str(error))
+            return self._error(request, 507, str(error))
         except LiveCoverageError as error:
-            return _error(500, str(error))
+            return self._error(request, 500, str(error))
         except OSError as error:
-            return _error(500, f"{error.filename}: {error.strerror}")
+            return self._error(request, 500, f"{error.filename}: {error.strerror}")
         except HTTPException as error:
-            response = _error(error.code or 500, error.description or error.name)
+            response = self._error(request, error.code or 500, error.description or error.name)
             allowed = getattr(error, "valid_methods", None)
             if allowed:
                 response.headers["Allow"] = ", ".join(sorted(allowed))
             return response
+
+    def _error(self, request: ControlRequest, status: int, message: str, **details: Any) -> Response:
+        """An error, for a program or, where the dashboard is, for a person."""
+        if is_page(request.path, self._settings):
+            return error_page(status, message, self._settings, request.script_root)
+        return _error(status, message, **details)
 
     # The routes
 
@@ -263,8 +275,12 @@ class ControlMiddleware:
     def _shut_down(self, request: ControlRequest) -> Response:
         parameters(request)
         response = Response("Server shutting down...", mimetype="text/plain")
-        response.call_on_close(lambda: self._shutdown(request.environ))
+        response.call_on_close(lambda: self._end(request.environ))
         return response
+
+    def _end(self, environ: WSGIEnvironment) -> None:
+        self._dashboard.close()
+        self._shutdown(environ)
 
 
 def _stored(name: str) -> str:

@@ -48,8 +48,13 @@ class BadParameters(Exception):
         self.status = status
 
 
-def parameters(request: ControlRequest, **accepted: Callable[[str], Any]) -> dict[str, Any]:
-    """The request's parameters, checked. Raises BadParameters naming what is accepted."""
+def parameters(
+    request: ControlRequest, repeated: str | None = None, /, **accepted: Callable[[str], Any]
+) -> dict[str, Any]:
+    """The request's parameters, checked. Raises BadParameters naming what is accepted.
+
+    Of the one that may be ``repeated``, there is a list of values.
+    """
     takes = f"{request.path} takes {', '.join(accepted) if accepted else 'none'}"
     _check_query(request, list(accepted))
     _check_body(request, list(accepted))
@@ -59,14 +64,19 @@ def parameters(request: ControlRequest, **accepted: Callable[[str], Any]) -> dic
     for name in given:
         if name not in accepted:
             raise BadParameters(f"unknown parameter {shortened(name)}: {takes}", list(accepted))
-        value, *others = given.getlist(name)
-        if others:
+        values = given.getlist(name)
+        if name != repeated and len(values) > 1:
             raise BadParameters(f"{name} is given more than once: {request.path} takes it once", list(accepted))
-        try:
-            found[name] = accepted[name](value)
-        except ValueError as error:
-            raise BadParameters(f"{name} cannot be {shortened(value)}: {error}", _choices(error)) from None
+        checked = [_checked(name, value, accepted[name]) for value in values]
+        found[name] = checked if name == repeated else checked[0]
     return found
+
+
+def _checked(name: str, value: str, check: Callable[[str], Any]) -> Any:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise BadParameters(f"{name} cannot be {shortened(value)}: {error}", _choices(error)) from None
 
 
 def _check_query(request: ControlRequest, accepted: list[str]) -> None:

@@ -1,0 +1,186 @@
+"""The files, and the source of each with who ran which line."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from markupsafe import Markup
+from werkzeug import Response
+from werkzeug.exceptions import NotFound
+
+from ...filters import Filters
+from ...lines import from_bitmap
+from ...store import Recorded
+from ..parameters import one_of
+from .figures import FileFigures
+from .highlight import highlighted
+from .parameters import page_number, stored_name
+from .tables import Sorting, part, sort, sorting
+from .visit import Visit
+
+Heat = Literal["requests", "tests"]
+
+_COLUMNS: dict[str, Callable[[FileFigures], Any]] = {
+    "name": lambda file: file.name,
+    "statements": lambda file: file.statements,
+    "missing": lambda file: file.missing,
+    "excluded": lambda file: file.excluded,
+    "percent": lambda file: file.executed / file.statements if file.statements else 1.0,
+}
+_HOTTEST = 9
+_LINES = 2000
+
+
+def list_files(visit: Visit) -> Response:
+    """Answer with the table of all files; ``q`` chooses by a part of their names."""
+    given = visit.parameters(sort=sorting(_COLUMNS), page=page_number, q=str)
+    by = given.get("sort", Sorting("name", descending=False))
+    wanted = given.get("q", "").lower()
+    files = [file for file in visit.figures.files.values() if wanted in file.name.lower()]
+    rows = part(sort(files, by, _COLUMNS[by.column]), given.get("page", 1))
+    return visit.render("files.html", figures=visit.figures, rows=rows, sorting=by, q=given.get("q", ""))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of source.
+
+    ``state`` is ``run``, ``others`` (run, but not by those asked for), ``missing``, ``excluded`` or empty. ``first`` is
+    the line of its statement that stands for all; None if it is part of none.
+    """
+
+    number: int
+    code: Markup
+    state: str
+    first: int | None
+    count: int
+    heat: int
+
+
+def show_source(visit: Visit, key: str) -> Response:
+    """Answer with the source of a file; the parameters choose whose lines are shown, and one line to ask about."""
+    given = visit.parameters(
+        test=stored_name, route=stored_name, request=str, heat=one_of(("requests", "tests")), line=page_number,
+        page=page_number,
+    )  # fmt: skip
+    file = visit.figures.files.get(key)
+    if file is None:
+        raise NotFound("no such file: it may have been changed or removed since")
+    code = highlighted(file.path, file.content)
+    heat: Heat = given.get("heat", "requests")
+    with visit.recorded() as recorded:
+        counts, shown = _counts(recorded, file, heat, given)
+        lines = [] if code is None else _lines(file, code, counts, shown)
+        chosen = given.get("line")
+        ran = None if chosen is None else recorded.ran(file.path, _statement_of(file, chosen), limit=20)
+        who = _who(recorded, file)
+    page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
+    return visit.render(
+        "source.html",
+        figures=visit.figures,
+        file=file,
+        changed=code is None,
+        rows=part(lines, page, _LINES),
+        given=given,
+        filtered=bool(given.keys() & {"test", "route", "request"}),
+        shown=shown.bit_count(),
+        heat=heat,
+        chosen=chosen,
+        ran=ran,
+        who=who,
+    )
+
+
+def _counts(recorded: Recorded, file: FileFigures, heat: Heat, given: dict[str, Any]) -> tuple[Counter[int], int]:
+    """How many requests or tests ran each line, and which statements (a bitmap) those asked for ran."""
+    filters = Filters(test=given.get("test"), route=given.get("route"))
+    trace = None
+    if "request" in given:
+        record = recorded.request(given["request"])
+        if record is None:
+            raise NotFound("no such request since the last reset")
+        trace = record.trace
+    counts: Counter[int] = Counter()
+    shown = 0
+    sets = [] if file.number is None else recorded.heat(file.number, heat, filters, trace)
+    by_test: dict[int, int] = {}
+    for lines, number in sets:
+        executed = file.counted.executed(lines)
+        shown |= executed
+        if heat == "tests":
+            by_test[number] = by_test.get(number, 0) | executed
+        else:
+            counts.update(dict.fromkeys(from_bitmap(executed), number))
+    for executed in by_test.values():
+        counts.update(from_bitmap(executed))
+    if not (filters.test or filters.route or trace):
+        shown = file.covered
+    elif heat == "tests" and file.number is not None:
+        # Requests without a test count as well.
+        for lines, _ in recorded.heat(file.number, "requests", filters, trace):
+            shown |= file.counted.executed(lines)
+    return counts, shown
+
+
+def _lines(file: FileFigures, code: Sequence[Markup], counts: Counter[int], shown: int) -> list[Line]:
+    counted = file.counted
+    states: dict[int, str] = {}
+    for bitmap, state in (
+        (counted.excluded, "excluded"),
+        (counted.all_lines(counted.statements & ~file.covered), "missing"),
+        (counted.all_lines(file.covered & ~shown), "others"),
+        (counted.all_lines(shown), "run"),
+    ):
+        states.update(dict.fromkeys(from_bitmap(bitmap), state))
+    # A statement within another one's lines has its own state.
+    for bitmap, state in ((counted.statements & ~file.covered, "missing"), (file.covered & ~shown, "others")):
+        states.update(dict.fromkeys(from_bitmap(bitmap), state))
+    firsts = _firsts(file)
+    hottest = max(counts.values(), default=0)
+    return [
+        Line(
+            number, text, states.get(number, ""), firsts.get(number), counts[number], _level(counts[number], hottest)
+        )
+        for number, text in enumerate(code, 1)
+    ]  # fmt: skip
+
+
+def _firsts(file: FileFigures) -> dict[int, int]:
+    """For each line of a statement, the line that stands for it."""
+    firsts: dict[int, int] = {}
+    for first, lines in file.counted.multiline:
+        if file.counted.statements >> first & 1:
+            firsts.update(dict.fromkeys(from_bitmap(lines), first))
+    firsts.update((line, line) for line in from_bitmap(file.counted.statements))
+    return firsts
+
+
+def _statement_of(file: FileFigures, line: int) -> list[int]:
+    first = _firsts(file).get(line)
+    return [line] if first is None else from_bitmap(file.counted.all_lines(1 << first))
+
+
+def _level(count: int, hottest: int) -> int:
+    """From 1 to the hottest line's, by the logarithm: a line that ran once differs from one that never did."""
+    if not count:
+        return 0
+    return 1 + round((_HOTTEST - 1) * math.log(count) / math.log(hottest)) if hottest > 1 else 1
+
+
+@dataclass(frozen=True)
+class Who:
+    """Names to choose from: of the tests and routes that ran any line of a file."""
+
+    tests: Sequence[str]
+    routes: Sequence[str]
+
+
+def _who(recorded: Recorded, file: FileFigures) -> Who:
+    if file.number is None:
+        return Who((), ())
+    tests, routes = recorded.names_in(file.number)
+    return Who(tests, routes)

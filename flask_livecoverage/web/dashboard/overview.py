@@ -1,0 +1,29 @@
+"""The first page: how much is covered, how it grew, and what comes in."""
+
+from __future__ import annotations
+
+from werkzeug import Response
+
+from ...filters import Filters
+from .curve import curve
+from .treemap import treemap
+from .visit import Visit
+
+_NEWEST = 20
+
+
+def overview(visit: Visit) -> Response:
+    """Answer with the overview."""
+    visit.parameters()
+    figures = visit.figures
+    with visit.recorded() as recorded:
+        newest = recorded.page(Filters(), "time", _NEWEST)
+        window = recorded.open_window()
+    return visit.render(
+        "overview.html",
+        figures=figures,
+        newest=newest,
+        window=window,
+        curve=curve(figures.curve, figures.requests, figures.statements),
+        treemap=treemap(figures.files.values()),
+    )

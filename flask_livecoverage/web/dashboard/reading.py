@@ -1,0 +1,125 @@
+"""What the pages are made of: figures and comparisons, brought up to date behind them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from ...errors import DataError
+from ...journal import RunFolder
+from ...store import Recorded, open_store, store_url
+from .background import Background, Progress
+from .figures import Figures
+from .ledger import Ledger
+from .suites import Member, Redundant, find_redundant, list_members
+
+By = Literal["test", "request"]
+_T = TypeVar("_T")
+
+# For figures to be brought up to date before a page goes without; and where there are none yet, which is once.
+_PATIENCE_SECONDS = 0.1
+_FIRST_SECONDS = 2.0
+_WORK_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the dashboard's process is told when it starts. ``run`` is the run's folder, ``store`` the store's setting.
+
+    ``source_files`` are all files that coverage.py's configuration wants measured, executed or not.
+    """
+
+    run: str
+    store: str | None
+    url_prefix: str
+    source_files: Sequence[str] = ()
+
+
+class NotYet(Exception):
+    """What a page needs is still being worked out; says how far that is."""
+
+
+class RunReader:
+    """Reads the run that a server records."""
+
+    def __init__(self, config: Config) -> None:
+        self.folder = RunFolder(Path(config.run))
+        self._store_url = store_url(self.folder.path.parent.parent, config.store)
+        self._ledger = Ledger(config.source_files)
+        self._figures = Background(self._read, self.stamp)
+        self._tests = Background(partial(self._list, "test"), self.stamp)
+        self._routes = Background(partial(self._list, "route"), self.stamp)
+        self._redundant = {by: Background(partial(self._compare, by), self.stamp) for by in ("test", "request", None)}
+
+    def stamp(self) -> str:
+        """A text that changes with what the server's processes write."""
+        sizes = [(path.name, path.stat().st_size) for path in self.folder.journals()]
+        return hashlib.sha256(repr((sizes, self.folder.marks())).encode()).hexdigest()[:16]
+
+    def figures(self) -> Figures:
+        """The figures, as new as can be had soon. Raises NotYet if there are none, LiveCoverageError for a fault."""
+        return _soon(self._figures)
+
+    def tests(self) -> Sequence[Member]:
+        """What each test executed; as :meth:`figures`."""
+        return _soon(self._tests)
+
+    def routes(self) -> Sequence[Member]:
+        """What each route executed; as :meth:`figures`."""
+        return _soon(self._routes)
+
+    def redundant(self, by: By | None) -> Redundant:
+        """Which tests or requests execute nothing of their own; as :meth:`figures`."""
+        return _soon(self._redundant[by])
+
+    @property
+    def progress(self) -> str:
+        """How far the work on figures is, in words; empty without work."""
+        return self._figures.progress
+
+    @property
+    def works(self) -> bool:
+        """Whether something newer will be there soon."""
+        everything: list[Background[Any]] = [self._figures, self._tests, self._routes, *self._redundant.values()]
+        return any(work.works for work in everything)
+
+    @contextmanager
+    def recorded(self, figures: Figures) -> Iterator[Recorded]:
+        """What the store holds of the run and the period of ``figures``."""
+        with open_store(self._store_url) as store, store.recorded([figures.run], period=figures.period) as recorded:
+            yield recorded
+
+    def _read(self, tell: Progress) -> Figures:
+        version = self.stamp()
+        with open_store(self._store_url) as store:
+            run = store.sync(self.folder, lambda done, total: tell(f"Reading what was recorded: {done / total:.0%}"))
+            period = len(self.folder.marks())
+            with store.recorded([run], period=period) as recorded:
+                return self._ledger.update(store, recorded, (run, period), version, tell)
+
+    def _list(self, by: Literal["test", "route"], _tell: Progress) -> Sequence[Member]:
+        figures = self._finished_figures()
+        with self.recorded(figures) as recorded:
+            return list_members(recorded, figures, by)
+
+    def _compare(self, by: By | None, _tell: Progress) -> Redundant:
+        with self.recorded(self._finished_figures()) as recorded:
+            return find_redundant(recorded, by)
+
+    def _finished_figures(self) -> Figures:
+        figures = self._figures.get(_WORK_SECONDS)
+        if figures is None:
+            raise DataError("what was recorded could not be read in time: reload the page")
+        return figures
+
+
+def _soon(work: Background[_T]) -> _T:
+    result = work.get(_PATIENCE_SECONDS if work.has_result else _FIRST_SECONDS)
+    if result is None:
+        raise NotYet(work.progress or "Comparing what was recorded")
+    return result

@@ -1,0 +1,152 @@
+// Live updates: an event says that something has changed, and the parts of the page that are marked data-live are
+// replaced by those of the same page, asked for anew. Without this script, loading the page again does the same.
+(() => {
+  "use strict";
+
+  const SOONEST = 500; // ms between two updates, and at least:
+  const SHARE = 50; // so many times what the server has spent on the last one
+  const PATIENCE = 3000; // ms without a connection until the page says so
+
+  const body = document.body;
+  const notice = document.getElementById("connection");
+  let version = body.dataset.version || "";
+  let source = null;
+  let timer = 0;
+  let patience = 0;
+  let asking = false;
+  let wanted = false;
+  let notBefore = 0;
+
+  function update() {
+    wanted = true;
+    if (!asking && !timer) {
+      timer = setTimeout(ask, Math.max(0, notBefore - performance.now()));
+    }
+  }
+
+  async function ask() {
+    timer = 0;
+    asking = true;
+    wanted = false;
+    let works = false;
+    try {
+      const response = await fetch(location.href);
+      const spent = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") || "");
+      notBefore = performance.now() + Math.max(SOONEST, SHARE * (spent ? Number(spent[1]) : 0));
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      show(page);
+      works = "works" in page.body.dataset;
+    } catch {
+      notBefore = performance.now() + PATIENCE; // the stream of events says what is wrong
+    }
+    asking = false;
+    if (wanted || works) {
+      update();
+    }
+  }
+
+  function show(page) {
+    const parts = [...document.querySelectorAll("[data-live]")];
+    const named = (root) => [...root.querySelectorAll("[data-live]")].map((part) => part.id).join();
+    if (named(document) !== named(page)) {
+      location.reload(); // another page altogether: an error, say, or the first figures
+      return;
+    }
+    version = page.body.dataset.version || "";
+    document.title = page.title;
+    for (const part of parts) {
+      const renewed = page.getElementById(part.id);
+      if (part.innerHTML !== renewed.innerHTML) {
+        replace(part, renewed);
+      }
+    }
+  }
+
+  // What the reader has done to a part stays: marks, opened details, the place of the keyboard, scrolling.
+  function replace(part, renewed) {
+    const marked = [...part.querySelectorAll(":checked")].map((box) => box.value);
+    const opened = [...part.querySelectorAll("details[open]")].map((details) => details.id);
+    const scrolled = [...part.querySelectorAll(".scroll")].map((box) => [box.scrollLeft, box.scrollTop]);
+    const focused = part.contains(document.activeElement) ? keyOf(document.activeElement) : null;
+    part.replaceChildren(...renewed.childNodes);
+    for (const box of part.querySelectorAll("input[type=checkbox]")) {
+      box.checked = marked.includes(box.value);
+    }
+    for (const details of part.querySelectorAll("details")) {
+      details.open = opened.includes(details.id);
+    }
+    [...part.querySelectorAll(".scroll")].forEach((box, index) => {
+      [box.scrollLeft, box.scrollTop] = scrolled[index] || [0, 0];
+    });
+    if (focused) {
+      const again = [...part.querySelectorAll("a, button, input, summary, [tabindex]")].find((one) => keyOf(one) === focused);
+      (again || document.getElementById("main")).focus({ preventScroll: true });
+    }
+  }
+
+  function keyOf(element) {
+    return [element.tagName, element.id, element.getAttribute("href"), element.getAttribute("aria-label")].join(" ");
+  }
+
+  function say(text) {
+    if (notice.textContent !== text) {
+      notice.textContent = text;
+      notice.hidden = !text;
+    }
+  }
+
+  function listen() {
+    source = new EventSource(`${body.dataset.events}?version=${encodeURIComponent(version)}`);
+    source.onopen = () => {
+      clearTimeout(patience);
+      patience = 0;
+      say("");
+    };
+    source.onmessage = (event) => {
+      if (event.lastEventId !== version) {
+        update();
+      }
+    };
+    source.onerror = () => {
+      // Streams end and begin again; only one that does not is worth a word.
+      patience = patience || setTimeout(() => say("The server does not answer: it has ended, or is busy. This is what was known last."), PATIENCE);
+    };
+  }
+
+  // Browsers open few connections to a server, and the application needs them: a page that nobody sees has none.
+  function watch() {
+    if (source) {
+      source.close();
+      source = null;
+      clearTimeout(patience);
+      patience = 0;
+    }
+    if (!document.hidden) {
+      listen();
+    }
+  }
+
+  document.addEventListener("visibilitychange", watch);
+  addEventListener("pagehide", () => source && source.close());
+  addEventListener("pageshow", (event) => event.persisted && watch());
+  addEventListener("popstate", () => {
+    notBefore = 0;
+    update();
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-line]");
+    if (link && event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)) {
+      event.preventDefault();
+      history.pushState(null, "", link.href);
+      notBefore = 0;
+      clearTimeout(timer);
+      timer = 0;
+      update();
+    }
+  });
+  if ("works" in body.dataset) {
+    notBefore = performance.now() + SOONEST;
+    update();
+  }
+  watch();
+})();

@@ -1,0 +1,64 @@
+"""The tables of tests and routes, and what of a suite executes nothing of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug import Response
+
+from ...exports.suite import CAUTION
+from ..parameters import one_of
+from .parameters import page_number
+from .suites import Member
+from .tables import Sorting, part, sort, sorting
+from .visit import Visit
+
+_COLUMNS: dict[str, Callable[[Member], Any]] = {
+    "requests": lambda member: member.requests,
+    "tests": lambda member: member.tests,
+    "ms": lambda member: member.duration_ms,
+    "lines": lambda member: member.lines,
+    "own": lambda member: member.own,
+}
+
+
+def list_tests(visit: Visit) -> Response:
+    """Answer with the table of tests."""
+    return _list(visit, "tests")
+
+
+def list_routes(visit: Visit) -> Response:
+    """Answer with the table of routes, and the URL rules that no request has matched."""
+    with visit.recorded() as recorded:
+        rules = recorded.rules()
+        hit = {one.name.partition(" ")[2] for one in recorded.executed("route")}
+    never = [rule for rule in rules if rule.rule not in hit]
+    return _list(visit, "routes", never=never, rules=rules)
+
+
+def _list(visit: Visit, kind: str, **values: Any) -> Response:
+    given = visit.parameters(sort=sorting(("name", *_COLUMNS)), page=page_number, q=str)
+    by = given.get("sort", Sorting("name", descending=False))
+    members = visit.reader.tests() if kind == "tests" else visit.reader.routes()
+    wanted = given.get("q", "").lower()
+    found = [member for member in members if wanted in member.name.lower()]
+    # In natural order already.
+    found = found[:: -1 if by.descending else 1] if by.column == "name" else sort(found, by, _COLUMNS[by.column])
+    rows = part(found, given.get("page", 1))
+    return visit.render(f"{kind}.html", figures=visit.figures, rows=rows, sorting=by, q=given.get("q", ""), **values)
+
+
+def show_duplicates(visit: Visit) -> Response:
+    """Answer with duplicates, subsumed ones, and what the smallest suite would save."""
+    given = visit.parameters(by=one_of(("test", "request")), groups=page_number, subsumed=page_number, kept=page_number)
+    found = visit.reader.redundant(given.get("by"))
+    return visit.render(
+        "duplicates.html",
+        figures=visit.figures,
+        found=found,
+        groups=part(found.groups, given.get("groups", 1)),
+        subsumed=part(found.subsumed, given.get("subsumed", 1)),
+        kept=part(found.kept, given.get("kept", 1)),
+        caution=CAUTION,
+    )

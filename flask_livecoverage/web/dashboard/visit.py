@@ -1,0 +1,88 @@
+"""One request for a page, and what its answer is made with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from werkzeug import Response
+from werkzeug.routing import MapAdapter
+
+from ...store import Recorded
+from ..parameters import ControlRequest, parameters
+from .figures import Figures
+from .routes import PREFIX, ServerState
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from .reading import RunReader
+
+
+class Visit:
+    """A request for a page."""
+
+    def __init__(
+        self,
+        request: ControlRequest,
+        state: ServerState,
+        addresses: MapAdapter,
+        reader: RunReader,
+        environment: Environment,
+    ) -> None:
+        self.request = request
+        self.state = state
+        self.reader = reader
+        self._addresses = addresses
+        self._environment = environment
+        self._began = time.perf_counter()
+
+    def parameters(self, repeated: str | None = None, /, **accepted: Callable[[str], Any]) -> dict[str, Any]:
+        """The request's parameters, checked; empty ones, which forms send, are left out. Raises BadParameters."""
+
+        def unless_empty(check: Callable[[str], Any]) -> Callable[[str], Any]:
+            return lambda value: check(value) if value else None
+
+        checks = {name: unless_empty(check) for name, check in accepted.items()}
+        found = parameters(self.request, repeated, **checks)
+        return {name: value for name, value in found.items() if value is not None}
+
+    @cached_property
+    def figures(self) -> Figures:
+        """The run's figures, the same for all of the page. Raises NotYet."""
+        return self.reader.figures()
+
+    @contextmanager
+    def recorded(self) -> Iterator[Recorded]:
+        """What the store holds of the run since the last reset."""
+        with self.reader.recorded(self.figures) as recorded:
+            yield recorded
+
+    def url(self, page: str, **values: Any) -> str:
+        """The address of a page or an action."""
+        return self._addresses.build(PREFIX + page, {name: v for name, v in values.items() if v is not None})
+
+    def control_url(self, name: str, **values: Any) -> str:
+        """The address of a control route."""
+        return self._addresses.build(f"livecoverage.{name}", values)
+
+    def here(self, **changes: Any) -> str:
+        """This page's address with other parameters; None takes one away. Tables begin at their first page again."""
+        values = {**self.request.args.to_dict(), "page": None, **changes}
+        return "?" + urlencode({name: value for name, value in values.items() if value is not None})
+
+    @staticmethod
+    def query(**values: Any) -> str:
+        """The part of an address behind the path; a list stands for several parameters."""
+        return "?" + urlencode(values, doseq=True)
+
+    def render(self, template: str, status: int = 200, **values: Any) -> Response:
+        """The page made from ``template``."""
+        text = self._environment.get_template(template).render(visit=self, state=self.state, **values)
+        response = Response(text, status=status, mimetype="text/html")
+        response.headers["Server-Timing"] = f"page;dur={1000 * (time.perf_counter() - self._began):.1f}"
+        return response
