@@ -53,6 +53,8 @@ class Recorder:
         self.root = root
         self.autostart = autostart
         self.rule_sources: list[RuleSource] = []
+        # Called when recording stops.
+        self.at_stop: list[Callable[[], None]] = []
         self.started = False
         self.fault: str | None = None
         self._flush_lock = threading.Lock()
@@ -104,6 +106,8 @@ class Recorder:
             self.flush()
             self.started = False
             self.engine.stop()
+            for end in self.at_stop:
+                end()
             self.write_sources()
             self.write_rules()
             self.journal.close()

@@ -52,8 +52,7 @@ class Requests(Scope):
             newest += ((row.started_at, row.id) for row in self._connection.execute(query))
             if limit is not None:
                 newest = sorted(newest, reverse=True)[:limit]
-        rows = [row for keys in chunks([key for _, key in newest]) for row in self._rows(keys)]
-        return [self._record(row) for row in sorted(rows, key=lambda row: (-row.started_at, -row.id))]
+        return self._records_of(key for _, key in sorted(newest, reverse=True))
 
     def _rows(self, keys: Sequence[int]) -> Iterable[Any]:
         return self._connection.execute(_records().where(schema.requests.c.id.in_(keys)))
@@ -63,39 +62,46 @@ class Requests(Scope):
     ) -> list[RequestRecord]:
         """The records of some requests; of equal ones, the newest first."""
         table = schema.requests.c
-        query = filtered(_records(), table, filters).where(table.period.in_(self._periods))
+        # Their numbers first: the rest of a record would only be in the way while all are sorted.
+        query = filtered(sa.select(table.id), table, filters).where(table.period.in_(self._periods))
         if filters.test is not None:
             # Requests have no index by tests: the executions tell which traces to look among.
             query = query.where(table.trace.in_(sa.select(self._executions(filters).subquery().c.trace)))
+        if sort in ("method", "route"):
+            query = query.join(schema.routes, schema.routes.c.id == table.route)
+        elif sort == "test":
+            query = query.join(schema.tests, schema.tests.c.id == table.test)
         columns = [column.desc() if descending else column.asc() for column in _SORTED_BY[sort]]
         query = query.order_by(*columns, table.started_at.desc(), table.id.desc()).limit(limit).offset(offset)
-        return [self._record(row) for row in self._connection.execute(query)]
+        return self._records_of(self._connection.execute(query).scalars())
 
     def page_by_trace(
         self, filters: Filters, rank: Mapping[str, int], limit: int, offset: int = 0, *, descending: bool = True
     ) -> list[RequestRecord]:
         """As :meth:`page`, in the order of the numbers that ``rank`` gives to their traces' ids; others count as 0."""
-        source = self._executions(filters).subquery()
+        source, traces = self._executions(filters).subquery().c, schema.traces.c
+        # By tests too: only for a trace and a test together there is an index in the order of time.
         query = (
-            sa.select(source.c.trace, schema.traces.c.digest, sa.func.sum(source.c.requests).label("requests"))
-            .join_from(source, schema.traces, schema.traces.c.id == source.c.trace)
-            .group_by(source.c.trace, schema.traces.c.digest)
+            sa.select(source.trace, source.test, traces.digest, sa.func.sum(source.requests).label("requests"))
+            .join(schema.traces, traces.id == source.trace)
+            .group_by(source.trace, source.test, traces.digest)
         )
         rows = self._connection.execute(query).all()
-        found: list[RequestRecord] = []
+        keys: list[int] = []
         for row in sorted(rows, key=lambda row: (rank.get(row.digest, 0), row.trace), reverse=descending):
-            if len(found) == limit:
+            if len(keys) == limit:
                 break
             if offset < row.requests:
-                found += self._of_trace(row.trace, filters, limit - len(found), offset)
+                keys += self._newest_with(row.trace, row.test, filters, limit - len(keys), offset)
             offset = max(0, offset - row.requests)
-        return found
+        return self._records_of(keys)
 
-    def _of_trace(self, trace: int, filters: Filters, limit: int, offset: int) -> list[RequestRecord]:
+    def _newest_with(self, trace: int, test: int, filters: Filters, limit: int, offset: int = 0) -> Iterable[int]:
         table = schema.requests.c
-        query = filtered(_records(), table, filters).where(table.trace == trace, table.period.in_(self._periods))
+        query = filtered(sa.select(table.id), table, filters)
+        query = query.where(table.trace == trace, table.test == test, table.period.in_(self._periods))
         query = query.order_by(table.started_at.desc(), table.id.desc()).limit(limit).offset(offset)
-        return [self._record(row) for row in self._connection.execute(query)]
+        return self._connection.execute(query).scalars()
 
     def first_of_traces(self, moments: Mapping[str, float], filters: Filters) -> list[RequestRecord]:
         """The records of the requests that left these traces (ids) at these moments, in no order."""
@@ -122,6 +128,12 @@ class Requests(Scope):
             counts.append(total)
             before = moment
         return counts
+
+    def _records_of(self, keys: Iterable[int]) -> list[RequestRecord]:
+        """The records with these numbers, in their order."""
+        wanted = list(keys)
+        found = {row.id: self._record(row) for chunk in chunks(wanted) for row in self._rows(chunk)}
+        return [found[key] for key in wanted if key in found]
 
     def request(self, request_id: str) -> RequestRecord | None:
         """The record of a request, or None if there is none with this id."""

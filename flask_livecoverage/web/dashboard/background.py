@@ -49,11 +49,6 @@ class Background(Generic[Result]):
                 raise self._error
             return self._result
 
-    @property
-    def has_result(self) -> bool:
-        """Whether there is a result, new or old."""
-        return self._result is not None
-
     def _start(self) -> None:
         if not self.works:
             self.works = True

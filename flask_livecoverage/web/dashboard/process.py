@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # The application comes first wherever processors are scarce.
 _NICENESS = 15
+# A page that is made while something long is worked out gets its turn soon. Each row from the store costs one.
+_SWITCH_SECONDS = 0.0005
 # Without a request, it makes room; the next request starts it anew.
 _IDLE_SECONDS = 600.0
 _LOOK_SECONDS = 5.0
@@ -55,6 +57,7 @@ def main() -> None:
 
     It ends when stdin does: with the server, however that has ended.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with suppress(OSError):
         os.nice(_NICENESS)
     config = Config(**json.loads(sys.stdin.readline()))

@@ -21,9 +21,8 @@ from .suites import Member, Redundant, find_redundant, list_members
 By = Literal["test", "request"]
 _T = TypeVar("_T")
 
-# For figures to be brought up to date before a page goes without; and where there are none yet, which is once.
+# So long may a page wait to be up to date: that is often enough, and else it comes again when all is ready.
 _PATIENCE_SECONDS = 0.1
-_FIRST_SECONDS = 2.0
 _WORK_SECONDS = 600.0
 
 
@@ -119,7 +118,7 @@ class RunReader:
 
 
 def _soon(work: Background[_T]) -> _T:
-    result = work.get(_PATIENCE_SECONDS if work.has_result else _FIRST_SECONDS)
+    result = work.get(_PATIENCE_SECONDS)
     if result is None:
         raise NotYet(work.progress or "Comparing what was recorded")
     return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import http.client
 import json
 import os
@@ -48,7 +47,7 @@ class Relay:
         self._owner = os.getpid()
         self._folder: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self.ended = threading.Event()
+        recorder.at_stop.append(self.close)
 
     def answer(self, request: Request, state: ServerState, is_ending: Callable[[], bool]) -> Response:
         """The dashboard's answer to ``request``. Raises ServerError if there can be none.
@@ -68,8 +67,7 @@ class Relay:
             return Response(answer.read(), answer.status, kept)
 
     def close(self) -> None:
-        """End the process, if there is one."""
-        self.ended.set()
+        """End the process, if there is one, and with it the streams of events."""
         with self._lock:
             if self._process is not None and self._owner == os.getpid():
                 self._end(self._process)
@@ -82,7 +80,7 @@ class Relay:
             while chunk:
                 yield chunk
                 while not select.select([answer], [], [], _POLL_SECONDS)[0]:
-                    if is_ending() or self.ended.is_set():
+                    if is_ending():
                         return
                 chunk = answer.read1(_CHUNK)
 
@@ -137,7 +135,6 @@ class Relay:
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise ServerError(f"the dashboard's process cannot be started ({error})") from error
-        atexit.register(self.close)
 
     def _tell(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
@@ -162,7 +159,6 @@ class Relay:
             process.wait()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-        atexit.unregister(self.close)
 
 
 _KEPT_HEADERS = {"content-type", "refresh", "server-timing"}

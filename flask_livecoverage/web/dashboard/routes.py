@@ -26,7 +26,7 @@ PAGES = {
 ACTIONS = {"start": "/ui/start", "stop": "/ui/stop", "reset": "/ui/reset"}
 
 # The control routes that pages refer to.
-CONTROLS = {"dump": "/dump", "status": "/status", "requests": "/requests"}
+CONTROLS = {"dump": "/dump"}
 
 STATE_HEADER = "Livecov-State"
 

@@ -24,8 +24,9 @@ from .visit import Visit
 Kind = Literal["request", "test", "route"]
 KINDS: tuple[Kind, ...] = ("request", "test", "route")
 
-# More lines of code than anybody reads on one page; their numbers are shown all the same.
-_MOST_LINES = 3000
+# More than anybody reads on one page: the other files are there with the numbers of their lines. Of files, all lines
+# count, because that many are highlighted.
+_MOST_LINES = 2500
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,8 @@ def _files(figures: Figures, a: Trace, b: Trace, *, show_both: bool = True) -> I
         if not ran_a | ran_b:
             continue
         shown = ran_a | ran_b if show_both else ran_a ^ ran_b
-        code = list(_code(file, shown, ran_a, ran_b, one_sided=a is b)) if room > 0 else []
-        room -= len(code)
+        code = list(_code(file, shown, ran_a, ran_b, one_sided=a is b)) if shown and room > 0 else []
+        room -= file.counted.statements.bit_length() if code else 0
         yield FileLines(
             file, from_bitmap(ran_a & ~ran_b), from_bitmap(ran_a & ran_b), from_bitmap(ran_b & ~ran_a), code
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from werkzeug import Response
@@ -29,12 +30,27 @@ def list_tests(visit: Visit) -> Response:
 
 
 def list_routes(visit: Visit) -> Response:
-    """Answer with the table of routes, and the URL rules that no request has matched."""
+    """Answer with the table of routes, and the methods of URL rules that no request has asked for."""
+    hit = {route.name for route in visit.reader.routes()}
     with visit.recorded() as recorded:
         rules = recorded.rules()
-        hit = {one.name.partition(" ")[2] for one in recorded.executed("route")}
-    never = [rule for rule in rules if rule.rule not in hit]
-    return _list(visit, "routes", never=never, rules=rules)
+    hit_rules = {name.partition(" ")[2] for name in hit}
+    unused = [
+        Unused(rule.rule, methods, rule.endpoint, rule.rule in hit_rules)
+        for rule in rules
+        if (methods := [method for method in rule.methods if f"{method} {rule.rule}" not in hit])
+    ]
+    return _list(visit, "routes", unused=unused, rules=rules)
+
+
+@dataclass(frozen=True)
+class Unused:
+    """Methods of a rule that nobody has asked for; ``is_hit`` is whether anybody has with another method."""
+
+    rule: str
+    methods: Sequence[str]
+    endpoint: str
+    is_hit: bool
 
 
 def _list(visit: Visit, kind: str, **values: Any) -> Response:

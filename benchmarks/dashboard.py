@@ -1,0 +1,213 @@
+"""What the dashboard takes for its pages, and what it costs the application while it is open.
+
+    python -m benchmarks.dashboard [--files 1000] [--requests 100000] [--traces 5000]
+
+An application of so many files, with journals that tell of so many requests, over so many distinct sets of lines. Each
+page is asked for several times, as the measured server asks for it; milliseconds are those until the last byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from tabulate import tabulate
+from werkzeug import Request
+from werkzeug.test import EnvironBuilder
+
+from flask_livecoverage.journal import DataDir, RunFolder
+from flask_livecoverage.lines import to_bitmap, to_hex
+from flask_livecoverage.model import FileLines, Trace
+from flask_livecoverage.settings import Settings
+from flask_livecoverage.sources import content_hash
+from flask_livecoverage.web.dashboard.relay import Relay
+from flask_livecoverage.web.dashboard.routes import ServerState
+
+NOW = 1_700_000_000.0
+STATE = ServerState("", True, "monitoring", "", False, None, 0, False)
+
+
+def make_source(number: int, rng: random.Random) -> str:
+    """A module of some 150 lines: functions with branches, and a call over several lines."""
+    parts = [f'"""Module {number}."""\n']
+    for function in range(12):
+        parts.append(
+            f"def function_{function}(value):\n"
+            f"    total = {rng.randrange(100)}\n"
+            "    for item in range(value):\n"
+            "        if item % 2:\n"
+            "            total += item\n"
+            "        else:\n"
+            "            total -= item\n"
+            "    result = dict(\n"
+            "        total=total,\n"
+            "        value=value,\n"
+            "    )\n"
+            "    return result\n"
+        )
+    return "\n".join(parts)
+
+
+def make_files(folder: Path, count: int, rng: random.Random) -> list[Path]:
+    paths = []
+    for number in range(count):
+        path = folder / f"package_{number % 25}" / f"module_{number}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(make_source(number, rng))
+        paths.append(path)
+    return paths
+
+
+def make_traces(paths: list[Path], count: int, rng: random.Random) -> list[Trace]:
+    """Distinct traces, of 20 files each, most of them those that all requests pass."""
+    contents = {path: content_hash(str(path)) for path in paths}
+    traces: dict[str, Trace] = {}
+    while len(traces) < count:
+        chosen = {paths[int(len(paths) * rng.random() ** 2)] for _ in range(20)}
+        files = {}
+        for path in chosen:
+            functions = rng.sample(range(12), 3)
+            lines = {3 + 13 * function + line for function in functions for line in range(1, 12) if rng.random() < 0.8}
+            files[str(path)] = FileLines(contents[path], to_bitmap(lines | {4}))
+        trace = Trace.of(files)
+        traces[trace.id] = trace
+    return list(traces.values())
+
+
+def write_journal(path: Path, token: str, root: Path, requests: int, traces: list[Trace], rng: random.Random) -> None:
+    with path.open("w") as journal:
+        process = {"version": 1, "pid": 1, "started_at": NOW, "root": str(root), "engine": "monitoring", "reason": ""}
+        print(json.dumps({"type": "process", **process, "branch": False, "python": "3.13.0"}), file=journal)
+        rules = [[f"/item/{number}/<int:id>", f"shop.item_{number}", ["GET"]] for number in range(300)]
+        print(json.dumps({"type": "rules", "rules": rules}), file=journal)
+        for trace in traces:
+            files = {
+                name: {"content": lines.content, "lines": to_hex(lines.lines)} for name, lines in trace.files.items()
+            }
+            print(json.dumps({"type": "trace", "id": trace.id, "files": files}, separators=(",", ":")), file=journal)
+        for number in range(1, requests + 1):
+            index = int(len(traces) * rng.random() ** 2)
+            request = {
+                "type": "request", "id": f"{token}-{number}", "trace": traces[index].id, "method": "GET",
+                "route": f"/item/{index % 200}/<int:id>", "endpoint": f"shop.item_{index % 200}",
+                "path": f"/item/{index % 200}/{rng.randrange(10**6)}",
+                "test": f"tests/test_shop.py::test_{index % 1000}", "status": 200,
+                "started_at": NOW + number / 1000, "duration_ms": round(20 * rng.random(), 3),
+            }  # fmt: skip
+            journal.write(json.dumps(request, separators=(",", ":")) + "\n")
+
+
+def make_run(folder: Path, options: argparse.Namespace) -> tuple[RunFolder, list[Path]]:
+    rng = random.Random(1)
+    paths = make_files(folder / "app", options.files, rng)
+    traces = make_traces(paths, options.traces, rng)
+    run = DataDir(folder / ".livecov").run("benchmark")
+    run.path.mkdir(parents=True)
+    for number in range(2):
+        token = f"{number:08x}"
+        requests = options.requests // 2
+        write_journal(run.path / f"journal-{token}.jsonl", token, folder, requests, traces, rng)
+    return run, paths
+
+
+class Pages:
+    """The pages about a run, from a dashboard's process of their own."""
+
+    def __init__(self, run: RunFolder, root: Path, paths: list[Path]) -> None:
+        sources = SimpleNamespace(possible_files=lambda: [str(path) for path in paths])
+        recorder = SimpleNamespace(run=run, root=str(root), sources=sources, flush=lambda: None, at_stop=[])
+        self.relay = Relay(recorder, Settings())
+
+    def get(self, page: str) -> str:
+        path, _, query = page.partition("?")
+        request = Request(EnvironBuilder(f"/__coverage__/{path}", query_string=query).get_environ())
+        response = self.relay.answer(request, STATE, lambda: False)
+        assert response.status_code == 200, (page, response.get_data(True))
+        return response.get_data(as_text=True)
+
+    def ask(self, page: str) -> tuple[float, bool]:
+        """Milliseconds that a page took, and whether it was there."""
+        began = time.perf_counter()
+        data = self.get(page)
+        return 1000 * (time.perf_counter() - began), "Reading the run" not in data
+
+
+def measure(pages: Pages, rounds: int) -> None:
+    pages.get("ui/static/icon.svg")
+    began = time.perf_counter()
+    longest = 0.0
+    ready = False
+    while not ready:
+        took, ready = pages.ask("")
+        longest = max(longest, took)
+    print(
+        f"First figures after {time.perf_counter() - began:.1f} s; until then, pages took {longest:.0f} ms at most.\n"
+    )
+    key = pages.get("ui/files").partition("ui/files/")[2].partition('"')[0]
+    addresses = {
+        "overview": "",
+        "files": "ui/files",
+        "files, by coverage, page 5": "ui/files?sort=percent&page=5",
+        "source": f"ui/files/{key}",
+        "source, heat by tests, one line chosen": f"ui/files/{key}?heat=tests&line=4",
+        "source, one test's": f"ui/files/{key}?test=tests/test_shop.py::test_7",
+        "requests": "ui/requests",
+        "requests, page 500": "ui/requests?page=500",
+        "requests, by ms": "ui/requests?sort=-ms",
+        "requests, by path, page 100": "ui/requests?sort=path&page=100",
+        "requests, by test": "ui/requests?sort=test",
+        "requests, by lines": "ui/requests?sort=-lines",
+        "requests, by new lines": "ui/requests?sort=-new",
+        "requests, of a test": "ui/requests?test=tests/test_shop.py::test_7",
+        "requests, of a route, by ms": "ui/requests?route=/item/7/%3Cint:id%3E&sort=-ms",
+        "one request": "ui/lines?request=00000000-77",
+        "one test": "ui/lines?test=tests/test_shop.py::test_7",
+        "one route": "ui/lines?route=GET%20/item/7/%3Cint:id%3E",
+        "two requests": "ui/compare?of=request:00000000-77&of=request:00000000-78&show=all",
+        "two tests": "ui/compare?of=test:tests/test_shop.py::test_7&of=test:tests/test_shop.py::test_8",
+        "tests": "ui/tests",
+        "tests, by own lines": "ui/tests?sort=-own",
+        "routes": "ui/routes",
+        "duplicates": "ui/duplicates",
+        "duplicates among requests": "ui/duplicates?by=request",
+    }
+    rows = []
+    for name, page in addresses.items():
+        began = time.perf_counter()
+        first, ready = pages.ask(page)
+        longest = first
+        while not ready:
+            took, ready = pages.ask(page)
+            longest = max(longest, took)
+        waited = time.perf_counter() - began
+        times = sorted(pages.ask(page)[0] for _ in range(rounds))
+        rows.append([name, f"{longest:.0f}", f"{times[len(times) // 2]:.0f}", f"{times[-1]:.0f}", f"{waited:.1f}"])
+    headers = ("Page", "ms, first time", "ms, median", "ms, worst", "s until it was there")
+    print(tabulate(rows, headers, colalign=("left", *["right"] * 4), disable_numparse=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--traces", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    print(f"Python {sys.version.split()[0]}, {options.files:,} files, {options.requests:,} requests\n")
+    with tempfile.TemporaryDirectory() as folder:
+        run, paths = make_run(Path(folder), options)
+        pages = Pages(run, Path(folder), paths)
+        try:
+            measure(pages, options.rounds)
+        finally:
+            pages.relay.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""A measured application whose lines are known, and what clients and browsers do with its dashboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPMessage
+from pathlib import Path
+from typing import Any
+
+from ..cli.processes import Command, Commands
+from ..conftest import line_of
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\"'&amp;{{ 7*7 }}"
+
+APP = """
+    from flask import Flask, request
+
+    app = Flask(__name__)
+
+    @app.get("/")
+    def index():
+        return "<title>home</title>"  # index
+
+    @app.get("/item/<int:number>")
+    def item(number):
+        if number > 9:  # how many
+            return "many"  # many
+        return "few"  # few
+
+    @app.get("/search")
+    def search():
+        found = dict(  # search
+            words=request.args.get("q", ""),
+            count=1,
+        )
+        return found  # found
+
+    @app.route("/form", methods=["GET", "POST"])
+    def form():
+        if request.method == "POST":  # which form
+            return "sent"  # sent
+        return "empty"  # empty
+
+    @app.get("/never")
+    def never():
+        return "</script><img src=x onerror=alert(2)>\\"'&lt;"  # never
+
+    def hidden():  # pragma: no cover
+        return "hidden"
+
+    @app.get("/path/<path:name>")
+    def path(name):
+        return "path"  # path
+"""
+
+
+@dataclass
+class Answer:
+    """An HTTP response, read to its end."""
+
+    status: int
+    headers: HTTPMessage
+    text: str
+
+
+@dataclass
+class Live:
+    """The measured server, and its clients."""
+
+    command: Command
+    source: Path
+
+    @property
+    def url(self) -> str:
+        return self.command.url
+
+    @property
+    def dashboard(self) -> str:
+        return f"{self.url}/__coverage__/"
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        connection = HTTPConnection(host, int(port), timeout=60)
+        try:
+            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read().decode())
+        finally:
+            connection.close()
+
+    def get(self, path: str, test: str | None = None) -> str:
+        """The id of the request that this makes."""
+        headers = {} if test is None else {"Livecov-Test": test}
+        answer = self.ask(path, **headers)
+        assert answer.status == 200
+        return str(answer.headers["Livecov-Request"])
+
+    def page(self, path: str = "") -> str:
+        """A page of the dashboard, waited for as a browser without scripts would."""
+        while True:
+            answer = self.ask(f"/__coverage__/{path}")
+            if answer.status != 200 or answer.headers["Refresh"] is None:
+                assert answer.status == 200, answer.text
+                return answer.text
+
+    def json(self, path: str) -> Any:
+        return json.loads(self.ask(f"/__coverage__/{path}").text)
+
+    def reset(self) -> None:
+        """Let what was recorded so far count no more."""
+        assert self.ask("/__coverage__/reset", "POST").status == 200
+
+    def lines(self, *texts: str) -> list[int]:
+        return sorted(line_of(self.source, f"# {text}") for text in texts)
+
+    def key(self) -> str:
+        """What stands for the source in addresses."""
+        found = re.search(r"ui/files/([0-9a-f]+)\">shop.py<", self.page("ui/files"))
+        assert found
+        return found[1]
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str, **environ: str) -> Iterator[Live]:
+    """The application's server, in ``folder``."""
+    commands = Commands(folder)
+    source = commands.write("shop.py", APP)
+    live = Live(commands.serve("--no-report", *arguments, app="shop", **environ), source)
+    try:
+        yield live
+    finally:
+        commands.end_all()
+        commands.close()
