@@ -1,0 +1,191 @@
+"""Files and their source, in a real browser, against coverage.py's own report and a known script of requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .browser import Browser
+from .servers import HOSTILE, Live
+
+pytestmark = pytest.mark.browser
+
+
+def states(browser: Browser) -> dict[str, list[int]]:
+    """The numbers of lines by their state."""
+    found: dict[str, list[int]] = {}
+    for number, name in browser.driver.execute_script(
+        "return [...document.querySelectorAll('table.source tbody tr[id^=L]')].map((row) => "
+        "[Number(row.id.slice(1)), row.className.split(' ')[0]])"
+    ):
+        found.setdefault(name, []).append(number)
+    return found
+
+
+def heat(browser: Browser) -> dict[int, int]:
+    """How often each line ran."""
+    rows = browser.driver.execute_script(
+        "return [...document.querySelectorAll('table.source tbody tr[id^=L]')].map((row) => "
+        "[Number(row.id.slice(1)), row.querySelector('.heat').innerText])"
+    )
+    return {number: int(text) for number, text in rows if text}
+
+
+def report(live: Live) -> dict[str, Any]:
+    found: dict[str, Any] = live.json("dump")["files"]["shop.py"]
+    return found
+
+
+class TestFiles:
+    def test_table(self, browser: Browser, live: Live) -> None:
+        live.get("/item/5")
+        browser.open("ui/files")
+        file = report(live)
+        executed, missing = len(file["executed_lines"]), len(file["missing_lines"])
+        counts = [str(executed + missing), str(missing), str(len(file["excluded_lines"])), f"{file['percent']:.0f}%"]
+        assert [row[:5] for row in browser.rows("table.files")] == [["shop.py", *counts]]
+        assert browser.texts("tfoot tr")[0].split() == ["Total", *counts]
+
+    def test_filter_and_sort(self, browser: Browser) -> None:
+        browser.open("ui/files")
+        browser.one("#q").send_keys("SHOP")
+        browser.submit(".filter button")
+        assert browser.texts("table.files tbody th") == ["shop.py"]
+        browser.follow("Missing")
+        assert browser.one("th[aria-sort]").text.startswith("Missing")
+        assert browser.one("#q").get_attribute("value") == "SHOP"
+        browser.one("#q").clear()
+        browser.one("#q").send_keys("nothing like it")
+        browser.submit(".filter button")
+        assert browser.texts("table.files tbody th") == []
+
+    def test_updates(self, browser: Browser, live: Live) -> None:
+        browser.open("ui/files")
+        before = browser.rows("table.files")[0][2]
+        live.get("/item/5")
+        browser.until(lambda: int(browser.rows("table.files")[0][2]) == int(before) - 2)
+
+
+class TestSource:
+    @pytest.fixture
+    def source(self, browser: Browser, live: Live) -> Browser:
+        """The page after a known script: two tests, and requests without one."""
+        live.get("/item/5", "few and many")
+        live.get("/item/50", "few and many")
+        live.get("/item/6", "few")
+        live.get("/search?q=tea", "few")
+        live.get("/item/7")
+        browser.open("ui/files")
+        browser.follow("shop.py")
+        return browser
+
+    def test_states_are_coverages_own(self, source: Browser, live: Live) -> None:
+        file = report(live)
+        found = states(source)
+        # The call over four lines is one statement, of which the first line counts.
+        (search,) = live.lines("search")
+        assert found["run"] == sorted([*file["executed_lines"], *range(search + 1, search + 4)])
+        assert found["missing"] == file["missing_lines"]
+        assert found["excluded"] == file["excluded_lines"]
+
+    def test_source_is_the_files(self, source: Browser, live: Live) -> None:
+        shown = source.driver.execute_script(
+            "return [...document.querySelectorAll('table.source code')].map((code) => code.textContent)"
+        )
+        assert shown == live.source.read_text().splitlines()
+        assert source.all("table.source .k"), "highlighted"
+        assert source.all("img") == []
+
+    def test_heat(self, source: Browser, live: Live) -> None:
+        choice, many, few = live.lines("how many", "many", "few")
+        search, found = live.lines("search", "found")
+        assert heat(source) == {choice: 4, many: 1, few: 3, search: 1, found: 1}
+        # Four and one, with the logarithm in between.
+        assert source.one(f"#L{choice} .heat").get_attribute("class") == "heat h9"
+        assert source.one(f"#L{many} .heat").get_attribute("class") == "heat h1"
+        source.driver.find_element("css selector", "#heat option[value=tests]").click()
+        source.submit(".filter button")
+        assert heat(source) == {choice: 2, many: 1, few: 2, search: 1, found: 1}
+
+    def test_choosing_a_line(self, source: Browser, live: Live) -> None:
+        (few,) = live.lines("few")
+        source.click(f"#L{few} a")
+        source.until(lambda: source.all("tr#who"))
+        lists = ["\n".join(text.split("\n")[1:]) for text in source.texts("#who .columns > div")]
+        assert lists[0].split("\n") == ["GET /item/<int:number> 3"]
+        assert lists[1].split("\n") == ["few 1", "few and many 1"]
+        newest = [line.rpartition(" ")[0] for line in lists[2].split("\n")]
+        assert newest == ["GET /item/7", "GET /item/6", "GET /item/5"]
+        assert source.driver.current_url.endswith(f"#L{few}")
+        # It is asked about as long as it is chosen.
+        live.get("/item/8", "third")
+        source.until(lambda: "third" in source.text("#who"))
+        source.driver.back()
+        source.until(lambda: not source.all("tr#who"))
+
+    def test_line_that_nobody_ran(self, source: Browser, live: Live) -> None:
+        (never,) = live.lines("never")
+        source.click(f"#L{never} a")
+        assert source.until(lambda: source.texts("#who p")) == [f"Nobody ran line {never} · close"]
+
+    def test_line_of_start_up(self, source: Browser, live: Live) -> None:
+        source.click("#L1 a")
+        text = "Line 1 ran at start-up, or in the background, and in no request · close"
+        assert source.until(lambda: source.texts("#who p")) == [text]
+        source.link("close").click()
+        source.until(lambda: not source.all("tr#who"))
+
+    @pytest.mark.parametrize(
+        ("field", "value", "shown", "others"),
+        [
+            ("test", "few", ["how many", "few", "search", "found"], ["many"]),
+            ("test", "few and many", ["how many", "few", "many"], ["search", "found"]),
+            ("route", "/search", ["search", "found"], ["how many", "few", "many"]),
+            ("route", "GET /item/<int:number>", ["how many", "few", "many"], ["search", "found"]),
+        ],
+    )
+    def test_filter(
+        self, source: Browser, live: Live, field: str, value: str, shown: list[str], others: list[str]
+    ) -> None:
+        source.one(f"#{field}").send_keys(value)
+        source.submit(".filter button")
+        found = states(source)
+        firsts = {*live.lines("search", "found", "how many", "few", "many")}
+        assert firsts & {*found["run"]} == {*live.lines(*shown)}
+        assert firsts & {*found["others"]} == {*live.lines(*others)}
+        assert {*found["missing"]} == {*report(live)["missing_lines"]}
+        assert {*heat(source)} == {*live.lines(*shown)}
+        assert f"{len(shown)} lines run by" in source.text(".facts")
+        source.follow("show all")
+        assert "others" not in states(source)
+
+    def test_filter_by_request(self, source: Browser, live: Live) -> None:
+        (many,) = live.lines("many")
+        source.click(f"#L{many} a")
+        source.until(lambda: source.all("tr#who"))
+        source.follow("GET /item/50")
+        assert {*heat(source)} == {*live.lines("how many", "many")}
+        assert heat(source) == dict.fromkeys(live.lines("how many", "many"), 1)
+
+    def test_names_to_choose_from(self, source: Browser) -> None:
+        names = "return [...document.querySelectorAll(arguments[0] + ' option')].map((option) => option.value)"
+        assert source.driver.execute_script(names, "#tests") == ["few", "few and many"]
+        assert source.driver.execute_script(names, "#routes") == ["GET /item/<int:number>", "GET /search"]
+
+    def test_hostile_names_stay_text(self, source: Browser, live: Live) -> None:
+        live.get("/item/5", HOSTILE)
+        source.one("#test").send_keys(HOSTILE)
+        source.submit(".filter button")
+        assert f"run by test {HOSTILE} ·" in source.text(".facts")
+        assert source.one("#test").get_attribute("value") == HOSTILE
+        assert source.all("img") == []
+
+
+def test_unknown_file(browser: Browser) -> None:
+    browser.driver.get(f"{browser.live.dashboard}ui/files/0123456789abcdef")
+    assert browser.texts("main p")[-2:] == [
+        "no such file: it may have been changed or removed since",
+        "Back to the overview",
+    ]
+    browser.driver.get_log("browser")  # the status 404
