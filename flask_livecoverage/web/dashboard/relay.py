@@ -87,40 +87,46 @@ class Relay:
     def _ask(self, target: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         self._recorder.flush()
         for is_last in (False, True):
-            connection = _Connection(self._running())
+            process, path = self._running()
+            connection = _Connection(path)
             try:
                 connection.request("GET", target, headers=dict(headers))
                 return connection.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 # It may have ended just now, after it was idle for long.
+                self._give_up(process)
                 if is_last:
                     raise ServerError(
-                        f"the dashboard's process does not answer ({error}): see the server's output, and reload it"
+                        f"the dashboard's process does not answer ({error}): the server's output says why"
                     ) from error
         raise AssertionError
 
-    def _running(self) -> str:
-        """The address of a process that runs, started if none does."""
+    def _running(self) -> tuple[subprocess.Popen[bytes], str]:
+        """A process that runs, started if none does, and its address."""
         with self._lock:
             if self._owner != os.getpid():
                 # That one is the parent's.
                 self._owner, self._process, self._folder = os.getpid(), None, None
-            if self._process is not None and self._process.poll() is not None:
-                self._end(self._process)
-                self._process = None
             if self._process is None:
-                self._start()
-            return f"{self._folder}/socket"
+                self._process = self._start()
+            return self._process, f"{self._folder}/socket"
 
-    def _start(self) -> None:
+    def _give_up(self, process: subprocess.Popen[bytes]) -> None:
+        """Let the next request start another process than this one."""
+        with self._lock:
+            if self._process is process:
+                self._end(process)
+                self._process = None
+
+    def _start(self) -> subprocess.Popen[bytes]:
         # Only this user's processes may enter it.
         self._folder = tempfile.mkdtemp(prefix="livecov-")
         try:
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(f"{self._folder}/socket")
                 listener.listen()
-                self._process = subprocess.Popen(
+                process = subprocess.Popen(
                     [_interpreter(), "-c", _COMMAND, str(listener.fileno())],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
@@ -131,7 +137,8 @@ class Relay:
                     # Ctrl-C in the terminal is for the server; this one ends with it.
                     start_new_session=True,
                 )
-            self._tell(self._process)
+            self._tell(process)
+            return process
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise ServerError(f"the dashboard's process cannot be started ({error})") from error
