@@ -19,7 +19,7 @@ from flask import Flask
 
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage.process import current_recorder, stop_recording
-from flask_livecoverage.web.dashboard import relay
+from flask_livecoverage.web.dashboard import child
 
 from ..cli.processes import GUARD_SECONDS
 from ..conftest import REPOSITORY
@@ -35,7 +35,7 @@ def live(tmp_path: Path) -> Iterator[Live]:
 def processes(server: int) -> list[psutil.Process]:
     """The dashboard's processes of a server."""
     children = psutil.Process(server).children(recursive=True)
-    return [child for child in children if "flask_livecoverage.web.dashboard.process" in " ".join(child.cmdline())]
+    return [one for one in children if "flask_livecoverage.web.dashboard.process" in " ".join(one.cmdline())]
 
 
 def the_process(live: Live) -> psutil.Process:
@@ -291,12 +291,12 @@ class TestInThisProcess:
         monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: "/nowhere")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
-        assert "the dashboard&#39;s process cannot be started" in response.text
+        assert "the dashboard&#39;s process cannot be started: " in response.text
 
     def test_process_that_dies_at_once(
         self, app: Flask, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(relay, "_COMMAND", "import sys; sys.exit('no luck')")
+        monkeypatch.setattr(child, "_COMMAND", "import sys; sys.exit('no luck')")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
         assert "the dashboard&#39;s process does not answer" in response.text

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
+import socket
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -17,7 +17,7 @@ from .application import Dashboard
 from .reading import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -52,25 +52,26 @@ class _Idle:
             time.sleep(_LOOK_SECONDS)
 
 
-def main() -> None:
-    """Serve on the socket with the file descriptor in the first argument, as the first line of stdin says.
+def main(listener: int, told: dict[str, Any], control: socket.socket) -> None:
+    """Serve on the socket with this file descriptor, as it was ``told``, until ``control`` ends.
 
-    It ends when stdin does: with the server, however that has ended.
+    That ends with the server's process, however it has ended.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     with suppress(OSError):
         os.nice(_NICENESS)
-    config = Config(**json.loads(sys.stdin.readline()))
     try:
-        app = _Idle(Dashboard(config))
-    except LiveCoverageError as error:
+        os.chdir(told.pop("folder"))
+        app = _Idle(Dashboard(Config(**told)))
+    except (LiveCoverageError, OSError) as error:
         sys.exit(f"Flask-LiveCoverage: no dashboard: {error}")
-    server = ThreadedWSGIServer("unix://", 0, app, _Handler, fd=int(sys.argv[1]))
-    for wait in (sys.stdin.read, app.wait):
+    server = ThreadedWSGIServer("unix://", 0, app, _Handler, fd=listener)
+    for wait in (lambda: control.recv(1), app.wait):
         threading.Thread(target=_end_after, args=(wait, server), daemon=True).start()
-    server.serve_forever()
+    with closing(socket.socket(fileno=listener)):
+        server.serve_forever()
 
 
-def _end_after(wait: Any, server: ThreadedWSGIServer) -> None:
+def _end_after(wait: Callable[[], object], server: ThreadedWSGIServer) -> None:
     wait()
     server.shutdown()
