@@ -1,21 +1,33 @@
 """What the dashboard takes for its pages, and what it costs the application while it is open.
 
-    python -m benchmarks.dashboard [--files 1000] [--requests 100000] [--traces 5000]
+    python -m benchmarks.dashboard [--files 1000] [--requests 100000] [--traces 5000] [--seconds 5]
 
-An application of so many files, with journals that tell of so many requests, over so many distinct sets of lines. Each
-page is asked for several times, as the measured server asks for it; milliseconds are those until the last byte.
+First an application of so many files, with journals that tell of so many requests, over so many distinct sets of lines.
+Each page is asked for several times, as the measured server asks for it; milliseconds are those until the last byte.
+
+Then a live server that wrk asks as fast as it answers, in turns with nobody at the dashboard, and with a client that
+does there what the page's script does: it holds the stream of events and asks for the page again at the same pace.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import socket
+import statistics
+import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from tabulate import tabulate
 from werkzeug import Request
@@ -29,8 +41,10 @@ from flask_livecoverage.sources import content_hash
 from flask_livecoverage.web.dashboard.relay import Relay
 from flask_livecoverage.web.dashboard.routes import ServerState
 
+from .comparison.wrk import run_wrk, script
+
 NOW = 1_700_000_000.0
-STATE = ServerState("", True, "monitoring", "", False, None, 0, False)
+STATE = ServerState("", True, "monitoring", "", False, None, 0)
 
 
 def make_source(number: int, rng: random.Random) -> str:
@@ -127,7 +141,7 @@ class Pages:
     def get(self, page: str) -> str:
         path, _, query = page.partition("?")
         request = Request(EnvironBuilder(f"/__coverage__/{path}", query_string=query).get_environ())
-        response = self.relay.answer(request, STATE, lambda: False)
+        response = self.relay.answer(request, STATE)
         assert response.status_code == 200, (page, response.get_data(True))
         return response.get_data(as_text=True)
 
@@ -192,12 +206,111 @@ def measure(pages: Pages, rounds: int) -> None:
     print(tabulate(rows, headers, colalign=("left", *["right"] * 4), disable_numparse=True))
 
 
+APP = """
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+@app.get("/<int:number>")
+def index(number):
+    total = 0
+    for item in range(number % 20):
+        if item % 2:
+            total += item
+        else:
+            total -= item
+    return {"number": number, "total": total, "agent": request.headers.get("User-Agent")}
+"""
+SERVERS = {
+    "livecov serve": "{python} -m flask --app app livecov serve --port {port} --no-report",
+    "gunicorn, 2 threads": "{python} -m gunicorn --threads 2 --bind 127.0.0.1:{port} flask_livecoverage.wsgi:app",
+}
+
+
+class Viewer(threading.Thread):
+    """Does what the script of an open page does: ``updates`` counts how often the page was asked for."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.updates = 0
+        self._base = f"http://127.0.0.1:{port}/__coverage__/"
+        self._closed = threading.Event()
+
+    def run(self) -> None:
+        version, next_update = "", 0.0
+        while not self._closed.is_set():
+            # A browser reads on meanwhile, and ends with the server. gunicorn's threads wait for clients that do not.
+            with urllib.request.urlopen(f"{self._base}ui/events?version={version}", timeout=60) as stream:
+                announced = next((line for line in stream if line.startswith(b"id: ")), None)
+            if announced is not None and not self._closed.wait(max(0.0, next_update - time.monotonic())):
+                with urllib.request.urlopen(self._base, timeout=60) as page:
+                    spent = float(page.headers["Server-Timing"].partition("dur=")[2])
+                    version = page.read().decode().partition('data-version="')[2].partition('"')[0]
+                self.updates += 1
+                next_update = time.monotonic() + max(0.5, 50 * spent / 1000)
+            self._closed.wait(0.5)
+
+    def close(self) -> int:
+        self._closed.set()
+        # An event ends the wait for one.
+        urllib.request.urlopen(f"{self._base}start").close()
+        self.join()
+        return self.updates
+
+
+@contextmanager
+def serving(command: str, folder: Path) -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = command.format(python=sys.executable, port=port).split()
+    environ = {**os.environ, "LIVECOVERAGE": "1", "FLASK_APP": "app", "LIVECOVERAGE_DATA_DIR": str(folder / "data")}
+    with subprocess.Popen(
+        words, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            while True:
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/__coverage__/status", timeout=60).close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield port
+        finally:
+            server.terminate()
+
+
+def measure_cost(name: str, command: str, folder: Path, options: argparse.Namespace) -> list[Any]:
+    (folder / "app.py").write_text(APP)
+    ratios, rates, updates = [], [], 0
+    with serving(command, folder) as port, script([f"/{number}" for number in range(40)]) as mix:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/__coverage__/", timeout=60).close()
+        run_wrk(port, mix, 4, 1)
+        for turn in range(options.rounds):
+            rate = {}
+            for is_open in (False, True) if turn % 2 else (True, False):
+                viewer = Viewer(port)
+                if is_open:
+                    viewer.start()
+                result = run_wrk(port, mix, 4, options.seconds)
+                assert not result["failed"], result
+                rate[is_open] = result["requests"] / result["seconds"]
+                if is_open:
+                    updates += viewer.close()
+            rates.append(rate[False])
+            ratios.append(rate[True] / rate[False])
+    quartiles = statistics.quantiles(ratios, n=4)
+    shown = [f"{quartile:.3f}" for quartile in quartiles]
+    return [name, f"{statistics.median(rates):,.0f}", shown[1], f"{shown[0]} to {shown[2]}", updates]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--traces", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=5, help="of each turn with wrk; 0: none")
     options = parser.parse_args()
     print(f"Python {sys.version.split()[0]}, {options.files:,} files, {options.requests:,} requests\n")
     with tempfile.TemporaryDirectory() as folder:
@@ -207,6 +320,14 @@ def main() -> None:
             measure(pages, options.rounds)
         finally:
             pages.relay.close()
+    if options.seconds:
+        rows = []
+        for name, command in SERVERS.items():
+            with tempfile.TemporaryDirectory() as folder:
+                rows.append(measure_cost(name, command, Path(folder), options))
+        headers = ("Server", "Requests a second", "Ratio with the page open", "Quartiles", "Updates of the page")
+        print()
+        print(tabulate(rows, headers, colalign=("left", *["right"] * 4), disable_numparse=True))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,13 @@ LAYERS = [
         "carriers.playwright", "carriers.requests", "carriers.selenium",
         "client", "database", "greenlets", "handshake", "run", "server", "shutdown", "signals",
         "web", "web.access", "web.control", "web.parameters", "web.records",
+        "web.dashboard", "web.dashboard.application", "web.dashboard.background", "web.dashboard.child",
+        "web.dashboard.curve", "web.dashboard.figures", "web.dashboard.files", "web.dashboard.front",
+        "web.dashboard.highlight", "web.dashboard.ledger", "web.dashboard.live", "web.dashboard.overview",
+        "web.dashboard.parameters", "web.dashboard.process", "web.dashboard.reading", "web.dashboard.relay",
+        "web.dashboard.rendering", "web.dashboard.requests", "web.dashboard.routes", "web.dashboard.static",
+        "web.dashboard.subjects", "web.dashboard.suite_pages", "web.dashboard.suites", "web.dashboard.tables",
+        "web.dashboard.treemap", "web.dashboard.visit",
         "keploy", "keploy.agent", "keploy.cases", "keploy.collector", "keploy.comparison", "keploy.fields",
         "keploy.replay", "keploy.requests", "keploy.runs", "keploy.sockets",
     },
@@ -223,7 +230,7 @@ class TestInactive:
         script = """
             import atexit, sys
             from flask.cli import main
-            heavy = {"coverage", "psutil", "scipy", "sqlalchemy", "tabulate", "yaml"}
+            heavy = {"coverage", "psutil", "pygments", "scipy", "sqlalchemy", "tabulate", "yaml"}
             atexit.register(lambda: print(sorted(heavy & sys.modules.keys())))
             sys.argv = ["flask", "routes"]
             main()

@@ -580,7 +580,7 @@ class TestWrongRequests:
         chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
         bad(client, f"{PREFIX}/start", 415, "POST", environ_overrides=chunked, content_type="application/json")
 
-    @pytest.mark.parametrize("path", ["", "/", "/nothing", "/dump/x", "//dump", "/DUMP", "/../dump", "/\xff"])
+    @pytest.mark.parametrize("path", ["/nothing", "/dump/x", "//dump", "/DUMP", "/../dump", "/\xff"])
     def test_unknown_route(self, client: FlaskClient, path: str) -> None:
         bad(client, f"{PREFIX}{path}", 404)
 

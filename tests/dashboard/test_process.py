@@ -106,14 +106,6 @@ class TestLife:
             # Far sooner than the server would wait for requests in flight, and than the stream would last.
             assert live.command.process.wait(15) == 0
 
-    def test_held_stream_ends_with_the_process(self, live: Live) -> None:
-        live.page()
-        with open_stream(live) as stream:
-            the_process(live).kill()
-            stream.settimeout(GUARD_SECONDS)
-            while stream.recv(4096):
-                pass
-
 
 def open_stream(live: Live) -> socket.socket:
     host, _, port = live.url.removeprefix("http://").partition(":")

@@ -14,7 +14,6 @@ from ...coveragepy import StatementCounter
 from ...errors import DataError, LiveCoverageError, StorageError
 from ..parameters import BadParameters, ControlRequest
 from . import files, overview, requests, subjects, suite_pages
-from .live import events
 from .reading import Config, NotYet, RunReader
 from .rendering import make_environment
 from .routes import ACTIONS, CONTROLS, PAGES, PREFIX, STATE_HEADER, ServerState
@@ -34,7 +33,6 @@ _VIEWS: dict[str, Callable[..., Response]] = {
     "duplicates": suite_pages.show_duplicates,
     "lines": subjects.show_lines,
     "compare": subjects.compare,
-    "events": events,
     "static": static_file,
 }
 

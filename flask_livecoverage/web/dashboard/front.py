@@ -15,6 +15,7 @@ from ...settings import Settings
 from ...shutdown import ENDING_KEY
 from ...text import window_name
 from ..parameters import ControlRequest, parameters
+from .live import events
 from .relay import Relay
 from .routes import ACTIONS, CONTENT_SECURITY_POLICY, PAGES, PREFIX, ServerState
 
@@ -53,14 +54,21 @@ class Front:
             # The page is loaded anew, and so loading it again does nothing twice.
             location = f"{request.script_root}{self._settings.url_prefix}/"
             return Response(status=303, headers={"Location": location})
-        environ = request.environ
-        response = self._relay.answer(request, self._state(environ), environ.get(ENDING_KEY, lambda: False))
+        if endpoint == f"{PREFIX}events":
+            return self._events(request)
+        response = self._relay.answer(request, self._state(request.environ))
         secure(response)
         return response
 
     def close(self) -> None:
-        """End the dashboard's process, and the streams of events."""
+        """End the dashboard's process."""
         self._relay.close()
+
+    def _events(self, request: ControlRequest) -> Response:
+        environ = request.environ
+        # Werkzeug's has a thread for each connection. Others have few, or would wait for it at their end.
+        holds = environ.get("SERVER_SOFTWARE", "").startswith("Werkzeug") and environ["wsgi.multithread"]
+        return events(request, self._recorder.run, holds=holds, is_ending=environ.get(ENDING_KEY, lambda: False))
 
     def _state(self, environ: WSGIEnvironment) -> ServerState:
         recorder = self._recorder
@@ -73,8 +81,6 @@ class Front:
             branch=recorder.engine.branch,
             fault=recorder.fault,
             lost=recorder.journal.losses.untold,
-            # Werkzeug's has a thread for each connection. Others have few, or would wait for it at their end.
-            holds=environ.get("SERVER_SOFTWARE", "").startswith("Werkzeug") and environ["wsgi.multithread"],
         )
 
     def _start(self, request: ControlRequest) -> None:

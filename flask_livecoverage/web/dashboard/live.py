@@ -1,50 +1,52 @@
-"""Server-sent events: they say that something has changed, and the page asks for itself again."""
+"""Server-sent events: they say that something has changed, and the page asks for itself again.
+
+The server answers them itself, since a look at the journals' sizes is all that they take.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from werkzeug import Response
 
-from ...errors import LiveCoverageError
-from .reading import NotYet, RunReader
-from .visit import Visit
+from ...journal import RunFolder
+from ..parameters import ControlRequest, parameters
 
 _RETRY = b"retry: 500\n\n"
 _LOOK_SECONDS = 0.2
-# A server that has ended, or a page that nobody looks at any more, is noticed when a connection ends.
+# A page that nobody looks at any more is noticed when its connection ends.
 _HOLD_SECONDS = 25.0
 
 
-def events(visit: Visit) -> Response:
-    """A stream of the versions of what pages show, beginning when it is not the one that the client knows.
+def stamp(folder: RunFolder) -> str:
+    """A text that changes with what a server's processes write. Raises DataError for marks that cannot be read."""
+    sizes = [(path.name, path.stat().st_size) for path in folder.journals()]
+    return hashlib.sha256(repr((sizes, folder.marks())).encode()).hexdigest()[:16]
+
+
+def events(request: ControlRequest, folder: RunFolder, *, holds: bool, is_ending: Callable[[], bool]) -> Response:
+    """A stream of stamps, beginning when it is not the one that the client knows.
 
     It ends at once where a held connection would keep others waiting: browsers ask again after half a second.
+
+    :param holds: whether the server can keep a connection open without anybody waiting behind it.
+    :param is_ending: tells whether the server is about to end, and the stream with it.
     """
-    given = visit.parameters(version=str).get("version", "")
-    known = visit.request.headers.get("Last-Event-ID", given)
-    return Response(_stream(visit.reader, known, visit.state.holds), mimetype="text/event-stream")
+    given = parameters(request, version=str).get("version", "")
+    known = request.headers.get("Last-Event-ID", given)
+    return Response(_stream(folder, known, _HOLD_SECONDS if holds else 0.0, is_ending), mimetype="text/event-stream")
 
 
-def _stream(reader: RunReader, known: str, holds: bool) -> Iterator[bytes]:
+def _stream(folder: RunFolder, known: str, seconds: float, is_ending: Callable[[], bool]) -> Iterator[bytes]:
     yield _RETRY
-    ends = time.monotonic() + (_HOLD_SECONDS if holds else 0.0)
+    ends = time.monotonic() + seconds
     while True:
-        version = _version(reader, known)
-        if version != known:
-            known = version
-            yield f"id: {version}\ndata: changed\n\n".encode()
-        if time.monotonic() >= ends:
+        now = stamp(folder)
+        if now != known:
+            known = now
+            yield f"id: {now}\ndata: changed\n\n".encode()
+        if time.monotonic() >= ends or is_ending():
             return
         time.sleep(_LOOK_SECONDS)
-
-
-def _version(reader: RunReader, known: str) -> str:
-    try:
-        return reader.figures().version
-    except NotYet:
-        return reader.progress or known
-    except LiveCoverageError as error:
-        # The page says it.
-        return f"error {hash(str(error))}"

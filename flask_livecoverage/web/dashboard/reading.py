@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ...store import Recorded, open_store, store_url
 from .background import Background, Progress
 from .figures import Figures
 from .ledger import Ledger
+from .live import stamp
 from .suites import Member, Redundant, find_redundant, list_members
 
 By = Literal["test", "request"]
@@ -57,8 +57,7 @@ class RunReader:
 
     def stamp(self) -> str:
         """A text that changes with what the server's processes write."""
-        sizes = [(path.name, path.stat().st_size) for path in self.folder.journals()]
-        return hashlib.sha256(repr((sizes, self.folder.marks())).encode()).hexdigest()[:16]
+        return stamp(self.folder)
 
     def figures(self) -> Figures:
         """The figures, as new as can be had soon. Raises NotYet if there are none, LiveCoverageError for a fault."""
@@ -75,11 +74,6 @@ class RunReader:
     def redundant(self, by: By | None) -> Redundant:
         """Which tests or requests execute nothing of their own; as :meth:`figures`."""
         return _soon(self._redundant[by])
-
-    @property
-    def progress(self) -> str:
-        """How far the work on figures is, in words; empty without work."""
-        return self._figures.progress
 
     @property
     def works(self) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import select
 import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Mapping
 
 from werkzeug import Request, Response
 
@@ -23,8 +22,6 @@ from .routes import STATE_HEADER, ServerState
 
 # Far longer than any page takes.
 _ANSWER_SECONDS = 60.0
-_POLL_SECONDS = 0.25
-_CHUNK = 1 << 16
 
 
 class Relay:
@@ -39,39 +36,23 @@ class Relay:
         self._child: Child | None = None
         recorder.at_stop.append(self.close)
 
-    def answer(self, request: Request, state: ServerState, is_ending: Callable[[], bool]) -> Response:
-        """The dashboard's answer to ``request``. Raises ServerError if there can be none.
-
-        :param is_ending: tells whether the server is about to end, and a stream with it.
-        """
+    def answer(self, request: Request, state: ServerState) -> Response:
+        """The dashboard's answer to ``request``. Raises ServerError if there can be none."""
+        began = time.perf_counter()
         path = request.environ.get("PATH_INFO", "").encode("latin-1")
         target = _quoted(path) + (f"?{request.query_string.decode('latin-1')}" if request.query_string else "")
-        headers = {STATE_HEADER: json.dumps(state.to_object())}
-        if "Last-Event-ID" in request.headers:
-            headers["Last-Event-ID"] = request.headers["Last-Event-ID"]
-        answer = self._ask(target, headers)
-        kept = {name: value for name, value in answer.getheaders() if name.lower() in _KEPT_HEADERS}
-        if answer.getheader("Content-Type", "").startswith("text/event-stream"):
-            return Response(self._stream(answer, is_ending), answer.status, kept)
-        with answer:
-            return Response(answer.read(), answer.status, kept)
+        with self._ask(target, {STATE_HEADER: json.dumps(state.to_object())}) as answer:
+            kept = {name: value for name, value in answer.getheaders() if name.lower() in _KEPT_HEADERS}
+            response = Response(answer.read(), answer.status, kept)
+        # So long did a thread of the server wait, and the page's script is to see that this happens seldom.
+        response.headers["Server-Timing"] = f"page;dur={1000 * (time.perf_counter() - began):.1f}"
+        return response
 
     def close(self) -> None:
-        """End the process, if there is one, and with it the streams of events."""
+        """End the process, if there is one."""
         with self._lock:
             if self._child is not None and self._owner == os.getpid():
                 self._end(self._child)
-
-    def _stream(self, answer: http.client.HTTPResponse, is_ending: Callable[[], bool]) -> Iterator[bytes]:
-        # What has come with the head; the process begins each stream with something.
-        with answer, suppress(OSError, http.client.HTTPException):
-            chunk = answer.read1(_CHUNK)
-            while chunk:
-                yield chunk
-                while not select.select([answer], [], [], _POLL_SECONDS)[0]:
-                    if is_ending():
-                        return
-                chunk = answer.read1(_CHUNK)
 
     def _ask(self, target: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         self._recorder.flush()
@@ -137,7 +118,7 @@ class Relay:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-_KEPT_HEADERS = {"content-type", "refresh", "server-timing"}
+_KEPT_HEADERS = {"content-type", "refresh"}
 
 
 class _Connection(http.client.HTTPConnection):

@@ -41,8 +41,7 @@ CONTENT_SECURITY_POLICY = "; ".join((
 class ServerState:
     """What pages show and only the server knows; handed over with each request.
 
-    ``script_name`` is where the application is mounted, ``holds`` says whether the server can keep a connection open
-    without anybody waiting behind it.
+    ``script_name`` is where the application is mounted.
     """
 
     script_name: str
@@ -52,7 +51,6 @@ class ServerState:
     branch: bool
     fault: str | None
     lost: int
-    holds: bool
 
     def to_object(self) -> dict[str, Any]:
         """For JSON."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -39,7 +38,6 @@ class Visit:
         self.reader = reader
         self._addresses = addresses
         self._environment = environment
-        self._began = time.perf_counter()
 
     def parameters(self, repeated: str | None = None, /, **accepted: Callable[[str], Any]) -> dict[str, Any]:
         """The request's parameters, checked; empty ones, which forms send, are left out. Raises BadParameters."""
@@ -83,6 +81,4 @@ class Visit:
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
         """The page made from ``template``."""
         text = self._environment.get_template(template).render(visit=self, state=self.state, **values)
-        response = Response(text, status=status, mimetype="text/html")
-        response.headers["Server-Timing"] = f"page;dur={1000 * (time.perf_counter() - self._began):.1f}"
-        return response
+        return Response(text, status=status, mimetype="text/html")

@@ -10,6 +10,7 @@
   const body = document.body;
   const notice = document.getElementById("connection");
   let version = body.dataset.version || "";
+  let announced = version;
   let source = null;
   let timer = 0;
   let patience = 0;
@@ -28,19 +29,19 @@
     timer = 0;
     asking = true;
     wanted = false;
-    let works = false;
+    let behind = false;
     try {
       const response = await fetch(location.href);
       const spent = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") || "");
       notBefore = performance.now() + Math.max(SOONEST, SHARE * (spent ? Number(spent[1]) : 0));
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       show(page);
-      works = "works" in page.body.dataset;
+      behind = "works" in page.body.dataset || version !== announced;
     } catch {
       notBefore = performance.now() + PATIENCE; // the stream of events says what is wrong
     }
     asking = false;
-    if (wanted || works) {
+    if (wanted || behind) {
       update();
     }
   }
@@ -103,7 +104,8 @@
       say("");
     };
     source.onmessage = (event) => {
-      if (event.lastEventId !== version) {
+      announced = event.lastEventId;
+      if (announced !== version) {
         update();
       }
     };
