@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -82,7 +82,8 @@ class Browser:
         def is_gone() -> bool:
             try:
                 element.is_enabled()
-            except StaleElementReferenceException:
+            except WebDriverException:
+                # Stale, or of a document that is just being replaced.
                 return True
             return False
 

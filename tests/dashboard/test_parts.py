@@ -1,0 +1,192 @@
+"""The parts that pages are made of: maps, curves, tables, background work."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_livecoverage.errors import DataError, LiveCoverageError
+from flask_livecoverage.model import FileStatements
+from flask_livecoverage.web.dashboard import curve as curves
+from flask_livecoverage.web.dashboard.background import Background, Progress
+from flask_livecoverage.web.dashboard.curve import curve
+from flask_livecoverage.web.dashboard.figures import FileFigures
+from flask_livecoverage.web.dashboard.tables import Part, Sorting, part, sort, sorting
+from flask_livecoverage.web.dashboard.treemap import HEIGHT, WIDTH, Rectangle, squarify, treemap
+
+SIZES = st.lists(st.integers(1, 1000), min_size=1, max_size=40).map(lambda sizes: sorted(sizes, reverse=True))
+
+
+def overlap(one: Rectangle, other: Rectangle) -> float:
+    width = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    height = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    return max(0.0, width) * max(0.0, height)
+
+
+class TestTreemap:
+    @given(SIZES)
+    def test_areas_are_sizes(self, sizes: list[int]) -> None:
+        place = Rectangle(10, 20, 720, 300)
+        found = squarify(sizes, place)
+        for size, tile in zip(sizes, found, strict=True):
+            assert tile.width * tile.height == pytest.approx(size / sum(sizes) * 720 * 300)
+
+    @given(SIZES)
+    def test_nothing_overlaps_and_all_is_inside(self, sizes: list[int]) -> None:
+        place = Rectangle(10, 20, 720, 300)
+        found = squarify(sizes, place)
+        for tile in found:
+            assert overlap(tile, place) == pytest.approx(tile.width * tile.height)
+        for one, other in itertools.combinations(found, 2):
+            assert overlap(one, other) < 1e-6
+
+    def test_rectangles_of_the_paper(self) -> None:
+        """Figure 3 of "Squarified Treemaps": 6, 6, 4, 3, 2, 2, 1 in 6 by 4."""
+        found = squarify([6, 6, 4, 3, 2, 2, 1], Rectangle(0, 0, 6, 4))
+        assert [(round(tile.width, 2), round(tile.height, 2)) for tile in found] == [
+            (3, 2), (3, 2), (1.71, 2.33), (1.29, 2.33), (1.2, 1.67), (1.2, 1.67), (0.6, 1.67),
+        ]  # fmt: skip
+
+    def test_files(self) -> None:
+        files = [file(f"package_{number % 3}/module_{number}.py", 10 + number) for number in range(30)]
+        found = treemap([*files, file("empty.py", 0)])
+        assert {tile.file.name for tile in found.tiles} == {file.name for file in files}
+        assert found.left_out == 0
+        total = sum(tile.place.width * tile.place.height for tile in found.tiles)
+        # But for the gaps between folders.
+        assert 0.97 * WIDTH * HEIGHT < total < WIDTH * HEIGHT
+        for one, other in itertools.combinations(found.tiles, 2):
+            assert overlap(one.place, other.place) < 1e-6
+
+    def test_too_many_files(self) -> None:
+        found = treemap([file(f"module_{number}.py", 1 + number % 7) for number in range(1000)])
+        assert (len(found.tiles), found.left_out) == (400, 600)
+        assert min(tile.file.statements for tile in found.tiles) == 5
+
+    def test_nothing(self) -> None:
+        assert treemap([]).tiles == []
+
+
+def file(name: str, statements: int) -> FileFigures:
+    return FileFigures(f"/srv/{name}", name, "content", 1, FileStatements((1 << statements) - 1), 0)
+
+
+class TestCurve:
+    def test_steps(self) -> None:
+        found = curve([(0, 10), (5, 20)], requests=10, statements=40)
+        left, right = found.left, found.right
+        middle = (left + right) / 2
+        height = found.bottom - found.top
+        quarter, half = found.bottom - height / 4, found.bottom - height / 2
+        assert [tuple(map(float, point.split(","))) for point in found.line.split()] == [
+            (left, quarter), (middle, quarter), (middle, half), (right, half),
+        ]  # fmt: skip
+        assert found.total == found.top
+        assert [tick.number for tick in found.rows] == [0, 10, 20, 30, 40]
+
+    def test_nothing(self) -> None:
+        found = curve([(0, 0)], requests=0, statements=0)
+        assert found.line.endswith(f"{float(found.left)},{float(found.bottom)}")
+
+    @given(st.integers(1, 10**7))
+    def test_ticks_are_few_and_round(self, most: int) -> None:
+        ticks = curves._ticks(most)
+        assert 2 <= len(ticks) <= 6
+        assert ticks[-1] <= most
+        assert set(str(ticks[1]).rstrip("0")) <= {"1", "2", "5"}
+
+
+class TestTables:
+    def test_sorting(self) -> None:
+        check = sorting(["name", "lines"])
+        assert check("-lines") == Sorting("lines", descending=True)
+        with pytest.raises(ValueError, match="use name, lines"):
+            check("colour")
+        by = check("lines")
+        assert by.then("lines", descending=True) == "-lines"
+        assert by.then("name", descending=False) == "name"
+        assert Sorting("lines", descending=True).then("lines", descending=True) == "lines"
+        assert (by.aria("lines"), by.aria("name")) == ("ascending", "")
+        assert sort(["aa", "b", "cc"], Sorting("x", descending=True), len) == ["aa", "cc", "b"]
+
+    @pytest.mark.parametrize(
+        ("count", "page", "first", "last", "pages"),
+        [(0, 1, 0, 0, 1), (5, 1, 1, 5, 1), (10, 1, 1, 10, 1), (11, 2, 11, 11, 2), (11, 3, 0, 20, 2)],
+    )
+    def test_parts(self, count: int, page: int, first: int, last: int, pages: int) -> None:
+        found: Part[int] = part(range(count), page, 10)
+        assert (found.first, found.last, found.pages, found.total) == (first, last, pages, count)
+
+
+class TestBackground:
+    def test_works_only_when_something_has_changed(self) -> None:
+        worked = []
+        stamp = ["a"]
+
+        def work(tell: Progress) -> str:
+            worked.append(stamp[0])
+            return stamp[0]
+
+        background = Background(work, lambda: stamp[0])
+        assert background.get(30) == "a"
+        assert background.get(30) == "a"
+        stamp[0] = "b"
+        assert background.get(30) == "b"
+        assert worked == ["a", "b"]
+
+    def test_who_cannot_wait_gets_the_last_one(self) -> None:
+        gate, stamp = threading.Event(), ["a"]
+
+        def work(tell: Progress) -> str:
+            found = stamp[0]
+            tell(f"working on {found}")
+            assert gate.wait(30)
+            return found
+
+        background = Background(work, lambda: stamp[0])
+        assert background.get(0) is None
+        gate.set()
+        assert background.get(30) == "a"
+        gate.clear()
+        stamp[0] = "b"
+        assert background.get(0) == "a"
+        assert background.works
+        gate.set()
+        assert background.get(30) == "b"
+
+    def test_faults(self, capfd: pytest.CaptureFixture[str]) -> None:
+        faults: list[Exception] = [DataError("broken"), ZeroDivisionError("a fault of ours")]
+
+        def work(tell: Progress) -> str:
+            if faults:
+                raise faults.pop(0)
+            return "well"
+
+        background = Background(work, lambda: "always")
+        with pytest.raises(DataError, match="broken"):
+            background.get(30)
+        with pytest.raises(LiveCoverageError, match="a fault of ours"):
+            background.get(30)
+        assert "ZeroDivisionError" in capfd.readouterr().err
+        assert background.get(30) == "well"
+
+    def test_many_ask_at_once(self) -> None:
+        worked = []
+
+        def work(tell: Progress) -> int:
+            worked.append(1)
+            return len(worked)
+
+        background = Background(work, lambda: "same")
+        results: list[int | None] = []
+        threads = [threading.Thread(target=lambda: results.append(background.get(30))) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert None not in results
+        assert len(results) == 20

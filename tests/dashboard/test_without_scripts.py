@@ -1,0 +1,67 @@
+"""Everything but live updates works in a browser that runs no scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from selenium import webdriver
+
+from example_app.conftest import chrome_options, chrome_service
+
+from .browser import Browser
+from .servers import Live
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[webdriver.Chrome]:
+    options = chrome_options()
+    options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=chrome_service()) as driver:
+        yield driver
+
+
+def test_scripts_are_off(browser: Browser, live: Live) -> None:
+    """What the other tests here rely on: nothing comes by itself."""
+    browser.open()
+    live.get("/item/5")
+    # That is there now, and a page that ran scripts would show it, as another test sees.
+    assert "/item/5" in live.page()
+    assert browser.all("#requests table") == []
+    browser.open()
+    assert browser.one("#requests .path a").text == "/item/5"
+
+
+def test_clicking_through(browser: Browser, live: Live) -> None:
+    live.get("/item/5", "few")
+    live.get("/item/50", "few and many")
+    browser.open()
+    browser.one("#name").send_keys("by hand")
+    browser.submit("#start")
+    assert browser.text("#window p") == "Window by hand is open"
+    live.get("/item/6")
+    browser.submit("#stop")
+    browser.follow("Files")
+    browser.follow("shop.py")
+    (few,) = live.lines("few")
+    browser.submit(f"#L{few} a")
+    assert browser.one("#who p").text == f"2 requests ran line {few} · close"
+    browser.follow("few")
+    assert "2 lines run by test few" in browser.text(".facts")
+    browser.follow("Requests")
+    browser.follow("Path")
+    assert [cell.text for cell in browser.all("td.path")] == ["/item/5", "/item/50", "/item/6"]
+    for box in browser.all("tbody input")[:2]:
+        box.click()
+    browser.submit(".below button")
+    assert [cell.text for cell in browser.all("#counts tfoot td")] == ["1", "1", "1"]
+    browser.follow("Duplicates")
+    assert [cell.text for cell in browser.all("#groups tbody th")] == ["by hand"]
+    browser.follow("Overview")
+    browser.click("#dump summary")
+    assert browser.link("JSON").is_displayed()
+    browser.submit("#reset")
+    assert "none since the start or the last reset" in browser.text("#summary")
