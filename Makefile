@@ -15,7 +15,7 @@ export PARALLEL ?= -n logical --maxprocesses 8 --dist loadfile
 in_venv := scripts/within .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-thorough test-oldest matrix bench check docs format environment browser node clean
+.PHONY: help demo test test-thorough test-oldest matrix bench check docs screenshots format environment browser node clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1 \2/p' Makefile | \
@@ -52,6 +52,9 @@ check: environment ## lint, formatting, types, documentation
 
 docs: environment ## build the documentation into docs/_build/html, warnings as errors
 	$(in_venv) sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs docs/_build/html
+
+screenshots: environment browser ## make the pictures of the dashboard anew, docs/images
+	@$(in_venv) env PYTHONPATH=. python docs/screenshots.py
 
 format: environment ## rewrite the code as `make check` wants it
 	$(in_venv) ruff check --fix

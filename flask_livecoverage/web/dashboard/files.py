@@ -76,7 +76,7 @@ def show_source(visit: Visit, key: str) -> Response:
         counts, shown = _counts(recorded, file, heat, given)
         lines = [] if code is None else _lines(file, code, counts, shown)
         chosen = given.get("line")
-        ran = None if chosen is None else recorded.ran(file.path, _statement_of(file, chosen), limit=20)
+        ran = None if chosen is None else recorded.ran(file.path, _statement_of(file, chosen))
         who = _who(recorded, file)
     page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
     return visit.render(
