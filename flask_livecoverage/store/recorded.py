@@ -13,7 +13,7 @@ from ..model import Executed, Rule
 from . import losses, schema
 from .lines import Lines
 from .scope import NO_TEST, filtered, route_name, test_name
-from .windows import executed_in_windows, open_window, traces_before_last_window
+from .windows import LastWindow, executed_in_windows, last_window, open_window, traces_before_last_window
 
 By = Literal["test", "route", "request"]
 
@@ -116,6 +116,11 @@ class Recorded(Lines):
         return open_window(self._connection, run)
 
     # Windows
+
+    def last_window(self) -> LastWindow | None:
+        """The window of one run that was opened last; None if none was."""
+        (run,) = self._runs
+        return last_window(self._connection, run, self._periods)
 
     def windows(self) -> list[Executed]:
         """What the requests that began in each window of one run executed, in the order in which they opened."""

@@ -69,6 +69,35 @@ def open_window(connection: sa.Connection, run: int) -> str | None:
     return last.name or None
 
 
+@dataclass(frozen=True, slots=True)
+class LastWindow:
+    """The window that was opened last, and how many requests began in it; ``closed_at`` is None while it is open."""
+
+    name: str
+    opened_at: float
+    closed_at: float | None
+    requests: int
+
+    def holds(self, moment: float) -> bool:
+        """Whether ``moment`` lies in the window."""
+        return self.opened_at <= moment and (self.closed_at is None or moment < self.closed_at)
+
+
+def last_window(connection: sa.Connection, run: int, periods: Sequence[int]) -> LastWindow | None:
+    """The window of ``run`` that was opened last; None if none was."""
+    stretches = Windows.of_run(connection, run).stretches
+    place = max((place for place, stretch in enumerate(stretches) if stretch.name), default=None)
+    if place is None:
+        return None
+    opened = stretches[place]
+    # Nothing but a closing can follow.
+    closed_at = stretches[place + 1].begins_at if place + 1 < len(stretches) else None
+    query = sa.select(sa.func.sum(executions.c.requests)).where(
+        executions.c.period.in_(periods), executions.c.window == opened.window
+    )
+    return LastWindow(opened.name, opened.begins_at, closed_at, connection.execute(query).scalar() or 0)
+
+
 def executed_in_windows(connection: sa.Connection, run: int, periods: Sequence[int]) -> list[Executed]:
     """What the requests that began in each window of ``run`` executed, in the order in which the windows opened."""
     left = (

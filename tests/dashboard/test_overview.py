@@ -69,14 +69,18 @@ def test_map_leads_to_the_source(browser: Browser, live: Live) -> None:
 class TestButtons:
     def test_window(self, browser: Browser, live: Live) -> None:
         browser.open()
-        assert browser.text("#window") == "No window is open"
         browser.one("#name").send_keys("buy tea")
         browser.submit("#start")
-        assert browser.texts("#window p") == ["Window buy tea is open"]
+        assert browser.texts("#window p") == ["Window buy tea is open: 0 requests, nothing new"]
         live.get("/item/1")
         browser.until(lambda: [row[7] for row in browser.rows("#requests table")] == ["buy tea"])
+        assert browser.texts("#window p") == ["Window buy tea is open: 1 request, +2 lines"]
         browser.submit("#stop")
-        assert browser.text("#window") == "No window is open"
+        assert browser.texts("#window") == ["Window buy tea was closed: 1 request, +2 lines"]
+        # It is none of the window's.
+        live.get("/item/50")
+        browser.until(lambda: summary(browser)["Requests"] == "2")
+        assert browser.texts("#window") == ["Window buy tea was closed: 1 request, +2 lines"]
         assert live.json("status")["window"] is None
         assert [test["test"] for test in live.json("tests")["tests"]] == ["buy tea"]
 
@@ -86,7 +90,7 @@ class TestButtons:
             browser.one("#name").send_keys(name)
             browser.submit("#start")
             live.get("/")
-        assert browser.texts("#window p") == ["Window two is open"]
+        browser.until(lambda: browser.text("#window p") == "Window two is open: 1 request, nothing new")
         browser.submit("#stop")
         assert [test["test"] for test in live.json("tests")["tests"]] == ["one", "two"]
 
@@ -154,8 +158,9 @@ class TestLiveUpdates:
         browser.until(lambda: summary(browser)["Last request"] == "GET /item/5 +2 lines")
         assert browser.rows("#requests table")[0][2] == "/item/5"
         live.ask("/__coverage__/start?name=from%20elsewhere", "POST")
-        browser.until(lambda: browser.texts("#window p") == ["Window from elsewhere is open"])
+        browser.until(lambda: browser.text("#window").startswith("Window from elsewhere is open: 0 requests"))
         live.ask("/__coverage__/stop", "POST")
+        # Nothing was asked in it.
         browser.until(lambda: browser.text("#window") == "No window is open")
         live.reset()
         browser.until(lambda: summary(browser)["Requests"] == "0")
@@ -199,7 +204,7 @@ def test_hostile_texts_stay_text(browser: Browser, live: Live) -> None:
         row = browser.rows("#requests table")[0]
         assert row[2] == "/path/</script><img src=x onerror=alert(3)>"
         assert row[7] == HOSTILE
-        assert browser.texts("#window p") == ["Window <b>\"' is open"]
+        assert browser.text("#window p").startswith("Window <b>\"' is open")
         assert browser.all("img, #window b") == []
     finally:
         live.ask("/__coverage__/stop", "POST")

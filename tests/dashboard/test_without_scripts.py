@@ -41,7 +41,7 @@ def test_clicking_through(browser: Browser, live: Live) -> None:
     browser.open()
     browser.one("#name").send_keys("by hand")
     browser.submit("#start")
-    assert browser.text("#window p") == "Window by hand is open"
+    assert browser.text("#window p") == "Window by hand is open: 0 requests, nothing new"
     live.get("/item/6")
     browser.submit("#stop")
     browser.follow("Files")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...model import FileStatements, RequestRecord
+from ...store import LastWindow
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,10 @@ class Figures:
     def by_path(self) -> Mapping[str, FileFigures]:
         """The files by their paths."""
         return {file.path: file for file in self.files.values()}
+
+    def new_in(self, window: LastWindow) -> int:
+        """How many statements the requests of ``window`` were the first to run."""
+        return sum(first.new for first in self.firsts.values() if window.holds(first.at))
 
     def new(self, request: RequestRecord) -> int:
         """How many statements ``request`` was the first to run."""

@@ -18,7 +18,7 @@ def overview(visit: Visit) -> Response:
     figures = visit.figures
     with visit.recorded() as recorded:
         newest = recorded.page(Filters(), "time", _NEWEST)
-        window = recorded.open_window()
+        window = recorded.last_window()
     return visit.render(
         "overview.html",
         figures=figures,
