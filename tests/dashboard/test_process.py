@@ -34,7 +34,8 @@ def live(tmp_path: Path) -> Iterator[Live]:
 
 def processes(server: int) -> list[psutil.Process]:
     """The dashboard's processes of a server."""
-    children = psutil.Process(server).children(recursive=True)
+    # Not those of a server that is a child of this process.
+    children = psutil.Process(server).children()
     return [one for one in children if "flask_livecoverage.web.dashboard.process" in " ".join(one.cmdline())]
 
 
