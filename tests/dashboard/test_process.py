@@ -143,6 +143,13 @@ class TestNotMeasured:
             assert live.json("status")["processes"] == 1
 
 
+def raw_status(live: Live, target: bytes) -> bytes:
+    host, _, port = live.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=GUARD_SECONDS) as connection:
+        connection.sendall(b"GET " + target + f" HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode())
+        return connection.makefile("rb").readline().split()[1]
+
+
 class Elements(HTMLParser):
     """The elements of a page, and their attributes."""
 
@@ -172,6 +179,15 @@ class TestAccess:
             assert "is not a loopback name" in answer.text
             assert live.ask(path, Sec_Fetch_Site="cross-site").status == 403
         assert live.ask("/__coverage__/ui/reset", "POST", Origin="http://evil.example").status == 403
+
+    def test_addresses_that_are_none(self, live: Live) -> None:
+        """Bytes that no client may send, and some servers hand over, reach the process as text, and it lives on."""
+        live.page()
+        (before,) = processes(live.command.process.pid)
+        for target in (b"ui/files?q=\xff", b"ui/files?q=\x01\x7f", b"ui/\xff\xfe", b"ui/files?q=\xc3\xa4"):
+            status = raw_status(live, b"/__coverage__/" + target)
+            assert status in (b"200", b"400", b"404"), (target, status)
+        assert processes(live.command.process.pid) == [before]
 
     def test_buttons_want_post(self, live: Live) -> None:
         for action in ("start", "stop", "reset"):

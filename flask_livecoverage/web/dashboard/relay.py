@@ -11,6 +11,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
+from urllib.parse import quote
 
 from werkzeug import Request, Response
 
@@ -22,6 +24,10 @@ from .routes import STATE_HEADER, ServerState
 
 # Far longer than any page takes.
 _ANSWER_SECONDS = 60.0
+
+_KEPT_HEADERS = {"content-type", "refresh"}
+# Those that mean something in a query, and those that need no quoting there (RFC 3986, 3.4).
+_IN_QUERIES = "%=&+/?:@!$'()*,;"
 
 
 class Relay:
@@ -39,11 +45,11 @@ class Relay:
     def answer(self, request: Request, state: ServerState) -> Response:
         """The dashboard's answer to ``request``. Raises ServerError if there can be none."""
         began = time.perf_counter()
-        path = request.environ.get("PATH_INFO", "").encode("latin-1")
-        target = _quoted(path) + (f"?{request.query_string.decode('latin-1')}" if request.query_string else "")
-        with self._ask(target, {STATE_HEADER: json.dumps(state.to_object())}) as answer:
-            kept = {name: value for name, value in answer.getheaders() if name.lower() in _KEPT_HEADERS}
-            response = Response(answer.read(), answer.status, kept)
+        # Whatever bytes a client sends, these are an address.
+        target = quote(request.environ.get("PATH_INFO", "").encode("latin-1"))
+        if request.query_string:
+            target += f"?{quote(request.query_string, _IN_QUERIES)}"
+        response = self._ask(target, {STATE_HEADER: json.dumps(state.to_object())})
         # So long did a thread of the server wait, and the page's script is to see that this happens seldom.
         response.headers["Server-Timing"] = f"page;dur={1000 * (time.perf_counter() - began):.1f}"
         return response
@@ -54,16 +60,13 @@ class Relay:
             if self._child is not None and self._owner == os.getpid():
                 self._end(self._child)
 
-    def _ask(self, target: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def _ask(self, target: str, headers: Mapping[str, str]) -> Response:
         self._recorder.flush()
         for is_last in (False, True):
             child, path = self._running()
-            connection = _Connection(path)
             try:
-                connection.request("GET", target, headers=dict(headers))
-                return connection.getresponse()
+                return _get(path, target, headers)
             except (OSError, http.client.HTTPException) as error:
-                connection.close()
                 # It may have ended just now, after it was idle for long.
                 self._give_up(child)
                 if is_last:
@@ -74,12 +77,13 @@ class Relay:
 
     def _running(self) -> tuple[Child, str]:
         """A process that runs, started if none does, and the address of its socket."""
+        if self._owner != os.getpid():
+            # A fork, without the thread that may have held the lock.
+            self._owner, self._lock = os.getpid(), threading.Lock()
+            if self._child is not None:
+                self._child.forget()
+                self._child = None
         with self._lock:
-            if self._owner != os.getpid():
-                self._owner = os.getpid()
-                if self._child is not None:
-                    self._child.forget()
-                    self._child = None
             if self._child is None:
                 self._child = self._start()
             return self._child, f"{self._folder}/socket"
@@ -108,7 +112,7 @@ class Relay:
                         "source_files": self._recorder.sources.possible_files(),
                     },
                 )
-        except (OSError, ServerError) as error:
+        except (OSError, NotImplementedError, ServerError) as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise ServerError(f"the dashboard's process cannot be started: {error}") from error
 
@@ -116,9 +120,6 @@ class Relay:
         child.end()
         self._child = None
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-_KEPT_HEADERS = {"content-type", "refresh"}
 
 
 class _Connection(http.client.HTTPConnection):
@@ -134,6 +135,9 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _quoted(path: bytes) -> str:
-    safe = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/"
-    return "".join(chr(octet) if octet in safe else f"%{octet:02X}" for octet in path)
+def _get(path: str, target: str, headers: Mapping[str, str]) -> Response:
+    with closing(_Connection(path)) as connection:
+        connection.request("GET", target, headers=dict(headers))
+        with connection.getresponse() as answer:
+            kept = {name: value for name, value in answer.getheaders() if name.lower() in _KEPT_HEADERS}
+            return Response(answer.read(), answer.status, kept)
