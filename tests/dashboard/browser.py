@@ -29,7 +29,18 @@ class Browser:
 
     def open(self, path: str = "") -> None:
         self.driver.get(self.live.dashboard + path)
-        self.until(lambda: "Preparing" not in self.driver.title)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Load the page again until it tells all that is recorded: on a busy machine that takes a moment."""
+
+        def is_settled() -> bool:
+            if "Preparing" not in self.driver.title and self.one("body").get_attribute("data-behind") is None:
+                return True
+            self.driver.refresh()
+            return False
+
+        self.until(is_settled)
 
     def until(self, condition: Callable[[], T], seconds: float = GUARD_SECONDS) -> T:
         """What ``condition`` says when it holds; parts of the page may be replaced meanwhile."""
@@ -89,4 +100,4 @@ class Browser:
 
         self.until(is_gone)
         self.until(lambda: self.driver.execute_script("return document.readyState") == "complete")
-        self.until(lambda: "Preparing" not in self.driver.title)
+        self._settle()

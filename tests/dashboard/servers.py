@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,11 +101,11 @@ class Live:
         return str(answer.headers["Livecov-Request"])
 
     def page(self, path: str = "") -> str:
-        """A page of the dashboard, waited for as a browser without scripts would."""
+        """A page of the dashboard that tells all that is recorded."""
         while True:
             answer = self.ask(f"/__coverage__/{path}")
-            if answer.status != 200 or answer.headers["Refresh"] is None:
-                assert answer.status == 200, answer.text
+            assert answer.status == 200, answer.text
+            if "data-behind>" not in answer.text:
                 return answer.text
 
     def json(self, path: str) -> Any:
@@ -128,10 +129,13 @@ class Live:
 def serving(folder: Path, *arguments: str, **environ: str) -> Iterator[Live]:
     """The application's server, in ``folder``."""
     commands = Commands(folder)
+    # A shell's background job ignores SIGINT, and so would all that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     source = commands.write("shop.py", APP)
     live = Live(commands.serve("--no-report", *arguments, app="shop", **environ), source)
     try:
         yield live
     finally:
+        signal.signal(signal.SIGINT, before)
         commands.end_all()
         commands.close()

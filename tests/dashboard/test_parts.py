@@ -132,10 +132,10 @@ class TestBackground:
             return stamp[0]
 
         background = Background(work, lambda: stamp[0])
-        assert background.get(30) == "a"
-        assert background.get(30) == "a"
+        assert background.get(30) == ("a", True)
+        assert background.get(30) == ("a", True)
         stamp[0] = "b"
-        assert background.get(30) == "b"
+        assert background.get(30) == ("b", True)
         assert worked == ["a", "b"]
 
     def test_who_cannot_wait_gets_the_last_one(self) -> None:
@@ -148,15 +148,14 @@ class TestBackground:
             return found
 
         background = Background(work, lambda: stamp[0])
-        assert background.get(0) is None
+        assert background.get(0) == (None, False)
         gate.set()
-        assert background.get(30) == "a"
+        assert background.get(30) == ("a", True)
         gate.clear()
         stamp[0] = "b"
-        assert background.get(0) == "a"
-        assert background.works
+        assert background.get(0) == ("a", False)
         gate.set()
-        assert background.get(30) == "b"
+        assert background.get(30) == ("b", True)
 
     def test_faults(self, capfd: pytest.CaptureFixture[str]) -> None:
         faults: list[Exception] = [DataError("broken"), ZeroDivisionError("a fault of ours")]
@@ -172,7 +171,7 @@ class TestBackground:
         with pytest.raises(LiveCoverageError, match="a fault of ours"):
             background.get(30)
         assert "ZeroDivisionError" in capfd.readouterr().err
-        assert background.get(30) == "well"
+        assert background.get(30) == ("well", True)
 
     def test_many_ask_at_once(self) -> None:
         worked = []
@@ -182,11 +181,10 @@ class TestBackground:
             return len(worked)
 
         background = Background(work, lambda: "same")
-        results: list[int | None] = []
+        results: list[tuple[int | None, bool]] = []
         threads = [threading.Thread(target=lambda: results.append(background.get(30))) for _ in range(20)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert None not in results
-        assert len(results) == 20
+        assert [current for _, current in results] == [True] * 20

@@ -22,6 +22,18 @@ from .servers import PREFIX
 # As WSGI has bytes: a character for each.
 octets = st.binary(max_size=40).map(lambda data: data.decode("latin-1"))
 ROUTES = ["start", "stop", "dump", "reset", "status", "requests", "requests/", "requests/aaaaaaaa-1", "tests", "", "x"]
+PAGES = [
+    "",
+    "ui/files",
+    "ui/files/x",
+    "ui/requests",
+    "ui/tests",
+    "ui/routes",
+    "ui/lines",
+    "ui/compare",
+    "ui/duplicates",
+]
+ACTIONS = ["ui/start", "ui/stop", "ui/reset", "ui", "ui/static/icon.svg"]
 NUMBERS = ["0", "-1", "1e400", "NaN", "inf", "9" * 400, "1_0", "\u0664", "0x10", " 5", "+5", "5.0"]
 DATES = ["2026-02-30", "0001-01-01", "9999-12-31T23:59:59", "2026-11-21T10:30+25:00", "999999999d", "10m", "0s", "1e9"]
 HOSTILE = [
@@ -29,7 +41,11 @@ HOSTILE = [
     "</script><script>alert(1)</script>", "' OR 1=1 --", "{{7*7}}", "${jndi:x}", "a/b", "..", "%", "%zz", "%25%32%65",
     "x" * 1001, "x" * 100_000, "%F0%9F%98%80" * 300,
 ]  # fmt: skip
-names = st.sampled_from(["name", "format", "reset", "contexts", "limit", "test", "route", "status", "since"]) | octets
+names = (
+    st.sampled_from(["name", "format", "reset", "contexts", "limit", "test", "route", "status", "since"])
+    | st.sampled_from(["sort", "page", "q", "request", "of", "show", "heat", "line", "by", "groups"])
+    | octets
+)
 values = (
     st.sampled_from([*control.DUMP_FORMATS, "none", "request", "1", "true", "maybe", "404", "4xx", "tea"])
     | st.sampled_from(NUMBERS + DATES + HOSTILE).map(lambda text: text.encode().decode("latin-1"))
@@ -41,7 +57,7 @@ queries = (
     | octets
     | st.sampled_from(["&".join(f"p{n}=1" for n in range(1000)), "name=" + "x" * 100_000, "&" * 1000, "=" * 1000])
 )
-routes = st.sampled_from(ROUTES).map(lambda route: f"{PREFIX}/{route}") | st.just("/shutdown")
+routes = st.sampled_from(ROUTES + PAGES + ACTIONS).map(lambda route: f"{PREFIX}/{route}") | st.just("/shutdown")
 ends = octets | st.sampled_from(["/", "//", "/../status", "/%2e%2e/x", "/\0", "/" * 500])
 paths = st.tuples(routes, ends).map("".join)
 methods = st.sampled_from(["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "", "\x1b[2J"]) | octets
@@ -120,8 +136,12 @@ def test_anything_at_any_control_route(app: Flask, thorough: bool, caplog: pytes
             return  # not a control route, and the application's own to answer
         assert response_headers["Cache-Control"] == "no-store"
         assert all("\n" not in value and "\r" not in value for value in response_headers.values())
-        assert code in (200, 400, 403, 404, 405, 409, 413, 415)
-        if code != 200 and environ["REQUEST_METHOD"] != "HEAD":
+        assert code in (200, 303, 400, 403, 404, 405, 409, 413, 415)
+        if response_headers.get("Content-Type", "").startswith("text/html"):
+            # The dashboard's, for people.
+            assert "Content-Security-Policy" in response_headers
+            assert environ["REQUEST_METHOD"] == "HEAD" or b"<h1" in content
+        elif code not in (200, 303) and environ["REQUEST_METHOD"] != "HEAD":
             document = json.loads(content)
             assert document["error"]
             assert "\n" not in document["error"]

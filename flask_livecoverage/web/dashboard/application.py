@@ -65,6 +65,7 @@ class Dashboard:
             endpoint, arguments = match()
             return _VIEWS[endpoint.removeprefix(PREFIX)](visit, **arguments)
         except NotYet as error:
+            visit.is_behind = True
             response = visit.render("preparing.html", progress=str(error))
             # Without scripts too.
             response.headers["Refresh"] = "1"

@@ -27,38 +27,38 @@ class Background(Generic[Result]):
         self._stamp = stamp
         self._changed = threading.Condition()
         self._asked = self._served = 0
-        self.works = False
+        self._works = False
         self._of: Hashable = object()
         self._error: LiveCoverageError | None = None
         self._result: Result | None = None
         self.progress = ""
 
-    def get(self, wait: float) -> Result | None:
+    def get(self, wait: float) -> tuple[Result | None, bool]:
         """The result, brought up to date if that takes no longer than ``wait`` seconds; else the last one, if any.
 
-        Raises LiveCoverageError if the work has failed.
+        And whether it is that of now. Raises LiveCoverageError if the work has failed.
         """
         with self._changed:
             if self._error is None and self._of == self._stamp():
-                return self._result
+                return self._result, True
             self._asked += 1
             wanted = self._asked
             self._start()
             self._changed.wait_for(lambda: self._served >= wanted, wait)
             if self._error is not None:
                 raise self._error
-            return self._result
+            return self._result, self._of == self._stamp()
 
     def _start(self) -> None:
-        if not self.works:
-            self.works = True
+        if not self._works:
+            self._works = True
             threading.Thread(target=self._run, name="flask-livecoverage-dashboard", daemon=True).start()
 
     def _run(self) -> None:
         while True:
             with self._changed:
                 if self._served >= self._asked:
-                    self.works = False
+                    self._works = False
                     self.progress = ""
                     return
                 asked, stamp = self._asked, self._stamp()

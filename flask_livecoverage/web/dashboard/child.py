@@ -27,7 +27,7 @@ _INSTALLED = str(Path(__file__).parents[3])
 
 # The process gets the listening socket through its standard input, then its path and what it is told, a line each. That
 # the stream ends is how it learns that this process has ended, however that came about.
-_COMMAND = """
+_COMMAND = """# Flask-LiveCoverage: a server's dashboard
 import json, os, socket, sys
 # What a server has not kept from its children: its listening socket, say.
 os.closerange(3, os.sysconf("SC_OPEN_MAX"))

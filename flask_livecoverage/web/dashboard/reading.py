@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from ...errors import DataError
 from ...journal import RunFolder
@@ -39,6 +39,14 @@ class Config:
     source_files: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Answer(Generic[_T]):
+    """What a page is made of, and whether it tells all that is recorded."""
+
+    content: _T
+    is_current: bool
+
+
 class NotYet(Exception):
     """What a page needs is still being worked out; says how far that is."""
 
@@ -59,27 +67,21 @@ class RunReader:
         """A text that changes with what the server's processes write."""
         return stamp(self.folder)
 
-    def figures(self) -> Figures:
+    def figures(self) -> Answer[Figures]:
         """The figures, as new as can be had soon. Raises NotYet if there are none, LiveCoverageError for a fault."""
         return _soon(self._figures)
 
-    def tests(self) -> Sequence[Member]:
+    def tests(self) -> Answer[Sequence[Member]]:
         """What each test executed; as :meth:`figures`."""
         return _soon(self._tests)
 
-    def routes(self) -> Sequence[Member]:
+    def routes(self) -> Answer[Sequence[Member]]:
         """What each route executed; as :meth:`figures`."""
         return _soon(self._routes)
 
-    def redundant(self, by: By | None) -> Redundant:
+    def redundant(self, by: By | None) -> Answer[Redundant]:
         """Which tests or requests execute nothing of their own; as :meth:`figures`."""
         return _soon(self._redundant[by])
-
-    @property
-    def works(self) -> bool:
-        """Whether something newer will be there soon."""
-        everything: list[Background[Any]] = [self._figures, self._tests, self._routes, *self._redundant.values()]
-        return any(work.works for work in everything)
 
     @contextmanager
     def recorded(self, figures: Figures) -> Iterator[Recorded]:
@@ -105,14 +107,14 @@ class RunReader:
             return find_redundant(recorded, by)
 
     def _finished_figures(self) -> Figures:
-        figures = self._figures.get(_WORK_SECONDS)
+        figures, _ = self._figures.get(_WORK_SECONDS)
         if figures is None:
             raise DataError("what was recorded could not be read in time: reload the page")
         return figures
 
 
-def _soon(work: Background[_T]) -> _T:
-    result = work.get(_PATIENCE_SECONDS)
+def _soon(work: Background[_T]) -> Answer[_T]:
+    result, is_current = work.get(_PATIENCE_SECONDS)
     if result is None:
         raise NotYet(work.progress or "Comparing what was recorded")
-    return result
+    return Answer(result, is_current)

@@ -31,7 +31,7 @@ def list_tests(visit: Visit) -> Response:
 
 def list_routes(visit: Visit) -> Response:
     """Answer with the table of routes, and the methods of URL rules that no request has asked for."""
-    hit = {route.name for route in visit.reader.routes()}
+    hit = {route.name for route in visit.take(visit.reader.routes())}
     with visit.recorded() as recorded:
         rules = recorded.rules()
     hit_rules = {name.partition(" ")[2] for name in hit}
@@ -56,7 +56,7 @@ class Unused:
 def _list(visit: Visit, kind: str, **values: Any) -> Response:
     given = visit.parameters(sort=sorting(("name", *_COLUMNS)), page=page_number, q=str)
     by = given.get("sort", Sorting("name", descending=False))
-    members = visit.reader.tests() if kind == "tests" else visit.reader.routes()
+    members = visit.take(visit.reader.tests() if kind == "tests" else visit.reader.routes())
     wanted = given.get("q", "").lower()
     found = [member for member in members if wanted in member.name.lower()]
     # In natural order already.
@@ -68,7 +68,7 @@ def _list(visit: Visit, kind: str, **values: Any) -> Response:
 def show_duplicates(visit: Visit) -> Response:
     """Answer with duplicates, subsumed ones, and what the smallest suite would save."""
     given = visit.parameters(by=one_of(("test", "request")), groups=page_number, subsumed=page_number, kept=page_number)
-    found = visit.reader.redundant(given.get("by"))
+    found = visit.take(visit.reader.redundant(given.get("by")))
     return visit.render(
         "duplicates.html",
         figures=visit.figures,

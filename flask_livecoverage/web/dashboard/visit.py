@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from werkzeug import Response
@@ -14,12 +14,15 @@ from werkzeug.routing import MapAdapter
 from ...store import Recorded
 from ..parameters import ControlRequest, parameters
 from .figures import Figures
+from .reading import Answer
 from .routes import PREFIX, ServerState
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from .reading import RunReader
+
+Content = TypeVar("Content")
 
 
 class Visit:
@@ -36,6 +39,7 @@ class Visit:
         self.request = request
         self.state = state
         self.reader = reader
+        self.is_behind = False
         self._addresses = addresses
         self._environment = environment
 
@@ -52,7 +56,12 @@ class Visit:
     @cached_property
     def figures(self) -> Figures:
         """The run's figures, the same for all of the page. Raises NotYet."""
-        return self.reader.figures()
+        return self.take(self.reader.figures())
+
+    def take(self, answer: Answer[Content]) -> Content:
+        """What ``answer`` holds; the page remembers whether there is something newer."""
+        self.is_behind = self.is_behind or not answer.is_current
+        return answer.content
 
     @contextmanager
     def recorded(self) -> Iterator[Recorded]:

@@ -18,7 +18,7 @@ def page(live: Live, path: str = "") -> str:
     while True:
         status, text = fetch(f"{live.url}/__coverage__/{path}")
         assert status == 200, text + live.run.text("stderr")
-        if "Reading the run" not in text:
+        if "data-behind>" not in text:
             return text
 
 

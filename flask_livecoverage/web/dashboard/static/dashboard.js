@@ -36,7 +36,7 @@
       notBefore = performance.now() + Math.max(SOONEST, SHARE * (spent ? Number(spent[1]) : 0));
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       show(page);
-      behind = "works" in page.body.dataset || version !== announced;
+      behind = "behind" in body.dataset || version !== announced;
     } catch {
       notBefore = performance.now() + PATIENCE; // the stream of events says what is wrong
     }
@@ -55,6 +55,7 @@
     }
     version = page.body.dataset.version || "";
     document.title = page.title;
+    body.toggleAttribute("data-behind", "behind" in page.body.dataset);
     for (const part of parts) {
       const renewed = page.getElementById(part.id);
       if (part.innerHTML !== renewed.innerHTML) {
@@ -146,7 +147,7 @@
       update();
     }
   });
-  if ("works" in body.dataset) {
+  if ("behind" in body.dataset) {
     notBefore = performance.now() + SOONEST;
     update();
   }
