@@ -19,11 +19,15 @@ from werkzeug import Request, Response
 from ...errors import ServerError
 from ...recorder import Recorder
 from ...settings import Settings
+from ..parameters import BadParameters
 from .child import Child
 from .routes import STATE_HEADER, ServerState
 
 # Far longer than any page takes.
 _ANSWER_SECONDS = 60.0
+
+# What Python's HTTP server takes, less the rest of the line.
+_LONGEST_TARGET = 63 << 10
 
 _KEPT_HEADERS = {"content-type", "refresh"}
 # Those that mean something in a query, and those that need no quoting there (RFC 3986, 3.4).
@@ -43,12 +47,14 @@ class Relay:
         recorder.at_stop.append(self.close)
 
     def answer(self, request: Request, state: ServerState) -> Response:
-        """The dashboard's answer to ``request``. Raises ServerError if there can be none."""
+        """The dashboard's answer to ``request``. Raises ServerError if there can be none, BadParameters."""
         began = time.perf_counter()
         # Whatever bytes a client sends, these are an address.
         target = quote(request.environ.get("PATH_INFO", "").encode("latin-1"))
         if request.query_string:
             target += f"?{quote(request.query_string, _IN_QUERIES)}"
+        if len(target) > _LONGEST_TARGET:
+            raise BadParameters(f"the address is too long: use less than {_LONGEST_TARGET >> 10} KB", [], 414)
         response = self._ask(target, {STATE_HEADER: json.dumps(state.to_object())})
         # So long did a thread of the server wait, and the page's script is to see that this happens seldom.
         response.headers["Server-Timing"] = f"page;dur={1000 * (time.perf_counter() - began):.1f}"
