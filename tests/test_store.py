@@ -709,7 +709,7 @@ class TestPages:
             by_id = {trace.id: trace for trace in TRACES}
             for path in FILES[:2]:
                 counts: Counter[int] = Counter()
-                for lines, requests in found.heat(numbers[path], "requests"):
+                for lines, requests in found.heat(numbers[path]):
                     counts.update(dict.fromkeys(from_bitmap(lines), requests))
                 expected = Counter(
                     line
@@ -719,7 +719,7 @@ class TestPages:
                 )
                 assert counts == expected
                 tests = {
-                    (line, test) for lines, test in found.heat(numbers[path], "tests") for line in from_bitmap(lines)
+                    (line, test) for lines, test in found.heat_by_test(numbers[path]) for line in from_bitmap(lines)
                 }
                 named = {
                     (line, record.test)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -105,26 +105,23 @@ class Lines(Requests):
         """The path and the hash of the content of each file, by its number, in any run."""
         return {row.id: (row.path, row.content) for row in self._connection.execute(sa.select(schema.files))}
 
-    def heat(
-        self, file: int, by: Literal["requests", "tests"], filters: Filters | None = None, trace: str | None = None
-    ) -> list[tuple[int, int]]:
-        """What ran in the file with this number: bitmaps of lines, each with how many requests or one of the tests.
-
-        :param trace: the id of the only trace that counts.
-        """
-        source = self._executions(filters).subquery()
-        table = schema.trace_files.c
-        value = sa.func.sum(source.c.requests) if by == "requests" else source.c.test
-        query = (
-            sa.select(table.lines, value)
-            .join_from(schema.trace_files, source, source.c.trace == table.trace)
-            .where(table.file == file)
+    def heat(self, file: int, filters: Filters | None = None) -> list[tuple[int, int]]:
+        """What ran in the file with this number: bitmaps of lines, each with how many requests ran just these."""
+        source, table = self._executions(filters).subquery(), schema.trace_files.c
+        query = sa.select(table.lines, sa.func.sum(source.c.requests)).join_from(
+            schema.trace_files, source, source.c.trace == table.trace
         )
-        if trace is not None:
-            query = query.join(schema.traces, schema.traces.c.id == table.trace).where(schema.traces.c.digest == trace)
-        groups = query.group_by(table.lines)
-        query = groups if by == "requests" else query.where(source.c.test != NO_TEST).distinct()
-        return [(from_numbits(lines), int(number)) for lines, number in self._connection.execute(query)]
+        rows = self._connection.execute(query.where(table.file == file).group_by(table.lines))
+        return [(from_numbits(lines), int(count)) for lines, count in rows]
+
+    def heat_by_test(self, file: int, filters: Filters | None = None) -> list[tuple[int, int]]:
+        """What ran in the file with this number: bitmaps of lines, each with the number of a test that ran these."""
+        source, table = self._executions(filters).subquery(), schema.trace_files.c
+        query = sa.select(table.lines, source.c.test).join_from(
+            schema.trace_files, source, source.c.trace == table.trace
+        )
+        rows = self._connection.execute(query.where(table.file == file, source.c.test != NO_TEST).distinct())
+        return [(from_numbits(lines), test) for lines, test in rows]
 
     def names_in(self, file: int, limit: int = 500) -> tuple[list[str], list[str]]:
         """The names of tests and of routes whose requests ran any line of the file with this number, sorted."""

@@ -325,6 +325,15 @@ class TestCountingOnce:
             assert store.load_statements("others", ["good"]) == {}
 
 
+def test_what_cannot_be_read_is_named(recording: Recording) -> None:
+    writer = recording.writer("0000000a")
+    recording.request(writer, recording.trace({0: [6]}), NOW)
+    assert recording.figures().warnings == []
+    writer.write(b"garbled\n")
+    (warning,) = recording.figures().warnings
+    assert "1 line cannot be read, skipped" in warning
+
+
 def test_faults_are_told(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
     recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
 

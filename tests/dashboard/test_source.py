@@ -168,6 +168,17 @@ class TestSource:
         assert {*heat(source)} == {*live.lines("how many", "many")}
         assert heat(source) == dict.fromkeys(live.lines("how many", "many"), 1)
 
+    def test_filter_by_one_of_several_like_requests(self, source: Browser, live: Live) -> None:
+        """It counts as one, whatever others ran the same lines."""
+        one = live.get("/item/9")
+        source.open(f"ui/files/{live.key()}?request={one}")
+        lines = live.lines("how many", "few")
+        assert heat(source) == dict.fromkeys(lines, 1)
+        assert {*live.lines("many", "search")} <= {*states(source)["others"]}
+        source.open(f"ui/files/{live.key()}?request={one}&heat=tests")
+        assert heat(source) == {}
+        assert {*lines} <= {*states(source)["run"]}
+
     def test_names_to_choose_from(self, source: Browser) -> None:
         names = "return [...document.querySelectorAll(arguments[0] + ' option')].map((option) => option.value)"
         assert source.driver.execute_script(names, "#tests") == ["few", "few and many"]

@@ -65,7 +65,8 @@ class Figures:
 
     ``files`` are sorted by name; ``changed`` names those that are not any more what was recorded, and ``unreadable``
     those that coverage.py cannot count, with the reason. ``lines`` and ``firsts`` are by the traces' ids. ``curve``
-    are points: after so many requests, so many statements were covered.
+    are points: after so many requests, so many statements were covered. ``warnings`` name what cannot be read, or was
+    lost.
     """
 
     run: int
@@ -79,6 +80,7 @@ class Figures:
     firsts: Mapping[str, First]
     at_startup: int
     curve: Sequence[tuple[int, int]]
+    warnings: Sequence[str]
 
     @cached_property
     def statements(self) -> int:

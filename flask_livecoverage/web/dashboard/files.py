@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -98,32 +100,33 @@ def show_source(visit: Visit, key: str) -> Response:
 def _counts(recorded: Recorded, file: FileFigures, heat: Heat, given: dict[str, Any]) -> tuple[Counter[int], int]:
     """How many requests or tests ran each line, and which statements (a bitmap) those asked for ran."""
     filters = Filters(test=given.get("test"), route=given.get("route"))
-    trace = None
+    if file.number is None:
+        return Counter(), 0
     if "request" in given:
-        record = recorded.request(given["request"])
-        if record is None:
-            raise NotFound("no such request since the last reset")
-        trace = record.trace
+        return _counts_of_request(recorded, file, heat, given["request"])
+    by_requests = [(file.counted.executed(lines), count) for lines, count in recorded.heat(file.number, filters)]
+    shown = file.covered if filters == Filters() else reduce(or_, (lines for lines, _ in by_requests), 0)
     counts: Counter[int] = Counter()
-    shown = 0
-    sets = [] if file.number is None else recorded.heat(file.number, heat, filters, trace)
+    if heat == "requests":
+        for lines, count in by_requests:
+            counts.update(dict.fromkeys(from_bitmap(lines), count))
+        return counts, shown
     by_test: dict[int, int] = {}
-    for lines, number in sets:
-        executed = file.counted.executed(lines)
-        shown |= executed
-        if heat == "tests":
-            by_test[number] = by_test.get(number, 0) | executed
-        else:
-            counts.update(dict.fromkeys(from_bitmap(executed), number))
-    for executed in by_test.values():
-        counts.update(from_bitmap(executed))
-    if not (filters.test or filters.route or trace):
-        shown = file.covered
-    elif heat == "tests" and file.number is not None:
-        # Requests without a test count as well.
-        for lines, _ in recorded.heat(file.number, "requests", filters, trace):
-            shown |= file.counted.executed(lines)
+    for lines, test in recorded.heat_by_test(file.number, filters):
+        by_test[test] = by_test.get(test, 0) | file.counted.executed(lines)
+    for lines in by_test.values():
+        counts.update(from_bitmap(lines))
     return counts, shown
+
+
+def _counts_of_request(recorded: Recorded, file: FileFigures, heat: Heat, name: str) -> tuple[Counter[int], int]:
+    record = recorded.request(name)
+    if record is None:
+        raise NotFound("no such request since the last reset")
+    ran = recorded.union([record.trace]).files.get(file.path)
+    executed = 0 if ran is None or ran.content != file.content else file.counted.executed(ran.lines)
+    counted = heat == "requests" or record.test is not None
+    return Counter(from_bitmap(executed) if counted else ()), executed
 
 
 def _lines(file: FileFigures, code: Sequence[Markup], counts: Counter[int], shown: int) -> list[Line]:

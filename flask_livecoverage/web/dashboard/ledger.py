@@ -85,7 +85,7 @@ class Ledger:
         self._count_statements(store, tell)
         known, self._told, self._ambient = self._told, told, ambient
         self._add(rows, known)
-        return self._figures(recorded, version)
+        return self._figures(recorded, version, store.warnings)
 
     def _something_came_back(self) -> bool:
         """Whether a file is again what it was when lines of it were passed over."""
@@ -139,7 +139,7 @@ class Ledger:
                 if row.trace not in known:
                     self._lines[digest] = self._lines.get(digest, 0) + lines.bit_count()
 
-    def _figures(self, recorded: Recorded, version: str) -> Figures:
+    def _figures(self, recorded: Recorded, version: str, warnings: Sequence[str]) -> Figures:
         current = {path: (number, content) for number, (path, content) in self._files.items()
                    if content == self._contents[path]}  # fmt: skip
         files, unreadable = [], []
@@ -167,6 +167,7 @@ class Ledger:
             firsts=firsts,
             at_startup=at_startup,
             curve=_curve(recorded, firsts, at_startup),
+            warnings=[*warnings],
         )
 
     def _firsts(self, files: Iterable[FileFigures]) -> dict[str, First]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from werkzeug import Response
 
+from ...errors import LiveCoverageError
 from ...journal import RunFolder
 from ..parameters import ControlRequest, parameters
 
@@ -22,7 +24,10 @@ _HOLD_SECONDS = 25.0
 
 def stamp(folder: RunFolder) -> str:
     """A text that changes with what a server's processes write. Raises DataError for marks that cannot be read."""
-    sizes = [(path.name, path.stat().st_size) for path in folder.journals()]
+    sizes = []
+    for path in folder.journals():
+        with suppress(FileNotFoundError):  # somebody removes them; they are put back
+            sizes.append((path.name, path.stat().st_size))
     return hashlib.sha256(repr((sizes, folder.marks())).encode()).hexdigest()[:16]
 
 
@@ -43,7 +48,10 @@ def _stream(folder: RunFolder, known: str, seconds: float, is_ending: Callable[[
     yield _RETRY
     ends = time.monotonic() + seconds
     while True:
-        now = stamp(folder)
+        try:
+            now = stamp(folder)
+        except (OSError, LiveCoverageError):
+            return  # the page says what is wrong
         if now != known:
             known = now
             yield f"id: {now}\ndata: changed\n\n".encode()

@@ -111,6 +111,9 @@
       }
     };
     source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) {
+        setTimeout(watch, PATIENCE); // the answer was no stream
+      }
       // Streams end and begin again; only one that does not is worth a word.
       patience = patience || setTimeout(() => say("The server does not answer: it has ended, or is busy. This is what was known last."), PATIENCE);
     };
