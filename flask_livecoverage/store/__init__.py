@@ -6,7 +6,8 @@ file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,12 +23,22 @@ from .statements import Analysed, load_statements, save_statements
 from .sync import Progress, RunSync
 from .windows import LastWindow
 
-__all__ = ["LastWindow", "Recorded", "Store", "open_store", "store_url"]
+__all__ = ["LastWindow", "Recorded", "Store", "open_store", "store_identity", "store_url"]
 
 
 def store_url(data_dir: Path, setting: str | None) -> str:
     """The URL of the store: ``setting`` (``LIVECOVERAGE_STORE``) or the file in ``data_dir``."""
     return setting or f"sqlite:///{data_dir.absolute() / 'store.sqlite3'}"
+
+
+def store_identity(url: str) -> Hashable:
+    """What differs between a store's file and one that was made anew in its place; None without a file."""
+    parsed = sa.make_url(url)
+    try:
+        found = os.stat(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 class Store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import coverage
@@ -21,6 +21,15 @@ _COUNTED_AT_ONCE = 50
 _CURVE_POINTS = 100
 
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What figures are about: a period of a run, by their numbers in a store, of which each has its own numbers."""
+
+    store: Hashable
+    run: int
+    period: int
 
 
 @dataclass(frozen=True)
@@ -59,10 +68,10 @@ class Ledger:
         self._counter = StatementCounter()
         self._contents = Contents()
         self._counted: dict[str, FileStatements | str] = {}
-        self._period = (-1, -1)
-        self._begin_period()
+        self._scope: Scope | None = None
+        self._begin()
 
-    def _begin_period(self) -> None:
+    def _begin(self) -> None:
         self._growth = Growth()
         self._told: dict[int, tuple[str, float]] = {}
         self._ambient: set[int] = set()
@@ -71,13 +80,11 @@ class Ledger:
         self._passed_over: set[int] = set()
         self._lines: dict[str, int] = {}
 
-    def update(
-        self, store: Store, recorded: Recorded, period: tuple[int, int], version: str, tell: Progress
-    ) -> Figures:
-        """The figures of what ``recorded`` holds: run and ``period`` by their numbers."""
-        if period != self._period or self._something_came_back():
-            self._begin_period()
-            self._period = period
+    def update(self, store: Store, recorded: Recorded, scope: Scope, version: str, tell: Progress) -> Figures:
+        """The figures of what ``recorded`` holds, which is ``scope``."""
+        if scope != self._scope or self._something_came_back():
+            self._begin()
+            self._scope = scope
         told, ambient = recorded.told_traces(), recorded.ambient_traces()
         new = {trace for trace, about in told.items() if self._told.get(trace) != about} | ambient - self._ambient
         rows = [_Row(*row) for row in recorded.rows_of_traces(new)]
@@ -85,7 +92,7 @@ class Ledger:
         self._count_statements(store, tell)
         known, self._told, self._ambient = self._told, told, ambient
         self._add(rows, known)
-        return self._figures(recorded, version, store.warnings)
+        return self._figures(recorded, scope, version, store.warnings)
 
     def _something_came_back(self) -> bool:
         """Whether a file is again what it was when lines of it were passed over."""
@@ -139,7 +146,7 @@ class Ledger:
                 if row.trace not in known:
                     self._lines[digest] = self._lines.get(digest, 0) + lines.bit_count()
 
-    def _figures(self, recorded: Recorded, version: str, warnings: Sequence[str]) -> Figures:
+    def _figures(self, recorded: Recorded, scope: Scope, version: str, warnings: Sequence[str]) -> Figures:
         current = {path: (number, content) for number, (path, content) in self._files.items()
                    if content == self._contents[path]}  # fmt: skip
         files, unreadable = [], []
@@ -156,8 +163,8 @@ class Ledger:
         firsts = self._firsts(files)
         at_startup = sum(file.executed for file in files) - sum(first.new for first in firsts.values())
         return Figures(
-            run=self._period[0],
-            period=self._period[1],
+            run=scope.run,
+            period=scope.period,
             version=version,
             files={file.key: file for file in sorted(files, key=lambda file: file.name)},
             changed=sorted(relative_path(path, root) for path in stale if self._counter.reports_on(path)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +11,10 @@ from typing import Generic, Literal, TypeVar
 
 from ...errors import DataError
 from ...journal import RunFolder
-from ...store import Recorded, open_store, store_url
+from ...store import Recorded, open_store, store_identity, store_url
 from .background import Background, Progress
 from .figures import Figures
-from .ledger import Ledger
+from .ledger import Ledger, Scope
 from .live import stamp
 from .suites import Member, Redundant, find_redundant, list_members
 
@@ -58,14 +58,14 @@ class RunReader:
         self.folder = RunFolder(Path(config.run))
         self._store_url = store_url(self.folder.path.parent.parent, config.store)
         self._ledger = Ledger(config.source_files)
-        self._figures = Background(self._read, self.stamp)
-        self._tests = Background(partial(self._list, "test"), self.stamp)
-        self._routes = Background(partial(self._list, "route"), self.stamp)
-        self._redundant = {by: Background(partial(self._compare, by), self.stamp) for by in ("test", "request", None)}
+        self._figures = Background(self._read, self._state)
+        self._tests = Background(partial(self._list, "test"), self._state)
+        self._routes = Background(partial(self._list, "route"), self._state)
+        self._redundant = {by: Background(partial(self._compare, by), self._state) for by in ("test", "request", None)}
 
-    def stamp(self) -> str:
-        """A text that changes with what the server's processes write."""
-        return stamp(self.folder)
+    def _state(self) -> Hashable:
+        """What changes with what the server's processes write, and if somebody removes the store."""
+        return stamp(self.folder), store_identity(self._store_url)
 
     def figures(self) -> Answer[Figures]:
         """The figures, as new as can be had soon. Raises NotYet if there are none, LiveCoverageError for a fault."""
@@ -90,12 +90,12 @@ class RunReader:
             yield recorded
 
     def _read(self, tell: Progress) -> Figures:
-        version = self.stamp()
+        version = stamp(self.folder)
         with open_store(self._store_url) as store:
             run = store.sync(self.folder, lambda done, total: tell(f"Reading what was recorded: {done / total:.0%}"))
-            period = len(self.folder.marks())
-            with store.recorded([run], period=period) as recorded:
-                return self._ledger.update(store, recorded, (run, period), version, tell)
+            scope = Scope(store_identity(self._store_url), run, len(self.folder.marks()))
+            with store.recorded([run], period=scope.period) as recorded:
+                return self._ledger.update(store, recorded, scope, version, tell)
 
     def _list(self, by: Literal["test", "route"], _tell: Progress) -> Sequence[Member]:
         figures = self._finished_figures()
