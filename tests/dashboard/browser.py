@@ -47,6 +47,10 @@ class Browser:
         wait = WebDriverWait(self.driver, seconds, 0.02, [StaleElementReferenceException])
         return wait.until(lambda _: condition())
 
+    def expect_error(self, status: int) -> None:
+        """Wait for what the console says of a page that is an error."""
+        self.until(lambda: any(f"status of {status}" in entry["message"] for entry in self.driver.get_log("browser")))
+
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 

@@ -113,7 +113,7 @@ class TestButtons:
             )
             browser.submit("#stop")
             assert browser.texts("main p")[0] == "no window is open: somebody has closed it already"
-            browser.driver.get_log("browser")  # the status 409
+            browser.expect_error(409)
 
     def test_reset(self, browser: Browser, live: Live) -> None:
         live.get("/item/5")

@@ -199,4 +199,4 @@ def test_unknown_file(browser: Browser) -> None:
         "no such file: it may have been changed or removed since",
         "Back to the overview",
     ]
-    browser.driver.get_log("browser")  # the status 404
+    browser.expect_error(404)

@@ -113,7 +113,7 @@ class TestRequests:
         browser.open("ui/requests")
         browser.submit(".below button")
         assert "choose two to compare: mark two rows of a table, and no more" in browser.text("main")
-        browser.driver.get_log("browser")  # the status 400
+        browser.expect_error(400)
 
     def test_what_differs_not(self, browser: Browser, script: list[str]) -> None:
         browser.open(f"ui/compare?of=request:{script[0]}&of=test:few")

@@ -8,6 +8,9 @@
   const PATIENCE = 3000; // ms without a connection until the page says so
 
   const body = document.body;
+  if (!body.dataset.events) {
+    return; // an error stays what it is
+  }
   const notice = document.getElementById("connection");
   let version = body.dataset.version || "";
   let announced = version;
