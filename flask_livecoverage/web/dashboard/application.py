@@ -65,11 +65,7 @@ class Dashboard:
             endpoint, arguments = match()
             return _VIEWS[endpoint.removeprefix(PREFIX)](visit, **arguments)
         except NotYet as error:
-            visit.is_behind = True
-            response = visit.render("preparing.html", progress=str(error))
-            # Without scripts too.
-            response.headers["Refresh"] = "1"
-            return response
+            return _prepare(visit, str(error))
         except BadParameters as error:
             return visit.render("error.html", error.status, message=str(error))
         except DataError as error:
@@ -79,4 +75,15 @@ class Dashboard:
         except LiveCoverageError as error:
             return visit.render("error.html", 500, message=str(error))
         except HTTPException as error:
+            if visit.is_behind:
+                # What is not found may be on its way.
+                return _prepare(visit, "Reading what was recorded")
             return visit.render("error.html", error.code or 500, message=error.description or error.name)
+
+
+def _prepare(visit: Visit, progress: str) -> Response:
+    visit.is_behind = True
+    response = visit.render("preparing.html", progress=progress)
+    # Without scripts too.
+    response.headers["Refresh"] = "1"
+    return response

@@ -36,7 +36,7 @@ class Background(Generic[Result]):
     def get(self, wait: float) -> tuple[Result | None, bool]:
         """The result, brought up to date if that takes no longer than ``wait`` seconds; else the last one, if any.
 
-        And whether it is that of now. Raises LiveCoverageError if the work has failed.
+        And whether it tells what there was when this was called. Raises LiveCoverageError if the work has failed.
         """
         with self._changed:
             if self._error is None and self._of == self._stamp():
@@ -47,7 +47,7 @@ class Background(Generic[Result]):
             self._changed.wait_for(lambda: self._served >= wanted, wait)
             if self._error is not None:
                 raise self._error
-            return self._result, self._of == self._stamp()
+            return self._result, self._served >= wanted
 
     def _start(self) -> None:
         if not self._works:

@@ -4,7 +4,7 @@
   "use strict";
 
   const SOONEST = 500; // ms between two updates, and at least:
-  const SHARE = 50; // so many times what the server has spent on the last one
+  const SHARE = 10; // so many times what the server has waited for the last one
   const PATIENCE = 3000; // ms without a connection until the page says so
 
   const body = document.body;
