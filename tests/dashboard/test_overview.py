@@ -143,14 +143,14 @@ class TestButtons:
 class TestLiveUpdates:
     def test_come_within_a_second(self, browser: Browser, live: Live) -> None:
         browser.open()
-        took = []
-        for number in range(1, 6):
-            live.get(f"/item/{number}")
+        took: list[float] = []
+        # More than once: the machine may have other things to do.
+        while not took or (took[-1] >= 1 and len(took) < 20):
+            live.get("/item/5")
             began = time.monotonic()
-            browser.until(lambda n=number: summary(browser)["Requests"] == str(n))
+            browser.until(lambda: summary(browser)["Requests"] == str(len(took) + 1))
             took.append(time.monotonic() - began)
-        # The best of five: the machine may have had other things to do.
-        assert min(took) < 1, took
+        assert took[-1] < 1, took
 
     def test_whatever_changes(self, browser: Browser, live: Live) -> None:
         browser.open()
