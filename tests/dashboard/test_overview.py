@@ -104,16 +104,15 @@ class TestButtons:
         browser.open()
         browser.submit("#start")
         live.ask("/__coverage__/stop", "POST")
-        button = browser.all("#stop")
-        # The page may know already.
-        if button:
-            browser.driver.execute_script(
-                "document.querySelector('#window').innerHTML = "
-                "'<form method=post action=/__coverage__/ui/stop><button id=stop>Stop</button></form>'"
-            )
-            browser.submit("#stop")
-            assert browser.texts("main p")[0] == "no window is open: somebody has closed it already"
-            browser.expect_error(409)
+        # As on a page that does not know yet.
+        before = browser.one("html")
+        browser.driver.execute_script(
+            "const form = document.createElement('form'); form.method = 'post';"
+            "form.action = '/__coverage__/ui/stop'; document.body.append(form); form.submit()"
+        )
+        browser.gone(before)
+        assert browser.texts("main p")[0] == "no window is open: somebody has closed it already"
+        browser.expect_error(409)
 
     def test_reset(self, browser: Browser, live: Live) -> None:
         live.get("/item/5")
