@@ -47,7 +47,7 @@ LAYERS = [
         "web.dashboard", "web.dashboard.application", "web.dashboard.background", "web.dashboard.child",
         "web.dashboard.curve", "web.dashboard.figures", "web.dashboard.files", "web.dashboard.front",
         "web.dashboard.highlight", "web.dashboard.ledger", "web.dashboard.live", "web.dashboard.overview",
-        "web.dashboard.parameters", "web.dashboard.process", "web.dashboard.reading", "web.dashboard.relay",
+        "web.dashboard.process", "web.dashboard.reading", "web.dashboard.relay",
         "web.dashboard.rendering", "web.dashboard.requests", "web.dashboard.routes", "web.dashboard.static",
         "web.dashboard.subjects", "web.dashboard.suite_pages", "web.dashboard.suites", "web.dashboard.tables",
         "web.dashboard.treemap", "web.dashboard.visit",

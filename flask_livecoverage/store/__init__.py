@@ -21,9 +21,8 @@ from .dialect import cannot_write, find_damage, insert_missing, make_engine, sho
 from .recorded import Recorded
 from .statements import Analysed, load_statements, save_statements
 from .sync import Progress, RunSync
-from .windows import LastWindow
 
-__all__ = ["LastWindow", "Recorded", "Store", "open_store", "store_identity", "store_url"]
+__all__ = ["Recorded", "Store", "open_store", "store_identity", "store_url"]
 
 
 def store_url(data_dir: Path, setting: str | None) -> str:

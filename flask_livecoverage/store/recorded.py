@@ -9,11 +9,11 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from ..filters import Filters
-from ..model import Executed, Rule
+from ..model import Executed, Rule, Window
 from . import losses, schema
 from .lines import Lines
 from .scope import NO_TEST, filtered, route_name, test_name
-from .windows import LastWindow, executed_in_windows, last_window, open_window, traces_before_last_window
+from .windows import executed_in_windows, last_window, open_window, traces_before_last_window
 
 By = Literal["test", "route", "request"]
 
@@ -117,8 +117,8 @@ class Recorded(Lines):
 
     # Windows
 
-    def last_window(self) -> LastWindow | None:
-        """The window of one run that was opened last; None if none was."""
+    def last_window(self) -> tuple[Window, int] | None:
+        """The window of one run that was opened last, and how many requests began in it; None if none was opened."""
         (run,) = self._runs
         return last_window(self._connection, run, self._periods)
 

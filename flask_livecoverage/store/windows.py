@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..model import Executed
+from ..model import Executed, Window
 from .schema import executions, journals, requests, traces, windows
 
 NO_WINDOW = 0
@@ -69,22 +69,8 @@ def open_window(connection: sa.Connection, run: int) -> str | None:
     return last.name or None
 
 
-@dataclass(frozen=True, slots=True)
-class LastWindow:
-    """The window that was opened last, and how many requests began in it; ``closed_at`` is None while it is open."""
-
-    name: str
-    opened_at: float
-    closed_at: float | None
-    requests: int
-
-    def holds(self, moment: float) -> bool:
-        """Whether ``moment`` lies in the window."""
-        return self.opened_at <= moment and (self.closed_at is None or moment < self.closed_at)
-
-
-def last_window(connection: sa.Connection, run: int, periods: Sequence[int]) -> LastWindow | None:
-    """The window of ``run`` that was opened last; None if none was."""
+def last_window(connection: sa.Connection, run: int, periods: Sequence[int]) -> tuple[Window, int] | None:
+    """The window of ``run`` that was opened last, and how many requests began in it; None if none was opened."""
     stretches = Windows.of_run(connection, run).stretches
     place = max((place for place, stretch in enumerate(stretches) if stretch.name), default=None)
     if place is None:
@@ -95,7 +81,7 @@ def last_window(connection: sa.Connection, run: int, periods: Sequence[int]) -> 
     query = sa.select(sa.func.sum(executions.c.requests)).where(
         executions.c.period.in_(periods), executions.c.window == opened.window
     )
-    return LastWindow(opened.name, opened.begins_at, closed_at, connection.execute(query).scalar() or 0)
+    return Window(opened.name, opened.begins_at, closed_at), int(connection.execute(query).scalar() or 0)
 
 
 def executed_in_windows(connection: sa.Connection, run: int, periods: Sequence[int]) -> list[Executed]:

@@ -26,11 +26,11 @@ from ..model import CONTEXTS, Run
 from ..reader import read_run
 from ..recorder import Recorder
 from ..settings import Settings
-from ..text import LONGEST_NAME, printable, storable, window_name
+from ..text import printable, window_name
 from .access import refusal
 from .dashboard.front import Front, dashboard_rules, error_page, is_page
 from .dashboard.routes import PREFIX
-from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters
+from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters, stored_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -221,7 +221,7 @@ class ControlMiddleware:
 
     def _show_request(self, request: ControlRequest, request_id: str) -> Response:
         parameters(request)
-        return self._answer_from_store(lambda records: records.one(_stored(request_id)))
+        return self._answer_from_store(lambda records: records.one(stored_name(request_id)))
 
     def _answer_from_store(
         self, ask: Callable[[Records], dict[str, Any] | None], *, since_reset: bool = True
@@ -283,13 +283,8 @@ class ControlMiddleware:
         self._shutdown(environ)
 
 
-def _stored(name: str) -> str:
-    """``name`` as records have it."""
-    return storable(name, LONGEST_NAME)
-
-
 _FILTERS: dict[str, Callable[[str], Any]] = {
-    "test": _stored, "route": _stored, "status": filters.parse_status,
+    "test": stored_name, "route": stored_name, "status": filters.parse_status,
 }  # fmt: skip
 
 

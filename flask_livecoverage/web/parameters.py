@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from ..settings import to_bool
-from ..text import shortened
+from ..text import LONGEST_NAME, shortened, storable
 
 LARGEST_FORM = 1 << 16
 MOST_PARTS = 20
@@ -138,8 +138,18 @@ def flag(value: str) -> bool:
         raise ValueError("use 1, 0") from None
 
 
-def count(value: str) -> int:
-    """How many at most. Raises ValueError naming the highest."""
-    if not (value.isascii() and value.isdecimal() and 1 <= len(value) <= 6 and int(value)):
-        raise ValueError("use 1 to 999999")
+def count(value: str, digits: int = 6) -> int:
+    """A number from 1 up, of so many digits at most. Raises ValueError naming the highest."""
+    if not (value.isascii() and value.isdecimal() and 1 <= len(value) <= digits and int(value)):
+        raise ValueError(f"use 1 to {'9' * digits}")
     return int(value)
+
+
+def page_number(value: str) -> int:
+    """The number of a page or a line. Raises ValueError naming the highest."""
+    return count(value, digits=7)
+
+
+def stored_name(value: str) -> str:
+    """``value`` as records have it."""
+    return storable(value, LONGEST_NAME)

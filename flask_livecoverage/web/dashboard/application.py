@@ -10,7 +10,6 @@ from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from ...coveragepy import StatementCounter
 from ...errors import DataError, LiveCoverageError, StorageError
 from ..parameters import BadParameters, ControlRequest
 from . import files, overview, requests, subjects, suite_pages
@@ -42,7 +41,7 @@ class Dashboard:
 
     def __init__(self, config: Config) -> None:
         self._reader = RunReader(config)
-        self._environment = make_environment(StatementCounter())
+        self._environment = make_environment(self._reader.counter)
         pages = {f"{PREFIX}{name}": path for name, path in {**PAGES, **ACTIONS}.items()}
         controls = {f"livecoverage.{name}": path for name, path in CONTROLS.items()}
         self._map = Map(

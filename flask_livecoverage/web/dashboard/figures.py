@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...model import FileStatements, RequestRecord
-from ...store import LastWindow
+from ...model import FileStatements, RequestRecord, Window
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Figures:
         """The files by their paths."""
         return {file.path: file for file in self.files.values()}
 
-    def new_in(self, window: LastWindow) -> int:
+    def new_in(self, window: Window) -> int:
         """How many statements the requests of ``window`` were the first to run."""
         return sum(first.new for first in self.firsts.values() if window.holds(first.at))
 

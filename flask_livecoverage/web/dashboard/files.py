@@ -17,10 +17,9 @@ from werkzeug.exceptions import NotFound
 from ...filters import Filters
 from ...lines import from_bitmap
 from ...store import Recorded
-from ..parameters import one_of
+from ..parameters import one_of, page_number, stored_name
 from .figures import FileFigures
 from .highlight import highlighted
-from .parameters import page_number, stored_name
 from .tables import Sorting, part, sort, sorting
 from .visit import Visit
 

@@ -63,9 +63,9 @@ class Ledger:
     :param source_files: the paths of all files that the configuration wants measured, executed or not.
     """
 
-    def __init__(self, source_files: Sequence[str]) -> None:
+    def __init__(self, source_files: Sequence[str], counter: StatementCounter) -> None:
         self._source_files = source_files
-        self._counter = StatementCounter()
+        self._counter = counter
         self._contents = Contents()
         self._counted: dict[str, FileStatements | str] = {}
         self._scope: Scope | None = None

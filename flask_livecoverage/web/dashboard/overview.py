@@ -18,12 +18,13 @@ def overview(visit: Visit) -> Response:
     figures = visit.figures
     with visit.recorded() as recorded:
         newest = recorded.page(Filters(), "time", _NEWEST)
-        window = recorded.last_window()
+        window, asked = recorded.last_window() or (None, 0)
     return visit.render(
         "overview.html",
         figures=figures,
         newest=newest,
         window=window,
+        asked=asked,
         curve=curve(figures.curve, figures.requests, figures.statements),
         treemap=treemap(figures.files.values()),
     )

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
+from ...coveragepy import StatementCounter
 from ...errors import DataError
 from ...journal import RunFolder
 from ...store import Recorded, open_store, store_identity, store_url
@@ -57,7 +58,8 @@ class RunReader:
     def __init__(self, config: Config) -> None:
         self.folder = RunFolder(Path(config.run))
         self._store_url = store_url(self.folder.path.parent.parent, config.store)
-        self._ledger = Ledger(config.source_files)
+        self.counter = StatementCounter()
+        self._ledger = Ledger(config.source_files, self.counter)
         self._figures = Background(self._read, self._state)
         self._tests = Background(partial(self._list, "test"), self._state)
         self._routes = Background(partial(self._list, "route"), self._state)

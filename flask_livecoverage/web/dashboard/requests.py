@@ -9,7 +9,7 @@ from werkzeug import Response
 from ...filters import Filters, parse_status
 from ...model import RequestRecord
 from ...store import Recorded
-from .parameters import page_number, stored_name
+from ..parameters import page_number, stored_name
 from .tables import ROWS, Part, Sorting, part, sorting
 from .visit import Visit
 

@@ -14,10 +14,9 @@ from ...filters import Filters
 from ...lines import from_bitmap
 from ...model import RequestRecord, Trace
 from ...store import Recorded
-from ..parameters import BadParameters, one_of
+from ..parameters import BadParameters, one_of, stored_name
 from .figures import Figures, FileFigures
 from .highlight import highlighted
-from .parameters import stored_name
 from .suites import counted_trace
 from .visit import Visit
 

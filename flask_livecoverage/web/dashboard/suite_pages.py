@@ -9,8 +9,7 @@ from typing import Any
 from werkzeug import Response
 
 from ...exports.suite import CAUTION
-from ..parameters import one_of
-from .parameters import page_number
+from ..parameters import one_of, page_number
 from .suites import Member
 from .tables import Sorting, part, sort, sorting
 from .visit import Visit
