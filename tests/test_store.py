@@ -578,10 +578,19 @@ class TestDatabase:
             pass
         engine = sa.create_engine("sqlite:///.livecov/store.sqlite3")
         with engine.begin() as connection:
-            connection.execute(sa.update(schema.meta).values(value="99"))
+            connection.execute(sa.update(schema.meta).filter_by(key="schema_version").values(value="99"))
         engine.dispose()
         with pytest.raises(DataError, match=r"has version 99, and this package reads \d+: .*made anew"), synced(folder):
             pass
+
+    def test_identity_is_of_one_file(self) -> None:
+        url = "sqlite:///store.sqlite3"
+        with open_store(url) as first, open_store(url) as again:
+            assert again.identity == first.identity
+        for path in Path().glob("store.sqlite3*"):
+            path.unlink()
+        with open_store(url) as other:
+            assert other.identity != first.identity
 
     def test_file_that_is_no_database_is_refused_and_kept(self) -> None:
         folder = self.folder()

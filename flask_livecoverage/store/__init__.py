@@ -7,6 +7,7 @@ file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from .recorded import Recorded
 from .statements import Analysed, load_statements, save_statements
 from .sync import Progress, RunSync
 
-__all__ = ["Recorded", "Store", "open_store", "store_identity", "store_url"]
+__all__ = ["Recorded", "Store", "open_store", "store_file", "store_url"]
 
 
 def store_url(data_dir: Path, setting: str | None) -> str:
@@ -30,21 +31,31 @@ def store_url(data_dir: Path, setting: str | None) -> str:
     return setting or f"sqlite:///{data_dir.absolute() / 'store.sqlite3'}"
 
 
-def store_identity(url: str) -> Hashable:
-    """What differs between a store's file and one that was made anew in its place; None without a file."""
+def store_file(url: str) -> Hashable:
+    """What shows that the store's file was removed: without the file, it equals nothing. None for a server's database.
+
+    A file that was made anew may equal the old one, since file systems use their numbers again: see
+    :attr:`Store.identity`.
+    """
     parsed = sa.make_url(url)
-    try:
-        found = os.stat(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
-    except OSError:
+    if parsed.get_backend_name() != "sqlite":
         return None
-    return None if found is None else (found.st_dev, found.st_ino)
+    try:
+        found = os.stat(parsed.database or "")
+    except OSError:
+        return object()
+    return found.st_dev, found.st_ino
 
 
 class Store:
-    """The store in one database; made by :func:`open_store`."""
+    """The store in one database; made by :func:`open_store`.
 
-    def __init__(self, engine: sa.Engine) -> None:
+    :ivar identity: differs between stores, one that was made anew in the same place included: each has its own numbers.
+    """
+
+    def __init__(self, engine: sa.Engine, identity: str) -> None:
         self._engine = engine
+        self.identity = identity
         self.warnings: list[str] = []
 
     def sync(self, folder: RunFolder, progress: Progress = lambda done, total: None) -> int:
@@ -83,8 +94,7 @@ def open_store(url: str) -> Iterator[Store]:
     """
     engine = make_engine(url)
     try:
-        _prepare(engine)
-        yield Store(engine)
+        yield Store(engine, _prepare(engine))
     except SQLAlchemyError as error:
         raise _unusable(url, error.orig if isinstance(error, DBAPIError) else error) from error
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -107,18 +117,23 @@ def _unusable(url: str, reason: object) -> LiveCoverageError:
     )
 
 
-def _prepare(engine: sa.Engine) -> None:
+def _prepare(engine: sa.Engine) -> str:
+    """Make the tables if they are not there; return the store's identity."""
     if not sa.inspect(engine).has_table(schema.meta.name):
         with writing(engine).begin() as connection:
             schema.metadata.create_all(connection)
-            version = {"key": "schema_version", "value": str(schema.VERSION)}
-            connection.execute(insert_missing(connection, schema.meta), [version])
+            about = {"schema_version": str(schema.VERSION), "identity": uuid.uuid4().hex}
+            rows = [{"key": key, "value": value} for key, value in about.items()]
+            connection.execute(insert_missing(connection, schema.meta), rows)
             # Number 1: the index of named tests leaves it out.
             connection.execute(insert_missing(connection, schema.tests), [{"name": ""}])
     with engine.connect() as connection:
-        found = connection.execute(sa.select(schema.meta.c.value).filter_by(key="schema_version")).scalar()
-    if found != str(schema.VERSION):
+        found: dict[str, str] = {row.key: row.value for row in connection.execute(sa.select(schema.meta))}
+    version = found.get("schema_version")
+    if version != str(schema.VERSION):
         raise DataError(
-            f"the store {engine.url.render_as_string()} has version {found}, and this package reads {schema.VERSION}: "
-            "name another one with LIVECOVERAGE_STORE, or remove it: it is made anew from the journals"
+            f"the store {engine.url.render_as_string()} has version {version}, and this package reads "
+            f"{schema.VERSION}: name another one with LIVECOVERAGE_STORE, or remove it: it is made anew from the "
+            "journals"
         )
+    return found["identity"]

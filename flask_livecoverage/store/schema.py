@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # Raised with every change of the tables. A store of another version is refused: the journals can make it anew.
-VERSION = 3
+VERSION = 4
 
 metadata = sa.MetaData()
 

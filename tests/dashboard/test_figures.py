@@ -202,6 +202,10 @@ def test_random_requests_of_several_processes(recording: Recording, seed: int) -
             recording.start_up(writers[1], recording.trace({1: [2, 5], 2: range(1, 12)}))
         if number % 7 == 0:
             recording.figures()
+        if number == 30:
+            # Made anew, it gives traces and files other numbers.
+            for path in Path(".livecov").glob("store.sqlite3*"):
+                path.unlink()
     figures = recording.figures()
     assert shown(figures) == recording.covered(trace for _, trace in recording.all)
     assert figures.requests == 40
@@ -313,6 +317,16 @@ class TestCountingOnce:
         figures = figures_of(RunReader(recording.config))
         assert shown(figures) == shown(before)
         assert figures.statements == before.statements
+
+    def test_removed_store_is_made_anew(self, recording: Recording) -> None:
+        recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
+        # Read but once: the file was not there before.
+        with recording.reader.recorded(recording.figures()) as recorded:
+            assert recorded.count() == 1
+        for path in Path(".livecov").glob("store.sqlite3*"):
+            path.unlink()
+        with recording.reader.recorded(recording.figures()) as recorded:
+            assert recorded.count() == 1
 
     def test_store_keeps_all(self, recording: Recording) -> None:
         counter = StatementCounter()

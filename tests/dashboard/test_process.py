@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -100,6 +101,13 @@ class TestLife:
         first.kill()
         assert "/item/5" in live.page()
         assert the_process(live) != first
+
+    def test_removed_data_directory(self, live: Live, tmp_path: Path) -> None:
+        live.get("/item/5")
+        assert "/item/5" in live.page()
+        shutil.rmtree(tmp_path / ".livecov")
+        # The server puts its journals back; the store is made anew.
+        assert "/item/5" in live.page()
 
     def test_held_stream_does_not_hold_the_server(self, live: Live) -> None:
         live.page()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import coverage
@@ -27,7 +27,7 @@ Progress = Callable[[str], None]
 class Scope:
     """What figures are about: a period of a run, by their numbers in a store, of which each has its own numbers."""
 
-    store: Hashable
+    store: str
     run: int
     period: int
 

@@ -12,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 from ...coveragepy import StatementCounter
 from ...errors import DataError
 from ...journal import RunFolder
-from ...store import Recorded, open_store, store_identity, store_url
+from ...store import Recorded, open_store, store_file, store_url
 from .background import Background, Progress
 from .figures import Figures
 from .ledger import Ledger, Scope
@@ -67,7 +67,7 @@ class RunReader:
 
     def _state(self) -> Hashable:
         """What changes with what the server's processes write, and if somebody removes the store."""
-        return stamp(self.folder), store_identity(self._store_url)
+        return stamp(self.folder), store_file(self._store_url)
 
     def figures(self) -> Answer[Figures]:
         """The figures, as new as can be had soon. Raises NotYet if there are none, LiveCoverageError for a fault."""
@@ -95,7 +95,7 @@ class RunReader:
         version = stamp(self.folder)
         with open_store(self._store_url) as store:
             run = store.sync(self.folder, lambda done, total: tell(f"Reading what was recorded: {done / total:.0%}"))
-            scope = Scope(store_identity(self._store_url), run, len(self.folder.marks()))
+            scope = Scope(store.identity, run, len(self.folder.marks()))
             with store.recorded([run], period=scope.period) as recorded:
                 return self._ledger.update(store, recorded, scope, version, tell)
 
