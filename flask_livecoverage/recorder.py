@@ -231,12 +231,17 @@ class Recorder:
                 self.run.hide_window()
             raise storage_error(self.journal.path, self.journal.error, "no window was opened")
 
-    def close_window(self) -> None:
-        """Close the open window. Raises StorageError."""
+    def close_window(self) -> bool:
+        """Close the window that a process of the run has opened; whether there was one. Raises StorageError."""
+        # First: the sign may have been removed with the folder.
+        self.flush()
+        if not self.run.shows_window():
+            return False
         self.run.hide_window()
         if not self.journal.append_object("window", name="", at=self.clock.now()):
             self.run.show_window()
             raise storage_error(self.journal.path, self.journal.error, "the window is still open")
+        return True
 
     @contextmanager
     def reading(self, *, reset: bool = False) -> Iterator[Run]:

@@ -22,7 +22,7 @@ class Windows(Protocol):
     def open_window(self, name: str) -> None:
         """Open a window, closing an open one."""
 
-    def close_window(self) -> None:
+    def close_window(self) -> object:
         """Close the open window."""
 
     def flush(self) -> None:

@@ -158,12 +158,8 @@ class ControlMiddleware:
 
     def _stop_window(self, request: ControlRequest) -> Response:
         parameters(request)
-        # First: the sign may have been removed with the folder.
-        self._recorder.flush()
-        # Another worker may have opened it.
-        if not self._recorder.run.shows_window():
+        if not self._recorder.close_window():
             return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
-        self._recorder.close_window()
         return self._answer_from_store(lambda records: records.last_window(), since_reset=False)
 
     def _reset(self, request: ControlRequest) -> Response:

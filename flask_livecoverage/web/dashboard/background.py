@@ -14,6 +14,9 @@ Result = TypeVar("Result")
 # Told how far the work is, in words.
 Progress = Callable[[str], None]
 
+# Longer than to wait for a result: what is known is a fault that may be mended by now.
+_SECONDS_AFTER_FAULT = 2.0
+
 
 class Background(Generic[Result]):
     """A result that a thread brings up to date when it is asked for.
@@ -44,7 +47,8 @@ class Background(Generic[Result]):
             self._asked += 1
             wanted = self._asked
             self._start()
-            self._changed.wait_for(lambda: self._served >= wanted, wait)
+            patience = wait if self._error is None else max(wait, _SECONDS_AFTER_FAULT)
+            self._changed.wait_for(lambda: self._served >= wanted, patience)
             if self._error is not None:
                 raise self._error
             return self._result, self._served >= wanted
@@ -61,21 +65,25 @@ class Background(Generic[Result]):
                     self._works = False
                     self.progress = ""
                     return
-                asked, stamp = self._asked, self._stamp()
-            result, error = self._attempt()
+                asked = self._asked
+            stamp, result, error = self._attempt()
             with self._changed:
                 self._result, self._error, self._of, self._served = result, error, stamp, asked
                 self._changed.notify_all()
 
-    def _attempt(self) -> tuple[Result | None, LiveCoverageError | None]:
+    def _attempt(self) -> tuple[Hashable, Result | None, LiveCoverageError | None]:
+        stamp: Hashable = None
         try:
-            return self._work(self._tell), None
+            # First: what changes while the work is done is for the next time.
+            stamp = self._stamp()
+            return stamp, self._work(self._tell), None
         except LiveCoverageError as error:
-            return self._result, error
+            return stamp, self._result, error
         except Exception as error:
             # A page says so too, rather than wait for ever.
             traceback.print_exc()
-            return self._result, LiveCoverageError(f"the dashboard has a fault ({error!r}): see the server's output")
+            reason = f"the dashboard has a fault ({error!r}): see the server's output"
+            return stamp, self._result, LiveCoverageError(reason)
 
     def _tell(self, progress: str) -> None:
         self.progress = progress

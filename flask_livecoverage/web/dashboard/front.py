@@ -89,10 +89,8 @@ class Front:
 
     def _stop(self, request: ControlRequest) -> None:
         parameters(request)
-        self._recorder.flush()
-        if not self._recorder.run.shows_window():
+        if not self._recorder.close_window():
             raise DataError("no window is open: somebody has closed it already")
-        self._recorder.close_window()
 
     def _reset(self, request: ControlRequest) -> None:
         parameters(request)

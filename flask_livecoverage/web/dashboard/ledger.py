@@ -24,12 +24,12 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Scope:
-    """What figures are about: a period of a run, by their numbers in a store, of which each has its own numbers."""
+class StoredPeriod:
+    """What figures are about: a period of a run. The run's number is the store's: another store has other numbers."""
 
     store: str
     run: int
-    period: int
+    number: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Ledger:
         self._counter = counter
         self._contents = Contents()
         self._counted: dict[str, FileStatements | str] = {}
-        self._scope: Scope | None = None
+        self._period: StoredPeriod | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -80,11 +80,11 @@ class Ledger:
         self._passed_over: set[int] = set()
         self._lines: dict[str, int] = {}
 
-    def update(self, store: Store, recorded: Recorded, scope: Scope, version: str, tell: Progress) -> Figures:
-        """The figures of what ``recorded`` holds, which is ``scope``."""
-        if scope != self._scope or self._something_came_back():
+    def update(self, store: Store, recorded: Recorded, period: StoredPeriod, version: str, tell: Progress) -> Figures:
+        """The figures of what ``recorded`` holds, which is ``period``."""
+        if period != self._period or self._something_came_back():
             self._begin()
-            self._scope = scope
+            self._period = period
         told, ambient = recorded.told_traces(), recorded.ambient_traces()
         new = {trace for trace, about in told.items() if self._told.get(trace) != about} | ambient - self._ambient
         rows = [_Row(*row) for row in recorded.rows_of_traces(new)]
@@ -92,7 +92,7 @@ class Ledger:
         self._count_statements(store, tell)
         known, self._told, self._ambient = self._told, told, ambient
         self._add(rows, known)
-        return self._figures(recorded, scope, version, store.warnings)
+        return self._figures(recorded, period, version, store.warnings)
 
     def _something_came_back(self) -> bool:
         """Whether a file is again what it was when lines of it were passed over."""
@@ -146,7 +146,7 @@ class Ledger:
                 if row.trace not in known:
                     self._lines[digest] = self._lines.get(digest, 0) + lines.bit_count()
 
-    def _figures(self, recorded: Recorded, scope: Scope, version: str, warnings: Sequence[str]) -> Figures:
+    def _figures(self, recorded: Recorded, period: StoredPeriod, version: str, warnings: Sequence[str]) -> Figures:
         current = {path: (number, content) for number, (path, content) in self._files.items()
                    if content == self._contents[path]}  # fmt: skip
         files, unreadable = [], []
@@ -163,8 +163,8 @@ class Ledger:
         firsts = self._firsts(files)
         at_startup = sum(file.executed for file in files) - sum(first.new for first in firsts.values())
         return Figures(
-            run=scope.run,
-            period=scope.period,
+            run=period.run,
+            period=period.number,
             version=version,
             files={file.key: file for file in sorted(files, key=lambda file: file.name)},
             changed=sorted(relative_path(path, root) for path in stale if self._counter.reports_on(path)),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# The application comes first wherever processors are scarce.
+# The application comes first wherever processors are scarce. (Where the kernel shares them out between sessions first,
+# as desktops do, this counts for little: there, it is that pages wait the longer the busier the server is.)
 _NICENESS = 15
 # A page that is made while something long is worked out gets its turn soon. Each row from the store costs one.
 _SWITCH_SECONDS = 0.0005

@@ -15,7 +15,7 @@ from ...journal import RunFolder
 from ...store import Recorded, open_store, store_file, store_url
 from .background import Background, Progress
 from .figures import Figures
-from .ledger import Ledger, Scope
+from .ledger import Ledger, StoredPeriod
 from .live import stamp
 from .suites import Member, Redundant, find_redundant, list_members
 
@@ -95,9 +95,9 @@ class RunReader:
         version = stamp(self.folder)
         with open_store(self._store_url) as store:
             run = store.sync(self.folder, lambda done, total: tell(f"Reading what was recorded: {done / total:.0%}"))
-            scope = Scope(store.identity, run, len(self.folder.marks()))
-            with store.recorded([run], period=scope.period) as recorded:
-                return self._ledger.update(store, recorded, scope, version, tell)
+            period = StoredPeriod(store.identity, run, len(self.folder.marks()))
+            with store.recorded([run], period=period.number) as recorded:
+                return self._ledger.update(store, recorded, period, version, tell)
 
     def _list(self, by: Literal["test", "route"], _tell: Progress) -> Sequence[Member]:
         figures = self._finished_figures()
