@@ -346,8 +346,9 @@ class TestEnding:
 
     def end_by_signal(self, keploy: Keploy, agent: Command, number: signal.Signals) -> None:
         agent.match("Running on|Keploy's agent listens on")
-        keploy.start("ending/open")
         silent = keploy.connect()
+        # Accepted after the silent one: that is not merely waiting to be accepted now.
+        keploy.start("ending/open")
         agent.signal(number)
         result = agent.wait()
         assert silent.recv(1) == b""

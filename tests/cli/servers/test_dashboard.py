@@ -8,7 +8,7 @@ import pytest
 
 from ..processes import Commands, Gate, fetch, wait_until_refused
 from .servers import Live, start
-from .test_each_server import CASES, EVERYDAY, GEVENT_SERVER, THREADS, skip_where_missing
+from .test_each_server import CASES, EVERYDAY, GEVENT_SERVER, TELLS_OF_ATTEMPTS, THREADS, skip_where_missing
 
 # Those that keep a stream open; the others end it at once, and browsers ask again.
 HOLDING = {"flask run", "flask run with the reloader"}
@@ -35,7 +35,7 @@ def test_pages_and_events(commands: Commands, gate: Gate, name: str, thorough: b
     skip_where_missing(name)
     if name not in EVERYDAY | {"flask run, one after the other"} and not thorough:
         pytest.skip("like another server here: with --thorough")
-    commands.tracebacks_allowed = "gunicorn, gevent" in name
+    commands.tracebacks_allowed = name in TELLS_OF_ATTEMPTS
     commands.write("server.py", GEVENT_SERVER)
     commands.write("threads.py", THREADS)
     live = start(commands, gate, case.command, case.app)

@@ -93,6 +93,14 @@ EVERYDAY = {
 }
 
 
+# These write tracebacks about the connections with which we try whether they have gone: gunicorn's worker for gevent,
+# and the threads of Werkzeug's server if the signal comes while a connection is handed to one.
+TELLS_OF_ATTEMPTS = {name for name in CASES if "gunicorn, gevent" in name} | {
+    "flask run",
+    "flask run with the reloader",
+}
+
+
 @pytest.mark.promise
 @pytest.mark.parametrize("name", CASES)
 def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: str, thorough: bool) -> None:
@@ -100,8 +108,7 @@ def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: s
     skip_where_missing(name)
     if name not in EVERYDAY and not thorough:
         pytest.skip("like another server here: with --thorough")
-    # Its worker tells of the connections with which we try whether it has gone.
-    commands.tracebacks_allowed = "gunicorn, gevent" in name
+    commands.tracebacks_allowed = name in TELLS_OF_ATTEMPTS
     commands.write("server.py", GEVENT_SERVER)
     commands.write("threads.py", THREADS)
     live = start(commands, gate, case.command, case.app)
