@@ -1,18 +1,19 @@
 """What the dashboard takes for its pages, and what it costs the application while it is open.
 
-    python -m benchmarks.dashboard [--files 1000] [--requests 100000] [--traces 5000] [--seconds 5]
+    python -m benchmarks.dashboard [--files 1000] [--requests 100000] [--traces 5000] [--seconds 3]
 
 First an application of so many files, with journals that tell of so many requests, over so many distinct sets of lines.
 Each page is asked for several times, as the measured server asks for it; milliseconds are those until the last byte.
 
-Then a live server that wrk asks as fast as it answers, in turns with nobody at the dashboard, and with a client that
-does there what the page's script does: it holds the stream of events and asks for the page again at the same pace.
+Then a live server that wrk asks as fast as it answers, in turns with nobody at the dashboard, twice, and with a client
+that does there what the page's script does: it holds the stream of events and asks for the page again at the same pace.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import operator
 import os
 import random
 import socket
@@ -23,6 +24,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -280,28 +282,36 @@ def serving(command: str, folder: Path) -> Iterator[int]:
             server.terminate()
 
 
+# Twice without: what chance does to a ratio.
+TURNS = deque(["open", "closed", "closed again"])
+
+
 def measure_cost(name: str, command: str, folder: Path, options: argparse.Namespace) -> list[Any]:
     (folder / "app.py").write_text(APP)
-    ratios, rates, updates = [], [], 0
+    rates: dict[str, list[float]] = {turn: [] for turn in TURNS}
+    updates = 0
     with serving(command, folder) as port, script([f"/{number}" for number in range(40)]) as mix:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/__coverage__/", timeout=60).close()
         run_wrk(port, mix, 4, 1)
-        for turn in range(options.rounds):
-            rate = {}
-            for is_open in (False, True) if turn % 2 else (True, False):
+        for _ in range(options.rounds):
+            TURNS.rotate()
+            for turn in TURNS:
                 viewer = Viewer(port)
-                if is_open:
+                if turn == "open":
                     viewer.start()
                 result = run_wrk(port, mix, 4, options.seconds)
                 assert not result["failed"], result
-                rate[is_open] = result["requests"] / result["seconds"]
-                if is_open:
+                rates[turn].append(result["requests"] / result["seconds"])
+                if turn == "open":
                     updates += viewer.close()
-            rates.append(rate[False])
-            ratios.append(rate[True] / rate[False])
-    quartiles = statistics.quantiles(ratios, n=4)
-    shown = [f"{quartile:.3f}" for quartile in quartiles]
-    return [name, f"{statistics.median(rates):,.0f}", shown[1], f"{shown[0]} to {shown[2]}", updates]
+    shown = [shown_ratio(rates[turn], rates["closed"]) for turn in ("open", "closed again")]
+    return [name, f"{statistics.median(rates['closed']):,.0f}", *shown, updates]
+
+
+def shown_ratio(rates: list[float], others: list[float]) -> str:
+    """Median and quartiles."""
+    lower, median, upper = statistics.quantiles(map(operator.truediv, rates, others), n=4)
+    return f"{median:.3f} ({lower:.3f} to {upper:.3f})"
 
 
 def main() -> None:
@@ -309,8 +319,8 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--traces", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=5, help="of each turn with wrk; 0: none")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=3, help="of each turn with wrk; 0: none")
     options = parser.parse_args()
     print(f"Python {sys.version.split()[0]}, {options.files:,} files, {options.requests:,} requests\n")
     with tempfile.TemporaryDirectory() as folder:
@@ -325,7 +335,7 @@ def main() -> None:
         for name, command in SERVERS.items():
             with tempfile.TemporaryDirectory() as folder:
                 rows.append(measure_cost(name, command, Path(folder), options))
-        headers = ("Server", "Requests a second", "Ratio with the page open", "Quartiles", "Updates of the page")
+        headers = ("Server", "Requests a second", "Ratio with the page open", "Ratio without it, twice", "Updates")
         print()
         print(tabulate(rows, headers, colalign=("left", *["right"] * 4), disable_numparse=True))
 
