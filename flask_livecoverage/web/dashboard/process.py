@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# The application comes first wherever processors are scarce. (Where the kernel shares them out between sessions first,
-# as desktops do, this counts for little: there, it is that pages wait the longer the busier the server is.)
-_NICENESS = 15
+# The application comes first wherever processors are scarce, but a page still comes within a second.
+_NICENESS = 5
 # A page that is made while something long is worked out gets its turn soon. Each row from the store costs one.
 _SWITCH_SECONDS = 0.0005
 # Without a request, it makes room; the next request starts it anew.
@@ -59,8 +59,7 @@ def main(listener: int, told: dict[str, Any], control: socket.socket) -> None:
     That ends with the server's process, however it has ended.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    with suppress(OSError):
-        os.nice(_NICENESS)
+    _give_way()
     try:
         os.chdir(told.pop("folder"))
         app = _Idle(Dashboard(Config(**told)))
@@ -71,6 +70,14 @@ def main(listener: int, told: dict[str, Any], control: socket.socket) -> None:
         threading.Thread(target=_end_after, args=(wait, server), daemon=True).start()
     with closing(socket.socket(fileno=listener)):
         server.serve_forever()
+
+
+def _give_way() -> None:
+    with suppress(OSError):
+        os.nice(_NICENESS)
+    # Linux may share processors out between sessions first, and this is a session of its own: see sched(7).
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
 
 
 def _end_after(wait: Callable[[], object], server: ThreadedWSGIServer) -> None:
