@@ -172,6 +172,11 @@ def figures_of(reader: RunReader) -> Figures:
             return answer.content
 
 
+def remove_store() -> None:
+    for path in Path(".livecov").glob("store.sqlite3*"):
+        path.unlink()
+
+
 @pytest.fixture
 def recording(tmp_path: Path) -> Recording:
     return Recording(tmp_path)
@@ -204,8 +209,7 @@ def test_random_requests_of_several_processes(recording: Recording, seed: int) -
             recording.figures()
         if number == 30:
             # Made anew, it gives traces and files other numbers.
-            for path in Path(".livecov").glob("store.sqlite3*"):
-                path.unlink()
+            remove_store()
     figures = recording.figures()
     assert shown(figures) == recording.covered(trace for _, trace in recording.all)
     assert figures.requests == 40
@@ -323,8 +327,7 @@ class TestCountingOnce:
         # Read but once: the file was not there before.
         with recording.reader.recorded(recording.figures()) as recorded:
             assert recorded.count() == 1
-        for path in Path(".livecov").glob("store.sqlite3*"):
-            path.unlink()
+        remove_store()
         with recording.reader.recorded(recording.figures()) as recorded:
             assert recorded.count() == 1
 
