@@ -27,6 +27,7 @@ from coverage.results import format_lines as _format_lines
 from .errors import ConfigurationError, EngineError
 from .lines import to_bitmap
 from .model import FileStatements
+from .parsing import parsing
 
 try:
     from coverage.tracer import CFileDisposition, CTracer
@@ -140,7 +141,8 @@ class StatementCounter:
     def count(self, path: str) -> FileStatements:
         """What counts in the file at ``path``. Raises CoverageException if it cannot be read as Python."""
         reporter = PythonFileReporter(path, self._coverage)
-        statements = reporter.lines()
+        with parsing():
+            statements = reporter.lines()
         # Which statement a line belongs to is said of each line alone.
         lines_of = defaultdict(set)
         for line in range(1, reporter.source().count("\n") + 2):

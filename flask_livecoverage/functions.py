@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .lines import to_bitmap
+from .parsing import parsing
 
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -28,7 +29,8 @@ class Function:
 def functions_in(source: bytes) -> list[Function]:
     """The functions in a module's source, in the order of their lines; none if Python cannot parse it."""
     try:
-        module = ast.parse(source)
+        with parsing():
+            module = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return []
     return sorted(_functions(module, ""), key=lambda function: function.first_line)

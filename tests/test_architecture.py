@@ -18,7 +18,7 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 
 # Modules of a layer may import each other and those of lower layers.
 LAYERS = [
-    {"errors", "filters", "lines", "model", "modules", "settings", "text"},
+    {"errors", "filters", "lines", "model", "modules", "parsing", "settings", "text"},
     {"_appended", "appended", "clock", "coveragepy", "files", "functions", "sources"},
     {
         "engines", "engines._locations", "engines.base", "engines.ctrace", "engines.locations", "engines.monitoring",

@@ -38,8 +38,8 @@ class Serving:
     def kill(self) -> None:
         self.load.killed()
         os.kill(self.pid, signal.SIGKILL)
-        self.load.join()
         assert self.servers.wait() == -signal.SIGKILL
+        self.load.join()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from .. import coveragepy
 from ..errors import ConfigurationError, DataError
 from ..lines import from_bitmap
 from ..model import Run
+from ..parsing import parsing
 from .contexts import FilesByContext, default_contexts, lines_by_context
 
 
@@ -105,7 +106,8 @@ class Reports:
 
     def _report(self, report: Callable[..., float], **options: Any) -> float:
         try:
-            return report(**options)
+            with parsing():
+                return report(**options)
         except NoDataError:
             raise DataError(
                 "no application code was measured: is the code that you want measured outside of `source`, or "

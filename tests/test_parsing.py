@@ -1,0 +1,92 @@
+"""Python's own fault does not reach us: whoever parses while we do, our trees are made."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flask_livecoverage import reader
+from flask_livecoverage.coveragepy import StatementCounter
+from flask_livecoverage.exports.reports import Reports, open_reports
+from flask_livecoverage.functions import functions_in
+from flask_livecoverage.lines import to_bitmap
+from flask_livecoverage.model import FileLines, Run, Trace
+from flask_livecoverage.parsing import parsing
+from flask_livecoverage.sources import content_hash
+
+# A module of some size: many objects are made while it is parsed, and so garbage is collected.
+SOURCE = inspect.getsource(reader)
+
+
+@contextmanager
+def parsed_meanwhile() -> Iterator[None]:
+    """Another parses whenever garbage is collected, as threads do that run then."""
+
+    def parse(phase: str, info: dict[str, int]) -> None:
+        ast.parse("1 + 1")
+
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(parse)
+    gc.set_threshold(5)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(parse)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "application.py"
+    path.write_text(SOURCE, "utf-8")
+    return path
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 11, 8), reason="Python has the fault before 3.11.8 only")
+def test_fault() -> None:
+    """Else the other tests here would not show anything."""
+    with pytest.raises(SystemError, match="recursion depth mismatch"), parsed_meanwhile():
+        ast.parse(SOURCE)
+
+
+def test_functions() -> None:
+    with parsed_meanwhile():
+        found = functions_in(SOURCE.encode())
+    assert "read_run" in [function.name for function in found]
+
+
+def test_statements(path: Path) -> None:
+    counter = StatementCounter()
+    with parsed_meanwhile():
+        assert counter.count(str(path)).statements
+
+
+@pytest.mark.parametrize("report", [Reports.text, Reports.xml, Reports.lcov, Reports.json, Reports.html_zip])
+def test_reports(path: Path, report: Callable[[Reports], str | bytes]) -> None:
+    trace = Trace.of({str(path): FileLines(content_hash(str(path)), to_bitmap([1, 3]))})
+    with open_reports([Run("run", [], [], {trace.id: trace}, ambient=[trace.id])]) as reports, parsed_meanwhile():
+        assert report(reports)
+
+
+def test_collection_goes_on() -> None:
+    """Also after blocks that overlap, and not where the application has switched it off."""
+    with parsing(), parsing():
+        pass
+    assert gc.isenabled()
+    with pytest.raises(SyntaxError), parsing():
+        ast.parse("?")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with parsing():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
