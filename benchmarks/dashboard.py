@@ -4,6 +4,8 @@
 
 First an application of so many files, with journals that tell of so many requests, over so many distinct sets of lines.
 Each page is asked for several times, as the measured server asks for it; milliseconds are those until the last byte.
+Then requests go on being recorded, and each page is asked for just after one, until it tells of it: at the pace of the
+page's script.
 
 Then a live server that wrk asks as fast as it answers, in turns with nobody at the dashboard, twice, and with a client
 that does there what the page's script does: it holds the stream of events and asks for the page again at the same pace.
@@ -132,6 +134,11 @@ def make_run(folder: Path, options: argparse.Namespace) -> tuple[RunFolder, list
     return run, paths
 
 
+# What the page's script waits for before it asks again for a page that is behind.
+PACE_SECONDS = 0.5
+UPDATES = 5
+
+
 class Pages:
     """The pages about a run, from a dashboard's process of their own."""
 
@@ -139,6 +146,8 @@ class Pages:
         sources = SimpleNamespace(possible_files=lambda: [str(path) for path in paths])
         recorder = SimpleNamespace(run=run, root=str(root), sources=sources, flush=lambda: None, at_stop=[])
         self.relay = Relay(recorder, Settings())
+        self._journal = min(run.path.glob("journal-*"))
+        self._last = json.loads(self._journal.read_text().splitlines()[-1])
 
     def get(self, page: str) -> str:
         path, _, query = page.partition("?")
@@ -151,17 +160,30 @@ class Pages:
         """Milliseconds that a page took, and whether it was there."""
         began = time.perf_counter()
         data = self.get(page)
-        return 1000 * (time.perf_counter() - began), "Reading the run" not in data
+        return 1000 * (time.perf_counter() - began), "data-behind" not in data
+
+    def wait(self, page: str) -> list[float]:
+        """Ask for a page until it is there and tells all that is recorded; the milliseconds that each time took."""
+        times = []
+        while True:
+            took, is_there = self.ask(page)
+            times.append(took)
+            if is_there:
+                return times
+            time.sleep(PACE_SECONDS)
+
+    def record(self) -> None:
+        """One request more, as a server writes it."""
+        token, _, number = self._last["id"].rpartition("-")
+        self._last.update(id=f"{token}-{int(number) + 1}", started_at=self._last["started_at"] + 1)
+        with self._journal.open("a") as journal:
+            print(json.dumps(self._last, separators=(",", ":")), file=journal)
 
 
 def measure(pages: Pages, rounds: int) -> None:
     pages.get("ui/static/icon.svg")
     began = time.perf_counter()
-    longest = 0.0
-    ready = False
-    while not ready:
-        took, ready = pages.ask("")
-        longest = max(longest, took)
+    longest = max(pages.wait(""))
     print(
         f"First figures after {time.perf_counter() - began:.1f} s; until then, pages took {longest:.0f} ms at most.\n"
     )
@@ -196,16 +218,22 @@ def measure(pages: Pages, rounds: int) -> None:
     rows = []
     for name, page in addresses.items():
         began = time.perf_counter()
-        first, ready = pages.ask(page)
-        longest = first
-        while not ready:
-            took, ready = pages.ask(page)
-            longest = max(longest, took)
+        first = pages.wait(page)
         waited = time.perf_counter() - began
-        times = sorted(pages.ask(page)[0] for _ in range(rounds))
-        rows.append([name, f"{longest:.0f}", f"{times[len(times) // 2]:.0f}", f"{times[-1]:.0f}", f"{waited:.1f}"])
-    headers = ("Page", "ms, first time", "ms, median", "ms, worst", "s until it was there")
-    print(tabulate(rows, headers, colalign=("left", *["right"] * 4), disable_numparse=True))
+        times = [pages.ask(page)[0] for _ in range(rounds)]
+        updates, behind = [], []
+        for _ in range(UPDATES):
+            pages.record()
+            began = time.perf_counter()
+            updates += pages.wait(page)
+            behind.append(time.perf_counter() - began)
+        row = [max(first), statistics.median(times), max(times), statistics.median(updates), max(updates)]
+        rows.append([name, *map("{:.0f}".format, row), f"{waited:.1f}", f"{max(behind):.1f}"])
+    headers = (
+        "Page", "ms, first time", "median", "worst", "ms, new requests", "worst", "s until it was there",
+        "until the new one",
+    )  # fmt: skip
+    print(tabulate(rows, headers, colalign=("left", *["right"] * 7), disable_numparse=True))
 
 
 APP = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -119,15 +121,19 @@ class Requests(Scope):
     def counts_until(self, moments: Sequence[float]) -> list[int]:
         """How many requests began until each of ``moments``, which are ascending."""
         table = schema.requests.c
-        counts, before, total = [], None, 0
-        for moment in moments:
-            query = sa.select(sa.func.count()).where(table.period.in_(self._periods), table.started_at <= moment)
-            if before is not None:
-                query = query.where(table.started_at > before)
-            total += self._connection.execute(query).scalar_one()
-            counts.append(total)
-            before = moment
-        return counts
+        # One query, made once: there may be many moments.
+        query = sa.select(sa.func.count()).where(
+            table.period.in_(self._periods),
+            table.started_at > sa.bindparam("after"),
+            table.started_at <= sa.bindparam("until"),
+        )
+        # Not every database has an infinity.
+        edges = itertools.pairwise([-sys.float_info.max, *moments])
+        return list(
+            itertools.accumulate(
+                self._connection.execute(query, {"after": after, "until": until}).scalar_one() for after, until in edges
+            )
+        )
 
     def _records_of(self, keys: Iterable[int]) -> list[RequestRecord]:
         """The records with these numbers, in their order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.errors import DataError, LiveCoverageError
 from flask_livecoverage.model import FileStatements
+from flask_livecoverage.web.dashboard import background as background_module
 from flask_livecoverage.web.dashboard import curve as curves
 from flask_livecoverage.web.dashboard.background import Background, Progress
 from flask_livecoverage.web.dashboard.curve import curve
@@ -156,6 +158,38 @@ class TestBackground:
         assert background.get(0) == ("a", False)
         gate.set()
         assert background.get(30) == ("b", True)
+
+    def test_who_comes_late_does_not_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What has taken long already takes longer than anybody should wait."""
+        gate, now = threading.Event(), 1000.0
+        clock = SimpleNamespace(monotonic=lambda: now, thread_time=lambda: 0.0, sleep=lambda seconds: None)
+        monkeypatch.setattr(background_module, "time", clock)
+        background = Background(lambda tell: gate.wait(60), lambda: "same")
+        try:
+            assert background.get(0.01) == (None, False)
+            now += 3600
+            late = threading.Thread(target=lambda: background.get(3600), daemon=True)
+            late.start()
+            late.join(30)
+            assert not late.is_alive()
+        finally:
+            gate.set()
+
+    def test_rest(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As many times as long as the work took of a processor, before the same is worked out anew."""
+        spent, rests = 0.0, []
+
+        def work(tell: Progress) -> float:
+            nonlocal spent
+            spent += 2
+            return spent
+
+        monkeypatch.setattr(background_module, "time", SimpleNamespace(
+            monotonic=lambda: 1000.0, thread_time=lambda: spent, sleep=rests.append,
+        ))  # fmt: skip
+        background = Background(work, itertools.count().__next__)
+        assert [background.get(30)[0] for _ in range(3)] == [2, 4, 6]
+        assert rests == [0, 6, 6]
 
     def test_faults(self, capfd: pytest.CaptureFixture[str]) -> None:
         faults: list[Exception] = [DataError("broken"), ZeroDivisionError("a fault of ours")]

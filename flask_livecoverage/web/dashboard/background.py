@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -16,6 +17,9 @@ Progress = Callable[[str], None]
 
 # Longer than to wait for a result: what is known is a fault that may be mended by now.
 _SECONDS_AFTER_FAULT = 2.0
+
+# After work comes rest, so many times as long: an open page must not keep a processor busy where there is much to read.
+_REST = 3.0
 
 
 class Background(Generic[Result]):
@@ -31,6 +35,8 @@ class Background(Generic[Result]):
         self._changed = threading.Condition()
         self._asked = self._served = 0
         self._works = False
+        # Since when somebody has waited for what is not served yet; and until when there is rest.
+        self._since = self._rested = 0.0
         self._of: Hashable = object()
         self._error: LiveCoverageError | None = None
         self._result: Result | None = None
@@ -39,16 +45,20 @@ class Background(Generic[Result]):
     def get(self, wait: float) -> tuple[Result | None, bool]:
         """The result, brought up to date if that takes no longer than ``wait`` seconds; else the last one, if any.
 
-        And whether it tells what there was when this was called. Raises LiveCoverageError if the work has failed.
+        And whether it tells what there was when this was called. The seconds count from when anybody asked first for
+        what is new: who comes when that has taken longer already does not wait. Raises LiveCoverageError if the work
+        has failed.
         """
         with self._changed:
             if self._error is None and self._of == self._stamp():
                 return self._result, True
+            if self._served == self._asked:
+                self._since = time.monotonic()
             self._asked += 1
             wanted = self._asked
             self._start()
             patience = wait if self._error is None else max(wait, _SECONDS_AFTER_FAULT)
-            self._changed.wait_for(lambda: self._served >= wanted, patience)
+            self._changed.wait_for(lambda: self._served >= wanted, self._since + patience - time.monotonic())
             if self._error is not None:
                 raise self._error
             return self._result, self._served >= wanted
@@ -65,10 +75,15 @@ class Background(Generic[Result]):
                     self._works = False
                     self.progress = ""
                     return
+            time.sleep(max(0.0, self._rested - time.monotonic()))
+            with self._changed:
                 asked = self._asked
+            began = time.thread_time()
             stamp, result, error = self._attempt()
             with self._changed:
                 self._result, self._error, self._of, self._served = result, error, stamp, asked
+                self._since = time.monotonic()
+                self._rested = self._since + _REST * (time.thread_time() - began)
                 self._changed.notify_all()
 
     def _attempt(self) -> tuple[Hashable, Result | None, LiveCoverageError | None]:

@@ -40,12 +40,23 @@ class _Row:
 
 
 class Contents:
-    """What is in files now: hashes of their content, made again only for files that have changed."""
+    """What is in files: hashes of their content, made again only for files that have changed."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[tuple[int, int], str]] = {}
+        self._seen: dict[str, str] = {}
+
+    def look_again(self) -> None:
+        """From now on tell what is in them now; until then each stays what it was when it was asked for first."""
+        self._seen.clear()
 
     def __getitem__(self, path: str) -> str:
+        seen = self._seen.get(path)
+        if seen is None:
+            seen = self._seen[path] = self._look(path)
+        return seen
+
+    def _look(self, path: str) -> str:
         try:
             found = os.stat(path)
         except OSError:
@@ -79,9 +90,12 @@ class Ledger:
         self._files: dict[int, tuple[str, str]] = {}
         self._passed_over: set[int] = set()
         self._lines: dict[str, int] = {}
+        self._shown: dict[str, FileFigures] = {}
+        self._first_to_run: dict[str, First] = {}
 
     def update(self, store: Store, recorded: Recorded, period: StoredPeriod, version: str, tell: Progress) -> Figures:
         """The figures of what ``recorded`` holds, which is ``period``."""
+        self._contents.look_again()
         if period != self._period or self._something_came_back():
             self._begin()
             self._period = period
@@ -89,10 +103,14 @@ class Ledger:
         new = {trace for trace, about in told.items() if self._told.get(trace) != about} | ambient - self._ambient
         rows = [_Row(*row) for row in recorded.rows_of_traces(new)]
         self._learn_files(recorded, {row.file for row in rows})
-        self._count_statements(store, tell)
+        reported = self._reported()
+        self._count_statements(store, reported, tell)
         known, self._told, self._ambient = self._told, told, ambient
         self._add(rows, known)
-        return self._figures(recorded, period, version, store.warnings)
+        shown = self._show(reported, recorded.root)
+        if rows or shown != self._shown:
+            self._shown, self._first_to_run = shown, self._firsts(shown.values())
+        return self._figures(recorded, reported, period, version, store.warnings)
 
     def _something_came_back(self) -> bool:
         """Whether a file is again what it was when lines of it were passed over."""
@@ -111,8 +129,8 @@ class Ledger:
         paths = {path for path, _ in self._files.values()}.union(self._source_files)
         return {path: self._contents[path] for path in paths if self._counter.reports_on(path)}
 
-    def _count_statements(self, store: Store, tell: Progress) -> None:
-        unknown = {content: path for path, content in self._reported().items() if content not in self._counted}
+    def _count_statements(self, store: Store, reported: Mapping[str, str], tell: Progress) -> None:
+        unknown = {content: path for path, content in reported.items() if content not in self._counted}
         unknown.pop("", None)
         rules = self._counter.rules
         kept = store.load_statements(rules, unknown)
@@ -146,27 +164,41 @@ class Ledger:
                 if row.trace not in known:
                     self._lines[digest] = self._lines.get(digest, 0) + lines.bit_count()
 
-    def _figures(self, recorded: Recorded, period: StoredPeriod, version: str, warnings: Sequence[str]) -> Figures:
-        current = {path: (number, content) for number, (path, content) in self._files.items()
-                   if content == self._contents[path]}  # fmt: skip
-        files, unreadable = [], []
-        root = recorded.root
-        for path, content in self._reported().items():
+    def _show(self, reported: Mapping[str, str], root: str) -> dict[str, FileFigures]:
+        """The figures of all files, by path: those that were shown before where nothing has changed."""
+        current = {path: number for number, (path, content) in self._files.items() if content == self._contents[path]}
+        shown = {}
+        for path, content in reported.items():
             counted = self._counted.get(content)
-            name = relative_path(path, root)
             if isinstance(counted, FileStatements):
-                number = current[path][0] if path in current else None
-                files.append(FileFigures(path, name, content, number, counted, self._growth.covered(number)))
-            elif counted is not None:
-                unreadable.append((name, counted))
+                number, name = current.get(path), relative_path(path, root)
+                figures = FileFigures(path, name, content, number, counted, self._growth.covered(number))
+                before = self._shown.get(path)
+                shown[path] = before if before is not None and before == figures else figures
+        return shown
+
+    def _figures(
+        self,
+        recorded: Recorded,
+        reported: Mapping[str, str],
+        period: StoredPeriod,
+        version: str,
+        warnings: Sequence[str],
+    ) -> Figures:
+        root, firsts = recorded.root, self._first_to_run
+        files = sorted(self._shown.values(), key=lambda file: file.name)
+        unreadable = [
+            (relative_path(path, root), reason)
+            for path, content in reported.items()
+            if isinstance(reason := self._counted.get(content), str)
+        ]
         stale = {path for path, content in self._files.values() if content != self._contents[path]}
-        firsts = self._firsts(files)
         at_startup = sum(file.executed for file in files) - sum(first.new for first in firsts.values())
         return Figures(
             run=period.run,
             period=period.number,
             version=version,
-            files={file.key: file for file in sorted(files, key=lambda file: file.name)},
+            files={file.key: file for file in files},
             changed=sorted(relative_path(path, root) for path in stale if self._counter.reports_on(path)),
             unreadable=sorted(unreadable),
             requests=recorded.count(),
