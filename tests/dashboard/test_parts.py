@@ -176,20 +176,34 @@ class TestBackground:
             gate.set()
 
     def test_rest(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As many times as long as the work took of a processor, before the same is worked out anew."""
-        spent, rests = 0.0, []
+        """As many times as long as the work took of a processor, but for the first time and but for so long."""
+        spent, rests, efforts = 0.0, [], iter([100, 2, 20, 1])
 
         def work(tell: Progress) -> float:
             nonlocal spent
-            spent += 2
+            spent += next(efforts)
             return spent
 
         monkeypatch.setattr(background_module, "time", SimpleNamespace(
             monotonic=lambda: 1000.0, thread_time=lambda: spent, sleep=rests.append,
         ))  # fmt: skip
         background = Background(work, itertools.count().__next__)
-        assert [background.get(30)[0] for _ in range(3)] == [2, 4, 6]
-        assert rests == [0, 6, 6]
+        assert [background.get(30) for _ in range(4)] == [(100, True), (102, True), (122, True), (123, True)]
+        assert rests == [0, 0, 6, 10]
+
+    def test_who_comes_while_nothing_changes(self) -> None:
+        """One attempt serves all who have asked until its end."""
+        gate, worked = threading.Event(), []
+
+        def work(tell: Progress) -> int:
+            assert gate.wait(30)
+            worked.append(1)
+            return len(worked)
+
+        background = Background(work, lambda: "same")
+        assert [background.get(0) for _ in range(3)] == [(None, False)] * 3
+        gate.set()
+        assert background.get(30) == (1, True)
 
     def test_faults(self, capfd: pytest.CaptureFixture[str]) -> None:
         faults: list[Exception] = [DataError("broken"), ZeroDivisionError("a fault of ours")]

@@ -18,8 +18,9 @@ Progress = Callable[[str], None]
 # Longer than to wait for a result: what is known is a fault that may be mended by now.
 _SECONDS_AFTER_FAULT = 2.0
 
-# After work comes rest, so many times as long: an open page must not keep a processor busy where there is much to read.
+# After work comes rest, so many times as long: an open page must not keep a processor busy where there is much to do.
 _REST = 3.0
+_LONGEST_REST_SECONDS = 10.0
 
 
 class Background(Generic[Result]):
@@ -76,29 +77,33 @@ class Background(Generic[Result]):
                     self.progress = ""
                     return
             time.sleep(max(0.0, self._rested - time.monotonic()))
-            with self._changed:
-                asked = self._asked
-            began = time.thread_time()
-            stamp, result, error = self._attempt()
-            with self._changed:
-                self._result, self._error, self._of, self._served = result, error, stamp, asked
-                self._since = time.monotonic()
-                self._rested = self._since + _REST * (time.thread_time() - began)
-                self._changed.notify_all()
+            self._attempt()
 
-    def _attempt(self) -> tuple[Hashable, Result | None, LiveCoverageError | None]:
+    def _attempt(self) -> None:
+        asked, began = self._asked, time.thread_time()
         stamp: Hashable = None
+        result, error = self._result, None
         try:
             # First: what changes while the work is done is for the next time.
             stamp = self._stamp()
-            return stamp, self._work(self._tell), None
-        except LiveCoverageError as error:
-            return stamp, self._result, error
-        except Exception as error:
+            result = self._work(self._tell)
+            later = self._asked
+            if self._stamp() == stamp:
+                # So those who came meanwhile are served, too.
+                asked = later
+        except LiveCoverageError as failure:
+            error = failure
+        except Exception as failure:
             # A page says so too, rather than wait for ever.
             traceback.print_exc()
-            reason = f"the dashboard has a fault ({error!r}): see the server's output"
-            return stamp, self._result, LiveCoverageError(reason)
+            error = LiveCoverageError(f"the dashboard has a fault ({failure!r}): see the server's output")
+        rest = min(_REST * (time.thread_time() - began), _LONGEST_REST_SECONDS)
+        with self._changed:
+            self._since = time.monotonic()
+            # What is worked out first is most of the work: what follows is what is new.
+            self._rested = self._since + rest if self._result is not None else 0.0
+            self._result, self._error, self._of, self._served = result, error, stamp, asked
+            self._changed.notify_all()
 
     def _tell(self, progress: str) -> None:
         self.progress = progress

@@ -23,7 +23,7 @@ By = Literal["test", "request"]
 _T = TypeVar("_T")
 
 # So long may a page wait to be up to date: that is often enough, and else it comes again when all is ready.
-_PATIENCE_SECONDS = 0.1
+_PATIENCE_SECONDS = 0.06
 _WORK_SECONDS = 600.0
 
 

@@ -25,7 +25,7 @@ KINDS: tuple[Kind, ...] = ("request", "test", "route")
 
 # More than anybody reads on one page: the other files are there with the numbers of their lines. Of files, all lines
 # count, because that many are highlighted.
-_MOST_LINES = 2500
+_MOST_LINES = 1500
 
 
 @dataclass(frozen=True)
