@@ -278,7 +278,7 @@ class Viewer(threading.Thread):
                     spent = float(page.headers["Server-Timing"].partition("dur=")[2])
                     version = page.read().decode().partition('data-version="')[2].partition('"')[0]
                 self.updates += 1
-                next_update = time.monotonic() + max(0.5, 10 * spent / 1000)
+                next_update = time.monotonic() + min(5.0, max(0.5, 10 * spent / 1000))
             self._closed.wait(0.5)
 
     def close(self) -> int:

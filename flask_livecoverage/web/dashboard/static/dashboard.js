@@ -4,7 +4,8 @@
   "use strict";
 
   const SOONEST = 500; // ms between two updates, and at least:
-  const SHARE = 10; // so many times what the server has waited for the last one
+  const SHARE = 10; // so many times what the server has waited for the last one, but
+  const LATEST = 5000; // ms after that, however busy the server is
   const PATIENCE = 3000; // ms without a connection until the page says so
 
   const body = document.body;
@@ -36,7 +37,7 @@
     try {
       const response = await fetch(location.href);
       const spent = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") || "");
-      notBefore = performance.now() + Math.max(SOONEST, SHARE * (spent ? Number(spent[1]) : 0));
+      notBefore = performance.now() + Math.min(LATEST, Math.max(SOONEST, SHARE * (spent ? Number(spent[1]) : 0)));
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       show(page);
       behind = "behind" in body.dataset || version !== announced;
