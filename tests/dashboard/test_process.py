@@ -101,6 +101,17 @@ class TestLife:
             live.command.wait()
             assert list(Path(temporary).iterdir()) == []
 
+    def test_keeps_the_store_open_until_its_end(self, live: Live, tmp_path: Path) -> None:
+        """Who closes an SQLite file last brings it up to date, which pages would have to wait for."""
+        live.page()
+        process, log = the_process(live), tmp_path / ".livecov" / "store.sqlite3-wal"
+        assert log.exists()
+        live.ask("/shutdown")
+        live.command.wait()
+        psutil.wait_procs([process], GUARD_SECONDS)
+        assert (tmp_path / ".livecov" / "store.sqlite3").exists()
+        assert not log.exists()
+
     def test_begins_again_when_it_was_killed(self, live: Live) -> None:
         live.get("/item/5")
         live.page()

@@ -50,6 +50,10 @@ class Dashboard:
             merge_slashes=False,
         )
 
+    def close(self) -> None:
+        """Let go of what was read."""
+        self._reader.close()
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         request = ControlRequest(environ)

@@ -67,13 +67,14 @@ def main(listener: int, told: dict[str, Any], control: socket.socket) -> None:
     _give_way()
     try:
         os.chdir(told.pop("folder"))
-        app = _Idle(Dashboard(Config(**told)))
+        dashboard = Dashboard(Config(**told))
     except (LiveCoverageError, OSError) as error:
         sys.exit(f"Flask-LiveCoverage: no dashboard: {error}")
+    app = _Idle(dashboard)
     server = ThreadedWSGIServer("unix://", 0, app, _Handler, fd=listener)
     for wait in (lambda: control.recv(1), app.wait):
         threading.Thread(target=_end_after, args=(wait, server), daemon=True).start()
-    with closing(socket.socket(fileno=listener)):
+    with closing(socket.socket(fileno=listener)), closing(dashboard):
         server.serve_forever()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,6 +64,12 @@ class RunReader:
         self._tests = Background(partial(self._list, "test"), self._state)
         self._routes = Background(partial(self._list, "route"), self._state)
         self._redundant = {by: Background(partial(self._compare, by), self._state) for by in ("test", "request", None)}
+        self._held = ExitStack()
+        self._held_file: Hashable = None
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._held.close()
 
     def _state(self) -> Hashable:
         """What changes with what the server's processes write, and if somebody removes the store."""
@@ -94,10 +100,22 @@ class RunReader:
     def _read(self, tell: Progress) -> Figures:
         version = stamp(self.folder)
         with open_store(self._store_url) as store:
+            self._hold()
             run = store.sync(self.folder, lambda done, total: tell(f"Reading what was recorded: {done / total:.0%}"))
             period = StoredPeriod(store.identity, run, len(self.folder.marks()))
             with store.recorded([run], period=period.number) as recorded:
                 return self._ledger.update(store, recorded, period, version, tell)
+
+    def _hold(self) -> None:
+        """Keep the store open. Where nobody has, SQLite brings its file up to date when a page has been made from it.
+
+        A disk may take a second for that, and whoever opens the store meanwhile waits.
+        """
+        now = store_file(self._store_url)
+        if now != self._held_file:
+            self.close()
+            self._held.enter_context(open_store(self._store_url))
+            self._held_file = now
 
     def _list(self, by: Literal["test", "route"], _tell: Progress) -> Sequence[Member]:
         figures = self._finished_figures()
