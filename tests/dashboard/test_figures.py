@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import coverage
@@ -178,8 +179,10 @@ def remove_store() -> None:
 
 
 @pytest.fixture
-def recording(tmp_path: Path) -> Recording:
-    return Recording(tmp_path)
+def recording(tmp_path: Path) -> Iterator[Recording]:
+    recording = Recording(tmp_path)
+    with closing(recording.reader):
+        yield recording
 
 
 def shown(figures: Figures) -> dict[str, list[int]]:
@@ -267,7 +270,8 @@ class TestFiles:
         (tmp_path / ".coveragerc").write_text("[report]\nomit = */module_1.py\n")
         recording = Recording(tmp_path)
         recording.request(recording.writer("a"), recording.trace({0: [6], 1: [6]}), NOW)
-        assert set(shown(recording.figures())) == {"module_0.py", "module_2.py"}
+        with closing(recording.reader):
+            assert set(shown(recording.figures())) == {"module_0.py", "module_2.py"}
 
     def test_what_is_no_python(self, recording: Recording) -> None:
         recording.paths[2].write_text("def broken(:\n")
@@ -318,7 +322,8 @@ class TestCountingOnce:
             raise AssertionError(f"{path} is counted again")
 
         monkeypatch.setattr(StatementCounter, "count", count)
-        figures = figures_of(RunReader(recording.config))
+        with closing(RunReader(recording.config)) as reader:
+            figures = figures_of(reader)
         assert shown(figures) == shown(before)
         assert figures.statements == before.statements
 
