@@ -9,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -739,3 +741,18 @@ class TestPages:
                 assert Counter(line for line, _ in tests) == Counter(line for line, _ in named)
                 names = {r.test for r in records if r.test and path in by_id[r.trace].files}
                 assert found.names_in(numbers[path])[0] == sorted(names)
+
+
+def test_many_make_it_at_once(tmp_path: Path) -> None:
+    """SQLite refuses some of those who open a new file at once, whatever their timeout."""
+    for number in range(10):
+        url = f"sqlite:///{tmp_path / f'{number}.sqlite3'}"
+        begin = threading.Barrier(8)
+
+        def identity(url: str = url, begin: threading.Barrier = begin) -> str:
+            begin.wait()
+            with open_store(url) as store:
+                return store.identity
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len({made.result() for made in [pool.submit(identity) for _ in range(8)]}) == 1

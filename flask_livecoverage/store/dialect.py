@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,8 +62,7 @@ def _set_up_sqlite(connection: Any) -> None:
     # The driver begins transactions too late, after the first SELECT: we begin them ourselves.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        connection.execute("PRAGMA journal_mode = wal")
+    _use_wal(connection)
     # In bytes, for a file that is made now. Every index gets a row for each request.
     connection.execute("PRAGMA page_size = 8192")
     # In KiB. A million requests go into indexes at places far apart, which the default of 2 MiB cannot hold.
@@ -71,6 +71,18 @@ def _set_up_sqlite(connection: Any) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 8192")
     # After a power failure the journals make lost rows anew.
     connection.execute("PRAGMA synchronous = normal")
+
+
+def _use_wal(connection: Any) -> None:
+    # Where several open a new file at once, SQLite refuses the change at once, whatever the timeout.
+    ends = time.monotonic() + _BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_in_sqlite(connection: sa.Connection) -> None:
