@@ -48,6 +48,10 @@ from flask_livecoverage.web.dashboard.routes import ServerState
 from .comparison.wrk import run_wrk, script
 
 NOW = 1_700_000_000.0
+# As the page's script: between two updates, and at most after one that took the server long.
+PACE_SECONDS = 0.5
+LATEST_SECONDS = 5.0
+UPDATES = 5
 STATE = ServerState("", True, "monitoring", "", False, None, 0)
 
 
@@ -134,11 +138,6 @@ def make_run(folder: Path, options: argparse.Namespace) -> tuple[RunFolder, list
     return run, paths
 
 
-# What the page's script waits for before it asks again for a page that is behind.
-PACE_SECONDS = 0.5
-UPDATES = 5
-
-
 class Pages:
     """The pages about a run, from a dashboard's process of their own."""
 
@@ -157,7 +156,7 @@ class Pages:
         return response.get_data(as_text=True)
 
     def ask(self, page: str) -> tuple[float, bool]:
-        """Milliseconds that a page took, and whether it was there."""
+        """Milliseconds that a page took, and whether it was there and told all that is recorded."""
         began = time.perf_counter()
         data = self.get(page)
         return 1000 * (time.perf_counter() - began), "data-behind" not in data
@@ -278,7 +277,7 @@ class Viewer(threading.Thread):
                     spent = float(page.headers["Server-Timing"].partition("dur=")[2])
                     version = page.read().decode().partition('data-version="')[2].partition('"')[0]
                 self.updates += 1
-                next_update = time.monotonic() + min(5.0, max(0.5, 10 * spent / 1000))
+                next_update = time.monotonic() + min(LATEST_SECONDS, max(PACE_SECONDS, 10 * spent / 1000))
             self._closed.wait(0.5)
 
     def close(self) -> int:
