@@ -756,3 +756,12 @@ def test_many_make_it_at_once(tmp_path: Path) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             assert len({made.result() for made in [pool.submit(identity) for _ in range(8)]}) == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///file:store.sqlite3?vfs=unix-none&uri=true"])
+def test_where_there_can_be_no_wal(url: str) -> None:
+    """In memory, and on a file system without shared memory, such as SQLite's ``unix-none`` plays."""
+    folder = run_folder()
+    Writer(folder, "aaaaaaaa").request(TRACES[1], NOW)
+    with open_store(url) as store, store.recorded([store.sync(folder)]) as found:
+        assert found.count() == 1
