@@ -11,6 +11,9 @@ VERSIONS ?= 3.11 3.12 3.13 3.14 3.15
 ARGS ?=
 # A file's tests in one process: some share a server.
 export PARALLEL ?= -n logical --maxprocesses 8 --dist loadfile
+# In seconds: a test that hangs fails then, and says where.
+export PYTEST_TIMEOUT ?= 300
+test-thorough: PYTEST_TIMEOUT = 3600
 
 in_venv := scripts/within .venv
 
