@@ -90,15 +90,21 @@ class TestLife:
         psutil.wait_procs([process], GUARD_SECONDS)
         assert not process.is_running()
 
-    def test_leaves_no_socket_behind(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("is_killed", [False, True])
+    def test_leaves_no_socket_behind(self, tmp_path: Path, is_killed: bool) -> None:
         # Not below the test's folder: addresses of sockets are short.
         with tempfile.TemporaryDirectory() as temporary, serving(tmp_path, TMPDIR=temporary) as live:
             live.page()
             (folder,) = Path(temporary).iterdir()
             assert [path.name for path in folder.iterdir()] == ["socket"]
             assert folder.stat().st_mode & 0o077 == 0
-            live.ask("/shutdown")
+            process = the_process(live)
+            if is_killed:
+                live.command.signal(signal.SIGKILL)
+            else:
+                live.ask("/shutdown")
             live.command.wait()
+            psutil.wait_procs([process], GUARD_SECONDS)
             assert list(Path(temporary).iterdir()) == []
 
     def test_keeps_the_store_open_until_its_end(self, live: Live, tmp_path: Path) -> None:

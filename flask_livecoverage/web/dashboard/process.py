@@ -74,8 +74,18 @@ def main(listener: int, told: dict[str, Any], control: socket.socket) -> None:
     server = ThreadedWSGIServer("unix://", 0, app, _Handler, fd=listener)
     for wait in (lambda: control.recv(1), app.wait):
         threading.Thread(target=_end_after, args=(wait, server), daemon=True).start()
-    with closing(socket.socket(fileno=listener)), closing(dashboard):
-        server.serve_forever()
+    with closing(socket.socket(fileno=listener)) as own, closing(dashboard):
+        try:
+            server.serve_forever()
+        finally:
+            _remove_address(own.getsockname())
+
+
+def _remove_address(path: str) -> None:
+    # A server that was killed leaves it to us. The folder was made for the socket alone.
+    with suppress(OSError):
+        os.unlink(path)
+        os.rmdir(os.path.dirname(path))
 
 
 def _give_way() -> None:
