@@ -80,6 +80,8 @@ class Ledger:
         self._contents = Contents()
         self._counted: dict[str, FileStatements | str] = {}
         self._period: StoredPeriod | None = None
+        # The paths of all files that are reported on, executed or not, and their contents now.
+        self._reported: dict[str, str] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -103,14 +105,14 @@ class Ledger:
         new = {trace for trace, about in told.items() if self._told.get(trace) != about} | ambient - self._ambient
         rows = [_Row(*row) for row in recorded.rows_of_traces(new)]
         self._learn_files(recorded, {row.file for row in rows})
-        reported = self._reported()
-        self._count_statements(store, reported, tell)
+        self._reported = self._find_reported()
+        self._count_statements(store, tell)
         known, self._told, self._ambient = self._told, told, ambient
         self._add(rows, known)
-        shown = self._show(reported, recorded.root)
+        shown = self._show(recorded.root)
         if rows or shown != self._shown:
             self._shown, self._first_to_run = shown, self._firsts(shown.values())
-        return self._figures(recorded, reported, period, version, store.warnings)
+        return self._figures(recorded, period, version, store.warnings)
 
     def _something_came_back(self) -> bool:
         """Whether a file is again what it was when lines of it were passed over."""
@@ -124,13 +126,12 @@ class Ledger:
         path, content = self._files[number]
         return content == self._contents[path] and isinstance(self._counted.get(content), FileStatements)
 
-    def _reported(self) -> dict[str, str]:
-        """The paths of all files that are reported on, executed or not, and their contents now."""
+    def _find_reported(self) -> dict[str, str]:
         paths = {path for path, _ in self._files.values()}.union(self._source_files)
         return {path: self._contents[path] for path in paths if self._counter.reports_on(path)}
 
-    def _count_statements(self, store: Store, reported: Mapping[str, str], tell: Progress) -> None:
-        unknown = {content: path for path, content in reported.items() if content not in self._counted}
+    def _count_statements(self, store: Store, tell: Progress) -> None:
+        unknown = {content: path for path, content in self._reported.items() if content not in self._counted}
         unknown.pop("", None)
         rules = self._counter.rules
         kept = store.load_statements(rules, unknown)
@@ -164,11 +165,11 @@ class Ledger:
                 if row.trace not in known:
                     self._lines[digest] = self._lines.get(digest, 0) + lines.bit_count()
 
-    def _show(self, reported: Mapping[str, str], root: str) -> dict[str, FileFigures]:
+    def _show(self, root: str) -> dict[str, FileFigures]:
         """The figures of all files, by path: those that were shown before where nothing has changed."""
         current = {path: number for number, (path, content) in self._files.items() if content == self._contents[path]}
         shown = {}
-        for path, content in reported.items():
+        for path, content in self._reported.items():
             counted = self._counted.get(content)
             if isinstance(counted, FileStatements):
                 number, name = current.get(path), relative_path(path, root)
@@ -177,19 +178,12 @@ class Ledger:
                 shown[path] = before if before is not None and before == figures else figures
         return shown
 
-    def _figures(
-        self,
-        recorded: Recorded,
-        reported: Mapping[str, str],
-        period: StoredPeriod,
-        version: str,
-        warnings: Sequence[str],
-    ) -> Figures:
+    def _figures(self, recorded: Recorded, period: StoredPeriod, version: str, warnings: Sequence[str]) -> Figures:
         root, firsts = recorded.root, self._first_to_run
         files = sorted(self._shown.values(), key=lambda file: file.name)
         unreadable = [
             (relative_path(path, root), reason)
-            for path, content in reported.items()
+            for path, content in self._reported.items()
             if isinstance(reason := self._counted.get(content), str)
         ]
         stale = {path for path, content in self._files.values() if content != self._contents[path]}

@@ -109,10 +109,11 @@ class RunReader:
     def _hold(self) -> None:
         """Keep the store open. Where nobody has, SQLite brings its file up to date when a page has been made from it.
 
-        A disk may take a second for that, and whoever opens the store meanwhile waits.
+        A disk may take a second for that, and whoever opens the store meanwhile waits. A server's database has no file,
+        and needs none of this.
         """
         now = store_file(self._store_url)
-        if now != self._held_file:
+        if now is not None and now != self._held_file:
             self.close()
             self._held.enter_context(open_store(self._store_url))
             self._held_file = now
