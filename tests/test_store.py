@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -13,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,7 +29,7 @@ from flask_livecoverage.journal import RunFolder
 from flask_livecoverage.lines import from_bitmap
 from flask_livecoverage.model import NO_ROUTE, RequestRecord, Run
 from flask_livecoverage.reader import read_run, reset
-from flask_livecoverage.store import Recorded, Store, open_store, schema, store_url, sync
+from flask_livecoverage.store import KeptStore, Recorded, Store, open_store, schema, store_url, sync
 
 from .journals import Writer, run_folder, trace_of
 
@@ -765,3 +766,65 @@ def test_where_there_can_be_no_wal(url: str) -> None:
     Writer(folder, "aaaaaaaa").request(TRACES[1], NOW)
     with open_store(url) as store, store.recorded([store.sync(folder)]) as found:
         assert found.count() == 1
+
+
+class TestKept:
+    @pytest.fixture
+    def kept(self) -> Iterator[KeptStore]:
+        with closing(KeptStore(store_url(Path(".livecov"), None))) as kept:
+            yield kept
+        # A connection that is left open is told of now.
+        gc.collect()
+
+    @pytest.fixture
+    def folder(self) -> RunFolder:
+        folder = run_folder()
+        Writer(folder, "aaaaaaaa").request(TRACES[1], NOW)
+        return folder
+
+    def log(self) -> Path:
+        """A file that SQLite removes when nobody has the store open any more."""
+        return Path(".livecov/store.sqlite3-wal")
+
+    def test_stays_open_until_it_is_closed(self, kept: KeptStore, folder: RunFolder) -> None:
+        with kept.use() as store:
+            store.sync(folder)
+        assert self.log().exists()
+        kept.close()
+        assert not self.log().exists()
+
+    def test_who_uses_it_may_go_on(self, kept: KeptStore, folder: RunFolder) -> None:
+        with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
+            kept.close()
+            assert recorded.count() == 1
+        with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
+            assert recorded.count() == 1
+        assert not self.log().exists()
+
+    def remove(self) -> None:
+        for path in Path(".livecov").glob("store.sqlite3*"):
+            path.unlink()
+
+    def test_file_that_was_removed(self, kept: KeptStore, folder: RunFolder) -> None:
+        with kept.use() as store:
+            store.sync(folder)
+        self.remove()
+        with kept.use() as anew:
+            assert anew.identity != store.identity
+
+    def test_file_that_is_removed_meanwhile(self, kept: KeptStore, folder: RunFolder) -> None:
+        with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
+            self.remove()
+            with kept.use() as anew, anew.recorded([anew.sync(folder)]) as recorded_anew:
+                assert anew.identity != store.identity
+                assert recorded_anew.count() == recorded.count() == 1
+        with kept.use() as again:
+            assert again.identity == anew.identity
+
+    def test_several_at_once(self, kept: KeptStore, folder: RunFolder) -> None:
+        def count(_number: int) -> tuple[str, int]:
+            with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
+                return store.identity, recorded.count()
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len({*pool.map(count, range(40))}) == 1

@@ -7,13 +7,15 @@ file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
 from __future__ import annotations
 
 import os
+import threading
 import uuid
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..errors import DataError, LiveCoverageError, StorageError
 from ..journal import RunFolder
@@ -23,7 +25,7 @@ from .recorded import Recorded
 from .statements import Analysed, load_statements, save_statements
 from .sync import Progress, RunSync
 
-__all__ = ["Recorded", "Store", "open_store", "store_file", "store_url"]
+__all__ = ["KeptStore", "Recorded", "Store", "open_store", "store_file", "store_url"]
 
 
 def store_url(data_dir: Path, setting: str | None) -> str:
@@ -85,6 +87,73 @@ class Store:
             yield Recorded(connection, runs, period)
 
 
+class KeptStore:
+    """The store at ``url``, kept open between its uses; several threads may be at it.
+
+    That spares who uses it often three things: connecting, preparing the same statements again, and that SQLite brings
+    its file up to date when nobody has it open any more. A disk may take a second for that, and whoever opens the file
+    meanwhile waits.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._engine: sa.Engine | None = None
+        self._file: Hashable = None
+        self._is_closed = False
+        # How often all connections were given up: those that are in use then are closed afterwards.
+        self._given_up = 0
+
+    @contextmanager
+    def use(self) -> Iterator[Store]:
+        """The store, made if it is not there, or not there any more. Raises as :func:`open_store`."""
+        engine = self._get_engine()
+        try:
+            yield Store(engine, self._open(engine))
+        except SQLAlchemyError as error:
+            raise _unusable(self._url, error.orig if isinstance(error, DBAPIError) else error) from error
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            # A garbled file may be read, and hold what we have never written.
+            damage = find_damage(engine)
+            if damage is None:
+                raise
+            raise _unusable(self._url, damage) from error
+
+    def close(self) -> None:
+        """Keep it open no longer. Who uses it now may go on."""
+        self._is_closed = True
+        self._give_up()
+
+    def _give_up(self) -> None:
+        self._given_up += 1
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _get_engine(self) -> sa.Engine:
+        with self._lock:
+            if self._engine is None:
+                self._engine = make_engine(self._url)
+                sa.event.listen(self._engine, "connect", self._connected)
+                sa.event.listen(self._engine, "checkin", self._returned)
+            return self._engine
+
+    def _open(self, engine: sa.Engine) -> str:
+        with self._lock:
+            if store_file(self._url) != self._file:
+                # Connections would go on with the file that was removed.
+                self._give_up()
+            identity = _prepare(engine)
+            self._file = store_file(self._url)
+            return identity
+
+    def _connected(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["given_up"] = self._given_up
+
+    def _returned(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        if self._is_closed or record.info.get("given_up") != self._given_up:
+            record.invalidate()
+
+
 @contextmanager
 def open_store(url: str) -> Iterator[Store]:
     """The store at ``url``, made if it is not there.
@@ -92,19 +161,8 @@ def open_store(url: str) -> Iterator[Store]:
     Raises ConfigurationError for a URL that cannot be used, DataError for a database that cannot be, or whose tables
     another version of this package has made.
     """
-    engine = make_engine(url)
-    try:
-        yield Store(engine, _prepare(engine))
-    except SQLAlchemyError as error:
-        raise _unusable(url, error.orig if isinstance(error, DBAPIError) else error) from error
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        # A garbled file may be read, and hold what we have never written.
-        damage = find_damage(engine)
-        if damage is None:
-            raise
-        raise _unusable(url, damage) from error
-    finally:
-        engine.dispose()
+    with closing(KeptStore(url)) as kept, kept.use() as store:
+        yield store
 
 
 def _unusable(url: str, reason: object) -> LiveCoverageError:

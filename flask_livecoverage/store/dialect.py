@@ -22,7 +22,8 @@ _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.in
 def make_engine(url: str) -> sa.Engine:
     """An engine for the database at ``url``. Raises ConfigurationError if there can be none."""
     try:
-        engine = sa.create_engine(url)
+        # A server may have closed a connection that was kept.
+        engine = sa.create_engine(url, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise ConfigurationError(
             f"LIVECOVERAGE_STORE cannot be {shown_url(url)!r}: use an SQLAlchemy URL, such as sqlite:////tmp/livecov.sqlite3"

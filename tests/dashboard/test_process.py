@@ -118,6 +118,13 @@ class TestLife:
         assert (tmp_path / ".livecov" / "store.sqlite3").exists()
         assert not log.exists()
 
+    def test_store_that_cannot_be(self, tmp_path: Path) -> None:
+        """The page says why, as the commands do."""
+        with serving(tmp_path, LIVECOVERAGE_STORE="oracle://somewhere/store") as live:
+            answer = live.ask("/__coverage__/")
+            assert answer.status == 500
+            assert "LIVECOVERAGE_STORE is &#39;oracle://somewhere/store&#39;" in answer.text
+
     def test_begins_again_when_it_was_killed(self, live: Live) -> None:
         live.get("/item/5")
         live.page()

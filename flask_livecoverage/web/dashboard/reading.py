@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 from ...coveragepy import StatementCounter
 from ...errors import DataError
 from ...journal import RunFolder
-from ...store import Recorded, open_store, store_file, store_url
+from ...store import KeptStore, Recorded, store_file, store_url
 from .background import Background, Progress
 from .figures import Figures
 from .ledger import Ledger, StoredPeriod
@@ -58,18 +58,17 @@ class RunReader:
     def __init__(self, config: Config) -> None:
         self.folder = RunFolder(Path(config.run))
         self._store_url = store_url(self.folder.path.parent.parent, config.store)
+        self._store = KeptStore(self._store_url)
         self.counter = StatementCounter()
         self._ledger = Ledger(config.source_files, self.counter)
         self._figures = Background(self._read, self._state)
         self._tests = Background(partial(self._list, "test"), self._state)
         self._routes = Background(partial(self._list, "route"), self._state)
         self._redundant = {by: Background(partial(self._compare, by), self._state) for by in ("test", "request", None)}
-        self._held = ExitStack()
-        self._held_file: Hashable = None
 
     def close(self) -> None:
         """Let go of the store."""
-        self._held.close()
+        self._store.close()
 
     def _state(self) -> Hashable:
         """What changes with what the server's processes write, and if somebody removes the store."""
@@ -94,29 +93,16 @@ class RunReader:
     @contextmanager
     def recorded(self, figures: Figures) -> Iterator[Recorded]:
         """What the store holds of the run and the period of ``figures``."""
-        with open_store(self._store_url) as store, store.recorded([figures.run], period=figures.period) as recorded:
+        with self._store.use() as store, store.recorded([figures.run], period=figures.period) as recorded:
             yield recorded
 
     def _read(self, tell: Progress) -> Figures:
         version = stamp(self.folder)
-        with open_store(self._store_url) as store:
-            self._hold()
+        with self._store.use() as store:
             run = store.sync(self.folder, lambda done, total: tell(f"Reading what was recorded: {done / total:.0%}"))
             period = StoredPeriod(store.identity, run, len(self.folder.marks()))
             with store.recorded([run], period=period.number) as recorded:
                 return self._ledger.update(store, recorded, period, version, tell)
-
-    def _hold(self) -> None:
-        """Keep the store open. Where nobody has, SQLite brings its file up to date when a page has been made from it.
-
-        A disk may take a second for that, and whoever opens the store meanwhile waits. A server's database has no file,
-        and needs none of this.
-        """
-        now = store_file(self._store_url)
-        if now is not None and now != self._held_file:
-            self.close()
-            self._held.enter_context(open_store(self._store_url))
-            self._held_file = now
 
     def _list(self, by: Literal["test", "route"], _tell: Progress) -> Sequence[Member]:
         figures = self._finished_figures()
