@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +17,7 @@ from flask_livecoverage.errors import DataError, LiveCoverageError
 from flask_livecoverage.model import FileStatements
 from flask_livecoverage.web.dashboard import background as background_module
 from flask_livecoverage.web.dashboard import curve as curves
+from flask_livecoverage.web.dashboard import garbage
 from flask_livecoverage.web.dashboard.background import Background, Progress
 from flask_livecoverage.web.dashboard.curve import curve
 from flask_livecoverage.web.dashboard.figures import FileFigures
@@ -236,3 +240,50 @@ class TestBackground:
         for thread in threads:
             thread.join()
         assert [current for _, current in results] == [True] * 20
+
+
+class TestGarbage:
+    """Python tells of its full collections: they are of generation 2."""
+
+    @pytest.fixture
+    def collections(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+        """The names of the threads that a full collection has kept busy, one after the other."""
+        found: list[str] = []
+
+        def collects(phase: str, info: dict[str, Any]) -> None:
+            if phase == "start" and info["generation"] == 2:
+                found.append(threading.current_thread().name)
+
+        thresholds = gc.get_threshold()
+        gc.collect()
+        # All comes sooner, so that less garbage makes the test.
+        monkeypatch.setattr(garbage, "_WANTED_AFTER", 100)
+        gc.set_threshold(10, 2, thresholds[2])
+        gc.callbacks.append(collects)
+        yield found
+        gc.callbacks.remove(collects)
+        gc.set_threshold(*thresholds)
+
+    def work(self) -> None:
+        # Python leaves old objects alone unless there are many more of them than before.
+        held = []
+        for _ in range(300_000):
+            circle: list[Any] = []
+            circle.append(circle)
+            held.append(circle)
+
+    def test_while_something_is_worked_out(self, collections: list[str]) -> None:
+        """Python alone would look through everything, often: seen by leaving out `put_off`."""
+        garbage.put_off()
+        with garbage.working():
+            background = Background(lambda tell: self.work(), lambda: "same")
+            background.get(30)
+            self.work()
+            assert collections == []
+        assert collections == [threading.current_thread().name]
+
+    def test_not_for_a_little(self, collections: list[str]) -> None:
+        garbage.put_off()
+        with garbage.working():
+            pass
+        assert collections == []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from ...errors import LiveCoverageError
+from .garbage import working
 
 Result = TypeVar("Result")
 
@@ -86,7 +87,8 @@ class Background(Generic[Result]):
         try:
             # First: what changes while the work is done is for the next time.
             stamp = self._stamp()
-            result = self._work(self._tell)
+            with working():
+                result = self._work(self._tell)
             later = self._asked
             if self._stamp() == stamp:
                 # So those who came meanwhile are served, too.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from ...errors import LiveCoverageError
+from . import garbage
 from .application import Dashboard
 from .reading import Config
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 _NICENESS = 5
 # A page that is made while something long is worked out gets its turn soon. Each row from the store costs one.
 _SWITCH_SECONDS = 0.0005
-# A run of 100,000 requests is a million objects. All pages would wait for a tenth of a second and longer whenever
-# Python looks at all of them for garbage, so it does that rarely; most garbage is young.
-_YOUNGER_COLLECTIONS = 1000
 # Without a request, it makes room; the next request starts it anew.
 _IDLE_SECONDS = 600.0
 _LOOK_SECONDS = 5.0
@@ -62,7 +59,7 @@ def main(listener: int, told: dict[str, Any], control: socket.socket) -> None:
 
     That ends with the server's process, however it has ended.
     """
-    gc.set_threshold(*gc.get_threshold()[:2], _YOUNGER_COLLECTIONS)
+    garbage.put_off()
     sys.setswitchinterval(_SWITCH_SECONDS)
     _give_way()
     try:
