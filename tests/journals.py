@@ -24,6 +24,12 @@ def run_folder(run_id: str = "run", data_dir: str | Path = ".livecov") -> RunFol
     return folder
 
 
+def remove_store(data_dir: str | Path = ".livecov") -> None:
+    """With all files that SQLite has beside it."""
+    for path in Path(data_dir).glob("store.sqlite3*"):
+        path.unlink()
+
+
 @dataclass
 class Writer:
     """One process's journal."""

@@ -31,7 +31,7 @@ from flask_livecoverage.model import NO_ROUTE, RequestRecord, Run
 from flask_livecoverage.reader import read_run, reset
 from flask_livecoverage.store import KeptStore, Recorded, Store, open_store, schema, store_url, sync
 
-from .journals import Writer, run_folder, trace_of
+from .journals import Writer, remove_store, run_folder, trace_of
 
 NOW = 1_700_000_000.0
 
@@ -590,8 +590,7 @@ class TestDatabase:
         url = "sqlite:///store.sqlite3"
         with open_store(url) as first, open_store(url) as again:
             assert again.identity == first.identity
-        for path in Path().glob("store.sqlite3*"):
-            path.unlink()
+        remove_store(".")
         with open_store(url) as other:
             assert other.identity != first.identity
 
@@ -801,20 +800,16 @@ class TestKept:
             assert recorded.count() == 1
         assert not self.log().exists()
 
-    def remove(self) -> None:
-        for path in Path(".livecov").glob("store.sqlite3*"):
-            path.unlink()
-
     def test_file_that_was_removed(self, kept: KeptStore, folder: RunFolder) -> None:
         with kept.use() as store:
             store.sync(folder)
-        self.remove()
+        remove_store()
         with kept.use() as anew:
             assert anew.identity != store.identity
 
     def test_file_that_is_removed_meanwhile(self, kept: KeptStore, folder: RunFolder) -> None:
         with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
-            self.remove()
+            remove_store()
             with kept.use() as anew, anew.recorded([anew.sync(folder)]) as recorded_anew:
                 assert anew.identity != store.identity
                 assert recorded_anew.count() == recorded.count() == 1

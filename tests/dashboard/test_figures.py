@@ -22,7 +22,7 @@ from flask_livecoverage.web.dashboard.figures import Figures
 from flask_livecoverage.web.dashboard.reading import Config, NotYet, RunReader
 
 from ..conftest import REPOSITORY
-from ..journals import Writer, run_folder
+from ..journals import Writer, remove_store, run_folder
 
 NOW = 1_700_000_000.0
 
@@ -171,11 +171,6 @@ def figures_of(reader: RunReader) -> Figures:
             continue
         if answer.is_current:
             return answer.content
-
-
-def remove_store() -> None:
-    for path in Path(".livecov").glob("store.sqlite3*"):
-        path.unlink()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask_livecoverage.reader import read_run
 
+from ..journals import remove_store
 from .disks import Mounts
 from .servers import server
 
@@ -72,8 +73,7 @@ def test_store_that_is_removed_is_made_anew(tmp_path: Path) -> None:
     with server(tmp_path, tmp_path / "data") as live:
         live.ask(5)
         assert live.control("requests")[1]["total"] == 5
-        for store in (tmp_path / "data").glob("store.sqlite3*"):
-            store.unlink()
+        remove_store(tmp_path / "data")
         live.ask(1)
         assert live.control("requests")[1]["total"] == 6
         (tmp_path / "data" / "store.sqlite3").unlink()  # not what SQLite keeps beside it
