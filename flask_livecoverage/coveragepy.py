@@ -37,6 +37,7 @@ except ImportError:  # coverage.py was installed without its C extension
 Disposition = Any
 ShouldTrace = Callable[[str, FrameType], Disposition]
 TraceData = MutableMapping[str, set[int]]
+TraceFunction = Callable[..., Any]
 
 HAS_CTRACER = CTracer is not None
 
@@ -54,6 +55,12 @@ def unpack_arc(packed: int) -> tuple[int, int]:
     if packed >> 2 * _ARC_BITS + 1 & 1:
         second = -second
     return first, second
+
+
+def pack_arc(first: int, second: int) -> int:
+    """A pair of line numbers as the C tracer packs it."""
+    signs = (first < 0) << 2 * _ARC_BITS | (second < 0) << 2 * _ARC_BITS + 1
+    return signs | abs(second) << _ARC_BITS | abs(first)
 
 
 def make_coverage(source: Sequence[str] = (), **options: Any) -> coverage.Coverage:
@@ -159,7 +166,16 @@ def _matcher(patterns: Sequence[str] | None, name: str) -> GlobMatcher | None:
 
 
 class Tracer(CTracer or object):  # type: ignore[misc]
-    """A C tracer of ours. As a type of its own it can be told from one that belongs to a running ``Coverage``."""
+    """A C tracer of ours. As a type of its own it can be told from one that belongs to a running ``Coverage``.
+
+    Python calls the object only where somebody has set another trace function since, or has put this one back with
+    ``sys.settrace``: until then, Python calls the C function itself.
+    """
+
+    when_called: TraceFunction
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        return self.when_called(self, frame, event, argument)
 
 
 def make_tracer(
@@ -168,6 +184,7 @@ def make_tracer(
     cache: dict[str, Disposition],
     *,
     branch: bool,
+    when_called: Callable[[Tracer, FrameType, str, Any], Any],
 ) -> Tracer:
     """A C tracer that writes into ``data``, not started yet. Raises EngineError where coverage.py has none."""
     if not HAS_CTRACER:
@@ -186,8 +203,41 @@ def make_tracer(
     tracer.check_include = lambda filename, frame: True
     tracer.warn = lambda *args, **kwargs: None
     tracer.disable_plugin = lambda disposition: None
-    tracer.lock_data = tracer.unlock_data = lambda: None
+    # Called for each function that begins: no lock, and nothing that is written in Python.
+    tracer.lock_data = tracer.unlock_data = bool
+    tracer.when_called = when_called
     return tracer
+
+
+def report_event(tracer: Any, frame: FrameType, event: str, argument: Any = None) -> Any:
+    """Have a C tracer take note of an event. The event ``call`` makes it the thread's trace function."""
+    return CTracer.__call__(tracer, frame, event, argument)
+
+
+def enter_frames(tracer: Any, frame: FrameType | None) -> None:
+    """Have ``tracer`` note that ``frame`` and its callers are under way, as if it had seen them begin.
+
+    Python must not trace meanwhile. Nothing is recorded: which line of a frame ran last is known, and no more.
+    """
+    frames = []
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    for entered in reversed(frames):
+        report_event(tracer, entered, "call")
+        if tracer.trace_arcs:
+            _enter_line(tracer, entered)
+
+
+def _enter_line(tracer: Any, frame: FrameType) -> None:
+    # The tracer takes some frames for new ones. An event of the line is recorded as coming from there; not that is
+    # wanted, but that the next line comes from this one.
+    disposition = tracer.should_trace_cache.get(frame.f_code.co_filename)
+    arcs = tracer.data.get(disposition.source_filename, set()) if disposition.trace else set()
+    line = frame.f_lineno or frame.f_code.co_firstlineno
+    invented = {pack_arc(line, line), pack_arc(-frame.f_code.co_firstlineno, line)} - arcs
+    report_event(tracer, frame, "line")
+    arcs -= invented
 
 
 def is_ctracer(trace_function: object) -> bool:

@@ -14,12 +14,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
 from importlib import import_module
-from importlib.machinery import ModuleSpec, PathFinder
 from inspect import signature
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .modules import imported
+from .modules import imported, unwatch_import, watch_import
 from .recorder import Recorder
 from .request_capture import RequestCapture, current_request
 
@@ -182,29 +180,8 @@ _installed: list[tuple[type, str, Function, Function]] = []
 _recorder: Recorder | None = None
 
 
-class _ImportWatch:
-    """Stands first on ``sys.meta_path``, to wrap a module right after its import."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path, target) if name in _WRAPPED else None
-        if spec is not None:
-            loader: Any = spec.loader
-            execute = loader.exec_module
-
-            def execute_and_wrap(module: ModuleType) -> None:
-                del loader.exec_module
-                execute(module)
-                if _recorder is not None:
-                    _wrap_module(name, module)
-
-            loader.exec_module = execute_and_wrap
-        return spec
-
-
-_import_watch = _ImportWatch()
-
-
-def _wrap_module(name: str, module: Any) -> None:
+def _wrap_module(module: Any) -> None:
+    name = module.__name__
     if name == "gevent.greenlet":
         module.Greenlet.add_spawn_callback(_start_greenlet_for_request)
     for class_name, attribute, wrap in _WRAPPED[name]:
@@ -219,19 +196,19 @@ def install(recorder: Recorder) -> None:
     """Carry the requests of ``recorder`` along from now on."""
     global _recorder
     _recorder = recorder
-    sys.meta_path.insert(0, _import_watch)
     for name in _WRAPPED:
+        watch_import(name, _wrap_module)
         if name in sys.modules:
             # Another thread may still be importing it: wait for that.
-            _wrap_module(name, import_module(name))
+            _wrap_module(import_module(name))
 
 
 def uninstall() -> None:
     """Leave all as it was found, unless somebody else has wrapped it meanwhile."""
     global _recorder
     _recorder = None
-    if _import_watch in sys.meta_path:
-        sys.meta_path.remove(_import_watch)
+    for name in _WRAPPED:
+        unwatch_import(name, _wrap_module)
     gevent = imported("gevent.greenlet")
     if gevent is not None:
         gevent.Greenlet.remove_spawn_callback(_start_greenlet_for_request)

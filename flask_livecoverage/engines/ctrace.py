@@ -1,38 +1,46 @@
 """The engine for Python 3.11, and for branches everywhere: coverage.py's C tracer with one data dict per capture.
 
-Each traced thread has a C tracer of its own, whose ``data`` attribute says where it writes. A capture points it at a
-fresh dict and puts the old one back at its end. The tracer looks ``data`` up whenever a frame is entered, so frames
-that were entered before go on writing where they did.
+Each traced thread, and in it each greenlet, has a C tracer of its own, whose ``data`` attribute says where it writes. A
+capture points it at a fresh dict and puts the old one back at its end. The tracer looks ``data`` up whenever a frame is
+entered, so frames that were entered before go on writing where they did.
 
 Where another ``Coverage`` is already tracing this thread (``coverage run``, pytest-cov), its tracer is borrowed: only
 one trace function can be active in a thread. What a capture collected is merged into the lender's data at its end, so
 the lender's totals stay what they would have been.
 
-The tracer belongs to a thread, not to a context: greenlets that share a thread cannot be told apart, and
-:meth:`CTraceEngine.begin` refuses to mix them. For the same reason, work that a copied context runs in a thread which
-the application started itself before the request is not the capture's.
+A tracer that misses events of its frames writes to wrong places from then on (see :mod:`~.places`). So a capture in
+which another trace function was set, or greenlets shared a borrowed tracer, ends with an error in place of lines.
+
+The tracer belongs to a thread or a greenlet, not to a context: work that a copied context runs in a thread which the
+application started itself before the request is not the capture's.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Token
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import coveragepy
-from ..coveragepy import Disposition, TraceData, Tracer
+from ..coveragepy import Disposition, Tracer
 from ..errors import EngineError
-from ..modules import imported
+from ..modules import imported, unwatch_import, watch_import
 from ..sources import Sources
 from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle
+from .greenlets import GreenThread, GreenThreads, is_in_greenlet, loaded_greenlet
+from .places import CHANGED, SHARED, Lender, Loan, OwnPlace, Place, merge
+
+logger = logging.getLogger("flask_livecoverage")
 
 
 class CTraceEngine:
-    """Exact lines, or branches, under threads, through coverage.py's C tracer."""
+    """Exact lines, or branches, under threads and greenlets, through coverage.py's C tracer."""
 
     name = "ctrace"
 
@@ -40,6 +48,7 @@ class CTraceEngine:
         self.branch = branch
         self._sources = sources
         self._started = False
+        self._thread = _native_thread_id()
         self._reset()
 
     def _reset(self) -> None:
@@ -47,70 +56,140 @@ class CTraceEngine:
         self._dispositions: dict[str, Disposition] = {}
         self._own_files: dict[str, bool] = {}
         # By thread: the ids of threads that have ended are given out again, so these do not become ever more.
-        self._tracers: dict[int, Tracer] = {}
-        self._lender: _Lender | None = None
-        self._innermost = threading.local()
+        self._places: dict[int, OwnPlace] = {}
+        self._green_threads = GreenThreads()
+        self._lender: Lender | None = None
+        self._late: list[Capture] = []
+        self._disturbed = False
         self._line_cache = HitsCache(self._hits_of_lines)
         self._arc_cache = HitsCache(self._hits_of_arcs)
 
     # Life
 
     def start(self) -> None:
-        """Trace this thread and all that start from now on; a second call only refuses what has come since: gevent."""
-        _refuse_gevent()
+        """Trace this thread, the frames that are under way included, and all threads that start from now on."""
         if self._started:
             return
         self._reset()
         tracer = sys.gettrace()
+        self._started = tracer is None
         if tracer is None:
-            self._install()
+            self._trace_this_thread()
             threading.settrace(self._first_trace)
         else:
             self._borrow(tracer)
-        self._started = True
+            self._started = True
+        watch_import("greenlet", self._greenlet_imported)
 
     def stop(self) -> None:
         """Stop tracing. A thread that is not this one drops its tracer at its next event."""
         if not self._started:
             return
         self._started = False
+        unwatch_import("greenlet", self._greenlet_imported)
         if threading.gettrace() == self._first_trace:
             threading.settrace(None)
-        for tracer in list(self._tracers.values()):
-            tracer.stop()
+        for place in list(self._places.values()):
+            place.tracer.stop()
+        for green in self._green_threads.values():
+            green.end()
         if isinstance(sys.gettrace(), Tracer):
             sys.settrace(None)
 
     def after_fork(self) -> Capture | None:
         """The capture that the child is in: its one thread keeps its tracer, and captures are bound to threads."""
-        return getattr(self._innermost, "capture", None)
+        place = self._place()
+        return None if place is None else place.capture
 
-    def _install(self) -> Tracer:
-        tracer = coveragepy.make_tracer(self._ambient, self._should_trace, self._dispositions, branch=self.branch)
-        tracer.start()
-        thread = threading.get_ident()
-        if thread in self._tracers:
-            # That thread has ended. A tracer that is not stopped ends, when it is freed, the tracing of the thread in
-            # which that happens.
-            self._tracers[thread].stop()
-        self._tracers[thread] = tracer
-        return tracer
+    # Tracers
+
+    def _place(self) -> Place | None:
+        """The place in which the current frame is traced, if it is."""
+        tracer = sys.gettrace()
+        if isinstance(tracer, Tracer):
+            place: Place = tracer.place
+            return place
+        if self._lender is not None and coveragepy.is_ctracer(tracer):
+            return self._lender.loans.get(tracer)
+        return None
+
+    def _make_place(self) -> OwnPlace:
+        tracer = coveragepy.make_tracer(
+            self._ambient, self._should_trace, self._dispositions, branch=self.branch, when_called=self._when_called
+        )
+        place = tracer.place = OwnPlace(tracer, self._ambient, self._thread())
+        return place
+
+    def _trace_this_thread(self) -> Place:
+        """Give this thread, or greenlet, a tracer that sees its frames under way, too."""
+        sys.settrace(self._first_trace)
+        _begin_a_function()
+        place = self._place()
+        assert place is not None
+        return place
 
     def _first_trace(self, frame: FrameType, event: str, argument: Any) -> Any:
-        """The trace function of a new thread: puts a C tracer in its own place, as coverage.py does."""
+        """The trace function of a thread that has no tracer: puts one in its own place, as coverage.py does."""
         sys.settrace(None)
         if not self._started:
             return None
-        return self._install()(frame, event, argument)
+        place = self._make_place()
+        place.tracer.start()
+        if loaded_greenlet() is not None:
+            self._follow_greenlets(place)
+        if not is_in_greenlet():
+            self._keep(place)
+        self._enter_frames(place, frame.f_back if event == "call" else frame)
+        return coveragepy.report_event(place.tracer, frame, event, argument)
+
+    def _keep(self, place: OwnPlace) -> None:
+        before = self._places.get(place.thread)
+        if before is not None:
+            # Mostly, that thread has ended. A tracer that is not stopped ends, when it is freed, the tracing of the
+            # thread in which that happens.
+            before.tracer.stop()
+            self._disturbed |= threading.current_thread() is threading.main_thread()
+        self._places[place.thread] = place
+
+    def _enter_frames(self, place: OwnPlace, frame: FrameType | None) -> None:
+        """Have the tracer see the rest of the frames that are under way."""
+        if any(self._is_measured(caller) for caller in _with_callers(frame)):
+            coveragepy.enter_frames(place.tracer, frame)
+
+    def _is_measured(self, frame: FrameType) -> bool:
+        filename = frame.f_code.co_filename
+        disposition = self._dispositions.get(filename)
+        if disposition is None:
+            disposition = self._dispositions[filename] = self._should_trace(filename, frame)
+        return bool(disposition.trace)
 
     def _should_trace(self, filename: str, frame: FrameType) -> Disposition:
+        place = self._place()
+        if place is not None and not place.follows_greenlets and loaded_greenlet() is not None:
+            self._follow_greenlets(place)
         disposition = self._sources.disposition(filename, frame)
         if disposition.trace:
             self._own_files[disposition.source_filename] = True
         return disposition
 
-    def _borrow(self, tracer: Any) -> _Lender:
-        """The lender of a tracer that is not ours. Raises EngineError if it will not do."""
+    def _when_called(self, tracer: Tracer, frame: FrameType, event: str, argument: Any) -> Any:
+        """An event that did not come straight from the interpreter: the trace function was changed meanwhile."""
+        place: OwnPlace = tracer.place
+        is_set = sys.gettrace() is tracer
+        if place.thread != self._thread():
+            # Somebody handed the main thread's trace function on to another thread.
+            return self._first_trace(frame, event, argument) if is_set else None
+        tracer.stop()
+        place.disturb(CHANGED)
+        if place.capture is None:
+            self._disturbed = True
+            return self._first_trace(frame, event, argument) if is_set else None
+        if is_set:
+            sys.settrace(None)
+        return None
+
+    def _borrow(self, tracer: Any) -> Loan:
+        """The loan of a tracer that is not ours. Raises EngineError if it will not do."""
         if not coveragepy.is_ctracer(tracer):
             raise EngineError(
                 f"the ctrace engine cannot share Python's trace function with {tracer!r}: end that debugger or tracer, "
@@ -122,82 +201,122 @@ class CTraceEngine:
                     "branch coverage is asked for, but the coverage.py that already traces this process measures "
                     "lines: run that one with --branch too"
                 )
-            self._lender = _Lender(tracer, self._should_trace)
-        return self._lender
+            self._lender = Lender(tracer, self._should_trace)
+        return self._lender.loan(tracer)
+
+    # Greenlets
+
+    def _greenlet_imported(self, module: object) -> None:
+        place = self._place()
+        if place is not None:
+            self._follow_greenlets(place)
+        # The other threads follow when a function begins there.
+        for other in list(self._places.values()):
+            if other is not place:
+                other.tracer.should_trace_cache = {}
+
+    def _follow_greenlets(self, place: Place) -> None:
+        """See the switches of this thread from now on; it has had none, or ``place`` is new."""
+        place.follows_greenlets = True
+        green = self._green_threads.get()
+        if green is None:
+            green = GreenThread(self._place, self._make_place, self._enter_frames)
+            self._green_threads.set(green)
+        green.add(place)
 
     # Captures
 
     def begin(self, owner: Any = None) -> Capture:
-        """Point this thread's tracer at a fresh dict."""
-        _refuse_greenlets()
-        tracer: Any = sys.gettrace() or self._install()
-        outer = getattr(self._innermost, "capture", None)
-        if outer is not None and outer.restore.tracer is tracer:
-            restore = _Restore(tracer, outer.restore.arcs, outer, None)
-        elif isinstance(tracer, Tracer):
-            restore = _Restore(tracer, self.branch, None, None)
-        else:
-            lender = self._borrow(tracer)
-            restore = _Restore(tracer, lender.arcs, None, lender)
-            tracer.should_trace = lender.should_trace_for_both
-            tracer.should_trace_cache = lender.dispositions
+        """Point this thread's or greenlet's tracer at a fresh dict."""
+        place = self._place()
+        if place is None or (place.capture is None and isinstance(place, Loan)):
+            tracer = sys.gettrace()
+            place = self._trace_this_thread() if tracer is None else self._borrow(tracer)
+        if not place.follows_greenlets and loaded_greenlet() is not None:
+            self._follow_greenlets(place)
+        if isinstance(place, Loan) and not place.tells_greenlets_apart and is_in_greenlet():
+            raise EngineError(SHARED)
         handle: Handle = ({}, owner)
-        restore.token = current_handle.set(handle)
-        capture = Capture(handle, restore)
-        tracer.data = capture.lines
-        self._innermost.capture = capture
+        capture = Capture(handle, _Restore(place, current_handle.set(handle)))
+        place.begin(capture)
         return capture
 
     def end(self, capture: Capture) -> Hits:
         """Put back what :meth:`begin` replaced; the lines are the enclosing capture's too, and the lender's."""
         restore: _Restore = capture.restore
         current_handle.reset(restore.token)
-        restore.undo()
-        self._innermost.capture = restore.outer
-        if restore.outer is not None:
-            _merge(restore.outer.lines, capture.lines)
-        elif restore.lender is not None:
-            restore.lender.take(capture.lines)
-        return self._cached_hits(capture.lines, restore.arcs)
+        place, outer = restore.place, restore.outer
+        if sys.gettrace() is not place.tracer:
+            place.disturb(CHANGED)
+        place.write_to(restore.sink)
+        place.capture = outer
+        if restore.fault is not None:
+            self._give_up(place, restore.fault)
+        lines = capture.lines
+        if restore.is_followed():
+            self._late.append(capture)
+            lines = coveragepy.executed_only(lines)
+        if outer is not None and outer.owner is capture.owner:
+            merge(outer.lines, lines)
+        elif isinstance(place, Loan):
+            place.lender.take(lines)
+        return self._cached_hits(lines, place.arcs)
+
+    def _give_up(self, place: Place, fault: str) -> NoReturn:
+        """Raise EngineError, because the lines cannot be trusted. At the outermost capture's end, measure anew."""
+        if place.capture is None:
+            place.fault = None
+            if isinstance(place, OwnPlace):
+                is_ours = sys.gettrace() in (None, place.tracer)
+                place.tracer.stop()
+                if self._places.get(place.thread) is place:
+                    del self._places[place.thread]
+                if is_ours:
+                    self._trace_this_thread()
+        else:
+            place.disturb(fault)
+        raise EngineError(fault)
 
     @contextmanager
     def outside(self) -> Iterator[None]:
         """The thread's tracer writes meanwhile where it did before its captures."""
         token = current_handle.set(None)
+        place = self._place()
         try:
-            with self._outside_thread():
+            if place is None or place.capture is None:
                 yield
+            else:
+                with _outside_captures(place):
+                    yield
         finally:
             current_handle.reset(token)
 
-    @contextmanager
-    def _outside_thread(self) -> Iterator[None]:
-        capture = getattr(self._innermost, "capture", None)
-        if capture is None:
-            yield
-            return
-        outermost = capture
-        while outermost.restore.outer is not None:
-            outermost = outermost.restore.outer
-        inside = _Restore(capture.restore.tracer, False, None, outermost.restore.lender)
-        outermost.restore.undo()
-        self._innermost.capture = None
-        try:
-            yield
-        finally:
-            inside.undo()
-            self._innermost.capture = capture
-
     def peek(self, capture: Capture) -> Hits:
         """The lines so far."""
-        return self._cached_hits(coveragepy.executed_only(capture.lines), capture.restore.arcs)
+        place = capture.restore.place
+        if capture.restore.fault is not None:
+            return Hits()
+        return self._cached_hits(coveragepy.executed_only(capture.lines), place.arcs)
 
     def late(self) -> list[tuple[Capture, Hits]]:
-        """Nothing: a copied context carries no tracer."""
-        return []
+        """The captures that ended before the greenlets that they began. A copied context carries no tracer."""
+        found = []
+        for capture in list(self._late):
+            # Asked before the lines are read: what a greenlet adds while it lives must not be missed.
+            followed = capture.restore.is_followed()
+            found.append((capture, self.peek(capture)))
+            if not followed:
+                self._late.remove(capture)
+            place = capture.restore.place
+            if isinstance(place, Loan):
+                place.lender.take(coveragepy.executed_only(capture.lines))
+        return found
 
     def ambient(self) -> Hits:
         """Lines outside captures since the last call."""
+        if self._disturbed:
+            self._disturbed = False
+            logger.warning("lines outside of requests may be missing: %s", CHANGED)
         hits = self._cached_hits(_take_all(self._ambient), self.branch)
         if self._lender is not None:
             hits = hits.union(self._cached_hits(self._lender.ambient(), self._lender.arcs))
@@ -227,68 +346,42 @@ class CTraceEngine:
 
 
 class _Restore:
-    """What a capture replaced in its thread's tracer."""
+    """What a capture replaced in its place, and who else writes into it."""
 
-    __slots__ = ("arcs", "cache", "data", "lender", "outer", "should_trace", "token", "tracer")
+    def __init__(self, place: Place, token: Token[Handle | None]) -> None:
+        self.place = place
+        self.token = token
+        self.outer = place.capture
+        self.sink = place.sink()
+        self.fault: str | None = None
+        self.followers: list[weakref.ref[Any]] = []
 
-    token: Token[Handle | None]
-
-    def __init__(self, tracer: Any, arcs: bool, outer: Capture | None, lender: _Lender | None) -> None:
-        self.tracer = tracer
-        self.arcs = arcs
-        self.outer = outer
-        self.lender = lender
-        self.data = tracer.data
-        if lender is not None:
-            self.should_trace = tracer.should_trace
-            self.cache = tracer.should_trace_cache
-
-    def undo(self) -> None:
-        self.tracer.data = self.data
-        if self.lender is not None:
-            self.tracer.should_trace = self.should_trace
-            self.tracer.should_trace_cache = self.cache
+    def is_followed(self) -> bool:
+        """Whether a greenlet that the capture began goes on."""
+        greenlets = [reference() for reference in self.followers]
+        return any(greenlet is not None and not greenlet.dead for greenlet in greenlets)
 
 
-class _Lender:
-    """Another ``Coverage``, already tracing, whose tracers are borrowed for captures."""
-
-    def __init__(self, tracer: Any, should_trace: coveragepy.ShouldTrace) -> None:
-        self.data: TraceData = tracer.data
-        self.arcs = bool(tracer.trace_arcs)
-        self.dispositions: dict[str, Disposition] = {}
-        self._own_should_trace = should_trace
-        self._should_trace: coveragepy.ShouldTrace = tracer.should_trace
-        self._wanted: set[str] = set()
-        # What need not be reported as ambient: reported before, collected before we came, or taken from captures.
-        self._known = coveragepy.executed_only(self.data)
-
-    def should_trace_for_both(self, filename: str, frame: FrameType) -> Disposition:
-        """A disposition to trace what we measure and what the lender measures: their configurations may differ."""
-        own = self._own_should_trace(filename, frame)
-        lenders = self._should_trace(filename, frame)
-        if lenders.trace:
-            self._wanted.add(lenders.source_filename)
-            return lenders
-        return own
-
-    def take(self, lines: RawLines) -> None:
-        """Merge a capture's lines into the lender's data, as far as the lender measures their files."""
-        wanted = {path: numbers for path, numbers in lines.items() if path in self._wanted}
-        _merge(self.data, wanted)
-        _merge(self._known, wanted)
-
-    def ambient(self) -> RawLines:
-        """What the lender collected since the last call, outside captures."""
-        collected = coveragepy.executed_only(self.data)
-        fresh = {path: numbers - self._known.get(path, set()) for path, numbers in collected.items()}
-        _merge(self._known, fresh)
-        return {path: numbers for path, numbers in fresh.items() if numbers}
+@contextmanager
+def _outside_captures(place: Place) -> Iterator[None]:
+    capture, sink = place.capture, place.sink()
+    place.capture = None
+    place.write_to(place.base())
+    try:
+        yield
+    finally:
+        place.write_to(sink)
+        place.capture = capture
 
 
-def _merge(into: TraceData, lines: TraceData) -> None:
-    for path, numbers in lines.items():
-        into.setdefault(path, set()).update(numbers)
+def _begin_a_function() -> None:
+    """Be the function for whose beginning a trace function is called."""
+
+
+def _with_callers(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _take_all(data: RawLines) -> RawLines:
@@ -299,20 +392,11 @@ def _take_all(data: RawLines) -> RawLines:
     return taken
 
 
-def _refuse_gevent() -> None:
-    monkey = imported("gevent.monkey")
-    if monkey is not None and monkey.is_module_patched("threading"):
-        raise EngineError(_GREENLETS)
-
-
-def _refuse_greenlets() -> None:
-    # Asked by each request, so not by `imported`: what is begun without this function has no greenlets yet.
-    getcurrent = getattr(sys.modules.get("greenlet"), "getcurrent", None)
-    if getcurrent is not None and getcurrent().parent is not None:
-        raise EngineError(_GREENLETS)
-
-
-_GREENLETS = (
-    "the ctrace engine cannot tell requests in greenlets (gevent, eventlet) apart: use Python 3.12 or newer without "
-    "branch coverage, or a server with threads"
-)
+def _native_thread_id() -> Callable[[], int]:
+    """The function that identifies threads, not greenlets: gevent and eventlet replace it."""
+    gevent = imported("gevent.monkey")
+    if gevent is not None:
+        function: Callable[[], int] = gevent.get_original("_thread", "get_ident")
+        return function
+    eventlet = imported("eventlet.patcher")
+    return threading.get_ident if eventlet is None else eventlet.original("threading").get_ident

@@ -1,0 +1,177 @@
+"""Which greenlet of a thread goes on, as greenlet itself reports it (``greenlet.settrace``), and its tracer with it."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..modules import imported
+from .places import CHANGED, SHARED, Loan, OwnPlace, Place
+
+
+def loaded_greenlet() -> Any:
+    """The module ``greenlet`` if this process has it, wholly; else None."""
+    # Asked by each request, so not by `imported`: what is begun without this function has no greenlets yet.
+    module = sys.modules.get("greenlet")
+    return module if hasattr(module, "settrace") else None
+
+
+def is_in_greenlet() -> bool:
+    """Whether the current frame runs in another greenlet than its thread's first."""
+    module = loaded_greenlet()
+    return module is not None and module.getcurrent().parent is not None
+
+
+class GreenThread:
+    """The greenlets of the current thread. At each switch between them, the tracer of the one that goes on is set.
+
+    :param current_place: finds the place of the thread's trace function.
+    :param make_place: makes one for a greenlet that has none.
+    :param enter_frames: has its tracer see the frames that are under way.
+    """
+
+    def __init__(
+        self,
+        current_place: Callable[[], Place | None],
+        make_place: Callable[[], OwnPlace],
+        enter_frames: Callable[[OwnPlace, FrameType | None], None],
+    ) -> None:
+        self._current_place = current_place
+        self._make_place = make_place
+        self._enter_frames = enter_frames
+        self._places: WeakKeyDictionary[Any, Place] = WeakKeyDictionary()
+        self._ended = False
+        self._module = loaded_greenlet()
+        previous = self._module.settrace(self)
+        # What an engine that has ended left behind in this thread.
+        while isinstance(previous, GreenThread) and previous._ended:
+            previous = previous._previous
+        self._previous = previous
+
+    def add(self, place: Place) -> None:
+        """``place`` is the current greenlet's."""
+        current = self._module.getcurrent()
+        before = self._places.get(current)
+        if isinstance(before, OwnPlace) and before is not place:
+            # gevent's threads set a trace function in a greenlet that has one already.
+            before.tracer.stop()
+        self._places[current] = place
+
+    def end(self) -> None:
+        """Follow no longer. In other threads than this one, a call that does nothing is left."""
+        self._ended = True
+        for place in list(self._places.values()):
+            if isinstance(place, OwnPlace):
+                place.tracer.stop()
+        if self._module.gettrace() is self:
+            self._module.settrace(self._previous)
+
+    def __call__(self, event: str, greenlets: tuple[Any, Any]) -> None:
+        """Called by greenlet in the one that goes on, with the one that was left and this one. Nothing is traced."""
+        if self._previous is not None:
+            self._previous(event, greenlets)
+        if self._ended or event not in ("switch", "throw"):
+            return
+        left = self._current_place()
+        if isinstance(left, Loan):
+            self._switch_loan(left, *greenlets)
+        elif isinstance(left, OwnPlace):
+            left.tracer.stop()
+            self._go_on(left, *greenlets, sys._getframe().f_back)
+        else:
+            self._switch_untraced(*greenlets, sys._getframe().f_back)
+
+    def _switch_loan(self, loan: Loan, origin: Any, target: Any) -> None:
+        if not loan.tells_greenlets_apart:
+            if loan.capture is not None:
+                loan.disturb(SHARED)
+        else:
+            loan.switch(origin, target, inherits=_belongs_to(target, origin))
+            _follow(loan, target)
+
+    def _go_on(self, left: Place | None, origin: Any, target: Any, frame: FrameType | None) -> None:
+        place = self._places.get(target)
+        if place is None or (place.fault is not None and place.capture is None):
+            self._begin(left, origin, target, frame)
+        elif place.fault is None:
+            place.tracer.start()
+        else:
+            sys.settrace(None)
+
+    def _begin(self, left: Place | None, origin: Any, target: Any, frame: FrameType | None) -> None:
+        place = self._places[target] = self._make_place()
+        place.follows_greenlets = True
+        place.tracer.start()
+        if frame is not None:
+            # It began before there was anybody to see it.
+            self._enter_frames(place, frame)
+        elif left is not None and left.capture is not None and _belongs_to(target, origin):
+            place.write_to(left.sink())
+            place.capture = left.capture
+            _follow(place, target)
+
+    def _switch_untraced(self, origin: Any, target: Any, frame: FrameType | None) -> None:
+        """The trace function was changed before the switch."""
+        before = self._places.get(origin)
+        if before is not None:
+            before.disturb(CHANGED)
+        if sys.gettrace() is None:
+            self._go_on(None, origin, target, frame)
+        elif (place := self._places.get(target)) is not None:
+            # A debugger, which follows all greenlets.
+            place.disturb(CHANGED)
+
+
+class GreenThreads:
+    """The threads that have greenlets, found from any of these."""
+
+    def __init__(self) -> None:
+        self._threads: WeakKeyDictionary[Any, GreenThread] = WeakKeyDictionary()
+
+    def get(self) -> GreenThread | None:
+        """The current one."""
+        return self._threads.get(_root())
+
+    def set(self, thread: GreenThread) -> None:
+        """``thread`` is the current one."""
+        self._threads[_root()] = thread
+
+    def values(self) -> list[GreenThread]:
+        """Those that have not ended."""
+        return list(self._threads.values())
+
+
+def _root() -> Any:
+    greenlet = loaded_greenlet().getcurrent()
+    while greenlet.parent is not None:
+        greenlet = greenlet.parent
+    return greenlet
+
+
+def _follow(place: Place, target: Any) -> None:
+    """``target`` writes into the capture of ``place`` as long as it lives."""
+    if place.capture is not None:
+        followers = place.capture.restore.followers
+        if not any(reference() is target for reference in followers):
+            followers.append(weakref.ref(target))
+
+
+def _belongs_to(target: Any, origin: Any) -> bool:
+    """Whether ``target``, which begins, works for ``origin``, which switched to it: it ends there, and serves no other.
+
+    The hubs of gevent and eventlet are begun by whoever waits first, and serve all.
+    """
+    return target.parent is origin and not _is_hub(target)
+
+
+def _is_hub(greenlet: Any) -> bool:
+    gevent = imported("gevent.hub")
+    if gevent is not None and isinstance(greenlet, gevent.Hub):
+        return True
+    eventlet = imported("eventlet.hubs")
+    hub = getattr(getattr(eventlet, "_threadlocal", None), "hub", None)
+    return hub is not None and getattr(hub, "greenlet", None) is greenlet
