@@ -32,11 +32,13 @@ class RequestCapture:
     A request is executed in segments: the call of the application, each step of a streamed body, ``close()``, a thread
     that it started. Every :meth:`enter` is matched by a :meth:`leave` in the same context, and :meth:`commit` puts on
     disk what has run so far.
+
+    A request that another makes, through a test client say, is a request of its own, and part of the other.
     """
 
     __slots__ = (
-        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_lock", "_recorded", "_recorder",
-        "endpoint", "id", "method", "path", "route", "status", "test",
+        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_lock", "_made_by", "_recorded",
+        "_recorder", "endpoint", "id", "method", "path", "route", "status", "test",
     )  # fmt: skip
 
     def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
@@ -47,6 +49,9 @@ class RequestCapture:
         self.route: str | None = None
         self.endpoint: str | None = None
         self.status = 500  # until the application says otherwise
+        maker = current_request()
+        # Its id alone: requests that make requests, for ever, must not keep each other alive.
+        self._made_by = None if maker is None else maker.id
         self._began = ticks()
         self._recorder = recorder
         self._recorded = recorder.autostart or recorder.recording
@@ -73,6 +78,10 @@ class RequestCapture:
             hits = self._recorder.engine.end(segment)
             if hits:
                 self.add(hits)
+
+    def is_part_of(self, other: RequestCapture) -> bool:
+        """Whether ``other`` made this request, so that what this one runs within it is its too."""
+        return self._made_by == other.id
 
     def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Call ``function`` as work of this request that another thread does, even after the response."""

@@ -28,7 +28,7 @@ from ..coveragepy import Disposition, TraceData, Tracer
 from ..errors import EngineError
 from ..modules import imported
 from ..sources import Sources
-from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle
+from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
 
 
 class CTraceEngine:
@@ -149,15 +149,19 @@ class CTraceEngine:
         return capture
 
     def end(self, capture: Capture) -> Hits:
-        """Put back what :meth:`begin` replaced; the lines are the enclosing capture's too, and the lender's."""
+        """Put back what :meth:`begin` replaced; the lines are the lender's too, and the enclosing capture's where
+        :func:`shares_lines` agrees.
+        """
         restore: _Restore = capture.restore
         current_handle.reset(restore.token)
         restore.undo()
         self._innermost.capture = restore.outer
-        if restore.outer is not None:
+        if restore.outer is not None and shares_lines(capture.owner, restore.outer.owner):
             _merge(restore.outer.lines, capture.lines)
-        elif restore.lender is not None:
-            restore.lender.take(capture.lines)
+        else:
+            lender = _outermost(capture).restore.lender
+            if lender is not None:
+                lender.take(capture.lines)
         return self._cached_hits(capture.lines, restore.arcs)
 
     @contextmanager
@@ -176,9 +180,7 @@ class CTraceEngine:
         if capture is None:
             yield
             return
-        outermost = capture
-        while outermost.restore.outer is not None:
-            outermost = outermost.restore.outer
+        outermost = _outermost(capture)
         inside = _Restore(capture.restore.tracer, False, None, outermost.restore.lender)
         outermost.restore.undo()
         self._innermost.capture = None
@@ -224,6 +226,13 @@ class CTraceEngine:
         }
         lines = {path: frozenset(line for arc in pairs for line in arc if line > 0) for path, pairs in arcs.items()}
         return Hits(lines, arcs if self.branch else None)
+
+
+def _outermost(capture: Capture) -> Capture:
+    """The capture that began first of those in which ``capture`` is, in its thread."""
+    while capture.restore.outer is not None:
+        capture = capture.restore.outer
+    return capture
 
 
 class _Restore:

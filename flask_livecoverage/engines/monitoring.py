@@ -17,7 +17,7 @@ from types import CodeType
 from typing import Any
 
 from ..sources import Sources
-from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle
+from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
 from .locations import Locations, UnsharedLocations, extent_of
 from .tool_ids import take_tool_ids
 
@@ -129,7 +129,7 @@ class MonitoringEngine:
         return Capture(handle, current_handle.set(handle))
 
     def end(self, capture: Capture) -> Hits:
-        """Close ``capture``; its lines are the enclosing capture's too."""
+        """Close ``capture``; its lines are the enclosing capture's too, where :func:`shares_lines` agrees."""
         current_handle.reset(capture.restore)
         lines = capture.lines
         if _is_held_elsewhere(capture):
@@ -140,7 +140,7 @@ class MonitoringEngine:
             self._locations.leave(lines)
         if lines:
             outer = current_handle.get()
-            if outer is not None:
+            if outer is not None and shares_lines(capture.owner, outer[1]):
                 self._add(outer[0], lines)
         return self._cache.hits(lines)
 
