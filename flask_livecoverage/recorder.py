@@ -100,12 +100,15 @@ class Recorder:
             self.resume_flushing()
 
     def stop(self) -> None:
-        """Write what is left and stop the engine. A second call does nothing."""
+        """Stop the engine and write what is left. A second call does nothing.
+
+        What requests in flight run from now on is not recorded; after another :meth:`start`, they are measured again.
+        """
         if self.started:
             self.pause_flushing()
-            self.flush()
             self.started = False
             self.engine.stop()
+            self.flush()
             for end in self.at_stop:
                 end()
             self.write_sources()

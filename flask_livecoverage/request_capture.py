@@ -54,7 +54,7 @@ class RequestCapture:
         self._made_by = None if maker is None else maker.id
         self._began = ticks()
         self._recorder = recorder
-        self._recorded = recorder.autostart or recorder.recording
+        self._recorded = recorder.started and (recorder.autostart or recorder.recording)
         self._hits = recorder._no_hits
         # Its own: requests that wait for each other's would go on doing so, one switch of threads a request.
         self._lock = threading.Lock()
@@ -63,7 +63,9 @@ class RequestCapture:
         self._committed_status = 0
 
     def enter(self) -> Capture | None:
-        """Begin a segment in the current context; None if the engine cannot tell its lines apart here."""
+        """Begin a segment in the current context; None if nothing is measured, or its lines cannot be told apart."""
+        if not self._recorder.started:
+            return None
         try:
             return self._recorder.engine.begin(self)
         except EngineError as error:
@@ -85,9 +87,9 @@ class RequestCapture:
 
     def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Call ``function`` as work of this request that another thread does, even after the response."""
-        if not self._recorder.started:
-            return function(*args, **kwargs)
         segment = self.enter()
+        if segment is None:
+            return function(*args, **kwargs)
         self._recorder._watch(segment)
         try:
             return function(*args, **kwargs)

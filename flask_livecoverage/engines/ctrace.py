@@ -40,6 +40,7 @@ class CTraceEngine:
         self.branch = branch
         self._sources = sources
         self._started = False
+        self._innermost = threading.local()
         self._reset()
 
     def _reset(self) -> None:
@@ -49,7 +50,6 @@ class CTraceEngine:
         # By thread: the ids of threads that have ended are given out again, so these do not become ever more.
         self._tracers: dict[int, Tracer] = {}
         self._lender: _Lender | None = None
-        self._innermost = threading.local()
         self._line_cache = HitsCache(self._hits_of_lines)
         self._arc_cache = HitsCache(self._hits_of_arcs)
 
@@ -63,11 +63,29 @@ class CTraceEngine:
         self._reset()
         tracer = sys.gettrace()
         if tracer is None:
-            self._install()
+            self._go_on_with(self._install())
             threading.settrace(self._first_trace)
+        elif (capture := self._current_capture()) is not None and capture.restore.tracer is tracer:
+            # What it writes to is the capture's, not the lender's own.
+            self._lender = _outermost(capture).restore.lender
         else:
             self._borrow(tracer)
         self._started = True
+
+    def _current_capture(self) -> Capture | None:
+        capture: Capture | None = getattr(self._innermost, "capture", None)
+        return capture
+
+    def _go_on_with(self, tracer: Tracer) -> None:
+        """Let ``tracer`` write where this thread is: in a capture, if the engine was stopped in one."""
+        capture = self._current_capture()
+        if capture is not None:
+            tracer.data = capture.lines
+        while capture is not None:
+            outer = capture.restore.outer
+            capture.restore.tracer = tracer
+            capture.restore.data = self._ambient if outer is None else outer.lines
+            capture = outer
 
     def stop(self) -> None:
         """Stop tracing. A thread that is not this one drops its tracer at its next event."""
@@ -83,7 +101,7 @@ class CTraceEngine:
 
     def after_fork(self) -> Capture | None:
         """The capture that the child is in: its one thread keeps its tracer, and captures are bound to threads."""
-        return getattr(self._innermost, "capture", None)
+        return self._current_capture()
 
     def _install(self) -> Tracer:
         tracer = coveragepy.make_tracer(self._ambient, self._should_trace, self._dispositions, branch=self.branch)
@@ -131,7 +149,7 @@ class CTraceEngine:
         """Point this thread's tracer at a fresh dict."""
         _refuse_greenlets()
         tracer: Any = sys.gettrace() or self._install()
-        outer = getattr(self._innermost, "capture", None)
+        outer = self._current_capture()
         if outer is not None and outer.restore.tracer is tracer:
             restore = _Restore(tracer, outer.restore.arcs, outer, None)
         elif isinstance(tracer, Tracer):
@@ -176,7 +194,7 @@ class CTraceEngine:
 
     @contextmanager
     def _outside_thread(self) -> Iterator[None]:
-        capture = getattr(self._innermost, "capture", None)
+        capture = self._current_capture()
         if capture is None:
             yield
             return
