@@ -100,12 +100,15 @@ class Recorder:
             self.resume_flushing()
 
     def stop(self) -> None:
-        """Write what is left and stop the engine. A second call does nothing."""
+        """Stop the engine and write what is left. A second call does nothing.
+
+        What requests in flight run from now on is not recorded; after another :meth:`start`, they are measured again.
+        """
         if self.started:
             self.pause_flushing()
-            self.flush()
             self.started = False
             self.engine.stop()
+            self.flush()
             for end in self.at_stop:
                 end()
             self.write_sources()
@@ -210,7 +213,7 @@ class Recorder:
         """Say once why requests are not recorded."""
         if self.fault is None:
             self.fault = str(error)
-            logger.error("requests are not recorded: %s", error)
+            logger.error("requests are not recorded, one or all: %s", error)
 
     def _watch(self, segment: Capture | None) -> None:
         """Write what this segment runs while it runs, because it may go on after the response, or for ever."""

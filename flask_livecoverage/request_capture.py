@@ -32,11 +32,13 @@ class RequestCapture:
     A request is executed in segments: the call of the application, each step of a streamed body, ``close()``, a thread
     that it started. Every :meth:`enter` is matched by a :meth:`leave` in the same context, and :meth:`commit` puts on
     disk what has run so far.
+
+    A request that another makes, through a test client say, is a request of its own, and part of the other.
     """
 
     __slots__ = (
-        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_lock", "_recorded", "_recorder",
-        "endpoint", "id", "method", "path", "route", "status", "test",
+        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_lock", "_made_by", "_recorded",
+        "_recorder", "endpoint", "id", "method", "path", "route", "status", "test",
     )  # fmt: skip
 
     def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
@@ -47,9 +49,12 @@ class RequestCapture:
         self.route: str | None = None
         self.endpoint: str | None = None
         self.status = 500  # until the application says otherwise
+        maker = current_request()
+        # Its id alone: requests that make requests, for ever, must not keep each other alive.
+        self._made_by = None if maker is None else maker.id
         self._began = ticks()
         self._recorder = recorder
-        self._recorded = recorder.autostart or recorder.recording
+        self._recorded = recorder.started and (recorder.autostart or recorder.recording)
         self._hits = recorder._no_hits
         # Its own: requests that wait for each other's would go on doing so, one switch of threads a request.
         self._lock = threading.Lock()
@@ -58,27 +63,42 @@ class RequestCapture:
         self._committed_status = 0
 
     def enter(self) -> Capture | None:
-        """Begin a segment in the current context; None if the engine cannot tell its lines apart here."""
+        """Begin a segment in the current context; None if nothing is measured, or its lines cannot be told apart."""
+        if not self._recorder.started:
+            return None
         try:
             return self._recorder.engine.begin(self)
         except EngineError as error:
-            # The application must not suffer, and lines must not be mixed: the request goes unrecorded, and we say so.
-            self._recorded = False
-            self._recorder.report_fault(error)
+            self._give_up(error)
             return None
 
     def leave(self, segment: Capture | None) -> None:
         """End a segment."""
         if segment is not None:
-            hits = self._recorder.engine.end(segment)
+            try:
+                hits = self._recorder.engine.end(segment)
+            except EngineError as error:
+                self._give_up(error)
+                return
             if hits:
                 self.add(hits)
 
+    def _give_up(self, error: EngineError) -> None:
+        """Record no more of this request. The application must not suffer, and lines must not be mixed."""
+        if self._recorded:
+            self._recorded = False
+            self._recorder.report_fault(error)
+            self._recorder.journal.losses.add(1, "lines could not be told apart")
+
+    def is_part_of(self, other: RequestCapture) -> bool:
+        """Whether ``other`` made this request, so that what this one runs within it is its too."""
+        return self._made_by == other.id
+
     def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Call ``function`` as work of this request that another thread does, even after the response."""
-        if not self._recorder.started:
-            return function(*args, **kwargs)
         segment = self.enter()
+        if segment is None:
+            return function(*args, **kwargs)
         self._recorder._watch(segment)
         try:
             return function(*args, **kwargs)

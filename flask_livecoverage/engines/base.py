@@ -66,6 +66,14 @@ def current_owner() -> Any:
     return None if handle is None else handle[1]
 
 
+def shares_lines(inner: Any, outer: Any) -> bool:
+    """Whether the lines of a capture of ``inner`` that ends inside a capture of ``outer`` are the latter's too.
+
+    They are not because of the place alone: whoever sets a future's result runs the callbacks that others have added.
+    """
+    return inner is outer or (inner is not None and outer is not None and bool(inner.is_part_of(outer)))
+
+
 class Capture:
     """One stretch of execution whose lines are told apart from all others': those that ``owner`` runs in it."""
 
@@ -81,7 +89,8 @@ class Engine(Protocol):
     """Measures the lines of application code.
 
     An engine that is started watches the whole process. :meth:`begin` and :meth:`end` bracket a capture: what runs
-    between them in the same context is the capture's. Captures nest: an outer one holds what its inner ones ran.
+    between them in the same context is the capture's. Captures nest: an outer one holds what its inner ones ran, if
+    these have the same owner, or one that ``is_part_of`` its owner.
     """
 
     name: str

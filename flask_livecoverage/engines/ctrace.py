@@ -24,6 +24,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Token
+from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -32,7 +33,7 @@ from ..coveragepy import Disposition, Tracer
 from ..errors import EngineError
 from ..modules import imported, unwatch_import, watch_import
 from ..sources import Sources
-from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle
+from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
 from .greenlets import GreenThread, GreenThreads, is_in_greenlet, loaded_greenlet
 from .places import CHANGED, SHARED, Lender, Loan, OwnPlace, Place, merge
 
@@ -70,15 +71,19 @@ class CTraceEngine:
         """Trace this thread, the frames that are under way included, and all threads that start from now on."""
         if self._started:
             return
+        before, lender = self._places.get(self._thread()), self._lender
         self._reset()
         tracer = sys.gettrace()
-        self._started = tracer is None
         if tracer is None:
-            self._trace_this_thread()
+            self._started = True
+            self._trace_this_thread(before)
             threading.settrace(self._first_trace)
+        elif lender is not None and lender.is_in_capture(tracer):
+            # What it writes to is the capture's, not the lender's own.
+            self._lender = lender
         else:
             self._borrow(tracer)
-            self._started = True
+        self._started = True
         watch_import("greenlet", self._greenlet_imported)
 
     def stop(self) -> None:
@@ -120,15 +125,18 @@ class CTraceEngine:
         place = tracer.place = OwnPlace(tracer, self._ambient, self._thread())
         return place
 
-    def _trace_this_thread(self) -> Place:
-        """Give this thread, or greenlet, a tracer that sees its frames under way, too."""
-        sys.settrace(self._first_trace)
+    def _trace_this_thread(self, before: Place | None = None) -> Place:
+        """Give this thread, or greenlet, a tracer that sees its frames under way, too.
+
+        Captures that are open ``before`` go on in it, and with them no frames.
+        """
+        sys.settrace(partial(self._first_trace, before=before))
         _begin_a_function()
         place = self._place()
         assert place is not None
         return place
 
-    def _first_trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+    def _first_trace(self, frame: FrameType, event: str, argument: Any, before: Place | None = None) -> Any:
         """The trace function of a thread that has no tracer: puts one in its own place, as coverage.py does."""
         sys.settrace(None)
         if not self._started:
@@ -139,7 +147,10 @@ class CTraceEngine:
             self._follow_greenlets(place)
         if not is_in_greenlet():
             self._keep(place)
-        self._enter_frames(place, frame.f_back if event == "call" else frame)
+        if before is not None and before.capture is not None:
+            place.take_over(before)
+        else:
+            self._enter_frames(place, frame.f_back if event == "call" else frame)
         return coveragepy.report_event(place.tracer, frame, event, argument)
 
     def _keep(self, place: OwnPlace) -> None:
@@ -242,11 +253,13 @@ class CTraceEngine:
         return capture
 
     def end(self, capture: Capture) -> Hits:
-        """Put back what :meth:`begin` replaced; the lines are the enclosing capture's too, and the lender's."""
+        """Put back what :meth:`begin` replaced; the lines are the lender's too, and the enclosing capture's where
+        :func:`shares_lines` agrees. Raises EngineError if the lines cannot be trusted.
+        """
         restore: _Restore = capture.restore
         current_handle.reset(restore.token)
         place, outer = restore.place, restore.outer
-        if sys.gettrace() is not place.tracer:
+        if self._started and sys.gettrace() is not place.tracer:
             place.disturb(CHANGED)
         place.write_to(restore.sink)
         place.capture = outer
@@ -256,7 +269,7 @@ class CTraceEngine:
         if restore.is_followed():
             self._late.append(capture)
             lines = coveragepy.executed_only(lines)
-        if outer is not None and outer.owner is capture.owner:
+        if outer is not None and shares_lines(capture.owner, outer.owner):
             merge(outer.lines, lines)
         elif isinstance(place, Loan):
             place.lender.take(lines)

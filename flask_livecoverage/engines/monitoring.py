@@ -17,7 +17,7 @@ from types import CodeType
 from typing import Any
 
 from ..sources import Sources
-from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle
+from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
 from .locations import Locations, UnsharedLocations, extent_of
 from .tool_ids import take_tool_ids
 
@@ -53,6 +53,9 @@ class MonitoringEngine:
         self._sources = sources
         self._make_locations = make_locations or fastest_locations()
         self._tools: tuple[int, int] | None = None
+        self._late: list[Capture] = []
+        # Of the captures that were open when the engine was stopped: where they collect, and what they had by then.
+        self._before_stop: dict[int, tuple[RawLines, Hits]] = {}
         self._reset()
 
     @property
@@ -66,7 +69,6 @@ class MonitoringEngine:
         self._retired: RawLines = {}
         self._reported: dict[int, set[int]] = {}
         self._ambient_codes: set[int] = set()
-        self._late: list[Capture] = []
         self._cache = HitsCache(self._make_hits)
         self._locations = self._make_locations(tool, current_handle)
 
@@ -81,6 +83,8 @@ class MonitoringEngine:
         # A local event cannot be armed again while the tool has it on globally too: hence a tool for each.
         discovery, capture = self._tools = take_tool_ids()
         self._reset(capture)
+        for lines, _ in self._before_stop.values():
+            self._locations.enter(lines)
         monitoring.register_callback(capture, events.LINE, self._locations.on_line)
         monitoring.register_callback(capture, events.PY_START, self._locations.on_start)
         monitoring.register_callback(capture, events.PY_RESUME, self._locations.on_start)
@@ -108,6 +112,15 @@ class MonitoringEngine:
                 monitoring.register_callback(tool, getattr(monitoring.events, event), None)
         for tool in (discovery, capture):
             monitoring.free_tool_id(tool)
+        self._put_open_captures_aside()
+
+    def _put_open_captures_aside(self) -> None:
+        """Empty the open captures: whoever measures next, in the same contexts, knows other code objects."""
+        for key, lines in list(self._locations.open.items()):
+            if lines is not self._locations.ambient:
+                _, before = self._before_stop.get(key, (None, Hits()))
+                self._before_stop[key] = (lines, before.union(self._make_hits(_copy(lines))))
+                lines.clear()
 
     def after_fork(self) -> Capture | None:
         """Forget the captures of threads that do not exist in the child, and return the one that it is in."""
@@ -129,20 +142,34 @@ class MonitoringEngine:
         return Capture(handle, current_handle.set(handle))
 
     def end(self, capture: Capture) -> Hits:
-        """Close ``capture``; its lines are the enclosing capture's too."""
+        """Close ``capture``; its lines are the enclosing capture's too, where :func:`shares_lines` agrees."""
         current_handle.reset(capture.restore)
-        lines = capture.lines
-        if _is_held_elsewhere(capture):
-            # A copy of the context may run work of this capture in another thread or task: it stays open.
+        # A copy of the context may run work of this capture in another thread or task: it stays open then.
+        held = _is_held_elsewhere(capture)
+        lines = _copy(capture.lines) if held else capture.lines
+        outer = current_handle.get() if lines else None
+        if outer is not None and shares_lines(capture.owner, outer[1]) and self._tools is not None:
+            self._add(outer[0], lines)
+        hits = self._hits_of(capture, lines)
+        if held:
             self._late.append(capture)
-            lines = _copy(lines)
         else:
-            self._locations.leave(lines)
-        if lines:
-            outer = current_handle.get()
-            if outer is not None:
-                self._add(outer[0], lines)
-        return self._cache.hits(lines)
+            self._leave(capture)
+        return hits
+
+    def _hits_of(self, capture: Capture, lines: RawLines) -> Hits:
+        """The hits of ``lines``, which are the capture's, and what it had when the engine was stopped meanwhile."""
+        if self._tools is not None and not self._before_stop:
+            return self._cache.hits(lines)
+        # Without our callbacks, whatever has been added is another engine's.
+        hits = self._cache.hits({} if self._tools is None else lines)
+        _, before = self._before_stop.get(id(capture.lines), (None, hits))
+        return before.union(hits)
+
+    def _leave(self, capture: Capture) -> None:
+        self._locations.leave(capture.lines)
+        if self._before_stop:
+            self._before_stop.pop(id(capture.lines), None)
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -155,7 +182,7 @@ class MonitoringEngine:
 
     def peek(self, capture: Capture) -> Hits:
         """The lines so far."""
-        return self._cache.hits(_copy(capture.lines))
+        return self._hits_of(capture, _copy(capture.lines))
 
     def late(self) -> list[tuple[Capture, Hits]]:
         """The captures that ended while copies of their context lived, as long as these do."""
@@ -166,7 +193,7 @@ class MonitoringEngine:
             found.append((capture, self.peek(capture)))
             if not held:
                 self._late.remove(capture)
-                self._locations.leave(capture.lines)
+                self._leave(capture)
         return found
 
     def ambient(self) -> Hits:
@@ -199,7 +226,8 @@ class MonitoringEngine:
     def _make_hits(self, raw: RawLines) -> Hits:
         by_file: dict[str, set[int]] = {}
         for key, marks in raw.items():
-            if any(marks):
+            # Lines of code that is not known here are another engine's, which was started since this one was stopped.
+            if any(marks) and key in self._codes:
                 first, _ = self._locations.extents[key]
                 by_file.setdefault(self._codes[key][1], set()).update(compress(count(first), marks))
         return Hits({path: frozenset(lines) for path, lines in by_file.items()})

@@ -76,6 +76,17 @@ class OwnPlace(Place):
     def base(self) -> Sink:
         return self._ambient
 
+    def take_over(self, before: Place) -> None:
+        """Have the captures of ``before``, whose engine was stopped in them, go on here."""
+        self.capture = capture = before.capture
+        if capture is not None:
+            self.write_to(capture.lines)
+        while capture is not None:
+            outer = capture.restore.outer
+            capture.restore.place = self
+            capture.restore.sink = self._ambient if outer is None else outer.lines
+            capture = outer
+
 
 class Loan(Place):
     """A tracer of another ``Coverage``, borrowed for captures. The greenlets of its thread share it."""
@@ -149,6 +160,11 @@ class Lender:
         if loan is None:
             loan = self.loans[tracer] = Loan(tracer, self)
         return loan
+
+    def is_in_capture(self, tracer: Any) -> bool:
+        """Whether a tracer of its writes into a capture of ours."""
+        loan = self.loans.get(tracer) if coveragepy.is_ctracer(tracer) else None
+        return loan is not None and loan.capture is not None
 
     def should_trace_for_both(self, filename: str, frame: FrameType) -> Disposition:
         """A disposition to trace what we measure and what the lender measures: their configurations may differ."""

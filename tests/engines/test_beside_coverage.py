@@ -14,10 +14,13 @@ import pytest
 
 APPLICATION = """
     import threading
+    from concurrent.futures import Future
 
     from flask import Flask
 
     import helpers
+
+    future = Future()
 
 
     def create_app(livecov):
@@ -38,6 +41,16 @@ APPLICATION = """
                 yield helpers.name("b")
 
             return body()
+
+        @app.get("/c")
+        def c():
+            future.add_done_callback(helpers.called)
+            return "c"
+
+        @app.get("/d")
+        def d():
+            future.set_result(1)
+            return "d"
 
         app.config["TESTING"] = livecov
         if livecov:
@@ -60,6 +73,10 @@ HELPERS = """
         )
 
 
+    def called(done):
+        return done.result()  # called
+
+
     def later():
         return name("a")
 
@@ -77,8 +94,8 @@ SCRIPT = """
 
     livecov = sys.argv[1] == "livecov"
     client = app.create_app(livecov).test_client()
-    for path in ("/a", "/b", "/a"):
-        assert client.get(path).text.lower() == {"/a": "a", "/b": "bb"}[path]
+    for path in ("/a", "/b", "/a", "/c", "/d"):
+        assert client.get(path).text.lower() == {"/b": "bb"}.get(path, path[1:])
     helpers.later()
     if livecov:
         with open("dump.json", "w") as file:
@@ -123,11 +140,12 @@ def _assert_requests_exact(*, app_measured: bool = True) -> None:
     name_a = [text.index('    if letter == "a":') + 1, text.index('        return "A"  # name a') + 1]
     name_b = [name_a[0], text.index('    return "B"  # name b') + 1]
     work = [number for number, line in enumerate(text, 1) if "# work" in line or "range(3)" in line]
-    expected = {"/a": name_a, "/b": sorted({*name_b, *work})}
-    assert len(dump["requests"]) == 3
+    called = [text.index("    return done.result()  # called") + 1]
+    expected = {"/a": name_a, "/b": sorted({*name_b, *work}), "/c": called, "/d": []}
+    assert len(dump["requests"]) == 5
     for request in dump["requests"]:
         trace = dump["traces"][request["trace"]]
-        assert trace["helpers.py"] == expected[request["path"]]
+        assert trace.get("helpers.py", []) == expected[request["path"]]
         assert ("app.py" in trace) == app_measured
 
 
