@@ -175,6 +175,7 @@ class Tracer(CTracer or object):  # type: ignore[misc]
     when_called: TraceFunction
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """Leave it to ``when_called``."""
         return self.when_called(self, frame, event, argument)
 
 
@@ -226,18 +227,34 @@ def enter_frames(tracer: Any, frame: FrameType | None) -> None:
     for entered in reversed(frames):
         report_event(tracer, entered, "call")
         if tracer.trace_arcs:
-            _enter_line(tracer, entered)
+            # It takes some frames for new ones. That an event of the line is recorded is not wanted, but that the next
+            # line comes from this one.
+            line, arcs = _line(entered), _arcs(tracer, entered)
+            invented = {pack_arc(line, line), pack_arc(-entered.f_code.co_firstlineno, line)} - arcs
+            report_event(tracer, entered, "line")
+            arcs -= invented
 
 
-def _enter_line(tracer: Any, frame: FrameType) -> None:
-    # The tracer takes some frames for new ones. An event of the line is recorded as coming from there; not that is
-    # wanted, but that the next line comes from this one.
-    disposition = tracer.should_trace_cache.get(frame.f_code.co_filename)
-    arcs = tracer.data.get(disposition.source_filename, set()) if disposition.trace else set()
-    line = frame.f_lineno or frame.f_code.co_firstlineno
-    invented = {pack_arc(line, line), pack_arc(-frame.f_code.co_firstlineno, line)} - arcs
-    report_event(tracer, frame, "line")
+def report_line(tracer: Any, frame: FrameType, last_line: int) -> Any:
+    """Have ``tracer`` note the line of a frame that it entered on that line, and which came after ``last_line``."""
+    if not tracer.trace_arcs:
+        return report_event(tracer, frame, "line")
+    line, arcs = _line(frame), _arcs(tracer, frame)
+    invented = {pack_arc(line, line)} - arcs
+    trace = report_event(tracer, frame, "line")
     arcs -= invented
+    arcs.add(pack_arc(last_line, line))
+    return trace
+
+
+def _line(frame: FrameType) -> int:
+    return frame.f_lineno or frame.f_code.co_firstlineno
+
+
+def _arcs(tracer: Any, frame: FrameType) -> set[int]:
+    disposition = tracer.should_trace_cache.get(frame.f_code.co_filename)
+    arcs: set[int] = tracer.data.get(disposition.source_filename, set()) if disposition.trace else set()
+    return arcs
 
 
 def is_ctracer(trace_function: object) -> bool:

@@ -8,7 +8,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-AfterImport = Callable[[ModuleType], None]
+# Called with the name, which need not be the module's own, and the module.
+AfterImport = Callable[[str, ModuleType], None]
 
 
 def imported(name: str) -> Any:
@@ -37,7 +38,7 @@ class _ImportWatch:
                 del loader.exec_module
                 execute(module)
                 for function in list(self.waiting.get(name, ())):
-                    function(module)
+                    function(name, module)
 
             loader.exec_module = execute_and_report
         return spec
@@ -47,7 +48,7 @@ _watch = _ImportWatch()
 
 
 def watch_import(name: str, function: AfterImport) -> None:
-    """Call ``function`` with the module of that name right after its import, if nobody has imported it yet."""
+    """Call ``function`` with the name and the module right after its import, if nobody has imported it yet."""
     _watch.waiting.setdefault(name, []).append(function)
     if _watch not in sys.meta_path:
         sys.meta_path.insert(0, _watch)

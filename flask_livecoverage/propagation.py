@@ -180,8 +180,7 @@ _installed: list[tuple[type, str, Function, Function]] = []
 _recorder: Recorder | None = None
 
 
-def _wrap_module(module: Any) -> None:
-    name = module.__name__
+def _wrap_module(name: str, module: Any) -> None:
     if name == "gevent.greenlet":
         module.Greenlet.add_spawn_callback(_start_greenlet_for_request)
     for class_name, attribute, wrap in _WRAPPED[name]:
@@ -200,7 +199,7 @@ def install(recorder: Recorder) -> None:
         watch_import(name, _wrap_module)
         if name in sys.modules:
             # Another thread may still be importing it: wait for that.
-            _wrap_module(import_module(name))
+            _wrap_module(name, import_module(name))
 
 
 def uninstall() -> None:

@@ -210,10 +210,10 @@ class Recorder:
         return request
 
     def report_fault(self, error: EngineError) -> None:
-        """Say once why requests are not recorded."""
+        """Say once why a request is not recorded."""
         if self.fault is None:
             self.fault = str(error)
-            logger.error("requests are not recorded, one or all: %s", error)
+            logger.error("a request is not recorded: %s", error)
 
     def _watch(self, segment: Capture | None) -> None:
         """Write what this segment runs while it runs, because it may go on after the response, or for ever."""

@@ -21,8 +21,9 @@ LAYERS = [
     {"errors", "filters", "lines", "model", "modules", "parsing", "settings", "text"},
     {"_appended", "appended", "clock", "coveragepy", "files", "functions", "sources"},
     {
-        "engines", "engines._locations", "engines.base", "engines.ctrace", "engines.locations", "engines.monitoring",
-        "engines.tool_ids",
+        "engines", "engines._locations", "engines.base", "engines.ctrace", "engines.frames", "engines.greenlets",
+        "engines.locations", "engines.monitoring", "engines.places", "engines.tool_ids",
+        "engines.trace_hits",
     },
     {
         "guard", "journal", "losses", "process", "propagation", "reader", "recorder", "records", "request_capture",

@@ -21,9 +21,8 @@ import logging
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import Token
 from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
@@ -31,11 +30,13 @@ from typing import Any, NoReturn
 from .. import coveragepy
 from ..coveragepy import Disposition, Tracer
 from ..errors import EngineError
-from ..modules import imported, unwatch_import, watch_import
+from ..modules import unwatch_import, watch_import
 from ..sources import Sources
-from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
-from .greenlets import GreenThread, GreenThreads, is_in_greenlet, loaded_greenlet
-from .places import CHANGED, SHARED, Lender, Loan, OwnPlace, Place, merge
+from .base import Capture, Handle, Hits, RawLines, current_handle, shares_lines
+from .frames import waiting_greenlets, with_callers
+from .greenlets import GreenThread, GreenThreads, is_in_greenlet, loaded_greenlet, native_thread_id
+from .places import CHANGED, SHARED, UNSEEN, Lender, Loan, OwnPlace, Place, Restore, merge
+from .trace_hits import TraceHits, take_all
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -49,21 +50,22 @@ class CTraceEngine:
         self.branch = branch
         self._sources = sources
         self._started = False
-        self._thread = _native_thread_id()
+        self._thread = native_thread_id()
         self._reset()
 
     def _reset(self) -> None:
         self._ambient: RawLines = {}
         self._dispositions: dict[str, Disposition] = {}
-        self._own_files: dict[str, bool] = {}
         # By thread: the ids of threads that have ended are given out again, so these do not become ever more.
         self._places: dict[int, OwnPlace] = {}
+        self._places_before: dict[int, OwnPlace] = {}
         self._green_threads = GreenThreads()
+        self._waiting: weakref.WeakKeyDictionary[Any, FrameType] = weakref.WeakKeyDictionary()
         self._lender: Lender | None = None
+        self._has_greenlets = loaded_greenlet() is not None
         self._late: list[Capture] = []
         self._disturbed = False
-        self._line_cache = HitsCache(self._hits_of_lines)
-        self._arc_cache = HitsCache(self._hits_of_arcs)
+        self._hits = TraceHits(self._sources, self.branch)
 
     # Life
 
@@ -71,13 +73,15 @@ class CTraceEngine:
         """Trace this thread, the frames that are under way included, and all threads that start from now on."""
         if self._started:
             return
-        before, lender = self._places.get(self._thread()), self._lender
+        before, lender = self._places, self._lender
         self._reset()
+        self._places_before = before
         tracer = sys.gettrace()
         if tracer is None:
             self._started = True
-            self._trace_this_thread(before)
-            threading.settrace(self._first_trace)
+            self._waiting.update(waiting_greenlets())
+            self._trace_other_threads()
+            self._trace_this_thread()
         elif lender is not None and lender.is_in_capture(tracer):
             # What it writes to is the capture's, not the lender's own.
             self._lender = lender
@@ -92,10 +96,10 @@ class CTraceEngine:
             return
         self._started = False
         unwatch_import("greenlet", self._greenlet_imported)
-        if threading.gettrace() == self._first_trace:
+        if threading.gettrace() == self._thread_trace:
             threading.settrace(None)
         for place in list(self._places.values()):
-            place.tracer.stop()
+            place.stop()
         for green in self._green_threads.values():
             green.end()
         if isinstance(sys.gettrace(), Tracer):
@@ -125,18 +129,42 @@ class CTraceEngine:
         place = tracer.place = OwnPlace(tracer, self._ambient, self._thread())
         return place
 
-    def _trace_this_thread(self, before: Place | None = None) -> Place:
-        """Give this thread, or greenlet, a tracer that sees its frames under way, too.
+    def _trace_other_threads(self) -> None:
+        """Trace the threads that start from now on and, from Python 3.12 on, those that are there."""
+        threading.settrace(self._thread_trace)
+        if sys.version_info >= (3, 12):
+            threading.settrace_all_threads(self._thread_trace)
+            # Not yet in this one, which goes on here.
+            sys.settrace(None)
+            this = self._thread()
+            for thread, frame in sys._current_frames().items():
+                for caller in with_callers(frame if thread != this else None):
+                    if self._is_measured(caller):
+                        # It has begun already: its next line, too, is an event.
+                        caller.f_trace = partial(self._first_trace, last_line=caller.f_lineno)
 
-        Captures that are open ``before`` go on in it, and with them no frames.
-        """
-        sys.settrace(partial(self._first_trace, before=before))
+    def _trace_this_thread(self) -> Place:
+        """Give this thread, or greenlet, a tracer that sees its frames under way, too."""
+        sys.settrace(self._first_trace)
         _begin_a_function()
         place = self._place()
         assert place is not None
         return place
 
-    def _first_trace(self, frame: FrameType, event: str, argument: Any, before: Place | None = None) -> Any:
+    def _thread_trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """The trace function of a thread that starts. With gevent and eventlet, it is a greenlet that has a tracer."""
+        green = self._green_threads.get() if self._started and loaded_greenlet() is not None else None
+        place = None if green is None else green.current()
+        if isinstance(place, OwnPlace) and not place.is_stopped:
+            return self._put_back(place.tracer, frame, event, argument)
+        return self._first_trace(frame, event, argument)
+
+    def _put_back(self, tracer: Tracer, frame: FrameType, event: str, argument: Any) -> Any:
+        tracer.stop()
+        tracer.start()
+        return coveragepy.report_event(tracer, frame, event, argument)
+
+    def _first_trace(self, frame: FrameType, event: str, argument: Any, *, last_line: int | None = None) -> Any:
         """The trace function of a thread that has no tracer: puts one in its own place, as coverage.py does."""
         sys.settrace(None)
         if not self._started:
@@ -147,10 +175,14 @@ class CTraceEngine:
             self._follow_greenlets(place)
         if not is_in_greenlet():
             self._keep(place)
+        before = self._places_before.pop(place.thread, None)
         if before is not None and before.capture is not None:
+            # The engine was stopped in it, and started again. Which of the frames are the capture's is not known.
             place.take_over(before)
         else:
             self._enter_frames(place, frame.f_back if event == "call" else frame)
+        if event == "line":
+            return coveragepy.report_line(place.tracer, frame, last_line or frame.f_lineno)
         return coveragepy.report_event(place.tracer, frame, event, argument)
 
     def _keep(self, place: OwnPlace) -> None:
@@ -164,7 +196,7 @@ class CTraceEngine:
 
     def _enter_frames(self, place: OwnPlace, frame: FrameType | None) -> None:
         """Have the tracer see the rest of the frames that are under way."""
-        if any(self._is_measured(caller) for caller in _with_callers(frame)):
+        if any(self._is_measured(caller) for caller in with_callers(frame)):
             coveragepy.enter_frames(place.tracer, frame)
 
     def _is_measured(self, frame: FrameType) -> bool:
@@ -177,20 +209,27 @@ class CTraceEngine:
     def _should_trace(self, filename: str, frame: FrameType) -> Disposition:
         place = self._place()
         if place is not None and not place.follows_greenlets and loaded_greenlet() is not None:
+            if is_in_greenlet():
+                place.disturb(UNSEEN)
             self._follow_greenlets(place)
         disposition = self._sources.disposition(filename, frame)
         if disposition.trace:
-            self._own_files[disposition.source_filename] = True
+            self._hits.own_files[disposition.source_filename] = True
         return disposition
 
     def _when_called(self, tracer: Tracer, frame: FrameType, event: str, argument: Any) -> Any:
         """An event that did not come straight from the interpreter: the trace function was changed meanwhile."""
         place: OwnPlace = tracer.place
-        is_set = sys.gettrace() is tracer
+        current = sys.gettrace()
+        if current == self._thread_trace:
+            # It was ours, and this is the first event since.
+            again = self._first_trace if place.is_stopped else partial(self._put_back, tracer)
+            return again(frame, event, argument)
+        is_set = current is tracer
         if place.thread != self._thread():
             # Somebody handed the main thread's trace function on to another thread.
             return self._first_trace(frame, event, argument) if is_set else None
-        tracer.stop()
+        place.stop()
         place.disturb(CHANGED)
         if place.capture is None:
             self._disturbed = True
@@ -217,7 +256,8 @@ class CTraceEngine:
 
     # Greenlets
 
-    def _greenlet_imported(self, module: object) -> None:
+    def _greenlet_imported(self, name: str, module: object) -> None:
+        self._has_greenlets = True
         place = self._place()
         if place is not None:
             self._follow_greenlets(place)
@@ -231,49 +271,69 @@ class CTraceEngine:
         place.follows_greenlets = True
         green = self._green_threads.get()
         if green is None:
-            green = GreenThread(self._place, self._make_place, self._enter_frames)
+            green = GreenThread(self._place, self._make_place, self._enter_frames, self._waiting)
             self._green_threads.set(green)
         green.add(place)
 
     # Captures
 
+    # Each call in these two is traced, and each request pays for it: hence what could be methods of the place.
+
     def begin(self, owner: Any = None) -> Capture:
         """Point this thread's or greenlet's tracer at a fresh dict."""
-        place = self._place()
-        if place is None or (place.capture is None and isinstance(place, Loan)):
-            tracer = sys.gettrace()
-            place = self._trace_this_thread() if tracer is None else self._borrow(tracer)
-        if not place.follows_greenlets and loaded_greenlet() is not None:
+        tracer: Any = sys.gettrace()
+        place: Place = tracer.place if type(tracer) is Tracer else self._place_to_begin(tracer)
+        if self._has_greenlets and not place.follows_greenlets:
             self._follow_greenlets(place)
-        if isinstance(place, Loan) and not place.tells_greenlets_apart and is_in_greenlet():
-            raise EngineError(SHARED)
+        is_own = type(place) is OwnPlace
         handle: Handle = ({}, owner)
-        capture = Capture(handle, _Restore(place, current_handle.set(handle)))
-        place.begin(capture)
+        sink = place.tracer.data if is_own else place.sink()
+        capture = Capture(handle, Restore(place, sink, current_handle.set(handle)))
+        if is_own:
+            place.tracer.data = handle[0]
+            place.capture = capture
+        else:
+            place.begin(capture)
         return capture
 
+    def _place_to_begin(self, tracer: Any) -> Place:
+        """A place where none of ours is. Raises EngineError where lines could not be told apart."""
+        if tracer is None:
+            return self._trace_this_thread()
+        place = self._place()
+        if place is None or place.capture is None:
+            place = self._borrow(tracer)
+        if isinstance(place, Loan) and not place.tells_greenlets_apart and is_in_greenlet():
+            raise EngineError(SHARED)
+        return place
+
     def end(self, capture: Capture) -> Hits:
-        """Put back what :meth:`begin` replaced; the lines are the lender's too, and the enclosing capture's where
-        :func:`shares_lines` agrees. Raises EngineError if the lines cannot be trusted.
+        """Put back what :meth:`begin` replaced. Raises EngineError if the lines cannot be trusted.
+
+        They are the lender's too, and the enclosing capture's where :func:`shares_lines` agrees.
         """
-        restore: _Restore = capture.restore
+        restore: Restore = capture.restore
         current_handle.reset(restore.token)
         place, outer = restore.place, restore.outer
-        if self._started and sys.gettrace() is not place.tracer:
+        if sys.gettrace() is not place.tracer and not place.is_stopped:
             place.disturb(CHANGED)
-        place.write_to(restore.sink)
+        is_own = type(place) is OwnPlace
+        if is_own:
+            place.tracer.data = restore.sink
+        else:
+            place.write_to(restore.sink)
         place.capture = outer
         if restore.fault is not None:
             self._give_up(place, restore.fault)
         lines = capture.lines
-        if restore.is_followed():
+        if restore.followers and restore.is_followed():
             self._late.append(capture)
             lines = coveragepy.executed_only(lines)
         if outer is not None and shares_lines(capture.owner, outer.owner):
             merge(outer.lines, lines)
         elif isinstance(place, Loan):
             place.lender.take(lines)
-        return self._cached_hits(lines, place.arcs)
+        return self._hits.make(lines, place.arcs)
 
     def _give_up(self, place: Place, fault: str) -> NoReturn:
         """Raise EngineError, because the lines cannot be trusted. At the outermost capture's end, measure anew."""
@@ -281,7 +341,7 @@ class CTraceEngine:
             place.fault = None
             if isinstance(place, OwnPlace):
                 is_ours = sys.gettrace() in (None, place.tracer)
-                place.tracer.stop()
+                place.stop()
                 if self._places.get(place.thread) is place:
                     del self._places[place.thread]
                 if is_ours:
@@ -299,7 +359,7 @@ class CTraceEngine:
             if place is None or place.capture is None:
                 yield
             else:
-                with _outside_captures(place):
+                with place.outside():
                     yield
         finally:
             current_handle.reset(token)
@@ -309,7 +369,7 @@ class CTraceEngine:
         place = capture.restore.place
         if capture.restore.fault is not None:
             return Hits()
-        return self._cached_hits(coveragepy.executed_only(capture.lines), place.arcs)
+        return self._hits.make(coveragepy.executed_only(capture.lines), place.arcs)
 
     def late(self) -> list[tuple[Capture, Hits]]:
         """The captures that ended before the greenlets that they began. A copied context carries no tracer."""
@@ -330,86 +390,11 @@ class CTraceEngine:
         if self._disturbed:
             self._disturbed = False
             logger.warning("lines outside of requests may be missing: %s", CHANGED)
-        hits = self._cached_hits(_take_all(self._ambient), self.branch)
+        hits = self._hits.make(take_all(self._ambient), self.branch)
         if self._lender is not None:
-            hits = hits.union(self._cached_hits(self._lender.ambient(), self._lender.arcs))
+            hits = hits.union(self._hits.make(self._lender.ambient(), self._lender.arcs))
         return hits
-
-    def _cached_hits(self, raw: RawLines, arcs: bool) -> Hits:
-        return (self._arc_cache if arcs else self._line_cache).hits(raw)
-
-    def _is_own(self, path: str) -> bool:
-        # A lender traces files that we do not measure, and files that we measure outside any capture.
-        own = self._own_files.get(path)
-        if own is None:
-            own = self._own_files[path] = self._sources.measures(path)
-        return own
-
-    def _hits_of_lines(self, raw: RawLines) -> Hits:
-        return Hits({path: frozenset(lines) for path, lines in raw.items() if lines and self._is_own(path)})
-
-    def _hits_of_arcs(self, raw: RawLines) -> Hits:
-        arcs = {
-            path: frozenset(map(coveragepy.unpack_arc, packed))
-            for path, packed in raw.items()
-            if packed and self._is_own(path)
-        }
-        lines = {path: frozenset(line for arc in pairs for line in arc if line > 0) for path, pairs in arcs.items()}
-        return Hits(lines, arcs if self.branch else None)
-
-
-class _Restore:
-    """What a capture replaced in its place, and who else writes into it."""
-
-    def __init__(self, place: Place, token: Token[Handle | None]) -> None:
-        self.place = place
-        self.token = token
-        self.outer = place.capture
-        self.sink = place.sink()
-        self.fault: str | None = None
-        self.followers: list[weakref.ref[Any]] = []
-
-    def is_followed(self) -> bool:
-        """Whether a greenlet that the capture began goes on."""
-        greenlets = [reference() for reference in self.followers]
-        return any(greenlet is not None and not greenlet.dead for greenlet in greenlets)
-
-
-@contextmanager
-def _outside_captures(place: Place) -> Iterator[None]:
-    capture, sink = place.capture, place.sink()
-    place.capture = None
-    place.write_to(place.base())
-    try:
-        yield
-    finally:
-        place.write_to(sink)
-        place.capture = capture
 
 
 def _begin_a_function() -> None:
     """Be the function for whose beginning a trace function is called."""
-
-
-def _with_callers(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
-def _take_all(data: RawLines) -> RawLines:
-    """Take what was collected so far. The sets stay, because frames under way hold them and go on adding."""
-    taken = coveragepy.executed_only(data)
-    for path, numbers in taken.items():
-        data[path].difference_update(numbers)
-    return taken
-
-
-def _native_thread_id() -> Callable[[], int]:
-    """The function that identifies threads, not greenlets: gevent and eventlet replace it."""
-    gevent = imported("gevent.monkey")
-    if gevent is not None:
-        function: Callable[[], int] = gevent.get_original("_thread", "get_ident")
-        return function
-    eventlet = imported("eventlet.patcher")
-    return threading.get_ident if eventlet is None else eventlet.original("threading").get_ident

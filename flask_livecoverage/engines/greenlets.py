@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from types import FrameType
@@ -32,6 +33,7 @@ class GreenThread:
     :param current_place: finds the place of the thread's trace function.
     :param make_place: makes one for a greenlet that has none.
     :param enter_frames: has its tracer see the frames that are under way.
+    :param waiting: the frames of greenlets that began before there was anybody to see it.
     """
 
     def __init__(
@@ -39,18 +41,25 @@ class GreenThread:
         current_place: Callable[[], Place | None],
         make_place: Callable[[], OwnPlace],
         enter_frames: Callable[[OwnPlace, FrameType | None], None],
+        waiting: WeakKeyDictionary[Any, FrameType],
     ) -> None:
         self._current_place = current_place
         self._make_place = make_place
         self._enter_frames = enter_frames
+        self._waiting = waiting
         self._places: WeakKeyDictionary[Any, Place] = WeakKeyDictionary()
         self._ended = False
         self._module = loaded_greenlet()
+        self._previous: Callable[..., object] | None
         previous = self._module.settrace(self)
         # What an engine that has ended left behind in this thread.
         while isinstance(previous, GreenThread) and previous._ended:
             previous = previous._previous
         self._previous = previous
+
+    def current(self) -> Place | None:
+        """The place of the current greenlet."""
+        return self._places.get(self._module.getcurrent())
 
     def add(self, place: Place) -> None:
         """``place`` is the current greenlet's."""
@@ -66,7 +75,7 @@ class GreenThread:
         self._ended = True
         for place in list(self._places.values()):
             if isinstance(place, OwnPlace):
-                place.tracer.stop()
+                place.stop()
         if self._module.gettrace() is self:
             self._module.settrace(self._previous)
 
@@ -81,9 +90,9 @@ class GreenThread:
             self._switch_loan(left, *greenlets)
         elif isinstance(left, OwnPlace):
             left.tracer.stop()
-            self._go_on(left, *greenlets, sys._getframe().f_back)
+            self._go_on(left, *greenlets)
         else:
-            self._switch_untraced(*greenlets, sys._getframe().f_back)
+            self._switch_untraced(*greenlets)
 
     def _switch_loan(self, loan: Loan, origin: Any, target: Any) -> None:
         if not loan.tells_greenlets_apart:
@@ -93,34 +102,37 @@ class GreenThread:
             loan.switch(origin, target, inherits=_belongs_to(target, origin))
             _follow(loan, target)
 
-    def _go_on(self, left: Place | None, origin: Any, target: Any, frame: FrameType | None) -> None:
+    def _go_on(self, left: Place | None, origin: Any, target: Any) -> None:
         place = self._places.get(target)
         if place is None or (place.fault is not None and place.capture is None):
-            self._begin(left, origin, target, frame)
+            self._begin(left, origin, target)
         elif place.fault is None:
             place.tracer.start()
         else:
             sys.settrace(None)
 
-    def _begin(self, left: Place | None, origin: Any, target: Any, frame: FrameType | None) -> None:
+    def _begin(self, left: Place | None, origin: Any, target: Any) -> None:
         place = self._places[target] = self._make_place()
         place.follows_greenlets = True
         place.tracer.start()
+        frame = self._waiting.pop(target, None)
         if frame is not None:
-            # It began before there was anybody to see it.
             self._enter_frames(place, frame)
+            if sys.version_info >= (3, 12):
+                # Python has prepared for events what was running when tracing began; this was not.
+                sys.monitoring.restart_events()
         elif left is not None and left.capture is not None and _belongs_to(target, origin):
             place.write_to(left.sink())
             place.capture = left.capture
             _follow(place, target)
 
-    def _switch_untraced(self, origin: Any, target: Any, frame: FrameType | None) -> None:
+    def _switch_untraced(self, origin: Any, target: Any) -> None:
         """The trace function was changed before the switch."""
         before = self._places.get(origin)
         if before is not None:
             before.disturb(CHANGED)
         if sys.gettrace() is None:
-            self._go_on(None, origin, target, frame)
+            self._go_on(None, origin, target)
         elif (place := self._places.get(target)) is not None:
             # A debugger, which follows all greenlets.
             place.disturb(CHANGED)
@@ -175,3 +187,13 @@ def _is_hub(greenlet: Any) -> bool:
     eventlet = imported("eventlet.hubs")
     hub = getattr(getattr(eventlet, "_threadlocal", None), "hub", None)
     return hub is not None and getattr(hub, "greenlet", None) is greenlet
+
+
+def native_thread_id() -> Callable[[], int]:
+    """The function that identifies threads, not greenlets: gevent and eventlet replace it."""
+    gevent = imported("gevent.monkey")
+    if gevent is not None:
+        function: Callable[[], int] = gevent.get_original("_thread", "get_ident")
+        return function
+    eventlet = imported("eventlet.patcher")
+    return threading.get_ident if eventlet is None else eventlet.original("threading").get_ident

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..sources import Sources
 from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
+from .frames import frames_under_way
 from .locations import Locations, UnsharedLocations, extent_of
 from .tool_ids import take_tool_ids
 
@@ -96,6 +97,15 @@ class MonitoringEngine:
         monitoring.set_events(discovery, events.PY_START | events.PY_RESUME)
         # What an earlier user of these ids disabled would stay so.
         monitoring.restart_events()
+        self._discover_frames_under_way()
+
+    def _discover_frames_under_way(self) -> None:
+        """Arm the code that has started before: the rest of the module, function or loop that started the engine."""
+        for frame in frames_under_way():
+            code = frame.f_code
+            if code.co_filename not in self._files:
+                self._files[code.co_filename] = self._sources.file_of(code.co_filename, frame)
+            self._on_discovery(code, 0)
 
     def stop(self) -> None:
         """Give the tool ids back. What was collected stays readable."""

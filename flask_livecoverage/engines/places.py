@@ -7,13 +7,17 @@ was set. Otherwise lines go to other files' sets, and nothing shows that.
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import Token
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from .. import coveragepy
 from ..coveragepy import Disposition, TraceData, Tracer
-from .base import Capture, RawLines
+from .base import Capture, Handle, RawLines
 
 # All that says where a tracer writes; of ours, the dict.
 Sink = Any
@@ -25,6 +29,9 @@ CHANGED = (
 SHARED = (
     "coverage.py already traces this process, and its tracer cannot tell greenlets (gevent, eventlet, asynchronous "
     "SQLAlchemy) apart: set concurrency = greenlet under [run] in its configuration"
+)
+UNSEEN = (
+    "greenlets began in the moment in which another thread imported greenlet: import it when the application starts"
 )
 
 
@@ -40,6 +47,7 @@ class Place:
         self.capture: Capture | None = None
         self.fault: str | None = None
         self.follows_greenlets = False
+        self.is_stopped = False
 
     def disturb(self, fault: str) -> None:
         """Note that the tracer has missed events, or had those of others. The lines of the capture are lost."""
@@ -64,6 +72,36 @@ class Place:
         self.tracer.data = capture.lines
         self.capture = capture
 
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Have the tracer write, in the block, where it does outside of captures."""
+        capture, sink = self.capture, self.sink()
+        self.capture = None
+        self.write_to(self.base())
+        try:
+            yield
+        finally:
+            self.write_to(sink)
+            self.capture = capture
+
+
+class Restore:
+    """What a capture replaced in its place, and who else writes into it."""
+
+    fault: str | None = None
+
+    def __init__(self, place: Place, sink: Sink, token: Token[Handle | None]) -> None:
+        self.place = place
+        self.sink = sink
+        self.token = token
+        self.outer = place.capture
+        self.followers: list[weakref.ref[Any]] = []
+
+    def is_followed(self) -> bool:
+        """Whether a greenlet that the capture began goes on."""
+        greenlets = [reference() for reference in self.followers]
+        return any(greenlet is not None and not greenlet.dead for greenlet in greenlets)
+
 
 class OwnPlace(Place):
     """A tracer of ours, which belongs to one greenlet alone."""
@@ -74,7 +112,13 @@ class OwnPlace(Place):
         self._ambient = ambient
 
     def base(self) -> Sink:
+        """The dict of what no capture has."""
         return self._ambient
+
+    def stop(self) -> None:
+        """Trace no longer: the engine was stopped."""
+        self.is_stopped = True
+        self.tracer.stop()
 
     def take_over(self, before: Place) -> None:
         """Have the captures of ``before``, whose engine was stopped in them, go on here."""
@@ -98,15 +142,19 @@ class Loan(Place):
         self._left: WeakKeyDictionary[Any, tuple[Sink, Capture | None, str | None]] = WeakKeyDictionary()
 
     def base(self) -> Sink:
+        """The lender's."""
         return self._base
 
     def sink(self) -> Sink:
+        """The dict, and which files are traced: the lender wants others than we."""
         return self.tracer.data, self.tracer.should_trace, self.tracer.should_trace_cache
 
     def write_to(self, sink: Sink) -> None:
+        """Have the tracer write there from the next function on that begins."""
         self.tracer.data, self.tracer.should_trace, self.tracer.should_trace_cache = sink
 
     def begin(self, capture: Capture) -> None:
+        """Have the tracer write into the lines of ``capture``, also those of files that the lender does not want."""
         lender = self.lender
         self.write_to((capture.lines, lender.should_trace_for_both, lender.dispositions))
         self.capture = capture

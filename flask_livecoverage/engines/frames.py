@@ -1,0 +1,35 @@
+"""The frames that are under way when measuring begins: whoever runs them has begun before."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from ..modules import imported
+
+
+def with_callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """``frame`` and those below it."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def frames_under_way() -> Iterator[FrameType]:
+    """The frames of all threads, and of all greenlets that wait."""
+    for frame in sys._current_frames().values():
+        yield from with_callers(frame)
+    for _, frame in waiting_greenlets():
+        yield from with_callers(frame)
+
+
+def waiting_greenlets() -> Iterator[tuple[Any, FrameType]]:
+    """The greenlets that have begun and will go on, of all threads, each with its frame."""
+    greenlet = imported("greenlet")
+    if greenlet is not None:
+        for found in gc.get_objects():
+            if isinstance(found, greenlet.greenlet) and found.gr_frame is not None:
+                yield found, found.gr_frame
