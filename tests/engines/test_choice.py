@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -132,69 +130,3 @@ def test_arcs_are_coverages_own(
     assert hits.arcs is not None
     assert sorted(hits.arcs[path]) == sorted(expected or ())
     assert sorted(hits[path]) == sorted({line for arc in expected or () for line in arc if line > 0})
-
-
-GEVENT = """
-    from gevent import monkey
-
-    monkey.patch_all()
-
-    import sys
-
-    import gevent
-    from gevent.local import local
-
-    from flask_livecoverage import EngineError
-    from flask_livecoverage.engines import choose_engine
-    from flask_livecoverage.sources import Sources
-    import program
-
-    engine, _ = choose_engine(Sources(["program"]))
-    try:
-        engine.start()
-    except EngineError as error:
-        print(error)
-        sys.exit(0)
-    wrong = 0
-
-
-    def request(n):
-        global wrong
-        for _ in range(50):
-            capture = engine.begin()
-            program.view(n)
-            lines = sorted(engine.end(capture)[program.__file__])
-            wrong += lines != ([5, 6, 7, 8, 11] if n % 2 else [5, 6, 7, 10, 11])
-
-
-    gevent.joinall([gevent.spawn(request, n) for n in range(8)], raise_error=True)
-    engine.stop()
-    print("wrong:", wrong)
-"""
-
-PROGRAM = """
-    import gevent
-
-
-    def view(n):
-        gevent.sleep(0)
-        gevent.sleep(0)
-        if n % 2:
-            n += 1
-        else:
-            n += 2
-        gevent.sleep(0)
-"""
-
-
-def test_greenlets(tmp_path: Path) -> None:
-    """Requests in greenlets of one thread: exact, or refused where the engine cannot tell them apart."""
-    pytest.importorskip("gevent", reason="gevent is not installed")
-    Path("program.py").write_text(textwrap.dedent(PROGRAM).lstrip())
-    Path("script.py").write_text(textwrap.dedent(GEVENT).lstrip())
-    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, timeout=60)
-    if sys.version_info >= (3, 12):
-        assert done.stdout == "wrong: 0\n", done.stderr
-    else:
-        assert "cannot tell requests in greenlets" in done.stdout, done.stderr
-        assert "use Python 3.12 or newer" in done.stdout

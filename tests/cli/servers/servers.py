@@ -183,11 +183,6 @@ def gevent_for_gunicorn() -> str | None:
     return None if (int(major), int(minor)) >= (24, 10) else "gunicorn refuses this version of gevent"
 
 
-def gevent() -> str | None:
-    """Why greenlets cannot be measured here; None if they can."""
-    return None if sys.version_info >= (3, 12) else "greenlets are refused on Python 3.11: another test sees to that"
-
-
 def uwsgi() -> str | None:
     """Why there is no uWSGI here; None if there is."""
     return None if importlib.util.find_spec("pyuwsgi") else "pyuwsgi has no wheel for this Python"

@@ -16,7 +16,6 @@ from .servers import (
     UWSGI,
     WAITRESS,
     assert_import_was_measured,
-    gevent,
     gevent_for_gunicorn,
     lines,
     recorded,
@@ -144,8 +143,6 @@ def skip_where_missing(name: str) -> None:
         reason = uwsgi()
     elif "gunicorn, gevent" in name:
         reason = gevent_for_gunicorn()
-    if reason is None and "gevent" in name:
-        reason = gevent()
     if reason is not None:
         pytest.skip(reason)
 

@@ -13,8 +13,9 @@ import pytest
 
 import flask_livecoverage
 
-from ..processes import Commands, Gate, fetch
-from .servers import GUNICORN, PYTHON, WAITRESS, gevent, gevent_for_gunicorn, lines, recorded, start
+from ...conftest import line_of
+from ..processes import Commands, Gate, answer, ask, fetch
+from .servers import GUNICORN, PYTHON, WAITRESS, gevent_for_gunicorn, lines, recorded, start
 from .test_each_server import GEVENT_SERVER
 
 STARTUP = Path(flask_livecoverage.__file__).parent / "startup"
@@ -163,8 +164,7 @@ GREENLETS = """
 
 def test_gevent_finds_no_thread_of_ours(tmp_path: Path) -> None:
     """Recording has started when it replaces threads. What runs afterwards is written without a request, too."""
-    if reason := gevent():
-        pytest.skip(reason)
+    pytest.importorskip("gevent", reason="gevent is not installed")
     script = tmp_path / "application.py"
     text = textwrap.dedent(GREENLETS)
     script.write_text(text.replace("LINE", str(text.splitlines().index('    return "ran"') + 1)))
@@ -172,31 +172,38 @@ def test_gevent_finds_no_thread_of_ours(tmp_path: Path) -> None:
     assert (result.stdout, result.stderr) == ("gevent\nTrue\n", "")
 
 
-GREENLETS_REFUSED = "the ctrace engine cannot tell requests in greenlets (gevent, eventlet) apart: use Python 3.12"
-
-
 @pytest.mark.promise
 @pytest.mark.parametrize("server", ["alone", "gunicorn", "gunicorn --preload"])
-def test_gevent_is_refused_by_ctrace(commands: Commands, server: str, thorough: bool) -> None:
-    """On Python 3.11, and with branch coverage."""
+def test_gevent_under_ctrace(commands: Commands, gate: Gate, server: str, thorough: bool) -> None:
+    """On Python 3.11, and with branch coverage: requests that overlap in greenlets of one thread."""
     pytest.importorskip("gevent", reason="gevent is not installed")
     if server != "alone" and (reason := gevent_for_gunicorn()):
         pytest.skip(reason)
     if server == "gunicorn" and not thorough:
-        pytest.skip("refused as gevent alone is: with --thorough")
+        pytest.skip("measured as when it is loaded before the fork: with --thorough")
     commands.write("server.py", GEVENT_SERVER)
-    # gunicorn's own, as for any application that cannot be imported.
+    commands.write(".coveragerc", "[run]\nbranch = true\n")
+    # About the connections with which it is tried whether the server has gone.
     commands.tracebacks_allowed = True
     command = {
         "alone": f"{PYTHON} server.py {{port}}",
         "gunicorn": f"{GUNICORN} -k gevent app:app",
         "gunicorn --preload": f"{GUNICORN} -k gevent --preload app:app",
     }[server]
-    environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore", "LIVECOVERAGE_ENGINE": "ctrace"}
-    result = commands.run("--server", command, "--", "true", app=None, **environ)
-    assert result.status == 1
-    assert GREENLETS_REFUSED in result.stderr
-    # Loaded before the patch, it is refused when it is asked; else it does not get that far.
-    how = "cannot be measured" if "--preload" in server else "before it answered"
-    assert result.errors[-1].startswith("Error: the server")
-    assert how in result.errors[-1]
+    live = start(commands, gate, command)
+    held = []
+    for _ in range(3):
+        connection = ask(f"{live.url}/wait")
+        held.append((connection, gate.reached()))
+        assert fetch(f"{live.url}/who")[0] == 200
+    for connection, passage in held:
+        passage.close()
+        assert answer(connection)[0] == 200
+    live.end()
+
+    run = recorded(commands)
+    path = commands.folder / "app.py"
+    expected = {f"/{view}": line_of(path, text) for view, text in (("who", "return str("), ("wait", "return gate"))}
+    found = [(r.path, run.traces[r.trace].line_numbers()[str(path)]) for r in run.requests]
+    assert sorted(found) == sorted((view, [line]) for view, line in expected.items() for _ in range(3))
+    assert run.warnings == []
