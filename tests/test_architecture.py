@@ -41,8 +41,8 @@ LAYERS = [
     },
     {"identity", "middleware"},
     {
-        "carriers", "carriers.api_requests", "carriers.hooks", "carriers.httpx", "carriers.identity", "carriers.jars",
-        "carriers.playwright", "carriers.requests", "carriers.selenium",
+        "carriers", "carriers.aiohttp", "carriers.api_requests", "carriers.hooks", "carriers.http_client",
+        "carriers.httpx", "carriers.identity", "carriers.jars", "carriers.playwright", "carriers.selenium",
         "client", "database", "greenlets", "handshake", "run", "server", "shutdown", "signals",
         "web", "web.access", "web.control", "web.parameters", "web.records",
         "web.dashboard", "web.dashboard.application", "web.dashboard.background", "web.dashboard.child",
@@ -62,8 +62,8 @@ LAYERS = [
         "cli", "cli.group", "cli.keploy", "cli.options", "cli.priorities", "cli.questions", "cli.reports",
         "cli.serving", "cli.suite",
         "pytest_plugin", "pytest_plugin.current", "pytest_plugin.identity", "pytest_plugin.names",
-        "pytest_plugin.options", "pytest_plugin.places", "pytest_plugin.recordings", "pytest_plugin.routes",
-        "pytest_plugin.session", "pytest_plugin.summary",
+        "pytest_plugin.options", "pytest_plugin.others", "pytest_plugin.places", "pytest_plugin.recordings",
+        "pytest_plugin.routes", "pytest_plugin.session", "pytest_plugin.summary",
     },
 ]  # fmt: skip
 WITHOUT_FLASK = 5

@@ -144,6 +144,15 @@ class TestWindows:
         summary = ok(client, "stop")
         assert (summary["requests"], summary["lines"], summary["duplicate_of"]) == (0, 0, None)
 
+    def test_stop_without_a_summary(self, client: FlaskClient) -> None:
+        """Nothing is brought into the store, which the summary would be made from."""
+        ok(client, "start?name=one")
+        client.get("/deep")
+        assert ok(client, "stop?summary=0") == {"recording": True, "run": ok(client, "status")["run"]}
+        assert not Path(".livecov/store.sqlite3").exists()
+        assert ok(client, "status")["window"] is None
+        assert bad(client, f"{PREFIX}/stop?summary=0", 409)["error"].startswith("no window is open")
+
     def test_start_closes_an_open_window(self, client: FlaskClient) -> None:
         ok(client, "start?name=first")
         client.get("/deep")
@@ -541,7 +550,7 @@ class TestWrongRequests:
     @pytest.mark.parametrize(
         ("path", "accepted"),
         [
-            ("start?x=1", ["name"]), ("stop?x=1", []), ("status?x=1", []),
+            ("start?x=1", ["name"]), ("stop?x=1", ["summary"]), ("stop?summary=maybe", ["1", "0"]), ("status?x=1", []),
             ("dump?x=1", ["format", "reset", "contexts"]), ("dump?Format=xml", ["format", "reset", "contexts"]),
             ("dump?format=pdf", list(control.DUMP_FORMATS)), ("dump?format=", list(control.DUMP_FORMATS)),
             ("dump?contexts=all", ["test", "route", "request", "none"]), ("dump?reset=maybe", ["1", "0"]),

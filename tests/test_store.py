@@ -23,13 +23,15 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flask_livecoverage.analysis.windows import summarise_window
 from flask_livecoverage.errors import ConfigurationError, DataError
 from flask_livecoverage.filters import Filters, parse_since, parse_status
 from flask_livecoverage.journal import RunFolder
 from flask_livecoverage.lines import from_bitmap
-from flask_livecoverage.model import NO_ROUTE, RequestRecord, Run
+from flask_livecoverage.model import NO_ROUTE, Executed, RequestRecord, Run
 from flask_livecoverage.reader import read_run, reset
 from flask_livecoverage.store import KeptStore, Recorded, Store, open_store, schema, store_url, sync
+from flask_livecoverage.web.records import Records, WindowHistories
 
 from .journals import Writer, remove_store, run_folder, trace_of
 
@@ -80,8 +82,11 @@ def executed_in(run: Run, by: str) -> dict[str, tuple[int, int, set[str]]]:
     return sums
 
 
-def assert_equal(found: Recorded, run: Run) -> None:
-    """The store's answers are those that counting the requests of ``run`` gives."""
+def assert_equal(found: Recorded, run: Run, histories: WindowHistories | None = None) -> None:
+    """The store's answers are those that counting the requests of ``run`` gives.
+
+    ``histories`` are those of summaries that were asked for before.
+    """
     assert by_id(found.requests()) == by_id(list(run.requests))
     times = [record.started_at for record in found.requests()]
     assert times == sorted(times, reverse=True)
@@ -94,26 +99,34 @@ def assert_equal(found: Recorded, run: Run) -> None:
         assert answer == executed_in(run, by)
     wanted = {request.trace for request in run.requests}
     assert found.traces() == {id_: trace for id_, trace in run.traces.items() if id_ in wanted}
-    assert_windows(found, run)
+    assert_windows(found, run, histories or WindowHistories())
     for path in FILES:
         for line in (1, 7, 8, 64, 300):
             assert_ran(found, run, path, line)
 
 
-def assert_windows(found: Recorded, run: Run) -> None:
+def assert_windows(found: Recorded, run: Run, histories: WindowHistories) -> None:
     wanted: list[list[RequestRecord]] = [[] for _ in run.windows]
     for request in run.requests:
         opened = [index for index, window in enumerate(run.windows) if window.opened_at <= request.started_at]
         if opened and run.windows[opened[-1]].holds(request.started_at):
             wanted[opened[-1]].append(request)
-    assert [(one.name, one.requests, set(one.traces)) for one in found.windows()] == [
-        (window.name, len(requests), {request.trace for request in requests})
-        for window, requests in zip(run.windows, wanted, strict=True)
+    last = found.last_window()
+    assert (last is None) == (not run.windows)
+    if last is not None:
+        assert last == (run.windows[-1], len(wanted[-1]))
+        for kept in (WindowHistories(), histories):
+            assert Records(found, [], "run").last_window(kept) == summary_of_last_window(found, run, wanted)
+
+
+def summary_of_last_window(found: Recorded, run: Run, in_windows: list[list[RequestRecord]]) -> dict[str, Any]:
+    windows = [
+        Executed(window.name, len(requests), 0, [request.trace for request in requests])
+        for window, requests in zip(run.windows, in_windows, strict=True)
     ]
-    if run.windows:
-        earlier = {request.trace for request in run.requests if request.started_at < run.windows[-1].opened_at}
-        before = set(found.traces_before_last_window())
-        assert earlier <= before <= earlier | {trace.id for trace in found.ambient()}
+    earlier = {request.trace for request in run.requests if request.started_at < run.windows[-1].opened_at}
+    ambient = {trace.id: trace for trace in found.ambient()}
+    return summarise_window(windows, earlier | ambient.keys(), ambient | run.traces)
 
 
 def assert_ran(found: Recorded, run: Run, path: str, line: int) -> None:
@@ -147,6 +160,7 @@ _events = st.lists(
         st.tuples(st.just("broken"), _number, st.sampled_from(_BROKEN)),
         st.tuples(st.just("reset")),
         st.tuples(st.just("sync")),
+        st.tuples(st.just("summary")),
         st.tuples(st.just("half"), _number),
     ),
     max_size=30,
@@ -162,6 +176,7 @@ class _World:
         self.requests: list[str] = []
         self.now = NOW
         self.rest: tuple[Writer, bytes] | None = None
+        self.histories = WindowHistories()
 
     def do(self, event: tuple[Any, ...]) -> None:
         self.now += 1
@@ -214,6 +229,11 @@ class _World:
         with synced(self.folder):
             pass
 
+    def summary(self) -> None:
+        with recorded(self.folder) as found:
+            if found.last_window() is not None:
+                Records(found, [], "run").last_window(self.histories)
+
     def half(self, who: int) -> None:
         """Half a line is written, and a synchronisation comes before the other half."""
         writer = self.writer(who)
@@ -233,7 +253,7 @@ class TestAgainstReader:
             world.do(event)
         tell_all(world)
         with recorded(world.folder) as found:
-            assert_equal(found, read_run(world.folder))
+            assert_equal(found, read_run(world.folder), world.histories)
             assert {trace.id for trace in found.ambient()} <= {trace.id for trace in TRACES}
         with recorded(world.folder, period=len(world.folder.marks())) as found:
             since = read_run(world.folder, since_mark=True)

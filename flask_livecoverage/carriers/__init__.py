@@ -4,7 +4,12 @@ For tests that run at the same time: a window cannot tell their requests apart. 
 imported, now or later; importing this package imports none of them. Requests to other hosts are left alone.
 
 =================  ====================================================================================
-requests, httpx    header ``Livecov-Test``, for each hop of a redirect anew; a test's own header wins
+http.client, and   header ``Livecov-Test``, for each hop of a redirect anew; a test's own header wins
+what is built on
+it (urllib,
+urllib3,
+requests); httpx;
+aiohttp
 Selenium           cookie ``livecov_test``; see :mod:`.selenium` for the reasons
 Playwright         cookie ``livecov_test`` in browser contexts, the header in API contexts of their own
 =================  ====================================================================================
@@ -15,11 +20,12 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ..settings import load_settings
+from .aiohttp import AiohttpCarrier
 from .hooks import ImportHook, Library, Patches
+from .http_client import HttpClientCarrier
 from .httpx import HttpxCarrier
 from .identity import Identity, carried_name
 from .playwright import PlaywrightCarrier
-from .requests import RequestsCarrier
 from .selenium import SeleniumCarrier
 
 __all__ = ["Carriers", "carried_name"]
@@ -36,8 +42,9 @@ class Carriers:
         self._identity = Identity(url)
         status_path = f"{urlsplit(self._identity.url).path}{load_settings({}).url_prefix}/status"
         self._libraries: list[Library] = [
-            RequestsCarrier(self._identity),
+            HttpClientCarrier(self._identity),
             HttpxCarrier(self._identity),
+            AiohttpCarrier(self._identity),
             SeleniumCarrier(self._identity, status_path),
             PlaywrightCarrier(self._identity),
         ]

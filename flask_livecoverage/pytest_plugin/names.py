@@ -14,11 +14,19 @@ _LONGEST_TEST = 900
 _PART = " > "
 
 
-def test_name(node_id: str) -> str:
+def test_name(node_id: str, domain: str) -> str:
     """The name of the test with this node id: the id itself, unless it is too long or not printable.
 
     Then, it is escaped and cut, and a hash keeps it from being another test's.
+
+    :param domain: the last item of pytest's ``location``, such as ``TestClass.test_a[x]``. Tests that plugins make of
+        one function (schemathesis: one for each operation) may share a node id, and differ there.
     """
+    _, *names = node_id.split("::")
+    shared = ".".join(names)
+    # With parameters of its own, a node id is not shared.
+    if shared and "[" not in names[-1] and domain.startswith(f"{shared}["):
+        node_id += domain[len(shared) :]
     return _fitting(node_id, _LONGEST_TEST)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,12 @@ from ..errors import DataError, LiveCoverageError
 from ..text import printable
 from .routes import ControlRoutes
 from .summary import Summary, summarise
+
+_INTERLEAVED = (
+    "tests ran at the same time in one process, so their requests belong to no test: run them one after the other, or "
+    "with pytest-xdist"
+)
+_UNNAMED = "A client that does not carry the test's name can send the headers of the fixture livecov."
 
 
 @dataclass(frozen=True)
@@ -50,18 +57,31 @@ class Recording:
 class Report:
     """What a session has to report; ``order`` are the names of its tests as they began.
 
-    ``since`` is when the session began, by the run's clock.
+    ``since`` is when the session began, by the run's clock. ``names_travel`` is whether tests are told apart by what
+    their clients send, ``interleaved`` whether tests ran at the same time in one process, ``own_servers`` how many
+    tests started which server of their own.
     """
 
     since: float = float("inf")
     order: dict[str, None] = field(default_factory=dict)
     recordings: list[Recording] = field(default_factory=list)
     gone: list[Gone] = field(default_factory=list)
+    names_travel: bool = False
+    interleaved: bool = False
+    own_servers: Counter[str] = field(default_factory=Counter)
+
+    def note_own_server(self, name: str | None) -> None:
+        """Count a test that starts this server of its own; None: it starts none."""
+        if name is not None:
+            self.own_servers[name] += 1
 
     def to_tell(self) -> dict[str, Any]:
         """What a worker tells the controller, in simple types."""
         return {
             "since": self.since,
+            "names_travel": self.names_travel,
+            "interleaved": self.interleaved,
+            "own_servers": dict(self.own_servers),
             "recordings": [(one.data_dir, one.run) for one in self.recordings],
             "gone": [(one.test, one.during, one.reason) for one in self.gone],
         }
@@ -70,6 +90,9 @@ class Report:
         """Take in what a worker has told."""
         if told:
             self.since = min(self.since, told["since"])
+            self.names_travel |= told["names_travel"]
+            self.interleaved |= told["interleaved"]
+            self.own_servers.update(told["own_servers"])
             self.recordings += (Recording(*one) for one in told["recordings"])
             self.gone += (Gone(*one) for one in told["gone"])
 
@@ -79,8 +102,15 @@ class Report:
             return
         if self.gone:
             yield f"WARNING: {self._warning()}"
+        if self.interleaved:
+            yield f"WARNING: {_INTERLEAVED}"
+        for name, count in sorted(self.own_servers.items()):
+            yield f"WARNING: {_own_server_used(name, count)}"
         try:
-            yield from self._summarise(routes).lines(verbosity)
+            summary = self._summarise(routes)
+            yield from summary.lines(verbosity)
+            if self.names_travel and summary.requests_without_test:
+                yield _UNNAMED
         except (OSError, LiveCoverageError) as error:
             yield f"WARNING: what the tests executed cannot be told: {error}"
 
@@ -97,7 +127,7 @@ class Report:
         tests = self._from_server(routes) or self._from_disk()
         if tests is None:
             raise DataError("the server has ended, and its data directory is not on this machine")
-        return summarise(tests, list(self.order))
+        return summarise(tests, list(self.order), unsure=self.names_travel or self.interleaved)
 
     def _from_server(self, routes: ControlRoutes | None) -> dict[str, Any] | None:
         if routes is None or self.gone:
@@ -110,3 +140,11 @@ class Report:
     def _from_disk(self) -> dict[str, Any] | None:
         # Of the workers' servers, all record into one run.
         return self.recordings[-1].tests(self.since)
+
+
+def _own_server_used(name: str, count: int) -> str:
+    tests, own = (f"{count} tests", "servers of their own") if count > 1 else ("1 test", "a server of its own")
+    return (
+        f"{tests} used {name}, {own} that this session does not measure: take the address from the fixture "
+        "livecov_server, or from LIVECOVERAGE_URL"
+    )

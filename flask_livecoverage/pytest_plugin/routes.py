@@ -30,7 +30,8 @@ class ControlRoutes:
     def stop(self) -> None:
         """Close the open window."""
         try:
-            fetch_json(f"{self._prefix}/stop")
+            # Without a summary: it is the next test's time.
+            fetch_json(f"{self._prefix}/stop?summary=0")
         except Refused as error:
             # The test has closed it itself.
             if error.status != 409:

@@ -15,6 +15,7 @@ from .current import CurrentTest
 from .identity import Identity, Tags, Windows
 from .names import test_name
 from .options import Options
+from .others import is_interleaved, own_server
 from .recordings import Gone, Recording, Report
 from .routes import ControlRoutes
 
@@ -32,7 +33,6 @@ class LiveSession:
     def __init__(self, config: pytest.Config, options: Options) -> None:
         self._options = options
         self._is_worker = hasattr(config, "workerinput")
-        self._is_controller = not self._is_worker and getattr(config.option, "dist", "no") != "no"
         self._config = config
         self._routes: ControlRoutes | None = None
         self._identity: Identity | None = None
@@ -40,9 +40,15 @@ class LiveSession:
         self._test: str | None = None
         self._own_server = False
         self._given_up = False
+        self._in_threads = False
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
         self.identity_now: str | None = None
         self.report = Report()
+
+    @property
+    def _is_controller(self) -> bool:
+        # Not by its options: `--dist` alone, as in a project's `addopts`, distributes nothing.
+        return self._config.pluginmanager.has_plugin("dsession")
 
     # The server
 
@@ -77,8 +83,8 @@ class LiveSession:
     def _connect(self, url: str) -> None:
         routes = ControlRoutes(url)
         status = routes.status()
-        tags = self._is_worker or self._options.tag
-        if (tags or self._is_controller) and not status["recording"] and status["window"] is None:
+        tags = self._is_worker or self._is_controller or self._options.tag
+        if tags and not status["recording"] and status["window"] is None:
             raise ConfigurationError(
                 f"the server at {url} records only while a window is open, and parallel tests open none: start it "
                 "without LIVECOVERAGE_AUTOSTART=0"
@@ -86,6 +92,7 @@ class LiveSession:
         self._routes = routes
         self.report.recordings.append(Recording(status["data_dir"], status["run"]))
         self.report.since = status["time"]
+        self.report.names_travel = tags
         if not self._is_controller:
             self._identity = Tags(routes) if tags else Windows(routes)
 
@@ -131,14 +138,22 @@ class LiveSession:
 
     # The tests
 
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Note the order of the tests; a controller hears of its workers' tests too."""
-        self.report.order.setdefault(test_name(nodeid))
+        self.report.order.setdefault(test_name(nodeid, location[2]))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Around all of a test, set-up and tear-down too: let its requests be its own."""
-        self._test = test_name(item.nodeid)
+        # For good: the one that runs may end before this one does.
+        self._in_threads |= self._test is not None
+        if self._in_threads or is_interleaved(item):
+            # Whose a request is cannot be seen, and a wrong test is worse than none.
+            self.report.interleaved = True
+            self.set_identity(None)
+            return (yield)
+        self._test = test_name(item.nodeid, item.location[2])
+        self.report.note_own_server(own_server(item))
         # Of our own server, tests that do not use it have nothing to tell.
         if not self._own_server or _FIXTURES & set(getattr(item, "fixturenames", ())):
             self.set_identity(self._test)

@@ -27,12 +27,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """The tests that sent requests, as they began; ``lines`` are those of all together."""
+    """The tests that requests named, as they began; ``lines_in_all`` counts those of all together.
+
+    ``unsure`` is whether a request without a test may be that of any test: of a client that did not name it, say.
+    """
 
     rows: Sequence[Row]
     lines_in_all: int
     without_requests: int
     requests_without_test: int
+    unsure: bool = False
 
     def lines(self, verbosity: int) -> Iterator[str]:
         """The summary, short; with ``verbosity``, all tests."""
@@ -44,16 +48,24 @@ class Summary:
             f"{_count(len(self.rows), 'test')} executed {_count(self.lines_in_all, 'line')} in the server, "
             f"{new} of them not executed at start-up."
         )
-        if self.without_requests:
-            yield f"{_count(self.without_requests, 'test')} sent no request."
-        if self.requests_without_test:
-            yield f"{_count(self.requests_without_test, 'request')} without a test."
+        yield from self._without_each_other()
         nothing = [row.test for row in self.rows if not row.new]
         if nothing:
             yield from _nothing_added(nothing, shown=0 if verbosity else _SHOWN_TESTS)
 
+    def _without_each_other(self) -> Iterator[str]:
+        """The tests without requests, and the requests without tests."""
+        tests, requests = _count(self.without_requests, "test"), _count(self.requests_without_test, "request")
+        if self.unsure and self.without_requests and self.requests_without_test:
+            yield f"{tests} named by no request, and {requests} naming no test."
+            return
+        if self.without_requests:
+            yield f"{tests} sent no request."
+        if self.requests_without_test:
+            yield f"{requests} without a test."
 
-def summarise(document: Mapping[str, Any], order: Sequence[str]) -> Summary:
+
+def summarise(document: Mapping[str, Any], order: Sequence[str], *, unsure: bool = False) -> Summary:
     """The summary of the ``document`` that the route ``tests`` answers. Tests that are not in ``order`` come last."""
     traces = {
         name: {path: to_bitmap(lines) for path, lines in files.items()} for name, files in document["traces"].items()
@@ -74,7 +86,8 @@ def summarise(document: Mapping[str, Any], order: Sequence[str]) -> Summary:
             rows.append(Row(name, count, _size(files), _size(_without(files, known))))
             _add(known, files)
             _add(in_all, files)
-    return Summary(rows, _size(in_all), len(requests) - len(rows), document["requests_without_test"])
+    without_requests = len(requests) - len(rows)
+    return Summary(rows, _size(in_all), without_requests, document["requests_without_test"], unsure)
 
 
 def _add(files: Bitmaps, others: Mapping[str, int]) -> None:

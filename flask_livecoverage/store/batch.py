@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -86,15 +86,20 @@ class _Lines:
     unreadable: int = 0
 
 
-def put(connection: sa.Connection, piece: Piece, windows: Windows, caches: Caches) -> int:
-    """Put ``piece`` into the store; return how many of its lines cannot be read."""
+def put(connection: sa.Connection, piece: Piece, windows_since: Callable[[float], Windows], caches: Caches) -> int:
+    """Put ``piece`` into the store; return how many of its lines cannot be read.
+
+    ``windows_since`` gives the windows in which moments from one on may lie.
+    """
     lines = _sort(piece)
     digests = {line["trace"] for _, _, line in lines.requests} | {line["trace"] for line in lines.amends}
     caches.traces.learn(connection, ((digest,) for digest in digests | lines.ambient | lines.traces.keys()))
     _put_traces(connection, lines.traces.values(), caches)
     _put_ambient(connection, piece.run, lines.ambient, caches)
     _put_rules(connection, piece.run, lines.rules)
-    _Requests(connection, piece, windows, caches).put(lines.requests)
+    if lines.requests:
+        windows = windows_since(min(line["started_at"] for _, _, line in lines.requests))
+        _Requests(connection, piece, windows, caches).put(lines.requests)
     _put_amends(connection, piece, lines.amends, caches)
     if lines.lost:
         losses.put(connection, piece.journal, lines.lost)

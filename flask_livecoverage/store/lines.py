@@ -55,6 +55,10 @@ class Lines(Requests):
         """The traces with these ids; those that no journal has told are missing."""
         return list(load_traces(self._connection, self._numbers_of(digests)).values())
 
+    def by_numbers(self, numbers: Iterable[int]) -> dict[int, Trace]:
+        """The traces with these numbers; those that no journal has told are missing."""
+        return load_traces(self._connection, numbers)
+
     def line_counts(self, digests: Iterable[str]) -> dict[str, int]:
         """How many lines these traces have; those that no journal has told are missing."""
         table = schema.traces.c

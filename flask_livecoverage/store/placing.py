@@ -25,7 +25,7 @@ def put_events(connection: sa.Connection, run: int, events: Iterable[Row], cache
     connection.execute(insert_missing(connection, schema.windows), rows)
     if last_event(connection, run) != before:
         earliest = min(row["at"] for row in rows)
-        for stretch, end in Windows.of_run(connection, run).since(earliest):
+        for stretch, end in Windows.of_run(connection, run, earliest).since(earliest):
             _place(connection, run, stretch, end, caches)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Literal
 
@@ -10,10 +10,9 @@ import sqlalchemy as sa
 
 from ..filters import Filters
 from ..model import Executed, Rule, Window
-from . import losses, schema
+from . import losses, schema, windows
 from .lines import Lines
 from .scope import NO_TEST, filtered, route_name, test_name
-from .windows import executed_in_windows, last_window, open_window, traces_before_last_window
 
 By = Literal["test", "route", "request"]
 
@@ -113,21 +112,33 @@ class Recorded(Lines):
     def open_window(self) -> str | None:
         """The name of the window that is open; None if none is."""
         (run,) = self._runs
-        return open_window(self._connection, run)
+        return windows.open_window(self._connection, run)
 
     # Windows
 
     def last_window(self) -> tuple[Window, int] | None:
         """The window of one run that was opened last, and how many requests began in it; None if none was opened."""
         (run,) = self._runs
-        return last_window(self._connection, run, self._periods)
+        return windows.last_window(self._connection, run, self._periods)
 
-    def windows(self) -> list[Executed]:
-        """What the requests that began in each window of one run executed, in the order in which they opened."""
+    def last_opened(self) -> int:
+        """The number of the window of one run that was opened last; 0 if none was."""
         (run,) = self._runs
-        return executed_in_windows(self._connection, run, self._periods)
+        found = windows.last_opened(self._connection, run)
+        return found[0].window if found else windows.NO_WINDOW
 
-    def traces_before_last_window(self) -> list[str]:
-        """The ids of the traces that requests left which began before the last window opened."""
-        (run,) = self._runs
-        return traces_before_last_window(self._connection, run, self._periods)
+    def window_marks(self) -> dict[int, Hashable]:
+        """For each window in which requests began something that changes when what they left does."""
+        return windows.marks(self._connection, self._periods)
+
+    def left_in(self, numbers: Sequence[int]) -> dict[int, set[int]]:
+        """The traces (numbers) that the requests left which began in each of these windows."""
+        return windows.left_in(self._connection, self._periods, numbers)
+
+    def left_before(self, moment: float, known: Collection[int] = ()) -> set[int]:
+        """The traces (numbers), without those in ``known``, that requests left which began before ``moment``."""
+        return windows.left_before(self._connection, self._periods, moment, known)
+
+    def first_opened(self, numbers: Collection[int]) -> str | None:
+        """The name of the one of these windows that was opened first; None if there are none."""
+        return windows.first_opened(self._connection, numbers)

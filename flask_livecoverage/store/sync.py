@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -51,6 +52,7 @@ class RunSync:
         self._progress = progress
         self._caches = Caches()
         self._windows = Windows()
+        self._windows_from = float("inf")
         self._last_event = -1
         self.warnings: list[str] = []
 
@@ -129,9 +131,8 @@ class RunSync:
             if position >= journal.end:
                 return position  # another process was faster
             data, marks = self._read(journal, position)
-            self._renew_windows(connection, run)
             piece = Piece(run, journal.number, journal.token, position, data, marks)
-            unreadable = put(connection, piece, self._windows, self._caches)
+            unreadable = put(connection, piece, partial(self._windows_since, connection, run), self._caches)
             moved = {"position": position + len(data), "unreadable": table.c.unreadable + unreadable}
             connection.execute(sa.update(table).where(known).values(moved))
         return position + len(data)
@@ -144,11 +145,12 @@ class RunSync:
             marks = [mark.get(journal.path.name, 0) for mark in self._folder.marks()]
         return data, sorted(marks)
 
-    def _renew_windows(self, connection: sa.Connection, run: int) -> None:
+    def _windows_since(self, connection: sa.Connection, run: int, moment: float) -> Windows:
         newest = last_event(connection, run)
-        if newest != self._last_event:
-            self._windows = Windows.of_run(connection, run)
-            self._last_event = newest
+        if newest != self._last_event or moment < self._windows_from:
+            self._windows = Windows.of_run(connection, run, moment)
+            self._last_event, self._windows_from = newest, moment
+        return self._windows
 
     def _warn_of_unreadable_lines(self, run: int) -> None:
         table = schema.journals

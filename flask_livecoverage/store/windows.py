@@ -7,14 +7,14 @@ it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from ..model import Executed, Window
+from ..model import Window
+from .names import CHUNK
 from .schema import executions, journals, requests, traces, windows
 
 NO_WINDOW = 0
@@ -37,14 +37,17 @@ class Windows:
         self._beginnings = [stretch.begins_at for stretch in stretches]
 
     @classmethod
-    def of_run(cls, connection: sa.Connection, run: int) -> Windows:
-        """The windows of ``run`` that are in the store."""
+    def of_run(cls, connection: sa.Connection, run: int, since: float | None = None) -> Windows:
+        """The windows of ``run`` that are in the store; with ``since``, as far as moments from then on need them."""
         events = (
             sa.select(windows.c.at, windows.c.id, windows.c.name)
             .join(journals, journals.c.id == windows.c.journal)
             .where(windows.c.run == run)
             .order_by(windows.c.at, journals.c.token, windows.c.position)
         )
+        if since is not None:
+            lies_in = _latest(run, windows.c.at <= since).scalar_subquery()
+            events = events.where(windows.c.at >= sa.func.coalesce(lies_in, since))
         found = connection.execute(events)
         return cls([Stretch(at, window if name else NO_WINDOW, name) for at, window, name in found])
 
@@ -65,58 +68,93 @@ class Windows:
 
 def open_window(connection: sa.Connection, run: int) -> str | None:
     """The name of the window of ``run`` that is open; None if none is."""
-    *_, last = (Stretch(0.0, NO_WINDOW, ""), *Windows.of_run(connection, run).stretches)
-    return last.name or None
+    latest = connection.execute(_latest(run)).scalar()
+    if latest is None:
+        return None
+    return Windows.of_run(connection, run, latest).stretches[-1].name or None
+
+
+def last_opened(connection: sa.Connection, run: int) -> tuple[Stretch, float | None] | None:
+    """The window of ``run`` that was opened last, and when it was closed; None if none was opened."""
+    latest = connection.execute(_latest(run, windows.c.name != "")).scalar()
+    if latest is None:
+        return None
+    stretches = Windows.of_run(connection, run, latest).stretches
+    place = max(place for place, stretch in enumerate(stretches) if stretch.name)
+    # Nothing but a closing can follow.
+    closed_at = stretches[place + 1].begins_at if place + 1 < len(stretches) else None
+    return stretches[place], closed_at
 
 
 def last_window(connection: sa.Connection, run: int, periods: Sequence[int]) -> tuple[Window, int] | None:
     """The window of ``run`` that was opened last, and how many requests began in it; None if none was opened."""
-    stretches = Windows.of_run(connection, run).stretches
-    place = max((place for place, stretch in enumerate(stretches) if stretch.name), default=None)
-    if place is None:
+    found = last_opened(connection, run)
+    if found is None:
         return None
-    opened = stretches[place]
-    # Nothing but a closing can follow.
-    closed_at = stretches[place + 1].begins_at if place + 1 < len(stretches) else None
+    opened, closed_at = found
     query = sa.select(sa.func.sum(executions.c.requests)).where(
         executions.c.period.in_(periods), executions.c.window == opened.window
     )
     return Window(opened.name, opened.begins_at, closed_at), int(connection.execute(query).scalar() or 0)
 
 
-def executed_in_windows(connection: sa.Connection, run: int, periods: Sequence[int]) -> list[Executed]:
-    """What the requests that began in each window of ``run`` executed, in the order in which the windows opened."""
-    left = (
-        sa.select(executions.c.window, traces.c.digest, sa.func.sum(executions.c.requests).label("requests"),
-                  sa.func.sum(executions.c.duration_us).label("duration_us"))
-        .join(traces, traces.c.id == executions.c.trace)
-        .where(executions.c.period.in_(periods), executions.c.window != NO_WINDOW)
-        .group_by(executions.c.window, traces.c.digest)
-    )  # fmt: skip
-    by_window = defaultdict(list)
-    for row in connection.execute(left):
-        by_window[row.window].append(row)
-    return [
-        Executed(
-            stretch.name,
-            sum(row.requests for row in by_window[stretch.window]),
-            sum(row.duration_us for row in by_window[stretch.window]) / 1000,
-            [row.digest for row in by_window[stretch.window]],
+def _latest(run: int, *conditions: sa.ColumnElement[bool]) -> sa.Select[tuple[float]]:
+    return sa.select(sa.func.max(windows.c.at)).where(windows.c.run == run, *conditions)
+
+
+def marks(connection: sa.Connection, periods: Sequence[int]) -> dict[int, Hashable]:
+    """For each window in which requests began something that changes when what they left does."""
+    trace = sa.cast(executions.c.trace, sa.Double)
+    query = (
+        sa.select(
+            executions.c.window, sa.func.sum(executions.c.requests), sa.func.count(), sa.func.sum(trace),
+            sa.func.sum(trace * trace),
         )
-        for stretch in Windows.of_run(connection, run).stretches
-        if stretch.window != NO_WINDOW
-    ]
+        .where(executions.c.period.in_(periods), executions.c.window != NO_WINDOW)
+        .group_by(executions.c.window)
+    )  # fmt: skip
+    return {row.window: tuple(row) for row in connection.execute(query)}
 
 
-def traces_before_last_window(connection: sa.Connection, run: int, periods: Sequence[int]) -> list[str]:
-    """The ids of the traces that requests left which began before the last window of ``run`` opened."""
-    openings = [s.begins_at for s in Windows.of_run(connection, run).stretches if s.window != NO_WINDOW]
-    # Asked of each trace on its own: the first of its requests that an index finds is nearly always one of them.
-    began = sa.exists().where(
-        requests.c.trace == traces.c.id, requests.c.started_at < max(openings), requests.c.period.in_(periods)
-    )
-    recorded = sa.select(executions.c.trace).where(executions.c.period.in_(periods))
-    return list(connection.execute(sa.select(traces.c.digest).where(traces.c.id.in_(recorded), began)).scalars())
+def left_in(connection: sa.Connection, periods: Sequence[int], numbers: Sequence[int]) -> dict[int, set[int]]:
+    """The traces (numbers) that the requests left which began in each of these windows."""
+    found: dict[int, set[int]] = {number: set() for number in numbers}
+    for start in range(0, len(numbers), CHUNK):
+        query = sa.select(executions.c.window, executions.c.trace).where(
+            executions.c.period.in_(periods), executions.c.window.in_(numbers[start : start + CHUNK])
+        )
+        for window, trace in connection.execute(query):
+            found[window].add(trace)
+    return found
+
+
+def first_opened(connection: sa.Connection, numbers: Collection[int]) -> str | None:
+    """The name of the one of these windows that was opened first; None if there are none."""
+    wanted = sorted(numbers)
+    opened: list[tuple[float, str, int, str]] = []
+    for start in range(0, len(wanted), CHUNK):
+        query = (
+            sa.select(windows.c.at, journals.c.token, windows.c.position, windows.c.name)
+            .join(journals, journals.c.id == windows.c.journal)
+            .where(windows.c.id.in_(wanted[start : start + CHUNK]))
+        )
+        opened += ((at, token, position, name) for at, token, position, name in connection.execute(query))
+    return min(opened)[-1] if opened else None
+
+
+def left_before(connection: sa.Connection, periods: Sequence[int], moment: float, known: Collection[int]) -> set[int]:
+    """The traces (numbers), without those in ``known``, that requests left which began before ``moment``."""
+    recorded = connection.execute(sa.select(executions.c.trace).where(executions.c.period.in_(periods)).distinct())
+    candidates = sorted(set(recorded.scalars()).difference(known))
+    found: set[int] = set()
+    for start in range(0, len(candidates), CHUNK):
+        # Asked of each trace on its own: the first of its requests that an index finds is nearly always one of them.
+        began = sa.exists().where(
+            requests.c.trace == traces.c.id, requests.c.started_at < moment, requests.c.period.in_(periods)
+        )
+        query = sa.select(traces.c.id).where(traces.c.id.in_(candidates[start : start + CHUNK]), began)
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def last_event(connection: sa.Connection, run: int) -> int:

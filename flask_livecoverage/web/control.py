@@ -35,7 +35,7 @@ from .parameters import BadParameters, ControlRequest, count, flag, one_of, para
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .records import Records
+    from .records import Records, WindowHistories
 
 
 Shutdown = Callable[["WSGIEnvironment"], None]
@@ -106,6 +106,7 @@ class ControlMiddleware:
             "livecoverage.shutdown": self._shut_down,
         }
         self._dashboard = Front(recorder, settings)
+        self._histories: WindowHistories | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -157,10 +158,19 @@ class ControlMiddleware:
         return _json({"name": name, "recording": True, "run": self._recorder.run.id})
 
     def _stop_window(self, request: ControlRequest) -> Response:
-        parameters(request)
+        wanted = parameters(request, summary=flag).get("summary", True)
         if not self._recorder.close_window():
             return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
-        return self._answer_from_store(lambda records: records.last_window(), since_reset=False)
+        if not wanted:
+            return _json({"recording": self._recorder.recording, "run": self._recorder.run.id})
+        return self._answer_from_store(self._summary_of_last_window, since_reset=False)
+
+    def _summary_of_last_window(self, records: Records) -> dict[str, Any]:
+        if self._histories is None:
+            from .records import WindowHistories
+
+            self._histories = WindowHistories()
+        return records.last_window(self._histories)
 
     def _reset(self, request: ControlRequest) -> Response:
         parameters(request)

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..analysis.windows import summarise_window
+from ..analysis.windows import WindowHistory
 from ..exports.dump import relative_lines
 from ..exports.suite import suite_object
 from ..filters import Filters
+from ..model import Trace
 from ..recorder import Recorder
 from ..store import Recorded, open_store, store_url
 
 
+class WindowHistories:
+    """The history of a run's windows, kept between summaries in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: Hashable = None
+        self._history = WindowHistory()
+
+    @contextmanager
+    def use(self, run: Hashable) -> Iterator[WindowHistory]:
+        """The history of ``run``, for one thread; an empty one if another run's is kept, or another thread has it."""
+        # Without waiting: a fork may have left it locked for ever.
+        if not self._lock.acquire(blocking=False):
+            yield WindowHistory()
+            return
+        try:
+            if self._of != run:
+                self._of, self._history = run, WindowHistory()
+            yield self._history
+        finally:
+            self._lock.release()
+
+
 @dataclass(frozen=True)
 class Records:
-    """The requests that a run has recorded; ``warnings`` name what of it cannot be read."""
+    """The requests that a run has recorded; ``warnings`` name what of it cannot be read.
+
+    ``run`` is the run in this very store: in another store, the numbers of windows and traces are others.
+    """
 
     recorded: Recorded
     warnings: Sequence[str]
+    run: Hashable = None
 
     def counts(self) -> dict[str, Any]:
         """What the state of a run counts."""
@@ -42,12 +71,30 @@ class Records:
         """What each test executed."""
         return suite_object(self.recorded, filters)
 
-    def last_window(self) -> dict[str, Any]:
+    def last_window(self, histories: WindowHistories) -> dict[str, Any]:
         """The summary of the last window that was opened."""
         recorded = self.recorded
-        ambient = {trace.id: trace for trace in recorded.ambient()}
-        before = [*ambient, *recorded.traces_before_last_window()]
-        return summarise_window(recorded.windows(), before, ambient | recorded.traces())
+        found = recorded.last_window()
+        assert found is not None
+        window, requests = found
+        number = recorded.last_opened()
+        with histories.use(self.run) as history:
+            before = recorded.left_before(window.opened_at, history.known_traces) | recorded.ambient_traces()
+            history.add_before(recorded.by_numbers(before.difference(history.known_traces)))
+            last = self._put_windows(history, number)
+            counts, same = history.count(last), history.same_as(last, but=number)
+        return {"name": window.name, "requests": requests, **counts, "duplicate_of": recorded.first_opened(same)}
+
+    def _put_windows(self, history: WindowHistory, last: int) -> list[Trace]:
+        """Bring ``history`` up to date with all windows; return the traces that were left in the last one."""
+        marks = self.recorded.window_marks()
+        left = self.recorded.left_in([*{*history.changed(marks), last}])
+        traces = self.recorded.by_numbers({number for numbers in left.values() for number in numbers})
+        for window, numbers in left.items():
+            # One that no journal has told yet may be told without a change of the mark.
+            mark = marks.get(window) if numbers <= traces.keys() else None
+            history.put(window, mark, [traces[number] for number in numbers if number in traces])
+        return [traces[number] for number in left[last] if number in traces]
 
     def one(self, request_id: str) -> dict[str, Any] | None:
         """One request with its lines by file; None if there is none with this id."""
@@ -68,4 +115,4 @@ def open_records(recorder: Recorder, store: str | None, *, since_reset: bool = T
         run = opened.sync(recorder.run)
         period = len(recorder.run.marks()) if since_reset else None
         with opened.recorded([run], period=period) as recorded:
-            yield Records(recorded, opened.warnings)
+            yield Records(recorded, opened.warnings, (opened.identity, run))

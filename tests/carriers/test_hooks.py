@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import subprocess
 import sys
 import warnings
+from http.client import HTTPConnection
 
+import aiohttp
 import httpx
 import pytest
-import requests
 
 from flask_livecoverage.carriers import Carriers, carried_name
 from flask_livecoverage.carriers.hooks import ImportHook, Patches
@@ -19,7 +21,7 @@ LATER = """
     from flask_livecoverage.carriers import Carriers
 
     finders = sys.meta_path[:]
-    libraries = {"httpx", "playwright", "requests", "selenium"}
+    libraries = {"aiohttp", "http.client", "httpx", "playwright", "selenium"}
     carriers = Carriers("http://127.0.0.1:5000")
     carriers.install()
     assert not libraries & sys.modules.keys(), sys.modules.keys() & libraries
@@ -44,7 +46,8 @@ LATER = """
 @pytest.mark.parametrize(
     ("module", "owner", "method"),
     [
-        ("requests", "Session", "send"),
+        ("http.client", "HTTPConnection", "endheaders"),
+        ("aiohttp", "ClientRequest", "send"),
         ("httpx", "AsyncClient", "_send_single_request"),
         ("selenium.webdriver.remote.webdriver", "WebDriver", "execute"),
         ("playwright.sync_api", "BrowserContext", "clear_cookies"),
@@ -62,7 +65,7 @@ def test_import_after_install(module: str, owner: str, method: str) -> None:
 
 def classes() -> list[type]:
     """All that are hooked, of the libraries that are here."""
-    found: list[type] = [requests.Session, httpx.Client, httpx.AsyncClient]
+    found: list[type] = [http.client.HTTPConnection, httpx.Client, httpx.AsyncClient, aiohttp.ClientRequest]
     webdriver = pytest.importorskip("selenium.webdriver.remote.webdriver")
     found.append(webdriver.WebDriver)
     for name in ("sync_api", "async_api"):
@@ -95,14 +98,14 @@ def test_uninstall_leaves_nothing() -> None:
 
 def test_two_at_once() -> None:
     """As where a plugin is tested under itself."""
-    original = requests.Session.send
+    original = HTTPConnection.endheaders
     outer, inner = Carriers("http://127.0.0.1:1"), Carriers("http://127.0.0.1:2")
     outer.install()
     inner.install()
     inner.uninstall()
-    assert requests.Session.send is not original
+    assert HTTPConnection.endheaders is not original
     outer.uninstall()
-    assert requests.Session.send is original
+    assert HTTPConnection.endheaders is original
 
 
 def test_what_others_replaced_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,12 +113,12 @@ def test_what_others_replaced_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     carriers.install()
     with monkeypatch.context() as replaced:
         theirs = lambda *args, **kwargs: None  # noqa: E731
-        replaced.setattr(requests.Session, "send", theirs)
+        replaced.setattr(HTTPConnection, "endheaders", theirs)
         carriers.uninstall()
-        assert requests.Session.send is theirs
+        assert HTTPConnection.endheaders is theirs
     # What they put back does nothing by now; and here, it is not to stay.
-    requests.Session.send = requests.Session.send.__wrapped__  # type: ignore[attr-defined,method-assign]
-    assert not hasattr(requests.Session.send, "__wrapped__")
+    HTTPConnection.endheaders = HTTPConnection.endheaders.__wrapped__  # type: ignore[attr-defined,method-assign]
+    assert not hasattr(HTTPConnection.endheaders, "__wrapped__")
 
 
 def test_unknown_version_of_a_library() -> None:

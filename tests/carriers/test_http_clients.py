@@ -1,16 +1,21 @@
-"""requests and httpx: the header of each request to the measured server, and of no other."""
+"""Clients in Python: the header of each request to the measured server, and of no other."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import http.client
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.request import Request, urlopen
 
+import aiohttp
 import httpx
 import pytest
 import requests
+import urllib3
 
 from flask_livecoverage.carriers import Carriers, carried_name
 
@@ -37,7 +42,48 @@ def by_async_httpx(method: str, url: str, **options: Any) -> Any:
     return asyncio.run(send())
 
 
-@pytest.fixture(params=[by_requests, by_httpx, by_async_httpx], ids=lambda send: send.__name__)
+def by_urllib(method: str, url: str, **options: Any) -> Any:
+    with urlopen(Request(url, method=method, headers=options.get("headers", {}))) as response:
+        response.read()
+        response.status_code = response.status
+        return response
+
+
+def by_http_client(method: str, url: str, headers: Mapping[str, str] | None = None) -> Any:
+    """As by hand: one connection for each hop of a redirect."""
+    parts = urlsplit(url)
+    with closing(http.client.HTTPConnection(parts.netloc)) as connection:
+        connection.request(method, urlunsplit(parts._replace(scheme="", netloc="")), headers=headers or {})
+        response: Any = connection.getresponse()
+        response.read()
+        target = response.headers["Location"]
+        if target is not None:
+            return by_http_client(method, urljoin(url, target), headers)
+        response.status_code = response.status
+        return response
+
+
+def by_urllib3(method: str, url: str, **options: Any) -> Any:
+    with urllib3.PoolManager() as pool:
+        response: Any = pool.request(method, url, **options)
+        response.status_code = response.status
+        return response
+
+
+def by_aiohttp(method: str, url: str, **options: Any) -> Any:
+    async def send() -> Any:
+        async with aiohttp.ClientSession() as session, session.request(method, url, **options) as response:
+            await response.read()
+            response.status_code = response.status  # type: ignore[attr-defined]
+            return response
+
+    return asyncio.run(send())
+
+
+CLIENTS = [by_urllib, by_http_client, by_urllib3, by_requests, by_httpx, by_async_httpx, by_aiohttp]
+
+
+@pytest.fixture(params=CLIENTS, ids=lambda send: send.__name__)
 def send(request: pytest.FixtureRequest) -> Send:
     found: Send = request.param
     return found

@@ -28,21 +28,36 @@ class TestNames:
     @quick
     @given(NAMES, NAMES)
     def test_server_takes_them_as_they_are(self, node_id: str, part: str) -> None:
-        for name in (test_name(node_id), part_name(test_name(node_id), part)):
+        for name in (test_name(node_id, ""), part_name(test_name(node_id, ""), part)):
             assert window_name(name) == carried_name(name) == name
-        assert test_name(test_name(node_id)) == test_name(node_id)
-        assert whole_name(part_name(test_name(node_id), part), {test_name(node_id)}) == test_name(node_id)
+        assert test_name(test_name(node_id, ""), "") == test_name(node_id, "")
+        assert whole_name(part_name(test_name(node_id, ""), part), {test_name(node_id, "")}) == test_name(node_id, "")
 
     @quick
     @given(NAMES, NAMES)
     def test_different_tests_have_different_names(self, one: str, other: str) -> None:
-        assert (test_name(one) == test_name(other)) == (one == other)
-        assert test_name(f"{one} ") != test_name(one)
+        assert (test_name(one, "") == test_name(other, "")) == (one == other)
+        assert test_name(f"{one} ", "") != test_name(one, "")
 
     def test_readable_ids_stay(self) -> None:
         for node_id in ("tests/test_a.py::test_b[c d]", "tests/test_ä.py::TestÖ::test_→", "x" * 900, "é" * 500):
-            assert test_name(node_id) == node_id
-        assert test_name("a\nb").startswith("a\\nb #")
+            assert test_name(node_id, "") == node_id
+        assert test_name("a\nb", "").startswith("a\\nb #")
+
+    @pytest.mark.parametrize(
+        ("node_id", "domain", "name"),
+        [
+            ("t.py::test_api", "test_api[GET /a]", "t.py::test_api[GET /a]"),
+            ("t.py::TestIt::test_api", "TestIt.test_api[GET /a]", "t.py::TestIt::test_api[GET /a]"),
+            ("t.py::test_api[GET /a]", "test_api[GET /a]", "t.py::test_api[GET /a]"),
+            ("t.py::test_api[x::y]", "test_api[x::y]", "t.py::test_api[x::y]"),
+            ("t.py::test_api", "test_api_2[x]", "t.py::test_api"),
+            ("t.rst::t.rst", "[doctest] t.rst", "t.rst::t.rst"),
+            ("t.yaml", "", "t.yaml"),
+        ],
+    )
+    def test_tests_that_share_a_node_id(self, node_id: str, domain: str, name: str) -> None:
+        assert test_name(node_id, domain) == name
 
     def test_parts_of_whom(self) -> None:
         assert whole_name("t[a > b]", {"t[a > b]"}) == "t[a > b]"
@@ -142,3 +157,16 @@ class TestSummary:
         assert text[3:] == [f"  test_{number:02}" for number in range(1, 11)] + ["  ... and 3 more: see -v"]
         assert len(list(summary.lines(-1))) == 3
         assert len(list(summary.lines(1))) == 2 + 14 + 1 + 3
+
+    @pytest.mark.parametrize(
+        ("unsure", "unnamed", "lines"),
+        [
+            (True, 3, ["2 tests named by no request, and 3 requests naming no test."]),
+            (True, 0, ["2 tests sent no request."]),
+            (False, 3, ["2 tests sent no request.", "3 requests without a test."]),
+        ],
+    )
+    def test_says_what_is_known(self, unsure: bool, unnamed: int, lines: list[str]) -> None:
+        """Where clients name the tests, a request without a name may be that of a test that no request named."""
+        summary = summarise(document({"a": [1]}, without_test=unnamed), ["a", "b", "c"], unsure=unsure)
+        assert list(summary.lines(0))[1:] == lines

@@ -1,0 +1,243 @@
+"""Sessions in which other plugins, clients and test cases go past what this one hooks."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import PYTEST, PYTEST_XDIST, Suite, section
+
+ADVICE = "A client that does not carry the test's name can send the headers of the fixture livecov."
+
+
+def test_dist_without_workers(suite: Suite) -> None:
+    """As in a project's ``addopts``: pytest-xdist distributes nothing then."""
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed here")
+    suite.write("pytest.ini", "[pytest]\naddopts = --dist loadfile\n")
+    suite.write(
+        "test_it.py",
+        f"""
+        from drive import get
+
+        def test_a(livecov):
+            get(1)
+            livecov.assert_ran("shop.py:{suite.page_lines(1)[1]}")
+        """,
+    )
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST_XDIST, app="shop")
+
+    assert result.status == 0, result
+    assert suite.pages() == {"test_it.py::test_a": ["/page/1"]}
+    assert section(result) == ["1 test executed 2 lines in the server, 2 of them not executed at start-up."]
+
+
+def test_client_that_sends_no_name(suite: Suite) -> None:
+    suite.write(
+        "test_it.py",
+        """
+        import subprocess
+        import sys
+
+        from drive import get
+
+        def test_by_another_process():
+            subprocess.run([sys.executable, "-c", "import drive; drive.get(1)"], check=True)
+
+        def test_here():
+            get(2)
+
+        def test_none():
+            pass
+        """,
+    )
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST, "--livecov-tag", app="shop")
+
+    assert result.status == 0, result
+    assert suite.pages() == {None: ["/page/1"], "test_it.py::test_here": ["/page/2"]}
+    assert section(result) == [
+        "1 test executed 2 lines in the server, 2 of them not executed at start-up.",
+        "2 tests named by no request, and 1 request naming no test.",
+        ADVICE,
+    ]
+
+
+# As schemathesis makes a test of each operation: newer versions of pytest give all of them one node id.
+ITEMS = """
+    import pytest
+
+    def test_operation():
+        pass
+
+    class Operations(pytest.Module):
+        def collect(self):
+            from drive import get
+            for number in (1, 2):
+                yield pytest.Function.from_parent(
+                    self, name=f"test_operation[GET /page/{number}]", originalname="test_operation",
+                    callobj=lambda number=number: get(number),
+                )
+
+    def pytest_pycollect_makemodule(module_path, parent):
+        return Operations.from_parent(parent, path=module_path)
+"""
+
+
+def test_tests_that_share_a_node_id(suite: Suite) -> None:
+    suite.write("conftest.py", ITEMS)
+    suite.write("test_it.py", "def test_operation(number):\n    pass\n")
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST, "-v", app="shop")
+
+    assert result.status == 0, result
+    tests = {f"test_it.py::test_operation[GET /page/{number}]": number for number in (1, 2)}
+    assert suite.pages() == {test: [f"/page/{number}"] for test, number in tests.items()}
+    rows = section(result)[2:]
+    assert [row.rsplit(maxsplit=3) for row in rows] == [[test, "1", "2", "2"] for test in tests]
+
+
+# As pytest-asyncio-cooperative does it: a test is run beside others, and pytest's hooks are called when it is over.
+INTERLEAVED = """
+    import pytest
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(session):
+        for item in session.items:
+            if item.get_closest_marker("asyncio_cooperative"):
+                item.obj()
+                item.obj = lambda: None
+        for item in session.items:
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        return True
+"""
+
+
+def test_interleaved_tests(suite: Suite) -> None:
+    suite.write("conftest.py", INTERLEAVED)
+    suite.write("pytest.ini", "[pytest]\nmarkers =\n    asyncio_cooperative: run beside others\n")
+    suite.write(
+        "test_it.py",
+        """
+        import pytest
+        from drive import get
+
+        @pytest.mark.asyncio_cooperative
+        def test_a():
+            get(1)
+
+        @pytest.mark.asyncio_cooperative
+        def test_b():
+            get(2)
+
+        def test_c():
+            get(3)
+        """,
+    )
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST, app="shop")
+
+    assert result.status == 0, result
+    assert suite.pages() == {None: ["/page/1", "/page/2"], "test_it.py::test_c": ["/page/3"]}
+    assert section(result) == [
+        "WARNING: tests ran at the same time in one process, so their requests belong to no test: run them one after "
+        "the other, or with pytest-xdist",
+        "1 test executed 2 lines in the server, 2 of them not executed at start-up.",
+        "2 tests named by no request, and 2 requests naming no test.",
+    ]
+
+
+def test_tests_in_threads(suite: Suite) -> None:
+    """As by pytest-parallel: the hooks around tests are called at the same time."""
+    suite.write(
+        "conftest.py",
+        """
+        import threading
+
+        import pytest
+        from _pytest.runner import SetupState
+
+        class OfThread(threading.local, SetupState):
+            pass
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtestloop(session):
+            session._setupstate = OfThread()
+
+            def run(item):
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+
+            threads = [threading.Thread(target=run, args=(item,)) for item in session.items]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return True
+        """,
+    )
+    suite.write(
+        "test_it.py",
+        """
+        import threading
+
+        import pytest
+        from drive import get
+
+        both = threading.Barrier(2, timeout=60)
+
+        @pytest.mark.parametrize("page", [1, 2])
+        def test_page(page):
+            both.wait()
+            get(page)
+            both.wait()
+        """,
+    )
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST, "-s", app="shop")
+
+    assert result.status == 0, result
+    assert sorted(suite.pages()[None]) == ["/page/1", "/page/2"]
+    assert section(result)[0].startswith("WARNING: tests ran at the same time in one process")
+
+
+DJANGO = """
+    import urllib.request
+
+    import django
+    from django.conf import settings
+
+    settings.configure(
+        ALLOWED_HOSTS=["*"], ROOT_URLCONF="urls", STATIC_URL="/static/",
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    )
+    django.setup()
+
+    from django.test import LiveServerTestCase
+
+    class TestShop(LiveServerTestCase):
+        def test_page(self):
+            urllib.request.urlopen(self.live_server_url + "/").close()
+"""
+
+
+def test_server_of_the_tests_own(suite: Suite) -> None:
+    pytest.importorskip("django", reason="Django is not installed here")
+    suite.write(
+        "urls.py",
+        """
+        from django.http import HttpResponse
+        from django.urls import path
+
+        urlpatterns = [path("", lambda request: HttpResponse("page"))]
+        """,
+    )
+    suite.write("test_it.py", DJANGO)
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST, "-p", "no:django", app="shop")
+
+    assert result.status == 0, result.stdout
+    assert section(result) == [
+        "WARNING: 1 test used Django's LiveServerTestCase, a server of its own that this session does not measure: "
+        "take the address from the fixture livecov_server, or from LIVECOVERAGE_URL",
+        "0 tests executed 0 lines in the server, 0 of them not executed at start-up.",
+        "1 test sent no request.",
+    ]
