@@ -98,7 +98,7 @@ def last_window(connection: sa.Connection, run: int, periods: Sequence[int]) -> 
     return Window(opened.name, opened.begins_at, closed_at), int(connection.execute(query).scalar() or 0)
 
 
-def _latest(run: int, *conditions: sa.ColumnElement[bool]) -> sa.Select[tuple[float]]:
+def _latest(run: int, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(sa.func.max(windows.c.at)).where(windows.c.run == run, *conditions)
 
 
