@@ -48,6 +48,8 @@ class WindowHistory:
     """
 
     def __init__(self) -> None:
+        self.mark: Hashable = None
+        """For the caller's use: of all windows together, as that of :meth:`put` is of one."""
         self._known: Bitmaps = {}
         self._known_traces: set[Any] = set()
         # The digest of each window's lines, and what it was made from.

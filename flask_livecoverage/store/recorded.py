@@ -131,6 +131,10 @@ class Recorded(Lines):
         """For each window in which requests began something that changes when what they left does."""
         return windows.marks(self._connection, self._periods)
 
+    def mark_of_windows(self, but: int = windows.NO_WINDOW) -> Hashable:
+        """Something that changes when what the requests left does which began in any window but this one."""
+        return windows.mark_of_all(self._connection, self._periods, but)
+
     def left_in(self, numbers: Sequence[int]) -> dict[int, set[int]]:
         """The traces (numbers) that the requests left which began in each of these windows."""
         return windows.left_in(self._connection, self._periods, numbers)

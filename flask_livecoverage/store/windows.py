@@ -104,16 +104,21 @@ def _latest(run: int, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 def marks(connection: sa.Connection, periods: Sequence[int]) -> dict[int, Hashable]:
     """For each window in which requests began something that changes when what they left does."""
-    trace = sa.cast(executions.c.trace, sa.Double)
-    query = (
-        sa.select(
-            executions.c.window, sa.func.sum(executions.c.requests), sa.func.count(), sa.func.sum(trace),
-            sa.func.sum(trace * trace),
-        )
-        .where(executions.c.period.in_(periods), executions.c.window != NO_WINDOW)
-        .group_by(executions.c.window)
-    )  # fmt: skip
-    return {row.window: tuple(row) for row in connection.execute(query)}
+    query = sa.select(executions.c.window, *_MARK).group_by(executions.c.window)
+    rows = connection.execute(query.where(executions.c.period.in_(periods), executions.c.window != NO_WINDOW))
+    return {row.window: tuple(row) for row in rows}
+
+
+def mark_of_all(connection: sa.Connection, periods: Sequence[int], but: int) -> Hashable:
+    """Something that changes when what the requests left does which began in any window but this one."""
+    query = sa.select(*_MARK, sa.func.sum(_TRACE * executions.c.window))
+    left_out = executions.c.window.not_in((NO_WINDOW, but))
+    return tuple(connection.execute(query.where(executions.c.period.in_(periods), left_out)).one())
+
+
+# Not as integers: the squares of large numbers are too large for some databases.
+_TRACE = sa.cast(executions.c.trace, sa.Double)
+_MARK = (sa.func.sum(executions.c.requests), sa.func.count(), sa.func.sum(_TRACE), sa.func.sum(_TRACE * _TRACE))
 
 
 def left_in(connection: sa.Connection, periods: Sequence[int], numbers: Sequence[int]) -> dict[int, set[int]]:
@@ -137,6 +142,8 @@ def first_opened(connection: sa.Connection, numbers: Collection[int]) -> str | N
             sa.select(windows.c.at, journals.c.token, windows.c.position, windows.c.name)
             .join(journals, journals.c.id == windows.c.journal)
             .where(windows.c.id.in_(wanted[start : start + CHUNK]))
+            .order_by(windows.c.at, journals.c.token, windows.c.position)
+            .limit(1)
         )
         opened += ((at, token, position, name) for at, token, position, name in connection.execute(query))
     return min(opened)[-1] if opened else None

@@ -87,13 +87,18 @@ class Records:
 
     def _put_windows(self, history: WindowHistory, last: int) -> list[Trace]:
         """Bring ``history`` up to date with all windows; return the traces that were left in the last one."""
-        marks = self.recorded.window_marks()
-        left = self.recorded.left_in([*{*history.changed(marks), last}])
-        traces = self.recorded.by_numbers({number for numbers in left.values() for number in numbers})
+        recorded = self.recorded
+        # One number, so that windows that stay as they were cost nothing each.
+        unchanged = history.mark == recorded.mark_of_windows(but=last)
+        marks = {} if unchanged else recorded.window_marks()
+        left = recorded.left_in([*{*history.changed(marks), last}])
+        traces = recorded.by_numbers({number for numbers in left.values() for number in numbers})
+        # What no journal has told yet may be told without a change of the marks.
+        untold = {window for window, numbers in left.items() if not numbers <= traces.keys()}
         for window, numbers in left.items():
-            # One that no journal has told yet may be told without a change of the mark.
-            mark = marks.get(window) if numbers <= traces.keys() else None
+            mark = None if window in untold else marks.get(window)
             history.put(window, mark, [traces[number] for number in numbers if number in traces])
+        history.mark = None if untold else recorded.mark_of_windows()
         return [traces[number] for number in left[last] if number in traces]
 
     def one(self, request_id: str) -> dict[str, Any] | None:
