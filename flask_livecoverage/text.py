@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 LONGEST_NAME = 1000
+
+# Between the name of a test and that of a part of it.
+PART_SEPARATOR = " > "
 LONGEST_PATH = 2000
 LONGEST_METHOD = 40
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..identity import COOKIE
+from ..text import PART_SEPARATOR
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = {"http": 80, "https": 443}
@@ -55,6 +56,15 @@ def cookies(test: str, identity: Identity) -> list[dict[str, Any]]:
 def is_cookie_of(identity: Identity, found: dict[str, Any]) -> bool:
     """Whether a cookie that a browser holds is the one that was set here."""
     return identity.test is not None and (found["name"], found["value"]) == (COOKIE, cookie_value(identity.test))
+
+
+def are_one_test(name: str | None, other: str | None) -> bool:
+    """Whether two names are of one test: of its parts, or of a part and the whole."""
+    return (
+        name is not None
+        and other is not None
+        and name.partition(PART_SEPARATOR)[0] == other.partition(PART_SEPARATOR)[0]
+    )
 
 
 class Identity:

@@ -7,8 +7,9 @@ What ``playwright.request.new_context()`` makes cannot be given a cookie: there,
 header, and redirects are followed here, so that no other host gets it.
 
 When the test changes, contexts of the calling thread are told at once. Those of another thread, or of a loop that
-runs, are told before their next ``goto`` or ``reload``, and at the latest when their loop is at it again. The limits of
-cookies are those of :mod:`.selenium`.
+runs, are told before their next ``goto``, and at the latest when their loop is at it again. A context that outlives its
+test loses its cookie, and gets the next test's when that one opens a page or works with one, as in :mod:`.jars`. The
+limits of cookies are those of :mod:`.selenium`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import inspect
 import json
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +28,29 @@ from typing import Any
 
 from .api_requests import METHODS, ApiContext, ApiRequest
 from .hooks import Patches, existing
-from .identity import Identity, cookies, is_cookie_of
+from .identity import Identity, are_one_test, cookies, is_cookie_of
 
 # 1970: browsers forget such a cookie. Older versions cannot delete a single one.
 _EXPIRED = 1
 
 _Calls = Generator[Any, Any, Any]
+
+# What makes a page send something, or be another one, by class.
+_ELEMENT = (
+    "check clear click dblclick dispatch_event eval_on_selector eval_on_selector_all evaluate evaluate_all "
+    "evaluate_handle fill focus blur hover press press_sequentially select_option set_checked set_input_files tap type "
+    "uncheck drag_to drag_and_drop"
+)
+_WORKING = {
+    "Page": f"{_ELEMENT} add_script_tag go_back go_forward reload set_content",
+    "Frame": f"{_ELEMENT} add_script_tag set_content",
+    "Locator": _ELEMENT,
+    "ElementHandle": _ELEMENT,
+    "JSHandle": "evaluate evaluate_handle",
+    "Keyboard": "down insert_text press type up",
+    "Mouse": "click dblclick down move up wheel",
+    "Touchscreen": "tap",
+}
 
 
 @dataclass
@@ -42,8 +60,12 @@ class _Home:
     is_async: bool
     loop: asyncio.AbstractEventLoop
     thread: int
+    last: str | None
+    """The test that ran when it was told last."""
     test: str | None = None
     """Of the cookie that it has."""
+    pages_are_old: bool = False
+    """Whether its pages are an earlier test's, and it has no cookie because of that."""
 
 
 class PlaywrightCarrier:
@@ -69,8 +91,12 @@ class PlaywrightCarrier:
         wrap(module.BrowserType, "launch_persistent_context", self._open)
         wrap(module.BrowserType, "connect_over_cdp", self._connect)
         wrap(module.Page, "goto", self._go)
-        wrap(module.Page, "reload", self._go)
         wrap(module.Frame, "goto", self._go_in_frame)
+        for owner, names in _WORKING.items():
+            for name in names.split():
+                # Older versions have fewer.
+                if name in vars(getattr(module, owner)):
+                    wrap(getattr(module, owner), name, self._work)
         wrap(module.BrowserContext, "clear_cookies", self._clear)
         wrap(module.BrowserContext, "cookies", self._list)
         wrap(module.BrowserContext, "storage_state", self._store)
@@ -106,12 +132,37 @@ class PlaywrightCarrier:
         return browser
 
     def _go(self, original: Any, page: Any, *args: Any, **kwargs: Any) -> _Calls:
+        home = self._contexts.get(page.context)
+        if home is not None and home.pages_are_old:
+            if self._identity.host_of(page.url) is not None:
+                # What the old page sends when it is left, it sends without a name.
+                yield original(page, "about:blank")
+            home.pages_are_old = False
         yield self._bake(page.context)
         return (yield original(page, *args, **kwargs))
 
     def _go_in_frame(self, original: Any, frame: Any, *args: Any, **kwargs: Any) -> _Calls:
-        yield self._bake(frame.page.context)
+        yield from self._take_over([frame.page.context])
         return (yield original(frame, *args, **kwargs))
+
+    def _work(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
+        """The test works with a page: from now on, it is the test's."""
+        # Not all of these objects tell their context.
+        yield from self._take_over(
+            context for context, home in list(self._contexts.items()) if home.pages_are_old and home.loop is owner._loop
+        )
+        return (yield original(owner, *args, **kwargs))
+
+    def _take_over(self, contexts: Iterable[Any]) -> _Calls:
+        for context in contexts:
+            home = self._contexts.get(context)
+            if home is not None:
+                home.pages_are_old = False
+            try:
+                yield self._bake(context)
+            except Exception:
+                # It is closed by now, and need not be the one that the test works with.
+                self._forget(context)
 
     def _clear(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
         yield original(context, *args, **kwargs)
@@ -142,7 +193,7 @@ class PlaywrightCarrier:
         made_with = self._api_contexts.get(context)
         request = ApiRequest(made_with, target, method, kwargs) if made_with is not None else None
         if request is None or not request.carries(self._identity):
-            return (yield original(context, target, **kwargs))
+            return (yield from self._work(original, context, target, **kwargs))
         steps = request.steps(self._identity, error)
         arguments = next(steps)
         while True:
@@ -157,7 +208,10 @@ class PlaywrightCarrier:
         with self._lock:
             contexts = list(self._contexts.items())
         for context, home in contexts:
-            if home.test == self._identity.test:
+            last, home.last = home.last, self._identity.test
+            if not are_one_test(last, home.last):
+                home.pages_are_old = home.last is not None
+            if home.test == self._wanted(home):
                 continue
             # One that is closed by now must not fail the next test.
             try:
@@ -181,7 +235,7 @@ class PlaywrightCarrier:
         async def bake() -> None:
             # Not by the public interface, which would wait here, or is for another greenlet.
             with suppress(Exception):
-                if home.test != self._identity.test:
+                if home.test != self._wanted(home):
                     await context._impl_obj.add_cookies(self._cookies(home))
 
         home.loop.create_task(bake())
@@ -193,20 +247,27 @@ class PlaywrightCarrier:
     def _bake(self, context: Any) -> Any:
         """Set the context's cookie; or a coroutine that does."""
         home = self._contexts.get(context)
-        if home is None or home.test == self._identity.test:
+        if home is None or home.test == self._wanted(home):
             return None
         return context.add_cookies(self._cookies(home))
 
     def _cookies(self, home: _Home) -> list[dict[str, Any]]:
-        before, home.test = home.test, self._identity.test
+        before, home.test = home.test, self._wanted(home)
         if home.test is not None:
             return cookies(home.test, self._identity)
         return [{**baked, "expires": _EXPIRED} for baked in cookies(before or "", self._identity)]
 
+    def _wanted(self, home: _Home) -> str | None:
+        """The name that the cookie is to have; None for no cookie."""
+        return None if home.pages_are_old else self._identity.test
+
     def _adopt(self, context: Any) -> None:
         is_async = inspect.iscoroutinefunction(context.add_cookies)
+        known = self._contexts.get(context)
         with self._lock:
-            self._contexts[context] = _Home(is_async, context._loop, threading.get_ident())
+            self._contexts[context] = _Home(is_async, context._loop, threading.get_ident(), self._identity.test)
+            if known is not None:
+                self._contexts[context].pages_are_old = known.pages_are_old
 
     def _forget(self, context: Any) -> None:
         with self._lock:
@@ -233,7 +294,12 @@ def _method(calls: Callable[..., _Calls], is_async: bool, original: Any) -> Call
         try:
             result = next(steps)
             while True:
-                result = steps.send(await result if inspect.isawaitable(result) else result)
+                try:
+                    value = await result if inspect.isawaitable(result) else result
+                except Exception as error:
+                    result = steps.throw(error)
+                else:
+                    result = steps.send(value)
         except StopIteration as last:
             return last.value
 

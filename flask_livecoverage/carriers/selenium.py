@@ -10,9 +10,13 @@
 * The cookie is HttpOnly, so scripts of pages do not see it; ``driver.get_cookies()`` does not show it; and
   ``driver.delete_all_cookies()`` is followed by setting it again.
 
-Limits: cookies know hosts, not ports, so another server on the *same* host gets it, too. Browsers send no cookie with
-``fetch(..., {credentials: "omit"})``, nor, unless told, to another origin than the page's. An application that deletes
-cookies which it did not set (``Clear-Site-Data``) deletes this one, until the next test.
+* When the test changes, the cookie is taken away: a page that polls, or that sends something when it is left, is not
+  the next test's. See :mod:`.jars` for when the next name is set.
+
+Limits: other tabs that an earlier test has opened send the name of the test that runs. Cookies know hosts, not ports,
+so another server on the *same* host gets it, too. Browsers send no cookie with ``fetch(..., {credentials: "omit"})``,
+nor, unless told, to another origin than the page's. An application that deletes cookies which it did not set
+(``Clear-Site-Data``) deletes this one, until the next test.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from typing import Any
 
 from .hooks import Patches, existing
 from .identity import Identity, is_cookie_of
-from .jars import DevToolsJar, PageJar
+from .jars import DevToolsJar, Jar, PageJar
 
 _DELETING = {"deleteAllCookies", "deleteCookie"}
 _DELETING_BY_DEVTOOLS = {"Network.clearBrowserCookies", "Network.deleteCookies", "Storage.clearCookies"}
@@ -38,7 +42,7 @@ class SeleniumCarrier:
     def __init__(self, identity: Identity, status_path: str) -> None:
         self._identity = identity
         self._status_path = status_path
-        self._jars: weakref.WeakKeyDictionary[Any, DevToolsJar | PageJar] = weakref.WeakKeyDictionary()
+        self._jars: weakref.WeakKeyDictionary[Any, Jar] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
         self._refusal: type[Exception] = Exception
 
@@ -57,7 +61,7 @@ class SeleniumCarrier:
         with self._lock:
             jars = list(self._jars.items())
         for driver, jar in jars:
-            self._try(driver, jar.update)
+            self._try(driver, jar.tell)
 
     def _starting(self, original: Any, execute: Any) -> Callable[..., Any]:
         def start_session(driver: Any, *args: Any, **kwargs: Any) -> Any:
@@ -75,7 +79,7 @@ class SeleniumCarrier:
             # By the method as it was: what we send ourselves is no command of the test.
             return execute(found(), command, params)["value"]
 
-        jar = (
+        jar: Jar = (
             DevToolsJar(self._identity, send)
             if _speaks_devtools(driver)
             else PageJar(self._identity, send, self._status_path)
@@ -87,8 +91,11 @@ class SeleniumCarrier:
     def _executing(self, original: Any) -> Callable[..., Any]:
         def execute(driver: Any, driver_command: Any, params: Any = None) -> Any:
             jar = self._jars.get(driver)
-            # Commands of WebDriver BiDi are generators.
-            if jar is None or not isinstance(driver_command, str):
+            if jar is None:
+                return original(driver, driver_command, params)
+            if not isinstance(driver_command, str):
+                # WebDriver BiDi's commands are generators.
+                self._try(driver, jar.before, "", {})
                 return original(driver, driver_command, params)
             given = dict(params or {})
             if driver_command == "quit":

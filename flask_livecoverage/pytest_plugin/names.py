@@ -7,11 +7,10 @@ from bisect import bisect_left
 from collections.abc import Container
 from urllib.parse import quote
 
-from ..text import LONGEST_NAME, printable
+from ..text import LONGEST_NAME, PART_SEPARATOR, printable
 
 # What is left of a name is for the parts of the test.
 _LONGEST_TEST = 900
-_PART = " > "
 
 
 def test_name(node_id: str, domain: str) -> str:
@@ -35,15 +34,15 @@ test_name.__test__ = False  # type: ignore[attr-defined]  # pytest must not coll
 
 def part_name(test: str, part: str) -> str:
     """The name of a part of a test."""
-    return _fitting(part, LONGEST_NAME, before=test + _PART)
+    return _fitting(part, LONGEST_NAME, before=test + PART_SEPARATOR)
 
 
 def whole_name(name: str, tests: Container[str]) -> str:
     """The test that ``name`` is, or is a part of, if it is one of ``tests``; else ``name`` itself."""
     whole = name
     # A node id may hold the sign itself.
-    while whole not in tests and _PART in whole:
-        whole = whole.rpartition(_PART)[0]
+    while whole not in tests and PART_SEPARATOR in whole:
+        whole = whole.rpartition(PART_SEPARATOR)[0]
     return whole if whole in tests else name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,18 @@ APP = """
     @app.get("/frames")
     def frames():
         return "<title>frames</title><iframe src=/page/frame></iframe><img src=/page/image>"
+
+    @app.get("/polls/<name>")
+    def polls(name):
+        script = (
+            "setInterval(() => fetch('/page/poll-NAME'), 100);"
+            "addEventListener('pagehide', () => navigator.sendBeacon('/beacon/NAME'));"
+        )
+        return f"<title>{name}</title><script>{script.replace('NAME', name)}</script>"
+
+    @app.post("/beacon/<name>")
+    def beacon(name):
+        return name
 
     @app.get("/worker.js")
     def worker():
@@ -101,6 +114,16 @@ class Live:
             files = json.loads(_fetch(f"{self.url}/__coverage__/requests/{record['id']}"))["files"]
             found.setdefault(record["test"], set()).update(files[self.source.name])
         return {test: sorted(lines) for test, lines in found.items()}
+
+    def wait_for(self, path: str, more: int = 0) -> None:
+        """Wait until a request has asked for ``path``; or so many more than now."""
+        wanted = max(1, self._count(path) + more if more else 1)
+        deadline = time.monotonic() + 60
+        while self._count(path) < wanted:
+            assert time.monotonic() < deadline, f"nobody asks for {path}"
+
+    def _count(self, path: str) -> int:
+        return sum(found == path for found, _ in self.tests())
 
     def reset(self) -> None:
         _fetch(f"{self.url}/__coverage__/reset", "POST")

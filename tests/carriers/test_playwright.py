@@ -194,8 +194,42 @@ def test_frames_workers_popups_and_fetch(carriers: Carriers, live: Live, elsewhe
     assert elsewhere.was_told_nothing("/requested", "/visited")
 
 
+@pytest.mark.parametrize("goes_on", [False, True], ids=["next-page", "same-page"])
+def test_page_of_an_earlier_test(carriers: Carriers, live: Live, api: Interface, goes_on: bool) -> None:
+    """It polls, and sends a beacon when it is left: nothing of that is the next test's, unless that works with it."""
+    pages: list[Any] = []
+
+    async def first() -> None:
+        pages.append(await api.do(api.browser.new_page()))
+        await api.do(pages[0].goto(f"{live.url}/polls/first"))
+        live.wait_for("/page/poll-first")
+
+    async def second() -> None:
+        assert await api.do(pages[0].title()) == "first"
+        live.wait_for("/page/poll-first", more=3)
+        await api.do(pages[0].click("html") if goes_on else pages[0].goto(f"{live.url}/page/second"))
+        live.wait_for(*("/page/poll-first", 2) if goes_on else ("/beacon/first",))
+
+    async def closed() -> None:
+        await api.do(pages[0].context.close())
+
+    carriers.set_test("first")
+    api.run(first())
+    carriers.set_test(None)
+    carriers.set_test("second")
+    api.run(second())
+    tests = live.tests()
+    api.run(closed())
+    polls = [test for path, test in tests if path == "/page/poll-first"]
+    assert polls[-1] == ("second" if goes_on else None)
+    assert {*polls} - {"second"} == {"first", None}
+    if not goes_on:
+        assert ("/beacon/first", None) in tests
+        assert [path for path, test in tests if test == "second"] == ["/page/second"]
+
+
 def test_open_page_belongs_to_the_test_that_runs(carriers: Carriers, live: Live, api: Interface) -> None:
-    """A page that asks by itself, with no command in between."""
+    """The test works with the page that it finds."""
     pages: list[Any] = []
 
     async def opened() -> None:

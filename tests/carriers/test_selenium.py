@@ -136,6 +136,45 @@ class TestShared:
         ]  # fmt: skip
         assert elsewhere.was_told_nothing("/front")
 
+    def test_page_of_an_earlier_test(self, carriers: Carriers, live: Live, driver: Driver) -> None:
+        """It polls, and sends a beacon when it is left: nothing of that is the next test's."""
+        carriers.set_test("first")
+        driver.get(f"{live.url}/polls/first")
+        live.wait_for("/page/poll-first")
+        carriers.set_test(None)
+        carriers.set_test("second")
+        assert driver.title == "first"
+        live.wait_for("/page/poll-first", more=3)
+        driver.get(f"{live.url}/page/second")
+        live.wait_for("/beacon/first")
+        tests = live.tests()
+        assert ("/page/second", "second") in tests
+        assert ("/beacon/first", None) in tests
+        polls = [test for path, test in tests if path == "/page/poll-first"]
+        assert polls == sorted(polls, key=lambda test: test is None)
+        assert set(polls) == {"first", None}
+        assert [path for path, test in tests if test == "second"] == ["/page/second"]
+
+    def test_page_that_the_next_test_goes_on_with(self, carriers: Carriers, live: Live, driver: Driver) -> None:
+        carriers.set_test("first")
+        driver.get(f"{live.url}/polls/first")
+        carriers.set_test(None)
+        carriers.set_test("second")
+        driver.find_element("tag name", "html").click()
+        live.wait_for("/page/poll-first", more=2)
+        assert live.tests()[-1] == ("/page/poll-first", "second")
+
+    def test_part_of_a_test(self, carriers: Carriers, live: Live, driver: Driver) -> None:
+        """The page is the same test's, and so is the history."""
+        carriers.set_test("test")
+        driver.get(f"{live.url}/page/1")
+        carriers.set_test("test > part")
+        driver.get(f"{live.url}/page/2")
+        carriers.set_test("test")
+        driver.back()
+        assert driver.title == "1"
+        assert live.tests()[:2] == [("/page/1", "test"), ("/page/2", "test > part")]
+
     def test_link_from_another_page(self, carriers: Carriers, live: Live, elsewhere: Elsewhere, driver: Driver) -> None:
         carriers.set_test("test")
         driver.get(f"{elsewhere.url}/start")
