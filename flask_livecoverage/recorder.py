@@ -95,6 +95,7 @@ class Recorder:
     def start(self) -> None:
         """Start the engine, and write ambient lines every second. A second call does nothing."""
         if not self.started:
+            self.sources.note_imported()
             self.engine.start()
             self.started = True
             self.resume_flushing()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import marshal
 import os
+import struct
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType, SimpleNamespace
+from typing import Any
 
 from . import coveragepy
 from .lines import to_bitmap
@@ -15,6 +19,7 @@ from .lines import to_bitmap
 _PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 _PYTHON_SUFFIXES = (".py", ".pyw", "")
 _CO_OPTIMIZED = 0x1
+_WORD = 0xFFFFFFFF
 _INLINE_SCOPES = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 
 
@@ -52,6 +57,9 @@ class Sources:
         disposition = self._chooser.disposition(filename, frame)
         if disposition.trace and not _is_application_code(disposition.source_filename):
             disposition.trace = False
+        if disposition.trace:
+            # Asked when the first code of the file runs: mostly its import, and nobody has edited it since.
+            self.content(disposition.source_filename)
         return disposition
 
     def file_of(self, filename: str, frame: FrameType | None) -> str | None:
@@ -66,8 +74,21 @@ class Sources:
         frame = None if module is None else SimpleNamespace(f_globals=vars(module))
         return self.file_of(path, frame) is not None  # type: ignore[arg-type]
 
+    def note_imported(self) -> None:
+        """See what is in the files of the modules that are imported by now: their code may run when they are edited."""
+        for module in list(sys.modules.values()):
+            path = getattr(module, "__file__", None)
+            if isinstance(path, str) and not path.startswith(_PACKAGE):
+                frame = SimpleNamespace(f_globals=vars(module))
+                found = self.file_of(path, frame)  # type: ignore[arg-type]
+                if found is not None and not is_as_loaded(path, getattr(module, "__cached__", None)):
+                    self._contents[found] = ""
+
     def content(self, path: str) -> str:
-        """The hash of the file's content when it was first asked for; empty if it could not be read then."""
+        """The hash of the file's content as it was loaded, or else when it was first asked for.
+
+        Empty if it could not be read then, or had been edited since it was loaded.
+        """
         known = self._contents.get(path)
         if known is None:
             known = self._contents[path] = content_hash(path)
@@ -89,6 +110,31 @@ def content_hash(path: str) -> str:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     except OSError:
         return ""
+
+
+def is_as_loaded(path: str, cached: str | None) -> bool:
+    """Whether the module at ``path`` was loaded from what is there now, as far as its bytecode file tells.
+
+    Such a file begins with the time and size, or a hash, of its source (PEP 552).
+    """
+    try:
+        data, source = Path(cached or "").read_bytes(), Path(path)
+        if data[4] & 1:
+            return data[8:16] == importlib.util.source_hash(source.read_bytes())
+        about = source.stat()
+        if [int(about.st_mtime) & _WORD, about.st_size & _WORD] == list(struct.unpack("<2L", data[8:16])):
+            return True
+        # Whoever copies or checks out files changes their times alone.
+        compiled = compile(source.read_bytes(), path, "exec", dont_inherit=True)
+        return _lines_of(marshal.loads(data[16:])) == _lines_of(compiled)
+    except (OSError, IndexError, struct.error, ValueError, TypeError, EOFError, SyntaxError):
+        return True
+
+
+def _lines_of(code: CodeType) -> list[Any]:
+    """What makes one version of a module another one's equal, line for line."""
+    inner = [_lines_of(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return [code.co_qualname, code.co_code, code.co_names, list(code.co_lines()), *inner]
 
 
 def import_time_lines(path: str) -> int:
