@@ -26,9 +26,14 @@ SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
 URL_VARIABLE = "LIVECOVERAGE_URL"
 # What `livecov run --server` tells startup/sitecustomize.py.
 STARTUP_VARIABLE = "LIVECOVERAGE_STARTUP"
+# Leaves out what is in C.
+PURE_PYTHON_VARIABLE = "LIVECOVERAGE_PURE_PYTHON"
 
-# What the environment may hold besides the settings: how the processes of one measurement find each other.
-_OTHER_VARIABLES = frozenset({RUN_VARIABLE, PARENT_VARIABLE, SOURCE_VARIABLE, URL_VARIABLE, STARTUP_VARIABLE})
+# What the environment may hold besides the settings: how the processes of one measurement find each other, and how
+# engines are built.
+_OTHER_VARIABLES = frozenset(
+    {RUN_VARIABLE, PARENT_VARIABLE, SOURCE_VARIABLE, URL_VARIABLE, STARTUP_VARIABLE, PURE_PYTHON_VARIABLE}
+)
 
 _PREFIX = "LIVECOVERAGE_"
 _TRUE = frozenset({"1", "true", "yes", "on"})

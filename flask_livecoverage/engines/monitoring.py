@@ -16,6 +16,7 @@ from itertools import compress, count
 from types import CodeType
 from typing import Any
 
+from ..settings import PURE_PYTHON_VARIABLE
 from ..sources import Sources
 from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
 from .frames import frames_under_way
@@ -35,7 +36,7 @@ def fastest_locations() -> MakeLocations:
     """
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         return UnsharedLocations
-    if os.environ.get("LIVECOVERAGE_PURE_PYTHON"):
+    if os.environ.get(PURE_PYTHON_VARIABLE):
         return Locations
     try:
         from . import _locations
