@@ -8,14 +8,17 @@ coverage.py that the package allows and against the newest.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import coverage
-from coverage.config import CoverageConfig
+from coverage.config import CoverageConfig, config_files_to_try
 from coverage.disposition import FileDisposition
 from coverage.exceptions import ConfigError
 from coverage.files import GlobMatcher, prep_patterns
@@ -66,13 +69,73 @@ def pack_arc(first: int, second: int) -> int:
 def make_coverage(source: Sequence[str] = (), **options: Any) -> coverage.Coverage:
     """A ``Coverage`` object under the user's own configuration; ``source`` stands in for its ``source``.
 
-    Raises ConfigurationError if coverage.py refuses the configuration.
+    Its plugins are loaded, those in the working directory included, as under ``coverage run``. Raises
+    ConfigurationError if coverage.py cannot use the configuration.
     """
-    # Before coverage.py 7.11, ConfigError is no CoverageException.
     try:
-        return coverage.Coverage(source=list(source) or None, **options)
-    except (coverage.CoverageException, ConfigError) as error:
-        raise ConfigurationError(f"coverage.py's configuration: {error}") from error
+        cov = coverage.Coverage(source=list(source) or None, **options)
+    # Not all that can be wrong in a file is a CoverageException: before coverage.py 7.11, not even ConfigError is.
+    except Exception as error:
+        raise _refused(error) from error
+    try:
+        with _importable_from_here(cov.config.plugins):
+            cov._init()
+    except Exception as error:
+        raise _refused_plugin(cov, error) from error
+    return cov
+
+
+def _refused(error: Exception) -> ConfigurationError:
+    if isinstance(error, UnicodeDecodeError):
+        return ConfigurationError(
+            f"coverage.py's configuration: {_undecodable_file()} is not encoded in UTF-8 ({error}): save it so"
+        )
+    return ConfigurationError(f"coverage.py's configuration: {_one_line(error)}")
+
+
+def _refused_plugin(cov: coverage.Coverage, error: Exception) -> ConfigurationError:
+    # None once all are loaded: then one of them has failed to configure.
+    name = cov._plugins.current_module
+    which = f"the plugin {name!r}" if name else "a plugin"
+    file = cov.config.config_file or "its configuration"
+    return ConfigurationError(
+        f"coverage.py's configuration: {which} in {file} cannot be used ({_one_line(error)}): install or mend it, or "
+        "remove it from `plugins` there"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    """The message of ``error``; its type stands before it where coverage.py did not write the message."""
+    written = isinstance(error, coverage.CoverageException | ConfigError)
+    return " ".join((str(error) if written else f"{type(error).__name__}: {error}").split())
+
+
+def _undecodable_file() -> str:
+    """The configuration file that coverage.py could not decode."""
+    for name, *_ in config_files_to_try(True):
+        try:
+            Path(name).read_text(encoding="utf-8")
+        except OSError:
+            continue
+        except UnicodeDecodeError:
+            return name
+    return "its file"
+
+
+@contextmanager
+def _importable_from_here(plugins: Iterable[str]) -> Iterator[None]:
+    """A block in which ``plugins`` are found in the working directory, as by coverage.py's own commands."""
+    if all(name in sys.modules for name in plugins):
+        yield
+        return
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        # A plugin may have rearranged it.
+        with suppress(ValueError):
+            sys.path.remove(folder)
 
 
 class FileChooser:
@@ -80,9 +143,8 @@ class FileChooser:
 
     def __init__(self, source: Sequence[str] = ()) -> None:
         self._coverage = make_coverage(source, data_file=None)
+        self._plugins = self._coverage._plugins
         try:
-            self._coverage._init()
-            self._plugins = self._coverage._plugins
             self._in_or_out = InOrOut(
                 config=self.config,
                 warn=lambda *args, **kwargs: None,
@@ -90,7 +152,7 @@ class FileChooser:
                 include_namespace_packages=self.config.include_namespace_packages,
             )
         except (coverage.CoverageException, ConfigError) as error:
-            raise ConfigurationError(f"coverage.py's configuration: {error}") from error
+            raise _refused(error) from error
         self._in_or_out.plugins = self._plugins
         # The C tracer takes nothing but its own class; for everybody else the two are alike.
         self._in_or_out.disp_class = CFileDisposition if HAS_CTRACER else FileDisposition
