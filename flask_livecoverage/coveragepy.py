@@ -21,7 +21,7 @@ import coverage
 from coverage.config import CoverageConfig, config_files_to_try
 from coverage.disposition import FileDisposition
 from coverage.exceptions import ConfigError
-from coverage.files import GlobMatcher, prep_patterns
+from coverage.files import GlobMatcher, prep_patterns, zip_location
 from coverage.inorout import InOrOut
 from coverage.python import PythonFileReporter
 from coverage.results import Numbers, should_fail_under
@@ -136,6 +136,14 @@ def _importable_from_here(plugins: Iterable[str]) -> Iterator[None]:
         # A plugin may have rearranged it.
         with suppress(ValueError):
             sys.path.remove(folder)
+
+
+def archive_of(path: str) -> tuple[str, str] | None:
+    """The archive in which the file at ``path`` is, and its name there, where coverage.py can read it; else None.
+
+    An archive is a folder to the import system, and in paths: ``lib.zip/module.py``.
+    """
+    return zip_location(path)
 
 
 class FileChooser:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
 import marshal
 import os
 import struct
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType, SimpleNamespace
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 from . import coveragepy
 from .lines import to_bitmap
@@ -104,10 +107,42 @@ def _is_application_code(path: str) -> bool:
     return os.path.splitext(path)[1] in _PYTHON_SUFFIXES and not path.startswith(_PACKAGE)
 
 
+def read_source(path: str) -> bytes:
+    """The bytes of a source file, which may be in an archive. Raises OSError if it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except NotADirectoryError:
+        found = coveragepy.archive_of(path)
+        if found is None:
+            raise
+        return _read_from_archive(*found)
+
+
+def _read_from_archive(archive: str, name: str) -> bytes:
+    # Not through zipimport: it keeps a list of what was in the archive when it first looked.
+    try:
+        with ZipFile(archive) as opened:
+            return opened.read(name)
+    # RuntimeError: it is encrypted, or packed in a way that Python does not unpack.
+    except (KeyError, BadZipFile, RuntimeError, zlib.error) as error:
+        raise FileNotFoundError(errno.ENOENT, str(error), os.path.join(archive, name)) from error
+
+
+def stat_source(path: str) -> os.stat_result:
+    """The state of the file that holds the source at ``path``: that itself, or its archive. Raises OSError."""
+    try:
+        return os.stat(path)
+    except NotADirectoryError:
+        found = coveragepy.archive_of(path)
+        if found is None:
+            raise
+        return os.stat(found[0])
+
+
 def content_hash(path: str) -> str:
     """A short hash of the file's bytes; empty if it cannot be read."""
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+        return hashlib.sha256(read_source(path)).hexdigest()[:16]
     except OSError:
         return ""
 
@@ -143,7 +178,7 @@ def import_time_lines(path: str) -> int:
     Empty for a file that cannot be read or compiled.
     """
     try:
-        module = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
+        module = compile(read_source(path), path, "exec", dont_inherit=True)
     except (OSError, SyntaxError, ValueError):
         return 0
     return to_bitmap(line for code in _import_time_code(module) for _, _, line in code.co_lines() if line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -55,6 +56,13 @@ def source(tmp_path: Path) -> Path:
 
 def trace(path: Path | str, lines: Iterable[int]) -> Trace:
     return Trace.of({str(path): FileLines(content_hash(str(path)), to_bitmap(lines))})
+
+
+def archive(path: Path, files: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as made:
+        for name, text in files.items():
+            made.writestr(name, text)
+    return path
 
 
 def make_run(
@@ -362,13 +370,46 @@ class TestSources:
             assert reports.json_object()["files"].keys() == {"other.py"}
             assert reports.warnings == [f"{source} is gone since its lines were recorded: those are left out"]
 
-    def test_file_that_never_was_on_disk_is_left_out_and_named(self, run: Run, tmp_path: Path) -> None:
-        ghost = tmp_path / "ghost.py"
-        made = make_run(("t", trace(ghost, [1])), root=tmp_path, name="ghost")
+    def test_invented_file_names_are_left_out(self, run: Run, tmp_path: Path) -> None:
+        """``compile`` takes any: nobody could read such a file, and each report would warn again."""
+        ghost, nameless = tmp_path / "ghost.py", tmp_path / "rule 7"
+        made = make_run(("t", trace(ghost, [1])), (None, trace(nameless, [1])), root=tmp_path, name="ghost")
         with open_reports([run, made]) as reports:
             assert reports.json_object()["files"].keys() == {"app.py"}
-            assert len(reports.warnings) == 1
-            assert str(ghost) in reports.warnings[0]
+            assert reports.warnings == []
+
+    def test_file_that_could_not_be_read_when_its_lines_ran(self, run: Run, tmp_path: Path) -> None:
+        late = tmp_path / "late.py"
+        made = make_run(("t", trace(late, [1])), root=tmp_path, name="late")
+        late.write_text("x = 1\n")
+        with open_reports([run, made]) as reports:
+            assert reports.json_object()["files"].keys() == {"app.py"}
+            assert reports.warnings == [f"{late} was not there when its lines ran: those are left out"]
+
+    def test_archive_that_coverage_py_does_not_read(self, run: Run, tmp_path: Path) -> None:
+        """Python imports from it, whatever its name; coverage.py's report has no source for it."""
+        path = archive(tmp_path / "app.pyz", {"packed.py": "x = 1\n"}) / "packed.py"
+        made = make_run(("t", trace(path, [1])), root=tmp_path, name="packed")
+        with open_reports([run, made]) as reports:
+            assert reports.json_object()["files"].keys() == {"app.py"}
+            (warning,) = reports.warnings
+            assert warning == f"{path} is in an archive whose sources coverage.py cannot read: those are left out"
+
+    @pytest.mark.parametrize("kind", [".zip", ".whl", ".egg"])
+    def test_archives(self, tmp_path: Path, kind: str) -> None:
+        path = archive(tmp_path / f"lib{kind}", {"packed/inside.py": SOURCE, "other.py": ""}) / "packed" / "inside.py"
+        run = make_run((None, trace(path, FLAT)), root=tmp_path)
+        with open_reports([run]) as reports:
+            (file,) = reports.json_object()["files"].values()
+            assert file["executed_lines"] == FLAT
+            assert reports.warnings == []
+        # Made anew, with other content at other places.
+        archive(tmp_path / f"lib{kind}", {"first.py": "x = 1\n", "packed/inside.py": f"# edited\n{SOURCE}"})
+        with open_reports([run]) as reports:
+            assert reports.warnings == [f"{path} has changed since its lines were recorded: those are left out"]
+        archive(tmp_path / f"lib{kind}", {"other.py": ""})
+        with open_reports([run]) as reports:
+            assert reports.warnings == [f"{path} is gone since its lines were recorded: those are left out"]
 
     def test_nothing_at_all_is_one_clear_line(self, tmp_path: Path) -> None:
         for make in ("text", "xml", "lcov", "json", "html_zip", "total"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import indent
 from typing import Any
 
@@ -22,7 +21,7 @@ from ..exports.statements import Statements, read_statements
 from ..functions import Function, functions_in
 from ..lines import from_bitmap
 from ..model import Executed, Rule
-from ..sources import Sources
+from ..sources import Sources, read_source
 from .questions import open_recorded
 from .reporting import warn
 from .serving import load_app
@@ -114,11 +113,7 @@ def _executed(routes: Mapping[str, Executed], statements: Statements) -> dict[st
 
 
 def _files(statements: Statements) -> dict[str, File]:
-    return {
-        path: File(functions_in(Path(path).read_bytes()), missing)
-        for path, missing in statements.missing.items()
-        if missing
-    }
+    return {path: File(_functions_of(path), missing) for path, missing in statements.missing.items() if missing}
 
 
 # Access logs
@@ -165,9 +160,16 @@ def _views(
         code = None if name in routes else view_code(app, rule, name.partition(" ")[0])
         path = os.path.realpath(code.co_filename) if code else ""
         if code and (path in recorded or sources.measures(path)):
-            found = functions_in(Path(path).read_bytes())
-            views[name] = [(path, function) for function in found if function.first_line == code.co_firstlineno]
+            views[name] = [(path, found) for found in _functions_of(path) if found.first_line == code.co_firstlineno]
     return views
+
+
+def _functions_of(path: str) -> list[Function]:
+    try:
+        return functions_in(read_source(path))
+    except OSError:
+        # Gone since it was recorded, or never there.
+        return []
 
 
 # Output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 
 from ..errors import ConfigurationError
@@ -33,6 +34,8 @@ def lines_by_context(
     runs: Iterable[Run], contexts: str, local_path: Callable[[str], str] = str
 ) -> tuple[FilesByContext, list[str]]:
     """What ran in each context, in files that still are what they were then; and warnings that name the others.
+
+    Code under a name that never was a file's is left out without a warning.
 
     Requests count in their context, ambient lines in ``(startup)``. So do the lines outside functions in traces of
     requests that a reset has put aside: modules are imported but once. ``local_path`` says where a recorded file is
@@ -88,11 +91,34 @@ class _Collector:
     def _is_current(self, path: str, lines: FileLines) -> bool:
         if path not in self._contents:
             self._contents[path] = content_hash(path)
-        # Without a file there is nothing to report on, even if there was none when its code ran either.
-        if self._contents[path] and lines.content == self._contents[path]:
+        content = self._contents[path]
+        if content and lines.content == content:
             return True
-        state = "has changed" if self._contents[path] else "is gone"
-        warning = f"{path} {state} since its lines were recorded: those are left out"
-        if warning not in self.warnings:
+        state = _describe(path, lines.content, content)
+        warning = f"{path} {state}: those are left out"
+        if state and warning not in self.warnings:
             self.warnings.append(warning)
         return False
+
+
+def _describe(path: str, recorded: str, content: str) -> str:
+    """Why lines of a file cannot be reported; empty where nobody would miss them.
+
+    ``recorded`` is the hash of its content when they ran, ``content`` that of the content now.
+    """
+    if recorded:
+        return f"{'has changed' if content else 'is gone'} since its lines were recorded"
+    if content:
+        return "was not there when its lines ran"
+    # A name that its maker has invented for the code: compile() takes any. Else there is a file.
+    return "is in an archive whose sources coverage.py cannot read" if _is_in_file(path) else ""
+
+
+def _is_in_file(path: str) -> bool:
+    try:
+        os.stat(path)
+    except NotADirectoryError:
+        return True
+    except OSError:
+        pass
+    return False

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tokenize
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import decode_source
 
 from markupsafe import Markup
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from ...sources import content_hash
+from ...sources import content_hash, read_source
 
 _LEXER = PythonLexer(stripnl=False)
 _FORMATTER = HtmlFormatter(nowrap=True)
@@ -23,8 +23,7 @@ def highlighted(path: str, content: str) -> Sequence[Markup] | None:
     if content_hash(path) != content:
         return None
     try:
-        with tokenize.open(path) as file:
-            text = file.read()
+        text = decode_source(read_source(path))
     except (OSError, SyntaxError, UnicodeDecodeError):
         return None
     # Each token ends with its line there, so lines can be taken apart.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from ...analysis.growth import Growth
 from ...coveragepy import StatementCounter
 from ...exports.dump import relative_path
 from ...model import FileStatements
-from ...sources import content_hash
+from ...sources import content_hash, stat_source
 from ...store import Recorded, Store
 from .figures import Figures, FileFigures, First
 
@@ -58,7 +57,7 @@ class Contents:
 
     def _look(self, path: str) -> str:
         try:
-            found = os.stat(path)
+            found = stat_source(path)
         except OSError:
             return ""
         now = found.st_mtime_ns, found.st_size
