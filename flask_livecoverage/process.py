@@ -14,8 +14,8 @@ from .errors import ConfigurationError
 from .journal import DataDir, new_run_id
 from .modules import imported
 from .recorder import Recorder
-from .settings import PARENT_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE, Settings, is_active, load_settings
-from .sources import Sources
+from .settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, is_active, load_settings
+from .sources import Sources, configured_sources
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -102,7 +102,7 @@ def _check_agreement(recorder: Recorder, settings: Settings, data_dir: str) -> N
 
 
 def _make_recorder(settings: Settings, data_dir: str) -> Recorder:
-    sources = Sources([name for name in os.environ.get(SOURCE_VARIABLE, "").split(",") if name])
+    sources = Sources(configured_sources(os.environ))
     if sources.unsupported_plugins:
         logger.warning(
             "coverage.py plugins that measure other files than Python's are left out: %s",

@@ -18,12 +18,12 @@ from typing import Any
 import psutil
 
 from .client import NotMeasured, fetch, fetch_json
+from .early_start import started_early
 from .errors import ConfigurationError, ServerError
 from .handshake import Failed, wait_for_server
 from .server import listen, url_of
-from .settings import RUN_VARIABLE, SOURCE_VARIABLE, STARTUP_VARIABLE, Settings
+from .settings import RUN_VARIABLE, Settings
 from .shutdown import GRACE_SECONDS
-from .sources import Sources
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -34,8 +34,11 @@ _KILL_SECONDS = 5.0
 _ASK_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 
-# The folder of a `sitecustomize` that starts recording.
-_STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")
+# By default, its SIGTERM means "reload", and it forks without telling Python.
+_FOR_UWSGI = {
+    "UWSGI_HOOK_MASTER_START": "unix_signal:15 gracefully_kill_them_all",
+    "UWSGI_PY_CALL_UWSGI_FORK_HOOKS": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def foreign_server(
     with listen(host, port) as free:
         port = free.getsockname()[1]
     words = [word.replace("{host}", host).replace("{port}", str(port)) for word in words]
-    process = _start_server(words, {**_prepared(environ), "PORT": str(port)})
+    process = _start_server(words, {**_FOR_UWSGI, **started_early(environ), "PORT": str(port)})
     with _none_left(process):
         url = url_of(host, port)
         _wait_for_answer(process, url, f"{settings.url_prefix}/status", environ[RUN_VARIABLE], timeout)
@@ -95,20 +98,6 @@ def foreign_server(
             if settings.shutdown_url and _told_to_end(url + settings.shutdown_url):
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_END_SECONDS)
-
-
-def _prepared(environ: Mapping[str, str]) -> dict[str, str]:
-    """``environ`` for a server whose processes start recording before they import the application."""
-    names = Sources([name for name in environ.get(SOURCE_VARIABLE, "").split(",") if name]).names
-    folders = [_STARTUP, environ.get("PYTHONPATH")]
-    return {
-        # By default, its SIGTERM means "reload", and it forks without telling Python.
-        "UWSGI_HOOK_MASTER_START": "unix_signal:15 gracefully_kill_them_all",
-        "UWSGI_PY_CALL_UWSGI_FORK_HOOKS": "true",
-        **environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, folders)),
-        STARTUP_VARIABLE: ",".join(names),
-    }
 
 
 def _told_to_end(url: str) -> bool:

@@ -24,16 +24,20 @@ PARENT_VARIABLE = "LIVECOVERAGE_PARENT"
 SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
 # What `livecov run` tells its command.
 URL_VARIABLE = "LIVECOVERAGE_URL"
-# What `livecov run --server` tells startup/sitecustomize.py.
+# For startup/sitecustomize.py: which installed packages are measured; and that one process alone starts early.
 STARTUP_VARIABLE = "LIVECOVERAGE_STARTUP"
+ONCE_VARIABLE = "LIVECOVERAGE_STARTUP_ONCE"
 # Leaves out what is in C.
 PURE_PYTHON_VARIABLE = "LIVECOVERAGE_PURE_PYTHON"
 
 # What the environment may hold besides the settings: how the processes of one measurement find each other, and how
 # engines are built.
 _OTHER_VARIABLES = frozenset(
-    {RUN_VARIABLE, PARENT_VARIABLE, SOURCE_VARIABLE, URL_VARIABLE, STARTUP_VARIABLE, PURE_PYTHON_VARIABLE}
-)
+    {
+        RUN_VARIABLE, PARENT_VARIABLE, SOURCE_VARIABLE, URL_VARIABLE, STARTUP_VARIABLE, ONCE_VARIABLE,
+        PURE_PYTHON_VARIABLE,
+    }
+)  # fmt: skip
 
 _PREFIX = "LIVECOVERAGE_"
 _TRUE = frozenset({"1", "true", "yes", "on"})

@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FrameType, SimpleNamespace
 from typing import Any
@@ -18,12 +18,18 @@ from zipfile import BadZipFile, ZipFile
 
 from . import coveragepy
 from .lines import to_bitmap
+from .settings import SOURCE_VARIABLE
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 _PYTHON_SUFFIXES = (".py", ".pyw", "")
 _CO_OPTIMIZED = 0x1
 _WORD = 0xFFFFFFFF
 _INLINE_SCOPES = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
+
+
+def configured_sources(environ: Mapping[str, str]) -> list[str]:
+    """The packages and folders that ``LIVECOVERAGE_SOURCE`` names, for :class:`Sources`."""
+    return [name for name in environ.get(SOURCE_VARIABLE, "").split(",") if name]
 
 
 class Sources:
@@ -74,8 +80,16 @@ class Sources:
         """Whether the file at ``path`` is measured, asked without code of it running."""
         # Configurations that name packages are matched against the module's name, which only its globals tell.
         module = next((m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == path), None)
-        frame = None if module is None else SimpleNamespace(f_globals=vars(module))
-        return self.file_of(path, frame) is not None  # type: ignore[arg-type]
+        return self._measures(path, {} if module is None else vars(module))
+
+    def measured_modules(self, names: Iterable[str]) -> list[str]:
+        """Those of the imported modules with these names whose files are measured, sorted."""
+        found = {name: getattr(sys.modules.get(name), "__dict__", {}) for name in names}
+        return sorted(name for name, variables in found.items() if self._measures(variables.get("__file__"), variables))
+
+    def _measures(self, path: object, variables: Mapping[str, Any]) -> bool:
+        frame: Any = SimpleNamespace(f_globals=variables)
+        return isinstance(path, str) and self.file_of(path, frame) is not None
 
     def note_imported(self) -> None:
         """See what is in the files of the modules that are imported by now: their code may run when they are edited."""

@@ -42,8 +42,8 @@ LAYERS = [
     {"identity", "middleware"},
     {
         "carriers", "carriers.aiohttp", "carriers.api_requests", "carriers.hooks", "carriers.http_client",
-        "carriers.httpx", "carriers.identity", "carriers.jars", "carriers.playwright", "carriers.selenium",
-        "client", "database", "greenlets", "handshake", "run", "server", "shutdown", "signals",
+        "carriers.httpx", "carriers.identity", "carriers.jars", "carriers.playwright", "carriers.selenium", "client",
+        "database", "early_start", "greenlets", "handshake", "run", "server", "shutdown", "signals",
         "web", "web.access", "web.control", "web.parameters", "web.records",
         "web.dashboard", "web.dashboard.application", "web.dashboard.background", "web.dashboard.child",
         "web.dashboard.curve", "web.dashboard.figures", "web.dashboard.files", "web.dashboard.front",

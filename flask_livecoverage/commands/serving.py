@@ -13,6 +13,7 @@ from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from ..database import tables, temporary_database
+from ..early_start import begin_anew_if_late, started_early
 from ..errors import ConfigurationError, LiveCoverageError, ServerError
 from ..extension import State, attach
 from ..handshake import Parent
@@ -44,6 +45,9 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
     with EndingSignals() as signals, ExitStack() as stack:
         parent = Parent(control_fd)
         with parent.told_of_failure():
+            late = begin_anew_if_late(keep=() if control_fd is None else (control_fd,))
+            if late is not None:
+                warn(late)
             server = stack.enter_context(_prepared_server(info, options))
         # From here on, also while the tables are dropped, the first signal is a request to end.
         signals.next_calls(server.shutdown)
@@ -176,10 +180,13 @@ def _start_server(
 def start_own_server(
     info: ScriptInfo, options: ServeOptions, environ: Mapping[str, str], timeout: float
 ) -> AbstractContextManager[Server]:
-    """``livecov serve`` for the application of ``info``, in a process of its own; see :func:`~.run.own_server`."""
+    """``livecov serve`` for the application of ``info``, in a process of its own; see :func:`~.run.own_server`.
+
+    Raises ConfigurationError if coverage.py's configuration cannot be used.
+    """
     app = info.app_import_path
     arguments = [*(["--app", app] if app else []), "livecov", "serve", *options.arguments(), "--no-report"]
-    return own_server(arguments, environ, timeout)
+    return own_server(arguments, started_early(environ, once=True), timeout)
 
 
 def _report_run(data_dir: str, run_id: str, run_options: RunOptions) -> int:

@@ -1,9 +1,10 @@
-"""Starts recording in the processes of ``livecov run --server``, right before the application is imported.
+"""Starts recording in a server's processes, right before the application is imported.
 
-``livecov run --server`` puts this folder in front of ``PYTHONPATH``, so every Python process that the server's command
-starts runs this file first. Nobody is to notice: what another ``sitecustomize`` does is done, the application finds
-that one as ``sitecustomize``, and this folder is not on ``sys.path`` any more. It stays in ``PYTHONPATH``, for the
-processes that a server starts in its turn: the reloader's, or the ones of a server that replaces itself.
+``livecov run`` puts this folder in front of ``PYTHONPATH``, so every Python process that the server's command starts
+runs this file first. Nobody is to notice: what another ``sitecustomize`` does is done, the application finds that one
+as ``sitecustomize``, and this folder is not on ``sys.path`` any more. With ``--server``, it stays in ``PYTHONPATH``,
+for the processes that a server starts in its turn: the reloader's, or the ones of a server that replaces itself. The
+server of ``livecov run`` itself is one process, and takes it out.
 
 Recording starts late on purpose. A server's master imports no application, and a process that imports none has nothing
 to record: it pays for this small file alone, and leaves no journal. gunicorn's worker imports it after gevent has
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-# What `livecov run` says: the packages and folders that are measured although they are installed.
+# From `livecov run`: the packages and folders that are measured although they are installed.
 _SOURCES = [name for name in os.environ.get("LIVECOVERAGE_STARTUP", "").split(",") if name]
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _STANDARD_LIBRARY = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "")
@@ -86,6 +87,18 @@ def _start_recording() -> None:
         sys.stderr.write(f"Flask-LiveCoverage: start-up is not measured: {error}\n")
 
 
+def _take_out_of_environment() -> None:
+    """Leave the environment as it was: this process's children are none of the server's."""
+    del os.environ["LIVECOVERAGE_STARTUP"]
+    folders = os.environ["PYTHONPATH"].split(os.pathsep)
+    if os.path.abspath(folders[0]) == _FOLDER:
+        del folders[0]
+    if folders:
+        os.environ["PYTHONPATH"] = os.pathsep.join(folders)
+    else:
+        del os.environ["PYTHONPATH"]
+
+
 def _run_other_sitecustomize() -> None:
     """Import the ``sitecustomize`` that this one hides, if there is one."""
     own = sys.modules.pop("sitecustomize")
@@ -104,4 +117,6 @@ if "LIVECOVERAGE_STARTUP" in os.environ:
         _start_recording()
     else:
         sys.meta_path.insert(0, _Watch())
+    if "LIVECOVERAGE_STARTUP_ONCE" in os.environ:
+        _take_out_of_environment()
 _run_other_sitecustomize()
