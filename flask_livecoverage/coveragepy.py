@@ -19,7 +19,7 @@ from typing import Any
 
 import coverage
 from coverage.config import CoverageConfig, config_files_to_try
-from coverage.disposition import FileDisposition
+from coverage.disposition import FileDisposition, disposition_init
 from coverage.exceptions import ConfigError
 from coverage.files import GlobMatcher, prep_patterns, zip_location
 from coverage.inorout import InOrOut
@@ -185,7 +185,11 @@ class FileChooser:
 
         ``trace`` says whether it is measured, ``source_filename`` under which canonical path.
         """
-        return self._in_or_out.should_trace(filename, frame)
+        try:
+            return self._in_or_out.should_trace(filename, frame)
+        except OSError:
+            # The working directory was removed, and the name is relative. No error is to reach the application.
+            return disposition_init(self._in_or_out.disp_class, filename)
 
     def possible_files(self) -> Iterable[str]:
         """All files inside the configured ``source``, executed or not; nothing without one."""

@@ -122,10 +122,10 @@ class LiveCoverage:
         ConfigurationError while live coverage is not active, DataError if nothing was measured.
         """
         from .exports.dump import dump_object
-        from .exports.reports import open_reports
+        from .exports.elsewhere import open_reports_in
 
         recorder = _active_recorder()
-        with recorder.reading(reset=reset) as run, open_reports([run]) as reports:
+        with recorder.reading(reset=reset) as run, open_reports_in(recorder.root, [run]) as reports:
             return dump_object(run, reports, recording=recorder.recording)
 
     def reset(self) -> None:

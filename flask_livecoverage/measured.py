@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .settings import Settings, is_active, load_settings
+from .settings import Settings, anchored, is_active, load_settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -45,6 +45,7 @@ def add_control_routes(measured: LiveCoverageMiddleware, settings: Settings) -> 
     from .shutdown import end_server
     from .web.control import ControlMiddleware
 
+    settings = anchored(settings, measured.recorder.root)
     return ControlMiddleware(
         measured, measured.recorder, settings, lambda environ: end_server(environ, measured.in_flight)
     )

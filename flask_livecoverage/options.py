@@ -34,7 +34,9 @@ class ServeOptions:
             **{f"FLASK_{key}": value for key, value in self.config},
         }
         if self.source:
-            variables[SOURCE_VARIABLE] = ",".join(self.source)
+            # Processes that the server starts may be elsewhere.
+            folders = (os.path.abspath(name) if os.path.isdir(name) else name for name in self.source)
+            variables[SOURCE_VARIABLE] = ",".join(folders)
         return variables
 
     def arguments(self) -> list[str]:

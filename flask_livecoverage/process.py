@@ -7,6 +7,8 @@ import importlib
 import logging
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 from . import propagation
 from .engines import choose_engine
@@ -14,7 +16,7 @@ from .errors import ConfigurationError
 from .journal import DataDir, new_run_id
 from .modules import imported
 from .recorder import Recorder
-from .settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, is_active, load_settings
+from .settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, anchored, is_active, load_settings
 from .sources import Sources, configured_sources
 
 logger = logging.getLogger("flask_livecoverage")
@@ -33,7 +35,8 @@ def start_recording(settings: Settings) -> Recorder:
     EngineError if nothing can measure here.
     """
     global _recorder
-    data_dir = os.path.abspath(settings.data_dir)
+    # The application may have changed the working directory since.
+    data_dir = os.path.abspath(settings.data_dir if _recorder is None else anchored(settings, _recorder.root).data_dir)
     if _recorder is not None:
         _check_agreement(_recorder, settings, data_dir)
         # Refused now, if gevent has come since.
@@ -53,11 +56,30 @@ def start_recording(settings: Settings) -> Recorder:
     return recorder
 
 
-def start_recording_if_active() -> None:
-    """Start the process's recorder if the environment says so."""
+def start_recording_if_active(folder: str | None = None) -> None:
+    """Start the process's recorder if the environment says so.
+
+    ``folder`` was the working directory when the process started: what is relative is so to that, as under ``coverage
+    run``, also where a server has changed to another since.
+    """
     settings = load_settings({})
     if is_active(settings, {}):
-        start_recording(settings)
+        with _working_in(folder):
+            start_recording(settings)
+
+
+@contextmanager
+def _working_in(folder: str | None) -> Iterator[None]:
+    """A block with ``folder`` as the working directory, if it can be entered."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            if folder is not None and not os.path.samefile(folder, os.curdir):
+                # Its path may be out of reach, where a server has given up rights.
+                before = os.open(os.curdir, os.O_RDONLY | os.O_CLOEXEC)
+                stack.callback(os.close, before)
+                os.chdir(folder)
+                stack.callback(os.fchdir, before)
+        yield
 
 
 def stop_recording() -> str | None:

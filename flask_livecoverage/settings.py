@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import ConfigurationError
@@ -203,6 +203,18 @@ def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None =
             shown = "what it is" if setting.secret else repr(given)
             raise ConfigurationError(f"{setting.key} cannot be {shown}: {error}") from None
     return Settings(**values)
+
+
+# A file: no path that is absolute, no database in memory, no URI.
+_RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)(?=[^?])")
+
+
+def anchored(settings: Settings, folder: str) -> Settings:
+    """``settings`` whose relative paths are relative to ``folder``, and now absolute."""
+    store = settings.store and _RELATIVE_SQLITE.sub(
+        lambda found: f"{found[1]}{os.path.join(folder, '')}", settings.store
+    )
+    return replace(settings, data_dir=os.path.join(folder, settings.data_dir), store=store)
 
 
 def is_active(settings: Settings, config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> bool:

@@ -19,7 +19,7 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 # Modules of a layer may import each other and those of lower layers.
 LAYERS = [
     {"errors", "filters", "lines", "model", "modules", "parsing", "settings", "text"},
-    {"_appended", "appended", "clock", "coveragepy", "files", "functions", "sources"},
+    {"_appended", "appended", "clock", "coveragepy", "files", "functions", "interpreter", "sources"},
     {
         "engines", "engines._locations", "engines.base", "engines.ctrace", "engines.frames", "engines.greenlets",
         "engines.locations", "engines.monitoring", "engines.places", "engines.tool_ids",
@@ -36,8 +36,8 @@ LAYERS = [
         "access_log",
         "analysis", "analysis.cover", "analysis.duplicates", "analysis.growth", "analysis.minimise",
         "analysis.priorities", "analysis.subsets", "analysis.suite", "analysis.windows",
-        "exports", "exports.contexts", "exports.dump", "exports.keploy_dedup", "exports.keploy_duplicates",
-        "exports.reports", "exports.statements", "exports.suite", "exports.yaml_stream",
+        "exports", "exports.contexts", "exports.dump", "exports.elsewhere", "exports.keploy_dedup",
+        "exports.keploy_duplicates", "exports.reports", "exports.statements", "exports.suite", "exports.yaml_stream",
     },
     {"identity", "middleware"},
     {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.errors import ConfigurationError
-from flask_livecoverage.settings import SETTINGS, Settings, is_active, load_settings, to_bool
+from flask_livecoverage.settings import SETTINGS, Settings, anchored, is_active, load_settings, to_bool
 
 ACCEPTED = [
     ("LIVECOVERAGE_ENABLED", None, None),
@@ -145,3 +145,21 @@ class TestWhere:
 def test_is_active(enabled: bool | None, testing: bool, variable: str | None, active: bool) -> None:
     environ = {} if variable is None else {"LIVECOVERAGE": variable}
     assert is_active(Settings(enabled=enabled), {"TESTING": testing}, environ) is active
+
+
+@pytest.mark.parametrize(
+    ("given", "absolute"),
+    [
+        (Settings(), Settings(data_dir="/srv/.livecov")),
+        (Settings(data_dir="../data", store="sqlite:///own.db"),
+         Settings(data_dir="/srv/../data", store="sqlite:////srv/own.db")),
+        (Settings(data_dir="/data", store="sqlite+pysqlite:///own.db?timeout=5"),
+         Settings(data_dir="/data", store="sqlite+pysqlite:////srv/own.db?timeout=5")),
+        (Settings(data_dir="/data", store="sqlite:////own.db"), Settings(data_dir="/data", store="sqlite:////own.db")),
+        (Settings(data_dir="/data", store="sqlite:///:memory:"), Settings(data_dir="/data", store="sqlite:///:memory:")),
+        (Settings(data_dir="/data", store="sqlite://"), Settings(data_dir="/data", store="sqlite://")),
+        (Settings(data_dir="/data", store="postgresql:///runs"), Settings(data_dir="/data", store="postgresql:///runs")),
+    ],
+)  # fmt: skip
+def test_relative_paths_are_made_absolute(given: Settings, absolute: Settings) -> None:
+    assert anchored(given, "/srv") == absolute

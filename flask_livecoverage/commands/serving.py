@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
 import click
@@ -42,7 +42,7 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
     ``control_fd`` is a socket to the ``livecov run`` that started us.
     """
     os.environ.update(options.environment(os.environ.get(RUN_VARIABLE) or new_run_id()))
-    with EndingSignals() as signals, ExitStack() as stack:
+    with _coming_back(os.getcwd()), EndingSignals() as signals, ExitStack() as stack:
         parent = Parent(control_fd)
         with parent.told_of_failure():
             late = begin_anew_if_late(keep=() if control_fd is None else (control_fd,))
@@ -58,13 +58,23 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
 
 
 @contextmanager
+def _coming_back(folder: str) -> Iterator[None]:
+    """At the block's end, change back to ``folder``, which the application may have left: the report is made there."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.chdir(folder)
+
+
+@contextmanager
 def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveServer]:
     """The server of an application that was imported under coverage, and has its tables."""
     with ExitStack() as stack:
         if options.temporary_database:
             stack.enter_context(temporary_database())
         listener = stack.enter_context(listen(options.host, options.port))
-        control = stack.enter_context(listening(options.control_socket)) if options.keploy else None
+        control = stack.enter_context(listening(os.path.abspath(options.control_socket))) if options.keploy else None
         recorder = start_recording(load_settings({}))
         stack.callback(_stop_recording)
         app = load_app(info)
@@ -76,7 +86,8 @@ def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveSe
         recorder.write_rules()
         recorder.flush()
         if control is not None:
-            stack.enter_context(Agent(control, OwnRun(recorder), options.data_socket).in_background())
+            data_socket = os.path.join(recorder.root, options.data_socket)
+            stack.enter_context(Agent(control, OwnRun(recorder), data_socket).in_background())
             click.echo(f" * Keploy's agent listens on {options.control_socket}", err=True)
         yield LiveServer(app, listener, access_log=options.access_log, threads=options.threads)
 

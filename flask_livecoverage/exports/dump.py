@@ -8,14 +8,14 @@ from typing import Any
 
 from ..errors import DataError
 from ..model import Run, Trace
-from .reports import Reports
+from .elsewhere import LiveReports
 
 VERSION = 1
 
 _NOTHING = {"totals": {"num_statements": 0, "covered_lines": 0, "percent_covered": 0.0}, "files": {}}
 
 
-def dump_object(run: Run, reports: Reports, *, recording: bool) -> dict[str, Any]:
+def dump_object(run: Run, reports: LiveReports, *, recording: bool) -> dict[str, Any]:
     """What ``run`` recorded, as an object for JSON: totals, files, requests and the traces that these refer to.
 
     Lines are sorted; paths are relative to the run's root, with slashes, and absolute outside it. Where nothing was
@@ -36,8 +36,7 @@ def dump_object(run: Run, reports: Reports, *, recording: bool) -> dict[str, Any
             "percent": totals["percent_covered"],
         },
         "files": {
-            # coverage.py's paths are relative to this process's folder.
-            relative_path(os.path.abspath(path), run.root): {
+            relative_path(os.path.normpath(os.path.join(reports.folder, path)), run.root): {
                 "executed_lines": file["executed_lines"],
                 "missing_lines": file["missing_lines"],
                 "excluded_lines": file["excluded_lines"],
@@ -50,7 +49,7 @@ def dump_object(run: Run, reports: Reports, *, recording: bool) -> dict[str, Any
     }
 
 
-def _report(reports: Reports) -> dict[str, Any]:
+def _report(reports: LiveReports) -> dict[str, Any]:
     try:
         return reports.json_object()
     except DataError:

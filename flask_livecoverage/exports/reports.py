@@ -28,6 +28,8 @@ class Reports:
 
     def __init__(self, cov: coverage.Coverage, data_file: Path, warnings: Sequence[str]) -> None:
         self.warnings = warnings
+        # What coverage.py's relative paths are relative to.
+        self.folder = os.getcwd()
         self._coverage = cov
         self._data_file = data_file
 

@@ -28,6 +28,11 @@ _SOURCES = [name for name in os.environ.get("LIVECOVERAGE_STARTUP", "").split(",
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _STANDARD_LIBRARY = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "")
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+try:
+    # A server may change it: gunicorn's --chdir, say.
+    _STARTED_IN: str | None = os.getcwd()
+except OSError:
+    _STARTED_IN = None
 _NOT_APPLICATION = {"flask_livecoverage", "sitecustomize", "usercustomize"}
 # They execute the file that `--wsgi-file` names themselves, without an import.
 _EMBEDDING = {"uwsgi", "pyuwsgi"}
@@ -81,7 +86,7 @@ def _start_recording() -> None:
     try:
         from flask_livecoverage.process import start_recording_if_active
 
-        start_recording_if_active()
+        start_recording_if_active(_STARTED_IN)
     except Exception as error:
         # The application runs on; where it cannot be measured, it will say so itself.
         sys.stderr.write(f"Flask-LiveCoverage: start-up is not measured: {error}\n")

@@ -20,8 +20,8 @@ from werkzeug.routing import Map, Rule
 from .. import __version__, filters
 from ..errors import DataError, LiveCoverageError, StorageError
 from ..exports.dump import dump_object
+from ..exports.elsewhere import LiveReports, open_reports_in
 from ..exports.keploy_dedup import dedup_yaml
-from ..exports.reports import Reports, open_reports
 from ..model import CONTEXTS, Run
 from ..reader import read_run
 from ..recorder import Recorder
@@ -250,9 +250,11 @@ class ControlMiddleware:
             dump_format = given.get("format", "json")
             if dump_format == "dedup":
                 return _text(dedup_yaml(run), "application/yaml", "dedupData.yaml")
-            with open_reports([run], contexts=given.get("contexts")) as reports:
-                self._warn(reports.warnings)
-                return self._report(run, reports, dump_format)
+            with open_reports_in(self._recorder.root, [run], contexts=given.get("contexts")) as reports:
+                try:
+                    return self._report(run, reports, dump_format)
+                finally:
+                    self._warn(reports.warnings)
 
     def _warn(self, warnings: Iterable[str]) -> None:
         """Log warnings, each once as long as it is remembered: dumps have no place for them."""
@@ -263,7 +265,7 @@ class ControlMiddleware:
                 self._warned.add(warning)
                 logger.warning("%s", printable(warning))
 
-    def _report(self, run: Run, reports: Reports, dump_format: str) -> Response:
+    def _report(self, run: Run, reports: LiveReports, dump_format: str) -> Response:
         if dump_format == "json":
             return _json(dump_object(run, reports, recording=self._recorder.recording))
         if dump_format == "text":
