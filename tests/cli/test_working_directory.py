@@ -18,7 +18,7 @@ import pytest
 from flask_livecoverage.options import ServeOptions
 
 from ..conftest import line_of
-from .processes import FLASK, Commands, Gate, fetch
+from .processes import FLASK, GUARD_SECONDS, Commands, Gate, fetch
 from .servers.servers import GUNICORN, recorded, start
 
 APP = """
@@ -103,9 +103,9 @@ def test_serve(moving: Commands) -> None:
         with urlopen(f"{control}/dump?format=html") as response:
             names = zipfile.ZipFile(BytesIO(response.read())).namelist()
         assert "htmlcov/moving_py.html" in names
-        while "data-behind>" in (page := fetch(f"{control}/ui/files")[1]):
-            pass
-        assert ">moving.py<" in page
+        while "data-behind>" in (page := fetch(f"{control}/ui/files"))[1]:
+            assert page[0] == 200
+        assert ">moving.py<" in page[1]
         assert fetch(f"{control}/requests")[0] == fetch(f"{control}/status")[0] == 200
 
     assert fetch(f"{server.url}/shutdown")[0] == 200
@@ -177,6 +177,7 @@ def test_keploys_sockets(moving: Commands) -> None:
     fetch(f"{server.url}/")
     os.chdir(moving.folder)
     with socket.socket(socket.AF_UNIX) as keploy:
+        keploy.settimeout(GUARD_SECONDS)
         keploy.bind("data.sock")
         keploy.listen()
         for command in (b"START set/test\n", b"END set/test\n"):
