@@ -74,7 +74,9 @@ def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveSe
         if options.temporary_database:
             stack.enter_context(temporary_database())
         listener = stack.enter_context(listen(options.host, options.port))
-        control = stack.enter_context(listening(os.path.abspath(options.control_socket))) if options.keploy else None
+        # The application may change the working directory; and no path at all is none.
+        path = options.control_socket and os.path.abspath(options.control_socket)
+        control = stack.enter_context(listening(path)) if options.keploy else None
         recorder = start_recording(load_settings({}))
         stack.callback(_stop_recording)
         app = load_app(info)
