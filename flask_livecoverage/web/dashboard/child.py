@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from ...interpreter import search_path, start_python
@@ -36,8 +36,10 @@ class Child:
 
     def __init__(self, listener: socket.socket, config: Mapping[str, Any]) -> None:
         self._control, theirs = socket.socketpair()
-        with theirs:
+        with theirs, ExitStack() as undo:
+            undo.callback(self._control.close)
             self.pid = start_python(_COMMAND, theirs.fileno())
+            undo.pop_all()
         with suppress(BrokenPipeError):  # it has failed, and whoever asks it will see
             socket.send_fds(self._control, [b"\n"], [listener.fileno()])
             self._control.sendall(f"{json.dumps(search_path())}\n{json.dumps(config)}\n".encode())
