@@ -26,6 +26,7 @@ from werkzeug.routing import BaseConverter
 
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage import __version__ as version
+from flask_livecoverage.exports.reports import Reports
 from flask_livecoverage.journal import DataDir
 from flask_livecoverage.web import control
 from flask_livecoverage.web.parameters import MOST_PARTS
@@ -321,7 +322,7 @@ class TestDump:
             raise control.LiveCoverageError("no report")
 
         client.get("/deep")
-        monkeypatch.setattr(control.Reports, "xml", fail)
+        monkeypatch.setattr(Reports, "xml", fail)
         assert bad(client, f"{PREFIX}/dump?format=xml&reset=1", 500)["error"] == "no report"
         for wrong in ("dump?reset=1&format=pdf", "dump?format=text&reset=1&x=y"):
             bad(client, f"{PREFIX}/{wrong}", 400)
