@@ -78,7 +78,7 @@ def make_coverage(source: Sequence[str] = (), **options: Any) -> coverage.Covera
     except Exception as error:
         raise _refused(error) from error
     try:
-        with _importable_from_here(cov.config.plugins):
+        with _loading(cov.config.plugins):
             cov._init()
     except Exception as error:
         raise _refused_plugin(cov, error) from error
@@ -122,17 +122,24 @@ def _undecodable_file() -> str:
     return "its file"
 
 
+# Whether plugins are being loaded: what is imported meanwhile is theirs, and no sign that the application begins.
+loading_plugins = False
+
+
 @contextmanager
-def _importable_from_here(plugins: Iterable[str]) -> Iterator[None]:
+def _loading(plugins: Iterable[str]) -> Iterator[None]:
     """A block in which ``plugins`` are found in the working directory, as by coverage.py's own commands."""
+    global loading_plugins
     if all(name in sys.modules for name in plugins):
         yield
         return
     folder = os.getcwd()
     sys.path.insert(0, folder)
+    loading_plugins = True
     try:
         yield
     finally:
+        loading_plugins = False
         # A plugin may have rearranged it.
         with suppress(ValueError):
             sys.path.remove(folder)

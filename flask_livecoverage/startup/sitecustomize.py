@@ -53,6 +53,11 @@ def _runs_application() -> bool:
     return bool(names & _EMBEDDING) or (script.endswith(".py") and _is_application(script))
 
 
+def _loads_plugins() -> bool:
+    """Whether coverage.py's plugins are being imported, some of which may be in the application's folder."""
+    return getattr(sys.modules.get("flask_livecoverage.coveragepy"), "loading_plugins", False)
+
+
 class _Watch:
     """Sees each import before anybody else, until it is the application's."""
 
@@ -62,7 +67,7 @@ class _Watch:
         """Find nothing: whoever comes next does."""
         # A package's modules come after the package, which was looked at.
         looked_at = path is None and name not in sys.stdlib_module_names and name not in _NOT_APPLICATION
-        if looked_at and (name in _SOURCES or self._finds_application(name)):
+        if looked_at and not _loads_plugins() and (name in _SOURCES or self._finds_application(name)):
             self._end()
         return None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .processes import Commands, fetch
+from .servers.servers import GUNICORN
 
 PLUGIN = """
     import coverage
@@ -58,6 +59,19 @@ def test_a_plugin_in_the_projects_folder(commands: Commands) -> None:
         assert files.keys() == {"plain.py"}
         for lines in ("executed_lines", "missing_lines", "excluded_lines"):
             assert files["plain.py"][lines] == expected[lines]
+
+
+@pytest.mark.parametrize("server", [None, GUNICORN])
+def test_a_plugin_is_no_part_of_the_application(commands: Commands, server: str | None) -> None:
+    """It is loaded before anything is measured, as under ``coverage run``."""
+    commands.write("leave_out.py", PLUGIN)
+    commands.write("plain.py", APP)
+    commands.write(".coveragerc", "[run]\nplugins = leave_out\n")
+    options = () if server is None else ("--server", f"{server} flask_livecoverage.wsgi:app")
+    environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore"}
+    result = commands.run("--report", "text", *options, "--", "true", app="plain", **environ)
+    assert result.status == 0
+    assert commands.report()["files"].keys() == {"plain.py"}
 
 
 @pytest.mark.parametrize("configuration", [b"[run]\nplugins = no_such_plugin\n", b"[run]\n# caf\xe9\n", b"[run\n"])
