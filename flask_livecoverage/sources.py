@@ -24,6 +24,9 @@ _PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 _PYTHON_SUFFIXES = (".py", ".pyw", "")
 _CO_OPTIMIZED = 0x1
 _WORD = 0xFFFFFFFF
+
+# In place of the hash of a content that nobody knows: it equals none.
+EDITED = "edited"
 _INLINE_SCOPES = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 
 
@@ -94,17 +97,18 @@ class Sources:
     def note_imported(self) -> None:
         """See what is in the files of the modules that are imported by now: their code may run when they are edited."""
         for module in list(sys.modules.values()):
-            path = getattr(module, "__file__", None)
-            if isinstance(path, str) and not path.startswith(_PACKAGE):
-                frame = SimpleNamespace(f_globals=vars(module))
-                found = self.file_of(path, frame)  # type: ignore[arg-type]
-                if found is not None and not is_as_loaded(path, getattr(module, "__cached__", None)):
-                    self._contents[found] = ""
+            variables = getattr(module, "__dict__", {})
+            path = variables.get("__file__")
+            if not isinstance(path, str) or path.startswith(_PACKAGE) or not self._measures(path, variables):
+                continue
+            if not is_as_loaded(path, variables.get("__cached__")):
+                found = self.file_of(path, SimpleNamespace(f_globals=variables))  # type: ignore[arg-type]
+                self._contents[found or path] = EDITED
 
     def content(self, path: str) -> str:
         """The hash of the file's content as it was loaded, or else when it was first asked for.
 
-        Empty if it could not be read then, or had been edited since it was loaded.
+        Empty if it could not be read then, :data:`EDITED` if it had been edited since it was loaded.
         """
         known = self._contents.get(path)
         if known is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
+
 from flask_livecoverage.process import start_recording, stop_recording
 from flask_livecoverage.reader import read_run
 from flask_livecoverage.settings import load_settings
