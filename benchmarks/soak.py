@@ -193,7 +193,7 @@ class Load:
             path = f"/{'branch' if kind in ('odd', 'even') else kind}/{number}"
             test = f"{kind} by {client}" if chance.random() < 0.5 else None
             sent = time.time()
-            status, body, id_ = ask(self.url, path, "POST" if kind == "echo" else "GET", test)
+            status, body, id_ = ask(self.url, path, *(("POST", b"posted") if kind == "echo" else ()), test=test)
             if (status, body) != (STATUS.get(kind, 200), body_of(kind, path, body)):
                 self.faults.append(f"{path} answered {status} {body[:80]!r}")
             self.answered.append(Answered(id_, kind, path, test, sent, time.time()))
@@ -217,7 +217,7 @@ class Load:
             self.memory.append(server.memory_info().rss)
 
     def dump(self) -> None:
-        status, body, _ = ask(self.url, "/__coverage__/dump?reset=1")
+        status, body, _ = ask(self.url, "/__coverage__/dump?reset=1", "POST")
         if status != 200:
             self.faults.append(f"dump answered {status} {body[:200]!r}")
             return
@@ -241,12 +241,14 @@ def body_of(kind: str, path: str, body: bytes) -> bytes:
     return WHOLE.get(kind, body)
 
 
-def ask(url: str, path: str, method: str = "GET", test: str | None = None) -> tuple[int, bytes, str]:
+def ask(
+    url: str, path: str, method: str = "GET", posted: bytes | None = None, *, test: str | None = None
+) -> tuple[int, bytes, str]:
     """The status, the body and the request's id."""
     connection = HTTPConnection(url.removeprefix("http://"), timeout=120)
     try:
         headers = {} if test is None else {"Livecov-Test": test}
-        connection.request(method, path, b"posted" if method == "POST" else None, headers)
+        connection.request(method, path, posted, headers)
         response = connection.getresponse()
         return response.status, response.read(), response.headers.get("Livecov-Request", "")
     finally:

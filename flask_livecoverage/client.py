@@ -5,11 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import secrets
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .errors import ServerError
+from .settings import TOKEN_VARIABLE
 
 # Never through a proxy: the server is on this machine.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -40,7 +44,7 @@ def fetch_json(url: str, *, timeout: float = 30) -> dict[str, Any]:
 
 def fetch(url: str, *, method: str = "GET", timeout: float = 30) -> bytes:
     """What ``url`` answers. Raises OSError if nobody does, ServerError if the answer is an error."""
-    token = os.environ.get("LIVECOVERAGE_TOKEN")
+    token = os.environ.get(TOKEN_VARIABLE)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         with _opener.open(urllib.request.Request(url, method=method, headers=headers), timeout=timeout) as response:
@@ -54,6 +58,19 @@ def fetch(url: str, *, method: str = "GET", timeout: float = 30) -> bytes:
         raise Refused(f"{url} answers {error.code}: {reason}", error.code) from None
     except http.client.HTTPException:
         raise NotMeasured(f"{url} does not speak HTTP: does it name the server that is measured?") from None
+
+
+@contextmanager
+def own_token() -> Iterator[None]:
+    """Have a token in the environment, for this process and those that it starts: a random one, if there is none."""
+    if os.environ.get(TOKEN_VARIABLE):
+        yield
+        return
+    os.environ[TOKEN_VARIABLE] = secrets.token_urlsafe()
+    try:
+        yield
+    finally:
+        del os.environ[TOKEN_VARIABLE]
 
 
 def _reason(content: bytes) -> str | None:

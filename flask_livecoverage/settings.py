@@ -22,6 +22,8 @@ RUN_VARIABLE = "LIVECOVERAGE_RUN"
 # The run of a process, for children that multiprocessing starts afresh.
 PARENT_VARIABLE = "LIVECOVERAGE_PARENT"
 SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
+# A setting, which those who ask the control routes read too.
+TOKEN_VARIABLE = "LIVECOVERAGE_TOKEN"
 # What `livecov run` tells its command.
 URL_VARIABLE = "LIVECOVERAGE_URL"
 # For startup/sitecustomize.py: which installed packages are measured; and that one process alone starts early.
@@ -152,11 +154,19 @@ SETTINGS = (
     ),
     Setting("LIVECOVERAGE_ENGINE", "auto", _engine, "How lines are measured: ``auto``, ``monitoring`` or ``ctrace``."),
     Setting(
-        "LIVECOVERAGE_TOKEN",
+        TOKEN_VARIABLE,
         None,
         _token,
         "With ``Authorization: Bearer TOKEN``, the control routes answer clients on other machines too.",
         secret=True,
+    ),
+    Setting(
+        "LIVECOVERAGE_BEHIND_PROXY",
+        None,
+        _optional_bool,
+        "Whether a proxy on the same machine is in front of the server. ``1``: only the token opens the control "
+        "routes. ``0``: programs of every user of this machine may use them. Without it, who may be a proxy is refused "
+        "(:doc:`security`).",
     ),
     Setting(
         "LIVECOVERAGE_STORE",
@@ -180,6 +190,7 @@ class Settings:
     autostart: bool = True
     engine: str = "auto"
     token: str | None = None
+    behind_proxy: bool | None = None
     store: str | None = None
 
 

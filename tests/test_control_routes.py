@@ -309,7 +309,7 @@ class TestDump:
     def test_reset(self, client: FlaskClient) -> None:
         client.get("/deep")
         assert len(ok(client, "dump?reset=0")["requests"]) == 1
-        assert len(ok(client, "dump?reset=1")["requests"]) == 1
+        assert len(ok(client, "dump?reset=1", "POST")["requests"]) == 1
         client.get("/flat/1")
         assert [request["path"] for request in ok(client, "dump", "POST", data={"reset": "1"})["requests"]] == [
             "/flat/1"
@@ -323,11 +323,11 @@ class TestDump:
 
         client.get("/deep")
         monkeypatch.setattr(Reports, "xml", fail)
-        assert bad(client, f"{PREFIX}/dump?format=xml&reset=1", 500)["error"] == "no report"
+        assert bad(client, f"{PREFIX}/dump?format=xml&reset=1", 500, "POST")["error"] == "no report"
         for wrong in ("dump?reset=1&format=pdf", "dump?format=text&reset=1&x=y"):
             bad(client, f"{PREFIX}/{wrong}", 400)
         assert client.head(f"{PREFIX}/dump?reset=1").status_code == 405
-        assert len(ok(client, "dump?reset=1")["requests"]) == 1
+        assert len(ok(client, "dump?reset=1", "POST")["requests"]) == 1
 
     def test_nothing_measured_yet(self, start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
@@ -389,7 +389,7 @@ class TestReset:
     ) -> None:
         client = start()
         late = load_module("def unused():\n    return 'never'\n\n\nused = 1\n", "late")
-        ok(client, "dump?reset=1")
+        ok(client, "dump?reset=1", "POST")
         assert ok(client, "dump")["files"]["late.py"]["executed_lines"] == lines_of(late, "def unused", "used = 1")
 
     def test_lines_imported_by_a_request_stay_covered_and_its_others_do_not(
@@ -401,7 +401,7 @@ class TestReset:
         app.add_url_rule("/import", view_func=lambda: __import__("imported_late").used())
         client = app.test_client()
         client.get("/import")
-        assert ok(client, "dump?reset=1")["files"]["imported_late.py"]["executed_lines"] == [1, 2]
+        assert ok(client, "dump?reset=1", "POST")["files"]["imported_late.py"]["executed_lines"] == [1, 2]
         assert ok(client, "dump")["files"]["imported_late.py"]["executed_lines"] == [1]
 
 
@@ -744,7 +744,7 @@ class TestOverASocket:
         dumps: list[list[str]] = []
 
         def dump() -> None:
-            _, body = fetch(f"{live_url}{PREFIX}/dump?reset=1")
+            _, body = fetch(f"{live_url}{PREFIX}/dump?reset=1", method="POST")
             dumps.append([request["path"] for request in json.loads(body)["requests"]])
 
         threads = [threading.Thread(target=dump) for _ in range(3)]

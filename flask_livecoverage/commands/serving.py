@@ -12,6 +12,7 @@ import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
+from ..client import own_token
 from ..database import tables, temporary_database
 from ..early_start import begin_anew_if_late, started_early
 from ..errors import ConfigurationError, LiveCoverageError, ServerError
@@ -158,6 +159,8 @@ def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int
     """Start the server, run the command against it, end the server, report; return the exit status."""
     run_id = new_run_id()
     with EndingSignals(), ExitStack() as stack:
+        # Whatever the server makes of who asks, our requests and those of the command's pytest plugin pass.
+        stack.enter_context(own_token())
         if run_options.server is not None and options.temporary_database:
             stack.enter_context(temporary_database())
         environ = {**os.environ, **options.environment(run_id)}

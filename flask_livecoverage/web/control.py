@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Response
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 
 from .. import __version__, filters
@@ -27,7 +27,7 @@ from ..reader import read_run
 from ..recorder import Recorder
 from ..settings import Settings
 from ..text import printable, window_name
-from .access import refusal
+from .access import embedded, refusal
 from .dashboard.front import Front, dashboard_rules, error_page, is_page
 from .dashboard.routes import PREFIX
 from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters, stored_name
@@ -48,6 +48,9 @@ _SHORT_RUN = 4 << 20
 
 # So many warnings are known again. Some hold counts, and so new ones come for as long as clients ask on a full disk.
 _MOST_WARNINGS = 1000
+
+# What a plain GET changes something with, for drivers that can send nothing else.
+_CHANGING = frozenset({"livecoverage.start", "livecoverage.stop", "livecoverage.shutdown"})
 
 DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
 
@@ -119,11 +122,13 @@ class ControlMiddleware:
         return self.app(environ, start_response)
 
     def _answer(self, request: ControlRequest) -> Response:
-        reason = refusal(request, self._settings.token)
+        reason = refusal(request, self._settings.token, self._settings.behind_proxy)
         if reason is not None:
             return self._error(request, 403, reason)
         try:
             endpoint, arguments = self._map.bind_to_environ(request.environ).match()
+            if endpoint in _CHANGING and (reason := embedded(request)):
+                return self._error(request, 403, reason)
             if endpoint.startswith(PREFIX):
                 return self._dashboard.answer(request, endpoint)
             return self._views[endpoint](request, **arguments)
@@ -244,6 +249,9 @@ class ControlMiddleware:
 
     def _dump(self, request: ControlRequest) -> Response:
         given = parameters(request, format=one_of(DUMP_FORMATS), reset=flag, contexts=one_of(CONTEXTS))
+        if given.get("reset") and request.method != "POST":
+            # No driver needs it, as it cannot read the answer; and whoever opens a link would lose the dump in it.
+            raise MethodNotAllowed(["POST"], "reset=1 changes what later dumps hold: send it with POST")
         # The answer is made inside: a report that fails must not have reset anything.
         with self._recorder.reading(reset=given.get("reset", False)) as run:
             self._warn(run.warnings)

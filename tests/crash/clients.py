@@ -180,7 +180,7 @@ class Load:
             self._get("/__coverage__/dump")
             return
         before, self._seen.put_aside = self._seen.put_aside, True
-        body = self._get("/__coverage__/dump?reset=1")
+        body = self._get("/__coverage__/dump?reset=1", "POST")
         self._seen.dumps.append([request["id"] for request in json.loads(body)["requests"]])
         self._seen.put_aside = before
 

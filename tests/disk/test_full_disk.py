@@ -32,7 +32,7 @@ def test_full_disk_costs_records_but_no_answer(tmp_path: Path, mounts: Mounts) -
 
         # Nothing can be changed now: each attempt is told so in one line, and has changed nothing.
         assert "the window is still open" in live.control("stop")[1]["error"]
-        for route, method in [("start?name=w", "POST"), ("stop", "POST"), ("reset", "POST"), ("dump?reset=1", "GET"),
+        for route, method in [("start?name=w", "POST"), ("stop", "POST"), ("reset", "POST"), ("dump?reset=1", "POST"),
                               ("requests", "GET")]:  # fmt: skip
             code, answer = live.control(route, method)
             assert (route, code) == (route, 507)

@@ -59,12 +59,12 @@ def test_window_and_marks_survive(tmp_path: Path) -> None:
     with server(tmp_path, tmp_path / "data", LIVECOVERAGE_AUTOSTART="0") as live:
         live.control("start?name=w")
         live.ask(5)
-        assert live.control("dump?reset=1")[0] == 200
+        assert live.control("dump?reset=1", "POST")[0] == 200
         live.ask(2)
         shutil.rmtree(tmp_path / "data")
         assert live.status()["recording"] is True
         live.ask(2)
-        dump = live.control("dump?reset=1")[1]
+        dump = live.control("dump?reset=1", "POST")[1]
         assert [len(dump["requests"]), {request["test"] for request in dump["requests"]}] == [4, {"w"}]
         assert live.control("stop")[1]["requests"] == 9
 
@@ -90,7 +90,7 @@ def test_folder_that_becomes_read_only(tmp_path: Path, mounts: Mounts) -> None:
         live.ask(10)
         status = live.status()
         assert (status["requests"], status["lost"]) == (20, 0)
-        for route, method in [("start?name=w", "POST"), ("reset", "POST"), ("dump?reset=1", "GET")]:
+        for route, method in [("start?name=w", "POST"), ("reset", "POST"), ("dump?reset=1", "POST")]:
             code, answer = live.control(route, method)
             assert (route, code) == (route, 507)
             assert "Read-only file system" in answer["error"]

@@ -87,7 +87,7 @@ def test_every_request_is_in_exactly_one_dump(commands: Commands, gate: Gate, th
     def dump_until_done() -> list[str]:
         dumped = []
         while not busy.is_set():
-            dumped += [request["id"] for request in control(live, "dump?reset=1")["requests"]]
+            dumped += [request["id"] for request in control(live, "dump?reset=1", "POST")["requests"]]
         return dumped
 
     with ThreadPoolExecutor(clients + 2) as pool:
@@ -96,7 +96,7 @@ def test_every_request_is_in_exactly_one_dump(commands: Commands, gate: Gate, th
         asked = [request for future in requests for request in future.result()]
         busy.set()
         dumped = [request for future in dumps for request in future.result()]
-    dumped += [request["id"] for request in control(live, "dump?reset=1")["requests"]]
+    dumped += [request["id"] for request in control(live, "dump?reset=1", "POST")["requests"]]
     assert len(asked) == clients * each
     assert sorted(dumped) == sorted(asked)
     live.end()

@@ -1,0 +1,106 @@
+"""The users who hold the sockets of this machine, asked of the Linux kernel.
+
+The protocol is sock_diag(7) over netlink(7), which ``ss`` uses too; its structures are in ``linux/inet_diag.h``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import struct
+import sys
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+_SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
+_BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
+_ALL = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
+_ERROR, _DONE = 2, 3
+_LARGEST_REPLY = 1 << 16
+
+# struct nlmsghdr: length, type, flags, sequence and asker.
+_HEADER = struct.Struct("=IHHII")
+# struct inet_diag_req_v2: family, protocol, two that are 0, the states, and an end that does not count here.
+_REQUEST = struct.Struct("=BBBBI48x")
+# struct inet_diag_msg: the ports and addresses of both ends (in the network's order), the user and the inode.
+_REPLY = struct.Struct("=4x2s2s16s16x24xII")
+
+# All but TIME_WAIT and CLOSE, which nobody holds, and LISTEN, which has no other end.
+_STATES = 0xFFF & ~(1 << 6 | 1 << 7 | 1 << 10)
+
+# Connections that end while the kernel goes through them can hide one that stays.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class _Socket:
+    """A socket; ``inode`` is 0 if its process has closed it, and its last words are still on their way."""
+
+    address: bytes
+    port: int
+    other_port: int
+    user: int
+    inode: int
+
+
+def socket_users(address: str, ports: Collection[int], server_port: int | None) -> frozenset[int] | None:
+    """The ids of the users who hold the TCP socket at ``address`` and one of ``ports``.
+
+    Where any is connected to ``server_port``, only those count; where no port is known, only those ever do. None, if
+    that leaves nobody, or the kernel does not answer. Nobody holds a socket that was closed.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        found = _held(ipaddress.ip_address(address), ports)
+    except OSError:
+        # A kernel or a sandbox without it.
+        return None
+    connected = [one for one in found if one.other_port == server_port]
+    users = frozenset(one.user for one in (connected or found if ports else connected))
+    return users if users or ports else None
+
+
+def _held(address: ipaddress.IPv4Address | ipaddress.IPv6Address, ports: Collection[int]) -> list[_Socket]:
+    """The sockets at ``address`` and one of ``ports``, or any, that a process holds. Raises OSError."""
+    for _ in range(_ATTEMPTS):
+        for family, packed in _forms(address):
+            here = [one for one in _sockets(family) if one.inode and one.address.startswith(packed)]
+            if found := [one for one in here if not ports or one.port in ports]:
+                return found
+    return []
+
+
+def _forms(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[tuple[int, bytes]]:
+    """The family and the address of a socket at ``address``. An IPv4 one can be an IPv6 socket's, too."""
+    packed = (getattr(address, "ipv4_mapped", None) or address).packed
+    if len(packed) == 4:
+        yield socket.AF_INET, packed
+        packed = bytes(10) + b"\xff\xff" + packed
+    yield socket.AF_INET6, packed
+
+
+def _sockets(family: int) -> Iterator[_Socket]:
+    """The connected TCP sockets of a family. Raises OSError if the kernel does not list them."""
+    request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, _STATES)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+        kernel.send(_HEADER.pack(_HEADER.size + len(request), _BY_FAMILY, _ALL, 0, 0) + request)
+        while True:
+            for kind, content in _messages(kernel.recv(_LARGEST_REPLY)):
+                if kind == _DONE:
+                    return
+                if kind == _ERROR:
+                    number = -int.from_bytes(content[:4], sys.byteorder, signed=True)
+                    raise OSError(number, os.strerror(number))
+                port, other_port, address, user, inode = _REPLY.unpack_from(content)
+                yield _Socket(address, int.from_bytes(port, "big"), int.from_bytes(other_port, "big"), user, inode)
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The types and contents of the netlink messages in ``data``."""
+    while data:
+        length, kind, *_ = _HEADER.unpack_from(data)
+        yield kind, data[_HEADER.size : length]
+        # Each begins at a multiple of four.
+        data = data[length + 3 & ~3 :]
