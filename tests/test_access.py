@@ -13,7 +13,7 @@ from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage.web import access
-from flask_livecoverage.web.access import refusal
+from flask_livecoverage.web.access import embedded, refusal
 
 TOKEN = "correct-horse"
 
@@ -64,7 +64,9 @@ class TestPeer:
             "forwarded", "via", "x_forwarded_for", "x_forwarded_host", "x_forwarded_proto", "x_forwarded_ssl",
             "x_forwarded", "x_real_ip", "x_client_ip", "cf_connecting_ip", "true_client_ip", "x_cluster_client_ip",
             "client_ip", "fastly_client_ip", "forwarded_for", "x_original_forwarded_for", "x_original_host",
-            "x_proxyuser_ip",
+            "x_proxyuser_ip", "x_envoy_external_address", "x_azure_clientip", "cf_ray",
+            "cdn_loop", "fly_client_ip", "x_remote_ip", "x_originating_ip", "proxy_client_ip", "x_varnish", "x_host",
+            "x_arr_log_id", "x_forwarded_\N{LATIN SMALL LETTER E WITH ACUTE}",
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("value", ["127.0.0.1", "10.0.0.1", ""])
@@ -76,6 +78,79 @@ class TestPeer:
     @pytest.mark.parametrize("header", ["x_requested_with", "x_forward", "accept", "livecov_test"])
     def test_other_headers_are_not_forwarding(self, header: str) -> None:
         assert refusal(make_request(**{header: "x"}), None) is None
+
+
+class TestServersThatHide:
+    """Servers that may remove what shows a proxy. Real ones are in tests/hostile."""
+
+    HIDING = (
+        {"mod_wsgi.version": (4, 9, 4)},
+        {"SERVER_SOFTWARE": "waitress"},
+        {"SERVER_SOFTWARE": "waitress", "waitress.client_disconnected": lambda: False},
+    )
+
+    def make_request(self, environ: dict[str, Any], **headers: str) -> Request:
+        request = make_request(**headers)
+        request.environ.update(environ)
+        return request
+
+    @pytest.mark.parametrize("environ", HIDING)
+    def test_are_not_believed(self, environ: dict[str, Any]) -> None:
+        reason = refusal(self.make_request(environ), None)
+        assert reason is not None
+        assert reason.startswith("the server may hide the headers")
+        assert "LIVECOVERAGE_BEHIND_PROXY=0" in reason
+
+    @pytest.mark.parametrize("environ", HIDING)
+    def test_are_if_the_operator_says_that_there_is_no_proxy(self, environ: dict[str, Any]) -> None:
+        assert refusal(self.make_request(environ), None, behind_proxy=False) is None
+
+    @pytest.mark.parametrize("environ", HIDING)
+    def test_token_opens(self, environ: dict[str, Any]) -> None:
+        assert refusal(self.make_request(environ, **bearer(TOKEN)), TOKEN) is None
+
+    def test_what_waitress_has_read_counts(self) -> None:
+        class Channel:
+            """As waitress's, which are in the environment by one of their methods."""
+
+            def __init__(self, *headers: str) -> None:
+                self.requests = [self]
+                self.headers = dict.fromkeys(headers, "")
+
+            def check_client_disconnected(self) -> bool:
+                return False
+
+        for headers, passes in (["HOST", "ACCEPT"], True), (["HOST", "X_FORWARDED_FOR"], False), (["FORWARDED"], False):
+            channel = Channel(*headers)
+            request = self.make_request({"waitress.client_disconnected": channel.check_client_disconnected})
+            assert (refusal(request, None) is None) is passes, headers
+
+
+class TestBehindProxy:
+    """``LIVECOVERAGE_BEHIND_PROXY``: what the operator says of what cannot be seen."""
+
+    def test_there_is_one(self) -> None:
+        for token in (None, TOKEN):
+            reason = refusal(make_request(), token, behind_proxy=True)
+            assert reason is not None
+            assert "a proxy is in front of the server" in reason
+        assert refusal(make_request(**bearer(TOKEN)), TOKEN, behind_proxy=True) is None
+
+    def test_there_is_none(self) -> None:
+        """A Unix socket's peer is a program of this machine then."""
+        for peer in ("127.0.0.1", "", None):
+            assert refusal(make_request(peer), None, behind_proxy=False) is None
+
+    @pytest.mark.parametrize(
+        ("peer", "headers"),
+        [
+            ("10.0.0.1", {}), ("127.0.0.1", {"host": "evil.example"}), ("127.0.0.1", {"x_forwarded_for": "127.0.0.1"}),
+            ("", {"x_forwarded_for": "127.0.0.1"}), ("", {"host": "evil.example"}),
+            ("127.0.0.1", {"sec_fetch_site": "cross-site"}), ("127.0.0.1", {"origin": "http://evil.example"}),
+        ],
+    )  # fmt: skip
+    def test_there_is_none_but_it_shows(self, peer: str, headers: dict[str, str]) -> None:
+        assert refusal(make_request(peer, **headers), None, behind_proxy=False) is not None
 
 
 class TestProxyFix:
@@ -212,6 +287,20 @@ class TestPages:
         assert reason == "this must not be loaded ahead"
 
 
+class TestEmbedded:
+    """What an application's page shows of what its users write is of the same origin as the control routes."""
+
+    @pytest.mark.parametrize(
+        "kind", ["image", "iframe", "frame", "script", "style", "object", "video", "a-new-word", ""]
+    )
+    def test_may_not_change_anything(self, kind: str) -> None:
+        assert embedded(make_request(sec_fetch_site="same-origin", sec_fetch_dest=kind)) is not None
+
+    @pytest.mark.parametrize("headers", [{}, {"sec_fetch_dest": "document"}, {"sec_fetch_dest": "empty"}])
+    def test_address_driver_script_and_program_may(self, headers: dict[str, str]) -> None:
+        assert embedded(make_request(**headers)) is None
+
+
 class TestToken:
     @pytest.mark.parametrize("peer", ["127.0.0.1", "10.0.0.1", "2001:db8::1", ""])
     def test_right_token_opens_to_all(self, peer: str) -> None:
@@ -287,6 +376,12 @@ class TestRoutes:
         assert response.content_type == "application/json"
         assert "another site" in response.get_json()["error"]
         assert "Access-Control-Allow-Origin" not in response.headers
+
+    @pytest.mark.parametrize("path", ["/shutdown", "/__coverage__/start", "/__coverage__/stop"])
+    def test_picture_of_the_applications_own_page_changes_nothing(self, client: Client, path: str) -> None:
+        response = client.get(path, headers={"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "image"})
+        assert response.status_code == 403
+        assert "may not do this" in response.get_json()["error"]
 
     def test_remote_client_with_the_token(self, client: Client) -> None:
         remote = {"REMOTE_ADDR": "10.0.0.1"}

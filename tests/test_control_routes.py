@@ -317,6 +317,14 @@ class TestDump:
         document = ok(client, "dump")
         assert (document["requests"], document["traces"]) == ([], {})
 
+    @pytest.mark.parametrize("query", ["reset=1", "reset=yes&format=text", "format=html&reset=on"])
+    def test_reset_is_nothing_that_a_link_can_do(self, client: FlaskClient, query: str) -> None:
+        client.get("/deep")
+        response = client.get(f"{PREFIX}/dump?{query}")
+        assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+        assert response.get_json()["error"] == "reset=1 changes what later dumps hold: send it with POST"
+        assert len(ok(client, "dump?reset=1", "POST")["requests"]) == 1
+
     def test_dump_that_fails_resets_nothing(self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(self: Any) -> str:
             raise control.LiveCoverageError("no report")

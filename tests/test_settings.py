@@ -26,11 +26,15 @@ ACCEPTED = [
     ("LIVECOVERAGE_ENGINE", "ctrace", "ctrace"),
     ("LIVECOVERAGE_TOKEN", "s3cret!", "s3cret!"),
     ("LIVECOVERAGE_TOKEN", "", None),
+    ("LIVECOVERAGE_BEHIND_PROXY", None, None),
+    ("LIVECOVERAGE_BEHIND_PROXY", "1", True),
+    ("LIVECOVERAGE_BEHIND_PROXY", False, False),
 ]
 
 REFUSED = [
     ("LIVECOVERAGE_ENABLED", "maybe", "yes or on"),
     ("LIVECOVERAGE_AUTOSTART", 2, "yes or on"),
+    ("LIVECOVERAGE_BEHIND_PROXY", "nginx", "yes or on"),
     ("LIVECOVERAGE_URL_PREFIX", "", "begins with a slash"),
     ("LIVECOVERAGE_URL_PREFIX", "/", "begins with a slash"),
     ("LIVECOVERAGE_URL_PREFIX", "//", "begins with a slash"),

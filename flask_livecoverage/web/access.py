@@ -27,6 +27,8 @@ _FORWARDING_PREFIXES = ("cf-", "fly-", "x-arr-", "x-azure-", "x-envoy-", "x-forw
 # A name or an address, and perhaps a port: nothing that one parser reads otherwise than another.
 _HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
 
+_WITHOUT_PROXY = "set LIVECOVERAGE_BEHIND_PROXY=0 if there is no proxy, or use LIVECOVERAGE_TOKEN"
+
 
 def refusal(request: Request, token: str | None, behind_proxy: bool | None = None) -> str | None:
     """Why ``request`` is refused, or None if it may pass.
@@ -63,7 +65,7 @@ def _has_token(request: Request, token: str) -> bool:
 
 def _not_local(request: Request, behind_proxy: bool | None) -> str | None:
     if behind_proxy:
-        return "there is a proxy in front of the server (LIVECOVERAGE_BEHIND_PROXY): this needs LIVECOVERAGE_TOKEN"
+        return "a proxy is in front of the server (LIVECOVERAGE_BEHIND_PROXY): use LIVECOVERAGE_TOKEN"
     alone = behind_proxy is False
     return (
         _remote(request, alone)
@@ -86,8 +88,7 @@ def _remote(request: Request, alone: bool) -> str | None:
 def _forwarded(request: Request, alone: bool) -> str | None:
     names = sent_headers(request)
     if names is None:
-        hidden = "the server hides the headers by which a proxy shows"
-        return None if alone else f"{hidden}: set LIVECOVERAGE_TOKEN, or LIVECOVERAGE_BEHIND_PROXY=0 if there is none"
+        return None if alone else f"the server may hide the headers by which a proxy shows: {_WITHOUT_PROXY}"
     forwarding = next(filter(_is_forwarding, names), None)
     if forwarding is None:
         return None
@@ -114,10 +115,8 @@ def _other_user(request: Request) -> str | None:
     others = users - {0, os.geteuid()}
     if not others:
         return None
-    return (
-        f"another user asks (id {min(others)}, the server's is {os.geteuid()}), as a proxy would: ask as the server's "
-        "user, set LIVECOVERAGE_TOKEN, or LIVECOVERAGE_BEHIND_PROXY=0 if there is no proxy"
-    )
+    who = f"user {min(others)} asks, perhaps a proxy, and the server is user {os.geteuid()}'s"
+    return f"{who}: ask as that user, {_WITHOUT_PROXY}"
 
 
 def _host_in_request_line(request: Request) -> Iterator[str]:

@@ -19,14 +19,16 @@ def peer_address(request: Request) -> str:
 
 
 def sent_headers(request: Request) -> list[str] | None:
-    """The names of the headers that were sent, in lower case; None where the server does not show them all.
+    """The names of the headers that were sent, in lower case; None where the server may have removed some.
 
     waitress removes the forwarding headers of proxies that it was not told to trust, before the application is called.
+    Apache does so before mod_wsgi, or mod_wsgi itself (``WSGITrustedProxies``), where they are configured to.
     """
-    client_disconnected = request.environ.get("waitress.client_disconnected")
+    environ = request.environ
+    client_disconnected = environ.get("waitress.client_disconnected")
     if client_disconnected is not None:
         return _read_by_waitress(client_disconnected)
-    if "waitress" in request.environ.get("SERVER_SOFTWARE", "").lower():
+    if "mod_wsgi.version" in environ or "waitress" in environ.get("SERVER_SOFTWARE", "").lower():
         return None
     return [name.lower() for name, _ in request.headers]
 

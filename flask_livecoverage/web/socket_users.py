@@ -53,7 +53,7 @@ def socket_users(address: str, ports: Collection[int], server_port: int | None) 
     if sys.platform != "linux":
         return None
     try:
-        found = _held(ipaddress.ip_address(address), ports)
+        found = _held(ipaddress.ip_address(address), ports, server_port)
     except OSError:
         # A kernel or a sandbox without it.
         return None
@@ -62,14 +62,20 @@ def socket_users(address: str, ports: Collection[int], server_port: int | None) 
     return users if users or ports else None
 
 
-def _held(address: ipaddress.IPv4Address | ipaddress.IPv6Address, ports: Collection[int]) -> list[_Socket]:
+def _held(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, ports: Collection[int], server_port: int | None
+) -> list[_Socket]:
     """The sockets at ``address`` and one of ``ports``, or any, that a process holds. Raises OSError."""
+    found: list[_Socket] = []
     for _ in range(_ATTEMPTS):
         for family, packed in _forms(address):
-            here = [one for one in _sockets(family) if one.inode and one.address.startswith(packed)]
-            if found := [one for one in here if not ports or one.port in ports]:
+            here = (one for one in _sockets(family) if one.inode and one.address.startswith(packed))
+            found += [one for one in here if not ports or one.port in ports]
+            if any(one.other_port == server_port for one in found):
                 return found
-    return []
+        if found:
+            break
+    return found
 
 
 def _forms(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[tuple[int, bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from flask_livecoverage.run import run_command
 
 from ..conftest import line_of
 from .processes import Command, Commands, Gate, fetch, skip_without
+
+PYTHON = shlex.quote(sys.executable)
 
 NODE_CLIENT = """
     const url = process.env.LIVECOVERAGE_URL;
@@ -79,6 +82,45 @@ def test_the_suite_shuts_the_server_down_itself(commands: Commands) -> None:
     assert result.status == 128 + signal.SIGKILL
     assert "TOTAL" in result.stdout
     assert result.errors == []
+
+
+ASK_FOR_STATUS = """
+    import os, urllib.error, urllib.request
+
+    url, token = os.environ["LIVECOVERAGE_URL"] + "/__coverage__/status", os.environ["LIVECOVERAGE_TOKEN"]
+    for headers in {}, {"Authorization": f"Bearer {token}"}:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+                print(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                print(error.code)
+    print("token", token)
+"""
+
+
+class TestToken:
+    """``run`` gives its server and its command one, so that what they ask each other rests on nothing else."""
+
+    @pytest.mark.parametrize("server", [(), ("--server", f"{PYTHON} -m gunicorn --bind {{host}}:{{port}} app:app")])
+    def test_opens_where_nothing_else_does(self, commands: Commands, server: tuple[str, ...]) -> None:
+        suite = commands.write("suite.py", ASK_FOR_STATUS)
+        tokens = []
+        for _ in range(2):
+            # gunicorn keeps a control socket in the home folder, and leaves others to the garbage collector.
+            environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore", "LIVECOVERAGE_BEHIND_PROXY": "1"}
+            result = commands.run("--report", "text", *server, "--", sys.executable, suite, app="app", **environ)
+            assert (result.status, result.errors) == (0, [])
+            without, with_token, last, *_ = result.stdout.splitlines()
+            assert (without, with_token) == ("403", "200")
+            tokens.append(last)
+        assert tokens[0] != tokens[1]
+        assert all(len(token) > 40 for token in tokens)
+
+    def test_is_the_environments_if_there_is_one(self, commands: Commands) -> None:
+        suite = commands.write("suite.py", ASK_FOR_STATUS)
+        result = commands.run("--report", "text", "--", sys.executable, suite, LIVECOVERAGE_TOKEN="of-my-own")
+        assert result.stdout.startswith("200\n200\ntoken of-my-own\n")
 
 
 def test_the_server_dies_while_the_suite_runs(commands: Commands, gate: Gate) -> None:

@@ -43,10 +43,16 @@ APPLICATION = """
 """
 
 COMMANDS = {
-    "werkzeug": "-m flask --app application livecov serve --host {host} --port 0 --no-report",
-    "gunicorn": "-m gunicorn --threads 4 --bind {bind} --access-logfile - flask_livecoverage.wsgi:app",
+    "werkzeug": "{python} -m flask --app application livecov serve --host {host} --port 0 --no-report",
+    "gunicorn": "{python} -m gunicorn --threads 4 --bind {bind} --access-logfile - flask_livecoverage.wsgi:app",
+    "waitress": "{python} -m waitress --listen={bind} flask_livecoverage.wsgi:app",
+    "uWSGI": "{bin}/uwsgi --http-socket {bind} --enable-threads --die-on-term --module flask_livecoverage.wsgi:app",
+    "uWSGI's router": "{bin}/uwsgi --http {bind} --enable-threads --die-on-term --module flask_livecoverage.wsgi:app",
 }
-_LISTENING = re.compile(r"(?:Running on|Listening at:) (?:http://(?:\[.*\]|[^:]+):(\d+)|unix:(\S+))")
+_LISTENING = re.compile(
+    r"(?:Running on|Listening at:|Serving on) (?:http://(?:\[.*\]|[^:]+):(\d+)|unix:(\S+))"
+    r"|(?:uWSGI http bound on|bound to TCP address) [^:]+:(\d+)"
+)
 SECONDS = 60
 
 
@@ -161,16 +167,20 @@ def read_answer(connection: socket.socket) -> Answer:
 
 
 @contextmanager
-def running(name: str, folder: Path, *, host: str = "127.0.0.1", bind: str = "", token: str = "") -> Iterator[Server]:
-    """A server in a process of its own, over when the block is left."""
+def running(
+    name: str, folder: Path, *, host: str = "127.0.0.1", bind: str = "", token: str = "", **settings: str
+) -> Iterator[Server]:
+    """A server in a process of its own, over when the block is left; ``settings`` are environment variables."""
     write_application(folder)
-    command = COMMANDS[name].format(host=host, bind=bind or f"{host}:0")
+    # uWSGI's router does not say which port it has taken.
+    bind = bind or f"{host}:{free_port() if 'router' in name else 0}"
+    command = COMMANDS[name].format(host=host, bind=bind, python=sys.executable, bin=Path(sys.executable).parent)
     environ = {**os.environ, "LIVECOVERAGE": "1", "LIVECOVERAGE_SOURCE": str(folder), "LIVECOVERAGE_RUN": "run"}
-    environ |= {"FLASK_APP": "application", "PYTHONUNBUFFERED": "1"}
+    environ |= {"FLASK_APP": "application", "PYTHONUNBUFFERED": "1", **settings}
     if token:
         environ["LIVECOVERAGE_TOKEN"] = token
     process = subprocess.Popen(
-        [sys.executable, *command.split()],
+        command.split(),
         cwd=folder, env=environ, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     server = Server(process, folder, name)
@@ -189,11 +199,18 @@ def running(name: str, folder: Path, *, host: str = "127.0.0.1", bind: str = "",
         process.stdout.close()
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
 def _read_output(server: Server, listens: threading.Event) -> None:
     assert server.process.stdout is not None
     for line in server.process.stdout:
         server.output.append(line)
-        if found := _LISTENING.search(line):
-            server.port, server.unix = int(found[1] or 0), found[2] or ""
+        if not listens.is_set() and (found := _LISTENING.search(line)):
+            server.port, server.unix = int(found[1] or found[3] or 0), found[2] or ""
             listens.set()
     listens.set()

@@ -207,6 +207,25 @@ def test_driver_and_own_page_may(server: Server, driver: webdriver.Chrome) -> No
     assert driver.execute_async_script(script)["run"] == "run"
 
 
+def test_own_page_that_shows_what_its_users_write(server: Server, driver: webdriver.Chrome) -> None:
+    """Pictures, frames and the like of the same origin change nothing; the page's own scripts may."""
+    driver.get(f"http://localhost:{server.port}/tea")
+    script = """
+        const done = arguments[1];
+        const embed = (url, [tag, name, attributes]) => new Promise(resolve => {
+          const element = Object.assign(document.createElement(tag), attributes, {[name]: url});
+          element.onload = element.onerror = resolve;
+          document.body.append(element);
+        });
+        const tags = [["img", "src"], ["script", "src"], ["iframe", "src"], ["object", "data"], ["embed", "src"],
+          ["link", "href", {rel: "stylesheet"}]];
+        const all = arguments[0].flatMap(url => tags.map(tag => embed(url, tag)));
+        Promise.all(all).then(ended => done(ended.length), error => done(String(error)));
+    """
+    assert driver.execute_async_script(script, [f"{PREFIX}/start?name=embedded", "/shutdown"]) == 12
+    server.assert_unharmed()
+
+
 def test_typed_address_that_redirects_is_a_known_limit(
     server: Server, driver: webdriver.Chrome, other_site: int
 ) -> None:
