@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from types import new_class
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask
@@ -19,7 +20,7 @@ from .settings import Settings, is_active, load_settings
 from .text import shortened, window_name
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from .recorder import Recorder
 
@@ -32,13 +33,15 @@ EXTENSION_KEY = "livecoverage"
 class State:
     """What the extension keeps for one application, in ``app.extensions["livecoverage"]``.
 
-    ``recorder`` is None while the extension is not active.
+    ``recorder`` and ``entry``, which answers the requests to the application, are None while the extension is not
+    active.
     """
 
     livecov: LiveCoverage
     settings: Settings
     db: Any = None
     recorder: Recorder | None = None
+    entry: WSGIApplication | None = None
     before_serving: list[Callable[[], Any]] = field(default_factory=list)
     after_serving: list[Callable[[], Any]] = field(default_factory=list)
 
@@ -171,19 +174,48 @@ def _active_recorder() -> Recorder:
 
 def _activate(app: Flask, state: State) -> None:
     # Imported here, because an application that is not measured must not pay for it, not even by importing coverage.
-    from .middleware import LiveCoverageMiddleware
+    from .middleware import LiveCoverageMiddleware, OutermostMiddleware
     from .process import start_recording
     from .web.control import control_rules
 
     state.recorder = start_recording(state.settings)
-    measured = LiveCoverageMiddleware(
+    inner = LiveCoverageMiddleware(
         app.wsgi_app, state.recorder, describe=partial(_describe, app), is_materialized=_is_materialized
     )
-    app.wsgi_app = add_control_routes(measured, state.settings)  # type: ignore[method-assign]
+    # For who serves `app.wsgi_app` itself.
+    app.wsgi_app = placed = add_control_routes(inner, state.settings)  # type: ignore[method-assign]
+    kind: Any = type(app)
+    outermost = OutermostMiddleware(
+        lambda environ, start_response: kind.__call__(app, environ, start_response),
+        inner,
+        is_direct=lambda: app.wsgi_app is placed and kind.__call__ is Flask.__call__,
+    )
+    state.entry = placed.around(outermost)
+    app.__class__ = _entered_by_its_state(kind)
     for rule in control_rules(state.settings, build_only=True):
         # For `flask routes` and `url_for` alone: the middleware answers before the application is asked.
         app.url_map.add(rule)
     state.recorder.rule_sources.append(partial(_rules, app))
+
+
+@lru_cache(maxsize=64)
+def _entered_by_its_state(kind: type[Any]) -> type[Flask]:
+    """A class like ``kind`` whose objects answer requests by the ``entry`` of their state.
+
+    Flask looks `wsgi_app` up at each request, so what an application puts there later is around what was there before.
+    Only the object's own ``__call__`` is around all of it. A class of its own leaves Flask, and other applications,
+    as they are.
+    """
+
+    def __call__(self: Flask, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        state = get_state(self)
+        entry = partial(kind.__call__, self) if state is None or state.entry is None else state.entry
+        return entry(environ, start_response)
+
+    names = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
+    names |= {"__slots__": (), "__call__": __call__}
+    made: type[Flask] = new_class(kind.__name__, (kind,), exec_body=lambda namespace: namespace.update(names))
+    return made
 
 
 def _describe(app: Flask, environ: WSGIEnvironment) -> tuple[str | None, str | None]:

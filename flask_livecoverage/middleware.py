@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .identity import test_identity
 from .process import start_recording
 from .recorder import Recorder
-from .request_capture import RequestCapture
+from .request_capture import RequestCapture, current_request
 from .settings import load_settings
 from .text import LONGEST_METHOD, LONGEST_PATH, storable
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_ID_HEADER = "Livecov-Request"
+
+# In the environment of a request on its way from the outermost middleware of an application to the inner one: the
+# request, and the environment as the server made it, where what lies between may change it.
+_REQUEST_KEY = "flask_livecoverage.request"
+_ORIGINAL_KEY = "flask_livecoverage.original"
 
 _USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -59,8 +64,12 @@ class LiveCoverageMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request as ``app`` does, and record it."""
+        request = _on_its_way(environ)
+        if request is not None:
+            return self._pass_through(request, environ, start_response)
         request = self.recorder.open_request(_method(environ), _path(environ), test_identity(environ))
-        self.in_flight.add(request)
+        in_flight = self.in_flight if _has_server(environ) else _UNAWAITED
+        in_flight.add(request)
 
         def start_recorded_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request.status = int(status[:3])
@@ -77,23 +86,90 @@ class LiveCoverageMiddleware:
 
         segment = request.enter()
         try:
-            body = self.app(environ, start_recorded_response)
+            body = self._call(request, environ, start_recorded_response)
         except BaseException:
             request.status = 500
             request.leave(segment)
             self._name_route(request, environ)
             request.commit()
-            self.in_flight.remove(request)
+            in_flight.remove(request)
             raise
         request.leave(segment)
         if self._is_materialized(body):
             request.commit()
-            return _MaterializedBody(body, request, self.in_flight)
-        return _Body(body, request, self.in_flight)
+            return _MaterializedBody(body, request, in_flight)
+        return _Body(body, request, in_flight)
+
+    def _call(
+        self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        return self.app(environ, start_response)
+
+    def _pass_through(
+        self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Let a request through that is recorded already; those that the application makes of it are its own."""
+        del environ[_REQUEST_KEY]
+        try:
+            return self.app(environ, start_response)
+        finally:
+            environ[_REQUEST_KEY] = request
+            if self._describe is not None and _ORIGINAL_KEY in environ:
+                # What lies between may have put the application elsewhere, or chosen this one of several.
+                request.route, request.endpoint = self._describe(environ)
 
     def _name_route(self, request: RequestCapture, environ: WSGIEnvironment) -> None:
         if self._describe is not None and request.endpoint is None:
             request.route, request.endpoint = self._describe(environ)
+
+
+class OutermostMiddleware(LiveCoverageMiddleware):
+    """Records the requests to an application with all that lies between it and ``inner``, to which ``app`` leads.
+
+    What is put around the application later is measured so, too. ``inner`` lets these requests through, and records
+    those that reach it otherwise.
+
+    :param is_direct: tells whether nothing lies between that could change a request.
+    """
+
+    def __init__(self, app: WSGIApplication, inner: LiveCoverageMiddleware, is_direct: Callable[[], bool]) -> None:
+        super().__init__(app, inner.recorder, describe=inner._describe, is_materialized=inner._is_materialized)
+        self.in_flight = inner.in_flight
+        self._is_direct = is_direct
+
+    def _call(
+        self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        if not self._is_direct():
+            environ[_ORIGINAL_KEY] = environ.copy()
+        environ[_REQUEST_KEY] = request
+        return self.app(environ, start_response)
+
+    def _pass_through(
+        self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        # Another application's outermost one was first: a dispatcher's, say.
+        return self.app(environ, start_response)
+
+
+def _on_its_way(environ: WSGIEnvironment) -> RequestCapture | None:
+    """The request with ``environ``, if it is recorded already and has not reached the application itself yet."""
+    request: RequestCapture | None = environ.get(_REQUEST_KEY)
+    # Another one's mark is left over in an environment from which an application has made several requests.
+    return request if request is not None and current_request() in (request, None) else None
+
+
+def unrecorded(environ: WSGIEnvironment) -> WSGIEnvironment:
+    """Leave the request with ``environ`` unrecorded; its environment as the server made it.
+
+    Its path alone is the one that it has now: what lies before may have put the application elsewhere.
+    """
+    request = _on_its_way(environ)
+    if request is None:
+        return environ
+    request.forget()
+    place = {name: environ.get(name, "") for name in ("SCRIPT_NAME", "PATH_INFO")}
+    return {**environ.get(_ORIGINAL_KEY, environ), **place}
 
 
 class _MaterializedBody:
@@ -115,7 +191,10 @@ class _MaterializedBody:
             if close is not None:
                 close()
         finally:
-            self._in_flight.remove(self._request)
+            self.__del__()
+
+    def __del__(self) -> None:
+        self._in_flight.remove(self._request)
 
 
 class _Body:
@@ -166,11 +245,18 @@ class _Body:
             request.leave(segment)
             # A client that hung up has ended it now.
             request.commit(ended=not self._ended)
-            self._in_flight.remove(request)
+            self.__del__()
+
+    def __del__(self) -> None:
+        # Servers close what they got (PEP 3333). What nobody has any more, nobody closes.
+        self._in_flight.remove(self._request)
 
 
 class InFlight:
-    """The requests whose response is not closed yet."""
+    """The requests that came through a server and whose response is not closed yet.
+
+    Those of test clients are not among them: nobody waits for their end, and many test suites never close a response.
+    """
 
     def __init__(self) -> None:
         self._requests: set[RequestCapture] = set()
@@ -194,6 +280,24 @@ class InFlight:
         self._someone_waits = True
         with self._emptied:
             return self._emptied.wait_for(lambda: not self._requests, timeout)
+
+
+class _Unawaited(InFlight):
+    """Takes requests whose end nobody waits for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add = self.remove
+
+    def remove(self, request: RequestCapture) -> None:
+        """Do nothing: no request is kept."""
+
+
+_UNAWAITED = _Unawaited()
+
+
+def _has_server(environ: WSGIEnvironment) -> bool:
+    return "SERVER_SOFTWARE" in environ or "uwsgi.version" in environ
 
 
 def _method(environ: WSGIEnvironment) -> str:

@@ -138,6 +138,10 @@ class RequestCapture:
             self._recorded = self._recorder.journal.append(self._late_amend(self._recorder.trace_id(hits)))
             self._committed_hits = hits
 
+    def forget(self) -> None:
+        """Write no record: it was no request to the application."""
+        self._recorded = False
+
     @property
     def recorded(self) -> bool:
         """Whether its record is written at all."""

@@ -37,6 +37,7 @@ from flask_livecoverage.process import current_recorder
 
 kind, warm_up, count, measure = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 environ = create_environ("/1")
+client = app.test_client()
 chunk = "x" * 900
 
 
@@ -50,7 +51,13 @@ def ask(number):
         asked["REQUEST_METHOD"] = f"M{number}{chunk * 8}"
     elif kind == "windows" and not number % 10:
         control(f"/__coverage__/start?name=window%20{number}%20{chunk}")
-    if kind == "threads":
+    if kind == "test-client":
+        # Neither read nor closed, as most test suites do it.
+        found = client.get(f"/{number}").status
+        assert found == "200 OK", found
+    elif kind == "dropped":
+        app.wsgi_app({**asked, "SERVER_SOFTWARE": "a server"}, lambda *arguments: None)
+    elif kind == "threads":
         # As Werkzeug's server does.
         thread = threading.Thread(target=answer, args=(asked,))
         thread.start()
@@ -101,6 +108,12 @@ def test_a_hundred_traces(kind: str, engine_name: str, thorough: bool, tmp_path:
 @pytest.mark.promise
 @pytest.mark.parametrize("kind", ["tests", "paths", "methods", "windows"])
 def test_ever_new_texts(kind: str, thorough: bool, tmp_path: Path) -> None:
+    assert_flat(kind, "auto", thorough, tmp_path)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("kind", ["test-client", "dropped"])
+def test_responses_that_are_never_closed(kind: str, thorough: bool, tmp_path: Path) -> None:
     assert_flat(kind, "auto", thorough, tmp_path)
 
 

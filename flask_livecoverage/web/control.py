@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from ..errors import DataError, LiveCoverageError, StorageError
 from ..exports.dump import dump_object
 from ..exports.elsewhere import LiveReports, open_reports_in
 from ..exports.keploy_dedup import dedup_yaml
+from ..middleware import unrecorded
 from ..model import CONTEXTS, Run
 from ..reader import read_run
 from ..recorder import Recorder
@@ -115,11 +117,17 @@ class ControlMiddleware:
         """Answer a request."""
         path = environ.get("PATH_INFO", "")
         if path.startswith(self._prefix) or path in self._paths:
-            response = self._answer(ControlRequest(environ))
+            response = self._answer(ControlRequest(unrecorded(environ)))
             response.headers["Cache-Control"] = "no-store"
             response.headers["X-Content-Type-Options"] = "nosniff"
             return response(environ, start_response)
         return self.app(environ, start_response)
+
+    def around(self, app: WSGIApplication) -> ControlMiddleware:
+        """The same routes in front of another ``app``."""
+        around = copy(self)
+        around.app = app
+        return around
 
     def _answer(self, request: ControlRequest) -> Response:
         reason = refusal(request, self._settings.token, self._settings.behind_proxy)
