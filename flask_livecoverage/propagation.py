@@ -17,6 +17,7 @@ from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from . import greenlet_contexts
 from .modules import imported, unwatch_import, watch_import
 from .recorder import Recorder
 from .request_capture import RequestCapture, current_request
@@ -53,6 +54,7 @@ def _run_thread(thread: threading.Thread, request: RequestCapture, run: Callable
 
 def _start_greenlet_for_request(greenlet: Any) -> None:
     """Called by gevent before a greenlet starts, in the context of who starts it."""
+    greenlet_contexts.link_in_context(greenlet)
     request = current_request()
     if request is not None:
         greenlet._run = partial(request.run, greenlet._run)
@@ -158,10 +160,10 @@ def _add_callback(add: Function) -> Function:
     return wrapper
 
 
-_Wrap = Callable[[Function], Function]
+_Wrap = Callable[[Any], Any]
 
-# Module → class, name and wrapper. Those that are not imported are wrapped when they are: imported before gevent
-# patches the standard library, multiprocessing would block all greenlets.
+# Module → class (none for a function), name and wrapper. Those that are not imported are wrapped when they are:
+# imported before gevent patches the standard library, multiprocessing would block all greenlets.
 _WRAPPED: dict[str, list[tuple[str, str, _Wrap]]] = {
     "threading": [("Thread", "start", _start_for_request)],
     "concurrent.futures.thread": [("ThreadPoolExecutor", "submit", _submit_for_request)],
@@ -169,14 +171,27 @@ _WRAPPED: dict[str, list[tuple[str, str, _Wrap]]] = {
     "concurrent.futures._base": [("Future", "add_done_callback", _add_callback)],
     # Its greenlets start with an empty context, as threads do. The class is in C, and tells of each start by itself.
     "gevent.greenlet": [],
+    "gevent.hub": [
+        ("Hub", "run", greenlet_contexts.run_outside),
+        ("Hub", "loop", greenlet_contexts.LoopOfHub),
+        ("", "spawn_raw", greenlet_contexts.spawn_in_context),
+    ],
+    # Imported from there, perhaps before that was wrapped.
+    "gevent": [("", "spawn_raw", greenlet_contexts.spawn_in_context)],
+    "eventlet.hubs.hub": [
+        ("BaseHub", "run", greenlet_contexts.run_outside),
+        ("BaseHub", "schedule_call_global", greenlet_contexts.schedule_in_context),
+        ("BaseHub", "schedule_call_local", greenlet_contexts.schedule_in_context),
+    ],
+    "eventlet.hubs.asyncio": [("Hub", "run", greenlet_contexts.run_outside)],
     "multiprocessing.pool": [
         ("Pool", "__init__", _init_outside),
         *[("Pool", name, _call_for_request) for name in ("apply_async", "_map_async", "imap", "imap_unordered")],
     ],
 }
 
-# (class, name, original, wrapper)
-_installed: list[tuple[type, str, Function, Function]] = []
+# (class or module, name, original, wrapper)
+_installed: list[tuple[Any, str, Any, Any]] = []
 _recorder: Recorder | None = None
 
 
@@ -184,8 +199,10 @@ def _wrap_module(name: str, module: Any) -> None:
     if name == "gevent.greenlet":
         module.Greenlet.add_spawn_callback(_start_greenlet_for_request)
     for class_name, attribute, wrap in _WRAPPED[name]:
-        owner = getattr(module, class_name)
+        owner = getattr(module, class_name) if class_name else module
         original = getattr(owner, attribute)
+        if any(original is done for *_, done in _installed):
+            continue
         wrapper = wrap(original)
         setattr(owner, attribute, wrapper)
         _installed.append((owner, attribute, original, wrapper))
@@ -195,6 +212,7 @@ def install(recorder: Recorder) -> None:
     """Carry the requests of ``recorder`` along from now on."""
     global _recorder
     _recorder = recorder
+    greenlet_contexts.install()
     for name in _WRAPPED:
         watch_import(name, _wrap_module)
         if name in sys.modules:
@@ -206,6 +224,7 @@ def uninstall() -> None:
     """Leave all as it was found, unless somebody else has wrapped it meanwhile."""
     global _recorder
     _recorder = None
+    greenlet_contexts.uninstall()
     for name in _WRAPPED:
         unwatch_import(name, _wrap_module)
     gevent = imported("gevent.greenlet")

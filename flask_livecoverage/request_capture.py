@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .clock import ticks
 from .engines import Capture, Hits, current_owner
 from .errors import EngineError
+from .greenlet_contexts import follow
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -66,6 +68,8 @@ class RequestCapture:
         """Begin a segment in the current context; None if nothing is measured, or its lines cannot be told apart."""
         if not self._recorder.started:
             return None
+        if "greenlet" in sys.modules:
+            follow()
         try:
             return self._recorder.engine.begin(self)
         except EngineError as error:

@@ -26,8 +26,8 @@ LAYERS = [
         "engines.trace_hits",
     },
     {
-        "guard", "journal", "losses", "process", "propagation", "reader", "recorder", "records", "request_capture",
-        "tail", "traces",
+        "greenlet_contexts", "guard", "journal", "losses", "process", "propagation", "reader", "recorder", "records",
+        "request_capture", "tail", "traces",
         "store", "store.amends", "store.batch", "store.dialect", "store.losses", "store.names", "store.placing",
         "store.lines", "store.recorded", "store.requests", "store.schema", "store.scope", "store.statements",
         "store.sync", "store.traces", "store.windows",
