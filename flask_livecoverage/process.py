@@ -178,6 +178,7 @@ def _after_untold_fork() -> None:
     # The first request starts flushing.
     if _recorder is not None:
         _recorder.after_fork()
+        _recorder.engine_can_stop = False
 
 
 def _before_fork() -> None:

@@ -56,6 +56,8 @@ class Recorder:
         # Called when recording stops.
         self.at_stop: list[Callable[[], None]] = []
         self.started = False
+        # Not in a fork of which Python was not told.
+        self.engine_can_stop = True
         self.fault: str | None = None
         self._flush_lock = threading.Lock()
         self._watched: dict[int, Capture] = {}
@@ -108,7 +110,10 @@ class Recorder:
         if self.started:
             self.pause_flushing()
             self.started = False
-            self.engine.stop()
+            if self.engine_can_stop:
+                self.engine.stop()
+            else:
+                self.engine.abandon()
             self.flush()
             for end in self.at_stop:
                 end()

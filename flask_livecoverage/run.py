@@ -34,11 +34,9 @@ _KILL_SECONDS = 5.0
 _ASK_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 
-# By default, its SIGTERM means "reload", and it forks without telling Python.
-_FOR_UWSGI = {
-    "UWSGI_HOOK_MASTER_START": "unix_signal:15 gracefully_kill_them_all",
-    "UWSGI_PY_CALL_UWSGI_FORK_HOOKS": "true",
-}
+# By default, uWSGI's SIGTERM means "reload". It also forks without telling Python, which we can do without: with
+# UWSGI_PY_CALL_UWSGI_FORK_HOOKS, its --mount crashes.
+_FOR_UWSGI = {"UWSGI_HOOK_MASTER_START": "unix_signal:15 gracefully_kill_them_all"}
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,9 @@ class Engine(Protocol):
     def late(self) -> list[tuple[Capture, Hits]]:
         """The captures whose context lived on after their end (in copies of it), with all that ran in them so far."""
 
+    def abandon(self) -> None:
+        """Collect nothing more, in a process that is about to end and cannot bear :meth:`stop`."""
+
     def after_fork(self) -> Capture | None:
         """Adjust in a forked child, where only the current thread lives on; return the capture it is in, if any."""
 

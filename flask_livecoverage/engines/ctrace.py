@@ -105,6 +105,10 @@ class CTraceEngine:
         if isinstance(sys.gettrace(), Tracer):
             sys.settrace(None)
 
+    def abandon(self) -> None:
+        """Stop."""
+        self.stop()
+
     def after_fork(self) -> Capture | None:
         """The capture that the child is in: its one thread keeps its tracer, and captures are bound to threads."""
         place = self._place()

@@ -118,9 +118,7 @@ class MonitoringEngine:
         for tool in (discovery, capture):
             monitoring.set_events(tool, 0)
         self._locations.release([code for code, _ in list(self._codes.values())])
-        for event in ("LINE", "PY_START", "PY_RESUME", "PY_THROW"):
-            for tool in (discovery, capture):
-                monitoring.register_callback(tool, getattr(monitoring.events, event), None)
+        _remove_callbacks(discovery, capture)
         for tool in (discovery, capture):
             monitoring.free_tool_id(tool)
         self._put_open_captures_aside()
@@ -132,6 +130,16 @@ class MonitoringEngine:
                 _, before = self._before_stop.get(key, (None, Hits()))
                 self._before_stop[key] = (lines, before.union(self._make_hits(_copy(lines))))
                 lines.clear()
+
+    def abandon(self) -> None:
+        """Collect nothing more. The events stay on.
+
+        Where a fork copied one thread and Python was not told, the interpreter still holds the frames of the others.
+        Switching events off makes it look at all frames, and crashes.
+        """
+        if self._tools is not None:
+            _remove_callbacks(*self._tools)
+            self._tools = None
 
     def after_fork(self) -> Capture | None:
         """Forget the captures of threads that do not exist in the child, and return the one that it is in."""
@@ -295,3 +303,9 @@ def _combine(operation: Callable[[int, int], int], first: RawLines, second: RawL
         blank = bytes(len(one or other or b""))
         combined[key] = bytearray(map(operation, one or blank, other or blank))
     return combined
+
+
+def _remove_callbacks(*tools: int) -> None:
+    for event in ("LINE", "PY_START", "PY_RESUME", "PY_THROW"):
+        for tool in tools:
+            sys.monitoring.register_callback(tool, getattr(sys.monitoring.events, event), None)

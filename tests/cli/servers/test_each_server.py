@@ -78,6 +78,7 @@ CASES = {
     "gevent alone": Case(f"{PYTHON} server.py {{port}}", 4, goes_on=True),
     "waitress": Case(f"{WAITRESS} --threads 3 app:app", 3, goes_on=True),
     "uWSGI, processes": Case(f"{UWSGI} --master --processes 3 --module threads:app", 3),
+    "uWSGI, mounted": Case(f"{UWSGI} --master --processes 3 --mount /=threads:app --manage-script-name", 3),
     "uWSGI, threads, a file": Case(f"{UWSGI} --master --processes 2 --threads 2 --wsgi-file app.py --callable app", 4),
 }
 
@@ -88,7 +89,7 @@ EVERYDAY = {
     "gunicorn, threads, an unchanged application",
     "gunicorn, gevent, loaded before the fork",
     "waitress",
-    "uWSGI, processes",
+    "uWSGI, mounted",
 }
 
 
@@ -181,12 +182,13 @@ BACKGROUND = """
 
 
 @pytest.mark.parametrize("options", ["--master", ""], ids=["master", "no master"])
-def test_uwsgi_that_does_not_call_pythons_fork_hooks(commands: Commands, gate: Gate, options: str) -> None:
-    """As where nobody has set the option that ``livecov run`` sets. Without a master it has another way to tell."""
+@pytest.mark.parametrize("hooks", ["", "--py-call-uwsgi-fork-hooks"], ids=["untold", "told"])
+def test_background_work_of_uwsgis_workers(commands: Commands, gate: Gate, options: str, hooks: str) -> None:
+    """Python is told of its forks only with an option. Without a master, its workers have another way to hear of it."""
     if reason := uwsgi():
         pytest.skip(reason)
     source = commands.write("background.py", BACKGROUND)
-    server = f"env -u UWSGI_PY_CALL_UWSGI_FORK_HOOKS {UWSGI} --enable-threads {options} --processes 3"
+    server = f"{UWSGI} --enable-threads {options} {hooks} --processes 3"
     live = start(commands, gate, f"{server} --module background:app")
     held = []
     for _ in range(2):
