@@ -42,10 +42,10 @@ def measured_application(
 
 def add_control_routes(measured: LiveCoverageMiddleware, settings: Settings) -> ControlMiddleware:
     """``measured`` with the control routes in front of it."""
-    from .shutdown import end_server
+    from .shutdown import server_end
     from .web.control import ControlMiddleware
 
     settings = anchored(settings, measured.recorder.root)
     return ControlMiddleware(
-        measured, measured.recorder, settings, lambda environ: end_server(environ, measured.in_flight)
+        measured, measured.recorder, settings, lambda environ: server_end(environ, measured.in_flight)
     )

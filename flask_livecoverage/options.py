@@ -61,6 +61,7 @@ class RunOptions:
     startup_timeout: float
     formats: tuple[str, ...]
     fail_under: float | None
+    fail_no_requests: bool
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from typing import Any
 
 import psutil
 
-from .client import NotMeasured, fetch, fetch_json
+from .awaiting import Expected, died, wait_for_answer
+from .client import fetch
 from .early_start import started_early
 from .errors import ConfigurationError, ServerError
 from .handshake import Failed, wait_for_server
@@ -32,7 +33,6 @@ logger = logging.getLogger("flask_livecoverage")
 _END_SECONDS = GRACE_SECONDS + 10
 _KILL_SECONDS = 5.0
 _ASK_SECONDS = 2.0
-_POLL_SECONDS = 0.1
 
 # By default, uWSGI's SIGTERM means "reload". It also forks without telling Python, which we can do without: with
 # UWSGI_PY_CALL_UWSGI_FORK_HOOKS, its --mount crashes.
@@ -69,7 +69,7 @@ def own_server(arguments: Sequence[str], environ: Mapping[str, str], timeout: fl
                     process.wait(_END_SECONDS)
                 raise
             if url is None:
-                raise _died(process.wait())
+                raise died(process.wait())
             with _ended(process):
                 yield Server(process, url)
 
@@ -83,13 +83,15 @@ def foreign_server(
     Raises ServerError if it does not answer within ``timeout`` seconds, or is not measured.
     """
     words = _split(command)
+    told_port = bool(port) or any("{port}" in word for word in words)
     with listen(host, port) as free:
         port = free.getsockname()[1]
     words = [word.replace("{host}", host).replace("{port}", str(port)) for word in words]
     process = _start_server(words, {**_FOR_UWSGI, **started_early(environ), "PORT": str(port)})
     with _none_left(process):
         url = url_of(host, port)
-        _wait_for_answer(process, url, f"{settings.url_prefix}/status", environ[RUN_VARIABLE], timeout)
+        expected = Expected(process, url, f"{settings.url_prefix}/status", environ[RUN_VARIABLE], told_port)
+        wait_for_answer(expected, timeout)
         with _ended(process):
             yield Server(process, url)
             # Many servers know no graceful end by a signal, and lose what they have not written.
@@ -119,44 +121,12 @@ def _split(command: str) -> list[str]:
     return words
 
 
-def _wait_for_answer(process: subprocess.Popen[bytes], url: str, path: str, run_id: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while True:
-        found = _run_at(url, path, max(_POLL_SECONDS, deadline - time.monotonic()))
-        if found == run_id:
-            return
-        if found is not None:
-            raise ServerError(f"another program answers at {url}: choose another port with --port")
-        try:
-            status = process.wait(_POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            if time.monotonic() > deadline:
-                raise ServerError(_too_slow(timeout)) from None
-        else:
-            raise _died(status)
+def inherited_environment() -> dict[str, str]:
+    """This process's environment without what Flask's command line has put there for itself.
 
-
-def _run_at(url: str, path: str, timeout: float) -> str | None:
-    """The run that the server at ``url`` records into; None if nobody answers yet.
-
-    Raises ServerError if what answers cannot be measured.
+    In a process that finds ``FLASK_RUN_FROM_CLI``, ``app.run()`` does nothing.
     """
-    try:
-        status = fetch_json(url + path, timeout=timeout)
-    except NotMeasured:
-        raise ServerError(
-            f"the server answers at {url} but is not measured: let the application use LiveCoverage, or start "
-            "`flask_livecoverage.wsgi:app` in its place"
-        ) from None
-    except OSError:
-        return None
-    if status.get("fault"):
-        raise ServerError(f"the server at {url} cannot be measured: {status['fault']}")
-    return str(status.get("run"))
-
-
-def _died(status: int) -> ServerError:
-    return ServerError(f"the server {describe_status(status)} before it answered: see its output above")
+    return {name: value for name, value in os.environ.items() if name != "FLASK_RUN_FROM_CLI"}
 
 
 def run_command(command: Sequence[str], environ: Mapping[str, str], timeout: float | None) -> int:
@@ -227,13 +197,6 @@ def _kill(processes: list[psutil.Process]) -> None:
         with suppress(psutil.Error):
             member.kill()
     psutil.wait_procs(found, timeout=_KILL_SECONDS)
-
-
-def describe_status(status: int) -> str:
-    """How a process ended, for a message."""
-    if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"ended with status {status}"
 
 
 def _start_server(command: Sequence[str], environ: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:

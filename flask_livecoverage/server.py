@@ -92,9 +92,11 @@ class LiveServer:
             threading.Thread(target=self._end, name="flask-livecoverage-shutdown").start()
 
     def _end(self) -> None:
-        # Without threads, the loop itself waits for the request of a connection that a browser has opened ahead.
-        self._server.connections.hang_up_unasked()
-        self._server.shutdown()
+        try:
+            # Without threads, the loop itself waits for the request of a connection that a browser has opened ahead.
+            self._server.connections.hang_up_unasked()
+        finally:
+            self._server.shutdown()
 
 
 class _Connections:
@@ -129,7 +131,7 @@ class _Connections:
 
     def _hang_up_unasked(self) -> None:
         for connection, asked in self._asked.items():
-            if not asked and not select.select([connection], [], [], 0)[0]:
+            if not asked and not _has_input(connection):
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
 
@@ -139,6 +141,13 @@ class _Connections:
         with self._changed:
             self._changed.wait_for(lambda: not self._asked, timeout)
             return len(self._asked)
+
+
+def _has_input(connection: socket.socket) -> bool:
+    # select() takes no descriptor from 1024 on.
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class _Server(BaseWSGIServer):

@@ -8,10 +8,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .errors import ServerError
 from .modules import imported
 from .process import current_recorder
 
@@ -30,43 +32,90 @@ ENDING_KEY = "flask_livecoverage.ending"
 GRACE_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 
+End = Callable[[], None]
 
-def end_server(environ: WSGIEnvironment, in_flight: InFlight) -> None:
-    """End the server that answered the request with ``environ``, all its processes.
+
+def server_end(environ: WSGIEnvironment, in_flight: InFlight) -> End:
+    """A function that ends the server that answers the request with ``environ``, all its processes.
 
     ``livecov serve`` ends itself. gunicorn and uWSGI end all workers gracefully. Another server's process gets the
-    signal that a terminal's Ctrl-C sends, once the requests in flight are done. Where no server is (a test client),
-    nothing ends.
+    signal that a terminal's Ctrl-C sends, once the requests in flight are done, and SIGTERM where that one is ignored
+    or does not end it. Raises ServerError if nothing here can end it.
     """
     software = environ.get("SERVER_SOFTWARE", "")
-    shutdown: Callable[[], None] | None = environ.get(SERVER_KEY)
-    if shutdown is not None:
-        shutdown()
-    elif software.startswith("gunicorn"):
-        os.kill(os.getppid(), signal.SIGTERM)
-    elif "uwsgi.version" in environ:
-        _end_uwsgi(sys.modules["uwsgi"], in_flight)
-    elif "waitress.client_disconnected" in environ:
+    end: End | None = environ.get(SERVER_KEY)
+    if end is not None:
+        return end
+    if software.startswith("gunicorn"):
+        return _end_gunicorn
+    if "uwsgi.version" in environ:
+        return partial(_end_uwsgi, sys.modules["uwsgi"], in_flight)
+    if "mod_wsgi.version" in environ:
+        raise ServerError("Apache starts the processes of mod_wsgi anew: end it with `apachectl graceful-stop`")
+    if not software:
+        raise ServerError("no server is known here that could be ended: end it as you have started it")
+    end = _signals_to_itself()
+    if "waitress.client_disconnected" in environ:
         # Its main thread, which the signal ends, may have to send what the requests' threads have left it.
         waitress = environ["waitress.client_disconnected"].__self__.server
-        _when_done(in_flight, lambda: _nothing_to_send(waitress), _interrupt)
-    elif software:
-        _when_done(in_flight, lambda: True, _interrupt)
-    else:
-        logger.info("no server to shut down")
+        return partial(_when_done, in_flight, lambda: _nothing_to_send(waitress), end)
+    return partial(_when_done, in_flight, lambda: True, end)
 
 
-def _interrupt() -> None:
+# The process that has started this one. It is still there as long as it is the parent.
+_parent = os.getppid()
+
+
+def _remember_parent() -> None:
+    global _parent
+    _parent = os.getppid()
+
+
+os.register_at_fork(after_in_child=_remember_parent)
+
+
+def _end_gunicorn() -> None:
+    # Whoever has adopted the worker of a master that is gone is none of gunicorn's.
+    master_lives = os.getppid() == _parent
+    os.kill(_parent if master_lives else os.getpid(), signal.SIGTERM)
+
+
+def _signals_to_itself() -> End:
+    """A function that ends this process by a signal. Raises ServerError if it ignores all that would do."""
+    # A shell lets what it starts in the background of a script ignore SIGINT.
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    if not numbers:
+        raise ServerError(f"the server ignores SIGINT and SIGTERM: end its process {os.getpid()} with SIGKILL")
+    return partial(_signal_until_it_ends, numbers)
+
+
+def _signal_until_it_ends(numbers: Iterable[signal.Signals]) -> None:
+    for number in numbers:
+        _signal(number)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while threading.main_thread().is_alive():
+            if time.monotonic() > deadline:
+                logger.warning("%s did not end the server within %.0f seconds", number.name, GRACE_SECONDS)
+                break
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+def _signal(number: signal.Signals) -> None:
     recorder = current_recorder()
     if recorder is not None:
+        # SIGTERM ends a process at once, unless it has a handler.
         recorder.flush()
-    interrupt = partial(os.kill, os.getpid(), signal.SIGINT)
+        recorder.write_sources()
+        recorder.write_rules()
+    send = partial(os.kill, os.getpid(), number)
     monkey = imported("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
         # Our thread is a greenlet of the main thread. It would be interrupted itself, or another in mid-work.
-        sys.modules["gevent"].get_hub().loop.run_callback(interrupt)
+        sys.modules["gevent"].get_hub().loop.run_callback(send)
     else:
-        interrupt()
+        send()
 
 
 def _nothing_to_send(waitress: Any) -> bool:
@@ -75,6 +124,9 @@ def _nothing_to_send(waitress: Any) -> bool:
 
 def _end_uwsgi(uwsgi: Any, in_flight: InFlight) -> None:
     master = uwsgi.masterpid()
+    if master and master != os.getppid():
+        # It is gone.
+        master = 0
     if master and "gracefully_kill_them_all" in str(uwsgi.opt.get("hook-master-start")):
         os.kill(master, signal.SIGTERM)
         return
@@ -84,13 +136,24 @@ def _end_uwsgi(uwsgi: Any, in_flight: InFlight) -> None:
 
     def end() -> None:
         # Without a master, the workers are on their own.
-        for pid in [master] if master else [worker["pid"] for worker in uwsgi.workers()]:
-            os.kill(pid, signal.SIGINT)
+        for pid in [master] if master else _of_this_session(worker["pid"] for worker in uwsgi.workers()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
 
     _when_done(in_flight, others_are_idle, end)
 
 
-def _when_done(in_flight: InFlight, all_sent: Callable[[], bool], end: Callable[[], None]) -> None:
+def _of_this_session(pids: Iterable[int]) -> list[int]:
+    """Those of ``pids`` that belong to this server still: the system reuses those of workers that have ended."""
+    found = []
+    for pid in pids:
+        with suppress(OSError):
+            if pid > 0 and os.getsid(pid) == os.getsid(0) and os.getpgid(pid) == os.getpgid(0):
+                found.append(pid)
+    return found
+
+
+def _when_done(in_flight: InFlight, all_sent: Callable[[], bool], end: End) -> None:
     """Call ``end`` when the requests in flight are answered and ``all_sent`` says so, or when their time is over."""
 
     def wait() -> None:

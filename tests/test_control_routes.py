@@ -28,6 +28,7 @@ from flask_livecoverage import LiveCoverage
 from flask_livecoverage import __version__ as version
 from flask_livecoverage.exports.reports import Reports
 from flask_livecoverage.journal import DataDir
+from flask_livecoverage.shutdown import SERVER_KEY
 from flask_livecoverage.web import control
 from flask_livecoverage.web.parameters import MOST_PARTS
 
@@ -539,8 +540,24 @@ class TestRequests:
 class TestShutdown:
     def test_answers(self, client: FlaskClient) -> None:
         for method in ("GET", "POST"):
-            response = client.open("/shutdown", method=method)
+            ended: list[bool] = []
+            server = {SERVER_KEY: lambda ended=ended: ended.append(True)}
+            response = client.open("/shutdown", method=method, environ_overrides=server)
             assert (response.status_code, response.text) == (200, "Server shutting down...")
+            # Once the response is sent.
+            response.close()
+            assert ended == [True]
+
+    @pytest.mark.parametrize(
+        ("environ", "reason"),
+        [({}, "no server is known here"), ({"mod_wsgi.version": (5, 0), "SERVER_SOFTWARE": "Apache"}, "apachectl")],
+    )
+    def test_promises_nothing_that_will_not_happen(
+        self, client: FlaskClient, environ: dict[str, Any], reason: str
+    ) -> None:
+        response = client.get("/shutdown", environ_overrides=environ)
+        assert response.status_code == 409
+        assert reason in response.get_json()["error"]
 
     def test_takes_no_parameters(self, client: FlaskClient) -> None:
         assert bad(client, "/shutdown?force=1", 400)["accepted"] == []
@@ -551,7 +568,7 @@ class TestShutdown:
 
     def test_own_url(self, start: Start) -> None:
         client = start(LIVECOVERAGE_SHUTDOWN_URL="/end/now")
-        assert client.get("/end/now").text == "Server shutting down..."
+        assert client.get("/end/now", environ_overrides={SERVER_KEY: list}).text == "Server shutting down..."
         assert client.get("/shutdown").status_code == 404
 
 
@@ -676,7 +693,7 @@ class TestBesideTheApplication:
         called.clear()
         ok(client, "start")
         ok(client, "dump")
-        assert client.get("/shutdown").status_code == 200
+        assert client.get("/shutdown", environ_overrides={SERVER_KEY: list}).status_code == 200
         assert called == []
 
     def test_own_prefix(self, start: Start) -> None:

@@ -123,6 +123,7 @@ def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **option
     help="What to report; can be repeated.",
 )
 @fail_under_option
+@click.option("--fail-no-requests", is_flag=True, help="Exit with 2 if no request reached the server.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @pass_script_info
 def run(
@@ -134,6 +135,7 @@ def run(
     startup_timeout: float,
     formats: tuple[str, ...],
     fail_under: float | None,
+    fail_no_requests: bool,
     **options: Any,
 ) -> None:
     """Start the server, run COMMAND against it, shut it down, and report.
@@ -142,7 +144,7 @@ def run(
     """
     from ..commands import serving
 
-    run_options = RunOptions(command, server, timeout, startup_timeout, formats, fail_under)
+    run_options = RunOptions(command, server, timeout, startup_timeout, formats, fail_under, fail_no_requests)
     serve_with = read_serve_options(options, port=0, access_log=False)
     click.get_current_context().exit(serving.run(info, serve_with, run_options))
 

@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from ..analysis.duplicates import find_redundancy
 from ..analysis.suite import Suite
+from ..awaiting import describe_status
 from ..errors import DataError, ServerError
 from ..exports.keploy_dedup import write_dedup
 from ..exports.keploy_duplicates import write_duplicates
@@ -25,7 +26,6 @@ from ..keploy.sockets import listening
 from ..lines import to_bitmap
 from ..options import ReplayOptions, ServeOptions
 from ..reader import read_run
-from ..run import describe_status
 from ..settings import load_settings
 from ..signals import EndingSignals
 from ..text import printable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +33,19 @@ def report(
     fail_under: float | None = None,
 ) -> int:
     """Report on the runs that ``wanted`` names; 2 if the total is below ``fail_under``, else 0."""
-    with open_reports(read_runs(data_dir, wanted), contexts=contexts) as reports:
+    return report_on(read_runs(data_dir, wanted), formats, contexts=contexts, output=output, fail_under=fail_under)
+
+
+def report_on(
+    runs: Sequence[Run],
+    formats: Iterable[str],
+    *,
+    contexts: str | None = None,
+    output: str | None = None,
+    fail_under: float | None = None,
+) -> int:
+    """Report on ``runs``; 2 if the total is below ``fail_under``, else 0."""
+    with open_reports(runs, contexts=contexts) as reports:
         for warning in reports.warnings:
             warn(warning)
         for report_format in formats:

@@ -12,6 +12,7 @@ import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
+from ..awaiting import describe_status
 from ..client import own_token
 from ..database import tables, temporary_database
 from ..early_start import begin_anew_if_late, started_early
@@ -22,14 +23,15 @@ from ..journal import new_run_id
 from ..keploy.agent import Agent
 from ..keploy.runs import OwnRun
 from ..keploy.sockets import listening
+from ..model import Run
 from ..options import RunOptions, ServeOptions
 from ..process import start_recording, stop_recording
-from ..run import Server, describe_status, foreign_server, own_server, run_command
+from ..run import Server, foreign_server, inherited_environment, own_server, run_command
 from ..server import LiveServer, listen
 from ..settings import RUN_VARIABLE, URL_VARIABLE, load_settings
 from ..signals import EndingSignals, Terminated
 from ..text import printable
-from .reporting import report, warn
+from .reporting import read_runs, report_on, warn
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
 
@@ -163,11 +165,12 @@ def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int
         stack.enter_context(own_token())
         if run_options.server is not None and options.temporary_database:
             stack.enter_context(temporary_database())
-        environ = {**os.environ, **options.environment(run_id)}
+        environ = {**inherited_environment(), **options.environment(run_id)}
         server = stack.enter_context(_start_server(info, options, run_options, environ))
-        status = run_command(run_options.command, {**os.environ, URL_VARIABLE: server.url}, run_options.timeout)
+        environ = {**inherited_environment(), URL_VARIABLE: server.url}
+        status = run_command(run_options.command, environ, run_options.timeout)
         early = server.process.poll()
-    report_status = _report_run(options.data_dir, run_id, run_options)
+    report_status = _report_run(options.data_dir, run_id, run_options, server.url)
     # Other programs have their own ideas of the status after SIGTERM.
     fault = server.process.returncode if run_options.server is None else early
     if fault:
@@ -205,10 +208,33 @@ def start_own_server(
     return own_server(arguments, started_early(environ, once=True), timeout)
 
 
-def _report_run(data_dir: str, run_id: str, run_options: RunOptions) -> int:
+def _report_run(data_dir: str, run_id: str, run_options: RunOptions, url: str) -> int:
     try:
-        return report(data_dir, run_id, run_options.formats, fail_under=run_options.fail_under)
+        runs = read_runs(data_dir, run_id)
+        try:
+            status = report_on(runs, run_options.formats, fail_under=run_options.fail_under)
+        finally:
+            no_requests = _check_requests(runs, url, fail=run_options.fail_no_requests)
+        return status or no_requests
     except LiveCoverageError as error:
         # The command's own status matters more, and the server's end too.
         click.echo(f"Error: {printable(str(error))}", err=True)
         return error.exit_code
+
+
+def _check_requests(runs: Sequence[Run], url: str, *, fail: bool) -> int:
+    """Print a warning where no request was recorded; with ``fail``, an error, and return 2."""
+    if any(run.requests or run.lost for run in runs):
+        return 0
+    if load_settings({}).autostart:
+        message = (
+            f"no request reached the server at {url}: the command finds this address in the environment variable "
+            f"{URL_VARIABLE}, and has to pass it on, as in -- sh -c 'curl \"${URL_VARIABLE}/\"'"
+        )
+    else:
+        message = (
+            "no request was recorded: without LIVECOVERAGE_AUTOSTART, the command has to open a window at "
+            f"${URL_VARIABLE}{load_settings({}).url_prefix}/start first"
+        )
+    click.echo(f"{'Error' if fail else 'Warning'}: {message}", err=True)
+    return 2 if fail else 0

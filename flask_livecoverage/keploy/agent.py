@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import logging
-import select
+import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
@@ -66,9 +67,13 @@ class Agent:
         """Answer commands until :meth:`stop`; those that are under way then are carried out."""
         self._listener.setblocking(False)
         try:
-            while self._wake not in (ready := select.select([self._listener, self._wake], [], [])[0]):
-                if ready:
-                    self._accept()
+            # Not select(), which takes no descriptor from 1024 on.
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._listener, selectors.EVENT_READ)
+                selector.register(self._wake, selectors.EVENT_READ)
+                while self._wake not in (ready := [key.fileobj for key, _ in selector.select()]):
+                    if ready:
+                        self._accept()
         finally:
             self._end()
 
@@ -94,7 +99,7 @@ class Agent:
         except OSError as error:
             logger.warning("Keploy's command was not taken: %s", error)
             # Out of descriptors, say: the connection is still there, and would be tried again at once.
-            select.select([self._wake], [], [], _PAUSE_SECONDS)
+            time.sleep(_PAUSE_SECONDS)
             return
         thread = threading.Thread(
             target=self._answer, args=(connection,), name="flask-livecoverage-keploy-command", daemon=True

@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 
 from .. import __version__, filters
-from ..errors import DataError, LiveCoverageError, StorageError
+from ..errors import DataError, LiveCoverageError, ServerError, StorageError
 from ..exports.dump import dump_object
 from ..exports.elsewhere import LiveReports, open_reports_in
 from ..exports.keploy_dedup import dedup_yaml
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .records import Records, WindowHistories
 
 
-Shutdown = Callable[["WSGIEnvironment"], None]
+Shutdown = Callable[["WSGIEnvironment"], Callable[[], None]]
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -87,7 +87,8 @@ def _rule(path: str, endpoint: str, methods: list[str], build_only: bool) -> Rul
 class ControlMiddleware:
     """Answers the control routes of ``settings``, and hands all else to ``app``.
 
-    :param shutdown: ends the server that answers a request with this environment, once what is in flight is done.
+    :param shutdown: returns a function that ends the server that answers a request with this environment, once what is
+        in flight is done. Raises ServerError if it cannot be ended.
     """
 
     def __init__(self, app: WSGIApplication, recorder: Recorder, settings: Settings, shutdown: Shutdown) -> None:
@@ -298,13 +299,14 @@ class ControlMiddleware:
 
     def _shut_down(self, request: ControlRequest) -> Response:
         parameters(request)
+        try:
+            end = self._shutdown(request.environ)
+        except ServerError as error:
+            return _error(409, str(error))
         response = Response("Server shutting down...", mimetype="text/plain")
-        response.call_on_close(lambda: self._end(request.environ))
+        response.call_on_close(self._dashboard.close)
+        response.call_on_close(end)
         return response
-
-    def _end(self, environ: WSGIEnvironment) -> None:
-        self._dashboard.close()
-        self._shutdown(environ)
 
 
 _FILTERS: dict[str, Callable[[str], Any]] = {

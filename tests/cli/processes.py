@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -209,6 +210,8 @@ class Commands:
 
 
 FLASK = (sys.executable, "-m", "flask")
+# For a command line that is one word.
+PYTHON = shlex.quote(sys.executable)
 
 
 def fetch(url: str, method: str = "GET") -> tuple[int, str]:

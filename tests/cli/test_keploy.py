@@ -21,6 +21,7 @@ import pytest
 from ..conftest import lines_of
 from ..keploy.client import Keploy, keploy_client
 from .processes import GATE_MODULE, GUARD_SECONDS, Command, Commands, Gate, answer
+from .test_serve import MANY_DESCRIPTORS
 
 APP = """
     import threading
@@ -579,3 +580,14 @@ def test_the_source_root_of_keploys_environment(commands: Commands, keploy: Kepl
     served.get("/a")
     assert keploy.end("s/one") == {str(helper): [2]}
     commands.end_all()
+
+
+def test_with_many_descriptors(commands: Commands) -> None:
+    """The application holds more than select() could take."""
+    commands.write("many.py", MANY_DESCRIPTORS)
+    with keploy_client() as keploy:
+        server = commands.serve("--no-report", "--keploy", *keploy.options, app="many")
+        server.match("Keploy's agent listens on")
+        keploy.start("set/test")
+        server.signal(signal.SIGTERM)
+        assert server.wait().status == 0

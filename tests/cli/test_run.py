@@ -16,7 +16,7 @@ from flask_livecoverage.errors import ConfigurationError, ServerError
 from flask_livecoverage.run import run_command
 
 from ..conftest import line_of
-from .processes import Command, Commands, Gate, fetch, skip_without
+from .processes import PYTHON, Command, Commands, Gate, fetch, skip_without
 
 PYTHON = shlex.quote(sys.executable)
 
@@ -72,6 +72,49 @@ def test_fail_under(commands: Commands) -> None:
     assert result.status == 2
     assert "Coverage failure: total of" in result.stderr
     assert "is less than fail-under=" in result.stderr
+
+
+NO_REQUEST = (
+    r"no request reached the server at (http://127\.0\.0\.1:\d+): the command finds this address in the environment "
+    r"variable LIVECOVERAGE_URL, and has to pass it on, as in -- sh -c 'curl \"\$LIVECOVERAGE_URL/\"'"
+)
+
+
+class TestNoRequest:
+    def test_a_warning(self, commands: Commands) -> None:
+        result = commands.run("--report", "text", "--", "true")
+
+        assert result.status == 0
+        assert "TOTAL" in result.stdout
+        lines = result.stderr.splitlines()
+        assert re.fullmatch(f"Warning: {NO_REQUEST}", lines[-1])
+
+    @pytest.mark.parametrize("server", [None, f"{PYTHON} -m flask --app app run --port {{port}}"])
+    def test_a_failure_if_wished(self, commands: Commands, server: str | None) -> None:
+        """What `run` itself asks, and a control route that the suite asks, do not count."""
+        suite = commands.write("suite.sh", f'{skip_without("curl")} -sf "$LIVECOVERAGE_URL/__coverage__/status"')
+        options = ["--server", server] if server else []
+
+        result = commands.run("--report", "text", "--fail-no-requests", *options, "--", "sh", suite)
+
+        assert result.status == 2
+        assert len(result.errors) == 1
+        assert re.fullmatch(f"Error: {NO_REQUEST}", result.errors[0])
+
+    def test_the_commands_status_comes_first(self, commands: Commands) -> None:
+        assert commands.run("--report", "text", "--fail-no-requests", "--", "sh", "-c", "exit 3").status == 3
+
+    def test_all_is_well(self, commands: Commands) -> None:
+        suite = commands.write("suite.sh", f'{skip_without("curl")} -s "$LIVECOVERAGE_URL/nowhere"')
+        result = commands.run("--report", "text", "--fail-no-requests", "--", "sh", suite)
+        assert result.status == 0
+        assert "no request" not in result.stderr
+
+    def test_without_a_window(self, commands: Commands) -> None:
+        suite = commands.write("suite.sh", f'{skip_without("curl")} -s "$LIVECOVERAGE_URL/"')
+        result = commands.run("--report", "text", "--", "sh", suite, LIVECOVERAGE_AUTOSTART="0")
+        assert result.status == 0
+        assert "Warning: no request was recorded: without LIVECOVERAGE_AUTOSTART, the command has to" in result.stderr
 
 
 def test_the_suite_shuts_the_server_down_itself(commands: Commands) -> None:

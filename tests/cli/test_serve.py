@@ -97,6 +97,30 @@ def test_without_threads(commands: Commands, gate: Gate) -> None:
     assert after.started_at >= before.started_at + before.duration_ms / 1000
 
 
+MANY_DESCRIPTORS = """
+    import os, resource
+
+    from app import app
+
+    # Where select() takes no descriptor any more.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--without-threads"]], ids=["", "one after the other"])
+def test_with_many_descriptors(commands: Commands, options: list[str]) -> None:
+    commands.write("many.py", MANY_DESCRIPTORS)
+    server = commands.serve("--no-report", *options, app="many")
+    parts = urlsplit(server.url)
+    # A connection over which nothing is asked.
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0))):
+        commands.wait_for_connection(server)
+        server.signal(signal.SIGTERM)
+        assert server.wait().status == 0
+
+
 def test_shutdown_by_address(commands: Commands) -> None:
     server = commands.serve("--no-report", "--config", "GREETING=hi there", "--config", "NUMBER=7")
     assert fetch(f"{server.url}/config/GREETING") == (200, "hi there")

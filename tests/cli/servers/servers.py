@@ -18,9 +18,8 @@ from flask_livecoverage.model import Run
 from flask_livecoverage.reader import read_run
 
 from ...conftest import line_of
-from ..processes import Command, Commands, Gate, answer, ask, fetch
+from ..processes import PYTHON, Command, Commands, Gate, answer, ask, fetch
 
-PYTHON = shlex.quote(sys.executable)
 BIN = shlex.quote(str(Path(sys.executable).parent))
 
 GUNICORN = f"{PYTHON} -m gunicorn --bind {{host}}:{{port}}"
