@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConfigurationError, ServerError
+from .database_guard import RefusedDatabase, refusal
+from .errors import ConfigurationError, LiveCoverageError, ServerError
+from .settings import DATABASE_VARIABLE
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -16,18 +19,56 @@ if TYPE_CHECKING:
 URI_VARIABLE = "FLASK_SQLALCHEMY_DATABASE_URI"
 
 
+class TemporaryDatabase:
+    """A fresh SQLite ``file`` that the application should use."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def check(self) -> None:
+        """Raise RefusedDatabase if a process of the server has refused the application another database."""
+        message = refusal(self.file)
+        if message is not None:
+            raise RefusedDatabase(message)
+
+    def has_tables(self) -> bool:
+        """Whether anybody has made a table there."""
+        if not os.path.exists(self.file):
+            return False
+        with closing(sqlite3.connect(self.file)) as connection:
+            return connection.execute("select 1 from sqlite_master limit 1").fetchone() is not None
+
+
 @contextmanager
-def temporary_database() -> Iterator[None]:
-    """Name a fresh SQLite file to applications that call ``app.config.from_prefixed_env()``; remove it at the end."""
+def temporary_database() -> Iterator[TemporaryDatabase]:
+    """Name a fresh SQLite file to applications that call ``app.config.from_prefixed_env()``; remove it at the end.
+
+    Where the server cannot be started because it was refused another database, that is what is raised.
+    """
     with tempfile.TemporaryDirectory(prefix="livecov-") as folder:
-        before = os.environ.get(URI_VARIABLE)
-        os.environ[URI_VARIABLE] = f"sqlite:///{os.path.join(folder, 'temporary.sqlite')}"
+        database = TemporaryDatabase(os.path.join(os.path.realpath(folder), "temporary.sqlite"))
+        variables = {URI_VARIABLE: f"sqlite:///{database.file}", DATABASE_VARIABLE: database.file}
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
         try:
-            yield
+            yield database
+        except LiveCoverageError:
+            database.check()
+            raise
         finally:
-            os.environ.pop(URI_VARIABLE, None)
-            if before is not None:
-                os.environ[URI_VARIABLE] = before
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+
+def create_missing_tables(app: Flask, database: TemporaryDatabase) -> None:
+    """Create the tables of the application's models in the temporary database, if nobody has created any."""
+    db: Any = app.extensions.get("sqlalchemy")
+    if hasattr(db, "create_all") and not database.has_tables():
+        with app.app_context(), _in_one_line("filled with the application's tables"):
+            # Of the default bind alone.
+            db.create_all(bind_key=None)
 
 
 @contextmanager

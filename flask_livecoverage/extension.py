@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from werkzeug.wsgi import ClosingIterator
 from .errors import ConfigurationError
 from .measured import add_control_routes
 from .model import Rule
-from .settings import Settings, is_active, load_settings
+from .settings import DATABASE_VARIABLE, Settings, is_active, load_settings
 from .text import shortened, window_name
 
 if TYPE_CHECKING:
@@ -196,6 +197,10 @@ def _activate(app: Flask, state: State) -> None:
         # For `flask routes` and `url_for` alone: the middleware answers before the application is asked.
         app.url_map.add(rule)
     state.recorder.rule_sources.append(partial(_rules, app))
+    if DATABASE_VARIABLE in os.environ:
+        from . import database_guard
+
+        database_guard.watch(app)
 
 
 @lru_cache(maxsize=64)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .settings import Settings, anchored, is_active, load_settings
+from .settings import DATABASE_VARIABLE, Settings, anchored, is_active, load_settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -46,6 +47,11 @@ def add_control_routes(measured: LiveCoverageMiddleware, settings: Settings) -> 
     from .web.control import ControlMiddleware
 
     settings = anchored(settings, measured.recorder.root)
+    if DATABASE_VARIABLE in os.environ:
+        from . import database_guard
+
+        database_guard.install()
+        measured.recorder.at_check.append(database_guard.check_quietly)
     return ControlMiddleware(
         measured, measured.recorder, settings, lambda environ: server_end(environ, measured.in_flight)
     )

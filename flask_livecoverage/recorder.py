@@ -53,6 +53,8 @@ class Recorder:
         self.root = root
         self.autostart = autostart
         self.rule_sources: list[RuleSource] = []
+        # Called before the state is told, the first time before any request of a suite that `livecov run` starts.
+        self.at_check: list[Callable[[], None]] = []
         # Called when recording stops.
         self.at_stop: list[Callable[[], None]] = []
         self.started = False
@@ -128,6 +130,8 @@ class Recorder:
                 self.engine.start()
             except EngineError as error:
                 self.report_fault(error)
+        for check in self.at_check:
+            check()
 
     def resume_flushing(self) -> None:
         """Start the thread that flushes; a second call does nothing."""

@@ -26,6 +26,8 @@ SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
 TOKEN_VARIABLE = "LIVECOVERAGE_TOKEN"
 # What `livecov run` tells its command.
 URL_VARIABLE = "LIVECOVERAGE_URL"
+# The file of the database that --temp-database has made.
+DATABASE_VARIABLE = "LIVECOVERAGE_TEMPORARY_DATABASE"
 # For startup/sitecustomize.py: which installed packages are measured; and that one process alone starts early.
 STARTUP_VARIABLE = "LIVECOVERAGE_STARTUP"
 ONCE_VARIABLE = "LIVECOVERAGE_STARTUP_ONCE"
@@ -37,7 +39,7 @@ PURE_PYTHON_VARIABLE = "LIVECOVERAGE_PURE_PYTHON"
 _OTHER_VARIABLES = frozenset(
     {
         RUN_VARIABLE, PARENT_VARIABLE, SOURCE_VARIABLE, URL_VARIABLE, STARTUP_VARIABLE, ONCE_VARIABLE,
-        PURE_PYTHON_VARIABLE,
+        PURE_PYTHON_VARIABLE, DATABASE_VARIABLE,
     }
 )  # fmt: skip
 

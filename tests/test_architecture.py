@@ -43,9 +43,9 @@ LAYERS = [
     {
         "awaiting", "carriers", "carriers.aiohttp", "carriers.api_requests", "carriers.hooks",
         "carriers.http_client", "carriers.httpx", "carriers.identity", "carriers.jars", "carriers.playwright",
-        "carriers.selenium", "client", "database", "early_start", "greenlets", "handshake", "run", "server",
-        "shutdown", "signals", "web", "web.access", "web.connection", "web.control", "web.parameters", "web.records",
-        "web.socket_users",
+        "carriers.selenium", "client", "database", "database_guard", "early_start", "greenlets", "handshake", "run",
+        "server", "shutdown", "signals", "web", "web.access", "web.connection", "web.control", "web.parameters",
+        "web.records", "web.socket_users",
         "web.dashboard", "web.dashboard.application", "web.dashboard.background", "web.dashboard.child",
         "web.dashboard.curve", "web.dashboard.figures", "web.dashboard.files", "web.dashboard.front",
         "web.dashboard.garbage", "web.dashboard.highlight", "web.dashboard.ledger", "web.dashboard.live",

@@ -44,7 +44,8 @@ def serve_options(command: Command) -> Command:
             click.option(
                 "--temp-database",
                 is_flag=True,
-                help="Export FLASK_SQLALCHEMY_DATABASE_URI with a fresh SQLite file, removed at the end.",
+                help="Export FLASK_SQLALCHEMY_DATABASE_URI with a fresh SQLite file, removed at the end. An "
+                "application that uses another database is refused.",
             ),
             click.option(
                 "--config",

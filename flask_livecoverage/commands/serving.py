@@ -12,9 +12,11 @@ import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
+from .. import database_guard
 from ..awaiting import describe_status
 from ..client import own_token
-from ..database import tables, temporary_database
+from ..database import TemporaryDatabase, create_missing_tables, tables, temporary_database
+from ..database_guard import RefusedDatabase, refusal
 from ..early_start import begin_anew_if_late, started_early
 from ..errors import ConfigurationError, LiveCoverageError, ServerError
 from ..extension import State, attach
@@ -51,12 +53,15 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
             late = begin_anew_if_late(keep=() if control_fd is None else (control_fd,))
             if late is not None:
                 warn(late)
-            server = stack.enter_context(_prepared_server(info, options))
+            database = stack.enter_context(temporary_database()) if options.temporary_database else None
+            server = stack.enter_context(_prepared_server(info, options, database))
         # From here on, also while the tables are dropped, the first signal is a request to end.
         signals.next_calls(server.shutdown)
         click.echo(f" * Running on {server.url}", err=True)
         parent.answers_at(server.url)
         server.serve_until_shutdown()
+        if database is not None:
+            database.check()
     return os.environ[RUN_VARIABLE]
 
 
@@ -71,22 +76,26 @@ def _coming_back(folder: str) -> Iterator[None]:
 
 
 @contextmanager
-def _prepared_server(info: ScriptInfo, options: ServeOptions) -> Iterator[LiveServer]:
+def _prepared_server(
+    info: ScriptInfo, options: ServeOptions, database: TemporaryDatabase | None
+) -> Iterator[LiveServer]:
     """The server of an application that was imported under coverage, and has its tables."""
     with ExitStack() as stack:
-        if options.temporary_database:
-            stack.enter_context(temporary_database())
         listener = stack.enter_context(listen(options.host, options.port))
         # The application may change the working directory; and no path at all is none.
         path = options.control_socket and os.path.abspath(options.control_socket)
         control = stack.enter_context(listening(path)) if options.keploy else None
         recorder = start_recording(load_settings({}))
         stack.callback(_stop_recording)
+        database_guard.install()
         app = load_app(info)
         state = attach(app)
+        database_guard.check()
         _warn_of_hidden_routes(app, state)
         stack.enter_context(tables(app, state.db))
         stack.enter_context(_serving(app, state))
+        if database is not None:
+            create_missing_tables(app, database)
         recorder.write_sources()
         recorder.write_rules()
         recorder.flush()
@@ -113,7 +122,7 @@ def load_app(info: ScriptInfo) -> Flask:
             raise ConfigurationError(" ".join(message.split())) from error
         lines = message.splitlines()
         raise ServerError(f"{lines[0].rstrip(':')}: {lines[-1]}; {_WHOLE_TRACEBACK}") from error
-    except Terminated:
+    except (Terminated, RefusedDatabase):
         raise
     except (Exception, SystemExit) as error:
         raise ServerError(f"the application cannot be imported: {_describe(error)}; {_WHOLE_TRACEBACK}") from error
@@ -163,21 +172,39 @@ def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int
     with EndingSignals(), ExitStack() as stack:
         # Whatever the server makes of who asks, our requests and those of the command's pytest plugin pass.
         stack.enter_context(own_token())
+        database = None
         if run_options.server is not None and options.temporary_database:
-            stack.enter_context(temporary_database())
+            database = stack.enter_context(temporary_database())
         environ = {**inherited_environment(), **options.environment(run_id)}
         server = stack.enter_context(_start_server(info, options, run_options, environ))
+        if database is not None:
+            database.check()
         environ = {**inherited_environment(), URL_VARIABLE: server.url}
         status = run_command(run_options.command, environ, run_options.timeout)
         early = server.process.poll()
+        refused = database and _check_afterwards(database)
     report_status = _report_run(options.data_dir, run_id, run_options, server.url)
+    if refused:
+        raise ConfigurationError(refused)
     # Other programs have their own ideas of the status after SIGTERM.
     fault = server.process.returncode if run_options.server is None else early
     if fault:
-        raise ServerError(
+        # A database that was refused late, say.
+        error = ConfigurationError if fault == ConfigurationError.exit_code else ServerError
+        raise error(
             f"the server {describe_status(fault)}: see its output above; the command ended with status {status}"
         )
     return status or report_status
+
+
+def _check_afterwards(database: TemporaryDatabase) -> str | None:
+    """The refusal of a connection that the application tried while it answered the command's requests."""
+    if not database.has_tables():
+        warn(
+            "the temporary database has no tables: with --server, create them at the beginning of the command, or when "
+            "the application starts"
+        )
+    return refusal(database.file)
 
 
 def _start_server(

@@ -92,6 +92,10 @@ def _start_recording() -> None:
         from flask_livecoverage.process import start_recording_if_active
 
         start_recording_if_active(_STARTED_IN)
+        if "LIVECOVERAGE_TEMPORARY_DATABASE" in os.environ:
+            from flask_livecoverage import database_guard
+
+            database_guard.install()
     except Exception as error:
         # The application runs on; where it cannot be measured, it will say so itself.
         sys.stderr.write(f"Flask-LiveCoverage: start-up is not measured: {error}\n")

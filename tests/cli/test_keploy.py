@@ -587,7 +587,7 @@ def test_with_many_descriptors(commands: Commands) -> None:
     commands.write("many.py", MANY_DESCRIPTORS)
     with keploy_client() as keploy:
         server = commands.serve("--no-report", "--keploy", *keploy.options, app="many")
-        server.match("Keploy's agent listens on")
+        assert server.url
         keploy.start("set/test")
         server.signal(signal.SIGTERM)
         assert server.wait().status == 0

@@ -37,7 +37,8 @@ FAILURES = {
         f"{GUNICORN.replace('{port}', '0')} app:app",
         2,
         r"the server listens on http://127\.0\.0\.1:(\d+), and http://127\.0\.0\.1:(?!\1)\d+ was asked, for its "
-        r"command has no \{port\}, and no --port was given: write \{host\} and \{port\} into --server .*, or add --port \1",
+        r"command has no \{port\}, and no --port was given: write \{host\} and \{port\} into --server .*, "
+        r"or add --port \1",
     ),
     "listens elsewhere, not measured": (
         f"{shlex.quote(sys.executable)} -m http.server --bind {{host}} 0",
