@@ -42,8 +42,11 @@ class Parent:
         assert self._socket is not None
         with suppress(OSError):
             self._socket.recv(1)
-        # As if told from outside, because the application may be in the middle of its import.
-        os.kill(os.getpid(), signal.SIGTERM)
+        # As if told from outside, because the application may be in the middle of its import. Whoever started
+        # `livecov run` may have had some signals ignored.
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+        os.kill(os.getpid(), heard[0] if heard else signal.SIGKILL)
 
     def answers_at(self, url: str) -> None:
         """Say that the server answers."""

@@ -289,6 +289,19 @@ class TestSignals:
 
         commands.wait_for_end(server)
 
+    @pytest.mark.parametrize("ignored", ["TERM", "TERM INT"])
+    def test_nor_where_signals_are_ignored(self, commands: Commands, gate: Gate, ignored: str) -> None:
+        suite = commands.write("suite.py", self.SUITE)
+        command = f"exec {PYTHON} -m flask --app app livecov run -- {PYTHON} {suite}"
+        run = commands.start("sh", "-c", f"trap '' {ignored}; {command}", PYTHONWARNINGS="ignore")
+        gate.reached()
+        server = server_of(commands)
+
+        run.signal(signal.SIGKILL)
+        gate.open()
+
+        commands.wait_for_end(server)
+
     def test_nor_during_the_import(self, commands: Commands, gate: Gate) -> None:
         commands.write("app.py", "import gate\ngate.wait()\n")
         run = commands.livecov("run", "--", "true", PYTHONWARNINGS="ignore")
