@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from .files import open_own, temporary_beside
 
 try:
     from ._appended import write as _write_line
@@ -21,6 +23,9 @@ except ImportError:
 
 _PIECE_BYTES = 1 << 18
 _TAIL_BYTES = 64
+
+# One process alone writes it.
+_MODE = 0o644
 
 # Longer than any thread is in the middle of a write to a file that was put back.
 _GRACE_SECONDS = 10.0
@@ -41,9 +46,12 @@ class _Left:
 class AppendedFile:
     """The file at ``path``, made with ``first_line`` if it is not there or empty.
 
-    Threads append with ``os.write(descriptor, ...)``, one write a line; no lock is needed. The methods are not for
-    several threads at once. All raise OSError.
+    Threads append with ``os.write(descriptor, ...)``, one write a line; no lock is needed, but each holds a reference
+    to this object meanwhile: the file is closed with the last one. The methods are not for several threads at once. All
+    raise OSError.
     """
+
+    descriptor = -1
 
     def __init__(self, path: Path, first_line: bytes) -> None:
         self.path = path
@@ -52,11 +60,12 @@ class AppendedFile:
         # What was there when it was looked at last: how many bytes, the last ones of these, and how many records.
         self._seen, self._tail, self._records = 0, b"", 0
         self._trusts_identity = True
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self.descriptor = _open(path)
         try:
             self._write_first_line()
         except OSError:
             os.close(self.descriptor)
+            self.descriptor = -1
             raise
 
     def _write_first_line(self) -> None:
@@ -70,19 +79,18 @@ class AppendedFile:
                 os.ftruncate(self.descriptor, 0)
             raise
 
-    def close(self) -> None:
-        """Close the file, as it is."""
-        for left in self._left:
-            os.close(left.descriptor)
-        self._left.clear()
-        os.close(self.descriptor)
+    def __del__(self, _close: Callable[[int], None] = os.close) -> None:
+        # Not earlier: its number may be another file's by the time that a thread writes to it.
+        for descriptor in (self.descriptor, *(left.descriptor for left in self._left)):
+            if descriptor >= 0:
+                _close(descriptor)
 
     # Removed
 
     def is_in_place(self) -> bool:
         """Whether the path names this file."""
         try:
-            found = os.stat(self.path)
+            found = os.lstat(self.path)
         except OSError:
             return False
         return not self._trusts_identity or os.path.samestat(found, os.fstat(self.descriptor))
@@ -91,13 +99,13 @@ class AppendedFile:
         """Make the file anew at its path, whose folder exists, with all that was written."""
         self._replace(b"", b"")
         # There may be file systems whose files change their numbers: there, only a path that is gone counts.
-        self._trusts_identity = os.path.samestat(os.stat(self.path), os.fstat(self.descriptor))
+        self._trusts_identity = os.path.samestat(os.lstat(self.path), os.fstat(self.descriptor))
         self.drain()
 
     def _replace(self, before: bytes, behind: bytes) -> None:
         """Put a file with these texts around the content at the path. Readers see all of it, or the old state."""
-        temporary = self.path.with_name(f"marks.{self.path.stem}.tmp")
-        new = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        temporary = temporary_beside(self.path.with_name(f"marks.{self.path.stem}"))
+        new = open_own(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, _MODE)
         old = None
         try:
             write_all(new, before)
@@ -174,6 +182,14 @@ class AppendedFile:
         self._seen += len(lines)
         self._tail = (self._tail + lines[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         self._records += _count(lines)
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_APPEND
+    try:
+        return open_own(path, flags | os.O_CREAT | os.O_EXCL, _MODE)
+    except FileExistsError:
+        return open_own(path, flags)
 
 
 def append_line(descriptor: int, line: bytes) -> None:

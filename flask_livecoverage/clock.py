@@ -9,7 +9,6 @@ wall clock that was right when the run began.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,8 +18,13 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
+from .files import lock, open_own, read_own
+
 _NAME = "marks.clock-"
 _BOOT = "/proc/sys/kernel/random/boot_id"
+
+# Who holds it writes a line, and no more.
+_LOCK_SECONDS = 5.0
 
 # Linux's counts the time in which the machine slept, too.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -61,8 +65,8 @@ def shared_clock(folder: Path, own: RunClock | None = None) -> RunClock:
     path = clock_path(folder)
     if path is None:
         return own
-    with suppress(OSError), open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with suppress(OSError), open(open_own(path, os.O_RDWR | os.O_CREAT), "r+b") as file:
+        lock(file.fileno(), _LOCK_SECONDS)
         known = _parse(file.read())
         if known is not None:
             return known
@@ -79,7 +83,7 @@ def known_clock(folder: Path) -> RunClock | None:
     """The clock of the run in ``folder`` since this machine was started; None if it has none."""
     path = clock_path(folder)
     try:
-        return _parse(path.read_bytes()) if path is not None else None
+        return _parse(read_own(path)) if path is not None else None
     except OSError:
         return None
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from .clock import RunClock, clock_path, shared_clock
 from .errors import StorageError
-from .files import replace_file
+from .files import replace_own
 from .journal import RunFolder
 
 logger = logging.getLogger("flask_livecoverage")
@@ -51,24 +52,27 @@ class RunGuard:
         self._clock_state = _state(clock_path(self._run.path)) or self._clock_state
 
     def _look_after_marks(self) -> None:
-        if self._marks and not self._path.exists():
+        if self._marks and _state(self._path) is None:
             logger.warning("%s: was removed: putting it back", self._path)
         elif _state(self._path) == self._state:
             return
         if self._marks:
-            with self._run.locked():
+            # Else in a second: the process waits behind us.
+            with self._run.locked(seconds=0):
                 # Another process may have put it back, or have set a mark in a new file.
-                current = self._path.read_bytes() if self._path.exists() else b""
+                current = self._run.read_marks()
                 if not current.startswith(self._marks):
-                    replace_file(self._path, self._marks + current)
-        with suppress(FileNotFoundError):
-            self._state = _state(self._path)
-            self._marks = self._path.read_bytes()
+                    replace_own(self._path, self._marks + current)
+        self._state = _state(self._path)
+        self._marks = self._run.read_marks() or self._marks
 
 
 def _state(path: Path | None) -> _State | None:
+    """What changes with the file; None if there is none, or something else in its place."""
     try:
-        found = os.stat(path) if path is not None else None
+        found = os.lstat(path) if path is not None else None
     except FileNotFoundError:
         return None
-    return (found.st_ino, found.st_size, found.st_mtime_ns) if found is not None else None
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -37,7 +37,6 @@ UNIX seconds by that clock.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -49,13 +48,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .appended import AppendedFile, append_line, write_all
+from .appended import AppendedFile, append_line
 from .clock import RunClock, known_clock, shared_clock, wall_clock
-from .errors import DataError, StorageError
-from .files import open_regular, replace_file
+from .errors import DataError
+from .files import NotRegularError, lock, make_own_folder, open_own, open_regular, read_own, replace_own
 from .losses import Losses
+from .storage import advice, changing, describe, storage_error
 
 FORMAT_VERSION = 1
+
+# A dump that resets holds the lock while its report is made.
+_LOCK_SECONDS = 30.0
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -85,16 +88,15 @@ class Journal:
         self._header = header
         self._lock = threading.Lock()
         self._file: AppendedFile | None = None
-        self._descriptor: int | None = None
         self._missing = False
 
     def append(self, line: str) -> bool:
         """Append a request's ``line``, a JSON object without the newline; whether it is on disk."""
         try:
-            descriptor = self._descriptor
-            append_line(self._open() if descriptor is None else descriptor, f"{line}\n".encode())
+            file = self._file or self._open()
+            append_line(file.descriptor, f"{line}\n".encode())
         except OSError as error:
-            self.losses.add(1, _describe(error))
+            self.losses.add(1, describe(error))
             self._report(error)
             return False
         return True
@@ -102,9 +104,9 @@ class Journal:
     def append_object(self, kind: str, **fields: Any) -> bool:
         """Append an object of type ``kind``; whether it is on disk. If it is not, the caller tries again or tells."""
         try:
-            descriptor = self._descriptor
             line = json.dumps({"type": kind, **fields}, separators=(",", ":"))
-            append_line(self._open() if descriptor is None else descriptor, f"{line}\n".encode())
+            file = self._file or self._open()
+            append_line(file.descriptor, f"{line}\n".encode())
         except OSError as error:
             self._report(error)
             return False
@@ -122,23 +124,21 @@ class Journal:
         self._tell_losses()
 
     def close(self) -> None:
-        """Close the file; a later line would open it again."""
+        """Close the file, once the threads that append to it now are done; a later line would open it again."""
         self.look_after()
         with self._lock:
-            if self._file is not None:
+            file, self._file = self._file, None
+            if file is not None:
                 with suppress(OSError):
-                    self.losses.add(self._file.missing_records())
-                self._file.close()
-                self._file = self._descriptor = None
+                    self.losses.add(file.missing_records())
 
-    def _open(self) -> int:
+    def _open(self) -> AppendedFile:
         with self._lock:
-            if self._descriptor is None:
+            if self._file is None:
                 _make_run_folder(self.path.parent)
                 header = json.dumps({"type": "process", "version": FORMAT_VERSION, **self._header}) + "\n"
                 self._file = AppendedFile(self.path, header.encode())
-                self._descriptor = self._file.descriptor
-            return self._descriptor
+            return self._file
 
     def _look_after(self, file: AppendedFile) -> None:
         file.drain()
@@ -171,45 +171,34 @@ class Journal:
 
     def _report(self, error: OSError) -> None:
         first = self.error is None
-        self.error = error
+        # Its frames would keep the file open.
+        self.error = error.with_traceback(None)
         if first:
             logger.error(
-                "%s: cannot be written (%s): records are being lost, make room there or name another folder with "
+                "%s: cannot be written (%s): records are being lost, %s or name another folder with "
                 "LIVECOVERAGE_DATA_DIR",
                 self.path,
-                _describe(error),
+                describe(error),
+                advice(error),
             )
 
 
-def _describe(error: OSError) -> str:
-    return error.strerror or str(error)
-
-
-def storage_error(path: Path, error: OSError | None, what: str) -> StorageError:
-    """The error of a write to ``path``; ``what`` says what did not happen."""
-    reason = _describe(error) if error is not None else "now it can"
-    return StorageError(
-        f"{path}: cannot be written ({reason}), so {what}: make room there, or name another folder with "
-        "LIVECOVERAGE_DATA_DIR"
-    )
-
-
-@contextmanager
-def _changing(path: Path, what: str) -> Iterator[None]:
-    """Raises StorageError, saying what was not done, where nothing can be written."""
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(path, error, what) from error
+def make_data_dir(path: Path) -> None:
+    """Make a data directory if it is not there; it may be a symbolic link. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_dir():
+        make_own_folder(path)
 
 
 def _make_run_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_data_dir(folder.parent.parent)
+    make_own_folder(folder.parent)
+    make_own_folder(folder)
     ignore = folder.parent.parent / ".gitignore"
     if not ignore.exists():
         # Not needed for recording; the next file that is made is a new occasion.
         with suppress(OSError):
-            replace_file(ignore, b"*\n")
+            replace_own(ignore, b"*\n")
 
 
 class RunFolder:
@@ -243,39 +232,47 @@ class RunFolder:
 
     def show_window(self) -> None:
         """Tell all processes of the run that a window is open. Raises StorageError."""
-        with _changing(self.path, "no window was opened"):
+        with changing(self.path, "no window was opened"):
             _make_run_folder(self.path)
-            (self.path / "marks.window").touch()
+            with suppress(FileExistsError):
+                os.close(open_own(self.path / "marks.window", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
 
     def hide_window(self) -> None:
         """Tell all processes of the run that no window is open. Raises StorageError."""
-        with _changing(self.path, "the window is still open"):
+        with changing(self.path, "the window is still open"):
             (self.path / "marks.window").unlink(missing_ok=True)
 
     def shows_window(self) -> bool:
         """Whether a process of the run has opened a window that none has closed."""
-        return os.path.exists(self.path / "marks.window")
+        return os.path.lexists(self.path / "marks.window")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run's marks: no other process or thread moves them meanwhile. Raises StorageError."""
-        with _changing(self.path, "nothing was reset"):
+    def locked(self, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
+        """Hold the run's marks: no other process or thread moves them meanwhile.
+
+        Raises StorageError, also if another holds them for so many ``seconds``.
+        """
+        with changing(self.path / "marks.lock", "nothing was reset"):
             _make_run_folder(self.path)
-            lock = self._lock()
+            descriptor = self._lock(seconds)
         try:
             yield
         finally:
-            os.close(lock)
+            os.close(descriptor)
 
-    def _lock(self) -> int:
+    def _lock(self, seconds: float) -> int:
         """A descriptor that holds the lock. Raises OSError."""
         while True:
-            lock = os.open(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if os.fstat(lock).st_nlink:
-                return lock
+            descriptor = open_own(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT)
+            try:
+                lock(descriptor, seconds)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
             # It was removed while we waited, and the others lock another one.
-            os.close(lock)
+            os.close(descriptor)
 
     def mark(self, offsets: dict[str, int]) -> None:
         """Move the mark from which dumps count to ``offsets``: the name of each journal → bytes.
@@ -284,32 +281,33 @@ class RunFolder:
         """
         line = json.dumps({"at": shared_clock(self.path).now(), "offsets": offsets})
         path = self.path / "marks.jsonl"
-        with _changing(path, "nothing was reset"):
-            marks = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            try:
-                size = os.fstat(marks).st_size
-                try:
-                    # A newline first: the rest of a line torn by a kill must not swallow this one.
-                    write_all(marks, f"\n{line}\n".encode())
-                except OSError:
-                    # All but the last newline may be there: a whole line, to readers.
-                    os.ftruncate(marks, size)
-                    raise
-            finally:
-                os.close(marks)
+        with changing(path, "nothing was reset"):
+            # A newline first: the rest of a line torn by a kill must not swallow this one.
+            replace_own(path, self.read_marks() + f"\n{line}\n".encode())
+
+    def read_marks(self) -> bytes:
+        """The file of marks; empty if there is none, or something else in its place. Raises OSError."""
+        try:
+            return read_own(self.path / "marks.jsonl")
+        except (FileNotFoundError, NotRegularError):
+            return b""
 
     @contextmanager
     def unmoved(self) -> Iterator[None]:
         """Hold the run's marks, if there can be any: where nothing can be written, nobody moves them."""
         try:
-            lock = self._lock()
+            descriptor = self._lock(_LOCK_SECONDS)
+        except TimeoutError as error:
+            raise storage_error(
+                self.path / "marks.lock", error, "what was recorded cannot be told by its mark"
+            ) from None
         except OSError:
             yield
             return
         try:
             yield
         finally:
-            os.close(lock)
+            os.close(descriptor)
 
     def marks(self) -> list[dict[str, int]]:
         """The offsets of all marks, in their order. A line that cannot be read is named in the log."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .files import open_regular
 from .journal import RunFolder
 from .model import Trace
 from .records import UNREADABLE, header, kind_of, objects, trace_of
@@ -55,7 +55,7 @@ class Tail:
     def _read_journal(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         journal = self._journals.setdefault(path, _Followed())
         try:
-            size = path.stat().st_size
+            size = path.lstat().st_size
             if size <= journal.offset or not journal.readable:
                 return
             data = _read_bytes(path, journal.offset, size - journal.offset)
@@ -90,13 +90,6 @@ class Tail:
 
 
 def _read_bytes(path: Path, offset: int, length: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while length > 0 and (part := os.pread(descriptor, length, offset)):
-            parts.append(part)
-            offset += len(part)
-            length -= len(part)
-        return b"".join(parts)
-    finally:
-        os.close(descriptor)
+    with open_regular(path) as file:
+        file.seek(offset)
+        return file.read(length)

@@ -19,7 +19,9 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 # Modules of a layer may import each other and those of lower layers.
 LAYERS = [
     {"errors", "filters", "lines", "model", "modules", "parsing", "settings", "text"},
-    {"_appended", "appended", "clock", "coveragepy", "files", "functions", "interpreter", "sources"},
+    {
+        "_appended", "appended", "clock", "coveragepy", "files", "functions", "interpreter", "sources", "storage",
+    },
     {
         "engines", "engines._locations", "engines.base", "engines.ctrace", "engines.frames", "engines.greenlets",
         "engines.locations", "engines.monitoring", "engines.places", "engines.tool_ids",
@@ -27,8 +29,8 @@ LAYERS = [
     },
     {
         "greenlet_contexts", "guard", "journal", "losses", "process", "propagation", "reader", "recorder", "records",
-        "request_capture", "tail", "traces",
-        "store", "store.amends", "store.batch", "store.dialect", "store.losses", "store.names", "store.placing",
+        "request_capture", "store", "store.amends", "store.batch", "store.damage", "store.dialect", "store.losses",
+        "store.names", "store.placing", "tail", "traces",
         "store.lines", "store.recorded", "store.requests", "store.schema", "store.scope", "store.statements",
         "store.sync", "store.traces", "store.windows",
     },

@@ -6,9 +6,13 @@ import errno
 import json
 import logging
 import os
+import resource
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -69,6 +73,14 @@ def break_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return break_disk
 
 
+@pytest.fixture
+def limit_files() -> Iterator[Callable[[int], None]]:
+    """No file of this process grows beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 class TestWriting:
     def test_nothing_is_made_before_the_first_line(self, journal: Journal, folder: RunFolder) -> None:
         assert not folder.path.exists()
@@ -112,6 +124,104 @@ class TestWriting:
         assert len({line.get("trace") for line in written}) == len(written)
 
 
+class TestClosing:
+    """A thread that appends meanwhile writes into the journal, and never into what has got its descriptor since."""
+
+    @pytest.mark.parametrize("kind", ["line", "object"])
+    def test_at_each_step_of_an_append(self, journal: Journal, tmp_path: Path, kind: str) -> None:
+        """Another thread closes the journal before each line that an append executes, and opens other files."""
+        append = partial(journal.append, '{"a":1}') if kind == "line" else partial(journal.append_object, "a")
+        steps, written = 0, 0
+        while True:
+            assert append()  # it is open
+            interrupted = Interruption(steps, lambda: close_and_open_others(journal, tmp_path))
+            assert interrupted.run(append)
+            written += 2
+            assert len(lines(journal)) == 1 + written
+            if not interrupted.was_reached:
+                break
+            assert [path.read_bytes() for path in tmp_path.glob("other-*")] == [b""] * 8
+            steps += 1
+        assert steps > 3
+        assert journal.losses.count == 0
+        assert journal.error is None
+
+    def test_descriptors_are_given_back(self, journal: Journal) -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            journal.append("{}")
+            journal.close()
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    def test_beside_threads_that_append(self, journal: Journal) -> None:
+        count, over = 300, threading.Event()
+        results: list[bool] = []
+
+        def write() -> None:
+            results.extend([journal.append("{}") for _ in range(count)])
+
+        def close() -> None:
+            while not over.is_set():
+                journal.close()
+
+        threads = [threading.Thread(target=write) for _ in range(3)]
+        closer = threading.Thread(target=close)
+        for thread in (*threads, closer):
+            thread.start()
+        for thread in threads:
+            thread.join()
+        over.set()
+        closer.join()
+        assert results == [True] * 3 * count
+        assert len(lines(journal)) == 1 + 3 * count
+
+
+def close_and_open_others(journal: Journal, folder: Path) -> None:
+    """As another thread does. The others get the numbers of descriptors that were closed."""
+    descriptors: list[int] = []
+
+    def work() -> None:
+        journal.close()
+        for number in range(8):
+            descriptors.append(os.open(folder / f"other-{number}", os.O_WRONLY | os.O_CREAT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    # As long as the append takes.
+    threading.current_thread().others = descriptors  # type: ignore[attr-defined]
+
+
+class Interruption:
+    """Calls ``action`` before the line that a call executes after ``steps`` others, in this package."""
+
+    def __init__(self, steps: int, action: Callable[[], None]) -> None:
+        self.was_reached = False
+        self._steps = steps
+        self._action = action
+
+    def run(self, call: Callable[[], bool]) -> bool:
+        before = sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            return call()
+        finally:
+            sys.settrace(before)
+            for descriptor in vars(threading.current_thread()).pop("others", ()):
+                os.close(descriptor)
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if "flask_livecoverage" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            self._steps -= 1
+            if self._steps == -1:
+                self.was_reached = True
+                sys.settrace(None)
+                self._action()
+        return self._trace
+
+
 class TestFullDisk:
     def test_each_lost_line_is_counted_and_the_first_logged(
         self, journal: Journal, break_disk: Callable[..., None], caplog: pytest.LogCaptureFixture
@@ -153,14 +263,15 @@ class TestFullDisk:
         after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
         assert after == before
 
-    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-    def test_real_full_device(self, folder: RunFolder, caplog: pytest.LogCaptureFixture) -> None:
-        journal = Journal(folder.path, HEADER)
-        folder.path.mkdir(parents=True)
-        journal.path.symlink_to("/dev/full")
-        assert not journal.append("{}")
+    def test_real_limit(self, journal: Journal, limit_files: Callable[[int], None]) -> None:
+        assert journal.append("{}")
+        limit_files(journal.path.stat().st_size + 10)
+        assert journal.append("{}")
+        assert not journal.append('{"long":"0123456789"}')
         assert journal.losses.count == 1
-        assert "No space left on device" in caplog.text
+        assert journal.losses.reason == os.strerror(errno.ENOSPC)
+        assert not journal.append("{}" * 10)
+        assert journal.losses.reason == os.strerror(errno.EFBIG)
 
 
 class TestMarks:
@@ -186,16 +297,18 @@ class TestMarks:
         assert folder.last_mark() == {"journal-a.jsonl": 10}
         assert str(marks) in caplog.text
 
-    @pytest.mark.parametrize("written", [0, 1, -1])
+    @pytest.mark.parametrize("room", [0, 1, -20])
     def test_mark_that_cannot_be_written_has_not_moved(
-        self, folder: RunFolder, break_disk: Callable[..., None], written: int
+        self, folder: RunFolder, limit_files: Callable[[int], None], room: int
     ) -> None:
         with folder.locked():
             folder.mark({"journal-a.jsonl": 10})
-            break_disk(lambda descriptor, data: os.write(descriptor, data[:written]))
+            size = (folder.path / "marks.jsonl").stat().st_size
+            limit_files(room + (size if room >= 0 else 2 * size))
             with pytest.raises(StorageError, match="nothing was reset: make room there"):
                 folder.mark({"journal-a.jsonl": 30})
             assert folder.marks() == [{"journal-a.jsonl": 10}]
+            limit_files(1 << 20)
             folder.mark({"journal-a.jsonl": 40})
         assert folder.marks() == [{"journal-a.jsonl": 10}, {"journal-a.jsonl": 40}]
 

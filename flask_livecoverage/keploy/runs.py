@@ -10,8 +10,9 @@ import psutil
 
 from ..client import fetch_json
 from ..errors import ServerError
-from ..journal import DataDir, Journal, RunFolder, storage_error
+from ..journal import DataDir, Journal, RunFolder
 from ..recorder import Recorder
+from ..storage import storage_error
 from ..tail import Tail
 from .collector import Collector
 

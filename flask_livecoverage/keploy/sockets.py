@@ -40,7 +40,7 @@ def listening(path: str) -> Iterator[socket.socket]:
         try:
             _remove_stale(path)
             listener.bind(path)
-            own = os.stat(path)
+            own = os.lstat(path)
         except OSError as error:
             raise ConfigurationError(
                 f"cannot listen on the control socket {path} ({error.strerror or error}): choose another path with "

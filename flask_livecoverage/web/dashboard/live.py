@@ -27,7 +27,7 @@ def stamp(folder: RunFolder) -> str:
     sizes = []
     for path in folder.journals():
         with suppress(FileNotFoundError):  # somebody removes them; they are put back
-            sizes.append((path.name, path.stat().st_size))
+            sizes.append((path.name, path.lstat().st_size))
     return hashlib.sha256(repr((sizes, folder.marks())).encode()).hexdigest()[:16]
 
 
