@@ -15,7 +15,7 @@ from .engines import choose_engine
 from .errors import ConfigurationError
 from .journal import DataDir, new_run_id
 from .modules import imported
-from .recorder import Recorder
+from .recorder import Recorder, do_all
 from .settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, anchored, is_active, load_settings
 from .sources import Sources, configured_sources
 
@@ -23,7 +23,8 @@ logger = logging.getLogger("flask_livecoverage")
 
 _recorder: Recorder | None = None
 _fork_hooks_registered = False
-_fork_lock = threading.Lock()
+# A signal handler may fork while its thread is about to.
+_fork_lock = threading.RLock()
 _uwsgi_hook_registered = False
 
 
@@ -91,9 +92,8 @@ def stop_recording() -> str | None:
     if _recorder is not None:
         recorder, _recorder = _recorder, None
         atexit.unregister(_stop_at_exit)
-        propagation.uninstall()
         os.environ.pop(PARENT_VARIABLE, None)
-        recorder.stop()
+        do_all(propagation.uninstall, recorder.stop)
         return recorder.journal.losses.describe_untold()
     return None
 
@@ -189,14 +189,16 @@ def _before_fork() -> None:
 
 
 def _after_fork_in_parent() -> None:
-    if _recorder is not None:
-        _recorder.resume_flushing()
-    _fork_lock.release()
+    try:
+        if _recorder is not None:
+            _recorder.resume_flushing()
+    finally:
+        _fork_lock.release()
 
 
 def _after_fork_in_child() -> None:
     global _fork_lock
-    _fork_lock = threading.Lock()
+    _fork_lock = threading.RLock()
     if _recorder is not None:
         _recorder.after_fork()
         _recorder.resume_flushing()

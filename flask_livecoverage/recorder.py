@@ -7,19 +7,22 @@ import logging
 import os
 import platform
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import Context
+from functools import partial
 from typing import Any
 
 from .engines import Capture, Engine, Hits
 from .errors import EngineError
 from .guard import RunGuard
-from .journal import Journal, RunFolder, storage_error
+from .journal import Journal, RunFolder
 from .model import Rule, Run
 from .reader import read_run, reading_and_reset, reset
 from .request_capture import RequestCapture, current_request
 from .sources import Sources
+from .storage import storage_error
 from .traces import TraceWriter
 
 logger = logging.getLogger("flask_livecoverage")
@@ -68,9 +71,11 @@ class Recorder:
         self._known_rules: set[Rule] = set()
         self._no_hits = Hits()
         self._stopping = threading.Event()
-        self._flusher_lock = threading.Lock()
+        # A signal handler may fork while its thread is about to.
+        self._flusher_lock = threading.RLock()
         self._flusher: threading.Thread | None = None
         self._paused = False
+        self._lacks_thread = False
         self.clock = run.clock()
         self._guard = RunGuard(run, self.clock)
         self._unwritten_ambient = self._no_hits
@@ -79,6 +84,7 @@ class Recorder:
     def _open_journal(self) -> None:
         self.journal = Journal(self.run.path, self._header())
         self._serves = False
+        self._serves_from = 0.0
         self._traces = TraceWriter(self.sources, self.journal)
         self.trace_id = self._traces.id_of
         self._request_ids = itertools.count(1)
@@ -108,23 +114,19 @@ class Recorder:
         """Stop the engine and write what is left. A second call does nothing.
 
         What requests in flight run from now on is not recorded; after another :meth:`start`, they are measured again.
+        All steps are done: an error of one is logged.
         """
         if self.started:
-            self.pause_flushing()
+            do_all(self.pause_flushing)
             self.started = False
-            if self.engine_can_stop:
-                self.engine.stop()
-            else:
-                self.engine.abandon()
-            self.flush()
-            for end in self.at_stop:
-                end()
-            self.write_sources()
-            self.write_rules()
-            self.journal.close()
+            stop_engine = self.engine.stop if self.engine_can_stop else self.engine.abandon
+            do_all(stop_engine, self.flush, *self.at_stop, self.write_sources, self.write_rules, self.journal.close)
 
     def check(self) -> None:
-        """See whether the engine still can tell requests apart: gevent may have come since it was started."""
+        """See whether the engine still can tell requests apart.
+
+        gevent may have come since it was started, or another tool may have ended it.
+        """
         if self.started:
             try:
                 self.engine.start()
@@ -144,11 +146,27 @@ class Recorder:
             return
         # A new one: it must be of the thread's kind, and gevent may have replaced threads since the last.
         self._stopping = stopping = threading.Event()
-        self._flusher = threading.Thread(
+        flusher = threading.Thread(
             target=self._flush_regularly, args=(stopping,), name="flask-livecoverage", daemon=True
         )
-        # A fork within a request comes here too, and this thread is not its work.
-        Context().run(self._flusher.start)
+        try:
+            # A fork within a request comes here too, and this thread is not its work.
+            Context().run(flusher.start)
+        except RuntimeError as error:
+            # A limit on processes, say. The next request tries again.
+            self._serves = False
+            self._report_lack_of_thread(error)
+        else:
+            self._flusher = flusher
+
+    def _report_lack_of_thread(self, error: RuntimeError) -> None:
+        if not self._lacks_thread:
+            self._lacks_thread = True
+            logger.warning(
+                "%s: until one can be started, what runs outside of requests is written only when a request comes: "
+                "allow this process more threads (ulimit -u, a container's limit of pids)",
+                error,
+            )
 
     def pause_flushing(self) -> None:
         """End the thread that flushes, and let nobody start it before :meth:`resume_flushing`."""
@@ -169,13 +187,12 @@ class Recorder:
 
     def _flush_regularly(self, stopping: threading.Event) -> None:
         while not stopping.wait(FLUSH_SECONDS):
-            self.flush()
-            self.write_rules(at_rest=False)
+            do_all(self.check, self.flush, partial(self.write_rules, at_rest=False))
 
     def after_fork(self) -> None:
         """In a forked child: a journal of its own, and only the captures of the thread that lives on."""
         self._flush_lock = threading.Lock()
-        self._flusher_lock = threading.Lock()
+        self._flusher_lock = threading.RLock()
         self._paused = False
         capture = self.engine.after_fork()
         written = self.journal.content
@@ -198,15 +215,20 @@ class Recorder:
 
     def open_request(self, method: str, path: str, test: str | None = None) -> RequestCapture:
         """A request that begins now."""
-        if not self._serves:
-            # What the import ran is on disk before the first response, whatever happens to the process within a second.
-            self._serves = True
-            self.flush()
-            if self.started:
-                # Not while another thread forks, which has paused it.
-                with self._flusher_lock:
-                    self._start_flusher()
+        if not self._serves and time.monotonic() >= self._serves_from:
+            self._begin_to_serve()
         return RequestCapture(self, f"{self.journal.token}-{next(self._request_ids)}", method, path, test)
+
+    def _begin_to_serve(self) -> None:
+        """Flush, and see that this goes on: where no thread can be started, a request comes here once a second."""
+        self._serves = True
+        self._serves_from = time.monotonic() + FLUSH_SECONDS
+        # What the import ran is on disk before the first response, whatever happens to the process within a second.
+        self.flush()
+        if self.started:
+            # Not while another thread forks, which has paused it.
+            with self._flusher_lock:
+                self._start_flusher()
 
     def request_of_parent(self, request_id: str, recorded: bool) -> RequestCapture:
         """In a forked child: a request of its parent's for which it works, and to whose record it adds."""
@@ -313,3 +335,17 @@ class Recorder:
         entries = sorted((rule.rule, rule.endpoint, rule.methods) for rule in new)
         if new and self.journal.append_object("rules", rules=entries):
             self._known_rules |= new
+
+
+def do_all(*steps: Callable[[], object]) -> None:
+    """Take all these steps, in their order. An error of one is logged, and the others are taken all the same."""
+    with ExitStack() as stack:
+        for step in reversed(steps):
+            stack.callback(_logged, step)
+
+
+def _logged(step: Callable[[], object]) -> None:
+    try:
+        step()
+    except Exception:
+        logger.exception("%s has failed", getattr(step, "__qualname__", step))

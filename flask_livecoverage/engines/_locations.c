@@ -93,7 +93,12 @@ rearm(Locations *self, PyObject *key, PyObject *code)
         return 0;
     }
     if (set_events(self, code, 0) < 0 || set_all_events(self, code) < 0) {
-        return -1;
+        if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
+            return -1;
+        }
+        /* Somebody has freed our tool id: the application, which comes here, must not suffer. */
+        PyErr_Clear();
+        self->released = 1;
     }
     return forget(self->dirty, key) < 0 || forget(self->off, key) < 0 ? -1 : 0;
 }

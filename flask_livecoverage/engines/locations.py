@@ -146,7 +146,11 @@ class Locations:
                 partial(self.dirty.pop, key, None),
                 partial(self.off.pop, key, None),
             )
-        deque(map(operator.call, steps), maxlen=0)
+        try:
+            deque(map(operator.call, steps), maxlen=0)
+        except ValueError:
+            # Somebody has freed our tool id: the application, which comes here, must not suffer.
+            self.released = True
 
     def rearm_off(self) -> None:
         """Enable ``PY_START`` again where it was disabled."""

@@ -16,12 +16,13 @@ from itertools import compress, count
 from types import CodeType
 from typing import Any
 
+from ..errors import EngineError
 from ..settings import PURE_PYTHON_VARIABLE
 from ..sources import Sources
 from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
 from .frames import frames_under_way
-from .locations import Locations, UnsharedLocations, extent_of
-from .tool_ids import take_tool_ids
+from .locations import Locations, UnsharedLocations, events_of, extent_of
+from .tool_ids import Callback, check_tool_ids, register_callbacks, remove_callbacks, retake, take_tool_ids
 
 # For type checkers on Python 3.11; there, nobody imports this module.
 assert sys.version_info >= (3, 12)
@@ -58,6 +59,10 @@ class MonitoringEngine:
         self._late: list[Capture] = []
         # Of the captures that were open when the engine was stopped: where they collect, and what they had by then.
         self._before_stop: dict[int, tuple[RawLines, Hits]] = {}
+        # How another tool has ended the measuring; empty if none has.
+        self._lost = ""
+        self._callbacks: list[Callback] = []
+        self._events: dict[int, int] = {}
         self._reset()
 
     @property
@@ -77,8 +82,12 @@ class MonitoringEngine:
     # Life
 
     def start(self) -> None:
-        """Take two tool ids and watch; a second call does nothing. Raises EngineError if none are free."""
+        """Take two tool ids and watch; a second call sees whether they are ours still.
+
+        Raises EngineError if none are free, or another tool has taken them over.
+        """
         if self._tools is not None:
+            self._check()
             return
         monitoring = sys.monitoring
         events = monitoring.events
@@ -87,15 +96,20 @@ class MonitoringEngine:
         self._reset(capture)
         for lines, _ in self._before_stop.values():
             self._locations.enter(lines)
-        monitoring.register_callback(capture, events.LINE, self._locations.on_line)
-        monitoring.register_callback(capture, events.PY_START, self._locations.on_start)
-        monitoring.register_callback(capture, events.PY_RESUME, self._locations.on_start)
-        monitoring.register_callback(capture, events.PY_THROW, self._on_throw)
-        monitoring.register_callback(discovery, events.PY_START, self._on_discovery)
-        monitoring.register_callback(discovery, events.PY_RESUME, self._on_discovery)
+        self._lost = ""
+        self._callbacks = [
+            (capture, events.LINE, self._locations.on_line),
+            (capture, events.PY_START, self._locations.on_start),
+            (capture, events.PY_RESUME, self._locations.on_start),
+            (capture, events.PY_THROW, self._on_throw),
+            (discovery, events.PY_START, self._on_discovery),
+            (discovery, events.PY_RESUME, self._on_discovery),
+        ]
         # A generator can be entered by throw() alone, and there is no local event for that.
-        monitoring.set_events(capture, events.PY_THROW)
-        monitoring.set_events(discovery, events.PY_START | events.PY_RESUME)
+        self._events = {capture: events.PY_THROW, discovery: events.PY_START | events.PY_RESUME}
+        register_callbacks(self._callbacks)
+        for tool, wanted in self._events.items():
+            monitoring.set_events(tool, wanted)
         # What an earlier user of these ids disabled would stay so.
         monitoring.restart_events()
         self._discover_frames_under_way()
@@ -113,13 +127,18 @@ class MonitoringEngine:
         if self._tools is None:
             return
         monitoring = sys.monitoring
-        discovery, capture = self._tools
+        _, capture = self._tools
+        tools = retake(self._tools)
         self._tools = None
-        for tool in (discovery, capture):
+        for tool in tools:
             monitoring.set_events(tool, 0)
-        self._locations.release([code for code, _ in list(self._codes.values())])
-        _remove_callbacks(discovery, capture)
-        for tool in (discovery, capture):
+        codes = [code for code, _ in list(self._codes.values())]
+        if capture not in tools:
+            # Another tool has this id, and may have other wishes by now.
+            codes = [code for code in codes if monitoring.get_local_events(capture, code) == events_of(code)]
+        self._locations.release(codes)
+        remove_callbacks(self._callbacks)
+        for tool in tools:
             monitoring.free_tool_id(tool)
         self._put_open_captures_aside()
 
@@ -138,8 +157,21 @@ class MonitoringEngine:
         Switching events off makes it look at all frames, and crashes.
         """
         if self._tools is not None:
-            _remove_callbacks(*self._tools)
+            remove_callbacks(self._callbacks)
             self._tools = None
+
+    def _check(self) -> None:
+        # Also where the ids are free again: code objects have lost their events.
+        if self._lost:
+            raise EngineError(self._lost)
+        try:
+            check_tool_ids(self._events, self._callbacks)
+        except EngineError as error:
+            self._lost = str(error)
+            # What goes on under these ids is another tool's.
+            self._locations.release([])
+            remove_callbacks(self._callbacks)
+            raise
 
     def after_fork(self) -> Capture | None:
         """Forget the captures of threads that do not exist in the child, and return the one that it is in."""
@@ -154,7 +186,9 @@ class MonitoringEngine:
     # Captures
 
     def begin(self, owner: Any = None) -> Capture:
-        """A capture bound to the current context."""
+        """A capture bound to the current context. Raises EngineError once another tool has ended the measuring."""
+        if self._lost:
+            raise EngineError(self._lost)
         lines: RawLines = {}
         self._locations.enter(lines)
         handle = (lines, owner)
@@ -260,10 +294,14 @@ class MonitoringEngine:
             path = self._file_of(code)
             if path is None:
                 return sys.monitoring.DISABLE
-            if self._tools is None:
+            if self._tools is None or self._lost:
                 return None
             # Events first: whoever finds the code known relies on them.
-            self._locations.arm(code, extent_of(code))
+            try:
+                self._locations.arm(code, extent_of(code))
+            except ValueError:
+                # Somebody has freed our tool id: the application, which comes here, must not suffer.
+                return None
             self._codes[key] = (code, path)
         # The events just set do not fire for the start that is under way.
         self._locations.on_start(code, offset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import EngineError
@@ -13,6 +14,9 @@ _monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
 # The order leaves coverage.py the ids it looks for (1 and 3) as long as others are free.
 _TOOL_IDS = (4, 5, 0, 2, 3, 1)
 _TOOL_NAME = "flask-livecoverage"
+
+# A tool id, an event and the callback for both.
+Callback = tuple[int, int, Callable[..., Any]]
 
 
 def take_tool_ids() -> tuple[int, int]:
@@ -31,3 +35,51 @@ def take_tool_ids() -> tuple[int, int]:
         f"the monitoring engine needs two of Python's six monitoring tool ids, and they are in use by {users}: "
         "stop one of these, or set LIVECOVERAGE_ENGINE=ctrace"
     )
+
+
+def register_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Register all of these."""
+    for tool, event, callback in callbacks:
+        _monitoring.register_callback(tool, event, callback)
+
+
+def check_tool_ids(events: dict[int, int], callbacks: Sequence[Callback]) -> None:
+    """Raise EngineError unless the tool ids are ours still, with these global ``events`` by id and ``callbacks``.
+
+    Nothing keeps one tool from freeing or using another's ids, and whoever lost them sees no event any more.
+    """
+    for tool, expected in events.items():
+        user = _monitoring.get_tool(tool)
+        if user != _TOOL_NAME:
+            raise _lost("has freed" if user is None else f"({user}) has taken", "one of this engine's two tool ids")
+        if _monitoring.get_events(tool) != expected:
+            raise _lost("has changed", "the events that this engine watches")
+    for tool, event, callback in callbacks:
+        # There is no other way to ask which one is registered.
+        found = _monitoring.register_callback(tool, event, callback)
+        if found != callback:
+            _monitoring.register_callback(tool, event, found)
+            raise _lost("has replaced", "a callback of this engine's")
+
+
+def _lost(done: str, what: str) -> EngineError:
+    return EngineError(
+        f"another tool in this process {done} {what}, and lines are not seen any more: start the server again without "
+        "that tool, or with LIVECOVERAGE_ENGINE=ctrace"
+    )
+
+
+def retake(tools: Sequence[int]) -> list[int]:
+    """Those of ``tools`` that are ours: also what somebody has freed since, because its events may go on."""
+    for tool in tools:
+        if _monitoring.get_tool(tool) is None:
+            _monitoring.use_tool_id(tool, _TOOL_NAME)
+    return [tool for tool in tools if _monitoring.get_tool(tool) == _TOOL_NAME]
+
+
+def remove_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Remove those of ``callbacks`` that are registered still, whoever has the tool ids now."""
+    for tool, event, callback in callbacks:
+        found = _monitoring.register_callback(tool, event, None)
+        if found is not None and found != callback:
+            _monitoring.register_callback(tool, event, found)
