@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -15,7 +21,7 @@ from flask_livecoverage.errors import DataError
 from flask_livecoverage.journal import RunFolder
 from flask_livecoverage.model import Run
 from flask_livecoverage.reader import read_run, reading_and_reset, reset
-from flask_livecoverage.store import open_store, store_url
+from flask_livecoverage.store import KeptStore, dialect, open_store, store_url
 
 from .journals import Writer, run_folder, trace_of
 
@@ -39,10 +45,12 @@ def folder(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def ask(folder: RunFolder) -> Run:
+def ask(folder: RunFolder, *, is_own: bool = False, warnings: list[str] | None = None) -> Run:
     """All that the store says, from several of its tables."""
-    with open_store(store_url(folder.path.parent.parent, None)) as store:
+    with open_store(store_url(folder.path.parent.parent, None), is_own=is_own) as store:
         number = store.sync(folder)
+        if warnings is not None:
+            warnings += store.warnings
         with store.recorded([number]) as recorded:
             for by in ("test", "route", "request"):
                 list(recorded.executed(by))  # type: ignore[arg-type]
@@ -98,18 +106,226 @@ def test_store_cut_or_garbled_anywhere(folder: RunFolder, thorough: bool) -> Non
     assert ask(folder) == whole
 
 
-def test_command_says_so_in_one_line(folder: RunFolder) -> None:
-    path = folder.path.parent.parent / "store.sqlite3"
-    ask(folder)
+def no_database(path: Path) -> None:
+    path.write_bytes(b"somebody's notes\n" * 1000)
+
+
+def cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:9000])
-    command = [sys.executable, "-m", "flask", "livecov", "requests", "--data-dir", str(path.parent)]
-    refused = subprocess.run(command, capture_output=True, text=True)
-    assert refused.returncode == 1
-    assert refused.stdout == ""
-    assert [line for line in refused.stderr.splitlines() if line] == [refused.stderr.strip()]
-    assert "remove it if it is broken: it is made anew from the journals" in refused.stderr
+
+
+def garbled_header(path: Path) -> None:
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+
+
+def garbled_pages(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:8192] + b"\xff" * (len(data) - 8192))
+
+
+def old_version(path: Path) -> None:
+    change(path, "UPDATE livecov_meta SET value = '3' WHERE key = 'schema_version'")
+
+
+def without_a_table(path: Path) -> None:
+    change(path, "DROP TABLE livecov_executions")
+
+
+def without_a_column(path: Path) -> None:
+    change(path, "ALTER TABLE livecov_journals DROP COLUMN size")
+
+
+def a_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def a_pipe(path: Path) -> None:
     path.unlink()
-    assert f"/{REQUESTS - 1}" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    os.mkfifo(path)
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_pipe_beside_it(path: Path) -> None:
+    os.mkfifo(f"{path}-wal")
+
+
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+DAMAGES = [
+    no_database, cut_off, garbled_header, garbled_pages, old_version, without_a_column, a_link, a_pipe,
+    a_folder, a_pipe_beside_it,
+]  # fmt: skip
+
+
+class TestMadeAnew:
+    """The store in the data directory, by itself: the journals are what counts."""
+
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_whatever_is_wrong(self, folder: RunFolder, damage: Callable[[Path], None]) -> None:
+        path = folder.path.parent.parent / "store.sqlite3"
+        whole = ask(folder)
+        damage(path)
+        before = identity(path)
+        warnings: list[str] = []
+        assert ask_own(folder, warnings) == whole
+        (warning,) = warnings
+        assert "made anew from the journals" in warning
+        assert "\n" not in warning
+        (aside,) = [found for found in path.parent.glob("store.sqlite3.broken-*") if "-wal" not in found.name]
+        assert aside.name in warning
+        # It is the old one, and nothing of it is gone.
+        assert identity(aside) == before
+        assert ask_own(folder, warnings) == whole
+        assert len(warnings) == 1
+
+    def test_found_while_it_is_asked(self, folder: RunFolder) -> None:
+        """Nothing new came, so what is broken is not met before the questions."""
+        path = folder.path.parent.parent / "store.sqlite3"
+        whole = ask(folder)
+        without_a_table(path)
+        warnings: list[str] = []
+        with pytest.raises(DataError, match=r"was broken .* is kept as .*: ask again, it is made anew"):
+            ask_own(folder, warnings)
+        assert ask_own(folder, warnings) == whole
+
+    def test_of_a_newer_version_is_refused(self, folder: RunFolder) -> None:
+        """Else two versions would take turns."""
+        ask(folder)
+        path = folder.path.parent.parent / "store.sqlite3"
+        change(path, "UPDATE livecov_meta SET value = '999' WHERE key = 'schema_version'")
+        with pytest.raises(DataError, match="has version 999"):
+            ask_own(folder, [])
+        assert list(path.parent.glob("*broken*")) == []
+
+    def test_one_that_a_setting_names_is_never_moved(self, folder: RunFolder, tmp_path: Path) -> None:
+        path = tmp_path / "mine"
+        no_database(path)
+        with pytest.raises(DataError, match="remove it if it is broken"), open_store(f"sqlite:///{path}"):
+            pass
+        assert [found.name for found in tmp_path.iterdir() if found.is_file()] == ["mine"]
+
+    def test_pipe_that_a_setting_names_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(DataError, match="not a regular file"), open_store(f"sqlite:///{tmp_path / 'pipe'}"):
+            pass
+
+    def test_one_that_is_kept_open(self, folder: RunFolder) -> None:
+        """Another process finds it broken and makes it anew: who has it open goes over to the new one."""
+        whole = ask(folder)
+        path = folder.path.parent.parent / "store.sqlite3"
+        url = store_url(path.parent, None)
+        with closing(KeptStore(url, is_own=True)) as kept:
+            with kept.use() as store:
+                store.sync(folder)
+                before = store.identity
+            no_database(path)
+            warnings: list[str] = []
+            assert ask_own(folder, warnings) == whole
+            assert len(warnings) == 1
+            with kept.use() as store:
+                number = store.sync(folder)
+                assert store.warnings == []
+                assert store.identity != before
+                with store.recorded([number]) as recorded:
+                    assert len(recorded.requests()) == REQUESTS
+
+    def test_many_find_it_at_once(self, folder: RunFolder) -> None:
+        """Each asks until it is answered: one old file is kept, and nothing is mixed."""
+        whole = ask(folder)
+        path = folder.path.parent.parent / "store.sqlite3"
+        no_database(path)
+        begin = threading.Barrier(4)
+        answers: list[Run] = []
+
+        def find() -> None:
+            begin.wait(30)
+            answers.append(ask_own(folder, []))
+
+        threads = [threading.Thread(target=find) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert answers == [whole] * 4
+        assert len(list(path.parent.glob("store.sqlite3.broken-*"))) == 1
+
+    def test_command_says_so_in_one_line(self, folder: RunFolder) -> None:
+        path = folder.path.parent.parent / "store.sqlite3"
+        ask(folder)
+        cut_off(path)
+        command = [sys.executable, "-m", "flask", "livecov", "requests", "--data-dir", str(path.parent)]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        assert ran.returncode == 0
+        assert f"/{REQUESTS - 1}" in ran.stdout
+        assert [line for line in ran.stderr.splitlines() if line] == [ran.stderr.strip()]
+        assert ran.stderr.startswith("Warning: the store ")
+
+
+def identity(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino
+
+
+def ask_own(folder: RunFolder, warnings: list[str]) -> Run:
+    return ask(folder, is_own=True, warnings=warnings)
+
+
+class TestLocked:
+    @pytest.fixture
+    def short_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dialect, "_BUSY_SECONDS", 1)
+
+    def test_is_said_after_seconds_and_nothing_is_moved(self, folder: RunFolder, short_patience: None) -> None:
+        ask(folder)
+        Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
+        path = folder.path.parent.parent / "store.sqlite3"
+        with closing(sqlite3.connect(path)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            with pytest.raises(DataError, match=r"locked.*: another process holds it: end that one, or ask again"):
+                ask_own(folder, [])
+        assert len(ask_own(folder, []).requests) == REQUESTS + 1
+        assert list(path.parent.glob("*broken*")) == []
+
+    def test_who_has_nothing_new_need_not_wait(self, folder: RunFolder, short_patience: None) -> None:
+        whole = ask(folder)
+        with closing(sqlite3.connect(folder.path.parent.parent / "store.sqlite3")) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            assert ask_own(folder, []) == whole
+
+    def test_is_waited_for_as_long_as_it_moves(self, folder: RunFolder, short_patience: None) -> None:
+        """Others that put much into it hold it nearly always, but not for ever."""
+        ask(folder)
+        Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
+        path = folder.path.parent.parent / "store.sqlite3"
+        waiting, over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+                holder.execute("CREATE TABLE busy (number)")
+                ends = time.monotonic() + 3
+                while time.monotonic() < ends:
+                    holder.execute("BEGIN IMMEDIATE")
+                    waiting.set()
+                    holder.execute("INSERT INTO busy VALUES (1)")
+                    over.wait(0.3)
+                    holder.execute("COMMIT")
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        try:
+            assert waiting.wait(30)
+            assert len(ask_own(folder, []).requests) == REQUESTS + 1
+        finally:
+            over.set()
+            thread.join()
 
 
 class TestMarks:

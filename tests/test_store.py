@@ -475,6 +475,65 @@ with open_store(store_url(Path(".livecov"), None)) as store:
 """
 
 
+class TestManyJournals:
+    """Nearly all journals of a long run are those of processes that have ended."""
+
+    @pytest.fixture
+    def many(self) -> list[Writer]:
+        folder = run_folder()
+        writers = [Writer(folder, f"{number:08x}") for number in range(50)]
+        for number, writer in enumerate(writers):
+            writer.request(TRACES[1], NOW + number)
+        writers[3].write(b'{"type":"torn')
+        writers[4].write(b"garbage\n")
+        return writers
+
+    @pytest.fixture
+    def opened(self) -> Iterator[list[str]]:
+        """The names of the journals that are opened."""
+        names: list[str] = []
+
+        def look(event: str, arguments: tuple[Any, ...]) -> None:
+            if event == "open" and watching:
+                name = os.path.basename(os.fspath(arguments[0])) if isinstance(arguments[0], str | Path) else ""
+                if name.startswith("journal-"):
+                    names.append(name)
+
+        watching = [True]
+        sys.addaudithook(look)  # there is no way to remove it
+        yield names
+        watching.clear()
+
+    def test_only_those_that_have_grown_are_opened(self, many: list[Writer], opened: list[str]) -> None:
+        folder = many[0].folder
+        with synced(folder) as (store, _):
+            warnings = store.warnings
+        assert {*opened} == {writer.path.name for writer in many}
+        opened.clear()
+        with synced(folder) as (store, _):
+            assert store.warnings == warnings != []
+        assert opened == []
+        many[7].request(TRACES[2], NOW + 100)
+        many[3].write(b'"}\n')
+        late = Writer(folder, "ffffffff")
+        with synced(folder):
+            pass
+        assert {*opened} == {writer.path.name for writer in (many[7], many[3], late)}
+        opened.clear()
+        with recorded(folder) as found:
+            assert_equal(found, read_run(folder))
+        assert {*opened} == {path.name for path in folder.journals()}  # by the reader
+
+    def test_nothing_is_written(self, many: list[Writer]) -> None:
+        path = Path(".livecov/store.sqlite3")
+        with synced(many[0].folder):
+            pass
+        before = path.read_bytes()
+        with synced(many[0].folder):
+            pass
+        assert path.read_bytes() == before
+
+
 class TestSynchronisation:
     @pytest.fixture
     def folder(self, monkeypatch: pytest.MonkeyPatch) -> RunFolder:

@@ -35,7 +35,8 @@ def open_recorded(data_dir: str, wanted: str) -> Iterator[Recorded]:
     for path in directory.foreign_files():
         warn(f"{path}: not a file of this program's, skipped")
     folders = directory.select(wanted)
-    with open_store(store_url(directory.path, load_settings({}).store)) as store:
+    setting = load_settings({}).store
+    with open_store(store_url(directory.path, setting), is_own=not setting) as store:
         runs = [_sync(store, folder) for folder in folders]
         for warning in store.warnings:
             warn(warning)

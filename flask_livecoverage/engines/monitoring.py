@@ -341,9 +341,3 @@ def _combine(operation: Callable[[int, int], int], first: RawLines, second: RawL
         blank = bytes(len(one or other or b""))
         combined[key] = bytearray(map(operation, one or blank, other or blank))
     return combined
-
-
-def _remove_callbacks(*tools: int) -> None:
-    for event in ("LINE", "PY_START", "PY_RESUME", "PY_THROW"):
-        for tool in tools:
-            sys.monitoring.register_callback(tool, getattr(sys.monitoring.events, event), None)

@@ -47,7 +47,8 @@ class Recording:
         folder = directory.run(self.run)
         if not folder.path.is_dir():
             return None
-        with open_store(store_url(directory.path, load_settings({}).store)) as store:
+        setting = load_settings({}).store
+        with open_store(store_url(directory.path, setting), is_own=not setting) as store:
             run = store.sync(folder)
             with store.recorded([run]) as recorded:
                 return suite_object(recorded, Filters(since=since))

@@ -6,10 +6,9 @@ file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
 
 from __future__ import annotations
 
-import os
 import threading
 import uuid
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,35 +17,26 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..errors import DataError, LiveCoverageError, StorageError
+from ..files import NotRegularError
 from ..journal import RunFolder
 from . import schema
-from .dialect import cannot_write, find_damage, insert_missing, make_engine, shown_url, writing
+from .damage import OldStoreError, check_file, damage_of, identify, path_of, put_aside
+from .dialect import cannot_write, insert_missing, is_locked, make_engine, shown_url, writing
 from .recorded import Recorded
 from .statements import Analysed, load_statements, save_statements
 from .sync import Progress, RunSync
 
-__all__ = ["KeptStore", "Recorded", "Store", "open_store", "store_file", "store_url"]
+# What a store that is broken makes its readers raise: a garbled file may be read, and hold what we have never written.
+_FAULTS: tuple[type[BaseException], ...] = (
+    SQLAlchemyError, LookupError, TypeError, ValueError, AttributeError, OverflowError, OldStoreError, NotRegularError,
+)  # fmt: skip
+
+__all__ = ["KeptStore", "Recorded", "Store", "identify", "open_store", "store_url"]
 
 
 def store_url(data_dir: Path, setting: str | None) -> str:
     """The URL of the store: ``setting`` (``LIVECOVERAGE_STORE``) or the file in ``data_dir``."""
     return setting or f"sqlite:///{data_dir.absolute() / 'store.sqlite3'}"
-
-
-def store_file(url: str) -> Hashable:
-    """What shows that the store's file was removed: without the file, it equals nothing. None for a server's database.
-
-    A file that was made anew may equal the old one, since file systems use their numbers again: see
-    :attr:`Store.identity`.
-    """
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return None
-    try:
-        found = os.stat(parsed.database or "")
-    except OSError:
-        return object()
-    return found.st_dev, found.st_ino
 
 
 class Store:
@@ -55,16 +45,27 @@ class Store:
     :ivar identity: differs between stores, one that was made anew in the same place included: each has its own numbers.
     """
 
-    def __init__(self, engine: sa.Engine, identity: str) -> None:
+    def __init__(self, engine: sa.Engine, remake: Callable[[Store, BaseException], bool]) -> None:
         self._engine = engine
-        self.identity = identity
+        self._remake = remake
+        self.identity = ""
+        self.is_remade = False
         self.warnings: list[str] = []
 
     def sync(self, folder: RunFolder, progress: Progress = lambda done, total: None) -> int:
         """Bring the store up to date with the journals of a run; return the run's number in the store.
 
-        Several processes may do this at once. What cannot be read is named in :attr:`warnings`.
+        Several processes may do this at once. What cannot be read is named in :attr:`warnings`, and so is a store that
+        was broken and is made anew.
         """
+        try:
+            return self._sync(folder, progress)
+        except _FAULTS as error:
+            if not self._remake(self, error):
+                raise
+        return self._sync(folder, progress)
+
+    def _sync(self, folder: RunFolder, progress: Progress) -> int:
         sync = RunSync(self._engine, folder, progress)
         number = sync()
         self.warnings += sync.warnings
@@ -93,10 +94,15 @@ class KeptStore:
     That spares who uses it often three things: connecting, preparing the same statements again, and that SQLite brings
     its file up to date when nobody has it open any more. A disk may take a second for that, and whoever opens the file
     meanwhile waits.
+
+    :param is_own: whether it is the data directory's, so that a broken one is put aside and made anew. One that
+        ``LIVECOVERAGE_STORE`` names may hold other things.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_own: bool = False) -> None:
         self._url = url
+        self._path = path_of(url)
+        self._is_own = is_own
         self._lock = threading.Lock()
         self._engine: sa.Engine | None = None
         self._file: Hashable = None
@@ -108,16 +114,57 @@ class KeptStore:
     def use(self) -> Iterator[Store]:
         """The store, made if it is not there, or not there any more. Raises as :func:`open_store`."""
         engine = self._get_engine()
+        store = Store(engine, self._remake)
         try:
-            yield Store(engine, self._open(engine))
-        except SQLAlchemyError as error:
+            try:
+                store.identity = self._open(engine)
+            except _FAULTS as error:
+                if not self._remake(store, error):
+                    raise
+            yield store
+        except _FAULTS as error:
+            self._explain(error, store)
+            raise
+
+    def _remake(self, store: Store, error: BaseException) -> bool:
+        """Put a broken store aside and open a new one; whether that is what the error calls for."""
+        damage = self._damage_to_mend(store, error)
+        if damage is None:
+            return False
+        store.is_remade = True
+        store.warnings.append(f"{self._put_aside(damage)}: it is made anew from the journals")
+        store.identity = self._open(self._get_engine())
+        return True
+
+    def _damage_to_mend(self, store: Store, error: BaseException) -> str | None:
+        # Not over and over: a disk may be broken.
+        return damage_of(error, self._get_engine()) if self._is_own and not store.is_remade else None
+
+    def _explain(self, error: BaseException, store: Store) -> None:
+        """Raise what says what is wrong with the store, and what to do; nothing if it is another fault."""
+        damage = self._damage_to_mend(store, error)
+        if damage is not None:
+            raise DataError(f"{self._put_aside(damage)}: ask again, it is made anew from the journals") from error
+        if isinstance(error, SQLAlchemyError):
             raise _unusable(self._url, error.orig if isinstance(error, DBAPIError) else error) from error
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            # A garbled file may be read, and hold what we have never written.
-            damage = find_damage(engine)
-            if damage is None:
-                raise
+        damage = damage_of(error, self._get_engine())
+        if damage is not None:
             raise _unusable(self._url, damage) from error
+
+    def _put_aside(self, damage: str) -> str:
+        """Put the broken store aside, and return what is to be said of it."""
+        assert self._path is not None
+        with self._lock:
+            self._give_up()
+            try:
+                aside = put_aside(self._path, self._file)
+            except OSError as error:
+                raise DataError(
+                    f"the store {self._path} is broken and cannot be put aside ({error.strerror}): remove it, it is "
+                    "made anew from the journals"
+                ) from error
+        described = f"the store {self._path} was broken ({' '.join(damage.split())})"
+        return described if aside is None else f"{described} and is kept as {aside.name}"
 
     def close(self) -> None:
         """Keep it open no longer. Who uses it now may go on."""
@@ -139,12 +186,15 @@ class KeptStore:
 
     def _open(self, engine: sa.Engine) -> str:
         with self._lock:
-            if store_file(self._url) != self._file:
+            found = identify(self._url)
+            if found != self._file:
                 # Connections would go on with the file that was removed.
                 self._give_up()
-            identity = _prepare(engine)
-            self._file = store_file(self._url)
-            return identity
+                self._file = found
+            if self._path is not None:
+                check_file(self._path, is_own=self._is_own)
+            self._file = identify(self._url)
+            return _prepare(engine)
 
     def _connected(self, _connection: object, record: ConnectionPoolEntry) -> None:
         record.info["given_up"] = self._given_up
@@ -155,13 +205,13 @@ class KeptStore:
 
 
 @contextmanager
-def open_store(url: str) -> Iterator[Store]:
-    """The store at ``url``, made if it is not there.
+def open_store(url: str, *, is_own: bool = False) -> Iterator[Store]:
+    """The store at ``url``, made if it is not there; ``is_own`` as for :class:`KeptStore`.
 
     Raises ConfigurationError for a URL that cannot be used, DataError for a database that cannot be, or whose tables
     another version of this package has made.
     """
-    with closing(KeptStore(url)) as kept, kept.use() as store:
+    with closing(KeptStore(url, is_own=is_own)) as kept, kept.use() as store:
         yield store
 
 
@@ -169,6 +219,8 @@ def _unusable(url: str, reason: object) -> LiveCoverageError:
     described = f"the store {shown_url(url)} cannot be used ({' '.join(str(reason).split())})"
     if cannot_write(reason):
         return StorageError(f"{described}: make room there, or name another one with LIVECOVERAGE_STORE")
+    if is_locked(reason):
+        return DataError(f"{described}: another process holds it: end that one, or ask again")
     return DataError(
         f"{described}: name another one with LIVECOVERAGE_STORE, or remove it if it is broken: it is made anew from "
         "the journals"
@@ -188,10 +240,10 @@ def _prepare(engine: sa.Engine) -> str:
     with engine.connect() as connection:
         found: dict[str, str] = {row.key: row.value for row in connection.execute(sa.select(schema.meta))}
     version = found.get("schema_version")
-    if version != str(schema.VERSION):
-        raise DataError(
-            f"the store {engine.url.render_as_string()} has version {version}, and this package reads "
-            f"{schema.VERSION}: name another one with LIVECOVERAGE_STORE, or remove it: it is made anew from the "
-            "journals"
-        )
-    return found["identity"]
+    if version == str(schema.VERSION):
+        return found["identity"]
+    is_newer = version is not None and version.isdecimal() and int(version) > schema.VERSION
+    raise (DataError if is_newer else OldStoreError)(
+        f"the store {engine.url.render_as_string()} has version {version}, and this package reads {schema.VERSION}: "
+        "name another one with LIVECOVERAGE_STORE, or remove it: it is made anew from the journals"
+    )

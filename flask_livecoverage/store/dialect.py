@@ -9,13 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from ..errors import ConfigurationError
 
 _CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
 
-_BUSY_SECONDS = 60
+# So long is a store waited for in which nothing moves.
+_BUSY_SECONDS = 10
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -89,8 +90,26 @@ def _use_wal(connection: Any) -> None:
 
 
 def _begin_in_sqlite(connection: sa.Connection) -> None:
-    # Readers that turn into writers are refused when another has written meanwhile. So writers lock at once.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+    if not connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    before = _changes(connection)
+    while True:
+        try:
+            # Readers that turn into writers are refused when another has written meanwhile. So writers lock at once.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as error:
+            # Others that put much into the store leave gaps, and SQLite has no queue for these.
+            now = _changes(connection) if is_locked(error.orig) else before
+            if now == before:
+                raise
+            before = now
+
+
+def _changes(connection: sa.Connection) -> object:
+    """What changes when another connection has written."""
+    return connection.exec_driver_sql("PRAGMA data_version").scalar()
 
 
 def writing(engine: sa.Engine) -> sa.Engine:
@@ -148,3 +167,9 @@ def cannot_write(error: object) -> bool:
     # The lower byte is the kind of fault, the others tell more about it.
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _CANNOT_WRITE
+
+
+def is_locked(error: object) -> bool:
+    """Whether the database had this error because another process holds it."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

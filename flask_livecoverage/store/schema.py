@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # Raised with every change of the tables. A store of another version is refused: the journals can make it anew.
-VERSION = 4
+VERSION = 5
 
 metadata = sa.MetaData()
 
@@ -46,9 +46,11 @@ periods = _table(
     "periods", sa.Column("id", _Key, primary_key=True), _number("run"), _number("number"),
     sa.UniqueConstraint("run", "number"),
 )  # fmt: skip
-# ``position`` is the byte up to which a journal is in the store, ``unreadable`` counts the lines that were passed over.
+# ``position`` is the byte up to which a journal is in the store, ``size`` that of the file when it was looked at to the
+# end, ``unreadable`` counts the lines that were passed over.
 journals = _table(
     "journals", sa.Column("id", _Key, primary_key=True), _number("run"), _text("token"), _number("position", 0),
+    _number("size", 0),
     _number("unreadable", 0), _number("pid", 0), sa.Column("started_at", sa.Double), sa.Column("root", sa.Text),
     sa.UniqueConstraint("run", "token"),
 )  # fmt: skip

@@ -41,12 +41,14 @@ class _Journal:
     token: str
     position: int
     end: int
+    size: int
 
 
 class RunSync:
     """One synchronisation of a run."""
 
     def __init__(self, engine: sa.Engine, folder: RunFolder, progress: Progress) -> None:
+        self._reading = engine
         self._engine = writing(engine)
         self._folder = folder
         self._progress = progress
@@ -58,7 +60,10 @@ class RunSync:
 
     def __call__(self) -> int:
         """Bring the store up to date; return the run's number."""
-        run, journals = self._register()
+        run, changed = self._look()
+        journals: list[_Journal] = []
+        if run is None or changed:
+            run, journals = self._register(changed)
         total = sum(journal.end - journal.position for journal in journals)
         done = 0
         for journal in journals:
@@ -76,20 +81,33 @@ class RunSync:
         self._warn_of_losses(run)
         return run
 
-    def _register(self) -> tuple[int, list[_Journal]]:
+    def _look(self) -> tuple[int | None, list[Path]]:
+        """The run's number, None if it has none yet, and the journals whose size is not the one that was seen last.
+
+        A run may have hundreds of journals, nearly all of processes that have ended.
+        """
+        table = schema.journals.c
+        with self._reading.connect() as connection:
+            named = sa.select(schema.runs.c.id).where(schema.runs.c.name == self._folder.id)
+            run: int | None = connection.execute(named).scalar()
+            sizes = connection.execute(sa.select(table.token, table.size).where(table.run == run))
+            known = {row.token: row.size for row in sizes}
+        return run, [path for path in self._folder.journals() if _size(path) != known.get(_token(path))]
+
+    def _register(self, changed: Iterable[Path]) -> tuple[int, list[_Journal]]:
         """Give the run and its journals their numbers, and put the windows in: requests are placed by them."""
         with self._engine.begin() as connection:
             connection.execute(insert_missing(connection, schema.runs), [{"name": self._folder.id}])
             run = connection.execute(
                 sa.select(schema.runs.c.id).where(schema.runs.c.name == self._folder.id)
             ).scalar_one()
-            journals = [journal for path in self._folder.journals() if (journal := self._open(connection, run, path))]
+            journals = [journal for path in changed if (journal := self._open(connection, run, path))]
             put_events(connection, run, self._new_events(journals), self._caches)
         return run, journals
 
     def _open(self, connection: sa.Connection, run: int, path: Path) -> _Journal | None:
         try:
-            first, end = _first_line_and_end(path)
+            first, end, size = _first_line_and_end(path)
         except OSError as error:
             self.warnings.append(f"{path}: cannot be read ({error.strerror}), skipped")
             return None
@@ -99,17 +117,19 @@ class RunSync:
         if process is None:
             self.warnings.append(f"{path}: {problem}")
             return None
-        token = path.stem.removeprefix("journal-")
+        token = _token(path)
         self._caches.journals.learn(connection, [(run, token)])
         number = self._caches.journals[run, token]
         table = schema.journals
         known = table.c.id == number
-        about = {"pid": process.pid, "started_at": process.started_at, "root": storable(process.root)}
-        connection.execute(sa.update(table).where(known).values(about))
+        about: dict[str, Any] = {"pid": process.pid, "started_at": process.started_at, "root": storable(process.root)}
         position = connection.execute(sa.select(table.c.position).where(known)).scalar_one()
         if end < position:
             self.warnings.append(f"{path}: shorter than when it was read last; what it held then is in the store")
-        return _Journal(path, number, token, position, end)
+        elif end == position:
+            about["size"] = size  # nothing but a line that is torn, or not written to its end yet
+        connection.execute(sa.update(table).where(known).values(about))
+        return _Journal(path, number, token, position, end, size)
 
     def _new_events(self, journals: Iterable[_Journal]) -> Iterable[dict[str, object]]:
         for journal in journals:
@@ -133,7 +153,9 @@ class RunSync:
             data, marks = self._read(journal, position)
             piece = Piece(run, journal.number, journal.token, position, data, marks)
             unreadable = put(connection, piece, partial(self._windows_since, connection, run), self._caches)
-            moved = {"position": position + len(data), "unreadable": table.c.unreadable + unreadable}
+            moved: dict[str, Any] = {"position": position + len(data), "unreadable": table.c.unreadable + unreadable}
+            if position + len(data) >= journal.end:
+                moved["size"] = journal.size
             connection.execute(sa.update(table).where(known).values(moved))
         return position + len(data)
 
@@ -155,25 +177,37 @@ class RunSync:
     def _warn_of_unreadable_lines(self, run: int) -> None:
         table = schema.journals
         unreadable = sa.select(table.c.token, table.c.unreadable).where((table.c.run == run) & (table.c.unreadable > 0))
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             for token, count in connection.execute(unreadable):
                 path = self._folder.path / f"journal-{token}.jsonl"
                 self.warnings.append(f"{path}: {count} line{'s' if count > 1 else ''} cannot be read, skipped")
 
     def _warn_of_losses(self, run: int) -> None:
         table = schema.journals
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             numbers = connection.execute(sa.select(table.c.id).where(table.c.run == run)).scalars().all()
             loss = describe_loss(losses.of_journals(connection, numbers))
         self.warnings += filter(None, [loss])
 
 
-def _first_line_and_end(path: Path) -> tuple[bytes, int]:
-    """The first line, and the byte behind the last whole one: 0 if there is none."""
+def _token(path: Path) -> str:
+    return path.stem.removeprefix("journal-")
+
+
+def _size(path: Path) -> int:
+    """The size in bytes; -1 if there is no file."""
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return -1
+
+
+def _first_line_and_end(path: Path) -> tuple[bytes, int, int]:
+    """The first line, the byte behind the last whole one (0 if there is none), and the size of the file."""
     with open_regular(path) as file:
         first = file.readline()
-        end = file.seek(0, os.SEEK_END)
-        return first, _last_newline(file, end)
+        size = file.seek(0, os.SEEK_END)
+        return first, _last_newline(file, size), size
 
 
 def _last_newline(file: BinaryIO, end: int) -> int:

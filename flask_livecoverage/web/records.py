@@ -12,6 +12,7 @@ from ..analysis.windows import WindowHistory
 from ..exports.dump import relative_lines
 from ..exports.suite import suite_object
 from ..filters import Filters
+from ..journal import make_data_dir
 from ..model import Trace
 from ..recorder import Recorder
 from ..store import Recorded, open_store, store_url
@@ -115,8 +116,8 @@ def open_records(recorder: Recorder, store: str | None, *, since_reset: bool = T
     """What the recorder's run has recorded; ``store`` is the setting ``LIVECOVERAGE_STORE``."""
     recorder.flush()
     data_dir = recorder.run.path.parent.parent
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with open_store(store_url(data_dir, store)) as opened:
+    make_data_dir(data_dir)
+    with open_store(store_url(data_dir, store), is_own=not store) as opened:
         run = opened.sync(recorder.run)
         period = len(recorder.run.marks()) if since_reset else None
         with opened.recorded([run], period=period) as recorded:

@@ -12,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 from ...coveragepy import StatementCounter
 from ...errors import DataError
 from ...journal import RunFolder
-from ...store import KeptStore, Recorded, store_file, store_url
+from ...store import KeptStore, Recorded, identify, store_url
 from .background import Background, Progress
 from .figures import Figures
 from .ledger import Ledger, StoredPeriod
@@ -58,7 +58,7 @@ class RunReader:
     def __init__(self, config: Config) -> None:
         self.folder = RunFolder(Path(config.run))
         self._store_url = store_url(self.folder.path.parent.parent, config.store)
-        self._store = KeptStore(self._store_url)
+        self._store = KeptStore(self._store_url, is_own=not config.store)
         self.counter = StatementCounter()
         self._ledger = Ledger(config.source_files, self.counter)
         self._figures = Background(self._read, self._state)
@@ -72,7 +72,7 @@ class RunReader:
 
     def _state(self) -> Hashable:
         """What changes with what the server's processes write, and if somebody removes the store."""
-        return stamp(self.folder), store_file(self._store_url)
+        return stamp(self.folder), identify(self._store_url)
 
     def figures(self) -> Answer[Figures]:
         """The figures, as new as can be had soon. Raises NotYet if there are none, LiveCoverageError for a fault."""
