@@ -33,7 +33,7 @@ from ..errors import EngineError
 from ..modules import unwatch_import, watch_import
 from ..sources import Sources
 from .base import Capture, Handle, Hits, RawLines, current_handle, shares_lines
-from .frames import waiting_greenlets, with_callers
+from .frames import begin_a_function, waiting_greenlets, with_callers
 from .greenlets import GreenThread, GreenThreads, is_in_greenlet, loaded_greenlet, native_thread_id
 from .places import CHANGED, SHARED, UNSEEN, Lender, Loan, OwnPlace, Place, Restore, merge
 from .trace_hits import TraceHits, take_all
@@ -150,7 +150,7 @@ class CTraceEngine:
     def _trace_this_thread(self) -> Place:
         """Give this thread, or greenlet, a tracer that sees its frames under way, too."""
         sys.settrace(self._first_trace)
-        _begin_a_function()
+        begin_a_function()
         place = self._place()
         assert place is not None
         return place
@@ -398,7 +398,3 @@ class CTraceEngine:
         if self._lender is not None:
             hits = hits.union(self._hits.make(self._lender.ambient(), self._lender.arcs))
         return hits
-
-
-def _begin_a_function() -> None:
-    """Be the function for whose beginning a trace function is called."""

@@ -33,3 +33,7 @@ def waiting_greenlets() -> Iterator[tuple[Any, FrameType]]:
         for found in gc.get_objects():
             if isinstance(found, greenlet.greenlet) and found.gr_frame is not None:
                 yield found, found.gr_frame
+
+
+def begin_a_function() -> None:
+    """Be the function for whose beginning a trace function is called."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -17,8 +16,6 @@ from flask_livecoverage.run import run_command
 
 from ..conftest import line_of
 from .processes import PYTHON, Command, Commands, Gate, fetch, skip_without
-
-PYTHON = shlex.quote(sys.executable)
 
 NODE_CLIENT = """
     const url = process.env.LIVECOVERAGE_URL;
