@@ -23,8 +23,8 @@ LAYERS = [
         "_appended", "appended", "clock", "coveragepy", "files", "functions", "interpreter", "sources", "storage",
     },
     {
-        "engines", "engines._locations", "engines.base", "engines.ctrace", "engines.frames", "engines.greenlets",
-        "engines.locations", "engines.monitoring", "engines.places", "engines.tool_ids",
+        "engines", "engines._locations", "engines.base", "engines.collector", "engines.ctrace", "engines.decisions",
+        "engines.frames", "engines.greenlets", "engines.locations", "engines.monitoring", "engines.places", "engines.tool_ids",
         "engines.trace_hits",
     },
     {

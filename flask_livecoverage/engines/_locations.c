@@ -4,6 +4,10 @@
  * thread can enter. So there is no epoch: nobody can become interested between the last look at the open captures and
  * DISABLE. Nor need arming again be put together from callables in C: it is.
  *
+ * For the same reason nothing of the application's runs during a callback: CPython calls the collector (hence finalizers
+ * and callbacks of weak references) and signal handlers from bytecode only. The exception is the decision about a new
+ * file, which is made in Python: sys.call_tracing has the events delivered in it that CPython suppresses in a callback.
+ *
  * Built for the stable ABI of Python 3.12 (PEP 384), so that one build serves all later versions.
  */
 
@@ -14,6 +18,9 @@
 
 /* Inspect's CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR. */
 #define RESUMABLE (0x20 | 0x80 | 0x200)
+
+/* The size of an instruction, in bytes. */
+#define INSTRUCTION 2
 
 /* The heat at which disabling pays: to arm again for the next capture takes as long as some 16 events. */
 #define HOT 16
@@ -27,17 +34,24 @@ typedef struct {
     PyObject *ambient; /* lines */
     PyObject *dirty;   /* dict: id(code) -> code */
     PyObject *off;     /* dict: id(code) -> code */
+    PyObject *codes;   /* dict: id(code) -> code and the path of its file; all that is armed */
+    PyObject *files;   /* dict: file name in a code object -> path, or None where it is not measured */
     PyObject *extents; /* dict: id(code) -> first line and number of lines */
+    PyObject *offsets; /* dict: id(code) -> dict: offset -> line, where Python's line numbers cannot be relied on */
     PyObject *tool;
+    PyObject *decide;
+    PyObject *call_tracing;
     PyObject *get_handle;
     PyObject *set_local_events;
     PyObject *disable;
+    PyObject *no_events;
     long events;
     long resumable_events;
     /* Where the last event was: the next one is mostly there too. */
     PyObject *last_lines;
     PyObject *last_code;
     PyObject *last_marks;
+    PyObject *last_offsets;
     long last_first;
     char released;
     unsigned char heats[HEATS];
@@ -52,16 +66,24 @@ heat_of(Locations *self, PyObject *code)
 
 /* What is armed */
 
-static int
-set_events(Locations *self, PyObject *code, long events)
+/* A new reference to the number of the events that are watched in the code; NULL with an exception. */
+static PyObject *
+events_of(Locations *self, PyObject *code)
 {
-    PyObject *number = PyLong_FromLong(events);
-    if (number == NULL) {
-        return -1;
+    PyObject *flags = PyObject_GetAttrString(code, "co_flags");
+    if (flags == NULL) {
+        return NULL;
     }
-    PyObject *arguments[] = {self->tool, code, number};
+    long resumable = PyLong_AsLong(flags) & RESUMABLE;
+    Py_DECREF(flags);
+    return PyLong_FromLong(resumable ? self->resumable_events : self->events);
+}
+
+static int
+set_events(Locations *self, PyObject *code, PyObject *events)
+{
+    PyObject *arguments[] = {self->tool, code, events};
     PyObject *result = PyObject_Vectorcall(self->set_local_events, arguments, 3, NULL);
-    Py_DECREF(number);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -69,13 +91,10 @@ set_events(Locations *self, PyObject *code, long events)
 static int
 set_all_events(Locations *self, PyObject *code)
 {
-    PyObject *flags = PyObject_GetAttrString(code, "co_flags");
-    if (flags == NULL) {
-        return -1;
-    }
-    long resumable = PyLong_AsLong(flags) & RESUMABLE;
-    Py_DECREF(flags);
-    return set_events(self, code, resumable ? self->resumable_events : self->events);
+    PyObject *events = events_of(self, code);
+    int status = events == NULL ? -1 : set_events(self, code, events);
+    Py_XDECREF(events);
+    return status;
 }
 
 static int
@@ -85,22 +104,34 @@ forget(PyObject *marks, PyObject *key)
     return marked > 0 ? PyDict_DelItem(marks, key) : marked;
 }
 
-/* In this order, and no Python code between: a location that was disabled meanwhile would lose its mark. */
+/* Somebody has freed our tool id: the application, whose event this is, must not suffer. */
+static int
+give_up_if_freed(Locations *self)
+{
+    if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
+        return -1;
+    }
+    PyErr_Clear();
+    self->released = 1;
+    return 0;
+}
+
+/* In this order, and no Python code between: a location that was disabled meanwhile would lose its mark. What can fail,
+ * for want of memory or of stack, fails before the first step. */
 static int
 rearm(Locations *self, PyObject *key, PyObject *code)
 {
     if (self->released) {
         return 0;
     }
-    if (set_events(self, code, 0) < 0 || set_all_events(self, code) < 0) {
-        if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
-            return -1;
-        }
-        /* Somebody has freed our tool id: the application, which comes here, must not suffer. */
-        PyErr_Clear();
-        self->released = 1;
+    PyObject *events = events_of(self, code);
+    int status = events == NULL ? -1 : set_events(self, code, self->no_events);
+    if (status == 0) {
+        status = set_events(self, code, events);
     }
-    return forget(self->dirty, key) < 0 || forget(self->off, key) < 0 ? -1 : 0;
+    Py_XDECREF(events);
+    status = status < 0 ? give_up_if_freed(self) : 0;
+    return status < 0 || forget(self->dirty, key) < 0 || forget(self->off, key) < 0 ? -1 : 0;
 }
 
 static int
@@ -126,16 +157,23 @@ rearm_off(Locations *self)
 
 /* Takes over the reference to the marks. */
 static void
-remember(Locations *self, PyObject *lines, PyObject *code, PyObject *marks, long first)
+remember(Locations *self, PyObject *lines, PyObject *code, PyObject *marks, long first, PyObject *offsets)
 {
-    PyObject *before[] = {self->last_lines, self->last_code, self->last_marks};
+    PyObject *before[] = {self->last_lines, self->last_code, self->last_marks, self->last_offsets};
     self->last_lines = Py_XNewRef(lines);
     self->last_code = Py_XNewRef(code);
     self->last_marks = marks;
     self->last_first = first;
-    for (int i = 0; i < 3; i++) {
+    self->last_offsets = Py_XNewRef(offsets);
+    for (int i = 0; i < 4; i++) {
         Py_XDECREF(before[i]);
     }
+}
+
+static void
+forget_last(Locations *self)
+{
+    remember(self, NULL, NULL, NULL, 0, NULL);
 }
 
 static int
@@ -154,7 +192,7 @@ static int
 leave(Locations *self, PyObject *lines)
 {
     if (lines == self->last_lines) {
-        remember(self, NULL, NULL, NULL, 0);
+        forget_last(self);
     }
     PyObject *key = PyLong_FromVoidPtr(lines);
     if (key == NULL) {
@@ -181,6 +219,16 @@ extent_of(Locations *self, PyObject *key, long *first, Py_ssize_t *count)
     return *count < 0 ? -1 : 0;
 }
 
+static PyObject *
+new_marks(Py_ssize_t count)
+{
+    PyObject *marks = PyByteArray_FromStringAndSize(NULL, count);
+    if (marks != NULL) {
+        memset(PyByteArray_AsString(marks), 0, count);
+    }
+    return marks;
+}
+
 /* A new reference to the marks, which are made when the code is visited for the first time; NULL with an exception. */
 static PyObject *
 visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code, long *first)
@@ -193,13 +241,13 @@ visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code, long *fir
     if (marks != NULL) {
         return Py_NewRef(marks);
     }
-    if (PyErr_Occurred() || (marks = PyByteArray_FromStringAndSize(NULL, count)) == NULL) {
+    if (PyErr_Occurred() || (marks = new_marks(count)) == NULL) {
         return NULL;
     }
-    memset(PyByteArray_AsString(marks), 0, count);
     *heat_of(self, code) = 0;
-    int dirty = PyDict_SetItem(lines, key, marks) < 0 ? -1 : PyDict_Contains(self->dirty, key);
-    if (dirty < 0 || (dirty && rearm(self, key, code) < 0)) {
+    /* Armed first: whoever has visited the code would not have it armed again. */
+    int dirty = PyDict_Contains(self->dirty, key);
+    if (dirty < 0 || (dirty && rearm(self, key, code) < 0) || PyDict_SetItem(lines, key, marks) < 0) {
         Py_DECREF(marks);
         return NULL;
     }
@@ -219,12 +267,12 @@ look_up(Locations *self, PyObject *lines, PyObject *code)
     }
     long first;
     PyObject *marks = visit(self, lines, key, code, &first);
-    Py_DECREF(key);
-    if (marks == NULL) {
-        return -1;
+    if (marks != NULL) {
+        int rare = PyDict_Size(self->offsets) > 0;
+        remember(self, lines, code, marks, first, rare ? PyDict_GetItemWithError(self->offsets, key) : NULL);
     }
-    remember(self, lines, code, marks, first);
-    return 0;
+    Py_DECREF(key);
+    return marks == NULL ? -1 : 0;
 }
 
 /* A new reference to the lines that the current context collects; NULL with an exception. */
@@ -306,15 +354,33 @@ known_event(Locations *self, PyObject *code, Py_ssize_t place, question nobody_w
     return disable;
 }
 
+/* The line of the instruction that the current frame is at, if it runs the code; 0 if there is none. */
+static long
+line_by_offset(PyObject *code, PyObject *offsets)
+{
+    PyFrameObject *frame = PyEval_GetFrame();
+    PyObject *running = frame == NULL ? NULL : (PyObject *)PyFrame_GetCode(frame);
+    PyObject *offset = running == code ? PyObject_GetAttrString((PyObject *)frame, "f_lasti") : NULL;
+    PyObject *line = offset == NULL ? NULL : PyDict_GetItemWithError(offsets, offset);
+    Py_XDECREF(running);
+    Py_XDECREF(offset);
+    return line == NULL ? 0 : PyLong_AsLong(line);
+}
+
 static int
 line_event(Locations *self, PyObject *lines, PyObject *code, long line)
 {
     if (look_up(self, lines, code) < 0) {
         return -1;
     }
+    if (self->last_offsets != NULL) {
+        line = line_by_offset(code, self->last_offsets);
+        if (PyErr_Occurred()) {
+            return -1;
+        }
+    }
     char *marks = PyByteArray_AsString(self->last_marks);
     Py_ssize_t place = line - self->last_first;
-    /* Of code whose lines go back, some versions of Python tell wrong ones. */
     if (place < 0 || place >= PyByteArray_Size(self->last_marks)) {
         return 0;
     }
@@ -335,6 +401,190 @@ start_event(Locations *self, PyObject *lines, PyObject *code, long Py_UNUSED(off
     return PyDict_Size(lines) > visited ? 0 : known_event(self, code, 0, nobody_wants_start, self->off);
 }
 
+/* New code */
+
+/* A new list of the code's ranges of bytecode: start, end, line or None; NULL with an exception. */
+static PyObject *
+ranges_of(PyObject *code)
+{
+    PyObject *iterator = PyObject_CallMethod(code, "co_lines", NULL);
+    PyObject *ranges = iterator == NULL ? NULL : PySequence_List(iterator);
+    Py_XDECREF(iterator);
+    return ranges;
+}
+
+static long
+number_in(PyObject *ranges, Py_ssize_t i, Py_ssize_t item)
+{
+    return PyLong_AsLong(PyTuple_GetItem(PyList_GetItem(ranges, i), item));
+}
+
+static PyObject *
+line_in(PyObject *ranges, Py_ssize_t i)
+{
+    PyObject *line = PyTuple_GetItem(PyList_GetItem(ranges, i), 2);
+    return line == Py_None ? NULL : line;
+}
+
+/* A new reference to the first line and the number of lines. */
+static PyObject *
+make_extent(PyObject *ranges, long first)
+{
+    long last = 0;
+    int found = 0;
+    for (Py_ssize_t i = 0; i < PyList_Size(ranges); i++) {
+        if (line_in(ranges, i) != NULL) {
+            long line = number_in(ranges, i, 2);
+            first = !found || line < first ? line : first;
+            last = !found || line > last ? line : last;
+            found = 1;
+        }
+    }
+    return Py_BuildValue("(ln)", first, (Py_ssize_t)(found ? last - first + 1 : 1));
+}
+
+/* A new dict of the lines of all offsets. */
+static PyObject *
+make_offsets(PyObject *ranges)
+{
+    PyObject *offsets = PyDict_New();
+    for (Py_ssize_t i = 0; offsets != NULL && i < PyList_Size(ranges); i++) {
+        PyObject *line = line_in(ranges, i);
+        long end = line == NULL ? 0 : number_in(ranges, i, 1);
+        for (long offset = number_in(ranges, i, 0); offset < end; offset += INSTRUCTION) {
+            PyObject *key = PyLong_FromLong(offset);
+            if (key == NULL || PyDict_SetItem(offsets, key, line) < 0) {
+                Py_CLEAR(offsets);
+                end = 0;
+            }
+            Py_XDECREF(key);
+        }
+    }
+    return offsets;
+}
+
+/* Takes over the reference to the value. */
+static int
+set_item(PyObject *dict, PyObject *key, PyObject *value)
+{
+    int status = value == NULL ? -1 : PyDict_SetItem(dict, key, value);
+    Py_XDECREF(value);
+    return status;
+}
+
+/* Where the lines of the code are; -1 with an exception. When offsets are needed, offsets_of in locations.py says. */
+static int
+note_lines(Locations *self, PyObject *key, PyObject *code)
+{
+    PyObject *ranges = ranges_of(code);
+    PyObject *number = ranges == NULL ? NULL : PyObject_GetAttrString(code, "co_firstlineno");
+    PyObject *extent = number == NULL ? NULL : make_extent(ranges, PyLong_AsLong(number));
+    int status = extent == NULL ? -1 : PyDict_SetItem(self->extents, key, extent);
+    if (status == 0 && PyLong_AsLong(PyTuple_GetItem(extent, 0)) < PyLong_AsLong(number) - 1) {
+        status = set_item(self->offsets, key, make_offsets(ranges));
+    }
+    Py_XDECREF(ranges);
+    Py_XDECREF(number);
+    Py_XDECREF(extent);
+    return status;
+}
+
+static int
+arm(Locations *self, PyObject *key, PyObject *code, PyObject *path)
+{
+    if (note_lines(self, key, code) < 0 || set_item(self->codes, key, PyTuple_Pack(2, code, path)) < 0) {
+        return -1;
+    }
+    int status = set_all_events(self, code);
+    if (status < 0) {
+        /* Not armed, so not known: the next start tries again. */
+        PyObject *error = PyErr_GetRaisedException();
+        forget(self->codes, key);
+        PyErr_SetRaisedException(error);
+        status = give_up_if_freed(self);
+    }
+    return status;
+}
+
+/* A new reference to the path of the code's file, or to None where that is not measured; NULL with an exception, or
+ * without one where it could not be decided. The decision is Python code, in which anything can run. */
+static PyObject *
+path_of(Locations *self, PyObject *code)
+{
+    PyObject *filename = PyObject_GetAttrString(code, "co_filename");
+    if (filename == NULL) {
+        return NULL;
+    }
+    PyObject *path = PyDict_GetItemWithError(self->files, filename);
+    if (path == NULL && !PyErr_Occurred()) {
+        PyObject *arguments = PyTuple_Pack(1, code);
+        PyObject *result = arguments == NULL ? NULL : PyObject_CallFunctionObjArgs(
+            self->call_tracing, self->decide, arguments, NULL);
+        path = result == NULL ? NULL : PyDict_GetItemWithError(self->files, filename);
+        Py_XDECREF(arguments);
+        Py_XDECREF(result);
+    }
+    Py_DECREF(filename);
+    return Py_XNewRef(path);
+}
+
+enum {NOT_MEASURED, ARMED, UNDECIDED};
+
+/* Arm the code if it is the application's; -1 with an exception. */
+static int
+discover(Locations *self, PyObject *code)
+{
+    PyObject *key = PyLong_FromVoidPtr(code);
+    int known = key == NULL ? -1 : PyDict_Contains(self->codes, key);
+    if (known != 0) {
+        Py_XDECREF(key);
+        return known < 0 ? -1 : ARMED;
+    }
+    PyObject *path = path_of(self, code);
+    int found = path == Py_None ? NOT_MEASURED : UNDECIDED;
+    if (path == NULL) {
+        found = PyErr_Occurred() ? -1 : UNDECIDED;
+    } else if (path != Py_None && !self->released) {
+        found = arm(self, key, code, path) < 0 ? -1 : self->released ? UNDECIDED : ARMED;
+    }
+    Py_XDECREF(path);
+    Py_DECREF(key);
+    return found;
+}
+
+/* The first start of a code object anywhere in the process: the events that are set here do not fire for it. */
+static int
+discovery_event(Locations *self, PyObject *code)
+{
+    int found = discover(self, code);
+    PyObject *lines = found == ARMED ? current_lines(self) : NULL;
+    if (found == ARMED && (lines == NULL || start_event(self, lines, code, 0) < 0)) {
+        found = -1;
+    }
+    Py_XDECREF(lines);
+    return found < 0 ? -1 : found != UNDECIDED;
+}
+
+/* A generator or coroutine that is entered by an exception: no start fires, and it may be older than the engine. */
+static int
+throw_event(Locations *self, PyObject *code)
+{
+    int found = discover(self, code);
+    PyObject *lines = found == ARMED ? current_lines(self) : NULL;
+    int status = found == ARMED && (lines == NULL || look_up(self, lines, code) < 0) ? -1 : 0;
+    Py_XDECREF(lines);
+    return found < 0 ? -1 : status;
+}
+
+/* Callbacks */
+
+/* Takes what an event's function returned. */
+static PyObject *
+disable_or_not(Locations *self, int disable)
+{
+    return disable < 0 ? NULL : Py_NewRef(disable ? self->disable : Py_None);
+}
+
 static PyObject *
 callback(
     Locations *self, PyObject *const *arguments, Py_ssize_t count,
@@ -347,7 +597,7 @@ callback(
     PyObject *lines = number == -1 && PyErr_Occurred() ? NULL : current_lines(self);
     int disable = lines == NULL ? -1 : event(self, lines, arguments[0], number);
     Py_XDECREF(lines);
-    return disable < 0 ? NULL : Py_NewRef(disable ? self->disable : Py_None);
+    return disable_or_not(self, disable);
 }
 
 static PyObject *
@@ -360,6 +610,24 @@ static PyObject *
 Locations_on_start(Locations *self, PyObject *const *arguments, Py_ssize_t count)
 {
     return callback(self, arguments, count, start_event);
+}
+
+static PyObject *
+Locations_on_discovery(Locations *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 2) {
+        return PyErr_Format(PyExc_TypeError, "on_discovery takes a code object and an offset");
+    }
+    return disable_or_not(self, discovery_event(self, arguments[0]));
+}
+
+static PyObject *
+Locations_on_throw(Locations *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 3) {
+        return PyErr_Format(PyExc_TypeError, "on_throw takes a code object, an offset and an exception");
+    }
+    return disable_or_not(self, throw_event(self, arguments[0]));
 }
 
 /* The other methods */
@@ -413,15 +681,13 @@ Locations_visit(Locations *self, PyObject *const *arguments, Py_ssize_t count)
 }
 
 static PyObject *
-Locations_arm(Locations *self, PyObject *const *arguments, Py_ssize_t count)
+Locations_discover(Locations *self, PyObject *code)
 {
-    if (count != 2 || !PyTuple_Check(arguments[1])) {
-        return PyErr_Format(PyExc_TypeError, "arm takes a code object and its extent");
+    int found = discover(self, code);
+    if (found == UNDECIDED) {
+        return Py_NewRef(Py_None);
     }
-    PyObject *key = PyLong_FromVoidPtr(arguments[0]);
-    int status = key == NULL ? -1 : PyDict_SetItem(self->extents, key, arguments[1]);
-    Py_XDECREF(key);
-    return none_or_error(status < 0 ? -1 : set_all_events(self, arguments[0]));
+    return found < 0 ? NULL : PyBool_FromLong(found == ARMED);
 }
 
 static PyObject *
@@ -450,7 +716,7 @@ Locations_release(Locations *self, PyObject *codes)
     PyObject *code;
     int status = 0;
     while (status == 0 && (code = PyIter_Next(iterator)) != NULL) {
-        status = set_events(self, code, 0);
+        status = set_events(self, code, self->no_events);
         Py_DECREF(code);
     }
     Py_DECREF(iterator);
@@ -484,14 +750,19 @@ find_monitoring(Locations *self)
     }
     self->set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
     self->disable = PyObject_GetAttrString(monitoring, "DISABLE");
+    self->no_events = PyLong_FromLong(0);
+    self->call_tracing = Py_XNewRef(PySys_GetObject("call_tracing"));
+    if (self->call_tracing == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "this interpreter has no sys.call_tracing");
+    }
     return PyErr_Occurred() ? -1 : 0;
 }
 
 static int
 Locations_init(Locations *self, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *tool, *handle;
-    if (!PyArg_ParseTuple(arguments, "O!O:Locations", &PyLong_Type, &tool, &handle)) {
+    PyObject *tool, *handle, *decisions;
+    if (!PyArg_ParseTuple(arguments, "O!OO:Locations", &PyLong_Type, &tool, &handle, &decisions)) {
         return -1;
     }
     if (self->open != NULL) {
@@ -499,11 +770,15 @@ Locations_init(Locations *self, PyObject *arguments, PyObject *Py_UNUSED(keyword
         return -1;
     }
     self->tool = Py_NewRef(tool);
+    self->files = PyObject_GetAttrString(decisions, "files");
+    self->decide = PyObject_GetAttrString(decisions, "decide");
     self->open = PyDict_New();
     self->ambient = PyDict_New();
     self->dirty = PyDict_New();
     self->off = PyDict_New();
+    self->codes = PyDict_New();
     self->extents = PyDict_New();
+    self->offsets = PyDict_New();
     self->get_handle = PyObject_GetAttrString(handle, "get");
     if (PyErr_Occurred() || find_monitoring(self) < 0) {
         return -1;
@@ -519,14 +794,21 @@ Locations_traverse(Locations *self, visitproc visit, void *arg)
     Py_VISIT(self->ambient);
     Py_VISIT(self->dirty);
     Py_VISIT(self->off);
+    Py_VISIT(self->codes);
+    Py_VISIT(self->files);
     Py_VISIT(self->extents);
+    Py_VISIT(self->offsets);
+    Py_VISIT(self->decide);
+    Py_VISIT(self->call_tracing);
     Py_VISIT(self->tool);
     Py_VISIT(self->get_handle);
     Py_VISIT(self->set_local_events);
     Py_VISIT(self->disable);
+    Py_VISIT(self->no_events);
     Py_VISIT(self->last_lines);
     Py_VISIT(self->last_code);
     Py_VISIT(self->last_marks);
+    Py_VISIT(self->last_offsets);
     return 0;
 }
 
@@ -540,12 +822,18 @@ Locations_dealloc(Locations *self)
     Py_XDECREF(self->ambient);
     Py_XDECREF(self->dirty);
     Py_XDECREF(self->off);
+    Py_XDECREF(self->codes);
+    Py_XDECREF(self->files);
     Py_XDECREF(self->extents);
+    Py_XDECREF(self->offsets);
+    Py_XDECREF(self->decide);
+    Py_XDECREF(self->call_tracing);
     Py_XDECREF(self->tool);
     Py_XDECREF(self->get_handle);
     Py_XDECREF(self->set_local_events);
     Py_XDECREF(self->disable);
-    remember(self, NULL, NULL, NULL, 0);
+    Py_XDECREF(self->no_events);
+    forget_last(self);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);
@@ -554,11 +842,13 @@ Locations_dealloc(Locations *self)
 static PyMethodDef Locations_methods[] = {
     {"on_line", (PyCFunction)(void (*)(void))Locations_on_line, METH_FASTCALL, NULL},
     {"on_start", (PyCFunction)(void (*)(void))Locations_on_start, METH_FASTCALL, NULL},
+    {"on_discovery", (PyCFunction)(void (*)(void))Locations_on_discovery, METH_FASTCALL, NULL},
+    {"on_throw", (PyCFunction)(void (*)(void))Locations_on_throw, METH_FASTCALL, NULL},
+    {"discover", (PyCFunction)Locations_discover, METH_O, NULL},
     {"enter", (PyCFunction)Locations_enter, METH_O, NULL},
     {"leave", (PyCFunction)Locations_leave, METH_O, NULL},
     {"renew_ambient", (PyCFunction)Locations_renew_ambient, METH_NOARGS, NULL},
     {"visit", (PyCFunction)(void (*)(void))Locations_visit, METH_FASTCALL, NULL},
-    {"arm", (PyCFunction)(void (*)(void))Locations_arm, METH_FASTCALL, NULL},
     {"rearm", (PyCFunction)Locations_rearm, METH_O, NULL},
     {"rearm_off", (PyCFunction)Locations_rearm_off, METH_NOARGS, NULL},
     {"release", (PyCFunction)Locations_release, METH_O, NULL},
@@ -568,6 +858,7 @@ static PyMethodDef Locations_methods[] = {
 static PyMemberDef Locations_members[] = {
     {"open", Py_T_OBJECT_EX, offsetof(Locations, open), Py_READONLY, NULL},
     {"ambient", Py_T_OBJECT_EX, offsetof(Locations, ambient), Py_READONLY, NULL},
+    {"codes", Py_T_OBJECT_EX, offsetof(Locations, codes), Py_READONLY, NULL},
     {"extents", Py_T_OBJECT_EX, offsetof(Locations, extents), Py_READONLY, NULL},
     {"dirty", Py_T_OBJECT_EX, offsetof(Locations, dirty), Py_READONLY, NULL},
     {"off", Py_T_OBJECT_EX, offsetof(Locations, off), Py_READONLY, NULL},
@@ -575,7 +866,7 @@ static PyMemberDef Locations_members[] = {
 };
 
 static PyType_Slot Locations_slots[] = {
-    {Py_tp_doc, "Locations(tool, handle)\n--\n\nThe same as flask_livecoverage.engines.locations.Locations."},
+    {Py_tp_doc, "Locations(tool, handle, decisions)\n--\n\nThe same as flask_livecoverage.engines.locations.Locations."},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_init, Locations_init},
     {Py_tp_traverse, Locations_traverse},

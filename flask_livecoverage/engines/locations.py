@@ -6,6 +6,8 @@ still want it, and a code object's locations are armed again when a capture that
 
 The state:
 
+``codes``
+    the code objects that are armed, with the paths of their files. What they hold is kept alive.
 ``open``
     the lines collected by each open capture: ``id(code)`` → a byte for each line of that code, 1 if it ran. A code
     object's id in it means that the capture *has visited* that code. The ambient capture, which takes what runs outside
@@ -21,14 +23,22 @@ The state:
 ``epoch``
     a fresh object each time somebody may have become interested in a location.
 
-CPython gives up the GIL only at function entry, at backward jumps and after calls. Two steps rely on it:
+CPython gives up the GIL, runs the collector and signal handlers, and raises asynchronous exceptions, only at function
+entry, at backward jumps and after calls. Two steps rely on it:
 
 * "mark the code dirty, compare the epoch, return ``DISABLE``" holds no call and no jump, so it is atomic;
-* arming again and forgetting the mark is a loop in C over callables in C, so it is atomic too. As two calls in Python
-  it would not be: a location disabled between them would lose its mark.
+* arming again, forgetting the mark and noting the visit is a loop in C over callables in C, so it is atomic too. As
+  calls in Python it would not be: a location disabled between them would lose its mark, and an exception between them
+  would leave code that counts as visited and is not armed.
 
 A thread about to disable a location therefore either sees the new epoch of a newcomer and leaves the location armed, or
 has left the mark that the newcomer's check finds. On a free-threaded build none of this holds, and nothing is disabled.
+
+CPython suppresses a thread's events while one of its callbacks runs. So what the application runs meanwhile
+(finalizers, callbacks of weak references, signal handlers) would be seen by nobody. The decision about a file, which
+takes long, is made inside ``sys.call_tracing``, where events are delivered; so callbacks can be entered again from
+there. For the callbacks themselves there is :mod:`~.collector`. What a signal handler runs during a callback of this
+class is lost.
 
 No lock is held anywhere: a thread that is switched out while it holds one makes all others wait for it, and from then
 on each request costs a switch of threads.
@@ -44,20 +54,24 @@ from __future__ import annotations
 import operator
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from functools import partial
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
-from types import CodeType
-from typing import Any
+from types import CodeType, FrameType
+from typing import Any, Protocol
 
 from .base import Handle, RawLines
 
 # Of a code object: its first line, and the number of lines from there to its last one.
 Extent = tuple[int, int]
 
+Step = Callable[[], object]
+
 # Python 3.11 has none, and there nobody imports this module.
 _monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
+
+_UNDECIDED = object()
 
 _RESUMABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
@@ -65,14 +79,28 @@ _RESUMABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _HOT = 16
 
 
+class FileDecisions(Protocol):
+    """Which files are application code."""
+
+    files: dict[str, str | None]
+
+    def decide(self, code: CodeType) -> None:
+        """Put into ``files``, under the code's file name, its path or None if it is not measured.
+
+        Put nothing there if that cannot be decided now.
+        """
+
+
 class Locations:
     """The locations of code objects that a monitoring tool has armed.
 
     :param tool: the tool's id.
     :param handle: holds what the current context knows of its capture.
+    :param decisions: which code to arm.
     """
 
-    def __init__(self, tool: int, handle: ContextVar[Handle | None]) -> None:
+    def __init__(self, tool: int, handle: ContextVar[Handle | None], decisions: FileDecisions) -> None:
+        self.codes: dict[int, tuple[CodeType, str]] = {}
         self.ambient: RawLines = {}
         self.open: dict[int, RawLines] = {id(self.ambient): self.ambient}
         self.extents: dict[int, Extent] = {}
@@ -82,8 +110,12 @@ class Locations:
         self.released = False
         self._tool = tool
         self._current = handle.get
+        self._files = decisions.files
+        self._decide = decisions.decide
         self.heat: dict[int, int] = {}
-        self._rearm_steps: dict[int, tuple[Callable[[], object], ...]] = {}
+        self._armed: set[int] = set()
+        self._rearm_steps: dict[int, tuple[Step, ...]] = {}
+        self._offsets: dict[int, dict[int, int]] = {}
         self._disable = _monitoring.DISABLE
 
     # Who is interested
@@ -112,45 +144,88 @@ class Locations:
     def visit(self, lines: RawLines, code: CodeType) -> bytearray:
         """Note that the capture enters ``code``, and arm again what it may want there; its marks there."""
         key = id(code)
-        marks: bytearray = lines.setdefault(key, bytearray(self.extents[key][1]))
+        blank = bytearray(self.extents[key][1])
+        epoch = object()
+        rearming = self._rearming(code, partial(lines.setdefault, key, blank)) if key in self.dirty else None
+        # One step from here on: there is no call but the last, and that one is in C.
         self.heat[key] = 0
-        self.epoch = object()
-        if key in self.dirty:
-            self.rearm(code)
-        return marks
+        self.epoch = epoch
+        if key not in self.dirty or self.released:
+            return lines.setdefault(key, blank)  # type: ignore[no-any-return]
+        if rearming is not None:
+            self._do(rearming)
+            return lines.setdefault(key, blank)  # type: ignore[no-any-return]
+        # Another thread has disabled a location just now.
+        return self.visit(lines, code)
 
     # What is armed
 
-    def arm(self, code: CodeType, extent: Extent) -> None:
-        """Enable the locations of ``code`` for the first time."""
-        self.extents[id(code)] = extent
-        _monitoring.set_local_events(self._tool, code, events_of(code))
+    def discover(self, code: CodeType) -> bool | None:
+        """Arm ``code`` if it is the application's, and return whether it is; None if that cannot be decided now."""
+        key = id(code)
+        if key in self._armed:
+            return True
+        path: Any = self._files.get(code.co_filename, _UNDECIDED)
+        if path is _UNDECIDED:
+            sys.call_tracing(self._decide, (code,))
+            path = self._files.get(code.co_filename, _UNDECIDED)
+        if path is None:
+            return False
+        if path is _UNDECIDED or self.released:
+            return None
+        self._arm(code, path)
+        return True if key in self._armed else None
+
+    def _arm(self, code: CodeType, path: str) -> None:
+        """Enable the locations of ``code`` for the first time.
+
+        Others may run it at once, so all that they need comes before; and it counts as armed only when it is.
+        """
+        key = id(code)
+        self.codes[key] = (code, path)
+        self.extents[key] = extent = extent_of(code)
+        if extent[0] < code.co_firstlineno - 1:
+            self._offsets[key] = offsets_of(code)
+        try:
+            _monitoring.set_local_events(self._tool, code, events_of(code))
+        except ValueError:
+            # Somebody has freed our tool id, as above.
+            self.released = True
+            return
+        self._armed.add(key)
+        if self.released:
+            _monitoring.set_local_events(self._tool, code, 0)
 
     def release(self, codes: Iterable[CodeType]) -> None:
-        """Disable the locations of ``codes``, all that were armed, for good: the tool serves others from now on."""
+        """Disable the locations of ``codes``, and arm no code any more: the tool serves others from now on."""
         self.released = True
         for code in codes:
             _monitoring.set_local_events(self._tool, code, 0)
 
     def rearm(self, code: CodeType) -> None:
         """Enable all locations of ``code`` and forget its marks, in one step that no other thread can enter."""
-        if self.released:
-            return
+        if not self.released:
+            self._do(self._rearming(code))
+
+    def _do(self, steps: Iterator[object]) -> None:
+        try:
+            deque(steps, 0)
+        except ValueError:
+            # Somebody has freed our tool id: the application, which comes here, must not suffer.
+            self.released = True
+
+    def _rearming(self, code: CodeType, *more: Step) -> Iterator[object]:
+        """Enables all locations of ``code``, forgets its marks and does ``more``, when it is iterated over."""
         key = id(code)
-        steps = self._rearm_steps.get(key)
-        if steps is None:
+        if key not in self._rearm_steps:
             set_local_events = partial(_monitoring.set_local_events, self._tool, code)
-            steps = self._rearm_steps[key] = (
+            self._rearm_steps[key] = (
                 partial(set_local_events, 0),
                 partial(set_local_events, events_of(code)),
                 partial(self.dirty.pop, key, None),
                 partial(self.off.pop, key, None),
             )
-        try:
-            deque(map(operator.call, steps), maxlen=0)
-        except ValueError:
-            # Somebody has freed our tool id: the application, which comes here, must not suffer.
-            self.released = True
+        return map(operator.call, (*self._rearm_steps[key], *more))
 
     def rearm_off(self) -> None:
         """Enable ``PY_START`` again where it was disabled."""
@@ -158,6 +233,22 @@ class Locations:
             self.rearm(code)
 
     # Callbacks: what they do here, every request pays.
+
+    def on_discovery(self, code: CodeType, offset: int) -> Any:
+        """The first ``PY_START`` or ``PY_RESUME`` of a code object anywhere in the process."""
+        found = self.discover(code)
+        if found:
+            # The events just set do not fire for the start that is under way.
+            self.on_start(code, offset)
+        return None if found is None else self._disable
+
+    def on_throw(self, code: CodeType, offset: int, exception: BaseException) -> None:
+        """``PY_THROW``: a generator or coroutine, which may be older than the engine, is entered by an exception."""
+        if self.discover(code):
+            handle = self._current()
+            lines = self.ambient if handle is None else handle[0]
+            if id(code) not in lines:
+                self.visit(lines, code)
 
     def on_start(self, code: CodeType, offset: int) -> Any:
         """``PY_START`` and ``PY_RESUME`` of application code."""
@@ -188,10 +279,11 @@ class Locations:
         marks = lines.get(key)
         if marks is None:
             marks = self.visit(lines, code)
+        if key in self._offsets:
+            line = self._line_by_offset(code, line, sys._getframe(1))
         first, count = self.extents[key]
         place = line - first
         if not 0 <= place < count:
-            # Of code whose lines go back, some versions of Python tell wrong ones.
             return None
         if not marks[place]:
             marks[place] = 1
@@ -209,6 +301,10 @@ class Locations:
             return self._disable
         return None
 
+    def _line_by_offset(self, code: CodeType, line: int, frame: FrameType) -> int:
+        """The line that ``frame`` is at."""
+        return self._offsets[id(code)].get(frame.f_lasti, 0) if frame.f_code is code else line
+
 
 class UnsharedLocations(Locations):
     """For threads that really run at once, without the GIL: every location stays armed, so a visit changes nothing."""
@@ -217,6 +313,8 @@ class UnsharedLocations(Locations):
         """``LINE`` of application code."""
         handle = self._current()
         lines = self.ambient if handle is None else handle[0]
+        if id(code) in self._offsets:
+            line = self._line_by_offset(code, line, sys._getframe(1))
         first, count = self.extents[id(code)]
         marks = lines.get(id(code))
         if marks is None:
@@ -240,3 +338,13 @@ def extent_of(code: CodeType) -> Extent:
     """Where the lines of ``code`` are. Its first line need not be ``co_firstlineno``: code may be made from a tree."""
     lines = [line for _, _, line in code.co_lines() if line is not None] or [code.co_firstlineno]
     return min(lines), max(lines) - min(lines) + 1
+
+
+def offsets_of(code: CodeType) -> dict[int, int]:
+    """The line of each offset in the bytecode.
+
+    From CPython 3.14 on, events (and a frame's ``f_lineno``) give wrong numbers for lines two and more before
+    ``co_firstlineno``: the distance is kept without its sign, in the one to four bytes that the largest one needs.
+    Offsets are right. (A module's code begins at line 1, and has an instruction of line 0.)
+    """
+    return {offset: line for start, end, line in code.co_lines() if line is not None for offset in range(start, end, 2)}

@@ -1,7 +1,7 @@
 """The engine for Python 3.12 and newer: exact lines of each capture at nearly the speed of the bare program.
 
-What is armed, and when a location may be disabled, is decided in :mod:`~.locations`. Here is the rest: which code is
-application code, which captures there are, and what became of their lines.
+What is armed, and when a location may be disabled, is decided in :mod:`~.locations`; which code is application code, in
+:mod:`~.decisions`. Here is the rest: which captures there are, and what became of their lines.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import compress, count
-from types import CodeType
 from typing import Any
 
 from ..errors import EngineError
 from ..settings import PURE_PYTHON_VARIABLE
 from ..sources import Sources
 from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
+from .collector import CollectorWatch
+from .decisions import Decisions
 from .frames import frames_under_way
-from .locations import Locations, UnsharedLocations, events_of, extent_of
+from .locations import FileDecisions, Locations, UnsharedLocations, events_of
 from .tool_ids import Callback, check_tool_ids, register_callbacks, remove_callbacks, retake, take_tool_ids
 
 # For type checkers on Python 3.11; there, nobody imports this module.
 assert sys.version_info >= (3, 12)
 
-MakeLocations = Callable[[int, ContextVar[Handle | None]], Locations]
+MakeLocations = Callable[[int, ContextVar[Handle | None], FileDecisions], Locations]
 
 
 def fastest_locations() -> MakeLocations:
@@ -63,6 +64,7 @@ class MonitoringEngine:
         self._lost = ""
         self._callbacks: list[Callback] = []
         self._events: dict[int, int] = {}
+        self._collector_watch = None if self.is_fast else CollectorWatch(_callbacks_of(self._make_locations))
         self._reset()
 
     @property
@@ -71,13 +73,12 @@ class MonitoringEngine:
         return self._make_locations not in (Locations, UnsharedLocations)
 
     def _reset(self, tool: int = 0) -> None:
-        self._codes: dict[int, tuple[CodeType, str]] = {}
-        self._files: dict[str, str | None] = {}
         self._retired: RawLines = {}
         self._reported: dict[int, set[int]] = {}
         self._ambient_codes: set[int] = set()
         self._cache = HitsCache(self._make_hits)
-        self._locations = self._make_locations(tool, current_handle)
+        self._decisions = Decisions(self._sources)
+        self._locations = self._make_locations(tool, current_handle, self._decisions)
 
     # Life
 
@@ -101,9 +102,9 @@ class MonitoringEngine:
             (capture, events.LINE, self._locations.on_line),
             (capture, events.PY_START, self._locations.on_start),
             (capture, events.PY_RESUME, self._locations.on_start),
-            (capture, events.PY_THROW, self._on_throw),
-            (discovery, events.PY_START, self._on_discovery),
-            (discovery, events.PY_RESUME, self._on_discovery),
+            (capture, events.PY_THROW, self._locations.on_throw),
+            (discovery, events.PY_START, self._locations.on_discovery),
+            (discovery, events.PY_RESUME, self._locations.on_discovery),
         ]
         # A generator can be entered by throw() alone, and there is no local event for that.
         self._events = {capture: events.PY_THROW, discovery: events.PY_START | events.PY_RESUME}
@@ -112,15 +113,21 @@ class MonitoringEngine:
             monitoring.set_events(tool, wanted)
         # What an earlier user of these ids disabled would stay so.
         monitoring.restart_events()
+        if self._collector_watch is not None:
+            self._collector_watch.start()
+        # The code that decides about files is itself code that starts: here, where the stack is not deep.
+        self._locations.discover(MonitoringEngine.start.__code__)
         self._discover_frames_under_way()
 
     def _discover_frames_under_way(self) -> None:
         """Arm the code that has started before: the rest of the module, function or loop that started the engine."""
+        files = self._decisions.files
         for frame in frames_under_way():
-            code = frame.f_code
-            if code.co_filename not in self._files:
-                self._files[code.co_filename] = self._sources.file_of(code.co_filename, frame)
-            self._on_discovery(code, 0)
+            filename = frame.f_code.co_filename
+            if filename not in files:
+                # Here, because a decision about code that starts looks for its frame in its own thread.
+                files[filename] = self._sources.file_of(filename, frame)
+            self._locations.on_discovery(frame.f_code, 0)
 
     def stop(self) -> None:
         """Give the tool ids back. What was collected stays readable."""
@@ -130,9 +137,11 @@ class MonitoringEngine:
         _, capture = self._tools
         tools = retake(self._tools)
         self._tools = None
+        if self._collector_watch is not None:
+            self._collector_watch.stop()
         for tool in tools:
             monitoring.set_events(tool, 0)
-        codes = [code for code, _ in list(self._codes.values())]
+        codes = [code for code, _ in list(self._locations.codes.values())]
         if capture not in tools:
             # Another tool has this id, and may have other wishes by now.
             codes = [code for code in codes if monitoring.get_local_events(capture, code) == events_of(code)]
@@ -256,7 +265,7 @@ class MonitoringEngine:
         self._ambient_codes.update(ended, self._retired)
         for key in list(self._ambient_codes):
             if key in locations.dirty:
-                locations.rearm(self._codes[key][0])
+                locations.rearm(locations.codes[key][0])
             else:
                 # Nothing ran in it since it was armed: it need not be looked at before it is entered again.
                 self._ambient_codes.discard(key)
@@ -272,7 +281,7 @@ class MonitoringEngine:
 
     def _add(self, outer: RawLines, lines: RawLines) -> None:
         for key, marks in list(lines.items()):
-            outers = self._locations.visit(outer, self._codes[key][0])
+            outers = self._locations.visit(outer, self._locations.codes[key][0])
             for place in compress(range(len(marks)), marks):
                 outers[place] = 1
 
@@ -280,47 +289,14 @@ class MonitoringEngine:
         by_file: dict[str, set[int]] = {}
         for key, marks in raw.items():
             # Lines of code that is not known here are another engine's, which was started since this one was stopped.
-            if any(marks) and key in self._codes:
+            if any(marks) and key in self._locations.codes:
                 first, _ = self._locations.extents[key]
-                by_file.setdefault(self._codes[key][1], set()).update(compress(count(first), marks))
+                by_file.setdefault(self._locations.codes[key][1], set()).update(compress(count(first), marks))
         return Hits({path: frozenset(lines) for path, lines in by_file.items()})
 
-    # Callbacks
 
-    def _on_discovery(self, code: CodeType, offset: int) -> Any:
-        """The first start of a code object anywhere in the process."""
-        key = id(code)
-        if key not in self._codes:
-            path = self._file_of(code)
-            if path is None:
-                return sys.monitoring.DISABLE
-            if self._tools is None or self._lost:
-                return None
-            # Events first: whoever finds the code known relies on them.
-            try:
-                self._locations.arm(code, extent_of(code))
-            except ValueError:
-                # Somebody has freed our tool id: the application, which comes here, must not suffer.
-                return None
-            self._codes[key] = (code, path)
-        # The events just set do not fire for the start that is under way.
-        self._locations.on_start(code, offset)
-        return sys.monitoring.DISABLE
-
-    def _on_throw(self, code: CodeType, offset: int, exception: BaseException) -> None:
-        """A generator that is entered by ``throw``."""
-        if id(code) in self._codes:
-            handle = current_handle.get()
-            lines = self._locations.ambient if handle is None else handle[0]
-            if id(code) not in lines:
-                self._locations.visit(lines, code)
-
-    def _file_of(self, code: CodeType) -> str | None:
-        filename = code.co_filename
-        if filename not in self._files:
-            # Two frames up: the code that is being started.
-            self._files[filename] = self._sources.file_of(filename, sys._getframe(2))
-        return self._files[filename]
+def _callbacks_of(locations: Any) -> tuple[Callable[..., Any], ...]:
+    return locations.on_line, locations.on_start, locations.on_discovery, locations.on_throw
 
 
 def _is_held_elsewhere(capture: Capture) -> bool:

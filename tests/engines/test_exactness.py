@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType
@@ -48,15 +49,24 @@ def test_harness_sees_rearming_in_two_steps(tmp_path: Path) -> None:
     assert _wrong(engine, tmp_path, 101, 1e-6) > 0
 
 
+@pytest.fixture
+def tool_id() -> Iterator[int]:
+    """A tool id of ``sys.monitoring`` that is in use."""
+    sys.monitoring.use_tool_id(5, "test")
+    yield 5
+    sys.monitoring.free_tool_id(5)
+
+
 @needs_monitoring
-def test_location_stays_armed_for_a_newcomer(tmp_path: Path) -> None:
+def test_location_stays_armed_for_a_newcomer(tool_id: int, tmp_path: Path) -> None:
     """The race that the epoch decides, made certain: somebody enters the code while a line of it is being judged."""
-    from flask_livecoverage.engines.locations import Locations, extent_of
+    from flask_livecoverage.engines.decisions import Decisions
+    from flask_livecoverage.engines.locations import Locations
 
     code: CodeType = load_program(tmp_path / "program_0.py", 0).recurse.__code__
     handle: ContextVar[Any] = ContextVar("handle", default=None)
-    locations = Locations(5, handle)
-    locations.extents[id(code)] = extent_of(code)
+    locations = Locations(tool_id, handle, Decisions(Sources([str(tmp_path)])))
+    locations.discover(code)
 
     class Newcomer(dict[int, bytearray]):
         """Another thread's lines: it enters the code just after it was asked whether it had."""
@@ -71,6 +81,7 @@ def test_location_stays_armed_for_a_newcomer(tmp_path: Path) -> None:
     locations.dirty.clear()
     locations.enter(Newcomer())
     during = locations.on_line(code, code.co_firstlineno)
+    locations.release()
 
     assert before is sys.monitoring.DISABLE
     assert during is None

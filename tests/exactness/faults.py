@@ -6,6 +6,7 @@ import sys
 from types import CodeType
 from typing import Any
 
+from flask_livecoverage.engines.base import RawLines
 from flask_livecoverage.engines.locations import Locations, events_of
 
 
@@ -25,6 +26,14 @@ class NoEpochCheck(Locations):
 
 class TwoStepRearm(Locations):
     """The fault of arming again and forgetting the mark as two calls in Python."""
+
+    def visit(self, lines: RawLines, code: CodeType) -> bytearray:
+        marks: bytearray = lines.setdefault(id(code), bytearray(self.extents[id(code)][1]))
+        self.heat[id(code)] = 0
+        self.epoch = object()
+        if id(code) in self.dirty:
+            self.rearm(code)
+        return marks
 
     def rearm(self, code: CodeType) -> None:
         key = id(code)

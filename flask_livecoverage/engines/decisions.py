@@ -1,0 +1,43 @@
+"""Which files are application code, decided while events are delivered."""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, FrameType
+
+from ..sources import Sources
+
+# A decision about a file that a finalizer or signal handler makes during a decision about the same file, and no more.
+_NESTED = 2
+
+
+class Decisions:
+    """The decisions about the files of all code that was started.
+
+    A decision runs inside ``sys.call_tracing``: events are delivered for the application's code that the collector or a
+    signal runs meanwhile, but also for the code that decides. The latter's files are decided in turn, and the start of
+    code whose file is being decided twice already is left undecided.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        # Of each file name in a code object: the path under which it is measured, or None.
+        self.files: dict[str, str | None] = {_DECIDE.co_filename: None}
+
+    def decide(self, code: CodeType) -> None:
+        """Note in :attr:`files` whether the file of ``code``, which a frame below is starting, is measured."""
+        filename = code.co_filename
+        starting: FrameType | None = None
+        under_way = 0
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code is code and starting is None:
+                starting = frame
+            elif frame.f_code is _DECIDE and frame.f_locals.get("filename") == filename:
+                under_way += 1
+            frame = frame.f_back
+        if under_way < _NESTED:
+            self.files[filename] = self._sources.file_of(filename, starting)
+
+
+_DECIDE = Decisions.decide.__code__
