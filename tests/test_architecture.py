@@ -37,7 +37,7 @@ LAYERS = [
     {
         "access_log",
         "analysis", "analysis.cover", "analysis.duplicates", "analysis.growth", "analysis.minimise",
-        "analysis.priorities", "analysis.subsets", "analysis.suite", "analysis.windows",
+        "analysis.priorities", "analysis.subsets", "analysis.suite", "analysis.survivors", "analysis.windows",
         "exports", "exports.contexts", "exports.dump", "exports.elsewhere", "exports.keploy_dedup",
         "exports.keploy_duplicates", "exports.reports", "exports.statements", "exports.suite", "exports.yaml_stream",
     },

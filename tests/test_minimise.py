@@ -7,11 +7,14 @@ import sys
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flask_livecoverage.analysis import cover
 from flask_livecoverage.analysis.cover import Proof, smallest_cover
+from flask_livecoverage.analysis.duplicates import find_redundancy
 from flask_livecoverage.analysis.minimise import Least, minimise
 from flask_livecoverage.analysis.suite import Suite
+from flask_livecoverage.analysis.survivors import Preference
 from flask_livecoverage.errors import ConfigurationError
 from flask_livecoverage.lines import to_bitmap
 
@@ -34,11 +37,41 @@ def test_what_each_adds() -> None:
     assert (found.lines, found.cost, found.proof) == (5, 2, None)
 
 
-def test_of_the_same_lines_the_fastest_and_then_the_first() -> None:
-    tests = {"test-10": [1], "test-9": [1], "slow-1": [1], "other": [2]}
-    suite = make_suite(tests, {"test-10": 1.0, "test-9": 1.0, "slow-1": 2.0})
+def test_of_the_same_lines_the_one_that_dedup_keeps() -> None:
+    tests = {"test-10": [1], "test-9": [1], "test-11": [1], "other": [2]}
+    suite = make_suite(tests, {"test-10": 1.0, "test-9": 2.0, "test-11": 1.0})
 
     assert names(suite) == ["other", "test-9"]
+    assert [group.survivor.name for group in find_redundancy(suite).groups] == ["test-9"]
+    # What is asked for is the least time, so the fastest stands for all, of equal ones the first.
+    assert names(suite, "duration") == ["other", "test-10"]
+
+
+def test_keploys_test_cases_stay_in_keploys_order() -> None:
+    suite = make_suite({"set/test-10": [1], "set/test-9": [1]})
+
+    assert names(suite) == ["set/test-10"]
+    assert [group.survivor.name for group in find_redundancy(suite).groups] == ["set/test-10"]
+
+
+def test_a_part_of_another_ones_lines_is_never_chosen() -> None:
+    """The greedy choice takes `wide`; then both others add the same line, the subset faster."""
+    tests = {"wide": [1, 2, 3, 4], "part": [5], "whole": [4, 5]}
+    suite = make_suite(tests, {"whole": 2.0, "part": 1.0})
+
+    assert names(suite) == ["wide", "whole"]
+    assert [one.member.name for one in find_redundancy(suite).subsumed] == ["part"]
+
+
+@given(some_tests(), st.sampled_from(["natural", "fastest", "keploy", None]))
+def test_who_follows_dedup_and_minimise_loses_no_line(tests: Tests, prefer: Preference | None) -> None:
+    suite = suite_of(tests)
+    found = find_redundancy(suite, prefer)
+    removed = {one.name for one in found.duplicates} | {one.member.name for one in found.subsumed}
+    kept = {choice.member.name for choice in minimise(suite, prefer=prefer).choices}
+
+    assert not kept & removed
+    assert lines_of(tests, kept - removed) == lines_of(tests, tests)
 
 
 def test_of_the_same_gain_the_fastest_and_then_the_first() -> None:

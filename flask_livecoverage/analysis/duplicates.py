@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from .subsets import Supersets
 from .suite import Member, Suite
-
-Preference = Literal["natural", "fastest", "keploy"]
+from .survivors import Placed, Preference, default_preference, members_by_line_set, rank
 
 _REASONS = {
     "natural": "first in natural order",
@@ -56,48 +54,30 @@ class Redundancy:
         return [member for group in self.groups for member in group.duplicates]
 
 
-def find_redundancy(suite: Suite, prefer: Preference = "natural") -> Redundancy:
+def find_redundancy(suite: Suite, prefer: Preference | None = None) -> Redundancy:
     """The duplicates and the subsumed members of ``suite``.
 
-    Of members with the same lines survives, by ``prefer``: the first in natural order (``test-9`` before ``test-10``);
-    the one with the lowest duration, of equal ones the first in natural order; or, as Keploy chooses, the first in
-    lexicographic order (``test-10`` before ``test-9``). A subsumed member's superset is the largest one, of equally
-    large ones that which ``prefer`` puts first; so it is never subsumed itself.
+    Of members with the same lines survives, by ``prefer`` (see :func:`~.survivors.default_preference`): the first in
+    natural order (``test-9`` before ``test-10``); the one with the lowest duration, of equal ones the first in natural
+    order; or, as Keploy chooses, the first in lexicographic order (``test-10`` before ``test-9``). A subsumed member's
+    superset is the largest one, of equally large ones that which ``prefer`` puts first; so it is never subsumed itself.
     """
-    members_by_set: dict[int, list[tuple[int, Member]]] = {}
-    without_lines = []
-    empty = {index for index, lines in enumerate(suite.line_sets) if not lines}
-    for place, member in enumerate(suite.members):
-        if member.line_set in empty:
-            without_lines.append(member)
-        else:
-            members_by_set.setdefault(member.line_set, []).append((place, member))
-    rank = _rank(prefer)
-    survivors = sorted((min(members, key=rank) for members in members_by_set.values()), key=rank)
+    prefer = prefer or default_preference(suite)
+    key = rank(prefer)
+    members_by_set = members_by_line_set(suite)
+    survivors = sorted((min(members, key=key) for members in members_by_set.values()), key=key)
     groups = [
         DuplicateGroup(
             survivor, _REASONS[prefer], [one for _, one in members_by_set[survivor.line_set] if one is not survivor]
         )
-        for _, survivor in sorted(survivors, key=_place)
+        for _, survivor in sorted(survivors, key=lambda placed: placed[0])
         if len(members_by_set[survivor.line_set]) > 1
     ]
+    without_lines = [member for member in suite.members if not suite.line_sets[member.line_set]]
     return Redundancy(groups, _find_subsumed(suite, survivors), without_lines)
 
 
-def _place(placed: tuple[int, Member]) -> int:
-    return placed[0]
-
-
-def _rank(prefer: Preference) -> Callable[[tuple[int, Member]], Any]:
-    """A key for members and their places in natural order; the lowest survives."""
-    if prefer == "fastest":
-        return lambda placed: (placed[1].duration_ms, placed[0])
-    if prefer == "keploy":
-        return lambda placed: placed[1].name
-    return _place
-
-
-def _find_subsumed(suite: Suite, survivors: Sequence[tuple[int, Member]]) -> list[Subsumed]:
+def _find_subsumed(suite: Suite, survivors: Sequence[Placed]) -> list[Subsumed]:
     """Those of ``survivors``, one for each set of lines and in the order of preference, whose lines are a subset."""
     line_sets = [suite.lines(survivor) for _, survivor in survivors]
     supersets = Supersets(line_sets)

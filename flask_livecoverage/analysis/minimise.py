@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .cover import Proof, smallest_cover
+from .subsets import Supersets
 from .suite import Member, Suite
+from .survivors import Preference, default_preference, members_by_line_set, rank
 
 Least = Literal["tests", "duration"]
 
@@ -49,16 +51,23 @@ class Minimised:
 
 
 def minimise(
-    suite: Suite, least: Least = "tests", *, exact: bool = False, time_limit: float | None = None
+    suite: Suite,
+    least: Least = "tests",
+    prefer: Preference | None = None,
+    *,
+    exact: bool = False,
+    time_limit: float | None = None,
 ) -> Minimised:
     """The smallest part of ``suite`` that executes all of its lines.
 
-    ``least`` says of what: members, or the sum of their durations. Of members with the same lines the one with the
-    lowest duration stands for all, of equal ones the first in natural order; the same decides between equal gains.
-    With ``exact``, the minimum is searched for, at most ``time_limit`` seconds, and the result is never worse than the
-    greedy one. Raises ConfigurationError if the solver for it is not installed.
+    ``least`` says of what: members, or the sum of their durations. Of members with the same lines the one stands for
+    all that :func:`~.duplicates.find_redundancy` keeps; with the least duration the fastest, unless ``prefer`` says
+    otherwise. The least members are none of those that it finds to be subsumed: whoever follows both loses no line.
+    Of equal gains, the one with the lowest duration comes first, then the first in natural order. With ``exact``, the
+    minimum is searched for, at most ``time_limit`` seconds, and the result is never worse than the greedy one. Raises
+    ConfigurationError if the solver for it is not installed.
     """
-    candidates = _cheapest_by_line_set(suite)
+    candidates = _candidates(suite, least, prefer or preference_for(suite, least))
     line_sets = [suite.lines(member) for member in candidates]
     costs = [1.0 if least == "tests" else member.duration_ms for member in candidates]
     cover = _Cover(line_sets, costs, [member.duration_ms for member in candidates])
@@ -80,15 +89,20 @@ def minimise(
     )
 
 
-def _cheapest_by_line_set(suite: Suite) -> list[Member]:
-    """For each set of lines that is not empty its member of the lowest duration, in natural order."""
-    cheapest: dict[int, tuple[float, int]] = {}
-    for place, member in enumerate(suite.members):
-        key = member.duration_ms, place
-        if key < cheapest.get(member.line_set, (float("inf"), 0)):
-            cheapest[member.line_set] = key
-    places = sorted(place for line_set, (_, place) in cheapest.items() if suite.line_sets[line_set])
-    return [suite.members[place] for place in places]
+def preference_for(suite: Suite, least: Least) -> Preference:
+    """Which of several members with the same lines stays, unless somebody says otherwise."""
+    return "fastest" if least == "duration" else default_preference(suite)
+
+
+def _candidates(suite: Suite, least: Least, prefer: Preference) -> list[Member]:
+    """Those to choose from, in natural order: one for each set of lines."""
+    by_line_set = members_by_line_set(suite).values()
+    survivors = sorted((min(members, key=rank(prefer)) for members in by_line_set), key=lambda placed: placed[0])
+    if least == "duration":
+        # A subset may cost less than what holds it.
+        return [member for _, member in survivors]
+    supersets = Supersets([suite.lines(member) for _, member in survivors])
+    return [member for index, (_, member) in enumerate(survivors) if next(supersets.of(index), None) is None]
 
 
 class _Cover:

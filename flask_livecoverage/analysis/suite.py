@@ -153,6 +153,14 @@ class _Builder:
 
 
 _DIGITS = re.compile("([0-9]+)")
+# Not a pytest node id (tests/test_shop.py::test_tea), which has a slash too.
+_SET_AND_ID = re.compile(r"[^/:]+/[^/:]+")
+
+
+def are_set_and_id(names: Iterable[str]) -> bool:
+    """Whether all of ``names``, and at least one, are Keploy's ``set/test``."""
+    names = list(names)
+    return bool(names) and all(map(_SET_AND_ID.fullmatch, names))
 
 
 def natural_key(name: str) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,20 @@ def suite_options(command: Command) -> Command:
     return data_dir_option(run_option(by(input_option(command))))
 
 
+def prefer_option(default: str) -> Callable[[Command], Command]:
+    """The option that says which of several tests with the same lines stays."""
+    return click.option(
+        "--prefer",
+        type=click.Choice(("natural", "fastest", "keploy")),
+        show_default=default,
+        help="Of several with the same lines, keep the first in natural order (test-9 before test-10), the one with "
+        "the lowest duration, or as Keploy does the first in lexicographic order (test-10 before test-9).",
+    )
+
+
 @livecov.command()
 @suite_options
-@click.option(
-    "--prefer",
-    type=click.Choice(("natural", "fastest", "keploy")),
-    default="natural",
-    show_default=True,
-    help="Of several with the same lines, keep the first in natural order (test-9 before test-10), the one with the "
-    "lowest duration, or as Keploy does the first in lexicographic order (test-10 before test-9).",
-)
+@prefer_option("natural; keploy for Keploy's test cases")
 @click.option("--output", metavar="FILE", help="Write the lines of each, as Keploy's dedupData.yaml.")
 @click.option("--duplicates", metavar="FILE", help="Write the exact duplicates, as Keploy's duplicates.yaml.")
 @output_format_option
@@ -70,6 +75,7 @@ def dedup(folder: Path | None, rm_subsumed: bool, yes: bool, **options: Any) -> 
     show_default=True,
     help="What there shall be as little of: tests, or the time that the server spends on them.",
 )
+@prefer_option("as dedup; fastest with --least duration")
 @click.option("--exact", is_flag=True, help="Look for the minimum and prove it; needs Flask-LiveCoverage[exact].")
 @click.option(
     "--time-limit",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from ..analysis.suite import are_set_and_id
 from ..errors import ConfigurationError, ServerError
-from ..exports.keploy_dedup import are_set_and_id
 from ..text import printable
 from .reporting import warn
 

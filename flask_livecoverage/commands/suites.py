@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from ..analysis.duplicates import Preference, Redundancy, find_redundancy
-from ..analysis.minimise import Least, Minimised, minimise
+from ..analysis.duplicates import Redundancy, find_redundancy
+from ..analysis.minimise import Least, Minimised, minimise, preference_for
 from ..analysis.suite import Member, Suite
+from ..analysis.survivors import Preference, default_preference
 from ..errors import ConfigurationError
 from ..exports.keploy_dedup import read_dedup, write_dedup
 from ..exports.keploy_duplicates import write_duplicates
@@ -27,6 +28,11 @@ Row = dict[str, Any]
 
 # More are in the JSON.
 _SHOWN_GROUPS = 50
+# Which tests these are is one question; `dedup` and the least number of tests have the same answer to another one.
+_OTHER_ANSWER = (
+    "Of tests with the same lines the fastest stays, and parts of others may: follow this list, or what\n"
+    "`flask livecov dedup` finds, not both."
+)
 _SHOWN_NAMES = 5
 
 
@@ -68,7 +74,7 @@ class Removal:
 def dedup(
     origin: Origin,
     *,
-    prefer: Preference,
+    prefer: Preference | None,
     output: str | None,
     duplicates: str | None,
     output_format: str,
@@ -78,6 +84,7 @@ def dedup(
     if prefer == "fastest":
         _refuse_without_durations(origin, "--prefer fastest", "natural or keploy")
     loaded = load_suite(origin)
+    prefer = prefer or default_preference(loaded.suite)
     found = find_redundancy(loaded.suite, prefer)
     if output_format == "json":
         click.echo(json.dumps(_dedup_object(loaded, found, prefer)))
@@ -196,7 +203,7 @@ def _subsumed_parts(loaded: Loaded, found: Redundancy) -> Iterable[str]:
 
 
 def _shown(headers: Sequence[str], items: Sequence[Any], row: Callable[[Any], Sequence[Any]]) -> str:
-    text = table(headers, map(row, items[:_SHOWN_GROUPS]), right=("Lines", "Its lines", "Adds", "ms"))
+    text = table(headers, map(row, items[:_SHOWN_GROUPS]), right=("Lines", "Its lines"))
     more = len(items) - _SHOWN_GROUPS
     return f"{text}\n... and {more} more: see --format json" if more > 0 else text
 
@@ -214,14 +221,25 @@ def _print_parts(parts: Iterable[str]) -> None:
 # The smallest suite
 
 
-def minimise_suite(origin: Origin, *, least: Least, exact: bool, time_limit: float | None, output_format: str) -> None:
+def minimise_suite(
+    origin: Origin,
+    *,
+    least: Least,
+    prefer: Preference | None,
+    exact: bool,
+    time_limit: float | None,
+    output_format: str,
+) -> None:
     """Print the smallest part of the suite that executes all its lines."""
     if least == "duration":
         _refuse_without_durations(origin, "--least duration", "--least tests")
+    if prefer == "fastest":
+        _refuse_without_durations(origin, "--prefer fastest", "natural or keploy")
     loaded = load_suite(origin)
-    found = minimise(loaded.suite, least, exact=exact, time_limit=time_limit)
+    prefer = prefer or preference_for(loaded.suite, least)
+    found = minimise(loaded.suite, least, prefer, exact=exact, time_limit=time_limit)
     if output_format == "json":
-        click.echo(json.dumps(_minimised_object(loaded, found)))
+        click.echo(json.dumps({**_minimised_object(loaded, found), "prefer": prefer}))
     elif output_format == "names":
         for choice in found.choices:
             click.echo(printable(choice.member.name))
@@ -272,14 +290,16 @@ def _minimised_parts(loaded: Loaded, found: Minimised) -> Iterable[str]:
     timed = _duration(loaded.suite) > 0
     # All of them: this is the list to run.
     yield table(
-        (loaded.by.capitalize(), "Lines", "Adds", *(["ms"] if timed else [])),
+        (loaded.by.capitalize(), "Lines", "Adds", *(["Total ms"] if timed else [])),
         [
             (one.member.name, one.lines, one.adds, *([f"{one.member.duration_ms:.1f}"] if timed else []))
             for one in found.choices
         ],
-        right=("Lines", "Adds", "ms"),
+        right=("Lines", "Adds", "Total ms"),
     )
     yield f"{_saved(loaded, found, timed)}\n{_verdict(loaded, found)}"
+    if found.least == "duration":
+        yield _OTHER_ANSWER
     yield CAUTION
 
 

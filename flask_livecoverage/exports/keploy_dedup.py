@@ -7,13 +7,12 @@ lines ascend.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
-from ..analysis.suite import natural_key
+from ..analysis.suite import are_set_and_id, natural_key
 from ..lines import from_bitmap, to_bitmap
 from ..model import Run, Trace
 from .yaml_stream import YamlStream, describe, quote
@@ -31,9 +30,6 @@ class _Dumper(_SafeDumper):  # type: ignore[misc]
 
 _STRING = "tag:yaml.org,2002:str"
 _Dumper.add_representer(str, _Dumper.represent_text)
-
-# Not a pytest node id (tests/test_shop.py::test_tea), which has a slash too.
-_SET_AND_ID = re.compile(r"[^/:]+/[^/:]+")
 
 # A file of 64 MB holds some twelve million line numbers, and is read in about a minute.
 LARGEST_FILE = 64 << 20
@@ -59,12 +55,6 @@ def write_dedup(lines_by_id: Mapping[str, Mapping[str, Iterable[int]]]) -> str:
     else:
         document = [{"id": test, "executedLinesByFile": lines} for test, lines in tests.items()]
     return dump_yaml(document)
-
-
-def are_set_and_id(ids: Iterable[str]) -> bool:
-    """Whether all of ``ids``, and at least one, are Keploy's ``set/test``."""
-    ids = list(ids)
-    return bool(ids) and all(map(_SET_AND_ID.fullmatch, ids))
 
 
 def dump_yaml(document: Any, *, flow: bool | None = None) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..analysis.suite import natural_key
-from .keploy_dedup import are_set_and_id, dump_yaml
+from ..analysis.suite import are_set_and_id, natural_key
+from .keploy_dedup import dump_yaml
 
 
 def write_duplicates(ids: Iterable[str]) -> str:

@@ -106,9 +106,10 @@ class TestRecorded:
 
         assert (result.status, result.stderr) == (0, "")
         rows = list(map(str.split, result.stdout.splitlines()))
-        assert rows.index(["test-10", "3", "3", "10.0"]) + 1 == rows.index(["test-2", "1", "1", "5.0"])
+        assert ["Test", "Lines", "Adds", "Total", "ms"] in rows
+        assert rows.index(["test-9", "3", "3", "30.0"]) + 1 == rows.index(["test-2", "1", "1", "5.0"])
         assert (
-            "2 tests of 4 execute all 4 lines: 2 saved, and 35.0 of 50.0 ms that the server spent on requests (70%)."
+            "2 tests of 4 execute all 4 lines: 2 saved, and 15.0 of 50.0 ms that the server spent on requests (30%)."
             in result.stdout
         )
         assert "Chosen greedily" in result.stdout
@@ -120,7 +121,21 @@ class TestRecorded:
         assert found["saved"] == {"members": 2, "duration_ms": 35.0}
         assert found["proof"] == {"optimal": True, "lower_bound": 15.0, "gap": 0.0}
         assert (found["method"], found["cost"], found["greedy_cost"], found["lines"]) == ("exact", 15.0, 15.0, 4)
-        assert invoke("minimise", "--format", "names").stdout == "test-10\ntest-2\n"
+        assert invoke("minimise", "--format", "names").stdout == "test-9\ntest-2\n"
+
+    @pytest.mark.parametrize("prefer", [[], ["--prefer", "natural"], ["--prefer", "fastest"], ["--prefer", "keploy"]])
+    def test_dedup_and_minimise_keep_the_same(self, invoke: Invoke, prefer: list[str]) -> None:
+        dedup = json.loads(invoke("dedup", "--format", "json", *prefer).stdout)
+        smallest = json.loads(invoke("minimise", "--format", "json", *prefer).stdout)
+
+        (group,) = dedup["duplicates"]
+        assert group["survivor"] in {one["name"] for one in smallest["selected"]}
+        assert smallest["prefer"] == dedup["prefer"] == (prefer[-1] if prefer else "natural")
+
+    def test_least_duration_is_another_answer(self, invoke: Invoke) -> None:
+        """What `dedup` keeps is slower, and who followed both would keep neither: the answer says so."""
+        assert "`flask livecov dedup` finds, not both" in invoke("minimise", "--least", "duration").stdout
+        assert "not both" not in invoke("minimise").stdout
 
     def test_proven(self, invoke: Invoke) -> None:
         assert "Proven: nothing below 2 tests executes all lines. The greedy choice is as good." in (
@@ -154,19 +169,24 @@ def test_long_lists_are_cut(invoke: Invoke) -> None:
 
 
 class TestKeploy:
-    def test_duplicates_are_keploys_own_byte_for_byte(self, invoke: Invoke) -> None:
-        result = invoke("dedup", "--input", DATA, "--prefer", "keploy", "--duplicates", "duplicates.yaml")
+    @pytest.mark.parametrize("prefer", [[], ["--prefer", "keploy"]])
+    def test_duplicates_are_keploys_own_byte_for_byte(self, invoke: Invoke, prefer: list[str]) -> None:
+        result = invoke("dedup", "--input", DATA, *prefer, "--duplicates", "duplicates.yaml")
 
         assert result.status == 0
         assert Path("duplicates.yaml").read_bytes() == (KEPLOY / "duplicates.yaml").read_bytes()
 
     def test_natural_order_keeps_test_9(self, invoke: Invoke) -> None:
-        invoke("dedup", "--input", DATA, "--duplicates", "duplicates.yaml")
+        invoke("dedup", "--input", DATA, "--prefer", "natural", "--duplicates", "duplicates.yaml")
 
         assert Path("duplicates.yaml").read_text() == "test-set-0:\n- test-10\n- test-13\n- test-3\n- test-7\n"
 
     def test_no_durations(self, invoke: Invoke) -> None:
-        for arguments in (("dedup", "--prefer", "fastest"), ("minimise", "--least", "duration")):
+        for arguments in (
+            ("dedup", "--prefer", "fastest"),
+            ("minimise", "--prefer", "fastest"),
+            ("minimise", "--least", "duration"),
+        ):
             result = invoke(*arguments, "--input", DATA)
             assert (result.status, result.stdout) == (2, "")
             assert result.stderr.startswith(
@@ -185,7 +205,7 @@ class TestKeploy:
 # Deleting
 
 CASES = [f"test-{number}" for number in range(1, 15)]
-DUPLICATES = {"test-10", "test-13", "test-3", "test-7"}
+DUPLICATES = {"test-9", "test-13", "test-3", "test-7"}
 
 
 @pytest.fixture
@@ -306,7 +326,7 @@ class TestRemoval:
         assert left(cases) == set(CASES)
 
     def test_one_of_each_stays_whatever_is_preferred_later(self, invoke: Invoke, cases: Path) -> None:
-        invoke("dedup", "--input", DATA, "--rm", cases, "--yes")
+        invoke("dedup", "--input", DATA, "--rm", cases, "--yes", "--prefer", "natural")
         before = left(cases)
 
         result = invoke("dedup", "--input", DATA, "--rm", cases, "--yes", "--prefer", "keploy")
