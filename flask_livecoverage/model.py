@@ -74,6 +74,21 @@ class FileStatements:
                 found |= all_lines
         return found
 
+    def firsts(self) -> dict[int, int]:
+        """For each line of a statement, the first line of that statement."""
+        firsts: dict[int, int] = {}
+        for first, lines in self.multiline:
+            if self.statements >> first & 1:
+                firsts.update(dict.fromkeys(from_bitmap(lines), first))
+        # A statement within another one's lines stands for itself.
+        firsts.update((line, line) for line in from_bitmap(self.statements))
+        return firsts
+
+    def statement_of(self, line: int) -> list[int]:
+        """All lines of the statement that ``line`` is a part of; empty if it is part of none."""
+        first = self.firsts().get(line)
+        return [] if first is None else from_bitmap(self.all_lines(1 << first))
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:

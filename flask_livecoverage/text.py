@@ -10,6 +10,8 @@ LONGEST_NAME = 1000
 PART_SEPARATOR = " > "
 LONGEST_PATH = 2000
 LONGEST_METHOD = 40
+# In tables.
+LONGEST_SHOWN_PATH = 60
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -37,6 +39,14 @@ def printable(text: str) -> str:
 def shortened(text: str) -> str:
     """``text`` in quotation marks, as an error message names it: printable, and not long."""
     return repr(text if len(text) <= 100 else f"{text[:97]}...")
+
+
+def abridged(text: str, longest: int = LONGEST_SHOWN_PATH) -> str:
+    """``text`` for a cell of a table: of a longer one than ``longest`` characters, its beginning and its end."""
+    if len(text) <= longest:
+        return text
+    end = longest // 3
+    return f"{text[: longest - end - 1]}…{text[-end:]}"
 
 
 def window_name(text: str) -> str:

@@ -60,7 +60,8 @@ LAYERS = [
     },
     {
         "", "django", "extension", "measured", "options", "startup.sitecustomize", "wsgi",
-        "commands", "commands.answers", "commands.keploy", "commands.priorities", "commands.questions",
+        "commands", "commands.answers", "commands.keploy", "commands.places", "commands.priorities",
+        "commands.questions",
         "commands.removal", "commands.reporting", "commands.serving", "commands.suites", "commands.traffic",
         "cli", "cli.group", "cli.keploy", "cli.options", "cli.priorities", "cli.questions", "cli.reports",
         "cli.serving", "cli.suite",

@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from ..filters import Filters
 from ..lines import to_ranges
-from ..text import printable
+from ..text import abridged, printable
 from . import questions
 from .questions import Row, open_recorded
 
@@ -75,7 +75,7 @@ def _requests(answer: Row) -> Iterable[str]:
     yield table(
         ("Request", "Time", "Test", "Method", "Path", "Status", "ms", "Lines"),
         (
-            (r["id"], _time(r["started_at"]), r["test"], r["method"], r["path"], r["status"], _ms(r), r["lines"])
+            (r["id"], _time(r["started_at"]), r["test"], r["method"], _path(r), r["status"], _ms(r), r["lines"])
             for r in shown
         ),
         right=("Status", "ms", "Lines"),
@@ -87,7 +87,7 @@ def _requests(answer: Row) -> Iterable[str]:
 def _tests(answer: Row) -> Iterable[str]:
     if answer["tests"]:
         rows = ((t["test"], t["requests"], _ms(t), t["lines"], t["own_lines"]) for t in answer["tests"])
-        numbers = ("Requests", "ms", "Lines", "Its own")
+        numbers = ("Requests", "Total ms", "Lines", "Its own")
         yield table(("Test", *numbers), rows, right=numbers)
         yield "\nIts own: lines that no other test executed."
     without = answer["requests_without_test"]
@@ -114,6 +114,9 @@ def _one(answer: Row) -> Iterable[str]:
     facts = {key: value for key, value in answer.items() if key != "files" and value is not None}
     if "started_at" in facts:
         facts["started_at"] = _time(facts["started_at"])
+    if "requests" in facts:
+        # Of a test or a route; a request has one duration.
+        facts = {"total ms" if key == "duration_ms" else key: value for key, value in facts.items()}
     width = max(map(len, facts))
     for key, value in facts.items():
         yield f"{key.replace('_', ' '):{width}}  {printable(str(value))}"
@@ -144,7 +147,7 @@ def _who(answer: Row) -> Iterable[str]:
             rows = ((one[kind], one["requests"]) for one in answer[f"{kind}s"])
             yield table((kind.capitalize(), "Requests"), rows, right=("Requests",)) + "\n"
     latest = (
-        (r["id"], _time(r["started_at"]), r["test"], r["method"], r["path"], r["status"]) for r in answer["latest"]
+        (r["id"], _time(r["started_at"]), r["test"], r["method"], _path(r), r["status"]) for r in answer["latest"]
     )
     yield table(("Latest requests", "Time", "Test", "Method", "Path", "Status"), latest, right=("Status",))
 
@@ -165,6 +168,10 @@ def _count(files: Mapping[str, Sequence[int]]) -> int:
 
 def _time(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+
+
+def _path(row: Row) -> str:
+    return abridged(printable(row["path"]))
 
 
 def _ms(row: Row) -> str:

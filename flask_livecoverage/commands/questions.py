@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -20,10 +20,15 @@ from ..journal import DataDir, RunFolder
 from ..model import Executed, Trace
 from ..settings import load_settings
 from ..store import Recorded, Store, open_store, store_url
+from ..text import printable
+from .places import find_place
 from .reporting import warn
 
 # Long enough that nobody sees a bar that flashes by.
 _PATIENCE_SECONDS = 2.0
+
+# Of those that a part of a name may stand for.
+_SHOWN_NAMES = 5
 
 Row = dict[str, Any]
 
@@ -149,23 +154,35 @@ def show(recorded: Recorded, name: str, by: str) -> Row:
         assert record is not None
         about = asdict(record)
     else:
-        about = {by: name, "requests": executed.requests, "duration_ms": round(executed.duration_ms, 3)}
+        about = {by: executed.name, "requests": executed.requests, "duration_ms": round(executed.duration_ms, 3)}
     return {**about, "files": relative_lines(recorded.union(executed.traces), recorded.root)}
 
 
 def find(recorded: Recorded, name: str, by: str | None = None) -> Executed:
     """The request, test or route called ``name``; ``by`` says which of them it is.
 
-    A route may be named without its method. Raises ConfigurationError if there is none, or more than one kind.
+    A route may be named without its method, and a test or a route by the end of its name, if no other one ends so.
+    Raises ConfigurationError if there is none, or more than one.
     """
     kinds = [by] if by else ["request", "test", "route"]
     found = [(kind, executed) for kind in kinds if (executed := _find(recorded, name, kind)) is not None]
-    if len(found) > 1:
+    if not found:
+        found = [(kind, one) for kind in kinds if kind != "request" for one in _ending_with(recorded, name, kind)]
+    if len({kind for kind, _ in found}) > 1:
         raise ConfigurationError(f"{name!r} is a {' and a '.join(kind for kind, _ in found)}: choose with --by")
+    if len(found) > 1:
+        names = ", ".join(printable(executed.name) for _, executed in found[:_SHOWN_NAMES])
+        raise ConfigurationError(f"{name!r} can be any of {names}: give more of its name")
     if not found:
         lists = " or ".join(f"`flask livecov {kind}s`" for kind in kinds)
         raise ConfigurationError(f"no {' or '.join(kinds)} {name!r} was recorded: see {lists}")
     return found[0][1]
+
+
+def _ending_with(recorded: Recorded, end: str, kind: str) -> list[Executed]:
+    """The tests or routes whose names end so, behind something that is part of no word."""
+    begin = re.compile(rf"(?s:.*)(?<!\w){re.escape(end)}")
+    return [one for one in recorded.executed("test" if kind == "test" else "route") if begin.fullmatch(one.name)]
 
 
 def _find(recorded: Recorded, name: str, kind: str) -> Executed | None:
@@ -186,10 +203,11 @@ def _find(recorded: Recorded, name: str, kind: str) -> Executed | None:
 
 def diff(recorded: Recorded, first: str, second: str, by: str | None) -> Row:
     """What the first of two requests, tests or routes ran and the second did not, and the other way round."""
-    one, other = (recorded.union(find(recorded, name, by).traces) for name in (first, second))
+    found = [find(recorded, name, by) for name in (first, second)]
+    one, other = (recorded.union(executed.traces) for executed in found)
     return {
-        "a": first,
-        "b": second,
+        "a": found[0].name,
+        "b": found[1].name,
         "only_a": relative_lines(one - other, recorded.root),
         "only_b": relative_lines(other - one, recorded.root),
         "both": _count(one) - _count(one - other),
@@ -203,33 +221,21 @@ def _count(trace: Trace) -> int:
 def who(recorded: Recorded, place: str, limit: int) -> Row:
     """Which tests, routes and requests ran a line, written ``FILE:LINE``.
 
-    Raises ConfigurationError if that is not what ``place`` is, or nothing was recorded of the file.
+    All lines of a statement are the same place. Raises ConfigurationError if ``place`` is none, or nothing that
+    requests could execute.
     """
-    name, _, number = place.rpartition(":")
-    if not name or not (number.isascii() and number.isdigit() and 0 < int(number[:12]) < 10**9):
-        raise ConfigurationError(f"{place!r} is not of the form FILE:LINE, such as app.py:42")
-    path = _find_file(recorded, name)
-    ran = recorded.ran(path, [int(number)], limit=limit)
+    found = find_place(recorded, place)
+    ran = recorded.ran(found.path, found.statement, limit=limit)
+    if found.why_never and not ran.requests and not ran.at_startup:
+        raise ConfigurationError(found.why_never)
+    if not found.is_here and not ran.requests:
+        warn(f"{found.path} is not here as it was recorded: it has changed since, or is gone")
     return {
-        "file": relative_path(path, recorded.root),
-        "line": int(number),
+        "file": relative_path(found.path, recorded.root),
+        "line": found.line,
         "requests": ran.requests,
         "startup": ran.at_startup,
         "tests": [{"test": test, "requests": count} for test, count in ran.tests],
         "routes": [{"route": route, "requests": count} for route, count in ran.routes],
         "latest": [asdict(record) for record in ran.latest],
     }
-
-
-def _find_file(recorded: Recorded, name: str) -> str:
-    """The path of a recorded file: as it is shown, from the current folder, or by the end of it."""
-    paths = recorded.files()
-    for exact in (os.path.join(recorded.root, name), os.path.abspath(name)):
-        if os.path.normpath(exact) in paths:
-            return os.path.normpath(exact)
-    found = [path for path in paths if path.endswith(f"/{name}")]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ConfigurationError(f"{name!r} can be any of {', '.join(found[:5])}: give more of its path")
-    raise ConfigurationError(f"no line of a file {name!r} was recorded: name it as `flask livecov report` does")

@@ -11,6 +11,7 @@ import pytest
 
 from flask_livecoverage.cli import livecov
 from flask_livecoverage.commands import questions
+from flask_livecoverage.sources import content_hash
 
 from ..journals import Writer, run_folder, trace_of
 from .processes import Result
@@ -116,6 +117,17 @@ class TestRequests:
         assert lines[2].split()[-4:] == ["/buy", "302", "1.5", "3"]
         assert lines[-1] == "2 of 5 requests: --limit 0 lists all"
 
+    def test_long_paths_are_shortened_in_the_table(self, invoke: Invoke, writer: Writer, ask: Ask) -> None:
+        path = "/export/" + "x" * 500 + "/report.csv"
+        writer.request(LIST, NOW + 9, path=path)
+        for arguments in (["requests"], ["who", "views.py:10"]):
+            text = invoke(*arguments).stdout
+            assert path not in text
+            (shown,) = [word for word in text.split() if word.startswith("/export/")]
+            assert len(shown) == 60
+            assert shown.endswith("/report.csv")
+        assert ask("requests")["requests"][0]["path"] == path
+
     def test_what_clients_send_cannot_break_the_table(self, invoke: Invoke, writer: Writer) -> None:
         writer.request(TEA, NOW + 9, path="/\x1b[2J\nx", test="a\tb\u202e")
         lines = invoke("requests", "--limit", "1").stdout.splitlines()
@@ -153,6 +165,13 @@ class TestTests:
         lines = invoke("tests").stdout.splitlines()
         assert lines[2].split() == ["test_list", "1", "1.5", "4", "0"]
         assert lines[-1].startswith("1 request without a test")
+
+    def test_milliseconds_are_named(self, invoke: Invoke, writer: Writer) -> None:
+        """A test's are the sum of its requests', a route's their mean, a request's its own."""
+        assert "Total ms" in invoke("tests").stdout.splitlines()[0]
+        assert "Mean ms" in invoke("routes").stdout.splitlines()[0]
+        assert ["total", "ms", "5.5"] in map(str.split, invoke("tests", "test_tea[2]").stdout.splitlines())
+        assert ["duration", "ms", "4.0"] in map(str.split, invoke("requests", "aaaaaaaa-3").stdout.splitlines())
 
 
 class TestRoutes:
@@ -217,6 +236,26 @@ class TestDiff:
         writer.request(changed, NOW + 9, test="later")
         assert ask("diff", "test_tea[1]", "later")["only_a"] == {"shop/views.py": [10, 20, 21]}
 
+    def test_end_of_a_name(self, invoke: Invoke, writer: Writer, ask: Ask) -> None:
+        """As `who` takes the end of a file's path."""
+        for number, name in enumerate(("tests/test_shop.py::TestCart::test_full", "tests/test_cart.py::test_full")):
+            writer.request(TEA, NOW + number, test=name)
+        answer = ask("diff", "TestCart::test_full", "<int:cup>")
+        assert (answer["a"], answer["b"]) == ("tests/test_shop.py::TestCart::test_full", "GET /tea/<int:cup>")
+        assert ask("tests", "test_cart.py::test_full")["test"] == "tests/test_cart.py::test_full"
+        result = invoke("tests", "test_full")
+        assert (result.status, result.stdout) == (2, "")
+        assert result.stderr == (
+            "Error: 'test_full' can be any of tests/test_cart.py::test_full, tests/test_shop.py::TestCart::test_full: "
+            "give more of its name\n"
+        )
+        # A part of a word is no name's end.
+        assert "no test 'full' was recorded" in invoke("tests", "full").stderr
+
+    def test_whole_name_goes_before_the_end_of_another(self, writer: Writer, ask: Ask) -> None:
+        writer.request(BUY, NOW, test="tests::test_list")
+        assert ask("tests", "test_list")["files"] == {"shop/models.py": [5], "shop/views.py": [10, 11, 12]}
+
     def test_name_of_two_kinds(self, invoke: Invoke, writer: Writer, ask: Ask) -> None:
         writer.request(TEA, NOW, test="/buy")
         result = invoke("diff", "/buy", "test_list")
@@ -250,6 +289,65 @@ class TestWho:
         lines = invoke("who", "pay.py:7").stdout.splitlines()
         assert lines[0] == "/elsewhere/pay.py:7 was executed by 1 request."
         assert lines[4].split() == ["POST", "/buy", "1"]
+
+
+SOURCE = """\
+# A comment.
+
+def total(prices):
+    result = sum(  # over two lines
+        prices
+    )
+    return result
+
+if TYPE_CHECKING:  # pragma: no cover
+    import typing"""
+
+
+class TestWhoInASourceThatIsHere:
+    """The lines that are none are known where the file is what was recorded."""
+
+    @pytest.fixture
+    def source(self, writer: Writer, tmp_path: Path) -> Path:
+        source = tmp_path / "prices.py"
+        source.write_text(SOURCE)
+        writer.request(trace_of({str(source): [4, 7]}, content=content_hash(str(source))), NOW, test="adds up")
+        return source
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            (11, "has 10 lines, and no line 11"),
+            (999_999_999, "has 10 lines, and no line 999999999"),
+            (1, "prices.py:1 is no statement: nothing can execute it"),
+            (2, "prices.py:2 is no statement: nothing can execute it"),
+            (10, "prices.py:10 is excluded by coverage.py's configuration"),
+        ],
+    )
+    def test_line_that_is_none(self, invoke: Invoke, source: Path, line: int, message: str) -> None:
+        result = invoke("who", f"prices.py:{line}")
+        assert (result.status, result.stdout) == (2, "")
+        assert result.stderr.startswith("Error: ")
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
+
+    @pytest.mark.parametrize("line", [4, 5, 6])
+    def test_any_line_of_a_statement(self, ask: Ask, source: Path, line: int) -> None:
+        answer = ask("who", f"prices.py:{line}")
+        assert answer["tests"] == [{"test": "adds up", "requests": 1}]
+        assert answer["line"] == line
+
+    def test_statement_that_did_not_run(self, invoke: Invoke, source: Path) -> None:
+        result = invoke("who", "prices.py:3")
+        assert (result.status, result.stderr) == (0, "")
+        assert result.stdout.startswith("No request executed ")
+
+    def test_file_that_has_changed(self, invoke: Invoke, source: Path) -> None:
+        source.write_text("shorter\n")
+        result = invoke("who", "prices.py:9")
+        assert result.status == 0
+        assert result.stderr == f"Warning: {source} is not here as it was recorded: it has changed since, or is gone\n"
+        assert invoke("who", "prices.py:7").stderr == ""
 
 
 class TestErrors:

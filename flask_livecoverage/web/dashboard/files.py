@@ -77,7 +77,7 @@ def show_source(visit: Visit, key: str) -> Response:
         counts, shown = _counts(recorded, file, heat, given)
         lines = [] if code is None else _lines(file, code, counts, shown)
         chosen = given.get("line")
-        ran = None if chosen is None else recorded.ran(file.path, _statement_of(file, chosen))
+        ran = None if chosen is None else recorded.ran(file.path, file.counted.statement_of(chosen) or [chosen])
         who = _who(recorded, file)
     page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
     return visit.render(
@@ -141,7 +141,7 @@ def _lines(file: FileFigures, code: Sequence[Markup], counts: Counter[int], show
     # A statement within another one's lines has its own state.
     for bitmap, state in ((counted.statements & ~file.covered, "missing"), (file.covered & ~shown, "others")):
         states.update(dict.fromkeys(from_bitmap(bitmap), state))
-    firsts = _firsts(file)
+    firsts = counted.firsts()
     hottest = max(counts.values(), default=0)
     return [
         Line(
@@ -149,21 +149,6 @@ def _lines(file: FileFigures, code: Sequence[Markup], counts: Counter[int], show
         )
         for number, text in enumerate(code, 1)
     ]  # fmt: skip
-
-
-def _firsts(file: FileFigures) -> dict[int, int]:
-    """For each line of a statement, the line that stands for it."""
-    firsts: dict[int, int] = {}
-    for first, lines in file.counted.multiline:
-        if file.counted.statements >> first & 1:
-            firsts.update(dict.fromkeys(from_bitmap(lines), first))
-    firsts.update((line, line) for line in from_bitmap(file.counted.statements))
-    return firsts
-
-
-def _statement_of(file: FileFigures, line: int) -> list[int]:
-    first = _firsts(file).get(line)
-    return [line] if first is None else from_bitmap(file.counted.all_lines(1 << first))
 
 
 def _level(count: int, hottest: int) -> int:
