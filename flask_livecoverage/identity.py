@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -11,6 +12,9 @@ from .text import LONGEST_NAME, storable
 TEST_HEADER = "Livecov-Test"
 BAGGAGE_MEMBER = "livecov.test"
 COOKIE = "livecov_test"
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(rb"\\(?:([0-3][0-7]{2})|(.))")
 
 
 def test_identity(environ: Mapping[str, Any]) -> str | None:
@@ -54,8 +58,24 @@ def _member(members: Iterable[str], wanted: str) -> str | None:
     for member in members:
         key, _, value = member.partition("=")
         if key.strip() == wanted:
-            return unquote(value.strip().strip('"')).strip()
+            return unquote(_unquoted(value.strip())).strip()
     return None
+
+
+def _unquoted(value: str) -> str:
+    """``value`` without the quotation marks around it, where they are a quoted string's.
+
+    Python's clients and Werkzeug's send cookies so: quotation marks and backslashes within have a backslash before
+    them, other bytes may be three octal digits (:mod:`http.cookies`). Any other quotation mark is a part of the name.
+    """
+    quoted = _QUOTED.fullmatch(value)
+    if quoted is None:
+        return value
+    return _ESCAPED.sub(_unescaped, quoted[1].encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8)]) if found[1] else found[2]
 
 
 def _readable(text: str) -> str:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING
+
 import pytest
+from werkzeug.test import Client
 
 from flask_livecoverage.identity import test_identity as identity_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 def wsgi(text: str) -> str:
@@ -77,6 +84,44 @@ class TestKeploy:
 
 
 class TestCookie:
+    @pytest.mark.parametrize(
+        ("header", "expected"),
+        [
+            ('livecov_test="checkout"', "checkout"),
+            ('livecov_test=say "hi"', 'say "hi"'),
+            ('livecov_test="hi" and "bye"', '"hi" and "bye"'),
+            ('livecov_test="unfinished', '"unfinished'),
+            ('livecov_test="', '"'),
+            ('livecov_test="say \\"hi\\""; other=1', 'say "hi"'),
+            (r'livecov_test="a\054b\073c\\d"', r"a,b;c\d"),
+            (r'livecov_test="caf\303\251"', "café"),
+            ("livecov_test=%22hi%22", '"hi"'),
+            ('livecov_test=test_buy["tea"]', 'test_buy["tea"]'),
+        ],
+    )
+    def test_quotation_marks_come_out_as_sent(self, header: str, expected: str) -> None:
+        assert identity_of({"HTTP_COOKIE": header}) == expected
+
+    @pytest.mark.parametrize(
+        "name",
+        ['say "hi"', '"hi" and "bye"', '"quoted"', "a, b; c", r'back\slash "q"', 'naïve "✓"', 'test_buy["tea"]'],
+    )
+    def test_what_python_clients_make_of_a_name(self, name: str) -> None:
+        """Werkzeug's client, and the standard library's cookies, which know no more than Latin-1."""
+        sent: list[str] = []
+
+        def application(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+            sent.append(environ["HTTP_COOKIE"])
+            start_response("204 No Content", [])
+            return []
+
+        client = Client(application)
+        client.set_cookie("livecov_test", name)
+        client.get("/").close()
+        if name.isascii():
+            sent.append(SimpleCookie({"livecov_test": name}).output([], header="").strip())
+        assert [identity_of({"HTTP_COOKIE": header}) for header in sent] == [name] * len(sent)
+
     @pytest.mark.parametrize(
         "header",
         [
