@@ -181,7 +181,11 @@ def _activate(app: Flask, state: State) -> None:
 
     state.recorder = start_recording(state.settings)
     inner = LiveCoverageMiddleware(
-        app.wsgi_app, state.recorder, describe=partial(_describe, app), is_materialized=_is_materialized
+        app.wsgi_app,
+        state.recorder,
+        describe=partial(_describe, app),
+        is_materialized=_is_materialized,
+        ignore=state.settings.ignore,
     )
     # For who serves `app.wsgi_app` itself.
     app.wsgi_app = placed = add_control_routes(inner, state.settings)  # type: ignore[method-assign]

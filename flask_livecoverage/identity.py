@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,6 +13,10 @@ from .text import LONGEST_NAME, storable
 TEST_HEADER = "Livecov-Test"
 BAGGAGE_MEMBER = "livecov.test"
 COOKIE = "livecov_test"
+
+# By themselves, whatever a test does.
+_ASKED_BY_BROWSERS = frozenset({"/favicon.ico"})
+_WILDCARDS = re.compile(r"[*?[]")
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(rb"\\(?:([0-3][0-7]{2})|(.))")
@@ -31,6 +36,20 @@ def test_identity(environ: Mapping[str, Any]) -> str | None:
         or ("HTTP_COOKIE" in environ and _from_cookie(_readable(environ["HTTP_COOKIE"])))
     )
     return storable(found, LONGEST_NAME) if found else None
+
+
+def ignored_paths(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """A function that answers whether a request to a path is no test's.
+
+    ``patterns`` are whole paths, in which ``*`` stands for any characters and ``?`` for one.
+    """
+    patterns = list(patterns)
+    plain = frozenset(_ASKED_BY_BROWSERS.union(path for path in patterns if not _WILDCARDS.search(path)))
+    wild = [fnmatch.translate(path) for path in patterns if _WILDCARDS.search(path)]
+    if not wild:
+        return plain.__contains__
+    match = re.compile("|".join(wild)).match
+    return lambda path: path in plain or match(path) is not None
 
 
 test_identity.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it

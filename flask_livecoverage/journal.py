@@ -16,7 +16,8 @@ The kinds of lines (``type``):
 ``trace``
     ``id`` and ``files``: path → ``{"content", "lines" (bitmap in hexadecimal), "arcs" (pairs, with branch coverage)}``
 ``request``
-    the fields of :class:`~.model.RequestRecord`, without ``pid`` and ``window``
+    the fields of :class:`~.model.RequestRecord`, without ``pid`` and ``window``; an empty ``test`` says that it is no
+    test's, and in no window
 ``amend``
     ``id`` of a request that ran more after its record was written, ``trace`` of what it ran, and while its response
     goes on the ``status`` and ``duration_ms`` that it has now

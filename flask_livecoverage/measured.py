@@ -38,7 +38,8 @@ def measured_application(
     from .process import start_recording
 
     recorder = start_recording(settings)
-    return add_control_routes(LiveCoverageMiddleware(make_application(), recorder, describe=describe), settings)
+    measured = LiveCoverageMiddleware(make_application(), recorder, describe=describe, ignore=settings.ignore)
+    return add_control_routes(measured, settings)
 
 
 def add_control_routes(measured: LiveCoverageMiddleware, settings: Settings) -> ControlMiddleware:

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from .identity import test_identity
+from .identity import ignored_paths, test_identity
+from .model import NOBODY
 from .process import start_recording
 from .recorder import Recorder
 from .request_capture import RequestCapture, current_request
@@ -27,6 +28,9 @@ REQUEST_ID_HEADER = "Livecov-Request"
 # request, and the environment as the server made it, where what lies between may change it.
 _REQUEST_KEY = "flask_livecoverage.request"
 _ORIGINAL_KEY = "flask_livecoverage.original"
+_SWITCHING_PROTOCOLS = 101
+# How handlers of WebSockets tell Gunicorn and Werkzeug that nothing is left to answer.
+_ENDS_OF_WEBSOCKETS = (StopIteration, ConnectionError)
 
 _USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -44,6 +48,7 @@ class LiveCoverageMiddleware:
 
     :param recorder: default: this process's, started now if it was not, with settings from the environment.
     :param describe: tells the route and the endpoint from a request's environment, while it is answered or after.
+    :param ignore: paths whose requests are no test's (``LIVECOVERAGE_IGNORE``); default: what the environment says.
     :param is_materialized: tells whether a response body runs no code of the application when it is sent and closed.
         Most do not, and it costs less to send them unwatched.
     """
@@ -55,9 +60,11 @@ class LiveCoverageMiddleware:
         *,
         describe: Describe | None = None,
         is_materialized: IsMaterialized = is_sequence,
+        ignore: Iterable[str] | None = None,
     ) -> None:
         self.app = app
         self.recorder = recorder or start_recording(load_settings({}))
+        self._is_ignored = ignored_paths(load_settings({}).ignore if ignore is None else ignore)
         self.in_flight = InFlight()
         self._describe = describe
         self._is_materialized = is_materialized
@@ -67,9 +74,14 @@ class LiveCoverageMiddleware:
         request = _on_its_way(environ)
         if request is not None:
             return self._pass_through(request, environ, start_response)
-        request = self.recorder.open_request(_method(environ), _path(environ), test_identity(environ))
+        path = _path(environ)
+        test = NOBODY if self._is_ignored(path) else test_identity(environ)
+        request = self.recorder.open_request(_method(environ), path, test)
         in_flight = self.in_flight if _has_server(environ) else _UNAWAITED
         in_flight.add(request)
+        if "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket":
+            # Unless the application answers otherwise: a WebSocket's handler talks to the client by itself.
+            request.status = _SWITCHING_PROTOCOLS
 
         def start_recorded_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request.status = int(status[:3])
@@ -87,14 +99,17 @@ class LiveCoverageMiddleware:
         segment = request.enter()
         try:
             body = self._call(request, environ, start_recorded_response)
-        except BaseException:
-            request.status = 500
+        except BaseException as error:
+            if request.status != _SWITCHING_PROTOCOLS or not isinstance(error, _ENDS_OF_WEBSOCKETS):
+                request.status = 500
             request.leave(segment)
             self._name_route(request, environ)
             request.commit()
             in_flight.remove(request)
             raise
         request.leave(segment)
+        if request.status == _SWITCHING_PROTOCOLS:
+            self._name_route(request, environ)
         if self._is_materialized(body):
             request.commit()
             return _MaterializedBody(body, request, in_flight)
@@ -129,19 +144,25 @@ class OutermostMiddleware(LiveCoverageMiddleware):
     What is put around the application later is measured so, too. ``inner`` lets these requests through, and records
     those that reach it otherwise.
 
-    :param is_direct: tells whether nothing lies between that could change a request.
+    :param is_direct: tells whether nothing lies between.
     """
 
     def __init__(self, app: WSGIApplication, inner: LiveCoverageMiddleware, is_direct: Callable[[], bool]) -> None:
-        super().__init__(app, inner.recorder, describe=inner._describe, is_materialized=inner._is_materialized)
+        super().__init__(
+            app, inner.recorder, describe=inner._describe, is_materialized=inner._is_materialized, ignore=()
+        )
         self.in_flight = inner.in_flight
+        self._is_ignored = inner._is_ignored
+        self._innermost = inner.app
         self._is_direct = is_direct
 
     def _call(
         self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        if not self._is_direct():
-            environ[_ORIGINAL_KEY] = environ.copy()
+        if self._is_direct():
+            # Most applications: the way there would lead nowhere else, and each request would pay for it.
+            return self._innermost(environ, start_response)
+        environ[_ORIGINAL_KEY] = environ.copy()
         environ[_REQUEST_KEY] = request
         return self.app(environ, start_response)
 

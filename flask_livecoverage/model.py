@@ -15,6 +15,9 @@ STARTUP_CONTEXT = "(startup)"
 # In place of the URL rule, of requests that matched none.
 NO_ROUTE = "(no route)"
 
+# In a request's line of a journal, in place of a test's name: it is no test's, whatever window is open.
+NOBODY = ""
+
 # By what a report can tell lines apart.
 CONTEXTS = ("test", "route", "request", "none")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .files import open_regular
 from .journal import RunFolder
-from .model import Process, RequestRecord, Rule, Run, Trace, Window
+from .model import NOBODY, Process, RequestRecord, Rule, Run, Trace, Window
 from .records import (
     BEGIN,
     UNREADABLE,
@@ -226,11 +226,13 @@ def windows_of(events: Iterable[tuple[float, str]]) -> list[Window]:
 
 
 def _place(requests: Iterable[RequestRecord], windows: list[Window]) -> Iterator[RequestRecord]:
-    """The requests, with the window in which each began."""
+    """The requests, with the window in which each began; those that are no test's are in none."""
     openings = [window.opened_at for window in windows]
     for request in requests:
         window = window_at(request.started_at, windows, openings)
-        if window is not None:
+        if request.test == NOBODY:
+            yield replace(request, test=None)
+        elif window is not None:
             yield replace(request, window=window.name, test=request.test or window.name)
         else:
             yield request

@@ -104,6 +104,15 @@ def _token(value: Any) -> str | None:
     raise ValueError("use a string of printable ASCII characters without spaces")
 
 
+def _paths(value: Any) -> tuple[str, ...]:
+    found = value.split(",") if isinstance(value, str) else () if value is None else value
+    if isinstance(found, list | tuple) and all(isinstance(path, str) for path in found):
+        paths = tuple(filter(None, (path.strip() for path in found)))
+        if all(path.startswith(("/", "*")) for path in paths):
+            return paths
+    raise ValueError("use paths such as /health or /static/*, separated by commas, or a list of them")
+
+
 def server_url(value: str) -> str:
     """The address of a server, without a slash at its end. Raises ValueError naming what is accepted."""
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
@@ -178,6 +187,14 @@ SETTINGS = (
         "``store.sqlite3`` in the data directory.",
         secret=True,
     ),
+    Setting(
+        "LIVECOVERAGE_IGNORE",
+        (),
+        _paths,
+        "Paths, separated by commas, whose requests are no test's: they are recorded, and belong neither to a test "
+        "that they name nor to the window that is open. ``*`` stands for any characters, ``?`` for one. "
+        "``/favicon.ico`` always is such a path.",
+    ),
 )
 
 
@@ -194,6 +211,7 @@ class Settings:
     token: str | None = None
     behind_proxy: bool | None = None
     store: str | None = None
+    ignore: tuple[str, ...] = ()
 
 
 def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:

@@ -165,6 +165,20 @@ class TestWindows:
         windows = [request["window"] for request in ok(client, "dump")["requests"]]
         assert windows == ["first", "second", None]
 
+    def test_requests_that_are_no_tests(self, start: Start) -> None:
+        """The window's answer, the store's and the reader's have the same requests."""
+        client = start(LIVECOVERAGE_IGNORE="/flat/?")
+        ok(client, "start?name=checkout")
+        for path in ("/deep", "/flat/1", "/flat/10", "/favicon.ico"):
+            client.get(path, headers={"Livecov-Test": "named"} if path == "/flat/1" else {})
+        ok(client, "requests")
+        assert ok(client, "stop")["requests"] == 2
+        expected = {"/deep": "checkout", "/flat/1": None, "/flat/10": "checkout", "/favicon.ico": None}
+        for found in (ok(client, "requests")["requests"], ok(client, "dump")["requests"]):
+            assert {record["path"]: record["test"] for record in found} == expected
+            assert {record["path"]: record["window"] for record in found} == expected
+        assert [(one["test"], one["requests"]) for one in ok(client, "tests")["tests"]] == [("checkout", 2)]
+
     def test_name_has_a_default_and_may_come_in_a_form(self, client: FlaskClient) -> None:
         assert ok(client, "start")["name"] == "window"
         assert ok(client, "start", "POST", data={"name": "Prüfung ✓"})["name"] == "Prüfung ✓"

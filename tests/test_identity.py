@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from werkzeug.test import Client
 
+from flask_livecoverage.identity import ignored_paths
 from flask_livecoverage.identity import test_identity as identity_of
 
 if TYPE_CHECKING:
@@ -142,6 +143,24 @@ class TestCookie:
 
     def test_percent_encoding_is_undone(self) -> None:
         assert identity_of({"HTTP_COOKIE": "livecov_test=caf%C3%A9%3B"}) == "café;"
+
+
+class TestIgnoredPaths:
+    @pytest.mark.parametrize(
+        ("patterns", "ignored", "counted"),
+        [
+            ([], ["/favicon.ico"], ["/", "/favicon.icon", "/shop/favicon.ico", "/favicon.ico/x"]),
+            (["/health"], ["/health", "/favicon.ico"], ["/health/", "/healthy", "/a/health"]),
+            (["/static/*", "*.map"], ["/static/", "/static/js/a.js", "/a/b.map"], ["/static", "/map", "/a.maps"]),
+            (["/v?/ping"], ["/v1/ping", "/v2/ping"], ["/v10/ping", "/v/ping"]),
+            (["/a.c", "/+*"], ["/a.c", "/+b"], ["/abc", "//b"]),
+        ],
+    )
+    def test_paths(self, patterns: list[str], ignored: list[str], counted: list[str]) -> None:
+        is_ignored = ignored_paths(patterns)
+        assert {path: is_ignored(path) for path in [*ignored, *counted]} == {
+            **dict.fromkeys(ignored, True), **dict.fromkeys(counted, False),
+        }  # fmt: skip
 
 
 class TestCharacters:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -397,6 +398,59 @@ def test_record_is_on_disk_before_written_data_leaves(load_module: Callable[...,
     assert statuses == [201]
     body.close()  # type: ignore[attr-defined]
     assert lines(only_request(), module) == lines_of(module, "# starts", "# writes", "# returns")
+
+
+HANDSHAKE = {"HTTP_UPGRADE": "WebSocket", "HTTP_CONNECTION": "Upgrade"}
+
+
+class TestWebSockets:
+    """Their handlers answer clients by themselves, and tell each server in another way that nothing is left to do."""
+
+    @pytest.fixture
+    def application(self, load_module: Callable[..., ModuleType], engine_name: str) -> ModuleType:
+        start_recording(load_settings({"LIVECOVERAGE_ENGINE": engine_name}))
+        return load_module("""
+            def handled(environ, start_response):
+                return []
+
+            def gunicorn(environ, start_response):
+                raise StopIteration
+
+            def werkzeug(environ, start_response):
+                raise ConnectionError
+
+            def fails(environ, start_response):
+                raise ZeroDivisionError
+
+            def refused(environ, start_response):
+                start_response("403 Forbidden", [])
+                return []
+
+            def fails_at_last(environ, start_response):
+                start_response("200 OK", [])
+                raise ConnectionError
+        """)
+
+    @pytest.mark.parametrize(
+        ("name", "status"),
+        [("handled", 101), ("gunicorn", 101), ("werkzeug", 101), ("fails", 500), ("refused", 403),
+         ("fails_at_last", 500)],
+    )  # fmt: skip
+    def test_status(self, application: ModuleType, name: str, status: int) -> None:
+        app = LiveCoverageMiddleware(getattr(application, name))
+        environ = {**EnvironBuilder("/chat").get_environ(), **HANDSHAKE}
+        with suppress(StopIteration, ConnectionError, ZeroDivisionError):
+            app(environ, lambda *_: lambda data: data).close()  # type: ignore[attr-defined]
+        record = only_request()
+        assert (record.path, record.status) == ("/chat", status)
+        assert lines(record, application)
+
+    @pytest.mark.parametrize("name", ["handled", "gunicorn", "werkzeug"])
+    def test_other_requests_that_are_not_answered(self, application: ModuleType, name: str) -> None:
+        app = LiveCoverageMiddleware(getattr(application, name))
+        with suppress(StopIteration, ConnectionError):
+            app(EnvironBuilder("/chat").get_environ(), lambda *_: lambda data: data).close()  # type: ignore[attr-defined]
+        assert only_request().status == 500
 
 
 def ask_around_a_window(app: Flask) -> None:

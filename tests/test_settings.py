@@ -29,6 +29,10 @@ ACCEPTED = [
     ("LIVECOVERAGE_BEHIND_PROXY", None, None),
     ("LIVECOVERAGE_BEHIND_PROXY", "1", True),
     ("LIVECOVERAGE_BEHIND_PROXY", False, False),
+    ("LIVECOVERAGE_IGNORE", "", ()),
+    ("LIVECOVERAGE_IGNORE", None, ()),
+    ("LIVECOVERAGE_IGNORE", "/health, /static/*,", ("/health", "/static/*")),
+    ("LIVECOVERAGE_IGNORE", ["/health", "*.map"], ("/health", "*.map")),
 ]
 
 REFUSED = [
@@ -56,6 +60,9 @@ REFUSED = [
     ("LIVECOVERAGE_TOKEN", "pässword", "printable ASCII"),
     ("LIVECOVERAGE_TOKEN", " padded ", "without spaces"),
     ("LIVECOVERAGE_TOKEN", 12345, "printable ASCII"),
+    ("LIVECOVERAGE_IGNORE", "health", "separated by commas"),
+    ("LIVECOVERAGE_IGNORE", 5, "separated by commas"),
+    ("LIVECOVERAGE_IGNORE", ["/health", 5], "separated by commas"),
 ]
 
 

@@ -28,7 +28,7 @@ from flask_livecoverage.errors import ConfigurationError, DataError
 from flask_livecoverage.filters import Filters, parse_since, parse_status
 from flask_livecoverage.journal import RunFolder
 from flask_livecoverage.lines import from_bitmap
-from flask_livecoverage.model import NO_ROUTE, Executed, RequestRecord, Run
+from flask_livecoverage.model import NO_ROUTE, NOBODY, Executed, RequestRecord, Run
 from flask_livecoverage.reader import read_run, reset
 from flask_livecoverage.store import KeptStore, Recorded, Store, open_store, schema, store_url, sync
 from flask_livecoverage.web.records import Records, WindowHistories
@@ -109,7 +109,8 @@ def assert_windows(found: Recorded, run: Run, histories: WindowHistories) -> Non
     wanted: list[list[RequestRecord]] = [[] for _ in run.windows]
     for request in run.requests:
         opened = [index for index, window in enumerate(run.windows) if window.opened_at <= request.started_at]
-        if opened and run.windows[opened[-1]].holds(request.started_at):
+        # All in a window belong to a test, but for those that are no test's.
+        if opened and run.windows[opened[-1]].holds(request.started_at) and request.test is not None:
             wanted[opened[-1]].append(request)
     last = found.last_window()
     assert (last is None) == (not run.windows)
@@ -150,7 +151,7 @@ _number = st.integers(0, 5)
 _events = st.lists(
     st.one_of(
         st.tuples(
-            st.just("request"), _number, _number, st.sampled_from([None, "a", "b"]), st.integers(0, 4),
+            st.just("request"), _number, _number, st.sampled_from([None, "a", "b", NOBODY]), st.integers(0, 4),
             st.sampled_from([200, 404]), st.sampled_from(["/", "/x", None]), st.booleans(),
         ),
         st.tuples(st.just("amend"), _number, _number, _number, st.booleans()),
@@ -274,6 +275,24 @@ class TestAgainstReader:
         second.line("window", name="", at=NOW + 10)
         with recorded(folder) as found:
             assert [record.window for record in found.requests()] == [None, "w"]
+            assert_equal(found, read_run(folder))
+
+    def test_requests_that_are_no_tests(self) -> None:
+        """Before and after the window is known: another process opens it."""
+        folder = run_folder()
+        first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
+        first.request(TRACES[1], NOW + 1, test=NOBODY)
+        with recorded(folder) as found:
+            assert [(record.window, record.test) for record in found.requests()] == [(None, None)]
+        second.line("window", name="w", at=NOW)
+        first.request(TRACES[2], NOW + 2, test=NOBODY)
+        first.request(TRACES[2], NOW + 3)
+        with recorded(folder) as found:
+            assert [(record.window, record.test) for record in found.requests()] == [
+                ("w", "w"), (None, None), (None, None),
+            ]  # fmt: skip
+            assert [(one.name, one.requests) for one in found.windows()] == [("w", 1)]
+            assert found.count_without_test() == 2
             assert_equal(found, read_run(folder))
 
     def test_resets_divide_the_run(self) -> None:

@@ -9,7 +9,7 @@ from flask_livecoverage import settings
 
 def default(setting: settings.Setting) -> str:
     """What the column says."""
-    return "none" if setting.default is None else f"``{setting.default}``"
+    return "none" if setting.default in (None, ()) else f"``{setting.default}``"
 
 
 def table_lines() -> list[str]:

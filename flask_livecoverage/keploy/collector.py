@@ -114,7 +114,7 @@ class Collector:
         openings = [window.opened_at for window in windows]
         for request in requests:
             name = request["test"]
-            if not name:
+            if name is None:
                 window = window_at(request["started_at"], windows, openings)
                 name = window.name if window is not None else None
             test = self._tests.get(name)

@@ -17,12 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from ..lines import to_numbits
-from ..model import Trace
+from ..model import NOBODY, Trace
 from ..records import UNREADABLE, kind_of, objects, rules_of, trace_of
 from . import losses, schema
 from .dialect import insert_missing, insert_or_add, insert_rows
 from .names import CHUNK, Key, Numbers, storable
-from .windows import Windows
+from .windows import NO_WINDOW, Windows
 
 Row = dict[str, Any]
 # A request's place in the journal, its number, and what the journal says.
@@ -199,8 +199,7 @@ class _Requests:
         # Nothing else is done a million times: everything is looked up once, and rows are plain tuples.
         caches, window_at, period_number = self._caches, self._windows.at, self._period_number
         placed = [
-            (position, number, line, _route(line), *window_at(line["started_at"]))
-            for position, number, line in requests
+            (position, number, line, _route(line), *_window(line, window_at)) for position, number, line in requests
         ]
         tests = caches.tests.learn(self._connection, {(line["test"] or name,) for _, _, line, _, _, name in placed})
         routes = caches.routes.learn(self._connection, {route for _, _, _, route, _, _ in placed})
@@ -211,7 +210,7 @@ class _Requests:
         rows = [
             RequestRow(
                 first + number, periods[run, period_number(position)], traces[(line["trace"],)], routes[route],
-                tests[(line["test"] or window_name,)], window, line["status"], 1 if line["test"] else 0,
+                tests[(line["test"] or window_name,)], window, line["status"], 0 if line["test"] is None else 1,
                 line["started_at"], round(1000 * line["duration_ms"]), line["path"],
             )
             for position, number, line, route, window, window_name in placed
@@ -239,6 +238,10 @@ class _Requests:
             known = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(keys[start : start + CHUNK]))
             for key in self._connection.execute(known).scalars():
                 del rows[key]
+
+
+def _window(line: Row, window_at: Callable[[float], tuple[int, str]]) -> tuple[int, str]:
+    return (NO_WINDOW, "") if line["test"] == NOBODY else window_at(line["started_at"])
 
 
 def _route(line: Row) -> Key:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from . import schema
 from .batch import Caches, RequestRow, Row, change
 from .dialect import insert_missing
+from .scope import NO_TEST
 from .windows import Stretch, Windows, last_event
 
 
@@ -46,4 +47,6 @@ def _misplaced(run: int, stretch: Stretch, end: float) -> sa.Select[Any]:
         & (requests.started_at >= stretch.begins_at)
         & (requests.started_at < end)
         & (requests.window != stretch.window)
+        # No test's, and so in no window.
+        & sa.not_((requests.names_test == 1) & (requests.test == NO_TEST))
     )

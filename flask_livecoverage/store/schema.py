@@ -76,7 +76,7 @@ requests = _table(
     "requests",
     sa.Column("id", _Key, primary_key=True, autoincrement=False),
     *map(_number, ("period", "trace", "route", "test", "window", "status")),
-    # Whether the client named the test; else it is the window's name.
+    # Whether the request itself said whose it is: a test's, or no test's. Else it is the window's.
     sa.Column("names_test", sa.SmallInteger, nullable=False),
     sa.Column("started_at", sa.Double, nullable=False),
     _number("duration_us"),

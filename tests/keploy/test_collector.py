@@ -11,6 +11,7 @@ import pytest
 
 from flask_livecoverage.journal import Journal, RunFolder
 from flask_livecoverage.keploy.collector import Collector
+from flask_livecoverage.model import NOBODY
 from flask_livecoverage.reader import read_run
 from flask_livecoverage.tail import Tail
 
@@ -106,6 +107,14 @@ def test_a_request_belongs_to_the_window_in_which_it_began(run: Run, collector: 
     run.request(1, began=began)
     assert end(collector, "b") == []
     assert end(collector, "a") == [1]
+
+
+def test_what_is_no_tests_is_not_the_windows(run: Run, collector: Collector) -> None:
+    collector.start("a")
+    run.request(1, test=NOBODY)
+    run.request(2)
+    assert end(collector, "a") == [2]
+    assert [request.test for request in read_run(run.folder).requests] == [None, "a"]
 
 
 def test_what_began_before_a_test_is_not_its_own(run: Run, collector: Collector) -> None:
