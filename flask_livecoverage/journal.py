@@ -32,8 +32,8 @@ The kinds of lines (``type``):
 
 Beside them lie files whose names begin with ``marks.``. ``marks.jsonl`` holds the marks that :meth:`RunFolder.mark`
 sets: up to which byte of which journal a reset has put requests behind it. ``marks.window`` is there while a window is
-open, ``marks.lock`` is for a file lock, and ``marks.clock-…`` is the clock of all processes (:mod:`~.clock`). Times are
-UNIX seconds by that clock.
+open, ``marks.announced`` once a log has named the run, ``marks.lock`` is for a file lock, and ``marks.clock-…`` is the
+clock of all processes (:mod:`~.clock`). Times are UNIX seconds by that clock.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import socket
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
@@ -16,7 +17,7 @@ from .errors import ServerError
 from .shutdown import ENDING_KEY, GRACE_SECONDS, SERVER_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -53,10 +54,17 @@ class LiveServer:
 
     :param access_log: log all requests, not just those that are answered with an error.
     :param threads: answer each request in a thread of its own, rather than one after the other.
+    :param is_control: tells whether a path is none of the application's. Requests to it are logged only if they fail.
     """
 
     def __init__(
-        self, app: WSGIApplication, listener: socket.socket, *, access_log: bool = True, threads: bool = True
+        self,
+        app: WSGIApplication,
+        listener: socket.socket,
+        *,
+        access_log: bool = True,
+        threads: bool = True,
+        is_control: Callable[[str], bool] = lambda path: False,
     ) -> None:
         host, port = listener.getsockname()[:2]
         self.url = url_of(host, port)
@@ -64,7 +72,7 @@ class LiveServer:
         self._listener = listener
         server = _ThreadedServer if threads else _Server
         self._server = server(host, port, self._serve_request, _RequestHandler, fd=listener.fileno())
-        self._server.access_log = access_log
+        self._server.is_logged = lambda path: access_log and not is_control(path)
         self._ending = threading.Event()
 
     def _serve_request(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -151,7 +159,7 @@ def _has_input(connection: socket.socket) -> bool:
 
 
 class _Server(BaseWSGIServer):
-    access_log = True
+    is_logged: Callable[[str], bool]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.connections = _Connections()
@@ -178,5 +186,7 @@ class _RequestHandler(WSGIRequestHandler):
         return super().parse_request()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        if self.server.access_log or not 200 <= int(code) < 400:
+        # There is no path where the request could not be read.
+        path = unquote(getattr(self, "path", "").partition("?")[0])
+        if not 200 <= int(code) < 400 or self.server.is_logged(path):
             super().log_request(code, size)

@@ -6,6 +6,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import click
@@ -30,9 +31,10 @@ from ..options import RunOptions, ServeOptions
 from ..process import start_recording, stop_recording
 from ..run import Server, foreign_server, inherited_environment, own_server, run_command
 from ..server import LiveServer, listen
-from ..settings import RUN_VARIABLE, URL_VARIABLE, load_settings
+from ..settings import RUN_VARIABLE, URL_VARIABLE, Settings, load_settings
 from ..signals import EndingSignals, Terminated
 from ..text import printable
+from ..web.control import is_control
 from .reporting import read_runs, report_on, warn
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
@@ -54,10 +56,12 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
             if late is not None:
                 warn(late)
             database = stack.enter_context(temporary_database()) if options.temporary_database else None
-            server = stack.enter_context(_prepared_server(info, options, database))
+            server, settings = stack.enter_context(_prepared_server(info, options, database))
         # From here on, also while the tables are dropped, the first signal is a request to end.
         signals.next_calls(server.shutdown)
         click.echo(f" * Running on {server.url}", err=True)
+        if control_fd is None:
+            click.echo(f" * Dashboard: {server.url}{settings.url_prefix}/", err=True)
         parent.answers_at(server.url)
         server.serve_until_shutdown()
         if database is not None:
@@ -78,8 +82,8 @@ def _coming_back(folder: str) -> Iterator[None]:
 @contextmanager
 def _prepared_server(
     info: ScriptInfo, options: ServeOptions, database: TemporaryDatabase | None
-) -> Iterator[LiveServer]:
-    """The server of an application that was imported under coverage, and has its tables."""
+) -> Iterator[tuple[LiveServer, Settings]]:
+    """The server of an application that was imported under coverage, and has its tables; and the settings of that."""
     with ExitStack() as stack:
         listener = stack.enter_context(listen(options.host, options.port))
         # The application may change the working directory; and no path at all is none.
@@ -103,7 +107,14 @@ def _prepared_server(
             data_socket = os.path.join(recorder.root, options.data_socket)
             stack.enter_context(Agent(control, OwnRun(recorder), data_socket).in_background())
             click.echo(f" * Keploy's agent listens on {options.control_socket}", err=True)
-        yield LiveServer(app, listener, access_log=options.access_log, threads=options.threads)
+        server = LiveServer(
+            app,
+            listener,
+            access_log=options.access_log,
+            threads=options.threads,
+            is_control=partial(is_control, settings=state.settings),
+        )
+        yield server, state.settings
 
 
 def _stop_recording() -> None:

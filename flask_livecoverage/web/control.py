@@ -30,6 +30,7 @@ from ..recorder import Recorder
 from ..settings import Settings
 from ..text import printable, window_name
 from .access import embedded, refusal
+from .announcement import announce
 from .dashboard.front import Front, dashboard_rules, error_page, is_page
 from .dashboard.routes import PREFIX
 from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters, stored_name
@@ -55,6 +56,11 @@ _MOST_WARNINGS = 1000
 _CHANGING = frozenset({"livecoverage.start", "livecoverage.stop", "livecoverage.shutdown"})
 
 DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
+
+
+def is_control(path: str, settings: Settings) -> bool:
+    """Whether requests to ``path`` are answered here, and not by the application."""
+    return path.startswith(f"{settings.url_prefix}/") or path in (settings.url_prefix, settings.shutdown_url or None)
 
 
 def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]:
@@ -100,6 +106,7 @@ class ControlMiddleware:
         self._prefix = f"{settings.url_prefix}/"
         self._paths = frozenset(filter(None, (settings.url_prefix, settings.shutdown_url)))
         self._warned: set[str] = set()
+        self._is_announced = False
         self._views: dict[str, Callable[..., Response]] = {
             "livecoverage.start": self._start_window,
             "livecoverage.stop": self._stop_window,
@@ -116,6 +123,9 @@ class ControlMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
+        if not self._is_announced:
+            self._is_announced = True
+            announce(environ, self._recorder, self._settings)
         path = environ.get("PATH_INFO", "")
         if path.startswith(self._prefix) or path in self._paths:
             response = self._answer(ControlRequest(unrecorded(environ)))

@@ -77,6 +77,22 @@ def test_requests_in_flight_are_answered_before_it_ends(commands: Commands, gate
     assert "still run" not in result.stderr
 
 
+def test_log_is_the_applications(commands: Commands) -> None:
+    """Control requests are not among its requests, unless they fail; and the dashboard is where the server says."""
+    server = commands.serve("--no-report")
+    assert fetch(f"{server.url}/")[0] == 200
+    for path in ("/__coverage__/status", "/__coverage__/start?name=a%20test", "/__coverage__/stop", "/__coverage__/"):
+        assert fetch(f"{server.url}{path}")[0] == 200
+    assert fetch(f"{server.url}/__coverage__/nothing")[0] == 404
+    fetch(f"{server.url}/shutdown")
+
+    lines = server.wait().stderr.splitlines()
+
+    assert f" * Dashboard: {server.url}/__coverage__/" in lines
+    logged = [line.partition('"')[2].partition(" HTTP")[0] for line in lines if " HTTP/1.1" in line]
+    assert logged == ["GET /", "GET /__coverage__/nothing"]
+
+
 def test_without_threads(commands: Commands, gate: Gate) -> None:
     server = commands.serve("--no-report", "--without-threads")
     first = ask(f"{server.url}/wait")
