@@ -420,6 +420,20 @@ class TestSources:
                 getattr(reports, make)()
             assert "\n" not in str(caught.value)
 
+    @pytest.mark.parametrize("configuration", ["", "[paths]\nhere =\n    .\n    /srv/another\n"])
+    def test_recorded_elsewhere_and_not_mapped(self, tmp_path: Path, configuration: str) -> None:
+        """In a container, say: what is wrong are the paths, not `source`."""
+        configure(configuration)
+        run = make_run(("t", trace(Path("/srv/container/app.py"), FLAT)), root=Path("/srv/container"))
+        with (
+            open_reports([run]) as reports,
+            pytest.raises(
+                DataError, match=r"none of .* is here, such as /srv/container/app\.py: .*\[paths\]"
+            ) as caught,
+        ):
+            reports.text()
+        assert "\n" not in str(caught.value)
+
     def test_other_encoding(self, tmp_path: Path) -> None:
         path = tmp_path / "latin.py"
         path.write_bytes("# -*- coding: latin-1 -*-\nname = 'Müller'\n\ndef f():\n    return 'ß'\n".encode("latin-1"))

@@ -26,10 +26,14 @@ from .contexts import FilesByContext, default_contexts, lines_by_context
 class Reports:
     """The reports on some runs; made by :func:`open_reports`."""
 
-    def __init__(self, cov: coverage.Coverage, data_file: Path, warnings: Sequence[str]) -> None:
+    def __init__(
+        self, cov: coverage.Coverage, data_file: Path, warnings: Sequence[str], elsewhere: Sequence[str] = ()
+    ) -> None:
         self.warnings = warnings
         # What coverage.py's relative paths are relative to.
         self.folder = os.getcwd()
+        # Files that were recorded and are not here, where none of the others is as it was either.
+        self._elsewhere = elsewhere
         self._coverage = cov
         self._data_file = data_file
 
@@ -111,10 +115,7 @@ class Reports:
             with parsing():
                 return report(**options)
         except NoDataError:
-            raise DataError(
-                "no application code was measured: is the code that you want measured outside of `source`, or "
-                "installed? Name it with --source PACKAGE_OR_FOLDER"
-            ) from None
+            raise DataError(_why_nothing(self._elsewhere)) from None
         except (NoSource, NotPython) as error:
             raise ConfigurationError(
                 f"coverage.py cannot report: {' '.join(str(error).split())}; `omit` the file, or set ignore_errors = "
@@ -140,7 +141,29 @@ def open_reports(runs: Sequence[Run], *, contexts: str | None = None) -> Iterato
         collected = Path(folder) / "collected"
         _write_data(collected, files, source_files, branch=any(run.branch for run in runs))
         with _combined(collected, Path(folder) / "coverage") as cov:
-            yield Reports(cov, Path(folder) / "coverage", warnings)
+            gone = () if any(files.values()) else filter(_is_gone, map(local_path, sorted(_recorded_paths(runs))))
+            yield Reports(cov, Path(folder) / "coverage", warnings, list(gone))
+
+
+def _is_gone(path: str) -> bool:
+    return not os.path.exists(path)
+
+
+def none_is_here(example: str) -> str:
+    """What to do where no recorded file is, such as ``example``."""
+    return (
+        f"none of the recorded files is here, such as {example}: where the server has them in another place, in a "
+        "container say, map its paths to yours with [paths] in coverage.py's configuration"
+    )
+
+
+def _why_nothing(elsewhere: Sequence[str]) -> str:
+    if elsewhere:
+        return none_is_here(elsewhere[0])
+    return (
+        "no application code was measured: is the code that you want measured outside of `source`, or installed? Name "
+        "it with --source PACKAGE_OR_FOLDER"
+    )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ..errors import DataError
 from ..lines import to_bitmap
 from ..model import Run, Trace
 from ..sources import content_hash
-from .reports import local_paths, open_reports
+from .reports import local_paths, none_is_here, open_reports
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Statements:
 def read_statements(traces: Iterable[Trace], other_files: Iterable[str] = ()) -> Statements:
     """The statements of the files in ``traces`` and of ``other_files``, under the user's coverage.py configuration.
 
-    Paths are those that the files have here.
+    Paths are those that the files have here. Raises DataError if none of them is.
     """
     by_id = {trace.id: trace for trace in traces}
     recorded = {path for trace in by_id.values() for path in trace.files}
@@ -42,6 +42,8 @@ def read_statements(traces: Iterable[Trace], other_files: Iterable[str] = ()) ->
         local_path = local_paths(recorded, Path(folder))
         here = {path: local_path(path) for path in recorded}
     contents = {path: content_hash(path) for path in here.values()}
+    if contents and not any(contents.values()):
+        raise DataError(none_is_here(min(contents)))
     executed: dict[str, dict[str, int]] = {trace: {} for trace in by_id}
     for trace in by_id.values():
         for path, lines in trace.files.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import sqlite3
@@ -89,7 +90,7 @@ def test_log_is_the_applications(commands: Commands) -> None:
     lines = server.wait().stderr.splitlines()
 
     assert f" * Dashboard: {server.url}/__coverage__/" in lines
-    logged = [line.partition('"')[2].partition(" HTTP")[0] for line in lines if " HTTP/1.1" in line]
+    logged = [found[1] for line in lines if (found := re.search(r"(GET \S+) HTTP/1.1", line))]
     assert logged == ["GET /", "GET /__coverage__/nothing"]
 
 
