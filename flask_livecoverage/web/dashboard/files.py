@@ -14,6 +14,7 @@ from markupsafe import Markup
 from werkzeug import Response
 from werkzeug.exceptions import NotFound
 
+from ...coveragepy import format_lines
 from ...filters import Filters
 from ...lines import from_bitmap
 from ...store import Recorded
@@ -43,7 +44,32 @@ def list_files(visit: Visit) -> Response:
     wanted = given.get("q", "").lower()
     files = [file for file in visit.figures.files.values() if wanted in file.name.lower()]
     rows = part(sort(files, by, _COLUMNS[by.column]), given.get("page", 1))
-    return visit.render("files.html", figures=visit.figures, rows=rows, sorting=by, q=given.get("q", ""))
+    return visit.render(
+        "files.html", figures=visit.figures, rows=rows, sorting=by, q=given.get("q", ""), missing_places=missing_places
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Missing lines that follow each other, as coverage.py's reports name them: ``12-15``.
+
+    ``first`` is the first of them, ``page`` the page of the source that shows it.
+    """
+
+    first: int
+    text: str
+
+    @property
+    def page(self) -> int:
+        """Pages count from 1."""
+        return -(-self.first // _LINES)
+
+
+def missing_places(file: FileFigures) -> list[Place]:
+    """Where lines of ``file`` are missing, ascending."""
+    statements = file.counted.statements
+    ranges = format_lines(from_bitmap(statements), from_bitmap(statements & ~file.covered))
+    return [Place(int(text.partition("-")[0]), text.replace("-", "–")) for text in filter(None, ranges.split(", "))]
 
 
 @dataclass(frozen=True)
@@ -84,6 +110,7 @@ def show_source(visit: Visit, key: str) -> Response:
         "source.html",
         figures=visit.figures,
         file=file,
+        places=missing_places(file),
         changed=code is None,
         rows=part(lines, page, _LINES),
         given=given,

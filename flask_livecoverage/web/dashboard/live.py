@@ -32,7 +32,7 @@ def stamp(folder: RunFolder) -> str:
 
 
 def events(request: ControlRequest, folder: RunFolder, *, holds: bool, is_ending: Callable[[], bool]) -> Response:
-    """A stream of stamps, beginning when it is not the one that the client knows.
+    """A stream of stamps, beginning when it is not the one that the client knows; and an event when the server ends.
 
     It ends at once where a held connection would keep others waiting: browsers ask again after half a second.
 
@@ -55,6 +55,9 @@ def _stream(folder: RunFolder, known: str, seconds: float, is_ending: Callable[[
         if now != known:
             known = now
             yield f"id: {now}\ndata: changed\n\n".encode()
-        if time.monotonic() >= ends or is_ending():
+        if is_ending():
+            yield b"event: end\ndata: ended\n\n"
+            return
+        if time.monotonic() >= ends:
             return
         time.sleep(_LOOK_SECONDS)

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ... import __version__
 from ...coveragepy import StatementCounter
 from ...lines import to_ranges
-from ...text import printable
+from ...text import abridged, printable
 
 
 def make_environment(counter: StatementCounter) -> Environment:
@@ -23,6 +23,7 @@ def make_environment(counter: StatementCounter) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        abridged=abridged,
         clock=_clock,
         counted=_counted,
         level=_level,

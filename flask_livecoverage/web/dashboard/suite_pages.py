@@ -23,6 +23,10 @@ _COLUMNS: dict[str, Callable[[Member], Any]] = {
 }
 
 
+def _mean(member: Member) -> float:
+    return member.mean_ms
+
+
 def list_tests(visit: Visit) -> Response:
     """Answer with the table of tests."""
     return _list(visit, "tests")
@@ -59,7 +63,8 @@ def _list(visit: Visit, kind: str, **values: Any) -> Response:
     wanted = given.get("q", "").lower()
     found = [member for member in members if wanted in member.name.lower()]
     # In natural order already.
-    found = found[:: -1 if by.descending else 1] if by.column == "name" else sort(found, by, _COLUMNS[by.column])
+    key = _mean if (kind, by.column) == ("routes", "ms") else _COLUMNS.get(by.column)
+    found = found[:: -1 if by.descending else 1] if key is None else sort(found, by, key)
     rows = part(found, given.get("page", 1))
     return visit.render(f"{kind}.html", figures=visit.figures, rows=rows, sorting=by, q=given.get("q", ""), **values)
 

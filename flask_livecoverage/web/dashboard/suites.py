@@ -26,6 +26,11 @@ class Member:
     lines: int
     own: int
 
+    @property
+    def mean_ms(self) -> float:
+        """What the server spent on one of its requests, on average."""
+        return self.duration_ms / self.requests if self.requests else 0.0
+
 
 def counted_traces(recorded: Recorded, figures: Figures) -> dict[str, Trace]:
     """The traces of all requests, with the lines that count instead of all lines."""

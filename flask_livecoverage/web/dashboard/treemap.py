@@ -18,6 +18,7 @@ _MOST_FILES = 400
 _FOLDER_GAP = 2.0
 # A label takes so many units a character, and so many in height.
 _CHARACTER, _LINE = 6.2, 14.0
+_SHORTEST_LABEL = 6
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,15 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Tile:
-    """A file on the map; ``label`` is empty where there is no room for one."""
+    """A file on the map; ``label`` is empty where there is no room for one.
+
+    ``large_label`` is for a small screen, where characters take twice as much of the map.
+    """
 
     file: FileFigures
     place: Rectangle
     label: str
+    large_label: str
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,10 @@ def treemap(files: Iterable[FileFigures]) -> Treemap:
     for folder, place in zip(ordered, squarify(list(map(_size, ordered)), Rectangle(0, 0, WIDTH, HEIGHT)), strict=True):
         inner = place.without_edge(_FOLDER_GAP / 2)
         places = squarify([file.statements for file in folder], inner)
-        tiles += [Tile(file, tile, _label(file, tile)) for file, tile in zip(folder, places, strict=True)]
+        tiles += [
+            Tile(file, tile, _label(file, tile), _label(file, tile, 2))
+            for file, tile in zip(folder, places, strict=True)
+        ]
     return Treemap(tiles, max(0, len(counted) - _MOST_FILES))
 
 
@@ -72,9 +80,13 @@ def _size(files: Iterable[FileFigures]) -> int:
     return sum(file.statements for file in files)
 
 
-def _label(file: FileFigures, place: Rectangle) -> str:
+def _label(file: FileFigures, place: Rectangle, size: int = 1) -> str:
+    """As much of the file's name as there is room for in letters of this size, if that is enough to recognise it."""
     name = os.path.basename(file.name)
-    return name if len(name) * _CHARACTER + 8 <= place.width and place.height >= _LINE + 4 else ""
+    room = int((place.width - 8) / (size * _CHARACTER))
+    if place.height < size * _LINE + 4 or room < min(len(name), _SHORTEST_LABEL):
+        return ""
+    return name if len(name) <= room else f"{name[: room - 1]}…"
 
 
 def squarify(sizes: Sequence[float], place: Rectangle) -> list[Rectangle]:

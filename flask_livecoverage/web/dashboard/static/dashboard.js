@@ -9,6 +9,76 @@
   const PATIENCE = 3000; // ms without a connection until the page says so
 
   const body = document.body;
+
+  // Two rows can be compared, and no other number of them.
+  function waitForTwo() {
+    for (const button of document.querySelectorAll("[data-compare]")) {
+      button.disabled = button.form.querySelectorAll("input[name=of]:checked").length !== 2;
+    }
+  }
+  document.addEventListener("change", waitForTwo);
+  addEventListener("pageshow", waitForTwo); // browsers remember marks
+  waitForTwo();
+
+  // From one missing line to the next, on this page of the source or another one.
+  let passed = 0;
+
+  function showSteps() {
+    for (const steps of document.querySelectorAll(".steps")) {
+      steps.hidden = false;
+    }
+  }
+
+  function step(direction) {
+    const links = [...document.querySelectorAll("[data-missing]")];
+    const numbers = links.map((link) => Number(link.dataset.missing));
+    const from = passed || lineAtTop();
+    const index = direction > 0 ? numbers.findIndex((number) => number > from) : numbers.findLastIndex((number) => number < from);
+    const link = links[index < 0 ? (direction > 0 ? 0 : links.length - 1) : index];
+    if (!link) {
+      return;
+    }
+    passed = Number(link.dataset.missing);
+    const row = document.getElementById(`L${passed}`);
+    if (!row) {
+      location.href = link.href;
+      return;
+    }
+    history.replaceState(null, "", `#L${passed}`);
+    for (const other of document.querySelectorAll("tr.here")) {
+      other.classList.remove("here");
+    }
+    row.classList.add("here");
+    row.scrollIntoView({ block: "center" });
+    (row.querySelector(".no a") || row).focus({ preventScroll: true });
+  }
+
+  // Where the reader is: at the line that the address names, else at the first that is seen.
+  function lineAtTop() {
+    const named = /^#L(\d+)$/.exec(location.hash);
+    if (named) {
+      return Number(named[1]);
+    }
+    const top = document.querySelector("header").offsetHeight;
+    const row = [...document.querySelectorAll("table.source tr[id^=L]")].find((one) => one.getBoundingClientRect().bottom > top);
+    return row ? Number(row.id.slice(1)) - 1 : 0;
+  }
+
+  addEventListener("hashchange", () => (passed = 0));
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("#next, #previous");
+    if (button) {
+      step(button.id === "next" ? 1 : -1);
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input:not([type=checkbox]), select, textarea");
+    if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey && (event.key === "j" || event.key === "k")) {
+      step(event.key === "j" ? 1 : -1);
+    }
+  });
+  showSteps();
+
   if (!body.dataset.events) {
     return; // an error stays what it is
   }
@@ -53,6 +123,10 @@
   function show(page) {
     const parts = [...document.querySelectorAll("[data-live]")];
     const named = (root) => [...root.querySelectorAll("[data-live]")].map((part) => part.id).join();
+    if (page.getElementById("progress") && !document.getElementById("progress")) {
+      body.toggleAttribute("data-behind", true); // what is shown stays until there is more
+      return;
+    }
     if (named(document) !== named(page)) {
       location.reload(); // another page altogether: an error, say, or the first figures
       return;
@@ -66,6 +140,9 @@
         replace(part, renewed);
       }
     }
+    showSteps();
+    waitForTwo();
+    showEnd();
   }
 
   // What the reader has done to a part stays: marks, opened details, the place of the keyboard, scrolling.
@@ -94,10 +171,27 @@
     return [element.tagName, element.id, element.getAttribute("href"), element.getAttribute("aria-label")].join(" ");
   }
 
+  // What is wrong with the server, if anything is: what needs it is not there then.
   function say(text) {
     if (notice.textContent !== text) {
       notice.textContent = text;
       notice.hidden = !text;
+      showEnd();
+    }
+  }
+
+  function showEnd() {
+    const ended = !notice.hidden;
+    document.getElementById("now").hidden = ended;
+    document.getElementById("ended").hidden = !ended;
+    for (const part of document.querySelectorAll("[data-needs-server]")) {
+      part.hidden = ended;
+    }
+    for (const button of document.querySelectorAll("form button")) {
+      button.disabled = ended;
+    }
+    if (!ended) {
+      waitForTwo();
     }
   }
 
@@ -108,6 +202,7 @@
       patience = 0;
       say("");
     };
+    source.addEventListener("end", () => say("The server has ended. This is what was known last; `flask livecov report` has all of it."));
     source.onmessage = (event) => {
       announced = event.lastEventId;
       if (announced !== version) {
@@ -119,7 +214,9 @@
         setTimeout(watch, PATIENCE); // the answer was no stream
       }
       // Streams end and begin again; only one that does not is worth a word.
-      patience = patience || setTimeout(() => say("The server does not answer: it has ended, or is busy. This is what was known last."), PATIENCE);
+      if (!patience && notice.hidden) {
+        patience = setTimeout(() => say("The server does not answer: it has ended, or is busy. This is what was known last."), PATIENCE);
+      }
     };
   }
 
@@ -128,10 +225,11 @@
     if (source) {
       source.close();
       source = null;
+    }
+    if (document.hidden) {
       clearTimeout(patience);
       patience = 0;
-    }
-    if (!document.hidden) {
+    } else {
       listen();
     }
   }
