@@ -85,6 +85,67 @@ def test_pages_are_as_wide_as_the_screen(browser: Browser, pages: dict[str, str]
         assert browser.driver.execute_script("return document.documentElement.scrollWidth") <= screen["width"], name
 
 
+class TestPhone:
+    """At 390 px all that a table holds is there, and large enough to be read."""
+
+    @pytest.fixture(autouse=True)
+    def _screen(self, browser: Browser) -> Iterator[None]:
+        browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+        yield
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    def boxes(self, browser: Browser, selector: str) -> list[dict[str, float]]:
+        """Where what is displayed is on the page."""
+        found: list[dict[str, float]] = browser.driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].map((one) => one.getBoundingClientRect())"
+            ".filter((box) => box.width).map((box) => ({left: box.left, right: box.right, width: box.width, "
+            "height: box.height}))",
+            selector,
+        )
+        return found
+
+    def assert_on_screen(self, browser: Browser, selector: str, count: int) -> None:
+        boxes = self.boxes(browser, selector)
+        assert len(boxes) == count, selector
+        assert all(box["left"] >= 0 and box["right"] <= PHONE["width"] for box in boxes), (selector, boxes)
+
+    def test_navigation(self, browser: Browser, live: Live) -> None:
+        browser.open()
+        self.assert_on_screen(browser, "nav[aria-label=Pages] a", 6)
+        self.assert_on_screen(browser, "#now", 1)
+
+    def test_requests(self, browser: Browser, pages: dict[str, str]) -> None:
+        for page in ("overview", "requests"):
+            browser.open(pages[page])
+            row = "table.requests tbody tr:nth-child(2) "
+            self.assert_on_screen(browser, f"{row}[data-label]", 3)
+            labels = browser.driver.execute_script(
+                "return [...document.querySelectorAll(arguments[0])]"
+                ".map((cell) => cell.innerText + getComputedStyle(cell, '::after').content)",
+                f"{row}[data-label]",
+            )
+            assert [label.split('"')[1].strip() for label in labels] == ["ms", "lines", "new"]
+            for selector in (".path a", ".method", ".status", ".t", ".test a"):
+                self.assert_on_screen(browser, row + selector, 1)
+
+    def test_duplicates(self, browser: Browser, pages: dict[str, str]) -> None:
+        browser.open(pages["duplicates"])
+        for selector in ("#groups th[scope=row]", "#groups td.wide", "#subsumed td.wide"):
+            (box, *_) = self.boxes(browser, selector)
+            assert box["width"] > 300
+            self.assert_on_screen(browser, selector, len(self.boxes(browser, selector)))
+
+    def test_map(self, browser: Browser, live: Live) -> None:
+        browser.open()
+        (label,) = self.boxes(browser, ".treemap text")
+        assert label["height"] >= 11
+
+    def test_sorting(self, browser: Browser, pages: dict[str, str]) -> None:
+        browser.open(pages["tests"])
+        browser.follow("Own")
+        assert browser.one("th[aria-sort]").text.startswith("Own")
+
+
 def test_colours_are_the_systems(browser: Browser, live: Live, colours: str) -> None:
     browser.open()
     background = browser.one("body").value_of_css_property("background-color")

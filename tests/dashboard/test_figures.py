@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import coverage
@@ -17,9 +18,10 @@ from flask_livecoverage.lines import from_bitmap, to_bitmap
 from flask_livecoverage.model import FileLines, Trace
 from flask_livecoverage.reader import reset
 from flask_livecoverage.sources import content_hash
-from flask_livecoverage.store import Store, open_store
+from flask_livecoverage.store import Recorded, Store, open_store, store_url
 from flask_livecoverage.web.dashboard.figures import Figures
 from flask_livecoverage.web.dashboard.reading import Config, NotYet, RunReader
+from flask_livecoverage.web.dashboard.snapshot import Snapshot
 
 from ..conftest import REPOSITORY
 from ..journals import Writer, remove_store, run_folder
@@ -151,6 +153,16 @@ class Recording:
     def figures(self) -> Figures:
         return figures_of(self.reader)
 
+    @contextmanager
+    def recorded(self) -> Iterator[tuple[Figures, Recorded]]:
+        """What the store holds, and the figures that tell all of it."""
+        snapshot = snapshot_of(self.reader)
+        try:
+            with self.reader.recorded(snapshot) as recorded:
+                yield snapshot.figures, recorded
+        finally:
+            snapshot.release()
+
     def covered(self, requests: Iterable[Trace]) -> dict[str, list[int]]:
         """By file: what coverage.py counts as executed."""
         found = {}
@@ -162,15 +174,23 @@ class Recording:
         return found
 
 
-def figures_of(reader: RunReader) -> Figures:
-    """The figures, when they tell all that is recorded."""
+def snapshot_of(reader: RunReader) -> Snapshot:
+    """The figures, when they tell all that is recorded, and the store; held."""
     while True:
         try:
-            answer = reader.figures()
+            answer = reader.snapshot()
         except NotYet:
             continue
         if answer.is_current:
             return answer.content
+        answer.content.release()
+
+
+def figures_of(reader: RunReader) -> Figures:
+    """The figures, when they tell all that is recorded."""
+    snapshot = snapshot_of(reader)
+    snapshot.release()
+    return snapshot.figures
 
 
 @pytest.fixture
@@ -215,7 +235,7 @@ def test_random_requests_of_several_processes(recording: Recording, seed: int) -
     before = recording.covered([])
     at_startup = total = sum(map(len, before.values()))
     done, curve = [], [(0, total)]
-    with recording.reader.recorded(figures) as recorded:
+    with recording.recorded() as (_, recorded):
         for number, at in enumerate(sorted(moments), 1):
             request_id, trace = ids[at]
             done.append(trace)
@@ -299,11 +319,85 @@ class TestPeriods:
         recording.request(writer, recording.trace({0: [6, 8]}), NOW + 1)
         assert recording.figures().executed == 3
         writer.line("amend", id=request_id, trace=writer.trace(later))
-        figures = recording.figures()
-        with recording.reader.recorded(figures) as recorded:
+        with recording.recorded() as (figures, recorded):
             newest, oldest = recorded.requests()
         assert (figures.new(oldest), figures.new(newest)) == (3, 0)
         assert figures.lines[oldest.trace] == 3
+
+
+class TestSnapshots:
+    """Cards, curve and tables of a page are of one moment."""
+
+    def test_what_comes_meanwhile_is_for_the_next_page(self, recording: Recording) -> None:
+        """Somebody else brings the store up to date while a page is made: a command, or the server for a suite."""
+        writer = recording.writer("0000000a")
+        recording.request(writer, recording.trace({0: [6]}), NOW, test="first")
+        with recording.recorded() as (figures, recorded):
+            recording.request(writer, recording.trace({0: [7, 8]}), NOW + 1, test="second")
+            reset(recording.run)
+            with open_store(store_url(recording.run.path.parent.parent, None)) as store:
+                store.sync(recording.run)
+            assert recorded.count() == figures.requests == 1
+            assert [one.name for one in recorded.executed("test")] == ["first"]
+            assert all(record.trace in figures.lines for record in recorded.requests())
+        assert recording.figures().requests == 0
+
+    def test_is_open_as_long_as_somebody_holds_it(self, recording: Recording) -> None:
+        recording.request(recording.writer("0000000a"), recording.trace({0: [6]}), NOW)
+        snapshot = snapshot_of(recording.reader)
+        recording.request(recording.writer("0000000b"), recording.trace({0: [7]}), NOW)
+        assert recording.figures().requests == 2
+        with snapshot.recorded() as recorded:
+            assert recorded.count() == 1
+        assert snapshot.hold()
+        snapshot.release()
+        snapshot.release()
+        assert not snapshot.hold()
+
+    def test_rest(self, recording: Recording) -> None:
+        """Nothing is held then, and the next page is made anew."""
+        recording.request(recording.writer("0000000a"), recording.trace({0: [6]}), NOW)
+        snapshot = snapshot_of(recording.reader)
+        snapshot.release()
+        recording.reader.rest()
+        assert not snapshot.hold()
+        assert recording.figures().requests == 1
+        recording.reader.rest()
+        recording.reader.rest()
+
+    def test_many_at_once(self, recording: Recording) -> None:
+        """Pages of several threads while requests come in, and rests between them."""
+        writer = recording.writer("0000000a")
+        traces = [recording.trace({0: [line], 1: [line]}) for line in range(2, 30)]
+        ends, faults = threading.Event(), []
+
+        def look() -> None:
+            while not ends.is_set():
+                try:
+                    snapshot = recording.reader.snapshot().content
+                except NotYet:
+                    continue
+                try:
+                    with recording.reader.recorded(snapshot) as recorded:
+                        if recorded.count() != snapshot.figures.requests or any(
+                            record.trace not in snapshot.figures.lines for record in recorded.requests()
+                        ):
+                            faults.append(snapshot.figures.requests)
+                finally:
+                    snapshot.release()
+
+        threads = [threading.Thread(target=look) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for number, trace in enumerate(traces):
+            recording.request(writer, trace, NOW + number)
+            if number % 7 == 0:
+                recording.reader.rest()
+            recording.figures()
+        ends.set()
+        for thread in threads:
+            thread.join()
+        assert faults == []
 
 
 class TestCountingOnce:
@@ -325,10 +419,10 @@ class TestCountingOnce:
     def test_removed_store_is_made_anew(self, recording: Recording) -> None:
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
         # Read but once: the file was not there before.
-        with recording.reader.recorded(recording.figures()) as recorded:
+        with recording.recorded() as (_, recorded):
             assert recorded.count() == 1
         remove_store()
-        with recording.reader.recorded(recording.figures()) as recorded:
+        with recording.recorded() as (_, recorded):
             assert recorded.count() == 1
 
     def test_store_keeps_all(self, recording: Recording) -> None:

@@ -193,6 +193,68 @@ class TestSource:
         assert source.all("img") == []
 
 
+class TestMissingLines:
+    """From one to the next, by key, by button and from the table of files."""
+
+    @pytest.fixture
+    def missing(self, browser: Browser, live: Live) -> list[int]:
+        """The first lines of what is missing, as the page shows it."""
+        live.get("/item/5")
+        live.get("/search?q=tea")
+        browser.open(f"ui/files/{live.key()}")
+        found = report(live)["missing_lines"]
+        return [line for line in found if line - 1 not in found]
+
+    def here(self, browser: Browser) -> int:
+        """The line that the reader is led to, which is seen."""
+        (row,) = browser.all("tr.here")
+        assert browser.driver.execute_script(
+            "const box = arguments[0].getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight", row
+        )
+        assert "missing" in (row.get_attribute("class") or "")
+        return int((row.get_attribute("id") or "")[1:])
+
+    def test_keys(self, browser: Browser, missing: list[int]) -> None:
+        assert len(missing) >= 3
+        assert "keys k and j" in browser.text("#gaps")
+        passed = []
+        for key in ("j" * len(missing)) + "j" + "kk":
+            browser.one("body").send_keys(key)
+            passed.append(self.here(browser))
+        # From the last to the first, and back again.
+        assert passed == [*missing, missing[0], missing[-1], missing[-2]]
+
+    def test_buttons(self, browser: Browser, missing: list[int]) -> None:
+        browser.click("#next")
+        browser.click("#next")
+        assert self.here(browser) == missing[1]
+        browser.click("#previous")
+        assert self.here(browser) == missing[0]
+
+    def test_typing_is_typing(self, browser: Browser, missing: list[int]) -> None:
+        browser.one("#test").send_keys("jk")
+        assert browser.one("#test").get_attribute("value") == "jk"
+        assert browser.all("tr.here") == []
+
+    def test_list_in_the_table_of_files(self, browser: Browser, live: Live, missing: list[int]) -> None:
+        browser.open("ui/files")
+        links = browser.all("table.files .places a")
+        assert [int(link.text.partition("\N{EN DASH}")[0]) for link in links] == missing
+        before = browser.one("html")
+        links[1].click()
+        browser.gone(before)
+        assert browser.driver.current_url.endswith(f"#L{missing[1]}")
+        browser.one("body").send_keys("j")
+        assert self.here(browser) == missing[2]
+
+    def test_what_is_reached_meanwhile(self, browser: Browser, live: Live, missing: list[int]) -> None:
+        many = live.lines("many")[0]
+        assert str(many) in browser.texts("#gaps a")
+        live.get("/item/50")
+        browser.until(lambda: str(many) not in browser.texts("#gaps a"))
+        assert browser.one("#next").is_displayed()
+
+
 def test_unknown_file(browser: Browser) -> None:
     browser.driver.get(f"{browser.live.dashboard}ui/files/0123456789abcdef")
     told = ["no such file: it may have been changed or removed since", "Back to the overview"]

@@ -109,11 +109,27 @@ class TestRequests:
         browser.until(lambda: column(browser, 3)[0] == "/form")
         assert [box.get_attribute("value") for box in browser.all("tbody input:checked")] == [value]
 
-    def test_one_is_not_two(self, browser: Browser, script: list[str]) -> None:
+    def test_one_is_not_two(self, browser: Browser, live: Live, script: list[str]) -> None:
         browser.open("ui/requests")
-        browser.submit(".below button")
-        assert "choose two to compare: mark two rows of a table, and no more" in browser.text("main")
-        browser.expect_error(400)
+        button, boxes = browser.one(".below button"), browser.all("tbody input")
+        enabled = [button.is_enabled()]
+        for box in [*boxes[:3], boxes[0]]:
+            box.click()
+            enabled.append(button.is_enabled())
+        assert enabled == [False, False, True, False, True]
+        live.get("/form")
+        browser.until(lambda: column(browser, 3)[0] == "/form")
+        assert browser.one(".below button").is_enabled()
+
+    def test_long_paths_are_shortened(self, browser: Browser, live: Live) -> None:
+        path = f"/path/{'x' * 300}/report.csv"
+        live.get(path)
+        for page in ("", "ui/requests"):
+            browser.open(page)
+            (shown,) = browser.texts("td.path")
+            assert len(shown) == 60
+            assert shown.endswith("/report.csv")
+            assert browser.one("td.path span").get_attribute("title") == path
 
     def test_what_differs_not(self, browser: Browser, script: list[str]) -> None:
         browser.open(f"ui/compare?of=request:{script[0]}&of=test:few")
@@ -176,6 +192,22 @@ class TestTests:
         live.get("/")
         browser.open("ui/tests")
         assert "No request has named a test." in browser.text("main")
+
+    def test_milliseconds_are_named(self, browser: Browser, live: Live, script: list[str]) -> None:
+        """A test's are the sum of its requests', a route's their mean."""
+        records = live.json("requests")["requests"]
+        browser.open("ui/tests")
+        assert "Total ms" in browser.texts("thead th")
+        durations = [record["duration_ms"] for record in records if record["test"] == "few and many"]
+        assert browser.rows("main table")[2][3] == f"{sum(durations):.1f}"
+        browser.open("ui/routes?sort=-ms")
+        assert browser.texts("#routes th[aria-sort]")[0].startswith("Mean ms")
+        rows = browser.rows("#routes table")
+        means = [float(row[4]) for row in rows]
+        assert means == sorted(means, reverse=True)
+        durations = [record["duration_ms"] for record in records if record["endpoint"] == "item"]
+        (shown,) = [row[4] for row in rows if row[1] == "GET /item/<int:number>"]
+        assert shown == f"{sum(durations) / len(durations):.1f}"
 
 
 class TestRoutes:

@@ -49,11 +49,19 @@ def test_clicking_through(browser: Browser, live: Live) -> None:
     (few,) = live.lines("few")
     browser.submit(f"#L{few} a")
     assert browser.one("#who p").text == f"2 requests ran line {few} · close"
+    never = live.lines("never")[0]
+    # Links lead from one missing line to the next; buttons would need scripts.
+    assert str(never) in browser.texts("#gaps a")
+    assert not any(button.is_displayed() for button in browser.all("#gaps button"))
     browser.follow("few")
     assert "2 lines run by test few" in browser.text(".facts")
     browser.follow("Requests")
     browser.follow("Path")
     assert [cell.text for cell in browser.all("td.path")] == ["/item/5", "/item/50", "/item/6"]
+    browser.submit(".below button")
+    assert "choose two to compare: mark two rows of a table, and no more" in browser.text("main")
+    browser.expect_error(400)
+    browser.driver.back()
     for box in browser.all("tbody input")[:2]:
         box.click()
     browser.submit(".below button")

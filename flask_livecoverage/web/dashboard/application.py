@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Response
@@ -51,7 +52,7 @@ class Dashboard:
         )
 
     def close(self) -> None:
-        """Let go of what was read."""
+        """Close the reader."""
         self._reader.close()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -60,8 +61,13 @@ class Dashboard:
         state = ServerState(**json.loads(request.headers[STATE_HEADER]))
         environ["SCRIPT_NAME"] = state.script_name
         addresses = self._map.bind_to_environ(environ)
-        visit = Visit(request, state, addresses, self._reader, self._environment)
-        return self._answer(visit, addresses.match)(environ, start_response)
+        with closing(Visit(request, state, addresses, self._reader, self._environment)) as visit:
+            response = self._answer(visit, addresses.match)
+        return response(environ, start_response)
+
+    def rest(self) -> None:
+        """Hold nothing of the store until the next request."""
+        self._reader.rest()
 
     def _answer(self, visit: Visit, match: Callable[[], tuple[Any, Any]]) -> Response:
         try:

@@ -65,6 +65,12 @@ class Background(Generic[Result]):
                 raise self._error
             return self._result, self._served >= wanted
 
+    def forget(self, result: Result | None = None) -> None:
+        """Make the result anew when it is asked for next; only if it is still ``result``, where that is given."""
+        with self._changed:
+            if result is None or result is self._result:
+                self._result, self._of = None, object()
+
     def _start(self) -> None:
         if not self._works:
             self._works = True

@@ -34,6 +34,7 @@ _COLUMNS: dict[str, Callable[[FileFigures], Any]] = {
     "percent": lambda file: file.executed / file.statements if file.statements else 1.0,
 }
 _HOTTEST = 9
+_DASH = "\N{EN DASH}"
 _LINES = 2000
 
 
@@ -69,7 +70,7 @@ def missing_places(file: FileFigures) -> list[Place]:
     """Where lines of ``file`` are missing, ascending."""
     statements = file.counted.statements
     ranges = format_lines(from_bitmap(statements), from_bitmap(statements & ~file.covered))
-    return [Place(int(text.partition("-")[0]), text.replace("-", "–")) for text in filter(None, ranges.split(", "))]
+    return [Place(int(text.partition("-")[0]), text.replace("-", _DASH)) for text in filter(None, ranges.split(", "))]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from .reading import Config
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # The application comes first wherever processors are scarce, but a page still comes within a second.
 _NICENESS = 5
@@ -30,6 +30,8 @@ _SWITCH_SECONDS = 0.0005
 # Without a request, it makes room; the next request starts it anew.
 _IDLE_SECONDS = 600.0
 _LOOK_SECONDS = 5.0
+# Without a request, the store may be brought up to date in place again.
+_REST_SECONDS = 30.0
 
 
 class _Handler(WSGIRequestHandler):
@@ -40,7 +42,7 @@ class _Handler(WSGIRequestHandler):
 class _Idle:
     """How long no request has come."""
 
-    def __init__(self, app: WSGIApplication) -> None:
+    def __init__(self, app: Dashboard) -> None:
         self._app = app
         self._last = time.monotonic()
 
@@ -50,7 +52,9 @@ class _Idle:
 
     def wait(self) -> None:
         """Wait until it has been long."""
-        while time.monotonic() - self._last < _IDLE_SECONDS:
+        while (idle := time.monotonic() - self._last) < _IDLE_SECONDS:
+            if idle > _REST_SECONDS:
+                self._app.rest()
             time.sleep(_LOOK_SECONDS)
 
 

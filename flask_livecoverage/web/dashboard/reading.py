@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Generic, Literal, TypeVar
 from ...coveragepy import StatementCounter
 from ...errors import DataError
 from ...journal import RunFolder
+from ...model import Rule
 from ...store import KeptStore, Recorded, identify, store_url
 from .background import Background, Progress
 from .figures import Figures
 from .ledger import Ledger, StoredPeriod
 from .live import stamp
+from .snapshot import Snapshot
 from .suites import Member, Redundant, find_redundant, list_members
 
 By = Literal["test", "request"]
@@ -48,6 +51,15 @@ class Answer(Generic[_T]):
     is_current: bool
 
 
+@dataclass(frozen=True)
+class Listed(Generic[_T]):
+    """A table that took long to make, and the figures of that time. ``rules`` are the application's, for routes."""
+
+    figures: Figures
+    content: _T
+    rules: Sequence[Rule] = ()
+
+
 class NotYet(Exception):
     """What a page needs is still being worked out; says how far that is."""
 
@@ -61,63 +73,105 @@ class RunReader:
         self._store = KeptStore(self._store_url, is_own=not config.store)
         self.counter = StatementCounter()
         self._ledger = Ledger(config.source_files, self.counter)
-        self._figures = Background(self._read, self._state)
+        self._snapshots = Background(self._read, self._state)
+        # The newest, which this object holds until it is closed.
+        self._newest: Snapshot | None = None
+        self._is_closed = False
+        self._swapping = threading.Lock()
         self._tests = Background(partial(self._list, "test"), self._state)
         self._routes = Background(partial(self._list, "route"), self._state)
         self._redundant = {by: Background(partial(self._compare, by), self._state) for by in ("test", "request", None)}
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
+        self._is_closed = True
+        self.rest()
         self._store.close()
+
+    def rest(self) -> None:
+        """Hold nothing of the store until the next page is asked for: it could not be brought up to date in place."""
+        if self._newest is not None:
+            self._keep(None)
+            self._snapshots.forget()
+
+    def _keep(self, snapshot: Snapshot | None) -> None:
+        """Hold ``snapshot`` in place of the one before."""
+        with self._swapping:
+            before, self._newest = self._newest, snapshot
+        if before is not None:
+            before.release()
 
     def _state(self) -> Hashable:
         """What changes with what the server's processes write, and if somebody removes the store."""
         return stamp(self.folder), identify(self._store_url)
 
-    def figures(self) -> Answer[Figures]:
-        """The figures, as new as can be had soon. Raises NotYet if there are none, LiveCoverageError for a fault."""
-        return _soon(self._figures)
+    def snapshot(self) -> Answer[Snapshot]:
+        """Figures, as new as can be had soon, and the store of that moment, held for the caller.
 
-    def tests(self) -> Answer[Sequence[Member]]:
-        """What each test executed; as :meth:`figures`."""
+        Raises NotYet if there are none, LiveCoverageError for a fault.
+        """
+        while True:
+            answer = _soon(self._snapshots)
+            if answer.content.hold():
+                return answer
+            # Closed just now, for a newer one or for a rest.
+            self._snapshots.forget(answer.content)
+
+    def tests(self) -> Answer[Listed[Sequence[Member]]]:
+        """What each test executed; raises as :meth:`snapshot`."""
         return _soon(self._tests)
 
-    def routes(self) -> Answer[Sequence[Member]]:
-        """What each route executed; as :meth:`figures`."""
+    def routes(self) -> Answer[Listed[Sequence[Member]]]:
+        """What each route executed; raises as :meth:`snapshot`."""
         return _soon(self._routes)
 
-    def redundant(self, by: By | None) -> Answer[Redundant]:
-        """Which tests or requests execute nothing of their own; as :meth:`figures`."""
+    def redundant(self, by: By | None) -> Answer[Listed[Redundant]]:
+        """Which tests or requests execute nothing of their own; raises as :meth:`snapshot`."""
         return _soon(self._redundant[by])
 
     @contextmanager
-    def recorded(self, figures: Figures) -> Iterator[Recorded]:
-        """What the store holds of the run and the period of ``figures``."""
+    def recorded(self, snapshot: Snapshot) -> Iterator[Recorded]:
+        """What the store held when ``snapshot`` was made. Raises LiveCoverageError if it cannot be read."""
+        with self._store.use(), snapshot.recorded() as recorded:
+            yield recorded
+
+    def _read(self, tell: Progress) -> Snapshot:
+        version = stamp(self.folder)
+        with self._store.use() as store, ExitStack() as stack:
+            run = store.sync(self.folder, lambda done, total: tell(f"Reading what was recorded: {done / total:.0%}"))
+            period = StoredPeriod(store.identity, run, len(self.folder.marks()))
+            recorded = stack.enter_context(store.recorded([run], period=period.number))
+            figures = self._ledger.update(store, recorded, period, version, tell)
+            found = Snapshot(figures, recorded, stack.pop_all())
+        self._keep(found)
+        if self._is_closed:
+            # By whoever did not wait for this.
+            self.rest()
+        return found
+
+    # What follows takes long, so it does not read from the snapshot that pages wait for.
+
+    def _list(self, by: Literal["test", "route"], _tell: Progress) -> Listed[Sequence[Member]]:
+        figures = self._finished_figures()
+        with self._reading(figures) as recorded:
+            rules = recorded.rules() if by == "route" else ()
+            return Listed(figures, list_members(recorded, figures, by), rules)
+
+    def _compare(self, by: By | None, _tell: Progress) -> Listed[Redundant]:
+        figures = self._finished_figures()
+        with self._reading(figures) as recorded:
+            return Listed(figures, find_redundant(recorded, by))
+
+    @contextmanager
+    def _reading(self, figures: Figures) -> Iterator[Recorded]:
         with self._store.use() as store, store.recorded([figures.run], period=figures.period) as recorded:
             yield recorded
 
-    def _read(self, tell: Progress) -> Figures:
-        version = stamp(self.folder)
-        with self._store.use() as store:
-            run = store.sync(self.folder, lambda done, total: tell(f"Reading what was recorded: {done / total:.0%}"))
-            period = StoredPeriod(store.identity, run, len(self.folder.marks()))
-            with store.recorded([run], period=period.number) as recorded:
-                return self._ledger.update(store, recorded, period, version, tell)
-
-    def _list(self, by: Literal["test", "route"], _tell: Progress) -> Sequence[Member]:
-        figures = self._finished_figures()
-        with self.recorded(figures) as recorded:
-            return list_members(recorded, figures, by)
-
-    def _compare(self, by: By | None, _tell: Progress) -> Redundant:
-        with self.recorded(self._finished_figures()) as recorded:
-            return find_redundant(recorded, by)
-
     def _finished_figures(self) -> Figures:
-        figures, _ = self._figures.get(_WORK_SECONDS)
-        if figures is None:
+        snapshot, _ = self._snapshots.get(_WORK_SECONDS)
+        if snapshot is None:
             raise DataError("what was recorded could not be read in time: reload the page")
-        return figures
+        return snapshot.figures
 
 
 def _soon(work: Background[_T]) -> Answer[_T]:

@@ -10,6 +10,7 @@ from werkzeug import Response
 
 from ...exports.suite import CAUTION
 from ..parameters import one_of, page_number
+from .reading import Listed
 from .suites import Member
 from .tables import Sorting, part, sort, sorting
 from .visit import Visit
@@ -29,21 +30,20 @@ def _mean(member: Member) -> float:
 
 def list_tests(visit: Visit) -> Response:
     """Answer with the table of tests."""
-    return _list(visit, "tests")
+    return _list(visit, "tests", visit.take(visit.reader.tests()))
 
 
 def list_routes(visit: Visit) -> Response:
     """Answer with the table of routes, and the methods of URL rules that no request has asked for."""
-    hit = {route.name for route in visit.take(visit.reader.routes())}
-    with visit.recorded() as recorded:
-        rules = recorded.rules()
+    listed = visit.take(visit.reader.routes())
+    hit = {route.name for route in listed.content}
     hit_rules = {name.partition(" ")[2] for name in hit}
     unused = [
         Unused(rule.rule, methods, rule.endpoint, rule.rule in hit_rules)
-        for rule in rules
+        for rule in listed.rules
         if (methods := [method for method in rule.methods if f"{method} {rule.rule}" not in hit])
     ]
-    return _list(visit, "routes", unused=unused, rules=rules)
+    return _list(visit, "routes", listed, unused=unused, rules=listed.rules)
 
 
 @dataclass(frozen=True)
@@ -56,26 +56,26 @@ class Unused:
     is_hit: bool
 
 
-def _list(visit: Visit, kind: str, **values: Any) -> Response:
+def _list(visit: Visit, kind: str, listed: Listed[Sequence[Member]], **values: Any) -> Response:
     given = visit.parameters(sort=sorting(("name", *_COLUMNS)), page=page_number, q=str)
     by = given.get("sort", Sorting("name", descending=False))
-    members = visit.take(visit.reader.tests() if kind == "tests" else visit.reader.routes())
     wanted = given.get("q", "").lower()
-    found = [member for member in members if wanted in member.name.lower()]
+    found = [member for member in listed.content if wanted in member.name.lower()]
     # In natural order already.
     key = _mean if (kind, by.column) == ("routes", "ms") else _COLUMNS.get(by.column)
     found = found[:: -1 if by.descending else 1] if key is None else sort(found, by, key)
     rows = part(found, given.get("page", 1))
-    return visit.render(f"{kind}.html", figures=visit.figures, rows=rows, sorting=by, q=given.get("q", ""), **values)
+    return visit.render(f"{kind}.html", figures=listed.figures, rows=rows, sorting=by, q=given.get("q", ""), **values)
 
 
 def show_duplicates(visit: Visit) -> Response:
     """Answer with duplicates, subsumed ones, and what the smallest suite would save."""
     given = visit.parameters(by=one_of(("test", "request")), groups=page_number, subsumed=page_number, kept=page_number)
-    found = visit.take(visit.reader.redundant(given.get("by")))
+    listed = visit.take(visit.reader.redundant(given.get("by")))
+    found = listed.content
     return visit.render(
         "duplicates.html",
-        figures=visit.figures,
+        figures=listed.figures,
         found=found,
         groups=part(found.groups, given.get("groups", 1)),
         subsumed=part(found.subsumed, given.get("subsumed", 1)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from .reading import RunReader
+    from .snapshot import Snapshot
 
 Content = TypeVar("Content")
 
@@ -40,6 +40,7 @@ class Visit:
         self.state = state
         self.reader = reader
         self.is_behind = False
+        self._snapshot: Snapshot | None = None
         self._addresses = addresses
         self._environment = environment
 
@@ -53,10 +54,15 @@ class Visit:
         found = parameters(self.request, repeated, **checks)
         return {name: value for name, value in found.items() if value is not None}
 
-    @cached_property
+    @property
     def figures(self) -> Figures:
-        """The run's figures, the same for all of the page. Raises NotYet."""
-        return self.take(self.reader.figures())
+        """The run's figures, the same for all of the page, and of the moment of :meth:`recorded`. Raises NotYet."""
+        return self._held().figures
+
+    def _held(self) -> Snapshot:
+        if self._snapshot is None:
+            self._snapshot = self.take(self.reader.snapshot())
+        return self._snapshot
 
     def take(self, answer: Answer[Content]) -> Content:
         """What ``answer`` holds; the page remembers whether there is something newer."""
@@ -65,9 +71,14 @@ class Visit:
 
     @contextmanager
     def recorded(self) -> Iterator[Recorded]:
-        """What the store holds of the run since the last reset."""
-        with self.reader.recorded(self.figures) as recorded:
+        """What the store held of the run since the last reset when the figures were made."""
+        with self.reader.recorded(self._held()) as recorded:
             yield recorded
+
+    def close(self) -> None:
+        """The page is made."""
+        if self._snapshot is not None:
+            self._snapshot.release()
 
     def url(self, page: str, **values: Any) -> str:
         """The address of a page or an action."""
