@@ -20,7 +20,7 @@ The kinds of lines (``type``):
     test's, and in no window
 ``amend``
     ``id`` of a request that ran more after its record was written, ``trace`` of what it ran, and while its response
-    goes on the ``status`` and ``duration_ms`` that it has now
+    goes on the ``status`` and ``duration_ms`` that it has now; ``ended`` of streams that last: false, and true at last
 ``ambient``
     ``trace`` of lines that ran outside any request
 ``window``

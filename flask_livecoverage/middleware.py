@@ -253,7 +253,9 @@ class _Body:
         finally:
             request.leave(segment)
             # A body of one chunk, as other frameworks make of a whole one, has told its duration with it.
-            request.commit(ended=self._ended and self._chunks > 1)
+            request.commit(ended=self._ended and (request.end_response() or self._chunks > 1))
+            if self._chunks == 1 and not self._ended:
+                request.begin_stream()
 
     def close(self) -> None:
         request = self._request
@@ -265,6 +267,7 @@ class _Body:
         finally:
             request.leave(segment)
             # A client that hung up has ended it now.
+            request.end_response()
             request.commit(ended=not self._ended)
             self.__del__()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from .lines import from_bitmap
 
@@ -145,7 +146,8 @@ class RequestRecord:
     """One request: what it asked, what it got, and the id of the trace that it left.
 
     ``started_at`` is UNIX time in seconds, ``duration_ms`` milliseconds. ``test`` is the identity that the client sent,
-    or else the name of the window that was open; ``route`` is the URL rule (``/user/<id>``).
+    or else the name of the window that was open; ``route`` is the URL rule (``/user/<id>``). ``under_way`` is whether
+    its response, a stream, had not ended when that was told last.
     """
 
     id: str
@@ -160,6 +162,14 @@ class RequestRecord:
     window: str | None = None
     route: str | None = None
     endpoint: str | None = None
+    under_way: bool = False
+
+    def to_object(self) -> dict[str, Any]:
+        """For JSON. ``under_way`` is there only where it is true."""
+        found = asdict(self)
+        if not self.under_way:
+            del found["under_way"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

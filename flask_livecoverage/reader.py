@@ -156,6 +156,8 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
         collected.requests[line["id"]] = RequestRecord(pid=pid, **line)
     elif kind == "amend":
         changes: dict[str, Any] = {key: line[key] for key in ("status", "duration_ms") if key in line}
+        if "ended" in line:
+            changes["under_way"] = not line["ended"]
         collected.amends.append((line["id"], line["trace"], changes))
     elif kind == "trace":
         # The first that is told, as the store and those who follow do: others are the same, unless they are garbled.

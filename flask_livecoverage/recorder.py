@@ -8,6 +8,7 @@ import os
 import platform
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import Context
@@ -67,6 +68,8 @@ class Recorder:
         self._flush_lock = threading.Lock()
         self._watched: dict[int, Capture] = {}
         self._of_parent: dict[str, RequestCapture] = {}
+        # The requests whose response began to stream since the last flush.
+        self.streaming: deque[RequestCapture] = deque()
         self._known_sources: list[str] = []
         self._known_rules: set[Rule] = set()
         self._no_hits = Hits()
@@ -201,6 +204,7 @@ class Recorder:
         self.journal.content = written
         self._watched.clear()
         self._of_parent.clear()
+        self.streaming.clear()
         request = current_request()
         if request is not None and capture is not None:
             request.go_on_in_fork(self)
@@ -312,6 +316,8 @@ class Recorder:
             for capture, hits in (*after_response, *watched):
                 capture.owner.add(hits)
                 capture.owner.commit_late()
+            while self.streaming:
+                self.streaming.popleft().tell_under_way()
 
     def _look_after_files(self) -> None:
         """See that readers find what was written, and write what could not be written before."""

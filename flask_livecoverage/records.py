@@ -36,7 +36,7 @@ _CHECKS = {
     kind: [(key, types if isinstance(types, tuple) else (types,)) for key, types in fields.items()]
     for kind, fields in _TYPES.items()
 }
-_AMENDED = {"status": (int,), "duration_ms": _NUMBER}
+_AMENDED = {"status": (int,), "duration_ms": _NUMBER, "ended": (bool,)}
 
 # Numbers lie between 0 and these, which databases can hold. JSON has greater ones, and infinity.
 _STATUS, _SECONDS = ("status", 1000), 1e12

@@ -39,8 +39,9 @@ class RequestCapture:
     """
 
     __slots__ = (
-        "_began", "_committed_hits", "_committed_status", "_hits", "_in_fork", "_lock", "_made_by", "_recorded",
-        "_recorder", "endpoint", "id", "method", "path", "route", "status", "test",
+        "_began", "_committed_hits", "_committed_status", "_ended", "_hits", "_in_fork", "_lock", "_made_by",
+        "_recorded", "_recorder", "_told_under_way",
+        "endpoint", "id", "method", "path", "route", "status", "test",
     )  # fmt: skip
 
     def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
@@ -63,6 +64,8 @@ class RequestCapture:
         self._in_fork = False
         self._committed_hits: Hits | None = None
         self._committed_status = 0
+        # Of a stream: whether it has, and whether the journal says that it has not.
+        self._ended = self._told_under_way = False
 
     def enter(self) -> Capture | None:
         """Begin a segment in the current context; None if nothing is measured, or its lines cannot be told apart."""
@@ -146,6 +149,26 @@ class RequestCapture:
         """Write no record: it was no request to the application."""
         self._recorded = False
 
+    def begin_stream(self) -> None:
+        """The first chunk is about to leave, and more may come: for long, or for ever."""
+        if self._recorded:
+            self._recorder.streaming.append(self)
+
+    def tell_under_way(self) -> None:
+        """Write that the response goes on, if it does: the record has been written for its first chunk."""
+        with self._lock:
+            if self._recorded and not self._ended and self._committed_hits is not None:
+                trace = self._recorder.trace_id(self._committed_hits)
+                self._told_under_way = self._recorder.journal.append(
+                    f'{{"type":"amend","id":"{self.id}","trace":"{trace}","ended":false}}'
+                )
+
+    def end_response(self) -> bool:
+        """The response has ended, and nobody writes any more that it goes on; whether somebody has."""
+        with self._lock:
+            self._ended = True
+            return self._told_under_way
+
     @property
     def recorded(self) -> bool:
         """Whether its record is written at all."""
@@ -180,8 +203,12 @@ class RequestCapture:
             return self._late_amend(trace)
         return (
             f'{{"type":"amend","id":"{self.id}","trace":"{trace}","status":{self.status},'
-            f'"duration_ms":{(ticks() - self._began) // 1000}e-3}}'
+            f'"duration_ms":{(ticks() - self._began) // 1000}e-3{self._end}}}'
         )
+
+    @property
+    def _end(self) -> str:
+        return ',"ended":true' if self._ended and self._told_under_way else ""
 
     def _late_amend(self, trace: str) -> str:
         return f'{{"type":"amend","id":"{self.id}","trace":"{trace}"}}'

@@ -226,6 +226,61 @@ def test_stream_lasts_until_its_end(app: Flask, load_module: Callable[..., Modul
     body.close()  # type: ignore[attr-defined]
 
 
+class TestStreamsUnderWay:
+    """A stream that goes on when the lines of others are written is told to be under way, until it ends."""
+
+    @pytest.fixture
+    def streams(self, app: Flask) -> Flask:
+        @app.get("/endless/<int:chunks>")
+        def endless(chunks: int) -> Response:
+            return Response(str(number) for number in range(chunks))
+
+        return app
+
+    @pytest.mark.parametrize("chunks", [1, 2, 3])
+    def test_until_its_end(self, streams: Flask, chunks: int) -> None:
+        body, _, _ = run_wsgi_app(streams, EnvironBuilder(f"/endless/{chunks}").get_environ())
+        found = iter(body)
+        next(found)
+        assert not only_request().under_way
+        recorder().flush()
+        assert only_request().under_way
+        before = only_request().duration_ms
+        list(found)
+        assert not only_request().under_way
+        assert only_request().duration_ms > before
+        body.close()  # type: ignore[attr-defined]
+        recorder().flush()
+        assert not only_request().under_way
+
+    def test_client_that_hangs_up(self, streams: Flask) -> None:
+        body, _, _ = run_wsgi_app(streams, EnvironBuilder("/endless/3").get_environ())
+        next(iter(body))
+        recorder().flush()
+        assert only_request().under_way
+        body.close()  # type: ignore[attr-defined]
+        assert not only_request().under_way
+
+    def test_quick_ones_cost_no_line(self, streams: Flask) -> None:
+        body, _, _ = run_wsgi_app(streams, EnvironBuilder("/endless/1").get_environ())
+        list(body)
+        body.close()  # type: ignore[attr-defined]
+        recorder().flush()
+        (journal,) = recorder().run.journals()
+        assert '"amend"' not in journal.read_text()
+        assert not only_request().under_way
+
+    def test_json_names_it_while_it_is(self, streams: Flask) -> None:
+        body, _, _ = run_wsgi_app(streams, EnvironBuilder("/endless/3").get_environ())
+        client = streams.test_client()
+        next(iter(body))
+        assert [one.get("under_way") for one in client.get("/__coverage__/requests").get_json()["requests"]] == [True]
+        assert [one.get("under_way") for one in client.get("/__coverage__/dump").get_json()["requests"]] == [True]
+        body.close()  # type: ignore[attr-defined]
+        (record,) = client.get("/__coverage__/requests").get_json()["requests"]
+        assert "under_way" not in record
+
+
 def test_stream_that_fails(app: Flask, views: ModuleType) -> None:
     with pytest.raises(RuntimeError, match="no more"):
         app.test_client().get("/stream-fails").data  # noqa: B018

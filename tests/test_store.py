@@ -154,7 +154,7 @@ _events = st.lists(
             st.just("request"), _number, _number, st.sampled_from([None, "a", "b", NOBODY]), st.integers(0, 4),
             st.sampled_from([200, 404]), st.sampled_from(["/", "/x", None]), st.booleans(),
         ),
-        st.tuples(st.just("amend"), _number, _number, _number, st.booleans()),
+        st.tuples(st.just("amend"), _number, _number, _number, st.booleans(), st.sampled_from([None, False, True])),
         st.tuples(st.just("open"), _number, st.sampled_from(["w1", "w2", "a"])),
         st.tuples(st.just("close"), _number),
         st.tuples(st.just("ambient"), _number, _number),
@@ -202,12 +202,14 @@ class _World:
             )
         )  # fmt: skip
 
-    def amend(self, which: int, what: int, who: int, forked: bool) -> None:
+    def amend(self, which: int, what: int, who: int, forked: bool, ended: bool | None) -> None:
         if self.requests:
             request = self.requests[which % len(self.requests)]
             own = next(writer for writer in self.writers if request.startswith(writer.token))
             writer = self.writer(who) if forked else own
-            more = {} if forked else {"status": 500, "duration_ms": 2.5}
+            more: dict[str, Any] = {} if forked else {"status": 500, "duration_ms": 2.5}
+            if ended is not None and not forked:
+                more["ended"] = ended
             writer.line("amend", id=request, trace=writer.trace(TRACES[what % len(TRACES)]), **more)
 
     def open(self, who: int, name: str) -> None:

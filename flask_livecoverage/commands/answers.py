@@ -175,6 +175,8 @@ def _path(row: Row) -> str:
 
 
 def _ms(row: Row) -> str:
+    if row.get("under_way"):
+        return "not ended"
     return f"{row['duration_ms']:.1f}"
 
 

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -85,7 +84,7 @@ def list_requests(recorded: Recorded, filters: Filters, limit: int | None) -> Ro
     """The newest requests, at most ``limit``, and how many there are in all."""
     records = recorded.requests(filters, limit)
     counts = recorded.line_counts({record.trace for record in records})
-    requests = [{**asdict(record), "lines": counts.get(record.trace, 0)} for record in records]
+    requests = [{**record.to_object(), "lines": counts.get(record.trace, 0)} for record in records]
     return {"total": recorded.count(filters), "requests": requests}
 
 
@@ -152,7 +151,7 @@ def show(recorded: Recorded, name: str, by: str) -> Row:
     if by == "request":
         record = recorded.request(name)
         assert record is not None
-        about = asdict(record)
+        about = record.to_object()
     else:
         about = {by: executed.name, "requests": executed.requests, "duration_ms": round(executed.duration_ms, 3)}
     return {**about, "files": relative_lines(recorded.union(executed.traces), recorded.root)}
@@ -237,5 +236,5 @@ def who(recorded: Recorded, place: str, limit: int) -> Row:
         "startup": ran.at_startup,
         "tests": [{"test": test, "requests": count} for test, count in ran.tests],
         "routes": [{"route": route, "requests": count} for route, count in ran.routes],
-        "latest": [asdict(record) for record in ran.latest],
+        "latest": [record.to_object() for record in ran.latest],
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from typing import Any
 
 from ..errors import DataError
@@ -44,7 +43,7 @@ def dump_object(run: Run, reports: LiveReports, *, recording: bool) -> dict[str,
             }
             for path, file in report["files"].items()
         },
-        "requests": [asdict(request) for request in run.requests],
+        "requests": [request.to_object() for request in run.requests],
         "traces": {trace.id: relative_lines(trace, run.root) for trace in run.traces.values() if trace.id in wanted},
     }
 

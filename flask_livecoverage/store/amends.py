@@ -40,6 +40,7 @@ def _ready(run: int) -> sa.Select[Any]:
             amends.trace.label("later"),
             amends.status.label("new_status"),
             amends.duration_us.label("new_duration_us"),
+            amends.ended,
         )
         .join_from(schema.amends, schema.requests, requests.id == amends.request)
         .join(later, (later.c.id == amends.trace) & later.c.lines.is_not(None))
@@ -51,6 +52,8 @@ def _ready(run: int) -> sa.Select[Any]:
 
 def _with(request: RequestRow, amend: Row, unions: _Unions) -> RequestRow:
     new = {name: amend[f"new_{name}"] for name in ("status", "duration_us") if amend[f"new_{name}"] is not None}
+    if amend["ended"] is not None:
+        new["under_way"] = 0 if amend["ended"] else 1
     return request._replace(trace=unions.of(request.trace, amend["later"]), **new)
 
 

@@ -43,6 +43,7 @@ class RequestRow(NamedTuple):
     started_at: float
     duration_us: int
     path: str
+    under_way: int = 0
 
 
 class Caches:
@@ -272,7 +273,7 @@ def count(connection: sa.Connection, added: Iterable[RequestRow], removed: Itera
 
 def change(connection: sa.Connection, before: Collection[RequestRow], after: Collection[RequestRow]) -> None:
     """Change requests of ``before`` into those of ``after``."""
-    names = ("trace", "test", "window", "status", "duration_us")
+    names = ("trace", "test", "window", "status", "duration_us", "under_way")
     values: Row = {name: sa.bindparam(f"new_{name}") for name in names}
     changed = sa.update(schema.requests).where(schema.requests.c.id == sa.bindparam("key")).values(values)
     connection.execute(
@@ -293,6 +294,7 @@ def _put_amends(connection: sa.Connection, piece: Piece, amends: Iterable[Row], 
                 "trace": caches.traces[(line["trace"],)],
                 "status": line.get("status"),
                 "duration_us": None if duration is None else round(1000 * duration),
+                "ended": line.get("ended"),
             }
         )
     if rows:

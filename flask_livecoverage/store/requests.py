@@ -169,6 +169,7 @@ class Requests(Scope):
             window=row.window_name,
             route=row.rule or None,
             endpoint=row.endpoint or None,
+            under_way=bool(row.under_way),
         )
 
 
@@ -176,7 +177,7 @@ def _records() -> sa.Select[Any]:
     requests, tests, routes, windows = (t.c for t in (schema.requests, schema.tests, schema.routes, schema.windows))
     return (
         sa.select(
-            requests.id, requests.status, requests.started_at, requests.duration_us, requests.path,
+            requests.id, requests.status, requests.started_at, requests.duration_us, requests.path, requests.under_way,
             schema.traces.c.digest, routes.method, routes.rule, routes.endpoint, tests.name.label("test_name"),
             windows.name.label("window_name"),
         )

@@ -81,6 +81,8 @@ requests = _table(
     sa.Column("started_at", sa.Double, nullable=False),
     _number("duration_us"),
     _text("path"),
+    # Whether the response had not ended when that was told last.
+    sa.Column("under_way", sa.SmallInteger, nullable=False),
     sa.Index("livecov_requests_period", "period", "started_at"),
     # For the requests of a trace and for those of a test: the executions tell which traces a test left. An index of
     # tests alone would cost a sixth of the time that it takes to put requests in.
@@ -103,7 +105,7 @@ executions = _table(
 # What requests ran after their record was written, until that record and the trace are in the store.
 amends = _table(
     "amends", sa.Column("id", _Key, primary_key=True), _number("run"), _number("request"), _number("trace"),
-    sa.Column("status", sa.BigInteger), sa.Column("duration_us", sa.BigInteger),
+    sa.Column("status", sa.BigInteger), sa.Column("duration_us", sa.BigInteger), sa.Column("ended", sa.SmallInteger),
 )  # fmt: skip
 # Openings of windows, and closings, which have no name.
 windows = _table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..analysis.windows import WindowHistory
@@ -66,7 +66,7 @@ class Records:
     def newest(self, filters: Filters, limit: int) -> dict[str, Any]:
         """The newest requests, at most ``limit``, and how many there are in all."""
         records = self.recorded.requests(filters, limit)
-        return {"total": self.recorded.count(filters), "requests": [asdict(record) for record in records]}
+        return {"total": self.recorded.count(filters), "requests": [record.to_object() for record in records]}
 
     def tests(self, filters: Filters) -> dict[str, Any]:
         """What each test executed."""
@@ -108,7 +108,7 @@ class Records:
         if record is None:
             return None
         trace = self.recorded.union([record.trace])
-        return {**asdict(record), "files": relative_lines(trace, self.recorded.root)}
+        return {**record.to_object(), "files": relative_lines(trace, self.recorded.root)}
 
 
 @contextmanager

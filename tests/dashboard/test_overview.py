@@ -60,7 +60,7 @@ def test_newest_requests(browser: Browser, live: Live) -> None:
 
 def test_map_leads_to_the_source(browser: Browser, live: Live) -> None:
     browser.open()
-    assert browser.one(".treemap text").text == "shop.py"
+    assert browser.one(".treemap .fine").text == "shop.py"
     assert "shop.py: " in (browser.one(".treemap title").get_attribute("textContent") or "")
     browser.submit(".treemap rect")
     assert browser.text("h1") == "shop.py"
