@@ -18,6 +18,9 @@ from ..conftest import line_of
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&amp;{{ 7*7 }}"
 
 APP = """
+    import os
+    import time
+
     from flask import Flask, request
 
     app = Flask(__name__)
@@ -56,6 +59,15 @@ APP = """
     @app.get("/path/<path:name>")
     def path(name):
         return "path"  # path
+
+    @app.get("/stream")
+    def stream():
+        def parts():  # defines parts
+            yield "first"  # first
+            while not os.path.exists("enough"):
+                time.sleep(0.01)
+            yield "last"
+        return parts()  # streams
 """
 
 

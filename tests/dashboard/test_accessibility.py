@@ -130,7 +130,7 @@ class TestPhone:
 
     def test_duplicates(self, browser: Browser, pages: dict[str, str]) -> None:
         browser.open(pages["duplicates"])
-        for selector in ("#groups th[scope=row]", "#groups td.wide", "#subsumed td.wide"):
+        for selector in ("#groups th[scope=row]", "#groups td.wide", "#kept th[scope=row]"):
             (box, *_) = self.boxes(browser, selector)
             assert box["width"] > 300
             self.assert_on_screen(browser, selector, len(self.boxes(browser, selector)))

@@ -58,6 +58,28 @@ def test_newest_requests(browser: Browser, live: Live) -> None:
     assert browser.texts("table.source .no") == list(map(str, live.lines("how many", "many")))
 
 
+def test_stream_under_way(browser: Browser, live: Live) -> None:
+    """With its first chunk, the request is listed; it is marked until the response has ended."""
+    enough = live.source.parent / "enough"
+    with urllib.request.urlopen(f"{live.url}/stream", timeout=60) as stream:
+        try:
+            assert stream.read(5) == b"first"
+            browser.open()
+            browser.until(lambda: browser.rows("#requests table")[0][4] == "under way")
+            browser.follow("/stream")
+            assert browser.text("#facts").startswith("200 · under way · ")
+            browser.open("ui/requests")
+            assert browser.rows("table.requests")[0][5] == "under way"
+        finally:
+            enough.touch()
+        assert stream.read() == b"last"
+    try:
+        browser.until(lambda: browser.rows("table.requests")[0][5] != "under way")
+        assert float(browser.rows("table.requests")[0][5].replace(",", "")) > 0
+    finally:
+        enough.unlink()
+
+
 def test_map_leads_to_the_source(browser: Browser, live: Live) -> None:
     browser.open()
     assert browser.one(".treemap .fine").text == "shop.py"

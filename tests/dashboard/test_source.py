@@ -208,9 +208,9 @@ class TestMissingLines:
     def here(self, browser: Browser) -> int:
         """The line that the reader is led to, which is seen."""
         (row,) = browser.all("tr.here")
-        assert browser.driver.execute_script(
-            "const box = arguments[0].getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight", row
-        )
+        # It may be on its way.
+        seen = "const box = arguments[0].getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight"
+        browser.until(lambda: browser.driver.execute_script(seen, row))
         assert "missing" in (row.get_attribute("class") or "")
         return int((row.get_attribute("id") or "")[1:])
 

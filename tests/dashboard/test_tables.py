@@ -228,6 +228,7 @@ class TestRoutes:
             ["/never", "GET", "never"],
             ["/path/<path:name>", "GET", "path"],
             ["/static/<path:filename>", "GET", "static"],
+            ["/stream", "GET", "stream"],
         ]
 
     def test_lines_of_a_route(self, browser: Browser, live: Live, script: list[str]) -> None:
