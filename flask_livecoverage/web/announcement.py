@@ -1,4 +1,4 @@
-"""The log line by which a server says that it is measured, where nobody else does."""
+"""Logs once that a server is measured, where no command of ours reports on it."""
 
 from __future__ import annotations
 

@@ -91,6 +91,7 @@
   let asking = false;
   let wanted = false;
   let notBefore = 0;
+  let failed = false;
 
   function update() {
     wanted = true;
@@ -109,8 +110,17 @@
       const spent = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") || "");
       notBefore = performance.now() + Math.min(LATEST, Math.max(SOONEST, SHARE * (spent ? Number(spent[1]) : 0)));
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      show(page);
-      behind = "behind" in body.dataset || version !== announced;
+      if (response.ok) {
+        failed = false;
+        show(page);
+        behind = "behind" in body.dataset || version !== announced;
+      } else if (failed) {
+        location.reload(); // to the error
+      } else {
+        // A server that is about to end fails too: what is shown must not give way to nothing.
+        failed = behind = true;
+        notBefore = performance.now() + SOONEST;
+      }
     } catch {
       notBefore = performance.now() + PATIENCE; // the stream of events says what is wrong
     }
