@@ -28,7 +28,7 @@ from flask_livecoverage.errors import ConfigurationError, DataError
 from flask_livecoverage.filters import Filters, parse_since, parse_status
 from flask_livecoverage.journal import RunFolder
 from flask_livecoverage.lines import from_bitmap
-from flask_livecoverage.model import NO_ROUTE, NOBODY, Executed, RequestRecord, Run
+from flask_livecoverage.model import NO_ROUTE, NOBODY, Executed, RequestRecord, Run, Window
 from flask_livecoverage.reader import read_run, reset
 from flask_livecoverage.store import KeptStore, Recorded, Store, open_store, schema, store_url, sync
 from flask_livecoverage.web.records import Records, WindowHistories
@@ -293,7 +293,7 @@ class TestAgainstReader:
             assert [(record.window, record.test) for record in found.requests()] == [
                 ("w", "w"), (None, None), (None, None),
             ]  # fmt: skip
-            assert [(one.name, one.requests) for one in found.windows()] == [("w", 1)]
+            assert found.last_window() == (Window("w", NOW), 1)
             assert found.count_without_test() == 2
             assert_equal(found, read_run(folder))
 

@@ -142,7 +142,7 @@ def test_process_reports_it_and_ends_in_order(
         assert time.monotonic() < deadline, "nobody looks"
         time.sleep(0.01)
     assert "another" in recorder.fault
-    assert [record.getMessage() for record in caplog.records] == [f"requests are not recorded: {recorder.fault}"]
+    assert [record.getMessage() for record in caplog.records] == [f"a request is not recorded: {recorder.fault}"]
     request = recorder.open_request("GET", "/afterwards")
     assert request.run(module.work, 10) == 45
     request.commit()
