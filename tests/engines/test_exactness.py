@@ -81,7 +81,7 @@ def test_location_stays_armed_for_a_newcomer(tool_id: int, tmp_path: Path) -> No
     locations.dirty.clear()
     locations.enter(Newcomer())
     during = locations.on_line(code, code.co_firstlineno)
-    locations.release()
+    locations.release([])
 
     assert before is sys.monitoring.DISABLE
     assert during is None
