@@ -217,9 +217,10 @@ def _entered_by_its_state(kind: type[Any]) -> type[Flask]:
     """
 
     def __call__(self: Flask, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        state = get_state(self)
-        entry = partial(kind.__call__, self) if state is None or state.entry is None else state.entry
-        return entry(environ, start_response)
+        state = self.extensions.get(EXTENSION_KEY)
+        if state is None or state.entry is None:
+            return kind.__call__(self, environ, start_response)  # type: ignore[no-any-return]
+        return state.entry(environ, start_response)  # type: ignore[no-any-return]
 
     names = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
     names |= {"__slots__": (), "__call__": __call__}

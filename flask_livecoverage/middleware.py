@@ -71,13 +71,13 @@ class LiveCoverageMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request as ``app`` does, and record it."""
-        request = _on_its_way(environ)
-        if request is not None:
-            return self._pass_through(request, environ, start_response)
+        if _REQUEST_KEY in environ and (under_way := _on_its_way(environ)) is not None:
+            return self._pass_through(under_way, environ, start_response)
         path = _path(environ)
         test = NOBODY if self._is_ignored(path) else test_identity(environ)
         request = self.recorder.open_request(_method(environ), path, test)
-        in_flight = self.in_flight if _has_server(environ) else _UNAWAITED
+        has_server = "SERVER_SOFTWARE" in environ or "uwsgi.version" in environ
+        in_flight = self.in_flight if has_server else _UNAWAITED
         in_flight.add(request)
         if "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket":
             # Unless the application answers otherwise: a WebSocket's handler talks to the client by itself.
@@ -318,10 +318,6 @@ class _Unawaited(InFlight):
 
 
 _UNAWAITED = _Unawaited()
-
-
-def _has_server(environ: WSGIEnvironment) -> bool:
-    return "SERVER_SOFTWARE" in environ or "uwsgi.version" in environ
 
 
 def _method(environ: WSGIEnvironment) -> str:

@@ -52,7 +52,7 @@ class RequestCapture:
         self.route: str | None = None
         self.endpoint: str | None = None
         self.status = 500  # until the application says otherwise
-        maker = current_request()
+        maker: RequestCapture | None = current_owner()
         # Its id alone: requests that make requests, for ever, must not keep each other alive.
         self._made_by = None if maker is None else maker.id
         self._began = ticks()

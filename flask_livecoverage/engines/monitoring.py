@@ -212,9 +212,13 @@ class MonitoringEngine:
         outer = current_handle.get() if lines else None
         if outer is not None and shares_lines(capture.owner, outer[1]) and self._tools is not None:
             self._add(outer[0], lines)
-        hits = self._hits_of(capture, lines)
+        # As it nearly always is: nothing was stopped. Each request pays for a call.
+        usual = self._tools is not None and not self._before_stop
+        hits = self._cache.hits(lines) if usual else self._hits_of(capture, lines)
         if held:
             self._late.append(capture)
+        elif usual:
+            self._locations.leave(lines)
         else:
             self._leave(capture)
         return hits
