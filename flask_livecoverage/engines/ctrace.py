@@ -20,7 +20,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -37,6 +36,7 @@ from .frames import begin_a_function, waiting_greenlets, with_callers
 from .greenlets import GreenThread, GreenThreads, is_in_greenlet, loaded_greenlet, native_thread_id
 from .places import CHANGED, SHARED, UNSEEN, Lender, Loan, OwnPlace, Place, Restore, merge
 from .trace_hits import TraceHits, take_all
+from .weak_keys import WeakKeys
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -60,7 +60,7 @@ class CTraceEngine:
         self._places: dict[int, OwnPlace] = {}
         self._places_before: dict[int, OwnPlace] = {}
         self._green_threads = GreenThreads()
-        self._waiting: weakref.WeakKeyDictionary[Any, FrameType] = weakref.WeakKeyDictionary()
+        self._waiting: WeakKeys[FrameType] = WeakKeys()
         self._lender: Lender | None = None
         self._has_greenlets = loaded_greenlet() is not None
         self._late: list[Capture] = []

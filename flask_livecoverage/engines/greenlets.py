@@ -8,10 +8,10 @@ import weakref
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from ..modules import imported
 from .places import CHANGED, SHARED, Loan, OwnPlace, Place
+from .weak_keys import WeakKeys
 
 
 def loaded_greenlet() -> Any:
@@ -41,13 +41,13 @@ class GreenThread:
         current_place: Callable[[], Place | None],
         make_place: Callable[[], OwnPlace],
         enter_frames: Callable[[OwnPlace, FrameType | None], None],
-        waiting: WeakKeyDictionary[Any, FrameType],
+        waiting: WeakKeys[FrameType],
     ) -> None:
         self._current_place = current_place
         self._make_place = make_place
         self._enter_frames = enter_frames
         self._waiting = waiting
-        self._places: WeakKeyDictionary[Any, Place] = WeakKeyDictionary()
+        self._places: WeakKeys[Place] = WeakKeys()
         self._ended = False
         self._module = loaded_greenlet()
         self._previous: Callable[..., object] | None
@@ -73,7 +73,7 @@ class GreenThread:
     def end(self) -> None:
         """Follow no longer. In other threads than this one, a call that does nothing is left."""
         self._ended = True
-        for place in list(self._places.values()):
+        for place in self._places.values():
             if isinstance(place, OwnPlace):
                 place.stop()
         if self._module.gettrace() is self:
@@ -112,10 +112,11 @@ class GreenThread:
             sys.settrace(None)
 
     def _begin(self, left: Place | None, origin: Any, target: Any) -> None:
-        place = self._places[target] = self._make_place()
+        place = self._make_place()
+        self._places[target] = place
         place.follows_greenlets = True
         place.tracer.start()
-        frame = self._waiting.pop(target, None)
+        frame = self._waiting.pop(target)
         if frame is not None:
             self._enter_frames(place, frame)
             if sys.version_info >= (3, 12):
@@ -142,7 +143,7 @@ class GreenThreads:
     """The threads that have greenlets, found from any of these."""
 
     def __init__(self) -> None:
-        self._threads: WeakKeyDictionary[Any, GreenThread] = WeakKeyDictionary()
+        self._threads: WeakKeys[GreenThread] = WeakKeys()
 
     def get(self) -> GreenThread | None:
         """The current one."""
@@ -154,7 +155,7 @@ class GreenThreads:
 
     def values(self) -> list[GreenThread]:
         """Those that have not ended."""
-        return list(self._threads.values())
+        return self._threads.values()
 
 
 def _root() -> Any:

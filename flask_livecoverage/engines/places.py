@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from contextvars import Token
 from types import FrameType
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from .. import coveragepy
 from ..coveragepy import Disposition, TraceData, Tracer
 from .base import Capture, Handle, RawLines
+from .weak_keys import WeakKeys
 
 # All that says where a tracer writes; of ours, the dict.
 Sink = Any
@@ -139,7 +139,7 @@ class Loan(Place):
         super().__init__(tracer, lender.arcs)
         self.lender = lender
         self._base = self.sink()
-        self._left: WeakKeyDictionary[Any, tuple[Sink, Capture | None, str | None]] = WeakKeyDictionary()
+        self._left: WeakKeys[tuple[Sink, Capture | None, str | None]] = WeakKeys()
 
     def base(self) -> Sink:
         """The lender's."""
@@ -167,8 +167,9 @@ class Loan(Place):
     def switch(self, origin: Any, target: Any, *, inherits: bool) -> None:
         """Have the tracer write for ``target``, which goes on: where ``origin`` does if it is new and ``inherits``."""
         self._left[origin] = (self.sink(), self.capture, self.fault)
-        if target in self._left:
-            sink, self.capture, self.fault = self._left.pop(target)
+        left = self._left.pop(target)
+        if left is not None:
+            sink, self.capture, self.fault = left
             self.write_to(sink)
         elif not inherits:
             self.write_to(self._base)
