@@ -327,6 +327,8 @@ def _started(module: ModuleType, name: str) -> Any:
 def test_generator_begun_before_the_engine_and_entered_by_an_exception(
     engine_name: str, tmp_path: Path, load_module: Callable[..., ModuleType], name: str, entered_by: str, known: bool
 ) -> None:
+    if engine_name == "ctrace" and sys.version_info < (3, 12) and (name, entered_by) == ("coroutine", "throw"):
+        pytest.skip("Python 3.11 tells trace functions, coverage.py's too, of a return without its call: see Limits")
     module = load_module(OLDER)
     enter = getattr(module, entered_by)
     alone, generator = _started(module, name), _started(module, name)
