@@ -18,7 +18,7 @@ test-thorough: PYTEST_TIMEOUT = 3600
 in_venv := scripts/within .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-thorough test-oldest matrix bench check docs screenshots format environment browser node clean
+.PHONY: help demo test test-thorough test-oldest matrix bench check docs screenshots format environment browser node recipes clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1 \2/p' Makefile | \
@@ -31,7 +31,7 @@ demo: environment browser ## measure example_app while a browser drives it
 	if [ -f htmlcov/index.html ]; then echo "HTML report: htmlcov/index.html"; fi; \
 	exit $$status
 
-test: environment browser node ## run the test suite
+test: environment browser node recipes ## run the test suite
 	@$(in_venv) pytest $(PARALLEL) $(ARGS)
 
 test-thorough: environment ## the tests of promises alone, with the figures that the docs promise
@@ -71,6 +71,9 @@ browser: ## see that there is a browser for the tests to drive
 
 node: ## see that there is Node.js for the tests of recipes in other languages
 	@scripts/node
+
+recipes: environment ## make .venvs/recipes, with the test runners that recipes are for
+	@scripts/recipes
 
 clean: ## remove everything that these targets make
 	rm -rf .venv .venvs .node .livecov .coverage .coverage.* htmlcov build dist *.egg-info docs/_build

@@ -24,6 +24,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from ..conftest import REPOSITORY
+
 # A guard against hanging, far beyond what anything here takes.
 GUARD_SECONDS = 120
 
@@ -209,6 +211,9 @@ class Commands:
             assert "ResourceWarning" not in result.stderr, result.stderr
 
 
+# Where `make recipes` installs what docs/recipes.rst is about.
+_RECIPE_TOOLS = REPOSITORY / ".venvs" / "recipes" / "bin"
+
 FLASK = (sys.executable, "-m", "flask")
 # For a command line that is one word.
 PYTHON = shlex.quote(sys.executable)
@@ -283,3 +288,11 @@ def skip_without(program: str) -> str:
     if path is None:
         pytest.skip(f"{program} is not installed here")
     return path
+
+
+def skip_without_recipe_tool(program: str) -> str:
+    """The path of a program of the recipes' environment; the test is skipped where it is not there."""
+    path = _RECIPE_TOOLS / program
+    if not path.exists():
+        pytest.skip(f"{program} is not in .venvs/recipes: `make recipes` makes it")
+    return str(path)
