@@ -55,6 +55,20 @@ APP = """
     @app.get("/cookies")
     def cookies():
         return dict(request.cookies)
+
+    @app.get("/items/<int:number>")
+    def item(number):
+        return str(number)
+
+    @app.get("/openapi.json")
+    def openapi():
+        responses = {"200": {"description": "found"}, "404": {"description": "not found"}}
+        number = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+        paths = {
+            "/items/{number}": {"get": {"parameters": [number], "responses": responses}},
+            "/frames": {"get": {"responses": responses}},
+        }
+        return {"openapi": "3.0.0", "info": {"title": "shop", "version": "1"}, "paths": paths}
 """
 
 # Not measured. On an address of its own, because cookies do not know ports.
@@ -112,7 +126,7 @@ class Live:
         found: dict[str | None, set[int]] = {}
         for record in self.records():
             files = json.loads(_fetch(f"{self.url}/__coverage__/requests/{record['id']}"))["files"]
-            found.setdefault(record["test"], set()).update(files[self.source.name])
+            found.setdefault(record["test"], set()).update(files.get(self.source.name, ()))
         return {test: sorted(lines) for test, lines in found.items()}
 
     def wait_for(self, path: str, more: int = 0) -> None:
