@@ -67,8 +67,8 @@ LAYERS = [
         "cli", "cli.group", "cli.keploy", "cli.options", "cli.priorities", "cli.questions", "cli.reports",
         "cli.serving", "cli.suite",
         "pytest_plugin", "pytest_plugin.current", "pytest_plugin.identity", "pytest_plugin.names",
-        "pytest_plugin.options", "pytest_plugin.others", "pytest_plugin.places", "pytest_plugin.recordings",
-        "pytest_plugin.routes", "pytest_plugin.session", "pytest_plugin.summary",
+        "pytest_plugin.operations", "pytest_plugin.options", "pytest_plugin.others", "pytest_plugin.places",
+        "pytest_plugin.recordings", "pytest_plugin.routes", "pytest_plugin.session", "pytest_plugin.summary",
     },
 ]  # fmt: skip
 WITHOUT_FLASK = 5

@@ -22,7 +22,6 @@ class CurrentTest:
         self.url = url
         self.name = name
         self._session = session
-        self._parts: dict[str, None] = {}
 
     @property
     def headers(self) -> dict[str, str]:
@@ -53,8 +52,7 @@ class CurrentTest:
 
         before = self._session.identity_now
         whole = part_name(self.name, name)
-        self._parts[whole] = None
-        self._session.set_identity(whole)
+        self._session.begin_part(whole)
         try:
             yield whole
         finally:
@@ -66,7 +64,7 @@ class CurrentTest:
         Paths are relative to the folder in which the server started, with slashes; absolute outside it. A request's
         lines are there when its response is; what it runs later, in a thread say, follows within a second.
         """
-        return self._session.lines([self.name, *self._parts])
+        return self._session.lines([self.name, *self._session.parts])
 
     def assert_ran(self, *places: str) -> None:
         """Assert that this test has executed lines in the server: ``"app.py:42"``, or ``"app.py:42-45"``.

@@ -58,6 +58,7 @@ class Recording:
 class Report:
     """What a session has to report; ``order`` are the names of its tests as they began.
 
+    ``skipped`` are those of them that did not run.
     ``since`` is when the session began, by the run's clock. ``names_travel`` is whether tests are told apart by what
     their clients send, ``interleaved`` whether tests ran at the same time in one process, ``own_servers`` how many
     tests started which server of their own.
@@ -65,6 +66,7 @@ class Report:
 
     since: float = float("inf")
     order: dict[str, None] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
     recordings: list[Recording] = field(default_factory=list)
     gone: list[Gone] = field(default_factory=list)
     names_travel: bool = False
@@ -128,7 +130,7 @@ class Report:
         tests = self._from_server(routes) or self._from_disk()
         if tests is None:
             raise DataError("the server has ended, and its data directory is not on this machine")
-        return summarise(tests, list(self.order), unsure=self.names_travel or self.interleaved)
+        return summarise(tests, list(self.order), skipped=self.skipped, unsure=self.names_travel or self.interleaved)
 
     def _from_server(self, routes: ControlRoutes | None) -> dict[str, Any] | None:
         if routes is None or self.gone:

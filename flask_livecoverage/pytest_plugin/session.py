@@ -13,7 +13,8 @@ from ..errors import ConfigurationError, LiveCoverageError
 from ..settings import RUN_VARIABLE, server_url
 from .current import CurrentTest
 from .identity import Identity, Tags, Windows
-from .names import test_name
+from .names import part_name, test_name
+from .operations import Operations
 from .options import Options
 from .others import is_interleaved, own_server
 from .recordings import Gone, Recording, Report
@@ -42,13 +43,26 @@ class LiveSession:
         self._given_up = False
         self._in_threads = False
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
+        self._operations = Operations(self._begin_operation)
+        self._operation: str | None = None
         self.identity_now: str | None = None
+        self.parts: dict[str, None] = {}
+        """The names of the parts of the test that runs, so far."""
         self.report = Report()
 
     @property
     def _is_controller(self) -> bool:
         # Not by its options: `--dist` alone, as in a project's `addopts`, distributes nothing.
         return self._config.pluginmanager.has_plugin("dsession")
+
+    @property
+    def _runs_something(self) -> bool:
+        return not (self._config.getoption("collectonly") or self._config.getoption("setupplan", False))
+
+    @property
+    def _runs_tests(self) -> bool:
+        # Under --setup-only, fixtures may use the server, but what they execute is no test's.
+        return not self._config.getoption("setuponly", False)
 
     # The server
 
@@ -60,7 +74,7 @@ class LiveSession:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
         """Find the server before the first test."""
-        if self._options.url and not session.config.option.collectonly and (session.items or self._is_controller):
+        if self._options.url and self._runs_something and (session.items or self._is_controller):
             self._connect_first()
         try:
             return (yield)
@@ -93,12 +107,14 @@ class LiveSession:
         self.report.recordings.append(Recording(status["data_dir"], status["run"]))
         self.report.since = status["time"]
         self.report.names_travel = tags
-        if not self._is_controller:
+        if self._runs_tests and not self._is_controller:
             self._identity = Tags(routes) if tags else Windows(routes)
+            self._operations.install()
 
     def _disconnect(self) -> None:
         self.set_identity(None)
         if self._identity is not None:
+            self._operations.uninstall()
             self._identity.close()
             self._identity = None
 
@@ -153,6 +169,7 @@ class LiveSession:
             self.set_identity(None)
             return (yield)
         self._test = test_name(item.nodeid, item.location[2])
+        self.parts.clear()
         self.report.note_own_server(own_server(item))
         # Of our own server, tests that do not use it have nothing to tell.
         if not self._own_server or _FIXTURES & set(getattr(item, "fixturenames", ())):
@@ -162,6 +179,33 @@ class LiveSession:
         finally:
             self.set_identity(None)
             self._test = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """The operation that was called last is over: what tear-downs send is of the whole test."""
+        if self.identity_now is not None:
+            self.set_identity(self._test)
+
+    def _begin_operation(self, label: str) -> None:
+        """From now on, requests are of this part of the test.
+
+        Not if the test has the operation in its own name, or has opened a part itself.
+        """
+        now = self.identity_now
+        if self._test is None or now is None or label in self._test or now not in (self._test, self._operation):
+            return
+        self._operation = part_name(self._test, label)
+        self.begin_part(self._operation)
+
+    def begin_part(self, name: str) -> None:
+        """From now on, requests are of the part of the test with this whole name."""
+        self.parts[name] = None
+        self.set_identity(name)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the tests that are skipped before they begin."""
+        if report.skipped and report.when == "setup":
+            self.report.skipped.add(test_name(report.nodeid, report.location[2]))
 
     def set_identity(self, name: str | None) -> None:
         """From now on, requests are of the test or the part ``name``, or of none; never fails."""
@@ -233,7 +277,7 @@ class LiveSession:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write what the tests executed."""
-        if self._config.option.no_summary:
+        if self._config.option.no_summary or not self._runs_tests:
             return
         routes = None if self._own_server else self._routes
         lines = list(self.report.summary(routes, terminalreporter.verbosity))

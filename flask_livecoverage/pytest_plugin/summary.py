@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,13 @@ class Summary:
             yield f"{requests} without a test."
 
 
-def summarise(document: Mapping[str, Any], order: Sequence[str], *, unsure: bool = False) -> Summary:
-    """The summary of the ``document`` that the route ``tests`` answers. Tests that are not in ``order`` come last."""
+def summarise(
+    document: Mapping[str, Any], order: Sequence[str], *, skipped: Container[str] = (), unsure: bool = False
+) -> Summary:
+    """The summary of the ``document`` that the route ``tests`` answers.
+
+    Tests that are not in ``order`` come last. Those in ``skipped`` are not counted as tests without requests.
+    """
     traces = {
         name: {path: to_bitmap(lines) for path, lines in files.items()} for name, files in document["traces"].items()
     }
@@ -86,7 +91,7 @@ def summarise(document: Mapping[str, Any], order: Sequence[str], *, unsure: bool
             rows.append(Row(name, count, _size(files), _size(_without(files, known))))
             _add(known, files)
             _add(in_all, files)
-    without_requests = len(requests) - len(rows)
+    without_requests = sum(not count and name not in skipped for name, count in requests.items())
     return Summary(rows, _size(in_all), without_requests, document["requests_without_test"], unsure)
 
 
@@ -107,14 +112,16 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _table(rows: Iterable[Row]) -> Sequence[str]:
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    """The tests, numbers first, as pytest's ``--durations`` has them: an id of any length disturbs no column."""
     # Imported here, because it costs all who run pytest.
     from tabulate import tabulate
 
-    cells = [[printable(row.test), row.requests, row.lines, row.new] for row in rows]
-    align = ("left", "right", "right", "right")
-    headers = ("Test", "Requests", "Lines", "New")
-    return tabulate(cells, headers, tablefmt="simple", colalign=align, disable_numparse=True).splitlines()
+    cells = [[row.requests, row.lines, row.new] for row in rows]
+    headers = ("Requests", "Lines", "New")
+    numbers = tabulate(cells, headers, tablefmt="simple", colalign=("right",) * 3, disable_numparse=True).splitlines()
+    names = ["Test", "----", *(printable(row.test) for row in rows)]
+    return (f"{line}  {name}" for line, name in zip(numbers, names, strict=True))
 
 
 def _nothing_added(tests: Sequence[str], shown: int) -> Iterator[str]:

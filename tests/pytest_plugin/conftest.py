@@ -12,13 +12,21 @@ from flask_livecoverage.journal import DataDir
 from flask_livecoverage.model import Run, Trace
 from flask_livecoverage.reader import read_run
 
-from ..cli.processes import Command, Commands, Result
+from ..cli.processes import Command, Commands, Result, skip_without_recipe_tool
 from ..conftest import line_of
 
 # Other plugins that are installed here take longer to import than all the rest.
 OTHERS = ("hypothesispytest", "anyio", "pytest_cov", "xdist", "xdist.looponfail", "cacheprovider")
 PYTEST = (sys.executable, "-m", "pytest", *(word for name in OTHERS for word in ("-p", f"no:{name}")))
 PYTEST_XDIST = tuple("no:nothing" if "xdist" in word else word for word in PYTEST)
+
+
+def with_plugins(*plugins: str) -> tuple[str, ...]:
+    """pytest with these plugins of ``.venvs/recipes``, and no others; skips where that environment is not there."""
+    program = skip_without_recipe_tool("pytest")
+    left_out = {"anyio", "cacheprovider", "flask", "hypothesispytest", "locust", "rerunfailures", "schemathesis"}
+    return (program, *(word for name in sorted(left_out.difference(plugins)) for word in ("-p", f"no:{name}")))
+
 
 # Each page has lines of its own. With ?meet, a request waits until four are there.
 APP = """

@@ -101,8 +101,7 @@ def test_with_own_server(suite: Suite, tag: bool) -> None:
         assert len(set(windows)) == 7
         assert not {"test_it.py::test_before", "test_it.py::test_after"} & set(windows)
     rows = [line.split() for line in section(result)[2:]]
-    assert [row[0] for row in rows if row[0].endswith("test_parts")] == ["test_it.py::test_parts"]
-    assert ["test_it.py::test_parts", "5", "10", "10"] in rows
+    assert [row for row in rows if row[-1].endswith("test_parts")] == [["5", "10", "10", "test_it.py::test_parts"]]
     assert "2 tests sent no request.\n" in result.stdout
 
 

@@ -53,7 +53,7 @@ def test_unit_tests(suite: Suite) -> None:
     assert not (suite.commands.folder / ".livecov").exists()
 
 
-@pytest.mark.parametrize("option", ["--collect-only", "--fixtures"])
+@pytest.mark.parametrize("option", ["--collect-only", "--fixtures", "--setup-plan"])
 def test_server_is_not_needed(suite: Suite, option: str) -> None:
     suite.write("test_it.py", "def test_it():\n    pass\n")
     result = suite.run(option, LIVECOVERAGE_URL="http://127.0.0.1:1")

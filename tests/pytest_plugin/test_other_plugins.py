@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import PYTEST, PYTEST_XDIST, Suite, section
+from .conftest import PYTEST, PYTEST_XDIST, Suite, section, with_plugins
 
 ADVICE = "A client that does not carry the test's name can send the headers of the fixture livecov."
 
@@ -93,7 +93,7 @@ def test_tests_that_share_a_node_id(suite: Suite) -> None:
     tests = {f"test_it.py::test_operation[GET /page/{number}]": number for number in (1, 2)}
     assert suite.pages() == {test: [f"/page/{number}"] for test, number in tests.items()}
     rows = section(result)[2:]
-    assert [row.rsplit(maxsplit=3) for row in rows] == [[test, "1", "2", "2"] for test in tests]
+    assert [row.split(maxsplit=3) for row in rows] == [["1", "2", "2", test] for test in tests]
 
 
 # As pytest-asyncio-cooperative does it: a test is run beside others, and pytest's hooks are called when it is over.
@@ -241,3 +241,130 @@ def test_server_of_the_tests_own(suite: Suite) -> None:
         "0 tests executed 0 lines in the server, 0 of them not executed at start-up.",
         "1 test sent no request.",
     ]
+
+
+def test_live_server_of_pytest_flask(suite: Suite) -> None:
+    suite.write(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def app():
+            from shop import app
+            return app
+        """,
+    )
+    suite.write(
+        "test_it.py",
+        """
+        from drive import get
+
+        def test_of_its_own(live_server):
+            get(1, url=live_server.url().rstrip("/"))
+
+        def test_measured(livecov_server):
+            get(2, url=livecov_server.url)
+        """,
+    )
+
+    command = with_plugins("flask")
+    server = suite.commands.serve("--no-report", app="shop")
+    result = suite.commands.start(*command, LIVECOVERAGE_URL=server.url).wait()
+    suite.commands.end_all()
+
+    assert result.status == 0, result
+    assert suite.pages() == {"test_it.py::test_measured": ["/page/2"]}
+    assert section(result) == [
+        "WARNING: 1 test used pytest-flask's live_server, a server of its own that this session does not measure: "
+        "take the address from the fixture livecov_server, or from LIVECOVERAGE_URL",
+        "1 test executed 2 lines in the server, 2 of them not executed at start-up.",
+        "1 test sent no request.",
+    ]
+
+
+def test_retried_tests(suite: Suite) -> None:
+    """All attempts of a test are in its window."""
+    suite.write(
+        "test_it.py",
+        """
+        import itertools
+
+        import pytest
+        from drive import get
+
+        pages = itertools.count(1)
+
+        @pytest.fixture
+        def around():
+            get(5)
+            yield
+            get(6)
+
+        @pytest.mark.flaky(reruns=1)
+        def test_again(around):
+            page = next(pages)
+            get(page)
+            assert page == 2
+        """,
+    )
+
+    result = suite.commands.run("--report", "text", "--", *with_plugins("rerunfailures"), app="shop")
+
+    assert result.status == 0, result
+    assert "1 passed, 1 rerun" in result.stdout
+    assert suite.pages() == {"test_it.py::test_again": [f"/page/{number}" for number in (5, 1, 6, 5, 2, 6)]}
+    assert section(result) == ["1 test executed 8 lines in the server, 8 of them not executed at start-up."]
+
+
+# The operations of an API in one test: pytest sees one item.
+OPERATIONS = """
+    import pytest
+    import schemathesis
+    from drive import get
+    from hypothesis import settings
+
+    PATHS = {f"/page/{number}": {"get": {"responses": {"200": {"description": "page"}}}} for number in (1, 2)}
+
+    @pytest.fixture
+    def api(livecov):
+        get(3)
+        yield schemathesis.openapi.from_dict(
+            {"openapi": "3.0.0", "info": {"title": "shop", "version": "1"}, "paths": PATHS}
+        )
+        get(4)
+        assert len(livecov.lines()["shop.py"]) == (8 if livecov.name.endswith("lazy") else 6)
+
+    schema = schemathesis.pytest.from_fixture("api")
+
+    @settings(max_examples=2)
+    @schema.parametrize()
+    def test_lazy(case, livecov):
+        case.call(base_url=livecov.url)
+
+    @settings(max_examples=2)
+    @schema.include(path="/page/2").parametrize()
+    def test_part_of_its_own(case, livecov):
+        with livecov.window("mine"):
+            case.call(base_url=livecov.url)
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--livecov-tag"]])
+def test_operations_in_one_test(suite: Suite, options: list[str]) -> None:
+    suite.write("test_it.py", OPERATIONS)
+    command = *with_plugins("schemathesis", "hypothesispytest"), *options
+
+    result = suite.commands.run("--report", "text", "--", *command, app="shop")
+
+    assert result.status == 0, result
+    around = {"/page/3", "/page/4"}
+    assert {test: set(paths) for test, paths in suite.pages().items()} == {
+        "test_it.py::test_lazy": around,
+        "test_it.py::test_lazy > GET /page/1": {"/page/1"},
+        "test_it.py::test_lazy > GET /page/2": {"/page/2"},
+        "test_it.py::test_part_of_its_own": around,
+        "test_it.py::test_part_of_its_own > mine": {"/page/2"},
+    }
+    assert suite.lines()["test_it.py::test_lazy > GET /page/2"] == suite.page_lines(2)
+    assert section(result)[0] == "2 tests executed 8 lines in the server, 8 of them not executed at start-up."

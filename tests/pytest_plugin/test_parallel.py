@@ -52,7 +52,7 @@ def test_no_line_in_the_wrong_test(suite: Suite) -> None:
     assert suite.lines() == {test: suite.page_lines(page, meet=True) for test, page in expected.items()}
     # The controller opens no window, nor does a worker.
     assert suite.recorded().windows == []
-    rows = {row[0]: row[1:3] for row in (line.split() for line in section(result)[2:])}
+    rows = {row[-1]: row[:2] for row in (line.split() for line in section(result)[2:])}
     assert rows == {test: ["1", "4"] for test in expected}
     assert (
         "\n16 tests executed 49 lines in the server, 49 of them not executed at start-up.\n4 tests sent no request.\n"

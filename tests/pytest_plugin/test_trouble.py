@@ -101,9 +101,9 @@ def test_death(suite: Suite, tag: bool) -> None:
         "WARNING: the server stopped answering during test_it.py::test_deadly; from there on, 2 tests could not be "
         "told to it ([Errno 111] Connection refused)"
     )
-    assert [line.split()[:3] for line in table[2:]] == [
-        ["test_it.py::test_a", "1", "2"],
-        ["test_it.py::test_deadly", "1", "2"],
+    assert [line.split() for line in table[2:]] == [
+        ["1", "2", "2", "test_it.py::test_a"],
+        ["1", "2", "2", "test_it.py::test_deadly"],
     ]
     assert "INTERNALERROR" not in result.stdout
     assert suite.pages() == {"test_it.py::test_a": ["/page/1"] * 2, "test_it.py::test_deadly": ["/page/2"]}

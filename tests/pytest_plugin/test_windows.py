@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from ..cli.processes import fetch
 from .conftest import PYTEST, Suite, section
 
@@ -92,14 +94,18 @@ def test_run(suite: Suite) -> None:
     assert all(len(test) < 1000 for test in changed.values())
     assert changed["/page/8",].startswith("tests/test_ä.py::test_long[xxxx")
 
-    rows = [line.rsplit(maxsplit=3) for line in section(result)[2:]]
+    # Numbers first: columns stand below each other, however long an id is.
+    head, rule, *table = section(result)
+    assert (head, rule) == ("  Requests    Lines    New  Test", "----------  -------  -----  ----")
+    rows = [[*line[: len(rule) - 4].split(), line[len(rule) - 4 :]] for line in table]
     first = len(suite.page_lines(0, 1, 2))
     assert rows[:3] == [
-        ["tests/test_ä.py::test_set_up_and_tear_down", "3", str(first), str(first)],
-        ["tests/test_ä.py::test_failing", "3", str(first), "2"],
-        ["tests/test_ä.py::test_erroring", "1", str(first // 3), str(first // 3)],
+        ["3", str(first), str(first), "tests/test_ä.py::test_set_up_and_tear_down"],
+        ["3", str(first), "2", "tests/test_ä.py::test_failing"],
+        ["1", str(first // 3), str(first // 3), "tests/test_ä.py::test_erroring"],
     ]
-    assert [int(row[3]) for row in rows] == [first, 2, 2, 2, 2, 0, 0, 0, 0, 2, 2, 2]
+    assert {row[3] for row in rows} == suite.pages().keys()
+    assert [int(row[2]) for row in rows] == [first, 2, 2, 2, 2, 0, 0, 0, 0, 2, 2, 2]
     assert (
         "12 tests executed 20 lines in the server, 20 of them not executed at start-up.\n"
         "1 test sent no request.\n"
@@ -145,3 +151,120 @@ def test_second_session_of_a_server(suite: Suite) -> None:
     off = suite.run("-k", "test_b", LIVECOVERAGE_URL="")
     assert (off.status, section(off)) == (0, [])
     suite.commands.end_all()
+
+
+def test_only_set_ups_run(suite: Suite) -> None:
+    """Under ``--setup-only``: fixtures may use the server, but there are no tests to tell of."""
+    suite.write(
+        "test_it.py",
+        """
+        import pytest
+
+        from drive import get
+
+        @pytest.fixture
+        def page(livecov):
+            get(1, url=livecov.url)
+
+        def test_page(page):
+            get(2)
+        """,
+    )
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST, "--setup-only", app="shop")
+
+    assert result.status == 0, result
+    assert "SETUP    F page" in result.stdout
+    assert suite.pages() == {None: ["/page/1"]}
+    assert suite.recorded().windows == []
+    assert "live coverage" not in result.stdout
+
+
+def test_skipped_tests_are_not_missed(suite: Suite) -> None:
+    """They did not run, so that they sent no request says nothing."""
+    suite.write(
+        "test_it.py",
+        """
+        import pytest
+
+        from drive import get
+
+        @pytest.fixture
+        def cannot():
+            get(1)
+            pytest.skip()
+
+        def test_skipped_in_a_fixture(cannot):
+            raise NotImplementedError
+
+        @pytest.mark.skip
+        def test_skipped():
+            raise NotImplementedError
+
+        def test_none():
+            pass
+        """,
+    )
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST, app="shop")
+
+    assert result.status == 0, result
+    assert suite.pages() == {"test_it.py::test_skipped_in_a_fixture": ["/page/1"]}
+    assert section(result) == [
+        "1 test executed 2 lines in the server, 2 of them not executed at start-up.",
+        "1 test sent no request.",
+    ]
+
+
+@pytest.mark.parametrize("options", [[], ["--livecov-tag"]])
+def test_fixtures_that_tests_share(suite: Suite, options: list[str]) -> None:
+    """Their set-up is of the first test that uses them, their tear-down of the last test of their scope."""
+    suite.write(
+        "conftest.py",
+        """
+        import pytest
+
+        from drive import get
+
+        @pytest.fixture(scope="session")
+        def of_session():
+            get(10)
+            yield
+            get(11)
+
+        @pytest.fixture(scope="module")
+        def of_module():
+            get(12)
+            yield
+            get(13)
+        """,
+    )
+    for module in ("one", "two"):
+        suite.write(
+            f"test_{module}.py",
+            """
+            from drive import get
+
+            def test_first():
+                get(1)
+
+            def test_second(of_session, of_module):
+                get(2)
+
+            def test_third():
+                get(3)
+            """,
+        )
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST, *options, app="shop")
+
+    assert result.status == 0, result
+    expected = {
+        "test_one.py::test_first": [1],
+        "test_one.py::test_second": [10, 12, 2],
+        "test_one.py::test_third": [3, 13],
+        "test_two.py::test_first": [1],
+        "test_two.py::test_second": [12, 2],
+        "test_two.py::test_third": [3, 13, 11],
+    }
+    assert suite.pages() == {test: [f"/page/{number}" for number in numbers] for test, numbers in expected.items()}
