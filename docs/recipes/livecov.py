@@ -1,15 +1,20 @@
 import os
 from urllib.parse import quote
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 URL = os.environ.get("LIVECOVERAGE_URL")
+TOKEN = os.environ.get("LIVECOVERAGE_TOKEN")
+
+
+def ask(question):
+    if URL:
+        headers = {"Authorization": f"Bearer {TOKEN}"} if TOKEN else {}
+        urlopen(Request(f"{URL}/__coverage__/{question}", headers=headers)).close()
 
 
 def start(test):
-    if URL:
-        urlopen(f"{URL}/__coverage__/start?name={quote(test)}").close()
+    ask(f"start?name={quote(test)}")
 
 
 def stop():
-    if URL:
-        urlopen(f"{URL}/__coverage__/stop?summary=0").close()
+    ask("stop?summary=0")

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ..cli.processes import skip_without_recipe_tool
+from flask_livecoverage.journal import DataDir
+from flask_livecoverage.reader import read_run
+
+from ..cli.processes import Commands, skip_without_recipe_tool
 from ..conftest import REPOSITORY, lines_of
-from .servers import Live
+from .servers import APP, Live
 
 RECIPES = REPOSITORY / "docs" / "recipes"
 
@@ -181,6 +184,22 @@ def test_unittest_without_server(folder: Path) -> None:
     """The suite runs as it did."""
     write(folder / "test_shop.py", WITHOUT_SERVER)
     run(folder, None, sys.executable, "test_shop.py")
+
+
+def test_unittest_with_a_token(folder: Path, tmp_path: Path) -> None:
+    write(folder / "test_shop.py", UNITTEST)
+    commands = Commands(tmp_path)
+    commands.write("app.py", APP)
+    server = commands.serve("--no-report", LIVECOVERAGE_TOKEN="secret")
+    try:
+        run(folder, server.url, sys.executable, "-m", "unittest", "test_shop", LIVECOVERAGE_TOKEN="secret")
+    finally:
+        commands.end_all()
+        commands.close()
+    recorded = read_run(DataDir(tmp_path / ".livecov").select("latest")[0])
+    assert [window.name for window in recorded.windows] == [
+        f"test_shop.TestShop.test_{name}" for name in ("one", "two")
+    ]
 
 
 def test_tox(live: Live, folder: Path) -> None:
