@@ -248,6 +248,13 @@ def test_locust(live: Live, folder: Path, page_lines: list[list[int]]) -> None:
 OPERATIONS = ["GET /items/{number}", "GET /frames"]
 
 
+# Of schemathesis: a few examples are enough to see whose they are.
+FEW_EXAMPLES = """
+    [generation]
+    max-examples = 3
+"""
+
+
 def assert_operations(live: Live, tests: list[str]) -> None:
     """Each operation was asked for, and nothing else under its name."""
     found = pages(live)
@@ -262,12 +269,14 @@ def assert_operations(live: Live, tests: list[str]) -> None:
 
 
 def test_schemathesis_in_pytest(live: Live, folder: Path) -> None:
+    write(folder / "schemathesis.toml", FEW_EXAMPLES)
     run(folder, live.url, skip_without_recipe_tool("pytest"), "-p", "no:cacheprovider", "test_api.py")
     assert_operations(live, [f"test_api.py::test_api[{operation}]" for operation in OPERATIONS])
 
 
 def test_schemathesis_alone(live: Live, folder: Path) -> None:
-    command = skip_without_recipe_tool("schemathesis"), "run", "--workers", "2", "--max-examples", "10"
+    write(folder / "schemathesis.toml", FEW_EXAMPLES)
+    command = skip_without_recipe_tool("schemathesis"), "run", "--workers", "2"
     run(folder, live.url, *command, f"{live.url}/openapi.json", SCHEMATHESIS_HOOKS="livecov_hooks")
     assert_operations(live, OPERATIONS)
 
