@@ -41,7 +41,7 @@ _URL = re.compile(r"[a-z][\w+]*://[^\s\"'\\,}\]]*")
 _LEAVE_OUT = "or leave --temp-database out"
 _TAKE_OVER = (
     "call app.config.from_prefixed_env() after the application's own SQLALCHEMY_DATABASE_URI and before "
-    f"db.init_app(app), {_LEAVE_OUT}"
+    "db.init_app(app)"
 )
 
 
@@ -147,7 +147,7 @@ class Guard:
         if not any(ours) and not _is_written(self._file):
             self._refuse(
                 "the application does not use the temporary database, which FLASK_SQLALCHEMY_DATABASE_URI names: make "
-                f"an SQLAlchemy engine for that address at start-up (with Flask-SQLAlchemy, {_TAKE_OVER})"
+                f"an SQLAlchemy engine for that address at start-up (with Flask-SQLAlchemy, {_TAKE_OVER}), {_LEAVE_OUT}"
             )
         self._checked = True
 
@@ -203,7 +203,7 @@ def _unwanted(bind: str | None, where: str) -> str:
             f"the application also connects to {where} (bind {bind!r}), which --temp-database does not replace: name "
             f"another with --config 'SQLALCHEMY_BINDS={example}', {_LEAVE_OUT}"
         )
-    return f"the application connects to {where}, not to the temporary database: {_TAKE_OVER}"
+    return f"the application connects to {where}, not to the temporary database: {_TAKE_OVER}, {_LEAVE_OUT}"
 
 
 def _describe(dialect: Any, args: Any, parameters: Mapping[str, Any]) -> str:

@@ -116,7 +116,7 @@ def _other_user(request: Request) -> str | None:
     if not others:
         return None
     who = f"user {min(others)} asks, perhaps a proxy, and the server is user {os.geteuid()}'s"
-    return f"{who}: ask as that user, {_WITHOUT_PROXY}"
+    return f"{who}: ask as the server's user, {_WITHOUT_PROXY}"
 
 
 def _host_in_request_line(request: Request) -> Iterator[str]:

@@ -56,9 +56,10 @@ def _report_command(recorder: Recorder) -> str:
 
 
 def _log(message: str) -> None:
-    if logger.hasHandlers():
-        logger.info("%s", message)
-    else:
-        # Nobody has configured logging: Python would show warnings alone.
-        record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s", (message,), None)
-        logging.StreamHandler().handle(record)
+    # As Werkzeug does it, only a level of its own hides the line: the root logger's is mostly the default, WARNING, also
+    # where a server has configured logging for itself, as waitress does.
+    if logger.level > logging.INFO:
+        return
+    record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s", (message,), None)
+    # Without any handler, Python would show warnings alone.
+    (logger if logger.hasHandlers() else logging.StreamHandler()).handle(record)

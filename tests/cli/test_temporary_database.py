@@ -94,7 +94,10 @@ NOT_TAKEN_OVER = (
     r"app\.config\.from_prefixed_env\(\) after the application's own SQLALCHEMY_DATABASE_URI and before "
     r"db\.init_app\(app\), or leave --temp-database out"
 )
-NOT_USED = r"the application does not use the temporary database, which FLASK_SQLALCHEMY_DATABASE_URI names: make .*"
+NOT_USED = (
+    r"the application does not use the temporary database, which FLASK_SQLALCHEMY_DATABASE_URI names: make .* at "
+    r"start-up \(with Flask-SQLAlchemy, .* before db\.init_app\(app\)\), or leave --temp-database out"
+)
 BIND = (
     r"the application also connects to sqlite:///{}/users\.sqlite \(bind 'users'\), which --temp-database does not "
     r"replace: name another with --config 'SQLALCHEMY_BINDS={{\"users\": \"sqlite:////tmp/users\.sqlite\"}}', .*"

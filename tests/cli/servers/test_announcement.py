@@ -67,6 +67,21 @@ def test_names_the_reason_and_the_folder(commands: Commands) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("logging", "count"),
+    [
+        ("logging.basicConfig()", 1),
+        ("logging.basicConfig(); logging.getLogger('flask_livecoverage').setLevel('WARNING')", 0),
+    ],
+)
+def test_levels_of_other_loggers_do_not_hide_it(commands: Commands, logging: str, count: int) -> None:
+    """The root logger's level is the default, WARNING, where nobody has thought of this line."""
+    commands.write("app.py", f"    import logging; {logging}{APP}")
+    server = commands.start(*FLASK, "run", "--port", "0", LIVECOVERAGE="1")
+    fetch(f"{server.url}/")
+    assert len(announcements(server)) == count
+
+
 def test_forked_workers_are_one_server(commands: Commands) -> None:
     """Each request has a process of its own."""
     commands.write("app.py", APP)
