@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_livecoverage.analysis.windows import summarise_window
 from flask_livecoverage.lines import to_bitmap
 from flask_livecoverage.model import Executed, FileLines, Trace
+
+from .windows import summarise_window
 
 
 def trace(name: str, lines: Iterable[int], content: str = "c", path: str = "/a.py") -> Trace:

@@ -23,7 +23,6 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.analysis.windows import summarise_window
 from flask_livecoverage.errors import ConfigurationError, DataError
 from flask_livecoverage.filters import Filters, parse_since, parse_status
 from flask_livecoverage.journal import RunFolder
@@ -34,6 +33,7 @@ from flask_livecoverage.store import KeptStore, Recorded, Store, open_store, sch
 from flask_livecoverage.web.records import Records, WindowHistories
 
 from .journals import Writer, remove_store, run_folder, trace_of
+from .windows import summarise_window
 
 NOW = 1_700_000_000.0
 

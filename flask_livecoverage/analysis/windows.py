@@ -3,42 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any
 
-from ..model import Executed, Trace
+from ..model import Trace
 
 # By path and content: lines of different contents of a file are not the same lines.
 Bitmaps = dict[tuple[str, str], int]
-
-
-def summarise_window(
-    windows: Sequence[Executed], before: Collection[str], traces: Mapping[str, Trace]
-) -> dict[str, Any]:
-    """The summary of the last of ``windows``.
-
-    ``files`` and ``lines`` count what its requests executed, ``new_lines`` those of these lines that no trace of
-    ``before`` has, ``duplicate_of`` names the first earlier window that executed the very same lines.
-
-    :param before: ids of the traces that were left before it, by requests and by start-up.
-    :param traces: by id; those that are missing count as empty.
-    """
-
-    def of(ids: Iterable[str]) -> list[Trace]:
-        return [traces[id_] for id_ in ids if id_ in traces]
-
-    history = WindowHistory()
-    history.add_before({id_: traces[id_] for id_ in before if id_ in traces})
-    for number, window in enumerate(windows[:-1]):
-        history.put(number, None, of(window.traces))
-    last = of(windows[-1].traces)
-    same = history.same_as(last, but=len(windows))
-    return {
-        "name": windows[-1].name,
-        "requests": windows[-1].requests,
-        **history.count(last),
-        "duplicate_of": windows[min(same)].name if same else None,
-    }
 
 
 class WindowHistory:

@@ -56,7 +56,7 @@ def _report_command(recorder: Recorder) -> str:
 
 
 def _log(message: str) -> None:
-    # As Werkzeug does it, only a level of its own hides the line: the root logger's is mostly the default, WARNING, also
+    # As with Werkzeug's, only a level of its own hides the line. The root logger's is mostly the default, WARNING, also
     # where a server has configured logging for itself, as waitress does.
     if logger.level > logging.INFO:
         return
