@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import pytest
+
+from flask_livecoverage.engines import Engine, Hits
 
 
 @pytest.fixture(params=["monitoring", "monitoring-in-python", "ctrace"])
@@ -20,3 +23,13 @@ def engine_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     else:
         monkeypatch.setenv("LIVECOVERAGE_PURE_PYTHON", "1")
     return "monitoring"
+
+
+def captured(engine: Engine, call: Callable[[], object]) -> Hits:
+    """The lines that ``call`` executes in a request of its own."""
+    capture = engine.begin()
+    try:
+        call()
+    finally:
+        hits = engine.end(capture)
+    return hits

@@ -23,6 +23,8 @@ from flask_livecoverage.sources import Sources
 from tests.conftest import lines_of
 from tests.exactness.harness import lines_alone
 
+from .conftest import captured
+
 
 @pytest.fixture
 def engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
@@ -30,15 +32,6 @@ def engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
     engine.start()
     yield engine
     engine.stop()
-
-
-def captured(engine: Engine, call: Callable[[], object]) -> Hits:
-    capture = engine.begin()
-    try:
-        call()
-    finally:
-        hits = engine.end(capture)
-    return hits
 
 
 def lines(hits: Hits, module: ModuleType) -> list[int]:

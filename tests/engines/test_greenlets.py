@@ -17,6 +17,8 @@ from flask_livecoverage import EngineError
 from flask_livecoverage.engines import Capture, Engine, choose_engine
 from flask_livecoverage.sources import Sources
 
+from .conftest import captured
+
 greenlet = pytest.importorskip("greenlet", reason="greenlet is not installed")
 
 # Two files, so that a line that goes to the wrong one shows. Each view of the first switches to greenlets that run the
@@ -93,15 +95,6 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     engine.start()
     yield engine
     engine.stop()
-
-
-def captured(engine: Engine, call: Callable[[], object]) -> dict[str, frozenset[int]]:
-    capture = engine.begin()
-    try:
-        call()
-    finally:
-        hits = engine.end(capture)
-    return hits
 
 
 def function_lines(function: Any, *but: str) -> set[int]:

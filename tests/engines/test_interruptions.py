@@ -24,6 +24,8 @@ from flask_livecoverage.sources import Sources
 from tests.conftest import lines_of
 from tests.exactness.harness import lines_alone
 
+from .conftest import captured
+
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12"
 )
@@ -113,15 +115,6 @@ def measuring(sources: Sources, make_locations: Any) -> Iterator[Engine]:
         yield engine
     finally:
         engine.stop()
-
-
-def captured(engine: Engine, call: Callable[[], object]) -> Hits:
-    capture = engine.begin()
-    try:
-        call()
-    finally:
-        hits = engine.end(capture)
-    return hits
 
 
 @pytest.fixture
