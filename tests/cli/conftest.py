@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .processes import GATE_MODULE, Commands, Gate
+from flask_livecoverage.cli import livecov
+
+from .processes import GATE_MODULE, Commands, Gate, Invoke, Result
 
 APP = """
     import sys
@@ -73,3 +75,16 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     monkeypatch.setenv("GATE", gate.address)
     yield gate
     gate.close()
+
+
+@pytest.fixture
+def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
+    """Runs ``livecov`` in this process."""
+
+    def run(*arguments: str | Path) -> Result:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            livecov.main([str(argument) for argument in arguments], prog_name="flask livecov")
+        return Result(int(caught.value.code or 0), *capsys.readouterr())
+
+    return run

@@ -16,6 +16,7 @@ import textwrap
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -54,6 +55,9 @@ class Result:
     def errors(self) -> list[str]:
         """The lines on standard error that tell of an error, and what belongs to click's message."""
         return [line for line in self.stderr.splitlines() if re.match(r"Error|Usage|Try |Aborted|Traceback", line)]
+
+
+Invoke = Callable[..., Result]
 
 
 class Command:

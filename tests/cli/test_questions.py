@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.cli import livecov
 from flask_livecoverage.commands import questions
 from flask_livecoverage.sources import content_hash
 
 from ..journals import Writer, run_folder, trace_of
-from .processes import Result
+from .processes import Invoke
 
 NOW = 1_700_000_000.0
 LIST = trace_of({"/srv/shop/views.py": [10, 11, 12], "/srv/shop/models.py": [5]})
@@ -23,7 +22,6 @@ BUY = trace_of({"/srv/shop/views.py": [30, 31], "/elsewhere/pay.py": [7]})
 STARTUP = trace_of({"/srv/shop/views.py": [1, 2, 10]})
 
 Ask = Callable[..., Any]
-Invoke = Callable[..., Result]
 
 
 @pytest.fixture
@@ -48,19 +46,6 @@ def writer() -> Writer:
     ):
         writer.request(trace, NOW + number, test=test, **fields)
     return writer
-
-
-@pytest.fixture
-def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
-    """Runs a command in this process."""
-
-    def invoke(*arguments: str) -> Result:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            livecov.main(list(arguments), prog_name="flask livecov")
-        return Result(int(caught.value.code or 0), *capsys.readouterr())
-
-    return invoke
 
 
 @pytest.fixture

@@ -6,16 +6,14 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import coverage
 import pytest
 
-from flask_livecoverage.cli import livecov
-
 from ..conftest import line_of
-from .processes import Commands, Result
+from .processes import Commands, Invoke
 
 APP = """
     from flask import Flask
@@ -43,8 +41,6 @@ SUITE = """
         urllib.request.urlopen(urllib.request.Request(url, headers={"Livecov-Test": f"test {path}"})).close()
 """
 
-Invoke = Callable[..., Result]
-
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -63,19 +59,6 @@ def folder(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     """A copy of what was recorded, to work in. The application's own files stay where they were."""
     shutil.copytree(recorded / ".livecov", tmp_path / ".livecov")
     return tmp_path
-
-
-@pytest.fixture
-def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
-    """Runs ``livecov`` in this process."""
-
-    def run(*arguments: str | Path) -> Result:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            livecov.main([str(argument) for argument in arguments], prog_name="flask livecov")
-        return Result(int(caught.value.code or 0), *capsys.readouterr())
-
-    return run
 
 
 def run_ids(folder: Path) -> list[str]:

@@ -5,35 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.cli import livecov
 from flask_livecoverage.exports.keploy_dedup import LARGEST_FILE, read_dedup
 from flask_livecoverage.lines import from_bitmap
 
 from ..journals import Writer, run_folder, trace_of
-from .processes import Result
+from .processes import Invoke
 
 KEPLOY = Path(__file__).parent.parent / "data" / "keploy"
 DATA = KEPLOY / "dedupData.yaml"
-
-Invoke = Callable[..., Result]
-
-
-@pytest.fixture
-def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
-    """Runs ``livecov`` in this process."""
-
-    def run(*arguments: str | Path) -> Result:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            livecov.main([str(argument) for argument in arguments], prog_name="flask livecov")
-        return Result(int(caught.value.code or 0), *capsys.readouterr())
-
-    return run
 
 
 def files(folder: Path) -> dict[str, bytes]:
