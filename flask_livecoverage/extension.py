@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from types import new_class
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import flask.app
 from flask import Flask
 from werkzeug import Response
 from werkzeug.wsgi import ClosingIterator
@@ -190,10 +191,12 @@ def _activate(app: Flask, state: State) -> None:
     # For who serves `app.wsgi_app` itself.
     app.wsgi_app = placed = add_control_routes(inner, state.settings)  # type: ignore[method-assign]
     kind: Any = type(app)
+    call = kind.__call__
+    is_flasks = getattr(getattr(call, "__code__", None), "co_filename", "") == flask.app.__file__
     outermost = OutermostMiddleware(
         lambda environ, start_response: kind.__call__(app, environ, start_response),
         inner,
-        is_direct=lambda: app.wsgi_app is placed and kind.__call__ is Flask.__call__,
+        is_direct=lambda: is_flasks and app.wsgi_app is placed and kind.__call__ is call,
     )
     state.entry = placed.around(outermost)
     app.__class__ = _entered_by_its_state(kind)

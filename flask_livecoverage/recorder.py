@@ -8,7 +8,6 @@ import os
 import platform
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import Context
@@ -68,8 +67,8 @@ class Recorder:
         self._flush_lock = threading.Lock()
         self._watched: dict[int, Capture] = {}
         self._of_parent: dict[str, RequestCapture] = {}
-        # The requests whose response began to stream since the last flush.
-        self.streaming: deque[RequestCapture] = deque()
+        # The requests whose response began to stream since the last flush, and has not ended.
+        self.streaming: dict[RequestCapture, None] = {}
         self._known_sources: list[str] = []
         self._known_rules: set[Rule] = set()
         self._no_hits = Hits()
@@ -316,8 +315,9 @@ class Recorder:
             for capture, hits in (*after_response, *watched):
                 capture.owner.add(hits)
                 capture.owner.commit_late()
-            while self.streaming:
-                self.streaming.popleft().tell_under_way()
+            for request in list(self.streaming):
+                self.streaming.pop(request, None)
+                request.tell_under_way()
 
     def _look_after_files(self) -> None:
         """See that readers find what was written, and write what could not be written before."""

@@ -152,7 +152,7 @@ class RequestCapture:
     def begin_stream(self) -> None:
         """The first chunk is about to leave, and more may come: for long, or for ever."""
         if self._recorded:
-            self._recorder.streaming.append(self)
+            self._recorder.streaming[self] = None
 
     def tell_under_way(self) -> None:
         """Write that the response goes on, if it does: the record has been written for its first chunk."""
@@ -165,6 +165,7 @@ class RequestCapture:
 
     def end_response(self) -> bool:
         """The response has ended, and nobody writes any more that it goes on; whether somebody has."""
+        self._recorder.streaming.pop(self, None)
         with self._lock:
             self._ended = True
             return self._told_under_way

@@ -37,7 +37,7 @@ ASK = """
     from app import app
 
     client = app.test_client()
-    assert client.get("/").text == "answer"
+    assert client.get("/", headers={"Livecov-Test": "named"}).text == "answer"
     remote = {"REMOTE_ADDR": "192.0.2.1"}
     answers = {
         "rules": [rule.rule for rule in app.url_map.iter_rules()],
@@ -73,6 +73,8 @@ USES: dict[str, tuple[str, bool, Callable[[Answers], bool]]] = {
     "LIVECOVERAGE_AUTOSTART": ("0", True, lambda seen: seen["requests"]["total"] == 0),
     "LIVECOVERAGE_ENGINE": ("ctrace", True, lambda seen: seen["status"]["reason"].startswith("asked for")),
     "LIVECOVERAGE_TOKEN": ("s3cret", True, lambda seen: (seen["remote"], seen["with token"]) == (403, 200)),
+    "LIVECOVERAGE_BEHIND_PROXY": ("1", True, lambda seen: "a proxy" in seen["status"].get("error", "")),
+    "LIVECOVERAGE_IGNORE": ("/, /favicon.ico", True, lambda seen: seen["requests"]["requests"][-1]["test"] is None),
     "LIVECOVERAGE_STORE": ("sqlite:///own.sqlite3", True, lambda seen: Path("own.sqlite3").exists()),
 }  # fmt: skip
 # Not a server's: its use is below.

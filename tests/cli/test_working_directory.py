@@ -165,7 +165,7 @@ def test_relative_settings(moving: Commands) -> None:
     variables = {"LIVECOVERAGE_DATA_DIR": "data", "LIVECOVERAGE_STORE": "sqlite:///own.sqlite3"}
     result = moving.start(sys.executable, client, FLASK_APP="moving", LIVECOVERAGE="1", **variables).wait()
     assert result.status == 0, result.stderr
-    assert json.loads(result.stdout) == [["moving.py"], 1, str(moving.folder / "work")]
+    assert json.loads(result.stdout) == [["moving.py", "settings_client.py"], 1, str(moving.folder / "work")]
     assert len(list(moving.folder.glob("data/runs/*/*.jsonl"))) == 1
     assert (moving.folder / "own.sqlite3").exists()
     assert os.listdir(moving.folder / "work") == []
