@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 import coverage
+import coverage.files
 from coverage.config import CoverageConfig, config_files_to_try
 from coverage.disposition import FileDisposition, disposition_init
 from coverage.exceptions import ConfigError
@@ -27,6 +28,7 @@ from coverage.python import PythonFileReporter
 from coverage.results import Numbers, should_fail_under
 from coverage.results import format_lines as _format_lines
 
+from .bounded import make_room
 from .errors import ConfigurationError, EngineError
 from .lines import to_bitmap
 from .model import FileStatements
@@ -192,6 +194,7 @@ class FileChooser:
 
         ``trace`` says whether it is measured, ``source_filename`` under which canonical path.
         """
+        make_room(coverage.files.CANONICAL_FILENAME_CACHE)
         try:
             return self._in_or_out.should_trace(filename, frame)
         except OSError:
@@ -334,7 +337,9 @@ def _line(frame: FrameType) -> int:
 
 def _arcs(tracer: Any, frame: FrameType) -> set[int]:
     disposition = tracer.should_trace_cache.get(frame.f_code.co_filename)
-    arcs: set[int] = tracer.data.get(disposition.source_filename, set()) if disposition.trace else set()
+    # None where ever-new names of files have pushed it out just now.
+    is_traced = disposition is not None and disposition.trace
+    arcs: set[int] = tracer.data.get(disposition.source_filename, set()) if is_traced else set()
     return arcs
 
 

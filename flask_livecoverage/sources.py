@@ -13,10 +13,11 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FrameType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from . import coveragepy
+from .bounded import make_room
 from .lines import to_bitmap
 from .settings import SOURCE_VARIABLE
 
@@ -27,12 +28,23 @@ _WORD = 0xFFFFFFFF
 
 # In place of the hash of a content that nobody knows: it equals none.
 EDITED = "edited"
+
+# In place of the last line of a file whose content nobody knows: hardly a file is as long.
+LAST_LINE = 1 << 18
+
 _INLINE_SCOPES = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 
 
 def configured_sources(environ: Mapping[str, str]) -> list[str]:
     """The packages and folders that ``LIVECOVERAGE_SOURCE`` names, for :class:`Sources`."""
     return [name for name in environ.get(SOURCE_VARIABLE, "").split(",") if name]
+
+
+class Content(NamedTuple):
+    """What is known of a file's content: its hash, and a number that none of its lines has a higher one than."""
+
+    hash: str
+    last_line: int = LAST_LINE
 
 
 class Sources:
@@ -43,7 +55,7 @@ class Sources:
 
     def __init__(self, source: Sequence[str] = ()) -> None:
         self._chooser = coveragepy.FileChooser(source)
-        self._contents: dict[str, str] = {}
+        self._contents: dict[str, Content] = {}
 
     @property
     def branch(self) -> bool:
@@ -103,16 +115,29 @@ class Sources:
                 continue
             if not is_as_loaded(path, variables.get("__cached__")):
                 found = self.file_of(path, SimpleNamespace(f_globals=variables))  # type: ignore[arg-type]
-                self._contents[found or path] = EDITED
+                self._contents[found or path] = Content(EDITED)
 
     def content(self, path: str) -> str:
         """The hash of the file's content as it was loaded, or else when it was first asked for.
 
         Empty if it could not be read then, :data:`EDITED` if it had been edited since it was loaded.
         """
+        return self._content(path).hash
+
+    def last_line(self, path: str) -> int:
+        """A number that no line of the file has a higher one than; :data:`LAST_LINE` where its content is not known.
+
+        Tools that make code from syntax trees choose line numbers as they like, and what is kept of a line takes room
+        for all lines before it. No report shows lines behind the end of a file: neither ours nor coverage.py's. The
+        file may have grown when a module is loaded again, so this is far behind the end.
+        """
+        return self._content(path).last_line
+
+    def _content(self, path: str) -> Content:
         known = self._contents.get(path)
         if known is None:
-            known = self._contents[path] = content_hash(path)
+            make_room(self._contents)
+            known = self._contents[path] = _content_of(path)
         return known
 
     def possible_files(self) -> list[str]:
@@ -159,10 +184,16 @@ def stat_source(path: str) -> os.stat_result:
 
 def content_hash(path: str) -> str:
     """A short hash of the file's bytes; empty if it cannot be read."""
+    return _content_of(path).hash
+
+
+def _content_of(path: str) -> Content:
     try:
-        return hashlib.sha256(read_source(path)).hexdigest()[:16]
+        source = read_source(path)
     except OSError:
-        return ""
+        return Content("")
+    lines = source.count(b"\n") + source.count(b"\r")
+    return Content(hashlib.sha256(source).hexdigest()[:16], 2 * lines + 1000)
 
 
 def is_as_loaded(path: str, cached: str | None) -> bool:

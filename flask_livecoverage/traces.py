@@ -10,8 +10,10 @@ from .lines import to_bitmap, to_hex
 from .model import FileLines, Trace
 from .sources import Sources
 
-# So many line numbers are kept in all, to know traces again: some 20 MB.
+# So many line numbers are kept in all, to know traces again: some 20 MB. What is kept of each file beside its lines
+# takes as much as this number of them.
 _MOST_LINES = 300_000
+_BESIDE = 16
 
 # Traces that wait for room on the disk. Those beyond are written when another request leaves them.
 _MOST_LEFT = 10_000
@@ -57,7 +59,7 @@ class TraceWriter:
             hits.written_to = content
             self._left.pop(trace.id, None)
             self._ids[lines] = trace.id
-            self._kept_lines += sum(map(len, hits.values()))
+            self._kept_lines += _BESIDE * len(hits) + sum(map(len, hits.values()))
         elif len(self._left) < _MOST_LEFT:
             self._left[trace.id] = hits
 

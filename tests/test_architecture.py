@@ -18,7 +18,7 @@ PACKAGE = Path(flask_livecoverage.__file__).parent
 
 # Modules of a layer may import each other and those of lower layers.
 LAYERS = [
-    {"errors", "filters", "lines", "model", "modules", "parsing", "settings", "text"},
+    {"bounded", "errors", "filters", "lines", "model", "modules", "parsing", "settings", "text"},
     {
         "_appended", "appended", "clock", "coveragepy", "files", "functions", "interpreter", "sources", "storage",
     },

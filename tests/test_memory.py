@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,36 @@ from flask_livecoverage.reader import read_run
 from .conftest import line_of
 from .live import PYTHON
 
+# Makes code as templates, notebooks and tracing tools do: under a name of a file that is measured, or ever-new ones.
+MAKER = """\
+from types import FunctionType
+
+TEXT = "def made():\\n    return [n for n in range(2)]\\nmade()\\n"
+
+
+def copied():
+    def inner():
+        return 1
+    return inner()
+
+
+def make(kind, name):
+    if kind == "compiled":
+        exec(compile(TEXT, __file__, "exec"), {})
+    elif kind == "replaced":
+        FunctionType(copied.__code__.replace(co_name=name), {})()
+    elif kind == "files":
+        exec(compile("x = 1", f"{__file__[:-3]}-{name}.py", "exec"), {})
+
+
+"""
+
 # One view with a hundred ways through it.
 APPLICATION = (
-    "from flask import Flask\nfrom flask_livecoverage import LiveCoverage\n\n"
+    f"from flask import Flask, request\nfrom flask_livecoverage import LiveCoverage\n{MAKER}"
     "app = Flask(__name__)\nLiveCoverage(app)\n\n"
     "@app.route('/<path:rest>', methods=['GET', 'POST'])\ndef view(rest):\n"
+    "    for part in range(10 if request.args else 0):\n        make(request.args['make'], f'{rest}-{part}')\n"
     "    way = int(rest.partition('-')[0]) % 100\n"
     + "".join(f"    if way == {way}:\n        return 'way {way}'\n" for way in range(100))
 )
@@ -49,6 +75,8 @@ def ask(number):
         asked["PATH_INFO"] = f"/{number}-{chunk * 8}"
     elif kind == "methods":
         asked["REQUEST_METHOD"] = f"M{number}{chunk * 8}"
+    elif kind in ("compiled", "replaced", "files"):
+        asked["QUERY_STRING"] = f"make={kind}"
     elif kind == "windows" and not number % 10:
         control(f"/__coverage__/start?name=window%20{number}%20{chunk}")
     if kind == "test-client":
@@ -84,6 +112,9 @@ def answer(asked):
 def used():
     # The thread that looks after the files may be reading one. The next request starts it anew.
     current_recorder().put_off_flushing()
+    # What ran in the last second is kept until it is written.
+    for _ in range(3):
+        current_recorder().flush()
     gc.collect()
     return tracemalloc.get_traced_memory()[0] if measure == "objects" else psutil.Process().memory_info().rss
 
@@ -117,9 +148,32 @@ def test_responses_that_are_never_closed(kind: str, thorough: bool, tmp_path: Pa
     assert_flat(kind, "auto", thorough, tmp_path)
 
 
+# Ten code objects or more are made for a request, and of each 2 KB could be kept: without a bound, that is 30 MB.
+MADE = {"compiled": 8e6, "replaced": 8e6, "files": 15e6}
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("kind", MADE)
+def test_code_that_is_made_for_each_request(kind: str, engine_name: str, thorough: bool, tmp_path: Path) -> None:
+    assert_flat(kind, engine_name, thorough, tmp_path)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("kind", ["compiled", "replaced"])
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12")
+def test_code_that_is_made_for_each_request_without_the_part_in_c(
+    kind: str, thorough: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVECOVERAGE_PURE_PYTHON", "1")
+    assert_flat(kind, "monitoring", thorough, tmp_path)
+
+
 def assert_flat(kind: str, engine_name: str, thorough: bool, folder: Path) -> None:
     # A cache of texts may fill while the application warms up.
     warm_up, count, most, measure = (5_000, 200_000, 20e6, "process") if thorough else (4_500, 2_500, 0.6e6, "objects")
+    if kind in MADE:
+        count, most = (20_000, 40e6) if thorough else (count, MADE[kind])
+        warm_up = 1_000 if kind in ("compiled", "replaced") else warm_up
     source = folder / "application.py"
     source.write_text(APPLICATION)
     (folder / "drive.py").write_text(DRIVE)

@@ -51,6 +51,7 @@ from flask import Response, request, stream_with_context
 
 from application import app
 from application.models import Cart, Item
+from application.trees import near
 
 
 @app.get("/cart/<int:count>")
@@ -119,6 +120,11 @@ def expensive(number):
     return number
 
 
+@app.get("/far")
+def far():
+    return str(near())
+
+
 @app.get("/fault")
 def fault():
     try:
@@ -168,12 +174,46 @@ class Cart:
     def never(self):
         return None
 ''',
+    "application/trees.py": '''\
+"""Code that a tool makes: some of its lines are far behind the end of the file."""
+
+import ast
+
+FAR = 30_000_000
+TREE = ast.parse(
+    "def made(x):\\n    y = x + 1\\n    if y:\\n        y += 1\\n"
+    "    for n in range(y):\\n        y -= 1\\n    return y\\n"
+)
+for node in ast.walk(TREE.body[0].body[1]):
+    if hasattr(node, "lineno"):
+        node.lineno += FAR
+        node.end_lineno += FAR
+exec(compile(ast.increment_lineno(TREE, 20), __file__, "exec"))
+
+
+def near():
+    return made(1)  # noqa: F821
+
+
+
+
+# The lines of the tree are here.
+def at_the_tree(x):
+    if x:
+        x += 1
+        x += 2
+        x += 3
+        x += 4
+        x += 5
+    return x
+''',
     "application/unused.py": "VALUE = 1\n\n\ndef nobody():\n    return VALUE\n",
 }
 
 REQUESTS = [
     ("GET", "/cart/0", 200), ("GET", "/cart/1", 200), ("GET", "/cart/2", 200), ("GET", "/cart/9", 200),
     ("GET", "/stream", 200), ("POST", "/work", 200), ("GET", "/fault", 500), ("GET", "/nothing", 404),
+    ("GET", "/far", 200),
     ("GET", "/cart/1?forbidden=1", 403), ("POST", "/cart/1", 405), ("GET", "/cart/2", 200),
 ]  # fmt: skip
 
@@ -244,6 +284,8 @@ def test_numbers_equal_those_of_coverage_run(truth: Measured, engine_name: str) 
     if branch and engine_name == "monitoring":
         pytest.skip("the monitoring engine measures no branches")
     assert measured_live(folder, engine_name) == expected
+    # By the number of its lines, not by the numbers that they have.
+    assert max(journal.stat().st_size for journal in folder.rglob("journal-*.jsonl")) < 30_000
 
 
 def test_truth_has_something_to_tell(truth: Measured) -> None:

@@ -35,7 +35,7 @@ typedef struct {
     PyObject *dirty;   /* dict: id(code) -> code */
     PyObject *off;     /* dict: id(code) -> code */
     PyObject *codes;   /* dict: id(code) -> code and the path of its file; all that is armed */
-    PyObject *files;   /* dict: file name in a code object -> path, or None where it is not measured */
+    PyObject *files;   /* dict: file name in a code object -> path and last line, or None where it is not measured */
     PyObject *extents; /* dict: id(code) -> first line and number of lines */
     PyObject *offsets; /* dict: id(code) -> dict: offset -> line, where Python's line numbers cannot be relied on */
     PyObject *tool;
@@ -153,6 +153,41 @@ rearm_off(Locations *self)
     return status;
 }
 
+/* Whether an open capture has visited the code; -1 with an exception. */
+static int
+is_visited(Locations *self, PyObject *key)
+{
+    PyObject *identity, *lines;
+    Py_ssize_t position = 0;
+    int visited = 0;
+    while (visited == 0 && PyDict_Next(self->open, &position, &identity, &lines)) {
+        visited = PyDict_Contains(lines, key);
+    }
+    return visited;
+}
+
+/* Forget all about the code, unless an open capture has visited it; whether that was done, -1 with an exception. */
+static int
+forget_code(Locations *self, PyObject *key, PyObject *code)
+{
+    int visited = is_visited(self, key);
+    if (visited != 0 || self->released) {
+        return visited < 0 ? -1 : 0;
+    }
+    /* Armed whole: should anybody bring it back, its events come. */
+    int disabled = PyDict_Contains(self->dirty, key) || PyDict_Contains(self->off, key);
+    if (PyErr_Occurred() || (disabled && rearm(self, key, code) < 0)) {
+        return -1;
+    }
+    PyObject *all[] = {self->codes, self->extents, self->offsets};
+    for (int i = 0; i < 3; i++) {
+        if (forget(all[i], key) < 0) {
+            return -1;
+        }
+    }
+    return 1;
+}
+
 /* Who is interested */
 
 /* Takes over the reference to the marks. */
@@ -203,20 +238,23 @@ leave(Locations *self, PyObject *lines)
     return status;
 }
 
-/* The first line of a code object that was armed, and their number; -1 with an exception. */
+static int discover(Locations *self, PyObject *code);
+
+/* The first line of the code, and the number of its lines; whether it is armed, which is done if need be: code that was
+ * forgotten can come back. -1 with an exception. */
 static int
-extent_of(Locations *self, PyObject *key, long *first, Py_ssize_t *count)
+extent_of(Locations *self, PyObject *key, PyObject *code, long *first, Py_ssize_t *count)
 {
     PyObject *extent = PyDict_GetItemWithError(self->extents, key);
+    if (extent == NULL && !PyErr_Occurred() && discover(self, code) >= 0) {
+        extent = PyDict_GetItemWithError(self->extents, key);
+    }
     if (extent == NULL) {
-        if (!PyErr_Occurred()) {
-            PyErr_SetObject(PyExc_KeyError, key);
-        }
-        return -1;
+        return PyErr_Occurred() ? -1 : 0;
     }
     *first = PyLong_AsLong(PyTuple_GetItem(extent, 0));
     *count = PyLong_AsSsize_t(PyTuple_GetItem(extent, 1));
-    return *count < 0 ? -1 : 0;
+    return *count < 0 ? -1 : 1;
 }
 
 static PyObject *
@@ -229,12 +267,13 @@ new_marks(Py_ssize_t count)
     return marks;
 }
 
-/* A new reference to the marks, which are made when the code is visited for the first time; NULL with an exception. */
+/* A new reference to the marks, which are made when the code is visited for the first time. NULL with an exception, or
+ * without one if the code was forgotten and cannot be armed. */
 static PyObject *
 visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code, long *first)
 {
     Py_ssize_t count;
-    if (extent_of(self, key, first, &count) < 0) {
+    if (extent_of(self, key, code, first, &count) <= 0) {
         return NULL;
     }
     PyObject *marks = PyDict_GetItemWithError(lines, key);
@@ -254,12 +293,12 @@ visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code, long *fir
     return marks;
 }
 
-/* What is remembered becomes what is collected of this code; -1 with an exception. */
+/* What is remembered becomes what is collected of this code; whether anything is; -1 with an exception. */
 static int
 look_up(Locations *self, PyObject *lines, PyObject *code)
 {
     if (code == self->last_code && lines == self->last_lines) {
-        return 0;
+        return 1;
     }
     PyObject *key = PyLong_FromVoidPtr(code);
     if (key == NULL) {
@@ -272,7 +311,7 @@ look_up(Locations *self, PyObject *lines, PyObject *code)
         remember(self, lines, code, marks, first, rare ? PyDict_GetItemWithError(self->offsets, key) : NULL);
     }
     Py_DECREF(key);
-    return marks == NULL ? -1 : 0;
+    return marks != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
 }
 
 /* A new reference to the lines that the current context collects; NULL with an exception. */
@@ -370,8 +409,9 @@ line_by_offset(PyObject *code, PyObject *offsets)
 static int
 line_event(Locations *self, PyObject *lines, PyObject *code, long line)
 {
-    if (look_up(self, lines, code) < 0) {
-        return -1;
+    int collects = look_up(self, lines, code);
+    if (collects <= 0) {
+        return collects;
     }
     if (self->last_offsets != NULL) {
         line = line_by_offset(code, self->last_offsets);
@@ -395,10 +435,11 @@ static int
 start_event(Locations *self, PyObject *lines, PyObject *code, long Py_UNUSED(offset))
 {
     Py_ssize_t visited = PyDict_Size(lines);
-    if (look_up(self, lines, code) < 0) {
-        return -1;
+    int collects = look_up(self, lines, code);
+    if (collects <= 0 || PyDict_Size(lines) > visited) {
+        return collects < 0 ? -1 : 0;
     }
-    return PyDict_Size(lines) > visited ? 0 : known_event(self, code, 0, nobody_wants_start, self->off);
+    return known_event(self, code, 0, nobody_wants_start, self->off);
 }
 
 /* New code */
@@ -426,9 +467,9 @@ line_in(PyObject *ranges, Py_ssize_t i)
     return line == Py_None ? NULL : line;
 }
 
-/* A new reference to the first line and the number of lines. */
+/* A new reference to the first line and the number of lines, as far as the file can have them. */
 static PyObject *
-make_extent(PyObject *ranges, long first)
+make_extent(PyObject *ranges, long first, long last_line)
 {
     long last = 0;
     int found = 0;
@@ -440,7 +481,9 @@ make_extent(PyObject *ranges, long first)
             found = 1;
         }
     }
-    return Py_BuildValue("(ln)", first, (Py_ssize_t)(found ? last - first + 1 : 1));
+    last = !found ? first : last;
+    last = last > last_line ? last_line : last;
+    return Py_BuildValue("(ln)", first, (Py_ssize_t)(last < first ? 0 : last - first + 1));
 }
 
 /* A new dict of the lines of all offsets. */
@@ -474,11 +517,11 @@ set_item(PyObject *dict, PyObject *key, PyObject *value)
 
 /* Where the lines of the code are; -1 with an exception. When offsets are needed, offsets_of in locations.py says. */
 static int
-note_lines(Locations *self, PyObject *key, PyObject *code)
+note_lines(Locations *self, PyObject *key, PyObject *code, long last_line)
 {
     PyObject *ranges = ranges_of(code);
     PyObject *number = ranges == NULL ? NULL : PyObject_GetAttrString(code, "co_firstlineno");
-    PyObject *extent = number == NULL ? NULL : make_extent(ranges, PyLong_AsLong(number));
+    PyObject *extent = number == NULL ? NULL : make_extent(ranges, PyLong_AsLong(number), last_line);
     int status = extent == NULL ? -1 : PyDict_SetItem(self->extents, key, extent);
     if (status == 0 && PyLong_AsLong(PyTuple_GetItem(extent, 0)) < PyLong_AsLong(number) - 1) {
         status = set_item(self->offsets, key, make_offsets(ranges));
@@ -490,9 +533,14 @@ note_lines(Locations *self, PyObject *key, PyObject *code)
 }
 
 static int
-arm(Locations *self, PyObject *key, PyObject *code, PyObject *path)
+arm(Locations *self, PyObject *key, PyObject *code, PyObject *file)
 {
-    if (note_lines(self, key, code) < 0 || set_item(self->codes, key, PyTuple_Pack(2, code, path)) < 0) {
+    PyObject *path = PyTuple_GetItem(file, 0);
+    PyObject *last_line = path == NULL ? NULL : PyTuple_GetItem(file, 1);
+    if (last_line == NULL || note_lines(self, key, code, PyLong_AsLong(last_line)) < 0) {
+        return -1;
+    }
+    if (set_item(self->codes, key, PyTuple_Pack(2, code, path)) < 0) {
         return -1;
     }
     int status = set_all_events(self, code);
@@ -500,32 +548,33 @@ arm(Locations *self, PyObject *key, PyObject *code, PyObject *path)
         /* Not armed, so not known: the next start tries again. */
         PyObject *error = PyErr_GetRaisedException();
         forget(self->codes, key);
+        forget(self->extents, key);
         PyErr_SetRaisedException(error);
         status = give_up_if_freed(self);
     }
     return status;
 }
 
-/* A new reference to the path of the code's file, or to None where that is not measured; NULL with an exception, or
- * without one where it could not be decided. The decision is Python code, in which anything can run. */
+/* A new reference to the path and last line of the code's file, or to None where that is not measured; NULL with an
+ * exception, or without one where it could not be decided. The decision is Python code, in which anything can run. */
 static PyObject *
-path_of(Locations *self, PyObject *code)
+file_of(Locations *self, PyObject *code)
 {
     PyObject *filename = PyObject_GetAttrString(code, "co_filename");
     if (filename == NULL) {
         return NULL;
     }
-    PyObject *path = PyDict_GetItemWithError(self->files, filename);
-    if (path == NULL && !PyErr_Occurred()) {
+    PyObject *file = PyDict_GetItemWithError(self->files, filename);
+    if (file == NULL && !PyErr_Occurred()) {
         PyObject *arguments = PyTuple_Pack(1, code);
         PyObject *result = arguments == NULL ? NULL : PyObject_CallFunctionObjArgs(
             self->call_tracing, self->decide, arguments, NULL);
-        path = result == NULL ? NULL : PyDict_GetItemWithError(self->files, filename);
+        file = result == NULL ? NULL : PyDict_GetItemWithError(self->files, filename);
         Py_XDECREF(arguments);
         Py_XDECREF(result);
     }
     Py_DECREF(filename);
-    return Py_XNewRef(path);
+    return Py_XNewRef(file);
 }
 
 enum {NOT_MEASURED, ARMED, UNDECIDED};
@@ -540,14 +589,14 @@ discover(Locations *self, PyObject *code)
         Py_XDECREF(key);
         return known < 0 ? -1 : ARMED;
     }
-    PyObject *path = path_of(self, code);
-    int found = path == Py_None ? NOT_MEASURED : UNDECIDED;
-    if (path == NULL) {
+    PyObject *file = file_of(self, code);
+    int found = file == Py_None ? NOT_MEASURED : UNDECIDED;
+    if (file == NULL) {
         found = PyErr_Occurred() ? -1 : UNDECIDED;
-    } else if (path != Py_None && !self->released) {
-        found = arm(self, key, code, path) < 0 ? -1 : self->released ? UNDECIDED : ARMED;
+    } else if (file != Py_None && !self->released) {
+        found = arm(self, key, code, file) < 0 ? -1 : self->released ? UNDECIDED : ARMED;
     }
-    Py_XDECREF(path);
+    Py_XDECREF(file);
     Py_DECREF(key);
     return found;
 }
@@ -677,7 +726,7 @@ Locations_visit(Locations *self, PyObject *const *arguments, Py_ssize_t count)
     long first;
     PyObject *marks = key == NULL ? NULL : visit(self, arguments[0], key, arguments[1], &first);
     Py_XDECREF(key);
-    return marks;
+    return marks != NULL || PyErr_Occurred() ? marks : Py_NewRef(Py_None);
 }
 
 static PyObject *
@@ -697,6 +746,29 @@ Locations_rearm(Locations *self, PyObject *code)
     int status = key == NULL ? -1 : rearm(self, key, code);
     Py_XDECREF(key);
     return none_or_error(status);
+}
+
+static PyObject *
+Locations_references(Locations *self, PyObject *key)
+{
+    PyObject *last = PyLong_FromVoidPtr(self->last_code);
+    int is_last = last == NULL ? -1 : PyObject_RichCompareBool(last, key, Py_EQ);
+    int dirty = PyDict_Contains(self->dirty, key);
+    int off = PyDict_Contains(self->off, key);
+    Py_XDECREF(last);
+    return PyErr_Occurred() ? NULL : PyLong_FromLong(is_last + dirty + off);
+}
+
+static PyObject *
+Locations_forget(Locations *self, PyObject *code)
+{
+    if (code == self->last_code) {
+        forget_last(self);
+    }
+    PyObject *key = PyLong_FromVoidPtr(code);
+    int forgotten = key == NULL ? -1 : forget_code(self, key, code);
+    Py_XDECREF(key);
+    return forgotten < 0 ? NULL : PyBool_FromLong(forgotten);
 }
 
 static PyObject *
@@ -850,6 +922,8 @@ static PyMethodDef Locations_methods[] = {
     {"renew_ambient", (PyCFunction)Locations_renew_ambient, METH_NOARGS, NULL},
     {"visit", (PyCFunction)(void (*)(void))Locations_visit, METH_FASTCALL, NULL},
     {"rearm", (PyCFunction)Locations_rearm, METH_O, NULL},
+    {"references", (PyCFunction)Locations_references, METH_O, NULL},
+    {"forget", (PyCFunction)Locations_forget, METH_O, NULL},
     {"rearm_off", (PyCFunction)Locations_rearm_off, METH_NOARGS, NULL},
     {"release", (PyCFunction)Locations_release, METH_O, NULL},
     {NULL, NULL, 0, NULL},

@@ -135,8 +135,10 @@ class HitsCache:
     """
 
     _VARIANTS = 8
-    # So many line numbers are kept in all: some 30 MB.
+    # So many line numbers are kept in all: some 30 MB. What is kept of each file or code object beside its lines takes
+    # as much as this number of them.
     _LINES = 300_000
+    _BESIDE = 16
 
     def __init__(self, make: Callable[[RawLines], Hits]) -> None:
         self._make = make
@@ -158,13 +160,12 @@ class HitsCache:
         hits = self._make(raw)
         if len(variants) >= self._VARIANTS:
             oldest, _ = variants.pop(0)
-            self._kept_lines -= _count(oldest)
+            self._kept_lines -= self._size(oldest)
         variants.append((raw, hits))
-        self._kept_lines += _count(raw)
+        self._kept_lines += self._size(raw)
         if self._kept_lines > self._LINES:
             self._known, self._kept_lines = {}, 0
         return hits
 
-
-def _count(raw: RawLines) -> int:
-    return len(raw) + sum(map(len, raw.values()))
+    def _size(self, raw: RawLines) -> int:
+        return self._BESIDE * len(raw) + sum(map(len, raw.values()))

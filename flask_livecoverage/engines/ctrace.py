@@ -55,7 +55,6 @@ class CTraceEngine:
 
     def _reset(self) -> None:
         self._ambient: RawLines = {}
-        self._dispositions: dict[str, Disposition] = {}
         # By thread: the ids of threads that have ended are given out again, so these do not become ever more.
         self._places: dict[int, OwnPlace] = {}
         self._places_before: dict[int, OwnPlace] = {}
@@ -66,6 +65,7 @@ class CTraceEngine:
         self._late: list[Capture] = []
         self._disturbed = False
         self._hits = TraceHits(self._sources, self.branch)
+        self._dispositions = self._hits.dispositions
 
     # Life
 
@@ -216,10 +216,9 @@ class CTraceEngine:
             if is_in_greenlet():
                 place.disturb(UNSEEN)
             self._follow_greenlets(place)
-        disposition = self._sources.disposition(filename, frame)
-        if disposition.trace:
-            self._hits.own_files[disposition.source_filename] = True
-        return disposition
+            if isinstance(place, OwnPlace):
+                place.tracer.should_trace_cache = self._dispositions
+        return self._hits.disposition(filename, frame)
 
     def _when_called(self, tracer: Tracer, frame: FrameType, event: str, argument: Any) -> Any:
         """An event that did not come straight from the interpreter: the trace function was changed meanwhile."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from types import CodeType, FrameType
 
+from ..bounded import make_room
 from ..sources import Sources
+
+# The path under which a file is measured, and the number of its last line.
+MeasuredFile = tuple[str, int]
 
 # A decision about a file that a finalizer or signal handler makes during a decision about the same file, and no more.
 _NESTED = 2
@@ -21,11 +25,14 @@ class Decisions:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        # Of each file name in a code object: the path under which it is measured, or None.
-        self.files: dict[str, str | None] = {_DECIDE.co_filename: None}
+        # Of each file name in a code object; None where it is not measured.
+        self.files: dict[str, MeasuredFile | None] = {_DECIDE.co_filename: None}
 
     def decide(self, code: CodeType) -> None:
-        """Note in :attr:`files` whether the file of ``code``, which a frame below is starting, is measured."""
+        """Note in :attr:`files` whether the file of ``code``, which a frame below is starting, is measured.
+
+        Nothing is noted if that cannot be decided now.
+        """
         filename = code.co_filename
         starting: FrameType | None = None
         under_way = 0
@@ -37,7 +44,13 @@ class Decisions:
                 under_way += 1
             frame = frame.f_back
         if under_way < _NESTED:
-            self.files[filename] = self._sources.file_of(filename, starting)
+            self.note(filename, starting)
+
+    def note(self, filename: str, frame: FrameType | None) -> None:
+        """Note in :attr:`files` whether code with this file name, which ``frame`` runs, is measured."""
+        path = self._sources.file_of(filename, frame)
+        make_room(self.files)
+        self.files[filename] = None if path is None else (path, self._sources.last_line(path))
 
 
 _DECIDE = Decisions.decide.__code__

@@ -7,7 +7,9 @@ still want it, and a code object's locations are armed again when a capture that
 The state:
 
 ``codes``
-    the code objects that are armed, with the paths of their files. What they hold is kept alive.
+    the code objects that are armed, with the paths of their files. What they hold is kept alive, until :meth:`forget`.
+``extents``
+    where their lines are: see :func:`extent_of`.
 ``open``
     the lines collected by each open capture: ``id(code)`` → a byte for each line of that code, 1 if it ran. A code
     object's id in it means that the capture *has visited* that code. The ambient capture, which takes what runs outside
@@ -40,6 +42,13 @@ takes long, is made inside ``sys.call_tracing``, where events are delivered; so 
 there. For the callbacks themselves there is :mod:`~.collector`. What a signal handler runs during a callback of this
 class is lost.
 
+Code that the application makes anew for each request would be kept for ever. So what nobody else holds is forgotten,
+but not while a capture has visited it: lines are collected by the code object's id, which is given out again. That
+nobody else holds it need not be certain (a weak reference brings code back): what is forgotten is armed whole, so its
+next event comes, and finds that it is to be armed as if it were new. In :meth:`forget`, "has anybody visited it, is a
+location disabled, compare the epoch, forget" is one step, after a look at all open captures; in :meth:`visit`, "set a
+new epoch, is it known, note the visit" is one.
+
 No lock is held anywhere: a thread that is switched out while it holds one makes all others wait for it, and from then
 on each request costs a switch of threads.
 
@@ -59,12 +68,14 @@ from contextvars import ContextVar
 from functools import partial
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from .base import Handle, RawLines
+from .decisions import Decisions
 
-# Of a code object: its first line, and the number of lines from there to its last one.
-Extent = tuple[int, int]
+# Of a code object: its first line, the number of lines from there to its last one, and where Python's line numbers
+# cannot be relied on, the line of each offset in the bytecode.
+Extent = tuple[int, int, dict[int, int] | None]
 
 Step = Callable[[], object]
 
@@ -79,18 +90,6 @@ _RESUMABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _HOT = 16
 
 
-class FileDecisions(Protocol):
-    """Which files are application code."""
-
-    files: dict[str, str | None]
-
-    def decide(self, code: CodeType) -> None:
-        """Put into ``files``, under the code's file name, its path or None if it is not measured.
-
-        Put nothing there if that cannot be decided now.
-        """
-
-
 class Locations:
     """The locations of code objects that a monitoring tool has armed.
 
@@ -99,7 +98,7 @@ class Locations:
     :param decisions: which code to arm.
     """
 
-    def __init__(self, tool: int, handle: ContextVar[Handle | None], decisions: FileDecisions) -> None:
+    def __init__(self, tool: int, handle: ContextVar[Handle | None], decisions: Decisions) -> None:
         self.codes: dict[int, tuple[CodeType, str]] = {}
         self.ambient: RawLines = {}
         self.open: dict[int, RawLines] = {id(self.ambient): self.ambient}
@@ -115,7 +114,6 @@ class Locations:
         self.heat: dict[int, int] = {}
         self._armed: set[int] = set()
         self._rearm_steps: dict[int, tuple[Step, ...]] = {}
-        self._offsets: dict[int, dict[int, int]] = {}
         self._disable = _monitoring.DISABLE
 
     # Who is interested
@@ -141,21 +139,28 @@ class Locations:
         self.epoch = object()
         return ended
 
-    def visit(self, lines: RawLines, code: CodeType) -> bytearray:
-        """Note that the capture enters ``code``, and arm again what it may want there; its marks there."""
+    def visit(self, lines: RawLines, code: CodeType) -> bytearray | None:
+        """Note that the capture enters ``code``, and arm again what it may want there; its marks there.
+
+        None if ``code`` was forgotten, and that it is the application's cannot be decided now.
+        """
         key = id(code)
+        if key not in self.codes and not self._arm_again(code):
+            return None
         blank = bytearray(self.extents[key][1])
         epoch = object()
         rearming = self._rearming(code, partial(lines.setdefault, key, blank)) if key in self.dirty else None
         # One step from here on: there is no call but the last, and that one is in C.
         self.heat[key] = 0
         self.epoch = epoch
-        if key not in self.dirty or self.released:
-            return lines.setdefault(key, blank)  # type: ignore[no-any-return]
-        if rearming is not None:
-            self._do(rearming)
-            return lines.setdefault(key, blank)  # type: ignore[no-any-return]
-        # Another thread has disabled a location just now.
+        if key in self.codes:
+            if key not in self.dirty or self.released:
+                return lines.setdefault(key, blank)  # type: ignore[no-any-return]
+            if rearming is not None:
+                self._do(rearming)
+                if key in self.codes:
+                    return lines.setdefault(key, blank)  # type: ignore[no-any-return]
+        # Another thread has disabled a location just now, or forgotten the code.
         return self.visit(lines, code)
 
     # What is armed
@@ -165,27 +170,30 @@ class Locations:
         key = id(code)
         if key in self._armed:
             return True
-        path: Any = self._files.get(code.co_filename, _UNDECIDED)
-        if path is _UNDECIDED:
+        file: Any = self._files.get(code.co_filename, _UNDECIDED)
+        if file is _UNDECIDED:
             sys.call_tracing(self._decide, (code,))
-            path = self._files.get(code.co_filename, _UNDECIDED)
-        if path is None:
+            file = self._files.get(code.co_filename, _UNDECIDED)
+        if file is None:
             return False
-        if path is _UNDECIDED or self.released:
+        if file is _UNDECIDED or self.released:
             return None
-        self._arm(code, path)
+        self._arm(code, *file)
         return True if key in self._armed else None
 
-    def _arm(self, code: CodeType, path: str) -> None:
+    def _arm_again(self, code: CodeType) -> bool:
+        """Arm ``code``, which was forgotten although somebody could still run it; whether it is the application's."""
+        self._armed.discard(id(code))
+        return bool(self.discover(code))
+
+    def _arm(self, code: CodeType, path: str, last_line: int) -> None:
         """Enable the locations of ``code`` for the first time.
 
         Others may run it at once, so all that they need comes before; and it counts as armed only when it is.
         """
         key = id(code)
+        self.extents[key] = extent_of(code, last_line)
         self.codes[key] = (code, path)
-        self.extents[key] = extent = extent_of(code)
-        if extent[0] < code.co_firstlineno - 1:
-            self._offsets[key] = offsets_of(code)
         try:
             _monitoring.set_local_events(self._tool, code, events_of(code))
         except ValueError:
@@ -217,15 +225,42 @@ class Locations:
     def _rearming(self, code: CodeType, *more: Step) -> Iterator[object]:
         """Enables all locations of ``code``, forgets its marks and does ``more``, when it is iterated over."""
         key = id(code)
-        if key not in self._rearm_steps:
+        steps = self._rearm_steps.get(key)
+        if steps is None:
             set_local_events = partial(_monitoring.set_local_events, self._tool, code)
-            self._rearm_steps[key] = (
+            steps = self._rearm_steps[key] = (
                 partial(set_local_events, 0),
                 partial(set_local_events, events_of(code)),
                 partial(self.dirty.pop, key, None),
                 partial(self.off.pop, key, None),
             )
-        return map(operator.call, (*self._rearm_steps[key], *more))
+        return map(operator.call, (*steps, *more))
+
+    def references(self, key: int) -> int:
+        """How many references to the code with this id are held here, beside the one in ``codes``."""
+        return (key in self.dirty) + (key in self.off) + 2 * (key in self._rearm_steps)
+
+    def forget(self, code: CodeType) -> bool:
+        """Forget all about ``code``, unless an open capture has visited it; whether that was done.
+
+        The caller holds it until nothing is left that was collected of it: then, another may have its id.
+        """
+        key = id(code)
+        if key in self.dirty or key in self.off:
+            self.rearm(code)
+        epoch = self.epoch
+        visited = any(key in lines for lines in tuple(self.open.values()))
+        # One step from here on: there is no call.
+        if visited or key in self.dirty or key in self.off or self.epoch is not epoch or self.released:
+            return False
+        del self.codes[key]
+        del self.extents[key]
+        # Here, others may come between: whoever brings the code back holds it, and what is missing here is made again.
+        for kept in (self._rearm_steps, self.heat):
+            kept.pop(key, None)
+        if key not in self.codes:
+            self._armed.discard(key)
+        return True
 
     def rearm_off(self) -> None:
         """Enable ``PY_START`` again where it was disabled."""
@@ -279,9 +314,11 @@ class Locations:
         marks = lines.get(key)
         if marks is None:
             marks = self.visit(lines, code)
-        if key in self._offsets:
-            line = self._line_by_offset(code, line, sys._getframe(1))
-        first, count = self.extents[key]
+            if marks is None:
+                return None
+        first, count, offsets = self.extents[key]
+        if offsets is not None:
+            line = line_by_offset(code, line, offsets, sys._getframe(1))
         place = line - first
         if not 0 <= place < count:
             return None
@@ -301,21 +338,24 @@ class Locations:
             return self._disable
         return None
 
-    def _line_by_offset(self, code: CodeType, line: int, frame: FrameType) -> int:
-        """The line that ``frame`` is at."""
-        return self._offsets[id(code)].get(frame.f_lasti, 0) if frame.f_code is code else line
-
 
 class UnsharedLocations(Locations):
-    """For threads that really run at once, without the GIL: every location stays armed, so a visit changes nothing."""
+    """For threads that really run at once, without the GIL: every location stays armed, so a visit changes nothing.
+
+    Nor is code forgotten: nothing is one step, and who holds a code object cannot be counted.
+    """
+
+    def forget(self, code: CodeType) -> bool:
+        """Forget nothing."""
+        return False
 
     def on_line(self, code: CodeType, line: int) -> None:
         """``LINE`` of application code."""
         handle = self._current()
         lines = self.ambient if handle is None else handle[0]
-        if id(code) in self._offsets:
-            line = self._line_by_offset(code, line, sys._getframe(1))
-        first, count = self.extents[id(code)]
+        first, count, offsets = self.extents[id(code)]
+        if offsets is not None:
+            line = line_by_offset(code, line, offsets, sys._getframe(1))
         marks = lines.get(id(code))
         if marks is None:
             marks = lines.setdefault(id(code), bytearray(count))
@@ -334,10 +374,15 @@ def events_of(code: CodeType) -> int:
     return watched | events.PY_RESUME if code.co_flags & _RESUMABLE else watched
 
 
-def extent_of(code: CodeType) -> Extent:
-    """Where the lines of ``code`` are. Its first line need not be ``co_firstlineno``: code may be made from a tree."""
+def extent_of(code: CodeType, last_line: int) -> Extent:
+    """Where the lines of ``code`` are. Its first line need not be ``co_firstlineno``: code may be made from a tree.
+
+    Lines behind ``last_line`` are left out: :meth:`~..sources.Sources.last_line` has the reason.
+    """
     lines = [line for _, _, line in code.co_lines() if line is not None] or [code.co_firstlineno]
-    return min(lines), max(lines) - min(lines) + 1
+    first = min(lines)
+    count = max(0, min(max(lines), last_line) - first + 1)
+    return first, count, offsets_of(code) if first < code.co_firstlineno - 1 else None
 
 
 def offsets_of(code: CodeType) -> dict[int, int]:
@@ -348,3 +393,8 @@ def offsets_of(code: CodeType) -> dict[int, int]:
     Offsets are right. (A module's code begins at line 1, and has an instruction of line 0.)
     """
     return {offset: line for start, end, line in code.co_lines() if line is not None for offset in range(start, end, 2)}
+
+
+def line_by_offset(code: CodeType, line: int, offsets: dict[int, int], frame: FrameType) -> int:
+    """The line that ``frame`` is at."""
+    return offsets.get(frame.f_lasti, 0) if frame.f_code is code else line

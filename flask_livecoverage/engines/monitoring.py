@@ -22,13 +22,16 @@ from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, sh
 from .collector import CollectorWatch
 from .decisions import Decisions
 from .frames import frames_under_way
-from .locations import FileDecisions, Locations, UnsharedLocations, events_of
+from .locations import Locations, UnsharedLocations, events_of
 from .tool_ids import Callback, check_tool_ids, register_callbacks, remove_callbacks, retake, take_tool_ids
 
 # For type checkers on Python 3.11; there, nobody imports this module.
 assert sys.version_info >= (3, 12)
 
-MakeLocations = Callable[[int, ContextVar[Handle | None], FileDecisions], Locations]
+# So many code objects that are kept are no matter.
+_FEW_CODES = 1000
+
+MakeLocations = Callable[[int, ContextVar[Handle | None], Decisions], Locations]
 
 
 def fastest_locations() -> MakeLocations:
@@ -77,6 +80,7 @@ class MonitoringEngine:
         self._reported: dict[int, set[int]] = {}
         self._ambient_codes: set[int] = set()
         self._cache = HitsCache(self._make_hits)
+        self._enough_codes = _FEW_CODES
         self._decisions = Decisions(self._sources)
         self._locations = self._make_locations(tool, current_handle, self._decisions)
 
@@ -126,7 +130,7 @@ class MonitoringEngine:
             filename = frame.f_code.co_filename
             if filename not in files:
                 # Here, because a decision about code that starts looks for its frame in its own thread.
-                files[filename] = self._sources.file_of(filename, frame)
+                self._decisions.note(filename, frame)
             self._locations.on_discovery(frame.f_code, 0)
 
     def stop(self) -> None:
@@ -274,7 +278,10 @@ class MonitoringEngine:
                 # Nothing ran in it since it was armed: it need not be looked at before it is entered again.
                 self._ambient_codes.discard(key)
         locations.rearm_off()
-        return self._make_hits(self._unreported(ended))
+        hits = self._make_hits(self._unreported(ended))
+        if len(locations.codes) >= self._enough_codes:
+            self._forget_unused_codes()
+        return hits
 
     def _unreported(self, ended: RawLines) -> RawLines:
         """The lines of ``ended``, and those that a callback under way added to its predecessor after it was read."""
@@ -283,18 +290,48 @@ class MonitoringEngine:
         self._retired, self._reported = ended, current
         return _combine(operator.or_, current, stragglers)
 
+    def _forget_unused_codes(self) -> None:
+        """Forget the code objects that nobody holds but us.
+
+        To look at all of them each time would cost an application of much code too much: it is done when those in use
+        have become a quarter more.
+        """
+        unused = forgotten = 1
+        while forgotten and self._tools is not None:
+            # What they held, such as the code of inner functions, may go after them.
+            unused, forgotten = self._forget_codes()
+        in_use = len(self._locations.codes) - unused
+        self._enough_codes = in_use + max(_FEW_CODES, in_use // 4)
+
+    def _forget_codes(self) -> tuple[int, int]:
+        """How many code objects nobody holds that must wait, because captures have visited them; and how many not."""
+        locations = self._locations
+        unused = [
+            entry[0]
+            for key, entry in list(locations.codes.items())
+            # Who else holds it is the entry, and the call that counts.
+            if sys.getrefcount(entry[0]) <= 2 + locations.references(key)
+        ]
+        forgotten = [code for code in unused if id(code) not in self._retired and locations.forget(code)]
+        if forgotten:
+            # Nothing may be found by their ids once these are free: first this, then they.
+            self._cache = HitsCache(self._make_hits)
+            self._ambient_codes.intersection_update(locations.codes)
+        return len(unused) - len(forgotten), len(forgotten)
+
     def _add(self, outer: RawLines, lines: RawLines) -> None:
         for key, marks in list(lines.items()):
+            # Known, and so never None: a capture that is open has visited it.
             outers = self._locations.visit(outer, self._locations.codes[key][0])
             for place in compress(range(len(marks)), marks):
-                outers[place] = 1
+                outers[place] = 1  # type: ignore[index]
 
     def _make_hits(self, raw: RawLines) -> Hits:
         by_file: dict[str, set[int]] = {}
         for key, marks in raw.items():
             # Lines of code that is not known here are another engine's, which was started since this one was stopped.
             if any(marks) and key in self._locations.codes:
-                first, _ = self._locations.extents[key]
+                first, *_ = self._locations.extents[key]
                 by_file.setdefault(self._locations.codes[key][1], set()).update(compress(count(first), marks))
         return Hits({path: frozenset(lines) for path, lines in by_file.items()})
 

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from .. import coveragepy
+from ..bounded import make_room
 from ..coveragepy import Disposition, TraceData, Tracer
 from .base import Capture, Handle, RawLines
 from .weak_keys import WeakKeys
@@ -217,6 +218,7 @@ class Lender:
 
     def should_trace_for_both(self, filename: str, frame: FrameType) -> Disposition:
         """A disposition to trace what we measure and what the lender measures: their configurations may differ."""
+        make_room(self.dispositions)
         own = self._own_should_trace(filename, frame)
         lenders = self._should_trace(filename, frame)
         if lenders.trace:

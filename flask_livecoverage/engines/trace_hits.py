@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from types import FrameType
+
 from .. import coveragepy
+from ..bounded import MOST_FILES, make_room
+from ..coveragepy import Disposition
+from ..model import Arc
 from ..sources import Sources
 from .base import Hits, HitsCache, RawLines
 
 
 class TraceHits:
-    """Makes hits of trace data: the same object for the same lines.
+    """Decides which files are traced, and makes hits of trace data: the same object for the same lines.
 
     :param branch: whether arcs are asked for, too, and not lines alone.
     """
 
     def __init__(self, sources: Sources, branch: bool) -> None:
-        self.own_files: dict[str, bool] = {}
+        self.dispositions: dict[str, Disposition] = {}
+        self._own_files: dict[str, bool] = {}
         self._sources = sources
         self._branch = branch
         self._line_cache = HitsCache(self._hits_of_lines)
         self._arc_cache = HitsCache(self._hits_of_arcs)
+
+    def disposition(self, filename: str, frame: FrameType | None) -> Disposition:
+        """Whether the code in ``filename`` that ``frame`` runs is traced; the caller keeps it in ``dispositions``."""
+        make_room(self.dispositions)
+        disposition = self._sources.disposition(filename, frame)
+        if disposition.trace:
+            self._note_own(disposition.source_filename, True)
+        return disposition
+
+    def _note_own(self, path: str, own: bool) -> bool:
+        if len(self._own_files) >= MOST_FILES:
+            make_room(self._own_files)
+            # Decided again, they are noted again.
+            self.dispositions.clear()
+        self._own_files[path] = own
+        return own
 
     def make(self, raw: RawLines, arcs: bool) -> Hits:
         """The hits for ``raw``, which must not change any more, and which holds arcs or lines."""
@@ -26,22 +49,27 @@ class TraceHits:
 
     def _is_own(self, path: str) -> bool:
         # A lender traces files that we do not measure, and files that we measure outside any capture.
-        own = self.own_files.get(path)
-        if own is None:
-            own = self.own_files[path] = self._sources.measures(path)
-        return own
+        own = self._own_files.get(path)
+        return self._note_own(path, self._sources.measures(path)) if own is None else own
 
     def _hits_of_lines(self, raw: RawLines) -> Hits:
-        return Hits({path: frozenset(lines) for path, lines in raw.items() if lines and self._is_own(path)})
+        lines = {path: self._possible(path, numbers) for path, numbers in raw.items() if self._is_own(path)}
+        return Hits({path: numbers for path, numbers in lines.items() if numbers})
+
+    def _possible(self, path: str, lines: Iterable[int]) -> frozenset[int]:
+        last_line = self._sources.last_line(path)
+        return frozenset(line for line in lines if line <= last_line)
 
     def _hits_of_arcs(self, raw: RawLines) -> Hits:
-        arcs = {
-            path: frozenset(map(coveragepy.unpack_arc, packed))
-            for path, packed in raw.items()
-            if packed and self._is_own(path)
-        }
+        possible = {path: self._possible_arcs(path, packed) for path, packed in raw.items() if self._is_own(path)}
+        arcs = {path: pairs for path, pairs in possible.items() if pairs}
         lines = {path: frozenset(line for arc in pairs for line in arc if line > 0) for path, pairs in arcs.items()}
         return Hits(lines, arcs if self._branch else None)
+
+    def _possible_arcs(self, path: str, packed: Iterable[int]) -> frozenset[Arc]:
+        last_line = self._sources.last_line(path)
+        pairs = map(coveragepy.unpack_arc, packed)
+        return frozenset((first, second) for first, second in pairs if max(abs(first), abs(second)) <= last_line)
 
 
 def take_all(data: RawLines) -> RawLines:
