@@ -8,7 +8,6 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
 from typing import Any
 
 try:
@@ -48,7 +47,8 @@ class CollectorWatch:
             _in_one_step(self._lifted.clear, _change_tracing("PyThreadState_EnterTracing"))
 
     def _in_callback(self) -> bool:
-        frame: FrameType | None = sys._getframe(2)
+        # Nobody has called that one, when the interpreter ends.
+        frame = sys._getframe(1).f_back
         while frame is not None and frame.f_code.co_filename == self._filename:
             if frame.f_code in self._callbacks:
                 return True
