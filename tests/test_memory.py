@@ -16,7 +16,7 @@ from flask_livecoverage.reader import read_run
 from .conftest import line_of
 from .live import PYTHON
 
-# Makes code as templates, notebooks and tracing tools do: under a name of a file that is measured, or ever-new ones.
+# Makes code as templates, notebooks and tracing tools do: under a name of a file that is measured.
 MAKER = """\
 from types import FunctionType
 
@@ -34,8 +34,6 @@ def make(kind, name):
         exec(compile(TEXT, __file__, "exec"), {})
     elif kind == "replaced":
         FunctionType(copied.__code__.replace(co_name=name), {})()
-    elif kind == "files":
-        exec(compile("x = 1", f"{__file__[:-3]}-{name}.py", "exec"), {})
 
 
 """
@@ -75,7 +73,7 @@ def ask(number):
         asked["PATH_INFO"] = f"/{number}-{chunk * 8}"
     elif kind == "methods":
         asked["REQUEST_METHOD"] = f"M{number}{chunk * 8}"
-    elif kind in ("compiled", "replaced", "files"):
+    elif kind in ("compiled", "replaced"):
         asked["QUERY_STRING"] = f"make={kind}"
     elif kind == "windows" and not number % 10:
         control(f"/__coverage__/start?name=window%20{number}%20{chunk}")
@@ -149,7 +147,7 @@ def test_responses_that_are_never_closed(kind: str, thorough: bool, tmp_path: Pa
 
 
 # Ten code objects or more are made for a request, and of each 2 KB could be kept: without a bound, that is 30 MB.
-MADE = {"compiled": 8e6, "replaced": 8e6, "files": 15e6}
+MADE = {"compiled": 8e6, "replaced": 8e6}
 
 
 @pytest.mark.promise
@@ -159,7 +157,7 @@ def test_code_that_is_made_for_each_request(kind: str, engine_name: str, thoroug
 
 
 @pytest.mark.promise
-@pytest.mark.parametrize("kind", ["compiled", "replaced"])
+@pytest.mark.parametrize("kind", MADE)
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12")
 def test_code_that_is_made_for_each_request_without_the_part_in_c(
     kind: str, thorough: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -173,7 +171,7 @@ def assert_flat(kind: str, engine_name: str, thorough: bool, folder: Path) -> No
     warm_up, count, most, measure = (5_000, 200_000, 20e6, "process") if thorough else (4_500, 2_500, 0.6e6, "objects")
     if kind in MADE:
         count, most = (20_000, 40e6) if thorough else (count, MADE[kind])
-        warm_up = 1_000 if kind in ("compiled", "replaced") else warm_up
+        warm_up = 1_000
     source = folder / "application.py"
     source.write_text(APPLICATION)
     (folder / "drive.py").write_text(DRIVE)
