@@ -147,7 +147,7 @@ def test_responses_that_are_never_closed(kind: str, thorough: bool, tmp_path: Pa
 
 
 # Ten code objects or more are made for a request, and of each 2 KB could be kept: without a bound, that is 30 MB.
-MADE = {"compiled": 8e6, "replaced": 8e6}
+MADE = {"compiled": 15e6, "replaced": 15e6}
 
 
 @pytest.mark.promise
