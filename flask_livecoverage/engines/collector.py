@@ -15,6 +15,9 @@ try:
 except ImportError:  # Python was built without libffi
     ctypes = None  # type: ignore[assignment]
 
+# The watch that has lifted the suppression; two that did would suppress events again.
+_lifted: list[CollectorWatch] = []
+
 
 class CollectorWatch:
     """Lifts CPython's suppression of events for the time of a collection, if that comes during a callback.
@@ -28,7 +31,6 @@ class CollectorWatch:
     def __init__(self, callbacks: tuple[Callable[..., Any], ...]) -> None:
         self._callbacks = {callback.__code__ for callback in callbacks}
         self._filename = callbacks[0].__code__.co_filename
-        self._lifted: list[None] = []
 
     def start(self) -> None:
         """Watch the collector."""
@@ -41,10 +43,10 @@ class CollectorWatch:
             gc.callbacks.remove(self._on_collection)
 
     def _on_collection(self, phase: str, info: object) -> None:
-        if phase == "start" and self._in_callback():
-            _in_one_step(_change_tracing("PyThreadState_LeaveTracing"), partial(self._lifted.append, None))
-        elif phase == "stop" and self._lifted:
-            _in_one_step(self._lifted.clear, _change_tracing("PyThreadState_EnterTracing"))
+        if phase == "start" and not _lifted and self._in_callback():
+            _in_one_step(_change_tracing("PyThreadState_LeaveTracing"), partial(_lifted.append, self))
+        elif phase == "stop" and self in _lifted:
+            _in_one_step(_lifted.clear, _change_tracing("PyThreadState_EnterTracing"))
 
     def _in_callback(self) -> bool:
         # Nobody has called that one, when the interpreter ends.

@@ -170,6 +170,8 @@ class MonitoringEngine:
         Switching events off makes it look at all frames, and crashes.
         """
         if self._tools is not None:
+            if self._collector_watch is not None:
+                self._collector_watch.stop()
             remove_callbacks(self._callbacks)
             self._tools = None
 

@@ -231,6 +231,19 @@ class TestCollector:
             found = [captured(engine, lambda module=module: request(module)) for module in functions]
         assert [hits[str(program.__file__)] for hits in found] == [expected] * 5
 
+    def test_beside_another_watch(
+        self, make_locations: Any, program: ModuleType, tmp_path: Path, request: pytest.FixtureRequest
+    ) -> None:
+        """Of an engine that has not been stopped: each would lift what the other has lifted."""
+        from flask_livecoverage.engines.collector import CollectorWatch
+        from flask_livecoverage.engines.locations import Locations
+
+        callbacks = (Locations.on_line, Locations.on_start, Locations.on_discovery, Locations.on_throw)
+        other = CollectorWatch(callbacks)
+        other.start()
+        request.addfinalizer(other.stop)
+        self.test_in_known_code("Finalized", make_locations, program, tmp_path)
+
     @pytest.mark.parametrize("kind", ["Finalized", "Referred"])
     def test_in_known_code(self, kind: str, make_locations: Any, program: ModuleType, tmp_path: Path) -> None:
         """At starts, lines and steps of generators."""
