@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.engines import Engine, Hits
+from flask_livecoverage.engines import Engine, Hits, choose_engine
+from flask_livecoverage.sources import Sources
 
 
 @pytest.fixture(params=["monitoring", "monitoring-in-python", "ctrace"])
@@ -23,6 +25,15 @@ def engine_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     else:
         monkeypatch.setenv("LIVECOVERAGE_PURE_PYTHON", "1")
     return "monitoring"
+
+
+@pytest.fixture
+def engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
+    """The engine, started."""
+    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
+    engine.start()
+    yield engine
+    engine.stop()
 
 
 def captured(engine: Engine, call: Callable[[], object]) -> Hits:

@@ -7,7 +7,6 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -15,9 +14,11 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.bounded import MOST_FILES
-from flask_livecoverage.engines import Engine, Hits, choose_engine
+from flask_livecoverage.engines import Engine
 from flask_livecoverage.engines.decisions import Decisions
 from flask_livecoverage.sources import Sources
+
+from .conftest import captured
 
 # What a request runs is counted by hand: each statement notes its line.
 FILE_LINES = 400
@@ -28,23 +29,6 @@ def path(tmp_path: Path) -> str:
     path = tmp_path / "made.py"
     path.write_text("#\n" * FILE_LINES)
     return str(path)
-
-
-@pytest.fixture
-def engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
-    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
-    engine.start()
-    yield engine
-    engine.stop()
-
-
-def captured(engine: Engine, call: Callable[[], object]) -> Hits:
-    capture = engine.begin()
-    try:
-        call()
-    finally:
-        hits = engine.end(capture)
-    return hits
 
 
 def code_of_function(path: str, chance: random.Random) -> CodeType:

@@ -9,7 +9,7 @@ import itertools
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -24,14 +24,6 @@ from tests.conftest import lines_of
 from tests.exactness.harness import lines_alone
 
 from .conftest import captured
-
-
-@pytest.fixture
-def engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
-    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
-    engine.start()
-    yield engine
-    engine.stop()
 
 
 def lines(hits: Hits, module: ModuleType) -> list[int]:
