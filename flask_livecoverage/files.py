@@ -121,12 +121,16 @@ def make_own_folder(path: Path) -> None:
             raise
 
 
-def lock(descriptor: int, seconds: float) -> None:
-    """Lock a file for this descriptor alone. Raises TimeoutError if another process holds it for so long."""
+def lock(descriptor: int, seconds: float, *, is_shared: bool = False) -> None:
+    """Lock a file for this descriptor alone, or for all that share the lock.
+
+    Raises TimeoutError if another process holds it for so long.
+    """
+    kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
     ends = time.monotonic() + seconds
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() >= ends:

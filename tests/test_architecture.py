@@ -29,8 +29,8 @@ LAYERS = [
     },
     {
         "greenlet_contexts", "guard", "journal", "losses", "process", "propagation", "reader", "recorder", "records",
-        "request_capture", "store", "store.amends", "store.batch", "store.damage", "store.dialect", "store.losses",
-        "store.names", "store.placing", "tail", "traces",
+        "request_capture", "store", "store.amends", "store.batch", "store.connections", "store.damage", "store.dialect",
+        "store.losses", "store.names", "store.placing", "tail", "traces",
         "store.lines", "store.recorded", "store.requests", "store.schema", "store.scope", "store.statements",
         "store.sync", "store.traces", "store.windows",
     },

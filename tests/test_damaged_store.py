@@ -22,6 +22,7 @@ from flask_livecoverage.journal import RunFolder
 from flask_livecoverage.model import Run
 from flask_livecoverage.reader import read_run, reading_and_reset, reset
 from flask_livecoverage.store import KeptStore, dialect, open_store, store_url
+from flask_livecoverage.store.damage import held_in_place
 
 from .journals import Writer, run_folder, trace_of
 
@@ -256,6 +257,36 @@ class TestMadeAnew:
             thread.join()
         assert answers == [whole] * 4
         assert len(list(path.parent.glob("store.sqlite3.broken-*"))) == 1
+
+    def test_is_not_put_aside_while_somebody_opens_it(self, folder: RunFolder) -> None:
+        """SQLite opens several files, one after the other: some of the old store and some of the new are neither."""
+        whole = ask(folder)
+        path = folder.path.parent.parent / "store.sqlite3"
+        no_database(path)
+        answers: list[Run] = []
+        thread = threading.Thread(target=lambda: answers.append(ask_own(folder, [])))
+        with held_in_place(path):
+            thread.start()
+            # Nothing shows when it has come so far. Whenever that is, it must not go on.
+            thread.join(1)
+            assert list(path.parent.glob("store.sqlite3.broken-*")) == []
+        thread.join()
+        assert answers == [whole]
+
+    def test_answers_come_from_one_store(self, folder: RunFolder) -> None:
+        """Numbers of a run mean nothing in another store: who has some and would connect to that one is refused."""
+        path = folder.path.parent.parent / "store.sqlite3"
+        with open_store(store_url(path.parent, None), is_own=True) as store:
+            number = store.sync(folder)
+            with store.recorded([number]) as recorded:
+                for found in path.parent.glob("store.sqlite3*"):
+                    found.rename(found.with_name(f"old-{found.name}"))
+                ask(folder)
+                with pytest.raises(DataError, match="made anew meanwhile: ask again"), store.recorded([number]):
+                    pass
+                assert len(recorded.requests()) == REQUESTS
+            assert store.sync(folder) == number
+            assert store.warnings == []
 
     def test_command_says_so_in_one_line(self, folder: RunFolder) -> None:
         path = folder.path.parent.parent / "store.sqlite3"

@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..errors import DataError, LiveCoverageError, StorageError
 from ..files import NotRegularError
 from ..journal import RunFolder
 from . import schema
-from .damage import OldStoreError, check_file, damage_of, identify, path_of, put_aside
-from .dialect import cannot_write, insert_missing, is_locked, make_engine, shown_url, writing
+from .connections import Connections
+from .damage import OldStoreError, ReplacedError, damage_of, identify, path_of, put_aside
+from .dialect import cannot_write, insert_missing, is_locked, shown_url, writing
 from .recorded import Recorded
 from .statements import Analysed, load_statements, save_statements
 from .sync import Progress, RunSync
 
 # What a store that is broken makes its readers raise: a garbled file may be read, and hold what we have never written.
 _FAULTS: tuple[type[BaseException], ...] = (
-    SQLAlchemyError, LookupError, TypeError, ValueError, AttributeError, OverflowError, OldStoreError, NotRegularError,
+    SQLAlchemyError, LookupError, TypeError, ValueError, AttributeError, OverflowError, OldStoreError, ReplacedError,
+    NotRegularError,
 )  # fmt: skip
 
 __all__ = ["KeptStore", "Recorded", "Store", "identify", "open_store", "store_url"]
@@ -45,12 +46,20 @@ class Store:
     :ivar identity: differs between stores, one that was made anew in the same place included: each has its own numbers.
     """
 
-    def __init__(self, engine: sa.Engine, remake: Callable[[Store, BaseException], bool]) -> None:
-        self._engine = engine
+    def __init__(self, connections: Connections, remake: Callable[[Store, BaseException], bool]) -> None:
+        self.connections = connections
         self._remake = remake
         self.identity = ""
         self.is_remade = False
         self.warnings: list[str] = []
+
+    @property
+    def _engine(self) -> sa.Engine:
+        return self.connections.engine
+
+    def open(self) -> None:
+        """Make the tables if they are not there."""
+        self.identity = _prepare(self._engine)
 
     def sync(self, folder: RunFolder, progress: Progress = lambda done, total: None) -> int:
         """Bring the store up to date with the journals of a run; return the run's number in the store.
@@ -104,20 +113,16 @@ class KeptStore:
         self._path = path_of(url)
         self._is_own = is_own
         self._lock = threading.Lock()
-        self._engine: sa.Engine | None = None
-        self._file: Hashable = None
+        self._connections: Connections | None = None
         self._is_closed = False
-        # How often all connections were given up: those that are in use then are closed afterwards.
-        self._given_up = 0
 
     @contextmanager
     def use(self) -> Iterator[Store]:
         """The store, made if it is not there, or not there any more. Raises as :func:`open_store`."""
-        engine = self._get_engine()
-        store = Store(engine, self._remake)
+        store = Store(self._get_connections(), self._remake)
         try:
             try:
-                store.identity = self._open(engine)
+                store.open()
             except _FAULTS as error:
                 if not self._remake(store, error):
                     raise
@@ -125,83 +130,71 @@ class KeptStore:
         except _FAULTS as error:
             self._explain(error, store)
             raise
+        finally:
+            if self._is_closed:
+                self.close()
 
     def _remake(self, store: Store, error: BaseException) -> bool:
         """Put a broken store aside and open a new one; whether that is what the error calls for."""
-        damage = self._damage_to_mend(store, error)
-        if damage is None:
-            return False
+        if store.is_remade:
+            return False  # not over and over: a disk may be broken
+        if not isinstance(error, ReplacedError):
+            damage = self._damage_to_mend(store, error)
+            if damage is None:
+                return False
+            store.warnings.append(f"{self._put_aside(store, damage)}: it is made anew from the journals")
         store.is_remade = True
-        store.warnings.append(f"{self._put_aside(damage)}: it is made anew from the journals")
-        store.identity = self._open(self._get_engine())
+        store.connections = self._get_connections()
+        store.open()
         return True
 
     def _damage_to_mend(self, store: Store, error: BaseException) -> str | None:
-        # Not over and over: a disk may be broken.
-        return damage_of(error, self._get_engine()) if self._is_own and not store.is_remade else None
+        return damage_of(error, store.connections.engine) if self._is_own and not store.is_remade else None
 
     def _explain(self, error: BaseException, store: Store) -> None:
         """Raise what says what is wrong with the store, and what to do; nothing if it is another fault."""
         damage = self._damage_to_mend(store, error)
         if damage is not None:
-            raise DataError(f"{self._put_aside(damage)}: ask again, it is made anew from the journals") from error
+            raise DataError(
+                f"{self._put_aside(store, damage)}: ask again, it is made anew from the journals"
+            ) from error
         if isinstance(error, SQLAlchemyError):
             raise _unusable(self._url, error.orig if isinstance(error, DBAPIError) else error) from error
-        damage = damage_of(error, self._get_engine())
+        damage = damage_of(error, store.connections.engine)
         if damage is not None:
             raise _unusable(self._url, damage) from error
 
-    def _put_aside(self, damage: str) -> str:
+    def _put_aside(self, store: Store, damage: str) -> str:
         """Put the broken store aside, and return what is to be said of it."""
         assert self._path is not None
-        with self._lock:
-            self._give_up()
-            try:
-                aside = put_aside(self._path, self._file)
-            except OSError as error:
-                raise DataError(
-                    f"the store {self._path} is broken and cannot be put aside ({error.strerror}): remove it, it is "
-                    "made anew from the journals"
-                ) from error
+        store.connections.give_up()
+        try:
+            aside = put_aside(self._path, store.connections.file)
+        except OSError as error:
+            raise DataError(
+                f"the store {self._path} is broken and cannot be put aside ({error.strerror}): remove it, it is "
+                "made anew from the journals"
+            ) from error
         described = f"the store {self._path} was broken ({' '.join(damage.split())})"
         return described if aside is None else f"{described} and is kept as {aside.name}"
 
     def close(self) -> None:
         """Keep it open no longer. Who uses it now may go on."""
         self._is_closed = True
-        self._give_up()
-
-    def _give_up(self) -> None:
-        self._given_up += 1
-        if self._engine is not None:
-            self._engine.dispose()
-
-    def _get_engine(self) -> sa.Engine:
         with self._lock:
-            if self._engine is None:
-                self._engine = make_engine(self._url)
-                sa.event.listen(self._engine, "connect", self._connected)
-                sa.event.listen(self._engine, "checkin", self._returned)
-            return self._engine
+            connections, self._connections = self._connections, None
+        if connections is not None:
+            connections.give_up()
 
-    def _open(self, engine: sa.Engine) -> str:
+    def _get_connections(self) -> Connections:
+        """Those to the store that is there now."""
         with self._lock:
-            found = identify(self._url)
-            if found != self._file:
-                # Connections would go on with the file that was removed.
-                self._give_up()
-                self._file = found
-            if self._path is not None:
-                check_file(self._path, is_own=self._is_own)
-            self._file = identify(self._url)
-            return _prepare(engine)
-
-    def _connected(self, _connection: object, record: ConnectionPoolEntry) -> None:
-        record.info["given_up"] = self._given_up
-
-    def _returned(self, _connection: object, record: ConnectionPoolEntry) -> None:
-        if self._is_closed or record.info.get("given_up") != self._given_up:
-            record.invalidate()
+            if self._connections is not None and not self._connections.are_current:
+                self._connections.give_up()
+                self._connections = None
+            if self._connections is None:
+                self._connections = Connections(self._url, is_own=self._is_own)
+            return self._connections
 
 
 @contextmanager

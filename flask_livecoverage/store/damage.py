@@ -6,8 +6,8 @@ import os
 import secrets
 import sqlite3
 import stat
-from collections.abc import Hashable
-from contextlib import suppress
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,6 +29,13 @@ _LOCK_SECONDS = 10.0
 
 class OldStoreError(DataError):
     """The store's tables are those of an earlier version of this package."""
+
+
+class ReplacedError(DataError):
+    """The store's file is not the one any more that was asked before."""
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__(f"the store {path} was removed or made anew meanwhile: ask again")
 
 
 def path_of(url: str) -> Path | None:
@@ -85,6 +92,39 @@ def _check_regular(path: Path, *, follows: bool, names: int) -> None:
         raise NotRegularError(path, "has other names")
 
 
+@contextmanager
+def held_in_place(path: Path) -> Iterator[None]:
+    """Keep others from putting the store's files aside as long as this lasts.
+
+    SQLite opens several, one after the other, and removes some when it is done. Some of the old store and some of the
+    new one would be a third store, and the new one would lose what was written to it. Raises DataError.
+    """
+    try:
+        descriptor = _open_lock(path)
+    except OSError:
+        # Then nobody else can put anything aside, either.
+        yield
+        return
+    try:
+        _lock_in_place(path, descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_in_place(path: Path, descriptor: int) -> None:
+    try:
+        lock(descriptor, _LOCK_SECONDS, is_shared=True)
+    except TimeoutError:
+        raise DataError(
+            f"the store {path} is being put aside by another process: end that one if it hangs, or ask again"
+        ) from None
+
+
+def _open_lock(path: Path) -> int:
+    return open_own(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
+
+
 def damage_of(error: BaseException, engine: sa.Engine) -> str | None:
     """What is wrong with the content of the store, as far as this error shows; None if it is another fault."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
@@ -93,8 +133,8 @@ def damage_of(error: BaseException, engine: sa.Engine) -> str | None:
     broken |= code is not None and (code & 0xFF in _BROKEN or code == sqlite3.SQLITE_IOERR_SHORT_READ)
     if broken:
         return str(cause)
-    if isinstance(cause, sqlite3.OperationalError):
-        return None  # locked, full or read-only
+    if isinstance(cause, sqlite3.OperationalError | ReplacedError):
+        return None  # locked, full or read-only; or another process has seen to it
     # A garbled file may be read, and hold what we have never written.
     return find_damage(engine)
 
@@ -105,12 +145,11 @@ def put_aside(path: Path, seen: Hashable) -> Path | None:
     None if the store is not the one that was ``seen`` any more: another process has done it. Raises OSError.
     """
     aside = path.with_name(f"{path.name}.broken-{secrets.token_hex(4)}")
-    descriptor = open_own(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
+    descriptor = _open_lock(path)
     try:
         lock(descriptor, _LOCK_SECONDS)
         if _identify(path) != seen:
             return None
-        # The database last: who opens it now finds it broken, too, and waits for this lock.
         for suffix in (*_BESIDE, ""):
             with suppress(FileNotFoundError):
                 os.rename(f"{path}{suffix}", f"{aside}{suffix}")

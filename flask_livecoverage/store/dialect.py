@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, DataError
 
 _CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
 
@@ -20,8 +20,11 @@ _BUSY_SECONDS = 10
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def make_engine(url: str) -> sa.Engine:
-    """An engine for the database at ``url``. Raises ConfigurationError if there can be none."""
+def make_engine(url: str, connect_to_sqlite: Callable[..., sqlite3.Connection]) -> sa.Engine:
+    """An engine for the database at ``url``. Raises ConfigurationError if there can be none.
+
+    ``connect_to_sqlite`` is a listener to SQLAlchemy's ``do_connect``.
+    """
     try:
         # A server may have closed a connection that was kept.
         engine = sa.create_engine(url, pool_pre_ping=True)
@@ -38,7 +41,7 @@ def make_engine(url: str) -> sa.Engine:
             f"LIVECOVERAGE_STORE is {shown_url(url)!r}, but the store can be in {' or '.join(_INSERTS)} alone"
         )
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _connected_to_sqlite)
+        sa.event.listen(engine, "do_connect", connect_to_sqlite)
         sa.event.listen(engine, "begin", _begin_in_sqlite)
     return engine
 
@@ -51,16 +54,8 @@ def shown_url(url: str) -> str:
         return "what it is"
 
 
-def _connected_to_sqlite(connection: Any, _record: object) -> None:
-    try:
-        _set_up_sqlite(connection)
-    except BaseException:
-        # Old versions of SQLAlchemy leave the connection to the garbage collector.
-        connection.close()
-        raise
-
-
-def _set_up_sqlite(connection: Any) -> None:
+def set_up_sqlite(connection: sqlite3.Connection) -> None:
+    """Set a new connection up. All files that SQLite has for the database are open then."""
     # The driver begins transactions too late, after the first SELECT: we begin them ourselves.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
@@ -75,7 +70,7 @@ def _set_up_sqlite(connection: Any) -> None:
     connection.execute("PRAGMA synchronous = normal")
 
 
-def _use_wal(connection: Any) -> None:
+def _use_wal(connection: sqlite3.Connection) -> None:
     # Where several open a new file at once, SQLite refuses the change at once, whatever the timeout. A database in
     # memory, and one on a file system without shared memory, stays as it is without an error, which suits us, too.
     ends = time.monotonic() + _BUSY_SECONDS
@@ -124,7 +119,7 @@ def find_damage(engine: sa.Engine) -> str | None:
     try:
         with engine.connect() as connection:
             found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
-    except (SQLAlchemyError, ValueError) as error:
+    except (SQLAlchemyError, ValueError, DataError) as error:
         return str(error)
     return None if found == "ok" else found
 
