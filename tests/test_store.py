@@ -581,6 +581,23 @@ class TestSynchronisation:
         with recorded(folder) as found:
             assert_equal(found, read_run(folder))
 
+    def test_who_finds_nothing_new_finds_all_done(self, folder: RunFolder) -> None:
+        """What requests ran late is there as soon as the last line of the journals is."""
+        writer = Writer(folder, "late")
+        for number in range(3):
+            request = writer.request(TRACES[1], NOW + number)
+            writer.line("amend", id=request, trace=writer.trace(TRACES[3]), status=500)
+        answers = []
+
+        def ask_beside(done: int, total: int | None) -> None:
+            if done == total:
+                with recorded(folder) as found:
+                    answers.append(by_id(found.requests()))
+
+        with open_store(store_url(Path(".livecov"), None)) as store:
+            store.sync(folder, ask_beside)
+        assert answers == [by_id(list(read_run(folder).requests))]
+
     def test_killed_in_the_middle(self, folder: RunFolder) -> None:
         for _ in range(2):
             killed = subprocess.run([sys.executable, "-c", SYNC, "--kill-after-a-piece"], input="go\n", text=True)

@@ -47,6 +47,8 @@ def _ready(run: int) -> sa.Select[Any]:
         .join(earlier, (earlier.c.id == requests.trace) & earlier.c.lines.is_not(None))
         .where(amends.run == run)
         .order_by(amends.id)
+        # Processes that do this at once take turns also where the database is not locked as a whole.
+        .with_for_update(of=schema.amends)
     )
 
 

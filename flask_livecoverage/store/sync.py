@@ -75,6 +75,7 @@ class RunSync:
                 done += position - before
                 self._progress(done, total)
         if total:
+            # Another process may have put the last pieces in, and not have come to its own last one yet.
             with self._engine.begin() as connection:
                 apply_amends(connection, run, self._caches)
         self._warn_of_unreadable_lines(run)
@@ -153,11 +154,14 @@ class RunSync:
             data, marks = self._read(journal, position)
             piece = Piece(run, journal.number, journal.token, position, data, marks)
             unreadable = put(connection, piece, partial(self._windows_since, connection, run), self._caches)
-            moved: dict[str, Any] = {"position": position + len(data), "unreadable": table.c.unreadable + unreadable}
-            if position + len(data) >= journal.end:
+            position += len(data)
+            moved: dict[str, Any] = {"position": position, "unreadable": table.c.unreadable + unreadable}
+            if position >= journal.end:
                 moved["size"] = journal.size
+                # Who finds nothing new asks at once, and must find these done.
+                apply_amends(connection, run, self._caches)
             connection.execute(sa.update(table).where(known).values(moved))
-        return position + len(data)
+        return position
 
     def _read(self, journal: _Journal, position: int) -> tuple[bytes, list[int]]:
         """The lines at ``position``, and the bytes of the journal at which periods end."""
