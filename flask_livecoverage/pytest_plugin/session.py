@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -42,6 +43,8 @@ class LiveSession:
         self._own_server = False
         self._given_up = False
         self._in_threads = False
+        # Some runners call the hooks from several threads at once: the server hears of the tests in this order.
+        self._turn = threading.RLock()
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
         self._operations = Operations(self._begin_operation)
         self._operation: str | None = None
@@ -161,30 +164,39 @@ class LiveSession:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Around all of a test, set-up and tear-down too: let its requests be its own."""
-        # For good: the one that runs may end before this one does.
-        self._in_threads |= self._test is not None
-        if self._in_threads or is_interleaved(item):
-            # Whose a request is cannot be seen, and a wrong test is worse than none.
-            self.report.interleaved = True
-            self.set_identity(None)
+        if not self._begin(item):
             return (yield)
-        self._test = test_name(item.nodeid, item.location[2])
-        self.parts.clear()
-        self.report.note_own_server(own_server(item))
-        # Of our own server, tests that do not use it have nothing to tell.
-        if not self._own_server or _FIXTURES & set(getattr(item, "fixturenames", ())):
-            self.set_identity(self._test)
         try:
             return (yield)
         finally:
-            self.set_identity(None)
-            self._test = None
+            with self._turn:
+                self.set_identity(None)
+                self._test = None
+
+    def _begin(self, item: pytest.Item) -> bool:
+        """Whether requests can be of this test."""
+        with self._turn:
+            # For good: the one that runs may end before this one does.
+            self._in_threads |= self._test is not None
+            if self._in_threads or is_interleaved(item):
+                # Whose a request is cannot be seen, and a wrong test is worse than none.
+                self.report.interleaved = True
+                self.set_identity(None)
+                return False
+            self._test = test_name(item.nodeid, item.location[2])
+            self.parts.clear()
+            self.report.note_own_server(own_server(item))
+            # Of our own server, tests that do not use it have nothing to tell.
+            if not self._own_server or _FIXTURES & set(getattr(item, "fixturenames", ())):
+                self.set_identity(self._test)
+            return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
         """The operation that was called last is over: what tear-downs send is of the whole test."""
-        if self.identity_now is not None:
-            self.set_identity(self._test)
+        with self._turn:
+            if self.identity_now is not None:
+                self.set_identity(self._test)
 
     def _begin_operation(self, label: str) -> None:
         """From now on, requests are of this part of the test.
@@ -209,23 +221,31 @@ class LiveSession:
 
     def set_identity(self, name: str | None) -> None:
         """From now on, requests are of the test or the part ``name``, or of none; never fails."""
-        if self._identity is None or self._given_up or name == self.identity_now:
-            return
-        was, self.identity_now = self.identity_now, name
-        try:
-            self._identity.set_test(name)
-        except (OSError, LiveCoverageError) as error:
-            # It may be back for the next test. One that hangs would make a long suite endless.
-            reason = getattr(error, "reason", error)
-            self._given_up = isinstance(reason, TimeoutError)
-            self.report.gone.append(Gone(self._test or "", was is not None, str(reason)))
+        with self._turn:
+            if self._identity is None or self._given_up or name == self.identity_now:
+                return
+            if self._in_threads and name is not None:
+                return
+            was, self.identity_now = self.identity_now, name
+            try:
+                self._identity.set_test(name)
+            except (OSError, LiveCoverageError) as error:
+                # It may be back for the next test. One that hangs would make a long suite endless.
+                reason = getattr(error, "reason", error)
+                self._given_up = isinstance(reason, TimeoutError)
+                self.report.gone.append(Gone(self._test or "", was is not None, str(reason)))
 
     # The fixture `livecov`
 
     def current_test(self) -> CurrentTest:
         """The object for the fixture of the running test."""
         assert self._routes is not None
-        assert self._test is not None
+        if self._test is None or self._in_threads:
+            pytest.fail(
+                "the fixture livecov needs tests that run one after the other in their process: others run beside this "
+                "one, and whose a request is cannot be seen",
+                pytrace=False,
+            )
         # It may have asked for the fixture by getfixturevalue().
         if self.identity_now is None:
             self.set_identity(self._test)

@@ -146,34 +146,36 @@ def test_interleaved_tests(suite: Suite) -> None:
     ]
 
 
+# As pytest-parallel does it: the hooks around tests are called at the same time.
+IN_THREADS = """
+    import threading
+
+    import pytest
+    from _pytest.runner import SetupState
+
+    class OfThread(threading.local, SetupState):
+        pass
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(session):
+        session._setupstate = OfThread()
+        together = threading.Barrier(len(session.items), timeout=60)
+
+        def run(item):
+            together.wait()
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+
+        threads = [threading.Thread(target=run, args=(item,)) for item in session.items]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return True
+"""
+
+
 def test_tests_in_threads(suite: Suite) -> None:
-    """As by pytest-parallel: the hooks around tests are called at the same time."""
-    suite.write(
-        "conftest.py",
-        """
-        import threading
-
-        import pytest
-        from _pytest.runner import SetupState
-
-        class OfThread(threading.local, SetupState):
-            pass
-
-        @pytest.hookimpl(tryfirst=True)
-        def pytest_runtestloop(session):
-            session._setupstate = OfThread()
-
-            def run(item):
-                item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
-
-            threads = [threading.Thread(target=run, args=(item,)) for item in session.items]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            return True
-        """,
-    )
+    suite.write("conftest.py", IN_THREADS)
     suite.write(
         "test_it.py",
         """
@@ -182,12 +184,48 @@ def test_tests_in_threads(suite: Suite) -> None:
         import pytest
         from drive import get
 
+        PAGES = range(1, 9)
+        all_begin = threading.Barrier(len(PAGES), timeout=60)
+
+        @pytest.mark.parametrize("page", PAGES)
+        def test_page(page):
+            all_begin.wait()
+            get(page)
+            all_begin.wait()
+        """,
+    )
+
+    result = suite.commands.run("--report", "text", "--", *PYTEST, "-s", app="shop")
+
+    assert result.status == 0, result
+    assert {name: sorted(pages) for name, pages in suite.pages().items()} == {
+        None: [f"/page/{page}" for page in range(1, 9)]
+    }
+    assert section(result)[0].startswith("WARNING: tests ran at the same time in one process")
+
+
+def test_fixture_of_tests_in_threads(suite: Suite) -> None:
+    """It cannot answer for one of them, and another's lines would be worse than none."""
+    suite.write("conftest.py", IN_THREADS)
+    suite.write(
+        "test_it.py",
+        """
+        import threading
+
+        import pytest
+
         both = threading.Barrier(2, timeout=60)
 
-        @pytest.mark.parametrize("page", [1, 2])
-        def test_page(page):
+        def test_that_asks(request):
             both.wait()
-            get(page)
+            try:
+                with pytest.raises(pytest.fail.Exception, match="need.* tests that run one after the other"):
+                    request.getfixturevalue("livecov")
+            finally:
+                both.wait()
+
+        def test_beside_it():
+            both.wait()
             both.wait()
         """,
     )
@@ -195,8 +233,6 @@ def test_tests_in_threads(suite: Suite) -> None:
     result = suite.commands.run("--report", "text", "--", *PYTEST, "-s", app="shop")
 
     assert result.status == 0, result
-    assert sorted(suite.pages()[None]) == ["/page/1", "/page/2"]
-    assert section(result)[0].startswith("WARNING: tests ran at the same time in one process")
 
 
 DJANGO = """
