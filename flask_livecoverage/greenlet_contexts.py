@@ -16,6 +16,7 @@ from functools import partial, wraps
 from typing import Any
 
 from .engines.base import Handle, current_handle
+from .engines.switches import TraceFunction, loaded_greenlet
 from .modules import imported
 
 Function = Callable[..., Any]
@@ -35,7 +36,7 @@ def uninstall() -> None:
     _active = False
     greenlet = imported("greenlet")
     if greenlet is not None and isinstance(tracer := greenlet.gettrace(), _Tracer):
-        greenlet.settrace(tracer.previous)
+        tracer.remove()
 
 
 def follow() -> None:
@@ -43,24 +44,36 @@ def follow() -> None:
     greenlet: Any = sys.modules.get("greenlet")
     # Another thread may be importing it.
     gettrace = getattr(greenlet, "gettrace", None)
-    if gettrace is not None and _active and type(previous := gettrace()) is not _Tracer:
-        greenlet.settrace(_Tracer(previous))
+    if gettrace is not None and _active and type(gettrace()) is not _Tracer:
+        _Tracer().install()
 
 
-class _Tracer:
-    """The trace function of greenlet in a thread, before that which was there."""
+class _Tracer(TraceFunction):
+    """Hands on what the context of the greenlet that switches knows."""
 
-    __slots__ = ("previous",)
+    def __init__(self) -> None:
+        self._is_replaced = False
 
-    def __init__(self, previous: Function | None) -> None:
-        self.previous = previous
+    @property
+    def has_ended(self) -> bool:  # type: ignore[override]
+        """Whether nothing is recorded any more, or another one does this in its stead."""
+        return self._is_replaced or not _active
+
+    def install(self) -> None:
+        """Be the first: behind another function, it does not see what has run."""
+        function = loaded_greenlet().gettrace()
+        while isinstance(function, TraceFunction):
+            if isinstance(function, _Tracer):
+                function._is_replaced = True
+            function = function.previous
+        super().install()
 
     def __call__(self, event: str, greenlets: tuple[Any, Any]) -> None:
         # Called in the greenlet that is switched to. Only where nothing has run yet, nothing has called.
         if sys._getframe().f_back is None:
             _inherit(*greenlets)
         if not _active:
-            sys.modules["greenlet"].settrace(self.previous)
+            self.remove()
         if self.previous is not None:
             self.previous(event, greenlets)
 

@@ -25,7 +25,7 @@ LAYERS = [
     {
         "engines", "engines._locations", "engines.base", "engines.collector", "engines.ctrace", "engines.decisions",
         "engines.frames", "engines.greenlets", "engines.locations", "engines.monitoring", "engines.places",
-        "engines.tool_ids", "engines.trace_hits", "engines.weak_keys",
+        "engines.switches", "engines.tool_ids", "engines.trace_hits", "engines.weak_keys",
     },
     {
         "greenlet_contexts", "guard", "journal", "losses", "process", "propagation", "reader", "recorder", "records",

@@ -33,8 +33,9 @@ from ..modules import unwatch_import, watch_import
 from ..sources import Sources
 from .base import Capture, Handle, Hits, RawLines, current_handle, shares_lines
 from .frames import begin_a_function, waiting_greenlets, with_callers
-from .greenlets import GreenThread, GreenThreads, is_in_greenlet, loaded_greenlet, native_thread_id
+from .greenlets import GreenThread, GreenThreads, native_thread_id
 from .places import CHANGED, SHARED, UNSEEN, Lender, Loan, OwnPlace, Place, Restore, merge
+from .switches import is_in_greenlet, loaded_greenlet
 from .trace_hits import TraceHits, take_all
 from .weak_keys import WeakKeys
 

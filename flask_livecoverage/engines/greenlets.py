@@ -11,23 +11,11 @@ from typing import Any
 
 from ..modules import imported
 from .places import CHANGED, SHARED, Loan, OwnPlace, Place
+from .switches import TraceFunction, loaded_greenlet
 from .weak_keys import WeakKeys
 
 
-def loaded_greenlet() -> Any:
-    """The module ``greenlet`` if this process has it, wholly; else None."""
-    # Asked by each request, so not by `imported`: what is begun without this function has no greenlets yet.
-    module = sys.modules.get("greenlet")
-    return module if hasattr(module, "settrace") else None
-
-
-def is_in_greenlet() -> bool:
-    """Whether the current frame runs in another greenlet than its thread's first."""
-    module = loaded_greenlet()
-    return module is not None and module.getcurrent().parent is not None
-
-
-class GreenThread:
+class GreenThread(TraceFunction):
     """The greenlets of the current thread. At each switch between them, the tracer of the one that goes on is set.
 
     :param current_place: finds the place of the thread's trace function.
@@ -48,22 +36,17 @@ class GreenThread:
         self._enter_frames = enter_frames
         self._waiting = waiting
         self._places: WeakKeys[Place] = WeakKeys()
-        self._ended = False
-        self._module = loaded_greenlet()
-        self._previous: Callable[..., object] | None
-        previous = self._module.settrace(self)
-        # What an engine that has ended left behind in this thread.
-        while isinstance(previous, GreenThread) and previous._ended:
-            previous = previous._previous
-        self._previous = previous
+        self._getcurrent = loaded_greenlet().getcurrent
+        self.has_ended = False
+        self.install()
 
     def current(self) -> Place | None:
         """The place of the current greenlet."""
-        return self._places.get(self._module.getcurrent())
+        return self._places.get(self._getcurrent())
 
     def add(self, place: Place) -> None:
         """``place`` is the current greenlet's."""
-        current = self._module.getcurrent()
+        current = self._getcurrent()
         before = self._places.get(current)
         if isinstance(before, OwnPlace) and before is not place:
             # gevent's threads set a trace function in a greenlet that has one already.
@@ -72,18 +55,17 @@ class GreenThread:
 
     def end(self) -> None:
         """Follow no longer. In other threads than this one, a call that does nothing is left."""
-        self._ended = True
+        self.has_ended = True
         for place in self._places.values():
             if isinstance(place, OwnPlace):
                 place.stop()
-        if self._module.gettrace() is self:
-            self._module.settrace(self._previous)
+        self.remove()
 
     def __call__(self, event: str, greenlets: tuple[Any, Any]) -> None:
         """Called by greenlet in the one that goes on, with the one that was left and this one. Nothing is traced."""
-        if self._previous is not None:
-            self._previous(event, greenlets)
-        if self._ended or event not in ("switch", "throw"):
+        if self.previous is not None:
+            self.previous(event, greenlets)
+        if self.has_ended or event not in ("switch", "throw"):
             return
         left = self._current_place()
         if isinstance(left, Loan):

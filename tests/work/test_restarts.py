@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextvars
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -197,3 +198,36 @@ def test_what_runs_until_the_end_is_written(load_module: Load, engine_name: str)
     found.engine.stop = run_and_stop  # type: ignore[method-assign]
     stop_recording()
     assert recorded(path_of(module), read_run(found.run)) == {AMBIENT: [2]}
+
+
+GREEN = """
+    import greenlet
+
+    def work(side):
+        return side  # both
+
+    def view(side):
+        return greenlet.greenlet(work).switch(side)  # both
+"""
+
+
+def test_restarted_often_where_there_are_greenlets(load_module: Load, engine_name: str) -> None:
+    """Each start sets greenlet's trace function. None of an earlier start takes away a later one, or stays."""
+    greenlet = pytest.importorskip("greenlet")
+    module = load_module(textwrap.dedent(GREEN))
+    app = serve_views(module, engine_name)
+    lengths = []
+    for _ in range(5):
+        ask(app, "/a")
+        lengths.append(len([*trace_functions(greenlet.gettrace())]))
+        restart()
+    ask(app, "/b")
+    assert lengths == [lengths[0]] * 5
+    assert recorded(path_of(module)) == truth(path_of(module))
+
+
+def trace_functions(first: Any) -> Iterator[Any]:
+    """Those of greenlet in this thread, from the first on."""
+    while first is not None:
+        yield first
+        first = first.previous
