@@ -92,7 +92,9 @@ def test_a_plugin_in_the_working_directory(write_module: Callable[..., Path]) ->
     assert (counted.statements, counted.excluded) == (1 << 1, 1 << 2)
     assert sys.path == path
     # coverage.py itself, which finds it now that it is imported.
-    assert coverage.Coverage(data_file=None).analysis2(str(source))[1:3] == ([1], [2])
+    measured = coverage.Coverage(data_file=None)
+    assert measured.analysis2(str(source))[1:3] == ([1], [2])
+    measured.get_data().close(force=True)
 
 
 def test_an_installed_plugin_of_the_same_name_comes_second(

@@ -36,9 +36,9 @@ class GreenThread(TraceFunction):
         self._enter_frames = enter_frames
         self._waiting = waiting
         self._places: WeakKeys[Place] = WeakKeys()
-        self._getcurrent = loaded_greenlet().getcurrent
         self.has_ended = False
         self.install()
+        self._getcurrent = self._greenlet.getcurrent
 
     def current(self) -> Place | None:
         """The place of the current greenlet."""

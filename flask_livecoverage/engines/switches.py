@@ -33,6 +33,7 @@ class TraceFunction:
 
     previous: Callable[..., object] | None = None
     has_ended: bool
+    _greenlet: Any
 
     def __call__(self, event: str, greenlets: tuple[Any, Any]) -> None:
         """Called in the greenlet that goes on, with the one that was left and this one."""
@@ -40,7 +41,8 @@ class TraceFunction:
 
     def install(self) -> None:
         """Be the current thread's first. Those behind it that have ended, and could not be removed, are dropped."""
-        self.previous = loaded_greenlet().settrace(self)
+        self._greenlet = loaded_greenlet()
+        self.previous = self._greenlet.settrace(self)
         function: Any = self
         while isinstance(function, TraceFunction):
             function.previous = _first_in_use(function.previous)
@@ -48,9 +50,8 @@ class TraceFunction:
 
     def remove(self) -> None:
         """Be called no longer. If another one is in front, it goes on calling this one."""
-        greenlet = loaded_greenlet()
-        if greenlet.gettrace() is self:
-            greenlet.settrace(_first_in_use(self.previous))
+        if self._greenlet.gettrace() is self:
+            self._greenlet.settrace(_first_in_use(self.previous))
 
 
 def _first_in_use(function: Callable[..., object] | None) -> Callable[..., object] | None:
