@@ -17,8 +17,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
+from typing import BinaryIO
 
-from .files import lock, open_own, read_own
+from .files import lock, open_own, read_own, unlock
 
 _NAME = "marks.clock-"
 _BOOT = "/proc/sys/kernel/random/boot_id"
@@ -67,16 +68,20 @@ def shared_clock(folder: Path, own: RunClock | None = None) -> RunClock:
         return own
     with suppress(OSError), open(open_own(path, os.O_RDWR | os.O_CREAT), "r+b") as file:
         lock(file.fileno(), _LOCK_SECONDS)
-        known = _parse(file.read())
-        if known is not None:
-            return known
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps({"offset": own.offset, "ticks": time.clock_gettime(_CLOCK)}).encode())
-        file.flush()
-        return own
+        try:
+            return _parse(file.read()) or _write(file, own)
+        finally:
+            unlock(file.fileno())
     # A folder that is read-only now may have been written to before.
     return known_clock(folder) or own
+
+
+def _write(file: BinaryIO, clock: RunClock) -> RunClock:
+    file.seek(0)
+    file.truncate()
+    file.write(json.dumps({"offset": clock.offset, "ticks": time.clock_gettime(_CLOCK)}).encode())
+    file.flush()
+    return clock
 
 
 def known_clock(folder: Path) -> RunClock | None:

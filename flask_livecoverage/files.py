@@ -138,6 +138,11 @@ def lock(descriptor: int, seconds: float, *, is_shared: bool = False) -> None:
         time.sleep(_POLL_SECONDS)
 
 
+def unlock(descriptor: int) -> None:
+    """Release a lock. Closing the file is not enough: a process that was forked meanwhile has it open, too."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def _mode(path: Path) -> int | None:
     try:
         return path.stat().st_mode

@@ -52,7 +52,7 @@ from typing import Any
 from .appended import AppendedFile, append_line
 from .clock import RunClock, known_clock, shared_clock, wall_clock
 from .errors import DataError
-from .files import NotRegularError, lock, make_own_folder, open_own, open_regular, read_own, replace_own
+from .files import NotRegularError, lock, make_own_folder, open_own, open_regular, read_own, replace_own, unlock
 from .losses import Losses
 from .storage import advice, changing, describe, storage_error
 
@@ -259,6 +259,7 @@ class RunFolder:
         try:
             yield
         finally:
+            unlock(descriptor)
             os.close(descriptor)
 
     def _lock(self, seconds: float) -> int:

@@ -7,14 +7,14 @@ import secrets
 import sqlite3
 import stat
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ..errors import DataError
-from ..files import FILE_MODE, NotRegularError, lock, open_own
+from ..files import FILE_MODE, NotRegularError, lock, open_own, unlock
 from .dialect import find_damage
 
 # What SQLite keeps beside a database. It opens none of them through a symbolic link, but waits at a pipe.
@@ -99,30 +99,29 @@ def held_in_place(path: Path) -> Iterator[None]:
     SQLite opens several, one after the other, and removes some when it is done. Some of the old store and some of the
     new one would be a third store, and the new one would lose what was written to it. Raises DataError.
     """
-    try:
-        descriptor = _open_lock(path)
-    except OSError:
-        # Then nobody else can put anything aside, either.
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_locked(path, is_shared=True))
+        except TimeoutError:
+            raise DataError(
+                f"the store {path} is being put aside by another process: end that one if it hangs, or ask again"
+            ) from None
+        except OSError:
+            pass  # then nobody else can put anything aside, either
         yield
-        return
+
+
+@contextmanager
+def _locked(path: Path, *, is_shared: bool) -> Iterator[None]:
+    descriptor = open_own(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
     try:
-        _lock_in_place(path, descriptor)
-        yield
+        lock(descriptor, _LOCK_SECONDS, is_shared=is_shared)
+        try:
+            yield
+        finally:
+            unlock(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _lock_in_place(path: Path, descriptor: int) -> None:
-    try:
-        lock(descriptor, _LOCK_SECONDS, is_shared=True)
-    except TimeoutError:
-        raise DataError(
-            f"the store {path} is being put aside by another process: end that one if it hangs, or ask again"
-        ) from None
-
-
-def _open_lock(path: Path) -> int:
-    return open_own(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
 
 
 def damage_of(error: BaseException, engine: sa.Engine) -> str | None:
@@ -145,14 +144,10 @@ def put_aside(path: Path, seen: Hashable) -> Path | None:
     None if the store is not the one that was ``seen`` any more: another process has done it. Raises OSError.
     """
     aside = path.with_name(f"{path.name}.broken-{secrets.token_hex(4)}")
-    descriptor = _open_lock(path)
-    try:
-        lock(descriptor, _LOCK_SECONDS)
+    with _locked(path, is_shared=False):
         if _identify(path) != seen:
             return None
         for suffix in (*_BESIDE, ""):
             with suppress(FileNotFoundError):
                 os.rename(f"{path}{suffix}", f"{aside}{suffix}")
-    finally:
-        os.close(descriptor)
     return aside
