@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import click
@@ -15,12 +17,20 @@ class LiveCoverageGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Invoke the command."""
+        _replace_closed_streams()
         try:
             return super().invoke(ctx)
         except LiveCoverageError as error:
             if str(error):
                 click.echo(f"Error: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
+
+
+def _replace_closed_streams() -> None:
+    """Let there be output that nobody reads. A service manager may give none, and click before 8.1.4 wants some."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
 
 
 @click.group(cls=LiveCoverageGroup, name="livecov")

@@ -98,7 +98,8 @@ def _start_recording() -> None:
             database_guard.install()
     except Exception as error:
         # The application runs on; where it cannot be measured, it will say so itself.
-        sys.stderr.write(f"Flask-LiveCoverage: start-up is not measured: {error}\n")
+        if sys.stderr is not None:
+            sys.stderr.write(f"Flask-LiveCoverage: start-up is not measured: {error}\n")
 
 
 def _take_out_of_environment() -> None:
