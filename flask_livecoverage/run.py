@@ -33,6 +33,8 @@ logger = logging.getLogger("flask_livecoverage")
 _END_SECONDS = GRACE_SECONDS + 10
 _KILL_SECONDS = 5.0
 _ASK_SECONDS = 2.0
+# A signal does not end a wait if it comes in the moment before that begins, or to another thread.
+_LOOK_SECONDS = 1.0
 
 # By default, uWSGI's SIGTERM means "reload". It also forks without telling Python, which we can do without: with
 # UWSGI_PY_CALL_UWSGI_FORK_HOOKS, its --mount crashes.
@@ -157,8 +159,12 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> int:
     deadline = None if timeout is None else time.monotonic() + timeout
     interrupted = False
     while True:
+        left = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
         try:
-            return process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            return process.wait(max(0.0, min(left, _LOOK_SECONDS)))
+        except subprocess.TimeoutExpired:
+            if left <= _LOOK_SECONDS and deadline is not None:
+                raise
         except KeyboardInterrupt:
             # The terminal has sent it to the command too, which may have things to put in order. A second one is for
             # us.

@@ -178,7 +178,11 @@ def _functions_of(path: str) -> list[Function]:
 def text(priorities: Priorities, limit: int) -> str:
     """The table of the first ``limit`` routes, and the gaps of those at its head."""
     shown = priorities.ranked[:limit]
-    if not shown:
+    if not priorities.statements:
+        parts = [
+            "Nothing can be said: all recorded files have changed, are gone, or are left out by the configuration."
+        ]
+    elif not shown:
         parts = ["Every statement is covered in the functions that the requests enter."]
     else:
         parts = [_table(shown), *(_details(priorities, *item) for item in enumerate(shown[:DETAILED], 1))]

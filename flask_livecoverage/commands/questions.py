@@ -227,8 +227,8 @@ def who(recorded: Recorded, place: str, limit: int) -> Row:
     ran = recorded.ran(found.path, found.statement, limit=limit)
     if found.why_never and not ran.requests and not ran.at_startup:
         raise ConfigurationError(found.why_never)
-    if not found.is_here and not ran.requests:
-        warn(f"{found.path} is not here as it was recorded: it has changed since, or is gone")
+    if not found.is_here:
+        warn(f"{found.path} is not here as it was recorded: lines have the numbers that they had then")
     return {
         "file": relative_path(found.path, recorded.root),
         "line": found.line,

@@ -315,6 +315,7 @@ class TestRecordedRequests:
         assert result.status == 0
         assert "shop.py has changed since its lines were recorded: those are left out" in result.stderr
         assert json.loads(result.stdout)["priorities"] == []
+        assert priorities().stdout.startswith("Nothing can be said: all recorded files have changed")
 
     @pytest.mark.usefixtures("record")
     def test_configured_exclusions_hold(self, shop: Commands, found: Found) -> None:

@@ -277,6 +277,31 @@ class TestSignals:
         assert run.wait().errors == []
         assert commands.running() == []
 
+    def test_signal_that_does_not_interrupt_the_wait(self, commands: Commands, gate: Gate) -> None:
+        """As one that comes in the moment before the wait begins: here, another thread gets it."""
+        program = """
+            import signal, sys, threading
+
+            import gate
+            from flask_livecoverage.run import run_command
+            from flask_livecoverage.signals import EndingSignals
+
+            def end():
+                gate.wait()
+                signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+            threading.Thread(target=end, daemon=True).start()
+            with EndingSignals():
+                suite = "import signal; print('waits', flush=True); signal.pause()"
+                run_command([sys.executable, "-c", suite], {}, None)
+        """
+        run = commands.start(sys.executable, commands.write("program.py", program))
+        run.match("waits", "stdout")
+        gate.reached()
+        gate.open()
+        assert run.wait().status == 128 + signal.SIGTERM
+        assert commands.running() == []
+
     def test_a_server_does_not_outlive_its_run(self, commands: Commands, gate: Gate) -> None:
         run = self.start(commands, gate)
         server = server_of(commands)
