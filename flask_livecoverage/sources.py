@@ -113,7 +113,8 @@ class Sources:
             path = variables.get("__file__")
             if not isinstance(path, str) or path.startswith(_PACKAGE) or not self._measures(path, variables):
                 continue
-            if not is_as_loaded(path, variables.get("__cached__")):
+            # Python 3.15 has no __cached__ any more.
+            if not is_as_loaded(path, getattr(variables.get("__spec__"), "cached", None)):
                 found = self.file_of(path, SimpleNamespace(f_globals=variables))  # type: ignore[arg-type]
                 self._contents[found or path] = Content(EDITED)
 
