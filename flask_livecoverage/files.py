@@ -8,6 +8,8 @@ import os
 import secrets
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -141,6 +143,16 @@ def lock(descriptor: int, seconds: float, *, is_shared: bool = False) -> None:
 def unlock(descriptor: int) -> None:
     """Release a lock. Closing the file is not enough: a process that was forked meanwhile has it open, too."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+@contextmanager
+def locked(descriptor: int, seconds: float, *, is_shared: bool = False) -> Iterator[None]:
+    """Hold the lock of :func:`lock` for a block."""
+    lock(descriptor, seconds, is_shared=is_shared)
+    try:
+        yield
+    finally:
+        unlock(descriptor)
 
 
 def _mode(path: Path) -> int | None:

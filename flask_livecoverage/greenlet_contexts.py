@@ -41,10 +41,7 @@ def uninstall() -> None:
 
 def follow() -> None:
     """See which greenlets are started in this thread, if the process has any."""
-    greenlet: Any = sys.modules.get("greenlet")
-    # Another thread may be importing it.
-    gettrace = getattr(greenlet, "gettrace", None)
-    if gettrace is not None and _active and type(gettrace()) is not _Tracer:
+    if _active and (greenlet := loaded_greenlet()) is not None and type(greenlet.gettrace()) is not _Tracer:
         _Tracer().install()
 
 

@@ -27,7 +27,7 @@ class LiveCoverageGroup(click.Group):
 
 
 def _replace_closed_streams() -> None:
-    """Let there be output that nobody reads. A service manager may give none, and click before 8.1.4 wants some."""
+    """Open the null device for streams that a service manager has not given: click before 8.1.4 needs them."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115

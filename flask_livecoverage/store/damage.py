@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ..errors import DataError
-from ..files import FILE_MODE, NotRegularError, lock, open_own, unlock
+from ..files import FILE_MODE, NotRegularError, locked, open_own
 from .dialect import find_damage
 
 # What SQLite keeps beside a database. It opens none of them through a symbolic link, but waits at a pipe.
@@ -115,11 +115,8 @@ def held_in_place(path: Path) -> Iterator[None]:
 def _locked(path: Path, *, is_shared: bool) -> Iterator[None]:
     descriptor = open_own(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
     try:
-        lock(descriptor, _LOCK_SECONDS, is_shared=is_shared)
-        try:
+        with locked(descriptor, _LOCK_SECONDS, is_shared=is_shared):
             yield
-        finally:
-            unlock(descriptor)
     finally:
         os.close(descriptor)
 
