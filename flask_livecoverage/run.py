@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shlex
 import signal
@@ -156,14 +157,14 @@ def run_command(command: Sequence[str], environ: Mapping[str, str], timeout: flo
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> int:
-    deadline = None if timeout is None else time.monotonic() + timeout
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
     interrupted = False
     while True:
-        left = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
+        left = deadline - time.monotonic()
         try:
             return process.wait(max(0.0, min(left, _LOOK_SECONDS)))
         except subprocess.TimeoutExpired:
-            if left <= _LOOK_SECONDS and deadline is not None:
+            if left <= _LOOK_SECONDS:
                 raise
         except KeyboardInterrupt:
             # The terminal has sent it to the command too, which may have things to put in order. A second one is for
