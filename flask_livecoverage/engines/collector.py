@@ -6,8 +6,10 @@ import gc
 import operator
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any
 
 try:
@@ -15,8 +17,8 @@ try:
 except ImportError:  # Python was built without libffi
     ctypes = None  # type: ignore[assignment]
 
-# The watch that has lifted the suppression; two that did would suppress events again.
-_lifted: list[CollectorWatch] = []
+# The watch that has lifted the suppression, and what restores it; two that lifted it would suppress events again.
+_lifted: dict[CollectorWatch, Callable[[], object]] = {}
 
 
 class CollectorWatch:
@@ -24,6 +26,8 @@ class CollectorWatch:
 
     Bytecode is where the collector runs. So it can run in callbacks in Python, and then the lines of finalizers and of
     weak references' callbacks would be nobody's. Without ctypes, nothing is done.
+
+    Nothing is done either in an audit hook that Python calls in a callback: it traces nothing in those anyway.
 
     :param callbacks: the code of the callbacks, and the code that they call, is all in one file.
     """
@@ -35,18 +39,28 @@ class CollectorWatch:
     def start(self) -> None:
         """Watch the collector."""
         if ctypes is not None:
-            gc.callbacks.insert(0, self._on_collection)
+            # Twice: at the end of a collection, an exception from a signal handler may end the first call at its start.
+            gc.callbacks[:0] = [self._on_collection]
+            gc.callbacks.append(self._on_collection)
 
     def stop(self) -> None:
-        """Leave the collector as it was found."""
-        if self._on_collection in gc.callbacks:
-            gc.callbacks.remove(self._on_collection)
+        """Leave the collector as it was found, and the thread as well in which a collection is under way."""
+        removals = [partial(gc.callbacks.remove, self._on_collection)] * gc.callbacks.count(self._on_collection)
+        _in_one_step(chain(removals, self._restoration()))
 
     def _on_collection(self, phase: str, info: object) -> None:
-        if phase == "start" and not _lifted and self._in_callback():
-            _in_one_step(_change_tracing("PyThreadState_LeaveTracing"), partial(_lifted.append, self))
-        elif phase == "stop" and self in _lifted:
-            _in_one_step(_lifted.clear, _change_tracing("PyThreadState_EnterTracing"))
+        if phase == "stop":
+            _in_one_step(self._restoration())
+        elif not _lifted and self._in_callback():
+            leave, enter = _changes_of_tracing()
+            # The first fails if the watch was stopped meanwhile: nobody would restore what was lifted then.
+            is_on = partial(gc.callbacks.index, self._on_collection)
+            with suppress(ValueError):
+                _in_one_step([is_on, leave, partial(operator.setitem, _lifted, self, enter)])
+
+    def _restoration(self) -> Iterable[Callable[[], object]]:
+        """What restores the suppression, if this watch has lifted it; at most once, whoever asks first."""
+        return map(_lifted.pop, [self], [int])
 
     def _in_callback(self) -> bool:
         # Nobody has called that one, when the interpreter ends.
@@ -58,12 +72,16 @@ class CollectorWatch:
         return False
 
 
-def _change_tracing(function: str) -> Callable[[], object]:
-    """A call of a function that takes the current thread's state. CPython exports it since 3.11."""
+def _changes_of_tracing() -> list[Callable[[], object]]:
+    """How events are delivered in this thread, and suppressed again, by any thread. CPython has both since 3.11."""
     ctypes.pythonapi.PyThreadState_Get.restype = ctypes.c_void_p
-    return partial(getattr(ctypes.pythonapi, function), ctypes.c_void_p(ctypes.pythonapi.PyThreadState_Get()))
+    thread = ctypes.c_void_p(ctypes.pythonapi.PyThreadState_Get())
+    return [
+        partial(getattr(ctypes.pythonapi, function), thread)
+        for function in ("PyThreadState_LeaveTracing", "PyThreadState_EnterTracing")
+    ]
 
 
-def _in_one_step(*steps: Callable[[], object]) -> None:
-    """Call each; no signal handler, and so no exception, comes between."""
+def _in_one_step(steps: Iterable[Callable[[], object]]) -> None:
+    """Call each, without a call in Python: no other thread, signal handler or exception comes between."""
     deque(map(operator.call, steps), 0)
