@@ -19,7 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
-from .files import locked, open_own, read_own
+from .files import lock, open_own, read_own, releasing
 
 _NAME = "marks.clock-"
 _BOOT = "/proc/sys/kernel/random/boot_id"
@@ -66,12 +66,11 @@ def shared_clock(folder: Path, own: RunClock | None = None) -> RunClock:
     path = clock_path(folder)
     if path is None:
         return own
-    with (
-        suppress(OSError),
-        open(open_own(path, os.O_RDWR | os.O_CREAT), "r+b") as file,
-        locked(file.fileno(), _LOCK_SECONDS),
-    ):
-        return _parse(file.read()) or _write(file, own)
+    with suppress(OSError):
+        descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
+        with releasing(descriptor), open(descriptor, "r+b", closefd=False) as file:
+            lock(descriptor, _LOCK_SECONDS)
+            return _parse(file.read()) or _write(file, own)
     # A folder that is read-only now may have been written to before.
     return known_clock(folder) or own
 

@@ -140,19 +140,17 @@ def lock(descriptor: int, seconds: float, *, is_shared: bool = False) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def unlock(descriptor: int) -> None:
-    """Release a lock. Closing the file is not enough: a process that was forked meanwhile has it open, too."""
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
 @contextmanager
-def locked(descriptor: int, seconds: float, *, is_shared: bool = False) -> Iterator[None]:
-    """Hold the lock of :func:`lock` for a block."""
-    lock(descriptor, seconds, is_shared=is_shared)
+def releasing(descriptor: int) -> Iterator[None]:
+    """Release the lock of :func:`lock` at the end of the block, if there is one, and close the file.
+
+    Closing it is not enough: a process that was forked meanwhile has it open, too.
+    """
     try:
         yield
     finally:
-        unlock(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def _mode(path: Path) -> int | None:

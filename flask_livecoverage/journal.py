@@ -52,7 +52,7 @@ from typing import Any
 from .appended import AppendedFile, append_line
 from .clock import RunClock, known_clock, shared_clock, wall_clock
 from .errors import DataError
-from .files import NotRegularError, lock, make_own_folder, open_own, open_regular, read_own, replace_own, unlock
+from .files import NotRegularError, lock, make_own_folder, open_own, open_regular, read_own, releasing, replace_own
 from .losses import Losses
 from .storage import advice, changing, describe, storage_error
 
@@ -256,11 +256,8 @@ class RunFolder:
         with changing(self.path / "marks.lock", "nothing was reset"):
             _make_run_folder(self.path)
             descriptor = self._lock(seconds)
-        try:
+        with releasing(descriptor):
             yield
-        finally:
-            unlock(descriptor)
-            os.close(descriptor)
 
     def _lock(self, seconds: float) -> int:
         """A descriptor that holds the lock. Raises OSError."""
@@ -306,10 +303,8 @@ class RunFolder:
         except OSError:
             yield
             return
-        try:
+        with releasing(descriptor):
             yield
-        finally:
-            os.close(descriptor)
 
     def marks(self) -> list[dict[str, int]]:
         """The offsets of all marks, in their order. A line that cannot be read is named in the log."""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ..errors import DataError
-from ..files import FILE_MODE, NotRegularError, locked, open_own
+from ..files import FILE_MODE, NotRegularError, lock, open_own, releasing
 from .dialect import find_damage
 
 # What SQLite keeps beside a database. It opens none of them through a symbolic link, but waits at a pipe.
@@ -114,11 +114,9 @@ def held_in_place(path: Path) -> Iterator[None]:
 @contextmanager
 def _locked(path: Path, *, is_shared: bool) -> Iterator[None]:
     descriptor = open_own(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
-    try:
-        with locked(descriptor, _LOCK_SECONDS, is_shared=is_shared):
-            yield
-    finally:
-        os.close(descriptor)
+    with releasing(descriptor):
+        lock(descriptor, _LOCK_SECONDS, is_shared=is_shared)
+        yield
 
 
 def damage_of(error: BaseException, engine: sa.Engine) -> str | None:
