@@ -496,22 +496,27 @@ with open_store(store_url(Path(".livecov"), None)) as store:
 """
 
 # An audit hook stays for as long as its process lives, and Python traces nothing of what it does.
-SYNC_AUDITED = """
+SYNC_AUDITED = f"""
 import json, os, sys
 from pathlib import Path
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.store import open_store, store_url
+from flask_livecoverage.reader import read_run
 
-opened = set()
+opened = []
 
 def look(event, arguments):
     if event == "open" and isinstance(arguments[0], str | Path):
-        opened.add(os.path.basename(arguments[0]))
+        opened.append(os.path.basename(arguments[0]))
+
+def take_journals():
+    names = sorted({{name for name in opened if name.startswith("journal-")}})
+    opened.clear()
+    return names
 
 sys.addaudithook(look)
-with open_store(store_url(Path(".livecov"), None)) as store:
-    store.sync(DataDir(".livecov").run("run"))
-    print(json.dumps([[name for name in opened if name.startswith("journal-")], list(store.warnings)]))
+{SYNC}
+by_store = take_journals()
+read_run(DataDir(".livecov").run("run"))
+print(json.dumps([by_store, take_journals(), list(store.warnings)]))
 """
 
 
@@ -528,23 +533,26 @@ class TestManyJournals:
         writers[4].write(b"garbage\n")
         return writers
 
-    def synchronise(self) -> tuple[set[str], list[str]]:
-        """The names of the journals that another process opens for it, and its warnings."""
-        done = subprocess.run([sys.executable, "-c", SYNC_AUDITED], capture_output=True, text=True, check=True)
-        opened, warnings = json.loads(done.stdout)
-        return set(opened), warnings
+    def synchronise(self) -> tuple[list[str], list[str], list[str]]:
+        """The journals that the store opens in another process, and the reader, and the store's warnings."""
+        command = [sys.executable, "-c", SYNC_AUDITED]
+        done = subprocess.run(command, input="go\n", capture_output=True, text=True, check=True)
+        by_store, by_reader, warnings = json.loads(done.stdout.splitlines()[-1])
+        return by_store, by_reader, warnings
 
     def test_only_those_that_have_grown_are_opened(self, many: list[Writer]) -> None:
         folder = many[0].folder
-        opened, warnings = self.synchronise()
-        assert opened == {writer.path.name for writer in many}
+        names = [writer.path.name for writer in many]
+        by_store, by_reader, warnings = self.synchronise()
+        assert by_store == by_reader == names
         assert warnings != []
-        assert self.synchronise() == (set(), warnings)
+        assert self.synchronise() == ([], names, warnings)
         many[7].request(TRACES[2], NOW + 100)
         many[3].write(b'"}\n')
         late = Writer(folder, "ffffffff")
-        opened, _ = self.synchronise()
-        assert opened == {writer.path.name for writer in (many[7], many[3], late)}
+        by_store, by_reader, _ = self.synchronise()
+        assert by_store == sorted(writer.path.name for writer in (many[7], many[3], late))
+        assert by_reader == [path.name for path in folder.journals()]
         with recorded(folder) as found:
             assert_equal(found, read_run(folder))
 

@@ -17,7 +17,7 @@ try:
 except ImportError:  # Python was built without libffi
     ctypes = None  # type: ignore[assignment]
 
-# The watch that has lifted the suppression, and what restores it; two that lifted it would suppress events again.
+# The watch that has lifted the suppression, and the call that restores it. Two watches would suppress events again.
 _lifted: dict[CollectorWatch, Callable[[], object]] = {}
 
 
@@ -27,7 +27,7 @@ class CollectorWatch:
     Bytecode is where the collector runs. So it can run in callbacks in Python, and then the lines of finalizers and of
     weak references' callbacks would be nobody's. Without ctypes, nothing is done.
 
-    Nothing is done either in an audit hook that Python calls in a callback: it traces nothing in those anyway.
+    Nor is anything done in an audit hook that Python calls in a callback: Python traces nothing in those.
 
     :param callbacks: the code of the callbacks, and the code that they call, is all in one file.
     """
@@ -40,7 +40,7 @@ class CollectorWatch:
         """Watch the collector."""
         if ctypes is not None:
             # Twice: at the end of a collection, an exception from a signal handler may end the first call at its start.
-            gc.callbacks[:0] = [self._on_collection]
+            gc.callbacks.insert(0, self._on_collection)
             gc.callbacks.append(self._on_collection)
 
     def stop(self) -> None:
@@ -53,13 +53,13 @@ class CollectorWatch:
             _in_one_step(self._restoration())
         elif not _lifted and self._in_callback():
             leave, enter = _changes_of_tracing()
-            # The first fails if the watch was stopped meanwhile: nobody would restore what was lifted then.
+            # The first step fails if the watch was stopped meanwhile: the suppression would never be restored.
             is_on = partial(gc.callbacks.index, self._on_collection)
             with suppress(ValueError):
                 _in_one_step([is_on, leave, partial(operator.setitem, _lifted, self, enter)])
 
     def _restoration(self) -> Iterable[Callable[[], object]]:
-        """What restores the suppression, if this watch has lifted it; at most once, whoever asks first."""
+        """The call that restores the suppression, if this watch has lifted it; it is taken at most once."""
         return map(_lifted.pop, [self], [int])
 
     def _in_callback(self) -> bool:
@@ -73,7 +73,7 @@ class CollectorWatch:
 
 
 def _changes_of_tracing() -> list[Callable[[], object]]:
-    """How events are delivered in this thread, and suppressed again, by any thread. CPython has both since 3.11."""
+    """Two calls, for any thread: deliver events in this thread, and suppress them again. In CPython since 3.11."""
     ctypes.pythonapi.PyThreadState_Get.restype = ctypes.c_void_p
     thread = ctypes.c_void_p(ctypes.pythonapi.PyThreadState_Get())
     return [
