@@ -77,6 +77,6 @@ recipes: environment ## make .venvs/recipes, with the test runners that recipes 
 
 clean: ## remove everything that these targets make
 	rm -rf .venv .venvs .node .livecov .coverage .coverage.* htmlcov build dist *.egg-info docs/_build
-	rm -f flask_livecoverage/*.so flask_livecoverage/engines/*.so
+	rm -f flask_livecoverage/*/*.so
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ def extension(name: str) -> Extension:
 
 names = []
 if not sysconfig.get_config_var("Py_GIL_DISABLED"):
-    names.append("_appended")
+    names.append("journal._appended")
     if sys.version_info >= (3, 12):
         names.append("engines._locations")
 

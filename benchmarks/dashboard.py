@@ -37,13 +37,14 @@ from tabulate import tabulate
 from werkzeug import Request
 from werkzeug.test import EnvironBuilder
 
-from flask_livecoverage.journal import DataDir, RunFolder
-from flask_livecoverage.lines import to_bitmap, to_hex
-from flask_livecoverage.model import FileLines, Trace
+from flask_livecoverage.control.dashboard_host.relay import Relay
+from flask_livecoverage.control.dashboard_host.urls import ServerState
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.bitmap import to_bitmap, to_hex
+from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.settings import Settings
-from flask_livecoverage.sources import content_hash
-from flask_livecoverage.web.dashboard.relay import Relay
-from flask_livecoverage.web.dashboard.routes import ServerState
+from flask_livecoverage.sources.selection import content_hash
 
 from .comparison.wrk import run_wrk, script
 

@@ -26,8 +26,8 @@ from tabulate import tabulate
 from flask_livecoverage.analysis.duplicates import find_redundancy
 from flask_livecoverage.analysis.minimise import minimise
 from flask_livecoverage.analysis.suite import Suite
-from flask_livecoverage.lines import to_bitmap
-from flask_livecoverage.model import Executed, FileLines, Trace
+from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.records import Executed, FileLines, Trace
 
 T = TypeVar("T")
 

@@ -33,7 +33,7 @@ from typing import Any
 
 import psutil
 
-from flask_livecoverage.journal import DataDir
+from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.store import open_store, store_url
 
 APPLICATION = """\

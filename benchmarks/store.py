@@ -21,10 +21,11 @@ from typing import Any
 
 from tabulate import tabulate
 
-from flask_livecoverage.filters import Filters
-from flask_livecoverage.journal import DataDir, RunFolder
-from flask_livecoverage.lines import to_hex
-from flask_livecoverage.model import FileLines, Trace
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.bitmap import to_hex
+from flask_livecoverage.model.filters import Filters
+from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.store import Recorded, open_store, store_url
 
 NOW = 1_700_000_000.0

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__
 from .errors import ConfigurationError, DataError, EngineError, LiveCoverageError, ServerError
 
 if TYPE_CHECKING:
     from .extension import LiveCoverage
 
-__version__ = "0.1.0"
 
 __all__ = [
     "ConfigurationError",

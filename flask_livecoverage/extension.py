@@ -17,14 +17,14 @@ from werkzeug.wsgi import ClosingIterator
 
 from .errors import ConfigurationError
 from .measured import add_control_routes
-from .model import Rule
+from .model.records import Rule
+from .model.text import shortened, window_name
 from .settings import DATABASE_VARIABLE, Settings, is_active, load_settings
-from .text import shortened, window_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .recorder import Recorder
+    from .recording.recorder import Recorder
 
 Function = TypeVar("Function", bound=Callable[[], Any])
 
@@ -127,7 +127,7 @@ class LiveCoverage:
         ConfigurationError while live coverage is not active, DataError if nothing was measured.
         """
         from .exports.dump import dump_object
-        from .exports.elsewhere import open_reports_in
+        from .exports.report_process import open_reports_in
 
         recorder = _active_recorder()
         with recorder.reading(reset=reset) as run, open_reports_in(recorder.root, [run]) as reports:
@@ -164,7 +164,7 @@ def attach(app: Flask) -> State:
 
 
 def _active_recorder() -> Recorder:
-    from .process import current_recorder
+    from .recording.process import current_recorder
 
     recorder = current_recorder()
     if recorder is None:
@@ -176,9 +176,9 @@ def _active_recorder() -> Recorder:
 
 def _activate(app: Flask, state: State) -> None:
     # Imported here, because an application that is not measured must not pay for it, not even by importing coverage.
-    from .middleware import LiveCoverageMiddleware, OutermostMiddleware
-    from .process import start_recording
-    from .web.control import control_rules
+    from .control.application import control_rules
+    from .middleware.wsgi import LiveCoverageMiddleware, OutermostMiddleware
+    from .recording.process import start_recording
 
     state.recorder = start_recording(state.settings)
     inner = LiveCoverageMiddleware(
@@ -205,7 +205,7 @@ def _activate(app: Flask, state: State) -> None:
         app.url_map.add(rule)
     state.recorder.rule_sources.append(partial(_rules, app))
     if DATABASE_VARIABLE in os.environ:
-        from . import database_guard
+        from .startup import database_guard
 
         database_guard.watch(app)
 

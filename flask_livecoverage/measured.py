@@ -11,8 +11,8 @@ from .settings import DATABASE_VARIABLE, Settings, anchored, is_active, load_set
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from .middleware import Describe, LiveCoverageMiddleware
-    from .web.control import ControlMiddleware
+    from .control.application import ControlMiddleware
+    from .middleware.wsgi import Describe, LiveCoverageMiddleware
 
 
 def measured_application(
@@ -28,14 +28,14 @@ def measured_application(
     as part of the first request. While live coverage is not active (``LIVECOVERAGE`` or ``LIVECOVERAGE_ENABLED`` in
     the environment switch it on), the application is returned as it is.
 
-    :param describe: as for :class:`~flask_livecoverage.middleware.LiveCoverageMiddleware`.
+    :param describe: as for :class:`~flask_livecoverage.middleware.wsgi.LiveCoverageMiddleware`.
     """
     settings = load_settings({})
     if not is_active(settings, {}):
         return make_application()
     # Imported here, because an application that is not measured must not pay for it.
-    from .middleware import LiveCoverageMiddleware
-    from .process import start_recording
+    from .middleware.wsgi import LiveCoverageMiddleware
+    from .recording.process import start_recording
 
     recorder = start_recording(settings)
     measured = LiveCoverageMiddleware(make_application(), recorder, describe=describe, ignore=settings.ignore)
@@ -44,12 +44,12 @@ def measured_application(
 
 def add_control_routes(measured: LiveCoverageMiddleware, settings: Settings) -> ControlMiddleware:
     """``measured`` with the control routes in front of it."""
-    from .shutdown import server_end
-    from .web.control import ControlMiddleware
+    from .control.application import ControlMiddleware
+    from .control.shutdown import server_end
 
     settings = anchored(settings, measured.recorder.root)
     if DATABASE_VARIABLE in os.environ:
-        from . import database_guard
+        from .startup import database_guard
 
         database_guard.install()
         measured.recorder.at_check.append(database_guard.check_quietly)

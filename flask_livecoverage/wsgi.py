@@ -11,7 +11,7 @@ import os
 from flask.cli import ScriptInfo
 
 from .extension import attach
-from .process import start_recording
+from .recording.process import start_recording
 from .settings import is_active, load_settings
 
 _settings = load_settings({})

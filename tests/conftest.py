@@ -18,7 +18,7 @@ from types import ModuleType
 import psutil
 import pytest
 
-from flask_livecoverage.process import stop_recording
+from flask_livecoverage.recording.process import stop_recording
 from flask_livecoverage.settings import SETTINGS
 
 from .live import serving_in_thread

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flask_livecoverage.journal import FORMAT_VERSION, DataDir, RunFolder
-from flask_livecoverage.lines import to_bitmap, to_hex
-from flask_livecoverage.model import FileLines, Trace
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.format import FORMAT_VERSION
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.bitmap import to_bitmap, to_hex
+from flask_livecoverage.model.records import FileLines, Trace
 
 
 def trace_of(files: dict[str, Iterable[int]], *, content: str = "0123456789abcdef") -> Trace:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from hypothesis import strategies as st
 
 from flask_livecoverage.analysis.suite import Suite
-from flask_livecoverage.lines import to_bitmap
-from flask_livecoverage.model import Executed, FileLines, Trace
+from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.records import Executed, FileLines, Trace
 
 # Name → lines and milliseconds.
 Tests = Mapping[str, tuple[frozenset[int], float]]

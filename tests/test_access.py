@@ -12,8 +12,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.web import access
-from flask_livecoverage.web.access import embedded, refusal
+from flask_livecoverage.control import access
+from flask_livecoverage.control.access import embedded, refusal
 
 TOKEN = "correct-horse"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from flask_livecoverage import ConfigurationError
-from flask_livecoverage import access_log as module
-from flask_livecoverage.access_log import AccessLog
+from flask_livecoverage.analysis import access_log as module
+from flask_livecoverage.analysis.access_log import AccessLog
 
 TIME = b"[10/Oct/2000:13:55:36 -0700]"
 

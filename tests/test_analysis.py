@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_livecoverage.lines import to_bitmap
-from flask_livecoverage.model import Executed, FileLines, Trace
+from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.records import Executed, FileLines, Trace
 
 from .windows import summarise_window
 

@@ -7,7 +7,9 @@ import importlib
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,63 +18,28 @@ import flask_livecoverage
 
 PACKAGE = Path(flask_livecoverage.__file__).parent
 
-# Modules of a layer may import each other and those of lower layers.
-LAYERS = [
-    {"bounded", "errors", "filters", "lines", "model", "modules", "parsing", "settings", "text"},
-    {
-        "_appended", "appended", "clock", "coveragepy", "files", "functions", "interpreter", "sources", "storage",
-    },
-    {
-        "engines", "engines._locations", "engines.base", "engines.collector", "engines.ctrace", "engines.decisions",
-        "engines.frames", "engines.greenlets", "engines.locations", "engines.monitoring", "engines.places",
-        "engines.switches", "engines.tool_ids", "engines.trace_hits", "engines.weak_keys",
-    },
-    {
-        "greenlet_contexts", "guard", "journal", "losses", "process", "propagation", "reader", "recorder", "records",
-        "request_capture", "store", "store.amends", "store.batch", "store.connections", "store.damage", "store.dialect",
-        "store.losses", "store.names", "store.placing", "tail", "traces",
-        "store.lines", "store.recorded", "store.requests", "store.schema", "store.scope", "store.statements",
-        "store.sync", "store.traces", "store.windows",
-    },
-    {
-        "access_log",
-        "analysis", "analysis.cover", "analysis.duplicates", "analysis.growth", "analysis.minimise",
-        "analysis.priorities", "analysis.subsets", "analysis.suite", "analysis.survivors", "analysis.windows",
-        "exports", "exports.contexts", "exports.dump", "exports.elsewhere", "exports.keploy_dedup",
-        "exports.keploy_duplicates", "exports.reports", "exports.statements", "exports.suite", "exports.yaml_stream",
-    },
-    {"identity", "middleware"},
-    {
-        "awaiting", "carriers", "carriers.aiohttp", "carriers.api_requests", "carriers.hooks",
-        "carriers.http_client", "carriers.httpx", "carriers.identity", "carriers.jars", "carriers.playwright",
-        "carriers.selenium", "client", "database", "database_guard", "early_start", "greenlets", "handshake", "run",
-        "server", "shutdown", "signals", "web", "web.access", "web.announcement", "web.connection", "web.control",
-        "web.parameters", "web.records", "web.socket_users",
-        "web.dashboard", "web.dashboard.application", "web.dashboard.background", "web.dashboard.child",
-        "web.dashboard.curve", "web.dashboard.figures", "web.dashboard.files", "web.dashboard.front",
-        "web.dashboard.garbage", "web.dashboard.highlight", "web.dashboard.ledger", "web.dashboard.live",
-        "web.dashboard.overview", "web.dashboard.process", "web.dashboard.reading", "web.dashboard.relay",
-        "web.dashboard.rendering", "web.dashboard.requests", "web.dashboard.routes", "web.dashboard.snapshot",
-        "web.dashboard.static",
-        "web.dashboard.subjects", "web.dashboard.suite_pages", "web.dashboard.suites", "web.dashboard.tables",
-        "web.dashboard.treemap", "web.dashboard.visit",
-        "keploy", "keploy.agent", "keploy.cases", "keploy.collector", "keploy.comparison", "keploy.fields",
-        "keploy.replay", "keploy.requests", "keploy.runs", "keploy.sockets",
-    },
-    {
-        "", "django", "extension", "measured", "options", "startup.sitecustomize", "wsgi",
-        "commands", "commands.answers", "commands.keploy", "commands.places", "commands.priorities",
-        "commands.questions",
-        "commands.removal", "commands.reporting", "commands.serving", "commands.suites", "commands.traffic",
-        "cli", "cli.group", "cli.keploy", "cli.options", "cli.priorities", "cli.questions", "cli.reports",
-        "cli.serving", "cli.suite",
-        "pytest_plugin", "pytest_plugin.current", "pytest_plugin.identity", "pytest_plugin.names",
-        "pytest_plugin.operations", "pytest_plugin.options", "pytest_plugin.others", "pytest_plugin.places",
-        "pytest_plugin.recordings", "pytest_plugin.routes", "pytest_plugin.session", "pytest_plugin.summary",
-    },
-]  # fmt: skip
-WITHOUT_FLASK = 5
-WITHOUT_WERKZEUG = 6
+# The rooms, from the ground up: packages, and the modules beside them. A room imports itself and those of lower floors.
+FLOORS = [
+    {"_version", "errors", "model"},
+    {"interpreter", "settings"},
+    {"control_client", "sources", "testid"},
+    {"carriers", "engines", "journal"},
+    {"analysis", "recording", "store"},
+    {"exports", "middleware", "startup"},
+    {"keploy", "queries"},
+    {"control"},
+    {"dashboard", "measured", "serving"},
+    {"django", "extension", "pytest_plugin"},
+    {"", "cli", "wsgi"},
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+# What every request of a measured server runs; and what reads back what that has written.
+WRITE_SIDE = ("engines", "recording", "middleware")
+READ_SIDE = ("journal.reader", "journal.tail", "store", "exports", "queries", "analysis")
+
+# Who imports Flask or Werkzeug; below them, recording needs no web framework.
+WITH_FLASK = {"", "cli", "control", "dashboard", "django", "extension", "measured", "pytest_plugin", "serving", "wsgi"}
 
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
@@ -83,9 +50,12 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+def room_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 IN_C = {module_name(path) for path in PACKAGE.rglob("*.c")}
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in sorted(names)}
 
 
 def imports(name: str) -> Iterator[str]:
@@ -108,40 +78,79 @@ def own_module(imported: str) -> str | None:
     root, _, rest = imported.partition(".")
     if root != "flask_livecoverage":
         return None
-    while rest and rest not in LEVEL:
+    while rest and rest not in MODULES.keys() | IN_C:
         rest = rest.rpartition(".")[0]
     return rest
 
 
-class TestLayers:
-    def test_every_module_has_its_layer(self) -> None:
-        assert set(LEVEL) == set(MODULES) | IN_C
-        assert sum(map(len, LAYERS)) == len(LEVEL)
+IMPORTED = {
+    name: {own for imported in imports(name) if (own := own_module(imported)) is not None} - {name} for name in MODULES
+}
+
+
+class TestRooms:
+    def test_every_room_has_its_floor(self) -> None:
+        assert set(FLOOR) == set(map(room_of, MODULES))
+        assert sum(map(len, FLOORS)) == len(FLOOR)
+
+    def test_few_modules_lie_outside_of_rooms(self) -> None:
+        assert len(list(PACKAGE.glob("*.py"))) <= 12
+
+    @pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES.values()} - {PACKAGE}), ids=module_name)
+    def test_every_room_states_its_rule(self, folder: Path) -> None:
+        if folder.name == "site":
+            pytest.skip("not a package: a folder on the path of the server's processes")
+        docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+        assert docstring is not None
+        assert "May import:" in docstring
 
     @pytest.mark.parametrize("name", sorted(MODULES))
-    def test_lower_layers_never_import_higher_ones(self, name: str) -> None:
-        for imported in imports(name):
-            own = own_module(imported)
-            # The version is a constant of the package itself.
-            if own is not None and imported != "flask_livecoverage.__version__":
-                assert LEVEL[own] <= LEVEL[name], f"{name or 'the package'} imports {imported}"
+    def test_rooms_import_lower_ones_alone(self, name: str) -> None:
+        higher = {own for own in IMPORTED[name] if FLOOR[room_of(own)] >= FLOOR[room_of(name)]}
+        assert {own for own in higher if room_of(own) != room_of(name)} == set()
 
-    @pytest.mark.parametrize("name", [name for name in MODULES if LEVEL.get(name, 0) < WITHOUT_WERKZEUG])
+    def test_no_circle(self) -> None:
+        assert list(circles(IMPORTED)) == []
+
+    def test_circles_are_found(self) -> None:
+        assert [set(circle) for circle in circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}})] == [{"b", "c"}]
+
+    @pytest.mark.parametrize("name", [name for name in MODULES if room_of(name) in WRITE_SIDE])
+    def test_write_side_reads_nothing(self, name: str) -> None:
+        assert {own for own in IMPORTED[name] if own.startswith(READ_SIDE)} == set()
+
+    @pytest.mark.parametrize("name", [name for name in MODULES if room_of(name) not in WITH_FLASK])
     def test_recording_needs_no_web_framework(self, name: str) -> None:
         roots = {imported.partition(".")[0] for imported in imports(name)}
         assert not roots & {"flask", "werkzeug", "click"}
 
+    def test_file_names_occur_twice_at_most(self) -> None:
+        names = Counter(path.name for path in MODULES.values() if path.name != "__init__.py")
+        assert {name: count for name, count in names.items() if count > 2} == {}
+
     def test_coverages_internals_are_touched_in_one_module(self) -> None:
         public = {"coverage", *(f"coverage.exceptions.{name}" for name in ("NoDataError", "NoSource", "NotPython"))}
-        for name in MODULES.keys() - {"coveragepy"}:
+        for name in MODULES.keys() - {"sources.coveragepy"}:
             touched = {imported for imported in imports(name) if imported.partition(".")[0] == "coverage"}
             assert touched <= public, name
 
     def test_imports_are_seen_wherever_they_stand(self) -> None:
-        assert "flask_livecoverage.web.control.ControlMiddleware" in set(imports("measured"))
-        assert own_module("flask_livecoverage.web.control.ControlMiddleware") == "web.control"
+        assert "flask_livecoverage.control.application.ControlMiddleware" in set(imports("measured"))
+        assert own_module("flask_livecoverage.control.application.ControlMiddleware") == "control.application"
         assert own_module("flask_livecoverage.LiveCoverage") == ""
         assert own_module("flask.Flask") is None
+
+
+def circles(graph: Mapping[str, Collection[str]]) -> Iterator[tuple[str, ...]]:
+    """The circles in a graph, one of each group of modules that import each other."""
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = tuple(error.args[1][:-1])
+        yield circle
+        rest = {name: set(names) - {*circle} for name, names in graph.items() if name not in circle}
+        yield from circles(rest)
 
 
 class TestSizes:

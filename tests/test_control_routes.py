@@ -26,11 +26,11 @@ from werkzeug.routing import BaseConverter
 
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage import __version__ as version
+from flask_livecoverage.control import application
+from flask_livecoverage.control.parameters import MOST_PARTS
+from flask_livecoverage.control.shutdown import SERVER_KEY
 from flask_livecoverage.exports.reports import Reports
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.shutdown import SERVER_KEY
-from flask_livecoverage.web import control
-from flask_livecoverage.web.parameters import MOST_PARTS
+from flask_livecoverage.journal.data_dir import DataDir
 
 from .conftest import line_of, lines_of
 from .journals import Writer, trace_of
@@ -342,7 +342,7 @@ class TestDump:
 
     def test_dump_that_fails_resets_nothing(self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(self: Any) -> str:
-            raise control.LiveCoverageError("no report")
+            raise application.LiveCoverageError("no report")
 
         client.get("/deep")
         monkeypatch.setattr(Reports, "xml", fail)
@@ -375,7 +375,7 @@ class TestDump:
     def test_what_was_logged_is_not_remembered_without_end(
         self, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr(control, "_MOST_WARNINGS", 3)
+        monkeypatch.setattr(application, "_MOST_WARNINGS", 3)
         app = make_app()
         client = app.test_client()
         client.get("/deep")
@@ -433,7 +433,7 @@ class TestStatus:
     def test_shape(
         self, start: Start, engine_name: str, short_run: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.web.control._SHORT_RUN", short_run)
+        monkeypatch.setattr("flask_livecoverage.control.application._SHORT_RUN", short_run)
         client = start(LIVECOVERAGE_ENGINE=engine_name)
         client.get("/deep")
         client.get("/deep")
@@ -592,7 +592,7 @@ class TestWrongRequests:
         [
             ("start?x=1", ["name"]), ("stop?x=1", ["summary"]), ("stop?summary=maybe", ["1", "0"]), ("status?x=1", []),
             ("dump?x=1", ["format", "reset", "contexts"]), ("dump?Format=xml", ["format", "reset", "contexts"]),
-            ("dump?format=pdf", list(control.DUMP_FORMATS)), ("dump?format=", list(control.DUMP_FORMATS)),
+            ("dump?format=pdf", list(application.DUMP_FORMATS)), ("dump?format=", list(application.DUMP_FORMATS)),
             ("dump?contexts=all", ["test", "route", "request", "none"]), ("dump?reset=maybe", ["1", "0"]),
             ("dump?format=xml&format=json", ["format", "reset", "contexts"]),
             ("requests?x=1", ["limit", "test", "route", "status", "since"]), ("requests/a-1?limit=1", []),
@@ -759,7 +759,7 @@ class TestOverASocket:
         assert fetch(f"{live_url}/flat/1") == (200, b"flat")
         status, body = fetch(f"{live_url}{PREFIX}/stop")
         assert (status, json.loads(body)["requests"]) == (200, 1)
-        for name in control.DUMP_FORMATS:
+        for name in application.DUMP_FORMATS:
             status, body = fetch(f"{live_url}{PREFIX}/dump?format={name}")
             assert status == 200
             assert body

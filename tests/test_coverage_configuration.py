@@ -11,7 +11,7 @@ import coverage
 import pytest
 
 from flask_livecoverage import ConfigurationError
-from flask_livecoverage.coveragepy import FileChooser, StatementCounter, make_coverage
+from flask_livecoverage.sources.coveragepy import FileChooser, StatementCounter, make_coverage
 
 PLUGIN = """
     import coverage

@@ -19,12 +19,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.journal import DataDir, RunFolder
-from flask_livecoverage.model import Run
-from flask_livecoverage.reader import read_run, reset
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run, reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.journal.tail import Tail
+from flask_livecoverage.model.records import Run
 from flask_livecoverage.store import open_store
-from flask_livecoverage.store.names import storable
-from flask_livecoverage.tail import Tail
+from flask_livecoverage.store.ingest.interning import storable
 
 from .crash.truth import TORN, Record, read_journals
 from .journals import Writer, run_folder, trace_of

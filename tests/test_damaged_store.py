@@ -18,9 +18,9 @@ import psutil
 import pytest
 
 from flask_livecoverage.errors import DataError
-from flask_livecoverage.journal import RunFolder
-from flask_livecoverage.model import Run
-from flask_livecoverage.reader import read_run, reading_and_reset, reset
+from flask_livecoverage.journal.reader import read_run, reading_and_reset, reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.records import Run
 from flask_livecoverage.store import KeptStore, dialect, open_store, store_url
 from flask_livecoverage.store.damage import held_in_place
 

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_livecoverage.errors import ConfigurationError
-from flask_livecoverage.exports import keploy_dedup, yaml_stream
-from flask_livecoverage.exports.keploy_dedup import HIGHEST_LINE, LARGEST_FILE, read_dedup, write_dedup
-from flask_livecoverage.exports.keploy_duplicates import write_duplicates
-from flask_livecoverage.lines import from_bitmap, to_bitmap
+from flask_livecoverage.keploy import dedup_yaml, yaml_stream
+from flask_livecoverage.keploy.dedup_yaml import HIGHEST_LINE, LARGEST_FILE, read_dedup, write_dedup
+from flask_livecoverage.keploy.duplicates_yaml import write_duplicates
+from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 
 KEPLOY = Path(__file__).parent / "data" / "keploy"
 
@@ -101,7 +101,7 @@ def test_written_in_order() -> None:
 def test_both_dumpers_write_the_same(monkeypatch: pytest.MonkeyPatch, test: str) -> None:
     data = {test: {"/a folder/app.py": list(range(1, 300, 2)), "/b.py": []}}
     in_c = write_dedup(data)
-    monkeypatch.setattr(keploy_dedup, "_Dumper", yaml.SafeDumper)
+    monkeypatch.setattr(dedup_yaml, "_Dumper", yaml.SafeDumper)
 
     assert write_dedup(data) == in_c
 
@@ -202,7 +202,7 @@ def test_limits_are_inclusive() -> None:
 
 
 def test_bitmaps_have_a_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keploy_dedup, "LARGEST_BITMAPS", 3 * HIGHEST_LINE // 8)
+    monkeypatch.setattr(dedup_yaml, "LARGEST_BITMAPS", 3 * HIGHEST_LINE // 8)
     files = ", ".join(f"f{i}: [{HIGHEST_LINE}]" for i in range(4))
 
     with pytest.raises(ConfigurationError, match="too many high line numbers"):
@@ -223,7 +223,7 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
 
 
 def test_what_has_no_size_is_read_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keploy_dedup, "LARGEST_FILE", 1 << 20)
+    monkeypatch.setattr(dedup_yaml, "LARGEST_FILE", 1 << 20)
 
     with pytest.raises(ConfigurationError, match=r"^/dev/zero is larger than 1 MB"):
         read_dedup("/dev/zero")

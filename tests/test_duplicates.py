@@ -13,7 +13,7 @@ from flask_livecoverage.analysis.duplicates import find_redundancy
 from flask_livecoverage.analysis.subsets import LineCounts, Supersets, positions
 from flask_livecoverage.analysis.suite import natural_key
 from flask_livecoverage.analysis.survivors import Preference
-from flask_livecoverage.lines import from_bitmap, to_bitmap
+from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 
 from .suites import Tests, lines_of, make_suite, some_tests, suite_of
 

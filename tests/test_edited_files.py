@@ -53,8 +53,8 @@ SCRIPT = """
     from flask import Flask
     from flask_livecoverage import LiveCoverage
     from flask_livecoverage.exports.reports import open_reports
-    from flask_livecoverage.reader import read_run
-    from flask_livecoverage.journal import DataDir
+    from flask_livecoverage.journal.reader import read_run
+    from flask_livecoverage.journal.data_dir import DataDir
 
     app = Flask(__name__)
     app.config["TESTING"] = True

@@ -20,14 +20,14 @@ from flask_livecoverage.analysis.suite import natural_key
 from flask_livecoverage.engines import choose_engine
 from flask_livecoverage.errors import ConfigurationError, DataError
 from flask_livecoverage.exports.dump import dump_object
-from flask_livecoverage.exports.keploy_dedup import dedup_yaml
 from flask_livecoverage.exports.reports import open_reports
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.lines import to_bitmap
-from flask_livecoverage.model import FileLines, Process, RequestRecord, Run, Trace
-from flask_livecoverage.reader import read_run
-from flask_livecoverage.recorder import Recorder
-from flask_livecoverage.sources import Sources, content_hash
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.keploy.dedup_yaml import dedup_yaml
+from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.records import FileLines, Process, RequestRecord, Run, Trace
+from flask_livecoverage.recording.recorder import Recorder
+from flask_livecoverage.sources.selection import Sources, content_hash
 
 from .conftest import line_of
 

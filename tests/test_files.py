@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.files import replace_file
-from flask_livecoverage.journal import RunFolder
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.atomic_files import replace_file
 from flask_livecoverage.store.damage import held_in_place
 
 

@@ -9,10 +9,10 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from flask_livecoverage import recorder as recorder_module
-from flask_livecoverage.lines import from_bitmap
-from flask_livecoverage.process import start_recording
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.bitmap import from_bitmap
+from flask_livecoverage.recording import recorder as recorder_module
+from flask_livecoverage.recording.process import start_recording
 from flask_livecoverage.settings import Settings
 
 

@@ -11,8 +11,8 @@ from types import CodeType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_livecoverage.functions import functions_in
-from flask_livecoverage.lines import from_bitmap
+from flask_livecoverage.model.bitmap import from_bitmap
+from flask_livecoverage.sources.functions import functions_in
 
 SOURCE = textwrap.dedent("""\
     import functools

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import create_environ
 
-from flask_livecoverage.middleware import LiveCoverageMiddleware
-from flask_livecoverage.process import start_recording
+from flask_livecoverage.middleware.wsgi import LiveCoverageMiddleware
+from flask_livecoverage.recording.process import start_recording
 from flask_livecoverage.settings import load_settings
 
 from .live import LISTENING, PYTHON, get, process, read_port

@@ -17,10 +17,12 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage import appended as appended_module
-from flask_livecoverage import journal as journal_module
 from flask_livecoverage.errors import DataError, StorageError
-from flask_livecoverage.journal import DataDir, Journal, RunFolder, new_run_id
+from flask_livecoverage.journal import append_file as appended_module
+from flask_livecoverage.journal import run_folder
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.run_folder import RunFolder, new_run_id
+from flask_livecoverage.journal.writer import Journal
 
 HEADER = {"pid": 1, "started_at": 1.5, "root": "/app", "engine": "ctrace", "reason": "", "branch": False, "python": "3"}
 
@@ -387,20 +389,20 @@ class TestRuns:
         # Central Europe on 2024-10-27: at 01:00 UTC the clocks went from 03:00 back to 02:00.
         moments = [1729990200.25, 1729990200.75, 1729990800.5, 1729994400.0]
         monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
-        journal_module.time.tzset()
+        run_folder.time.tzset()
         try:
             ids = []
             for moment in moments:
-                monkeypatch.setattr(journal_module.time, "time", lambda moment=moment: moment)
+                monkeypatch.setattr(run_folder.time, "time", lambda moment=moment: moment)
                 ids.append(new_run_id())
         finally:
             monkeypatch.undo()
-            journal_module.time.tzset()
+            run_folder.time.tzset()
         assert ids == sorted(ids)
         assert ids[0].startswith("20241027-005000-250-")
 
     def test_ids_that_are_made_at_the_same_moment_differ(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(journal_module.time, "time", lambda: 1729990200.25)
+        monkeypatch.setattr(run_folder.time, "time", lambda: 1729990200.25)
         assert len({new_run_id() for _ in range(4)}) > 1
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
+from flask_livecoverage.journal.data_dir import DataDir
 
 from .crash.application import SOURCE
 from .crash.clients import Load, Seen

@@ -7,7 +7,7 @@ from coverage.numbits import numbits_intersection, numbits_to_nums, numbits_unio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_livecoverage.lines import from_bitmap, from_hex, to_bitmap, to_hex
+from flask_livecoverage.model.bitmap import from_bitmap, from_hex, to_bitmap, to_hex
 
 line_sets = st.sets(st.integers(min_value=1, max_value=5000))
 

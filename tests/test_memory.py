@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
 
 from .conftest import line_of
 from .live import PYTHON
@@ -57,7 +57,7 @@ import psutil
 from werkzeug.test import create_environ
 
 from application import app
-from flask_livecoverage.process import current_recorder
+from flask_livecoverage.recording.process import current_recorder
 
 kind, warm_up, count, measure = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 environ = create_environ("/1")

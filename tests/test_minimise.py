@@ -16,7 +16,7 @@ from flask_livecoverage.analysis.minimise import Least, minimise
 from flask_livecoverage.analysis.suite import Suite
 from flask_livecoverage.analysis.survivors import Preference
 from flask_livecoverage.errors import ConfigurationError
-from flask_livecoverage.lines import to_bitmap
+from flask_livecoverage.model.bitmap import to_bitmap
 
 from .suites import Tests, lines_of, make_suite, some_tests, suite_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.modules import imported
+from flask_livecoverage.model.loaded import imported
 
 SLOW = """
 import slow_module_control as control

@@ -20,9 +20,9 @@ import pytest
 from click.testing import CliRunner
 
 from flask_livecoverage.cli import livecov as livecov_command
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.model import RequestRecord, Run
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.records import RequestRecord, Run
 
 from .conftest import REPOSITORY, line_of, lines_of
 from .journals import run_folder
@@ -110,7 +110,7 @@ MIDDLEWARE = """
 BARE = """
     import threading
 
-    from flask_livecoverage.middleware import LiveCoverageMiddleware
+    from flask_livecoverage.middleware.wsgi import LiveCoverageMiddleware
 
     def application(environ, start_response):
         path = environ["PATH_INFO"]  # path

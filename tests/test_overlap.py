@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.process import current_recorder
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.recording.process import current_recorder
 from tests.conftest import lines_of
 from tests.live import serving
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage import reader
-from flask_livecoverage.coveragepy import StatementCounter
 from flask_livecoverage.exports.reports import Reports, open_reports
-from flask_livecoverage.functions import functions_in
-from flask_livecoverage.lines import to_bitmap
-from flask_livecoverage.model import FileLines, Run, Trace
-from flask_livecoverage.parsing import parsing
-from flask_livecoverage.sources import content_hash
+from flask_livecoverage.journal import reader
+from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.records import FileLines, Run, Trace
+from flask_livecoverage.sources.ast_guard import parsing
+from flask_livecoverage.sources.coveragepy import StatementCounter
+from flask_livecoverage.sources.functions import functions_in
+from flask_livecoverage.sources.selection import content_hash
 
 # A module of some size: many objects are made while it is parsed, and so garbage is collected.
 SOURCE = inspect.getsource(reader)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_livecoverage.analysis.priorities import File, Gap, rank
-from flask_livecoverage.functions import Function
-from flask_livecoverage.lines import to_bitmap
+from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.sources.functions import Function
 
 
 def function(name: str, first: int, last: int) -> Function:

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.engines import choose_engine
-from flask_livecoverage.journal import DataDir, RunFolder
-from flask_livecoverage.model import Run
-from flask_livecoverage.reader import read_run, reading_and_reset, reset
-from flask_livecoverage.recorder import Recorder
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run, reading_and_reset, reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.records import Run
+from flask_livecoverage.recording.recorder import Recorder
+from flask_livecoverage.sources.selection import Sources
 
 from .conftest import lines_of
 
@@ -318,7 +319,7 @@ class TestMarks:
     def test_what_lies_before_is_not_held_in_memory(
         self, folder: RunFolder, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.records._PIECE", 1 << 14)
+        monkeypatch.setattr("flask_livecoverage.journal.format._PIECE", 1 << 14)
         path = write(trace(), *(request(number) for number in range(10_000)))
         reset(folder)
         write(request(10_000))
@@ -334,7 +335,7 @@ class TestMarks:
     def test_pieces_of_any_size(
         self, piece: int, folder: RunFolder, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.records._PIECE", piece)
+        monkeypatch.setattr("flask_livecoverage.journal.format._PIECE", piece)
         write(trace("old", "6"), request(1, "old"), b"broken\n", request(2, "old"))
         reset(folder)
         write(trace("new", "e"), {"type": "amend", "id": "r-1", "trace": "new"}, request(3, "new"), b'{"type":"re')

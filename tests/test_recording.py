@@ -17,11 +17,11 @@ from flask import Flask, Response
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_livecoverage import ConfigurationError, LiveCoverage
-from flask_livecoverage.middleware import LiveCoverageMiddleware
-from flask_livecoverage.model import RequestRecord, Run
-from flask_livecoverage.process import current_recorder, start_recording
-from flask_livecoverage.reader import read_run
-from flask_livecoverage.recorder import Recorder
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.middleware.wsgi import LiveCoverageMiddleware
+from flask_livecoverage.model.records import RequestRecord, Run
+from flask_livecoverage.recording.process import current_recorder, start_recording
+from flask_livecoverage.recording.recorder import Recorder
 from flask_livecoverage.settings import load_settings
 from tests.conftest import lines_of
 

@@ -11,11 +11,11 @@ import pytest
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.journal import RunFolder
-from flask_livecoverage.model import Rule
-from flask_livecoverage.process import current_recorder, stop_recording
-from flask_livecoverage.reader import read_run
-from flask_livecoverage.recorder import Recorder
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.records import Rule
+from flask_livecoverage.recording.process import current_recorder, stop_recording
+from flask_livecoverage.recording.recorder import Recorder
 
 STATIC = Rule("/static/<path:filename>", "static", ("GET",))
 
@@ -111,7 +111,7 @@ class TestRecording:
 
     def test_thread_writes_them_once_the_application_serves(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A server that is killed has written them."""
-        monkeypatch.setattr("flask_livecoverage.recorder.FLUSH_SECONDS", 0.001)
+        monkeypatch.setattr("flask_livecoverage.recording.recorder.FLUSH_SECONDS", 0.001)
         app = make_app()
         written = threading.Event()
         append_object = recorder().journal.append_object

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
+from flask_livecoverage.journal.data_dir import DataDir
 
 from .cli.processes import Commands
 from .crash.application import SOURCE

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from flask_livecoverage.web.socket_users import socket_users
+from flask_livecoverage.control.socket_users import socket_users
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says whose a socket is")
 

@@ -23,14 +23,15 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flask_livecoverage.control.records import Records, WindowHistories
 from flask_livecoverage.errors import ConfigurationError, DataError
-from flask_livecoverage.filters import Filters, parse_since, parse_status
-from flask_livecoverage.journal import RunFolder
-from flask_livecoverage.lines import from_bitmap
-from flask_livecoverage.model import NO_ROUTE, NOBODY, Executed, RequestRecord, Run, Window
-from flask_livecoverage.reader import read_run, reset
-from flask_livecoverage.store import KeptStore, Recorded, Store, open_store, schema, store_url, sync
-from flask_livecoverage.web.records import Records, WindowHistories
+from flask_livecoverage.journal.reader import read_run, reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.bitmap import from_bitmap
+from flask_livecoverage.model.filters import Filters, parse_since, parse_status
+from flask_livecoverage.model.records import NO_ROUTE, NOBODY, Executed, RequestRecord, Run, Window
+from flask_livecoverage.store import KeptStore, Recorded, Store, open_store, schema, store_url
+from flask_livecoverage.store.ingest import sync
 
 from .journals import Writer, remove_store, run_folder, trace_of
 from .windows import summarise_window
@@ -480,11 +481,11 @@ class TestFilters:
 SYNC = """
 import sys
 from pathlib import Path
-from flask_livecoverage import records
-from flask_livecoverage.journal import DataDir
+from flask_livecoverage.journal import format
+from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.store import open_store, store_url
 
-records._PIECE = 1 << 18
+format._PIECE = 1 << 18
 print("ready", flush=True)
 sys.stdin.readline()
 with open_store(store_url(Path(".livecov"), None)) as store:
@@ -499,7 +500,7 @@ with open_store(store_url(Path(".livecov"), None)) as store:
 SYNC_AUDITED = f"""
 import json, os, sys
 from pathlib import Path
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
 
 opened = []
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
 
 from .conftest import line_of
 from .live import LISTENING, PYTHON, get, process, read_port, write_script

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import FORMAT_VERSION, RunFolder
-from flask_livecoverage.tail import Tail
+from flask_livecoverage.journal.format import FORMAT_VERSION
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.journal.tail import Tail
 
 HEADER = {
     "type": "process", "version": FORMAT_VERSION, "pid": 7, "started_at": 1.0, "root": "/r", "engine": "ctrace",

@@ -12,9 +12,9 @@ from flask import Flask
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage.engines import Hits
 from flask_livecoverage.engines.base import HitsCache
-from flask_livecoverage.process import current_recorder
-from flask_livecoverage.reader import read_run
-from flask_livecoverage.recorder import Recorder
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.recording.process import current_recorder
+from flask_livecoverage.recording.recorder import Recorder
 
 WAYS = 20
 VIEWS = (
@@ -65,7 +65,7 @@ def test_written_once(app: Flask) -> None:
 def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_written_again(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_livecoverage.traces._MOST_LINES", 50)
+    monkeypatch.setattr("flask_livecoverage.recording.trace_writer._MOST_LINES", 50)
     monkeypatch.setattr(HitsCache, "_LINES", 50)
     for _ in range(3):
         ask_all_ways(app)

@@ -14,8 +14,8 @@ from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage.extension import attach
-from flask_livecoverage.process import current_recorder
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.recording.process import current_recorder
 
 from .conftest import lines_of
 from .live import get, serving

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from flask_livecoverage.analysis.windows import WindowHistory
-from flask_livecoverage.model import Executed, Trace
+from flask_livecoverage.analysis.window_history import WindowHistory
+from flask_livecoverage.model.records import Executed, Trace
 
 
 def summarise_window(

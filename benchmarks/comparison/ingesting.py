@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.store import make_run
-from flask_livecoverage.journal import RunFolder
+from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.store import open_store, store_url
 
 JOURNALS = 4

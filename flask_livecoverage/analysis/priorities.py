@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..functions import Function
-from ..lines import from_bitmap
+from ..model.bitmap import from_bitmap
+from ..sources.functions import Function
 from .suite import natural_key
 
 Bitmaps = Mapping[str, int]

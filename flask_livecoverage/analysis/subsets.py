@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..lines import to_bitmap
+from ..model.bitmap import to_bitmap
 
 
 def positions(bitmap: int) -> Iterator[int]:

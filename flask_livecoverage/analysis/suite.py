@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..lines import from_bitmap
-from ..model import Executed, Trace
+from ..model.bitmap import from_bitmap
+from ..model.records import Executed, Trace
 
 # By path and content: lines of different contents of a file are not the same lines.
 FileKey = tuple[str, str]

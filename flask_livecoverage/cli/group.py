@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..errors import LiveCoverageError
-from ..text import printable
+from ..model.text import printable
 
 
 class LiveCoverageGroup(click.Group):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
-from ..options import RunOptions, ServeOptions
+from ..serving.serve_options import RunOptions, ServeOptions
 from .group import livecov
 from .options import Command, data_dir_option, fail_under_option, keploy_socket_options, keploy_source
 from .reports import REPORT_FORMATS
@@ -96,7 +96,7 @@ startup_timeout_option = click.option(
 @pass_script_info
 def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **options: Any) -> None:
     """Serve the application with recording on, until /shutdown, SIGTERM or Ctrl-C; then report."""
-    from ..commands import reporting, serving
+    from .handlers import reporting, serving
 
     serve_with = read_serve_options(options, port=5000, access_log=True)
     run_id = serving.serve(info, serve_with, control_fd=control_fd)
@@ -143,7 +143,7 @@ def run(
 
     COMMAND finds the server's address in the environment's LIVECOVERAGE_URL. The exit status is COMMAND's.
     """
-    from ..commands import serving
+    from .handlers import serving
 
     run_options = RunOptions(command, server, timeout, startup_timeout, formats, fail_under, fail_no_requests)
     serve_with = read_serve_options(options, port=0, access_log=False)

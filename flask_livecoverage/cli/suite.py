@@ -60,7 +60,7 @@ def dedup(folder: Path | None, rm_subsumed: bool, yes: bool, **options: Any) -> 
     """
     if folder is None and (rm_subsumed or yes):
         raise click.UsageError("--rm-subsumed and --yes are for --rm DIR.")
-    from ..commands import suites
+    from .handlers import suites
 
     removal = None if folder is None else suites.Removal(folder, rm_subsumed, yes)
     suites.dedup(_origin(options), removal=removal, **options)
@@ -95,14 +95,14 @@ def dedup(folder: Path | None, rm_subsumed: bool, yes: bool, **options: Any) -> 
 )
 def minimise(**options: Any) -> None:
     """Find the smallest suite that executes all the lines."""
-    from ..commands import suites
+    from .handlers import suites
 
     suites.minimise_suite(_origin(options), **options)
 
 
 def _origin(options: dict[str, Any]) -> Any:
     """Takes the options of :func:`suite_options` out of ``options``."""
-    from ..commands.suites import Origin
+    from .handlers.suites import Origin
 
     origin = Origin(*(options.pop(name) for name in ("data_dir", "run_id", "by", "input_path")))
     if origin.input_path is not None:

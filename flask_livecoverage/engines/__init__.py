@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import ConfigurationError, EngineError
-from ..sources import Sources
+from ..sources.selection import Sources
 from .base import Capture, Engine, Hits, current_owner
 from .ctrace import CTraceEngine
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
-from ..model import Arc
+from ..model.records import Arc
 
 T = TypeVar("T")
 

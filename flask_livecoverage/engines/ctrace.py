@@ -8,7 +8,7 @@ Where another ``Coverage`` is already tracing this thread (``coverage run``, pyt
 one trace function can be active in a thread. What a capture collected is merged into the lender's data at its end, so
 the lender's totals stay what they would have been.
 
-A tracer that misses events of its frames writes to wrong places from then on (see :mod:`~.places`). So a capture in
+A tracer that misses events of its frames writes to wrong places from then on (see :mod:`~.tracers`). So a capture in
 which another trace function was set, or greenlets shared a borrowed tracer, ends with an error in place of lines.
 
 The tracer belongs to a thread or a greenlet, not to a context: work that a copied context runs in a thread which the
@@ -26,17 +26,17 @@ from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
 
-from .. import coveragepy
-from ..coveragepy import Disposition, Tracer
 from ..errors import EngineError
-from ..modules import unwatch_import, watch_import
-from ..sources import Sources
+from ..model.loaded import unwatch_import, watch_import
+from ..sources import coveragepy
+from ..sources.coveragepy import Disposition, Tracer
+from ..sources.selection import Sources
 from .base import Capture, Handle, Hits, RawLines, current_handle, shares_lines
 from .frames import begin_a_function, waiting_greenlets, with_callers
 from .greenlets import GreenThread, GreenThreads, native_thread_id
-from .places import CHANGED, SHARED, UNSEEN, Lender, Loan, OwnPlace, Place, Restore, merge
 from .switches import is_in_greenlet, loaded_greenlet
 from .trace_hits import TraceHits, take_all
+from .tracers import CHANGED, SHARED, UNSEEN, Lender, Loan, OwnPlace, Place, Restore, merge
 from .weak_keys import WeakKeys
 
 logger = logging.getLogger("flask_livecoverage")

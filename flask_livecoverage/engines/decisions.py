@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from types import CodeType, FrameType
 
-from ..bounded import make_room
-from ..sources import Sources
+from ..model.bounded import make_room
+from ..sources.selection import Sources
 
 # The path under which a file is measured, and the number of its last line.
 MeasuredFile = tuple[str, int]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from ..modules import imported
+from ..model.loaded import imported
 
 
 def with_callers(frame: FrameType | None) -> Iterator[FrameType]:

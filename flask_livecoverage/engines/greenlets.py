@@ -9,9 +9,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from ..modules import imported
-from .places import CHANGED, SHARED, Loan, OwnPlace, Place
+from ..model.loaded import imported
 from .switches import TraceFunction, loaded_greenlet
+from .tracers import CHANGED, SHARED, Loan, OwnPlace, Place
 from .weak_keys import WeakKeys
 
 

@@ -39,7 +39,7 @@ has left the mark that the newcomer's check finds. On a free-threaded build none
 CPython suppresses a thread's events while one of its callbacks runs. So what the application runs meanwhile
 (finalizers, callbacks of weak references, signal handlers) would be seen by nobody. The decision about a file, which
 takes long, is made inside ``sys.call_tracing``, where events are delivered; so callbacks can be entered again from
-there. For the callbacks themselves there is :mod:`~.collector`. What a signal handler runs during a callback of this
+there. For the callbacks themselves there is :mod:`~.gc_watch`. What a signal handler runs during a callback of this
 class is lost.
 
 Code that the application makes anew for each request would be kept for ever. So what nobody else holds is forgotten,
@@ -377,7 +377,7 @@ def events_of(code: CodeType) -> int:
 def extent_of(code: CodeType, last_line: int) -> Extent:
     """Where the lines of ``code`` are. Its first line need not be ``co_firstlineno``: code may be made from a tree.
 
-    Lines behind ``last_line`` are left out: :meth:`~..sources.Sources.last_line` has the reason.
+    Lines behind ``last_line`` are left out: :meth:`~..sources.selection.Sources.last_line` has the reason.
     """
     lines = [line for _, _, line in code.co_lines() if line is not None] or [code.co_firstlineno]
     first = min(lines)

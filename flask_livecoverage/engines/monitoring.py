@@ -17,11 +17,11 @@ from typing import Any
 
 from ..errors import EngineError
 from ..settings import PURE_PYTHON_VARIABLE
-from ..sources import Sources
+from ..sources.selection import Sources
 from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
-from .collector import CollectorWatch
 from .decisions import Decisions
 from .frames import frames_under_way
+from .gc_watch import CollectorWatch
 from .locations import Locations, UnsharedLocations, events_of
 from .tool_ids import Callback, check_tool_ids, register_callbacks, remove_callbacks, retake, take_tool_ids
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import FrameType
 
-from .. import coveragepy
-from ..bounded import MOST_FILES, make_room
-from ..coveragepy import Disposition
-from ..model import Arc
-from ..sources import Sources
+from ..model.bounded import MOST_FILES, make_room
+from ..model.records import Arc
+from ..sources import coveragepy
+from ..sources.coveragepy import Disposition
+from ..sources.selection import Sources
 from .base import Hits, HitsCache, RawLines
 
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterable
 
 from ..errors import ConfigurationError
-from ..model import CONTEXTS, STARTUP_CONTEXT, FileLines, RequestRecord, Run, Trace
-from ..sources import content_hash, import_time_lines
+from ..model.records import CONTEXTS, STARTUP_CONTEXT, FileLines, RequestRecord, Run, Trace
+from ..sources.selection import content_hash, import_time_lines
 
 FilesByContext = dict[str, dict[str, FileLines]]
 

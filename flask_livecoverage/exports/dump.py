@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 from ..errors import DataError
-from ..model import Run, Trace
-from .elsewhere import LiveReports
+from ..model.records import Run, Trace
+from .report_process import LiveReports
 
 VERSION = 1
 

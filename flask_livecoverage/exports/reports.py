@@ -15,11 +15,11 @@ from typing import Any
 import coverage
 from coverage.exceptions import NoDataError, NoSource, NotPython
 
-from .. import coveragepy
 from ..errors import ConfigurationError, DataError
-from ..lines import from_bitmap
-from ..model import Run
-from ..parsing import parsing
+from ..model.bitmap import from_bitmap
+from ..model.records import Run
+from ..sources import coveragepy
+from ..sources.ast_guard import parsing
 from .contexts import FilesByContext, default_contexts, lines_by_context
 
 

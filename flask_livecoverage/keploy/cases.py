@@ -27,7 +27,7 @@ import yaml
 from ..analysis.suite import natural_key
 from ..errors import ConfigurationError
 from .fields import Fields, Malformed, Skipped, content, mapping, number, text, texts
-from .requests import Request, make_request
+from .resending import Request, make_request
 
 # Set and name together are as long as what identity.py takes.
 _LONGEST_NAME = 499

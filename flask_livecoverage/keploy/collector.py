@@ -1,7 +1,7 @@
 """Which lines the tests that Keploy has started executed, as the run's journals tell it.
 
-A request belongs to the test that it names (``KEPLOY-TEST-ID``; see :mod:`~flask_livecoverage.identity`), else to the
-window in which it began: the same rule by which :func:`~flask_livecoverage.reader.read_run` reads the run later. A run
+A request belongs to the test that it names (``KEPLOY-TEST-ID``; see :mod:`~..testid.headers`), else to the
+window in which it began: the same rule by which :func:`~..journal.reader.read_run` reads the run later. A run
 has one open window at most, and here it is that of the test that was started last and has not ended.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..model import Trace
-from ..reader import window_at, windows_of
-from ..tail import Tail
+from ..journal.tail import Tail
+from ..journal.windows import window_at, windows_of
+from ..model.records import Trace
 
 
 class Windows(Protocol):

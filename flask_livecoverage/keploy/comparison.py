@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cases import Case, Noise
-from .requests import Response
+from .resending import Response
 
 # Of the connection, of the moment, of the server's software, of the body's transport, of the measuring itself. Equal
 # bodies have equal lengths, and where a field is noise the length is too.

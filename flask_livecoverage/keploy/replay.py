@@ -6,10 +6,10 @@ import http.client
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..model import Run, Trace
+from ..model.records import Run, Trace
 from .cases import Case
 from .comparison import differences
-from .requests import send
+from .resending import send
 
 
 @dataclass(frozen=True, slots=True)

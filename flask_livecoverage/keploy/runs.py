@@ -8,12 +8,14 @@ import platform
 
 import psutil
 
-from ..client import fetch_json
+from ..control_client import fetch_json
 from ..errors import ServerError
-from ..journal import DataDir, Journal, RunFolder
-from ..recorder import Recorder
-from ..storage import storage_error
-from ..tail import Tail
+from ..journal.data_dir import DataDir
+from ..journal.run_folder import RunFolder
+from ..journal.storage import storage_error
+from ..journal.tail import Tail
+from ..journal.writer import Journal
+from ..recording.recorder import Recorder
 from .collector import Collector
 
 logger = logging.getLogger("flask_livecoverage")

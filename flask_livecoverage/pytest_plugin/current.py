@@ -73,7 +73,7 @@ class CurrentTest:
         path. Raises ValueError for a place that cannot be read.
         """
         __tracebackhide__ = True
-        from .places import find_missing
+        from .line_references import find_missing
 
         missing = find_missing(places, self.lines(), self._session.statements)
         if missing:

@@ -38,7 +38,7 @@ class Tags:
     """The test's name in each request: tests may run at the same time, with the clients that are known."""
 
     def __init__(self, routes: ControlRoutes) -> None:
-        from ..carriers import Carriers
+        from ..testid.clients import Carriers
 
         self._routes = routes
         self._carriers = Carriers(routes.url)

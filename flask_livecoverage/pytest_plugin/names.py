@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Container
 from urllib.parse import quote
 
-from ..text import LONGEST_NAME, PART_SEPARATOR, printable
+from ..model.text import LONGEST_NAME, PART_SEPARATOR, printable
 
 # What is left of a name is for the parts of the test.
 _LONGEST_TEST = 900

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..carriers.hooks import ImportHook, Patches
+from ..testid.clients.patching import ImportHook, Patches
 
 
 class Operations:

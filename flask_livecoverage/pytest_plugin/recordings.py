@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DataError, LiveCoverageError
-from ..text import printable
+from ..model.text import printable
 from .routes import ControlRoutes
 from .summary import Summary, summarise
 
@@ -37,9 +37,9 @@ class Recording:
 
     def tests(self, since: float) -> dict[str, Any] | None:
         """What the tests executed, as the server would say it; None if the run is not here."""
-        from ..exports.suite import suite_object
-        from ..filters import Filters
-        from ..journal import DataDir
+        from ..journal.data_dir import DataDir
+        from ..model.filters import Filters
+        from ..queries.suites import suite_object
         from ..settings import load_settings
         from ..store import open_store, store_url
 

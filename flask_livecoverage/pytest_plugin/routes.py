@@ -6,7 +6,7 @@ import socket
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from ..client import Refused, fetch, fetch_json
+from ..control_client import Refused, fetch, fetch_json
 from ..settings import load_settings
 
 _SECONDS = 10

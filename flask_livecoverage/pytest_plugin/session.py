@@ -136,9 +136,9 @@ class LiveSession:
 
     @contextmanager
     def _start_server(self) -> Iterator[str]:
-        from ..handshake import Failed
-        from ..journal import new_run_id
-        from ..run import own_server
+        from ..journal.run_folder import new_run_id
+        from ..serving.launcher import own_server
+        from ..serving.readiness import Failed
 
         run_id = os.environ.get(RUN_VARIABLE) or self._run_id or new_run_id()
         arguments = ["--app", self._options.app, "livecov", "serve", "--port", "0", "--no-access-log", "--no-report"]
@@ -285,7 +285,7 @@ class LiveSession:
     def pytest_configure_node(self, node: Any) -> None:
         """Let all workers' servers record into one run, as one measurement."""
         if not self._run_id:
-            from ..journal import new_run_id
+            from ..journal.run_folder import new_run_id
 
             self._run_id = new_run_id()
         node.workerinput["livecov_run"] = self._run_id

@@ -6,8 +6,8 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..lines import to_bitmap
-from ..text import printable
+from ..model.bitmap import to_bitmap
+from ..model.text import printable
 from .names import whole_name
 
 _SHOWN_TESTS = 10

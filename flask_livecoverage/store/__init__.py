@@ -16,15 +16,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import DataError, LiveCoverageError, StorageError
-from ..files import NotRegularError
-from ..journal import RunFolder
+from ..journal.run_folder import RunFolder
+from ..model.atomic_files import NotRegularError
 from . import schema
 from .connections import Connections
 from .damage import OldStoreError, ReplacedError, damage_of, identify, path_of, put_aside
 from .dialect import cannot_write, insert_missing, is_locked, shown_url, writing
-from .recorded import Recorded
-from .statements import Analysed, load_statements, save_statements
-from .sync import Progress, RunSync
+from .ingest.sync import Progress, RunSync
+from .queries.run_queries import Recorded
+from .queries.statements import Analysed, load_statements, save_statements
 
 # What a store that is broken makes its readers raise: a garbled file may be read, and hold what we have never written.
 _FAULTS: tuple[type[BaseException], ...] = (

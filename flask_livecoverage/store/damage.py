@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ..errors import DataError
-from ..files import FILE_MODE, NotRegularError, lock, open_own, releasing
+from ..model.atomic_files import FILE_MODE, NotRegularError, lock, open_own, releasing
 from .dialect import find_damage
 
 # What SQLite keeps beside a database. It opens none of them through a symbolic link, but waits at a pipe.

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from ..lines import from_numbits
-from ..model import FileLines, Trace
-from .names import CHUNK
+from ..model.bitmap import from_numbits
+from ..model.records import FileLines, Trace
+from .ingest.interning import CHUNK
 from .schema import files, trace_files, traces
 
 

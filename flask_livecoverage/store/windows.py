@@ -13,8 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..model import Window
-from .names import CHUNK
+from ..model.records import Window
+from .ingest.interning import CHUNK
 from .schema import executions, journals, requests, traces, windows
 
 NO_WINDOW = 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from flask_livecoverage.carriers import Carriers
+from flask_livecoverage.testid.clients import Carriers
 
 from .servers import Elsewhere, Live, both_servers
 

@@ -12,13 +12,13 @@ import aiohttp
 import httpx
 import pytest
 
-from flask_livecoverage.carriers import Carriers, carried_name
-from flask_livecoverage.carriers.hooks import ImportHook, Patches
-from flask_livecoverage.carriers.identity import Identity
+from flask_livecoverage.testid.clients import Carriers, carried_name
+from flask_livecoverage.testid.clients.patching import ImportHook, Patches
+from flask_livecoverage.testid.clients.target import Identity
 
 LATER = """
     import importlib, sys
-    from flask_livecoverage.carriers import Carriers
+    from flask_livecoverage.testid.clients import Carriers
 
     finders = sys.meta_path[:]
     libraries = {"aiohttp", "http.client", "httpx", "playwright", "selenium"}
@@ -37,7 +37,7 @@ LATER = """
     assert sys.meta_path == finders
     assert module.__loader__ is module.__spec__.loader
     assert loader == "_frozen_importlib_external", loader
-    import flask_livecoverage.carriers.hooks as hooks
+    import flask_livecoverage.testid.clients.patching as hooks
     assert not [m for m in sys.modules.values() if isinstance(getattr(m, "__loader__", None), hooks._Loader)]
     assert importlib.reload(module)
 """

@@ -17,7 +17,7 @@ import pytest
 import requests
 import urllib3
 
-from flask_livecoverage.carriers import Carriers, carried_name
+from flask_livecoverage.testid.clients import Carriers, carried_name
 
 from ..conftest import lines_of
 from .servers import Elsewhere, Live

@@ -16,8 +16,8 @@ from urllib.parse import quote
 import pytest
 
 from example_app.conftest import CHROME, installed
-from flask_livecoverage.carriers import Carriers
-from flask_livecoverage.carriers.identity import COOKIE
+from flask_livecoverage.testid.clients import Carriers
+from flask_livecoverage.testid.clients.target import COOKIE
 
 from ..conftest import lines_of
 from .servers import Elsewhere, Live

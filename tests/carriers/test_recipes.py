@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
 
 from ..cli.processes import Commands, skip_without_recipe_tool
 from ..conftest import REPOSITORY, lines_of

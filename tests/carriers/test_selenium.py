@@ -16,8 +16,8 @@ from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.remote_connection import RemoteConnection
 
 from example_app.conftest import chrome_options, chrome_service
-from flask_livecoverage.carriers import Carriers
-from flask_livecoverage.carriers.identity import COOKIE
+from flask_livecoverage.testid.clients import Carriers
+from flask_livecoverage.testid.clients.target import COOKIE
 
 from ..cli.processes import skip_without
 from ..conftest import lines_of

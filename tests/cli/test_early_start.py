@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import flask_livecoverage
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.run import own_server
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.serving.launcher import own_server
 
 from .processes import FLASK, Command, Commands, Gate, fetch, skip_without
 

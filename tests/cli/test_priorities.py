@@ -15,7 +15,7 @@ from unittest import mock
 import flask.cli
 import pytest
 
-from flask_livecoverage.journal import DataDir
+from flask_livecoverage.journal.data_dir import DataDir
 from tests.conftest import line_of
 
 from ..journals import run_folder

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.commands import questions
-from flask_livecoverage.sources import content_hash
+from flask_livecoverage.cli.handlers import questions
+from flask_livecoverage.sources.selection import content_hash
 
 from ..journals import Writer, run_folder, trace_of
 from .processes import Invoke
@@ -429,7 +429,7 @@ class TestStore:
     def test_progress_is_shown_when_it_takes_long(
         self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.records._PIECE", 1)
+        monkeypatch.setattr("flask_livecoverage.journal.format._PIECE", 1)
         quick = invoke("tests", "--run", "run")
         assert "Reading the journals" not in quick.stderr
         Path(".livecov/store.sqlite3").unlink()

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flask_livecoverage import run as run_module
 from flask_livecoverage.errors import ConfigurationError, ServerError
-from flask_livecoverage.run import run_command
+from flask_livecoverage.serving import launcher as run_module
+from flask_livecoverage.serving.launcher import run_command
 
 from ..conftest import line_of
 from .processes import PYTHON, Command, Commands, Gate, fetch, skip_without
@@ -283,8 +283,8 @@ class TestSignals:
             import signal, sys, threading
 
             import gate
-            from flask_livecoverage.run import run_command
-            from flask_livecoverage.signals import EndingSignals
+            from flask_livecoverage.serving.launcher import run_command
+            from flask_livecoverage.serving.signals import EndingSignals
 
             def end():
                 gate.wait()

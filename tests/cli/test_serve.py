@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
 
 from ..conftest import line_of
 from .processes import Commands, Gate, answer, ask, fetch, wait_until_refused

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flask_livecoverage.journal import RunFolder
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.journal.run_folder import RunFolder
 
 from .processes import Commands, fetch
 

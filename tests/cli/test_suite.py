@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.exports.keploy_dedup import LARGEST_FILE, read_dedup
-from flask_livecoverage.lines import from_bitmap
+from flask_livecoverage.keploy.dedup_yaml import LARGEST_FILE, read_dedup
+from flask_livecoverage.model.bitmap import from_bitmap
 
 from ..journals import Writer, run_folder, trace_of
 from .processes import Invoke

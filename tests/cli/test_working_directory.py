@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from flask_livecoverage.options import ServeOptions
+from flask_livecoverage.serving.serve_options import ServeOptions
 
 from ..conftest import line_of
 from .processes import FLASK, GUARD_SECONDS, Commands, Gate, fetch

@@ -14,11 +14,6 @@ import sys
 import flask  # noqa: F401
 from werkzeug.serving import make_server
 
-import flask_livecoverage.process
-import flask_livecoverage.store
-import flask_livecoverage.web.control
-import flask_livecoverage.web.records  # noqa: F401
-
 
 def serve(folder: str, environ: dict[str, str]) -> None:
     os.chdir(folder)

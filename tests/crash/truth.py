@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flask_livecoverage.journal import RunFolder
-from flask_livecoverage.model import Run
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.records import Run
 from flask_livecoverage.store import open_store, store_url
 
 from .application import KINDS, lines_of_kind

@@ -11,17 +11,17 @@ from pathlib import Path
 import coverage
 import pytest
 
-from flask_livecoverage.coveragepy import StatementCounter
+from flask_livecoverage.dashboard.held_store import Snapshot
+from flask_livecoverage.dashboard.run_reader import Config, NotYet, RunReader
+from flask_livecoverage.dashboard.snapshot import Figures
 from flask_livecoverage.errors import DataError
-from flask_livecoverage.journal import RunFolder
-from flask_livecoverage.lines import from_bitmap, to_bitmap
-from flask_livecoverage.model import FileLines, Trace
-from flask_livecoverage.reader import reset
-from flask_livecoverage.sources import content_hash
+from flask_livecoverage.journal.reader import reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
+from flask_livecoverage.model.records import FileLines, Trace
+from flask_livecoverage.sources.coveragepy import StatementCounter
+from flask_livecoverage.sources.selection import content_hash
 from flask_livecoverage.store import Recorded, Store, open_store, store_url
-from flask_livecoverage.web.dashboard.figures import Figures
-from flask_livecoverage.web.dashboard.reading import Config, NotYet, RunReader
-from flask_livecoverage.web.dashboard.snapshot import Snapshot
 
 from ..conftest import REPOSITORY
 from ..journals import Writer, remove_store, run_folder

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_livecoverage.dashboard import background as background_module
+from flask_livecoverage.dashboard import gc_policy
+from flask_livecoverage.dashboard.background import Background, Progress
+from flask_livecoverage.dashboard.pages import chart as curves
+from flask_livecoverage.dashboard.pages.chart import curve
+from flask_livecoverage.dashboard.pages.pagination import Part, Sorting, part, sort, sorting
+from flask_livecoverage.dashboard.pages.treemap import HEIGHT, WIDTH, Rectangle, squarify, treemap
+from flask_livecoverage.dashboard.snapshot import FileFigures
 from flask_livecoverage.errors import DataError, LiveCoverageError
-from flask_livecoverage.model import FileStatements
-from flask_livecoverage.web.dashboard import background as background_module
-from flask_livecoverage.web.dashboard import curve as curves
-from flask_livecoverage.web.dashboard import garbage
-from flask_livecoverage.web.dashboard.background import Background, Progress
-from flask_livecoverage.web.dashboard.curve import curve
-from flask_livecoverage.web.dashboard.figures import FileFigures
-from flask_livecoverage.web.dashboard.tables import Part, Sorting, part, sort, sorting
-from flask_livecoverage.web.dashboard.treemap import HEIGHT, WIDTH, Rectangle, squarify, treemap
+from flask_livecoverage.model.records import FileStatements
 
 SIZES = st.lists(st.integers(1, 1000), min_size=1, max_size=40).map(lambda sizes: sorted(sizes, reverse=True))
 
@@ -257,7 +257,7 @@ class TestGarbage:
         thresholds = gc.get_threshold()
         gc.collect()
         # All comes sooner, so that less garbage makes the test.
-        monkeypatch.setattr(garbage, "_WANTED_AFTER", 100)
+        monkeypatch.setattr(gc_policy, "_WANTED_AFTER", 100)
         gc.set_threshold(10, 2, thresholds[2])
         gc.callbacks.append(collects)
         yield found
@@ -274,8 +274,8 @@ class TestGarbage:
 
     def test_while_something_is_worked_out(self, collections: list[str]) -> None:
         """Python alone would look through everything, often: seen by leaving out `put_off`."""
-        garbage.put_off()
-        with garbage.working():
+        gc_policy.put_off()
+        with gc_policy.working():
             background = Background(lambda tell: self.work(), lambda: "same")
             background.get(30)
             self.work()
@@ -283,7 +283,7 @@ class TestGarbage:
         assert collections == [threading.current_thread().name]
 
     def test_not_for_a_little(self, collections: list[str]) -> None:
-        garbage.put_off()
-        with garbage.working():
+        gc_policy.put_off()
+        with gc_policy.working():
             pass
         assert collections == []

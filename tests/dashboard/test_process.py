@@ -19,8 +19,8 @@ import pytest
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.process import current_recorder, stop_recording
-from flask_livecoverage.web.dashboard import child
+from flask_livecoverage.control.dashboard_host import subprocess as dashboard_subprocess
+from flask_livecoverage.recording.process import current_recorder, stop_recording
 
 from ..cli.processes import GUARD_SECONDS
 from ..conftest import REPOSITORY
@@ -37,7 +37,7 @@ def processes(server: int) -> list[psutil.Process]:
     """The dashboard's processes of a server."""
     # Not those of a server that is a child of this process.
     children = psutil.Process(server).children()
-    return [one for one in children if "flask_livecoverage.web.dashboard.process" in " ".join(one.cmdline())]
+    return [one for one in children if "flask_livecoverage.dashboard.main" in " ".join(one.cmdline())]
 
 
 def the_process(live: Live) -> psutil.Process:
@@ -352,7 +352,7 @@ class TestInThisProcess:
     def test_process_that_dies_at_once(
         self, app: Flask, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(child, "_COMMAND", "import sys; sys.exit('no luck')")
+        monkeypatch.setattr(dashboard_subprocess, "_COMMAND", "import sys; sys.exit('no luck')")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
         assert "the dashboard&#39;s process does not answer" in response.text
@@ -370,7 +370,7 @@ def test_is_light_for_the_server() -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(REPOSITORY)!r})
-import flask_livecoverage.web.control
+import flask_livecoverage.control.application
 print(sorted({modules} & sys.modules.keys()))
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

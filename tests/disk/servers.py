@@ -12,8 +12,9 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-from flask_livecoverage.journal import DataDir, RunFolder
-from flask_livecoverage.model import Run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.records import Run
 
 from ..live import LISTENING, PYTHON, get, process, read_port, write_script
 

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage import clock
-from flask_livecoverage.clock import RunClock, clock_path, known_clock, shared_clock, wall_clock
-from flask_livecoverage.filters import parse_since
-from flask_livecoverage.journal import DataDir, Journal, RunFolder
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal import clock
+from flask_livecoverage.journal.clock import RunClock, clock_path, known_clock, shared_clock, wall_clock
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.journal.writer import Journal
+from flask_livecoverage.model.filters import parse_since
 
 from .servers import server
 

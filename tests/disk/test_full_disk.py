@@ -10,7 +10,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from flask_livecoverage.cli.group import livecov
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.store import open_store
 
 from ..conftest import line_of

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.clock import clock_path
+from flask_livecoverage.control.dashboard_host.events import stamp
 from flask_livecoverage.errors import StorageError
-from flask_livecoverage.guard import RunGuard
-from flask_livecoverage.journal import DataDir, Journal, RunFolder
-from flask_livecoverage.reader import read_run, reading_and_reset, reset
-from flask_livecoverage.tail import Tail
-from flask_livecoverage.web.dashboard.live import stamp
+from flask_livecoverage.journal.clock import clock_path
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run, reading_and_reset, reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.journal.shared_files import RunGuard
+from flask_livecoverage.journal.tail import Tail
+from flask_livecoverage.journal.writer import Journal
 
 from ..journals import Writer, trace_of
 from .servers import server

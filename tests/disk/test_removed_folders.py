@@ -6,7 +6,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
 
 from ..journals import remove_store
 from .disks import Mounts

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage import appended
-from flask_livecoverage.guard import RunGuard
-from flask_livecoverage.journal import DataDir, Journal, RunFolder
-from flask_livecoverage.reader import read_run, reading_and_reset
+from flask_livecoverage.journal import append_file
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run, reading_and_reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.journal.shared_files import RunGuard
+from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.store import open_store
 
 from ..journals import trace_of
@@ -130,7 +132,7 @@ class TestRemoved:
     def test_descriptors_are_given_back(
         self, journal: Journal, requests: Requests, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(appended, "_GRACE_SECONDS", 0.0)
+        monkeypatch.setattr(append_file, "_GRACE_SECONDS", 0.0)
         requests.write(1)
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(5):
@@ -194,7 +196,7 @@ class TestRemoved:
             writes.append(os.write(descriptor, data))
             return writes[-1]
 
-        monkeypatch.setattr(appended, "os", type("os", (), {**vars(os), "write": staticmethod(write)}))
+        monkeypatch.setattr(append_file, "os", type("os", (), {**vars(os), "write": staticmethod(write)}))
         journal.path.unlink()
         journal.look_after()
         assert sum(writes) == journal.path.stat().st_size == whole

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flask_livecoverage.engines import Engine, Hits, choose_engine
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 
 
 @pytest.fixture(params=["monitoring", "monitoring-in-python", "ctrace"])

@@ -225,7 +225,7 @@ def test_debugger_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python has one trace function a thread; where a debugger holds it, ctrace says so."""
     from flask_livecoverage import EngineError
     from flask_livecoverage.engines import choose_engine
-    from flask_livecoverage.sources import Sources
+    from flask_livecoverage.sources.selection import Sources
 
     before = sys.gettrace()
     engine, _ = choose_engine(Sources(), "ctrace")

@@ -13,7 +13,7 @@ import pytest
 
 from flask_livecoverage import ConfigurationError, EngineError
 from flask_livecoverage.engines import choose_engine
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 
 VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 

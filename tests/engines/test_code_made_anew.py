@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.bounded import MOST_FILES
 from flask_livecoverage.engines import Engine
 from flask_livecoverage.engines.decisions import Decisions
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.model.bounded import MOST_FILES
+from flask_livecoverage.sources.selection import Sources
 
 from .conftest import captured
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.engines import Capture, Engine, Hits, choose_engine
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 from tests.conftest import lines_of
 from tests.exactness.harness import lines_alone
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.engines import Engine, choose_engine
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 from tests.exactness.harness import SWITCH_INTERVALS, count_wrong, faulty_engine, load_program, make_requests
 
 needs_monitoring = pytest.mark.skipif(

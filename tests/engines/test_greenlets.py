@@ -15,7 +15,7 @@ import pytest
 
 from flask_livecoverage import EngineError
 from flask_livecoverage.engines import Capture, Engine, choose_engine
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 
 from .conftest import captured
 
@@ -222,7 +222,7 @@ LAZY = """
     import sys
 
     from flask_livecoverage.engines import choose_engine
-    from flask_livecoverage.sources import Sources
+    from flask_livecoverage.sources.selection import Sources
 
     engine, _ = choose_engine(Sources(["first", "second"]), "ctrace")
     engine.start()
@@ -255,7 +255,7 @@ BESIDE = """
 
     from flask_livecoverage import EngineError
     from flask_livecoverage.engines import choose_engine
-    from flask_livecoverage.sources import Sources
+    from flask_livecoverage.sources.selection import Sources
 
     engine, _ = choose_engine(Sources(["first", "second"]), "ctrace")
     engine.start()
@@ -305,7 +305,7 @@ GEVENT = """
     import gevent
 
     from flask_livecoverage.engines import choose_engine
-    from flask_livecoverage.sources import Sources
+    from flask_livecoverage.sources.selection import Sources
     import program
 
     engine, _ = choose_engine(Sources(["program"]), sys.argv[1])

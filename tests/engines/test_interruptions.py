@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.engines import Engine, Hits
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 from tests.conftest import lines_of
 from tests.exactness.harness import lines_alone
 
@@ -235,7 +235,7 @@ class TestCollector:
         self, make_locations: Any, program: ModuleType, tmp_path: Path, request: pytest.FixtureRequest
     ) -> None:
         """Of an engine that has not been stopped: each would lift what the other has lifted."""
-        from flask_livecoverage.engines.collector import CollectorWatch
+        from flask_livecoverage.engines.gc_watch import CollectorWatch
         from flask_livecoverage.engines.locations import Locations
 
         callbacks = (Locations.on_line, Locations.on_start, Locations.on_discovery, Locations.on_throw)

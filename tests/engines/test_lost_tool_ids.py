@@ -12,10 +12,10 @@ import pytest
 
 from flask_livecoverage.engines import Engine, choose_engine
 from flask_livecoverage.errors import EngineError
-from flask_livecoverage.process import current_recorder, start_recording, stop_recording
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.recording.process import current_recorder, start_recording, stop_recording
 from flask_livecoverage.settings import Settings
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 
 # Python 3.11 has none, and there none of these tests is run.
 monitoring: Any = getattr(sys, "monitoring", None)

@@ -15,7 +15,7 @@ import coverage
 import pytest
 
 from flask_livecoverage.engines import Engine, choose_engine
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 
 Load = Callable[..., ModuleType]
 

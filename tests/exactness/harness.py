@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from flask_livecoverage.engines import Engine, choose_engine
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 
 from .programs import write_program
 

@@ -17,9 +17,9 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.model import Run
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.records import Run
 
 from ..conftest import line_of
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from flask_livecoverage.web import control
+from flask_livecoverage.control import application
 
 from ..conftest import lines_of
 from .servers import PREFIX
@@ -47,7 +47,7 @@ names = (
     | octets
 )
 values = (
-    st.sampled_from([*control.DUMP_FORMATS, "none", "request", "1", "true", "maybe", "404", "4xx", "tea"])
+    st.sampled_from([*application.DUMP_FORMATS, "none", "request", "1", "true", "maybe", "404", "4xx", "tea"])
     | st.sampled_from(NUMBERS + DATES + HOSTILE).map(lambda text: text.encode().decode("latin-1"))
     | octets
 )

@@ -27,9 +27,9 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_livecoverage import ConfigurationError, LiveCoverage
 from flask_livecoverage.cli import livecov
-from flask_livecoverage.exports import keploy_dedup
-from flask_livecoverage.exports.keploy_duplicates import write_duplicates
-from flask_livecoverage.text import printable, storable
+from flask_livecoverage.keploy import dedup_yaml
+from flask_livecoverage.keploy.duplicates_yaml import write_duplicates
+from flask_livecoverage.model.text import printable, storable
 
 from .servers import PREFIX
 
@@ -149,18 +149,18 @@ class TestPrograms:
         if dumper == "without libyaml":
 
             class Pure(yaml.SafeDumper):
-                represent_text = keploy_dedup._Dumper.represent_text
+                represent_text = dedup_yaml._Dumper.represent_text
 
             Pure.add_representer(str, Pure.represent_text)
-            monkeypatch.setattr(keploy_dedup, "_Dumper", Pure)
+            monkeypatch.setattr(dedup_yaml, "_Dumper", Pure)
         names = st.text(min_size=1).map(lambda text: storable(text, 1000)) | st.sampled_from(NAMES)
 
         @settings(max_examples=30, deadline=None, database=None, derandomize=True)
         @given(st.lists(names, min_size=1, max_size=4, unique=True))
         def check(ids: list[str]) -> None:
-            text = keploy_dedup.write_dedup({test: {"/a.py": [1, 2]} for test in ids})
+            text = dedup_yaml.write_dedup({test: {"/a.py": [1, 2]} for test in ids})
             Path("dedupData.yaml").write_text(text, encoding="utf-8", newline="")
-            assert keploy_dedup.read_dedup("dedupData.yaml") == {test: {"/a.py": 0b110} for test in ids}
+            assert dedup_yaml.read_dedup("dedupData.yaml") == {test: {"/a.py": 0b110} for test in ids}
             found = yaml.safe_load(write_duplicates(ids))
             flat = (
                 found

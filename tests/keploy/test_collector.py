@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import Journal, RunFolder
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.journal.tail import Tail
+from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.keploy.collector import Collector
-from flask_livecoverage.model import NOBODY
-from flask_livecoverage.reader import read_run
-from flask_livecoverage.tail import Tail
+from flask_livecoverage.model.records import NOBODY
 
 HEADER = {
     "pid": 1, "started_at": 1.0, "root": "/", "engine": "ctrace", "reason": "", "branch": False, "python": "3.11.0",

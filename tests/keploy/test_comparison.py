@@ -10,7 +10,7 @@ import pytest
 
 from flask_livecoverage.keploy.cases import Case, Recorded
 from flask_livecoverage.keploy.comparison import NEVER_COMPARED, differences
-from flask_livecoverage.keploy.requests import Request, Response
+from flask_livecoverage.keploy.resending import Request, Response
 
 
 def compare(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.model import Run, Trace
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.records import Run, Trace
 
 from ..cli.processes import Command, Commands, Result, skip_without_recipe_tool
 from ..conftest import line_of

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.carriers import carried_name
+from flask_livecoverage.model.text import window_name
+from flask_livecoverage.pytest_plugin.line_references import find_missing
 from flask_livecoverage.pytest_plugin.names import part_name, test_name, whole_name
-from flask_livecoverage.pytest_plugin.places import find_missing
 from flask_livecoverage.pytest_plugin.summary import summarise
-from flask_livecoverage.text import window_name
+from flask_livecoverage.testid.clients import carried_name
 
 # Long ones are repeated: they are quickly made, and made smaller.
 NAMES = st.builds(

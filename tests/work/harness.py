@@ -17,10 +17,10 @@ from typing import Any
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.model import Run
-from flask_livecoverage.process import current_recorder
-from flask_livecoverage.reader import read_run
-from flask_livecoverage.recorder import Recorder
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.records import Run
+from flask_livecoverage.recording.process import current_recorder
+from flask_livecoverage.recording.recorder import Recorder
 
 Lines = dict[str, list[int]]
 

@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
 from tests.live import PYTHON
 
 from .harness import AMBIENT, WORK, ask, ask_both, path_of, recorded, recorder, serve_views, truth
@@ -238,7 +238,7 @@ import gevent.pool
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.process import stop_recording
+from flask_livecoverage.recording.process import stop_recording
 
 app = Flask(__name__)
 app.config["TESTING"] = True

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
 from tests.live import PYTHON
 
 APPLICATION = """

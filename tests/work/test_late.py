@@ -14,10 +14,10 @@ import pytest
 
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage.engines import Hits
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.model import Run
-from flask_livecoverage.process import stop_recording
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.records import Run
+from flask_livecoverage.recording.process import stop_recording
 from tests.live import LISTENING, PYTHON, get, process, read_port, write_script
 
 from .harness import AMBIENT, WORK, Lines, ask, ask_both, path_of, recorded, recorder, serve_views, truth

@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
 from tests.live import LISTENING, PYTHON, get, process, read_port, write_script
 
 from .harness import AMBIENT, WORK, ask, ask_both, at_once, path_of, recorded, recorder, serve_views, truth

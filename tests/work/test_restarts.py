@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.process import start_recording, stop_recording
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.recording.process import start_recording, stop_recording
 from flask_livecoverage.settings import load_settings
 
 from .harness import AMBIENT, ask, path_of, recorded, recorder, serve_views, truth

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
 
 from .harness import ask, path_of, recorder, serve_views, truth
 

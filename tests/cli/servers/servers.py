@@ -12,10 +12,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 from socket import socket
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.lines import from_bitmap
-from flask_livecoverage.model import Run
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.bitmap import from_bitmap
+from flask_livecoverage.model.records import Run
 
 from ...conftest import line_of
 from ..processes import PYTHON, Command, Commands, Gate, answer, ask, fetch

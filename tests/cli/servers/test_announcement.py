@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.journal import DataDir
+from flask_livecoverage.journal.data_dir import DataDir
 
 from ..processes import FLASK, Command, Commands, fetch
 

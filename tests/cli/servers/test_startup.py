@@ -109,7 +109,9 @@ def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_process_without_the_application_pays_little(tmp_path: Path) -> None:
-    script = "import sys, json, flask; print(sorted({'coverage', 'flask_livecoverage.process'} & sys.modules.keys()))"
+    script = (
+        "import sys, flask; print(sorted({'coverage', 'flask_livecoverage.recording.process'} & sys.modules.keys()))"
+    )
     result = python("-c", script)
     assert (result.stdout, result.stderr) == ("[]\n", "")
     assert os.listdir(tmp_path) == []
@@ -142,8 +144,8 @@ GREENLETS = """
     monkey.patch_all()
 
     import time
-    from flask_livecoverage.process import current_recorder
-    from flask_livecoverage.reader import read_run
+    from flask_livecoverage.recording.process import current_recorder
+    from flask_livecoverage.journal.reader import read_run
 
     def after_the_patch():
         return "ran"

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from flask_livecoverage.lines import from_bitmap, from_hex
+from flask_livecoverage.model.bitmap import from_bitmap, from_hex
 
 from ...conftest import line_of
 from ..processes import Commands, Gate, fetch

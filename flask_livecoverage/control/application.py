@@ -1,0 +1,355 @@
+"""The control routes, as a WSGI application of their own in front of the measured one.
+
+They are not routes of the application, so that its ``before_request`` functions, log-in walls and error handlers do not
+stand in their way, and their requests are none of the application's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from copy import copy
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from werkzeug import Response
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import Map, Rule
+
+from .._version import __version__
+from ..errors import DataError, LiveCoverageError, ServerError, StorageError
+from ..exports.dump import dump_object
+from ..exports.report_process import LiveReports, open_reports_in
+from ..journal.reader import read_run
+from ..keploy.dedup_yaml import dedup_yaml
+from ..middleware.wsgi import unrecorded
+from ..model import filters
+from ..model.records import CONTEXTS, Run
+from ..model.text import printable, window_name
+from ..recording.recorder import Recorder
+from ..settings import Settings
+from .access import embedded, refusal
+from .announcement import announce
+from .dashboard_host.proxy import Front, dashboard_rules, error_page, is_page
+from .dashboard_host.urls import PREFIX
+from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters, stored_name
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from .records import Records, WindowHistories
+
+
+Shutdown = Callable[["WSGIEnvironment"], Callable[[], None]]
+
+logger = logging.getLogger("flask_livecoverage")
+
+_DEFAULT_LIMIT = 100
+# Bytes of journals: some 15,000 requests.
+_SHORT_RUN = 4 << 20
+
+# So many warnings are known again. Some hold counts, and so new ones come for as long as clients ask on a full disk.
+_MOST_WARNINGS = 1000
+
+# What a plain GET changes something with, for drivers that can send nothing else.
+_CHANGING = frozenset({"livecoverage.start", "livecoverage.stop", "livecoverage.shutdown"})
+
+DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
+
+
+def is_control(path: str, settings: Settings) -> bool:
+    """Whether requests to ``path`` are answered here, and not by the application."""
+    return path.startswith(f"{settings.url_prefix}/") or path in (settings.url_prefix, settings.shutdown_url or None)
+
+
+def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]:
+    """The URL rules of the control routes and of the dashboard; endpoints begin with ``livecoverage.``."""
+    prefix = settings.url_prefix
+    rules: list[tuple[str, str, list[str]]] = [
+        (f"{prefix}/start", "start", ["GET", "POST"]),
+        (f"{prefix}/stop", "stop", ["GET", "POST"]),
+        (f"{prefix}/dump", "dump", ["GET", "POST"]),
+        (f"{prefix}/reset", "reset", ["POST"]),
+        (f"{prefix}/status", "status", ["GET"]),
+        (f"{prefix}/tests", "tests", ["GET"]),
+        (f"{prefix}/requests", "requests", ["GET"]),
+        (f"{prefix}/requests/<request_id>", "request", ["GET"]),
+    ]
+    if settings.shutdown_url:
+        rules.append((settings.shutdown_url, "shutdown", ["GET", "POST"]))
+    routes = [_rule(path, f"livecoverage.{name}", methods, build_only) for path, name, methods in rules]
+    return [*routes, *dashboard_rules(settings, build_only=build_only)]
+
+
+def _rule(path: str, endpoint: str, methods: list[str], build_only: bool) -> Rule:
+    rule = Rule(path, endpoint=endpoint, methods=methods, build_only=build_only)
+    if "POST" in methods and rule.methods is not None:
+        # Werkzeug adds HEAD to GET; here it would do something and drop the answer.
+        rule.methods.discard("HEAD")
+    return rule
+
+
+class ControlMiddleware:
+    """Answers the control routes of ``settings``, and hands all else to ``app``.
+
+    :param shutdown: returns a function that ends the server that answers a request with this environment, once what is
+        in flight is done. Raises ServerError if it cannot be ended.
+    """
+
+    def __init__(self, app: WSGIApplication, recorder: Recorder, settings: Settings, shutdown: Shutdown) -> None:
+        self.app = app
+        self._recorder = recorder
+        self._settings = settings
+        self._shutdown = shutdown
+        self._map = Map(control_rules(settings), strict_slashes=False, merge_slashes=False)
+        self._prefix = f"{settings.url_prefix}/"
+        self._paths = frozenset(filter(None, (settings.url_prefix, settings.shutdown_url)))
+        self._warned: set[str] = set()
+        self._is_announced = False
+        self._views: dict[str, Callable[..., Response]] = {
+            "livecoverage.start": self._start_window,
+            "livecoverage.stop": self._stop_window,
+            "livecoverage.dump": self._dump,
+            "livecoverage.reset": self._reset,
+            "livecoverage.status": self._status,
+            "livecoverage.tests": self._list_tests,
+            "livecoverage.requests": self._list_requests,
+            "livecoverage.request": self._show_request,
+            "livecoverage.shutdown": self._shut_down,
+        }
+        self._dashboard = Front(recorder, settings)
+        self._histories: WindowHistories | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        if not self._is_announced:
+            self._is_announced = True
+            announce(environ, self._recorder, self._settings)
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(self._prefix) or path in self._paths:
+            response = self._answer(ControlRequest(unrecorded(environ)))
+            response.headers["Cache-Control"] = "no-store"
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            return response(environ, start_response)
+        return self.app(environ, start_response)
+
+    def around(self, app: WSGIApplication) -> ControlMiddleware:
+        """The same routes in front of another ``app``."""
+        around = copy(self)
+        around.app = app
+        return around
+
+    def _answer(self, request: ControlRequest) -> Response:
+        reason = refusal(request, self._settings.token, self._settings.behind_proxy)
+        if reason is not None:
+            return self._error(request, 403, reason)
+        try:
+            endpoint, arguments = self._map.bind_to_environ(request.environ).match()
+            if endpoint in _CHANGING and (reason := embedded(request)):
+                return self._error(request, 403, reason)
+            if endpoint.startswith(PREFIX):
+                return self._dashboard.answer(request, endpoint)
+            return self._views[endpoint](request, **arguments)
+        except BadParameters as error:
+            return self._error(request, error.status, str(error), accepted=error.accepted)
+        except DataError as error:
+            return self._error(request, 409, str(error))
+        except StorageError as error:
+            return self._error(request, 507, str(error))
+        except LiveCoverageError as error:
+            return self._error(request, 500, str(error))
+        except OSError as error:
+            return self._error(request, 500, f"{error.filename}: {error.strerror}")
+        except HTTPException as error:
+            response = self._error(request, error.code or 500, error.description or error.name)
+            allowed = getattr(error, "valid_methods", None)
+            if allowed:
+                response.headers["Allow"] = ", ".join(sorted(allowed))
+            return response
+
+    def _error(self, request: ControlRequest, status: int, message: str, **details: Any) -> Response:
+        """An error, for a program or, where the dashboard is, for a person."""
+        if is_page(request.path, self._settings):
+            return error_page(status, message, self._settings, request.script_root)
+        return _error(status, message, **details)
+
+    # The routes
+
+    def _start_window(self, request: ControlRequest) -> Response:
+        name = parameters(request, name=window_name).get("name", "window")
+        self._recorder.open_window(name)
+        return _json({"name": name, "recording": True, "run": self._recorder.run.id})
+
+    def _stop_window(self, request: ControlRequest) -> Response:
+        wanted = parameters(request, summary=flag).get("summary", True)
+        if not self._recorder.close_window():
+            return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
+        if not wanted:
+            return _json({"recording": self._recorder.recording, "run": self._recorder.run.id})
+        return self._answer_from_store(self._summary_of_last_window, since_reset=False)
+
+    def _summary_of_last_window(self, records: Records) -> dict[str, Any]:
+        if self._histories is None:
+            from .records import WindowHistories
+
+            self._histories = WindowHistories()
+        return records.last_window(self._histories)
+
+    def _reset(self, request: ControlRequest) -> Response:
+        parameters(request)
+        self._recorder.reset()
+        return _json({"run": self._recorder.run.id, "reset": True})
+
+    def _status(self, request: ControlRequest) -> Response:
+        parameters(request)
+        return _json(self.status())
+
+    def status(self) -> dict[str, Any]:
+        """The state of this process's recorder, and the counts of its run."""
+        recorder = self._recorder
+        recorder.check()
+        counts = self._counts()
+        return {
+            "version": __version__,
+            "run": recorder.run.id,
+            "time": recorder.clock.now(),
+            "data_dir": str(recorder.run.path.parent.parent),
+            "engine": recorder.engine.name,
+            "reason": recorder.reason,
+            "branch": recorder.engine.branch,
+            "recording": recorder.recording,
+            **counts,
+            "lost": counts["lost"] + recorder.journal.losses.untold,
+            "fault": recorder.fault,
+        }
+
+    def _counts(self) -> dict[str, Any]:
+        # A short run is read faster than the store is loaded, and `livecov run` asks each server that it starts.
+        # And the state must be known where the store cannot be used, on a full disk say, however long this takes.
+        with suppress(DataError, StorageError, OSError):
+            if sum(path.stat().st_size for path in self._recorder.run.journals()) > _SHORT_RUN:
+                from .records import open_records
+
+                with open_records(self._recorder, self._settings.store) as records:
+                    return records.counts()
+        # Without it, nobody might see yet that something was removed or lost.
+        self._recorder.flush()
+        return _counts_of(read_run(self._recorder.run, since_mark=True))
+
+    def _list_tests(self, request: ControlRequest) -> Response:
+        given = filters.Filters(**parameters(request, **self._filters()))
+        return self._answer_from_store(lambda records: records.tests(given))
+
+    def _filters(self) -> dict[str, Callable[[str], Any]]:
+        return {**_FILTERS, "since": partial(filters.parse_since, now=self._recorder.clock.now())}
+
+    def _list_requests(self, request: ControlRequest) -> Response:
+        given = parameters(request, limit=count, **self._filters())
+        limit = given.pop("limit", _DEFAULT_LIMIT)
+        return self._answer_from_store(lambda records: records.newest(filters.Filters(**given), limit))
+
+    def _show_request(self, request: ControlRequest, request_id: str) -> Response:
+        parameters(request)
+        return self._answer_from_store(lambda records: records.one(stored_name(request_id)))
+
+    def _answer_from_store(
+        self, ask: Callable[[Records], dict[str, Any] | None], *, since_reset: bool = True
+    ) -> Response:
+        # Imported here: a server that is never asked must not pay for SQLAlchemy.
+        from .records import open_records
+
+        with open_records(self._recorder, self._settings.store, since_reset=since_reset) as records:
+            self._warn(records.warnings)
+            found = ask(records)
+        if found is None:
+            return _error(404, f"no such request since the last reset: see {self._settings.url_prefix}/requests")
+        return _json(found)
+
+    def _dump(self, request: ControlRequest) -> Response:
+        given = parameters(request, format=one_of(DUMP_FORMATS), reset=flag, contexts=one_of(CONTEXTS))
+        if given.get("reset") and request.method != "POST":
+            # No driver needs it, as it cannot read the answer; and whoever opens a link would lose the dump in it.
+            raise MethodNotAllowed(["POST"], "reset=1 changes what later dumps hold: send it with POST")
+        # The answer is made inside: a report that fails must not have reset anything.
+        with self._recorder.reading(reset=given.get("reset", False)) as run:
+            self._warn(run.warnings)
+            dump_format = given.get("format", "json")
+            if dump_format == "dedup":
+                return _text(dedup_yaml(run), "application/yaml", "dedupData.yaml")
+            with open_reports_in(self._recorder.root, [run], contexts=given.get("contexts")) as reports:
+                try:
+                    return self._report(run, reports, dump_format)
+                finally:
+                    self._warn(reports.warnings)
+
+    def _warn(self, warnings: Iterable[str]) -> None:
+        """Log warnings, each once as long as it is remembered: dumps have no place for them."""
+        for warning in warnings:
+            if warning not in self._warned:
+                if len(self._warned) >= _MOST_WARNINGS:
+                    self._warned.clear()
+                self._warned.add(warning)
+                logger.warning("%s", printable(warning))
+
+    def _report(self, run: Run, reports: LiveReports, dump_format: str) -> Response:
+        if dump_format == "json":
+            return _json(dump_object(run, reports, recording=self._recorder.recording))
+        if dump_format == "text":
+            return _text(reports.text(), "text/plain")
+        if dump_format == "markdown":
+            return _text(reports.text(markdown=True), "text/markdown")
+        if dump_format == "xml":
+            return _text(reports.xml(), "application/xml", "coverage.xml")
+        if dump_format == "lcov":
+            return _text(reports.lcov(), "text/plain", "coverage.lcov")
+        if dump_format == "html":
+            return _file(reports.html_zip(), "application/zip", "htmlcov.zip")
+        return _file(reports.data(), "application/vnd.sqlite3", ".coverage")
+
+    def _shut_down(self, request: ControlRequest) -> Response:
+        parameters(request)
+        try:
+            end = self._shutdown(request.environ)
+        except ServerError as error:
+            return _error(409, str(error))
+        response = Response("Server shutting down...", mimetype="text/plain")
+        response.call_on_close(self._dashboard.close)
+        response.call_on_close(end)
+        return response
+
+
+_FILTERS: dict[str, Callable[[str], Any]] = {
+    "test": stored_name, "route": stored_name, "status": filters.parse_status,
+}  # fmt: skip
+
+
+def _counts_of(run: Run) -> dict[str, Any]:
+    window = run.open_window
+    return {
+        "window": window.name if window else None,
+        "requests": len(run.requests),
+        "traces": len({request.trace for request in run.requests}),
+        "processes": len(run.processes),
+        "lost": run.lost,
+    }
+
+
+def _json(content: Mapping[str, Any], status: int = 200) -> Response:
+    return Response(json.dumps(content) + "\n", status=status, mimetype="application/json")
+
+
+def _error(status: int, message: str, **details: Any) -> Response:
+    return _json({"error": message, **details}, status)
+
+
+def _text(text: str, mimetype: str, name: str | None = None) -> Response:
+    return _file(text.encode("utf-8"), f"{mimetype}; charset=utf-8", name)
+
+
+def _file(content: bytes, content_type: str, name: str | None) -> Response:
+    response = Response(content, content_type=content_type)
+    if name is not None:
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,80 @@
+"""A request as it came over its connection, beneath what servers and middleware have made of it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from werkzeug import Request
+
+from ..model.loaded import imported
+from .socket_users import socket_users
+
+
+def peer_address(request: Request) -> str:
+    """The socket's peer, from before ProxyFix put a forwarded address in its place."""
+    original = request.environ.get("werkzeug.proxy_fix.orig", {})
+    return str(original.get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR") or "")
+
+
+def sent_headers(request: Request) -> list[str] | None:
+    """The names of the headers that were sent, in lower case; None where the server may have removed some.
+
+    waitress removes the forwarding headers of proxies that it was not told to trust, before the application is called.
+    Apache does so before mod_wsgi, or mod_wsgi itself (``WSGITrustedProxies``), where they are configured to.
+    """
+    environ = request.environ
+    client_disconnected = environ.get("waitress.client_disconnected")
+    if client_disconnected is not None:
+        return _read_by_waitress(client_disconnected)
+    if "mod_wsgi.version" in environ or "waitress" in environ.get("SERVER_SOFTWARE", "").lower():
+        return None
+    return [name.lower() for name, _ in request.headers]
+
+
+def _read_by_waitress(client_disconnected: Any) -> list[str] | None:
+    try:
+        # The channel's, whose first request is the one that is answered.
+        headers = client_disconnected.__self__.requests[0].headers
+    except (AttributeError, IndexError):
+        return None
+    return [name.replace("_", "-").lower() for name in headers]
+
+
+def client_users(request: Request) -> frozenset[int] | None:
+    """The ids of the users who hold the other end of the connection; None where that cannot be known, as off Linux.
+
+    Where the server does not hand on the client's port, those of all connections to it count. None hold the end of a
+    client that has gone.
+    """
+    address, ports = _other_end(request)
+    server_port = str(request.environ.get("SERVER_PORT", ""))
+    return socket_users(address, ports, int(server_port) if _is_number(server_port) else None)
+
+
+def _other_end(request: Request) -> tuple[str, set[int]]:
+    """Its address, and the ports that it may have."""
+    environ = request.environ
+    given = str(environ.get("REMOTE_PORT", ""))
+    if _is_number(given) and 0 < int(given) < 1 << 16:
+        port = int(given)
+        # uWSGI's HTTP router swaps its bytes.
+        return peer_address(request), {port, socket.htons(port)} if "UWSGI_ROUTER" in environ else {port}
+    uwsgi = imported("uwsgi") if "uwsgi.version" in environ else None
+    end = _end_of(uwsgi.connection_fd()) if uwsgi is not None else None
+    return end or (peer_address(request), set())
+
+
+def _end_of(descriptor: int) -> tuple[str, set[int]] | None:
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            address, port = connection.getpeername()[:2]
+    except (OSError, ValueError):
+        # Closed meanwhile, or a Unix socket.
+        return None
+    return str(address), {int(port)}
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()

@@ -1,0 +1,59 @@
+"""Writes that the file system refuses: how errors describe them, and what they advise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import StorageError
+from ..model.atomic_files import NotRegularError, make_own_folder, replace_own
+
+
+def describe(error: OSError) -> str:
+    """The reason alone, without number and path."""
+    return error.strerror or str(error)
+
+
+def storage_error(path: Path, error: OSError | None, what: str) -> StorageError:
+    """The error of a write to ``path``; ``what`` says what did not happen."""
+    reason = describe(error) if error is not None else "now it can"
+    return StorageError(
+        f"{path}: cannot be written ({reason}), so {what}: {advice(error)}, or name another folder with "
+        "LIVECOVERAGE_DATA_DIR"
+    )
+
+
+def advice(error: OSError | None) -> str:
+    """What to do about the path that could not be written."""
+    if isinstance(error, NotRegularError):
+        return "remove it"
+    return "end that process" if isinstance(error, TimeoutError) else "make room there"
+
+
+@contextmanager
+def changing(path: Path, what: str) -> Iterator[None]:
+    """Raises StorageError, saying what was not done, where nothing can be written."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(path, error, what) from error
+
+
+def make_data_dir(path: Path) -> None:
+    """Make a data directory if it is not there; it may be a symbolic link. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_dir():
+        make_own_folder(path)
+
+
+def make_run_folder(folder: Path) -> None:
+    """Make a run's folder, and those above it, if they are not there. Raises OSError."""
+    make_data_dir(folder.parent.parent)
+    make_own_folder(folder.parent)
+    make_own_folder(folder)
+    ignore = folder.parent.parent / ".gitignore"
+    if not ignore.exists():
+        # Not needed for recording; the next file that is made is a new occasion.
+        with suppress(OSError):
+            replace_own(ignore, b"*\n")

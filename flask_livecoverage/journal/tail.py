@@ -1,0 +1,95 @@
+"""Follows a run's journals: what was written since the last look, without reading the whole run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..model.atomic_files import open_regular
+from ..model.records import Trace
+from .format import UNREADABLE, header, kind_of, objects, trace_of
+from .run_folder import RunFolder
+
+
+@dataclass
+class _Followed:
+    """A journal: up to which byte it was read, and whether it is one that this version can read."""
+
+    offset: int = 0
+    readable: bool = True
+
+
+class Tail:
+    """What the processes of a run have written since the last :meth:`read`.
+
+    It keeps where each trace lies in the journals, not the traces: a long run has many, and few are asked for.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.pids: set[int] = set()
+        self._journals: dict[Path, _Followed] = {}
+        # By the trace's id: the journal, the offset of the line and its length in bytes. Each process wrote its own,
+        # and one of these lines may be damaged.
+        self._traces: dict[str, list[tuple[Path, int, int]]] = {}
+
+    def read(self) -> list[tuple[str, dict[str, Any]]]:
+        """The new lines, as kind and fields, in each journal's order; traces are for :meth:`trace` alone.
+
+        Only complete lines count. What cannot be read is left out; :func:`~.reader.read_run` names it.
+        """
+        return [found for path in self.folder.journals() for found in self._read_journal(path)]
+
+    def trace(self, trace_id: str) -> Trace | None:
+        """A trace that was written before the last :meth:`read`, None if none was."""
+        for path, offset, length in self._traces.get(trace_id, ()):
+            try:
+                data = _read_bytes(path, offset, length)
+                return next(trace_of(line) for _, line in objects(data) if line and line.get("id") == trace_id)
+            except (OSError, StopIteration, *UNREADABLE):
+                continue
+        return None
+
+    def _read_journal(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+        journal = self._journals.setdefault(path, _Followed())
+        try:
+            size = path.lstat().st_size
+            if size <= journal.offset or not journal.readable:
+                return
+            data = _read_bytes(path, journal.offset, size - journal.offset)
+        except OSError:
+            return
+        # A line that is being written is not counted yet.
+        data = data[: data.rfind(b"\n") + 1]
+        begin = journal.offset
+        journal.offset += len(data)
+        if data and not begin:
+            journal.readable = header(data.partition(b"\n")[0])[0] is not None
+        if journal.readable:
+            for offset, line in objects(data):
+                yield from self._take(path, begin + offset, data, offset, line)
+
+    def _take(
+        self, path: Path, position: int, data: bytes, offset: int, line: dict[str, Any] | None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        try:
+            kind = kind_of(line)
+        except UNREADABLE:
+            return
+        if line is None or kind is None:
+            return
+        if kind == "trace":
+            place = path, position, data.index(b"\n", offset) + 1 - offset
+            self._traces.setdefault(line["id"], []).append(place)
+        else:
+            if kind == "process":
+                self.pids.add(line["pid"])
+            yield kind, line
+
+
+def _read_bytes(path: Path, offset: int, length: int) -> bytes:
+    with open_regular(path) as file:
+        file.seek(offset)
+        return file.read(length)

@@ -1,0 +1,9 @@
+"""Where a request begins and ends: the WSGI middleware.
+
+May import: recording and what lies below it, testid.headers; no web framework. Runs in the measured server, for every
+request.
+"""
+
+from .wsgi import Describe, InFlight, LiveCoverageMiddleware, OutermostMiddleware, unrecorded
+
+__all__ = ["Describe", "InFlight", "LiveCoverageMiddleware", "OutermostMiddleware", "unrecorded"]

@@ -1,0 +1,63 @@
+"""Suites from the store, and the JSON document of ``/__coverage__/tests``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..analysis.suite import Suite
+from ..exports.dump import relative_lines
+from ..model.filters import Filters
+from ..model.records import Trace
+from ..store import Recorded
+
+CAUTION = (
+    "Equal lines are not equal assertions: a test without lines of its own may still check what\n"
+    "no other test checks. Look before you delete."
+)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A suite of members that are a ``by`` each (test, request), and how many requests belong to none."""
+
+    suite: Suite
+    by: str
+    without_test: int = 0
+
+    def count(self, number: int) -> str:
+        """``number`` and what is counted, in the right grammatical number."""
+        return f"{number} {self.by}" if number == 1 else f"{number} {self.by}s"
+
+
+def recorded_suite(recorded: Recorded, by: str | None = None) -> Loaded:
+    """The suite of the tests where any request names one, of requests else, unless ``by`` says which."""
+    if by != "request":
+        tests = list(recorded.executed("test"))
+        if tests or by == "test":
+            return Loaded(Suite.of(tests, recorded.traces()), "test", recorded.count_without_test())
+    return Loaded(Suite.of(recorded.executed("request"), recorded.traces()), "request")
+
+
+def suite_object(recorded: Recorded, filters: Filters | None = None) -> dict[str, Any]:
+    """What each test executed, as an object for JSON: tests, and the traces that these refer to.
+
+    ``startup`` are the lines that ran outside of requests. Paths are as in a dump.
+    """
+    traces = recorded.traces(filters)
+    tests: list[dict[str, Any]] = [
+        {
+            "test": one.name,
+            "requests": one.requests,
+            "duration_ms": round(one.duration_ms, 3),
+            "traces": [trace for trace in one.traces if trace in traces],
+        }
+        for one in recorded.executed("test", filters)
+    ]
+    wanted = {trace for test in tests for trace in test["traces"]}
+    return {
+        "tests": tests,
+        "traces": {name: relative_lines(trace, recorded.root) for name, trace in traces.items() if name in wanted},
+        "startup": relative_lines(Trace.union(recorded.ambient()), recorded.root),
+        "requests_without_test": recorded.count_without_test(filters),
+    }

@@ -1,0 +1,236 @@
+"""Work that a request hands over belongs to the request, and nothing else that the worker does.
+
+Contexts (:mod:`contextvars`) do not follow into threads, so while a recorder runs, what starts threads and what hands
+calls to workers carries the current request along: the practice of tracing libraries such as OpenTelemetry. Only the
+request is carried, nothing of the application's own context.
+
+A thread that a request starts is the request's as long as it lives. The workers of a pool serve others too: there the
+request owns the call, and the workers are nobody's, whoever caused them to be started.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial, wraps
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from ..model.loaded import imported, unwatch_import, watch_import
+from . import greenlet_contexts
+from .recorder import Recorder
+from .request import RequestCapture, current_request
+
+if TYPE_CHECKING:
+    import threading
+    from concurrent.futures import Executor, Future
+    from multiprocessing.pool import Pool
+
+Function = Callable[..., Any]
+
+
+def _start_for_request(start: Function) -> Function:
+    @wraps(start)
+    def wrapper(self: threading.Thread, *args: Any, **kwargs: Any) -> Any:
+        request = current_request()
+        if request is None:
+            return start(self, *args, **kwargs)
+        self.run = partial(_run_thread, self, request, self.run)  # type: ignore[method-assign]
+        try:
+            return start(self, *args, **kwargs)
+        except BaseException:
+            vars(self).pop("run", None)
+            raise
+
+    return wrapper
+
+
+def _run_thread(thread: threading.Thread, request: RequestCapture, run: Callable[[], None]) -> None:
+    # The attribute would keep the thread alive in a cycle.
+    vars(thread).pop("run", None)
+    request.run(run)
+
+
+def _start_greenlet_for_request(greenlet: Any) -> None:
+    """Called by gevent before a greenlet starts, in the context of who starts it."""
+    greenlet_contexts.link_in_context(greenlet)
+    request = current_request()
+    if request is not None:
+        greenlet._run = partial(request.run, greenlet._run)
+
+
+def _submit_for_request(submit: Function) -> Function:
+    @wraps(submit)
+    def wrapper(self: Executor, function: Function, /, *args: Any, **kwargs: Any) -> Any:
+        request = current_request()
+        if request is None:
+            return submit(self, function, *args, **kwargs)
+        # It may start workers.
+        with request.outside():
+            return submit(self, _carried(self, request, function), *args, **kwargs)
+
+    return wrapper
+
+
+def _init_outside(init: Function) -> Function:
+    @wraps(init)
+    def wrapper(self: Pool, *args: Any, **kwargs: Any) -> None:
+        request = current_request()
+        if request is None:
+            init(self, *args, **kwargs)
+        else:
+            with request.outside():
+                init(self, *args, **kwargs)
+
+    return wrapper
+
+
+def _call_for_request(method: Function) -> Function:
+    """Wrap a ``method`` of :class:`multiprocessing.pool.Pool`, whose workers are there already."""
+    parameters = signature(method)
+
+    @wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        request = current_request()
+        if request is None:
+            return method(*args, **kwargs)
+        call = parameters.bind(*args, **kwargs).arguments
+        call["func"] = _carried(call["self"], request, call["func"])
+        # Called in a thread of the pool's.
+        for name in ("callback", "error_callback"):
+            if call.get(name) is not None:
+                call[name] = partial(request.run, call[name])
+        if method.__name__.startswith("imap"):
+            call["iterable"] = _each(request, call["iterable"])
+        return method(**call)
+
+    return wrapper
+
+
+def _each(request: RequestCapture, iterable: Iterable[Any]) -> Iterator[Any]:
+    iterator = request.run(iter, iterable)
+    while True:
+        try:
+            item = request.run(next, iterator)
+        except StopIteration:
+            return
+        yield item
+
+
+def _carried(pool: Any, request: RequestCapture, function: Function) -> Function:
+    """``function`` as work of ``request``, where a recorder watches the workers of ``pool``."""
+    if _is_a(pool, "concurrent.futures.process", "ProcessPoolExecutor"):
+        return _carried_to_process(pool._mp_context, request, function)
+    if _is_a(pool, "multiprocessing.pool", "Pool") and not _is_a(pool, "multiprocessing.pool", "ThreadPool"):
+        return _carried_to_process(pool._ctx, request, function)
+    if _is_a(pool, "concurrent.futures.interpreter", "InterpreterPoolExecutor"):
+        # New in Python 3.14. Nobody watches the other interpreters.
+        return function
+    return partial(request.run, function)
+
+
+def _is_a(pool: Any, module: str, name: str) -> bool:
+    found = getattr(imported(module), name, None)
+    return found is not None and isinstance(pool, found)
+
+
+def _carried_to_process(context: Any, request: RequestCapture, function: Function) -> Function:
+    if context.get_start_method() != "fork":
+        return function
+    return partial(_run_in_child, request.id, request.recorded, function)
+
+
+def _run_in_child(request_id: str, recorded: bool, function: Function, /, *args: Any, **kwargs: Any) -> Any:
+    if _recorder is None:
+        return function(*args, **kwargs)
+    return _recorder.request_of_parent(request_id, recorded).run(function, *args, **kwargs)
+
+
+def _add_callback(add: Function) -> Function:
+    @wraps(add)
+    def wrapper(self: Future[Any], function: Function) -> None:
+        request = current_request()
+        # Asyncio's own wakes a loop up, in a context of the view's.
+        if request is None or getattr(function, "__module__", None) == "asyncio.futures":
+            add(self, function)
+        else:
+            add(self, partial(request.run, function))
+
+    return wrapper
+
+
+_Wrap = Callable[[Any], Any]
+
+# Module → class (none for a function), name and wrapper. Those that are not imported are wrapped when they are:
+# imported before gevent patches the standard library, multiprocessing would block all greenlets.
+_WRAPPED: dict[str, list[tuple[str, str, _Wrap]]] = {
+    "threading": [("Thread", "start", _start_for_request)],
+    "concurrent.futures.thread": [("ThreadPoolExecutor", "submit", _submit_for_request)],
+    "concurrent.futures.process": [("ProcessPoolExecutor", "submit", _submit_for_request)],
+    "concurrent.futures._base": [("Future", "add_done_callback", _add_callback)],
+    # Its greenlets start with an empty context, as threads do. The class is in C, and tells of each start by itself.
+    "gevent.greenlet": [],
+    "gevent.hub": [
+        ("Hub", "run", greenlet_contexts.run_outside),
+        ("Hub", "loop", greenlet_contexts.LoopOfHub),
+        ("", "spawn_raw", greenlet_contexts.spawn_in_context),
+    ],
+    # Imported from there, perhaps before that was wrapped.
+    "gevent": [("", "spawn_raw", greenlet_contexts.spawn_in_context)],
+    "eventlet.hubs.hub": [
+        ("BaseHub", "run", greenlet_contexts.run_outside),
+        ("BaseHub", "schedule_call_global", greenlet_contexts.schedule_in_context),
+        ("BaseHub", "schedule_call_local", greenlet_contexts.schedule_in_context),
+    ],
+    "eventlet.hubs.asyncio": [("Hub", "run", greenlet_contexts.run_outside)],
+    "multiprocessing.pool": [
+        ("Pool", "__init__", _init_outside),
+        *[("Pool", name, _call_for_request) for name in ("apply_async", "_map_async", "imap", "imap_unordered")],
+    ],
+}
+
+# (class or module, name, original, wrapper)
+_installed: list[tuple[Any, str, Any, Any]] = []
+_recorder: Recorder | None = None
+
+
+def _wrap_module(name: str, module: Any) -> None:
+    if name == "gevent.greenlet":
+        module.Greenlet.add_spawn_callback(_start_greenlet_for_request)
+    for class_name, attribute, wrap in _WRAPPED[name]:
+        owner = getattr(module, class_name) if class_name else module
+        original = getattr(owner, attribute)
+        if any(original is done for *_, done in _installed):
+            continue
+        wrapper = wrap(original)
+        setattr(owner, attribute, wrapper)
+        _installed.append((owner, attribute, original, wrapper))
+
+
+def install(recorder: Recorder) -> None:
+    """Carry the requests of ``recorder`` along from now on."""
+    global _recorder
+    _recorder = recorder
+    greenlet_contexts.install()
+    for name in _WRAPPED:
+        watch_import(name, _wrap_module)
+        if name in sys.modules:
+            # Another thread may still be importing it: wait for that.
+            _wrap_module(name, import_module(name))
+
+
+def uninstall() -> None:
+    """Leave all as it was found, unless somebody else has wrapped it meanwhile."""
+    global _recorder
+    _recorder = None
+    greenlet_contexts.uninstall()
+    for name in _WRAPPED:
+        unwatch_import(name, _wrap_module)
+    gevent = imported("gevent.greenlet")
+    if gevent is not None:
+        gevent.Greenlet.remove_spawn_callback(_start_greenlet_for_request)
+    for owner, name, original, wrapper in _installed:
+        if getattr(owner, name) is wrapper:
+            setattr(owner, name, original)
+    _installed.clear()

@@ -1,0 +1,29 @@
+"""What gevent calls around its patch, as a plugin of it: nothing of ours may be a native thread meanwhile, nor after.
+
+gevent replaces locks only while there is no other thread than the main one.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def before_patch(event: object) -> None:
+    """Stop the flushing thread: gevent is about to replace threads."""
+    recorder = _recorder()
+    if recorder is not None:
+        recorder.pause_flushing()
+
+
+def after_patch(event: object) -> None:
+    """Start it again, as a greenlet."""
+    recorder = _recorder()
+    if recorder is not None:
+        recorder.resume_flushing()
+
+
+def _recorder() -> Any:
+    # Every process that gevent patches comes here. Most record nothing, and must not import coverage for it.
+    process = sys.modules.get("flask_livecoverage.recording.process")
+    return None if process is None else process.current_recorder()

@@ -1,0 +1,208 @@
+"""Greenlets that a request starts are its own.
+
+Contexts (:mod:`contextvars`) do not follow into greenlets: each begins with an empty one. Whoever switches to a
+greenlet first has started it. greenlet's trace function sees that, whatever made the greenlet; the classes are in C and
+cannot be wrapped. A hub, the greenlet of an event loop, starts others on behalf of those that asked for it: what is
+handed to it carries along what the context knew of its capture. The hub itself is nobody's, whoever started it.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from contextvars import Context
+from functools import partial, wraps
+from typing import Any
+
+from ..engines.base import Handle, current_handle
+from ..engines.switches import TraceFunction, loaded_greenlet
+from ..model.loaded import imported
+
+Function = Callable[..., Any]
+
+_active = False
+
+
+def install() -> None:
+    """Let greenlets be their starter's, in each thread in which :func:`follow` is called."""
+    global _active
+    _active = True
+
+
+def uninstall() -> None:
+    """Take the trace function of this thread away; the others' do so themselves."""
+    global _active
+    _active = False
+    greenlet = imported("greenlet")
+    if greenlet is not None and isinstance(tracer := greenlet.gettrace(), _Tracer):
+        tracer.remove()
+
+
+def follow() -> None:
+    """See which greenlets are started in this thread, if the process has any."""
+    if _active and (greenlet := loaded_greenlet()) is not None and type(greenlet.gettrace()) is not _Tracer:
+        _Tracer().install()
+
+
+class _Tracer(TraceFunction):
+    """Hands on what the context of the greenlet that switches knows."""
+
+    def __init__(self) -> None:
+        self._is_replaced = False
+
+    @property
+    def has_ended(self) -> bool:  # type: ignore[override]
+        """Whether nothing is recorded any more, or another one does this in its stead."""
+        return self._is_replaced or not _active
+
+    def install(self) -> None:
+        """Be the first: behind another function, it does not see what has run."""
+        function = loaded_greenlet().gettrace()
+        while isinstance(function, TraceFunction):
+            if isinstance(function, _Tracer):
+                function._is_replaced = True
+            function = function.previous
+        super().install()
+
+    def __call__(self, event: str, greenlets: tuple[Any, Any]) -> None:
+        # Called in the greenlet that is switched to. Only where nothing has run yet, nothing has called.
+        if sys._getframe().f_back is None:
+            _inherit(*greenlets)
+        if not _active:
+            self.remove()
+        if self.previous is not None:
+            self.previous(event, greenlets)
+
+
+def _inherit(starter: Any, started: Any) -> None:
+    context = starter.gr_context
+    handle = None if context is None else context.get(current_handle)
+    # One without a parent is no new one, but a thread's own.
+    if handle is not None and current_handle.get() is None and started.parent is not None:
+        current_handle.set(handle)
+
+
+def run_outside(run: Function) -> Function:
+    """Wrap the ``run`` of a hub: it works for everybody."""
+
+    @wraps(run)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        current_handle.set(None)
+        return run(*args, **kwargs)
+
+    return wrapper
+
+
+def schedule_in_context(schedule: Function) -> Function:
+    """Wrap a method of eventlet's hubs that takes a delay and a callback."""
+
+    @wraps(schedule)
+    def wrapper(self: Any, seconds: Any, callback: Function, *args: Any, **kwargs: Any) -> Any:
+        return schedule(self, seconds, _carried(callback), *args, **kwargs)
+
+    return wrapper
+
+
+def spawn_in_context(spawn: Function) -> Function:
+    """Wrap gevent's ``spawn_raw``, whose greenlets the hub starts."""
+
+    @wraps(spawn)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        greenlet = spawn(*args, **kwargs)
+        handle = current_handle.get()
+        if handle is not None:
+            context = Context()
+            context.run(current_handle.set, handle)
+            greenlet.gr_context = context
+        return greenlet
+
+    return wrapper
+
+
+class LoopOfHub:
+    """The attribute ``loop`` of gevent's hubs: callbacks that are handed to it in a request are the request's.
+
+    :param attribute: the descriptor in whose place it is.
+    """
+
+    def __init__(self, attribute: Any) -> None:
+        self._attribute = attribute
+
+    def __get__(self, hub: Any, owner: type | None = None) -> Any:
+        if hub is None:
+            return self
+        loop = self._attribute.__get__(hub, owner)
+        return loop if current_handle.get() is None else _Loop(loop)
+
+    def __set__(self, hub: Any, loop: Any) -> None:
+        self._attribute.__set__(hub, loop._inner if isinstance(loop, _Loop) else loop)
+
+
+class _Loop:
+    """An event loop of gevent's, whose class is in C. Its compiled parts use the loop itself."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, loop: Any) -> None:
+        object.__setattr__(self, "_inner", loop)
+
+    def run_callback(self, callback: Function, *args: Any) -> Any:
+        return self._inner.run_callback(_carried(callback), *args)
+
+    def run_callback_threadsafe(self, callback: Function, *args: Any) -> Any:
+        return self._inner.run_callback_threadsafe(_carried(callback), *args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._inner, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._inner == (other._inner if isinstance(other, _Loop) else other))
+
+    def __hash__(self) -> int:
+        return hash(self._inner)
+
+
+def link_in_context(greenlet: Any) -> None:
+    """Let the callbacks that are linked to ``greenlet``, one of gevent's, be those' who link them."""
+    # Weak: with a reference to itself, it would live until the next garbage collection.
+    greenlet.rawlink = partial(_rawlink, weakref.ref(greenlet))
+
+
+def _rawlink(reference: Callable[[], Any], callback: Function) -> None:
+    greenlet = reference()
+    type(greenlet).rawlink(greenlet, _carried(callback))
+
+
+def _carried(callback: Function) -> Function:
+    handle = current_handle.get()
+    return callback if handle is None else _Carried(handle, callback)
+
+
+class _Carried:
+    """A callback that an event loop runs as work of whoever handed it over. Equal to the callback itself."""
+
+    __slots__ = ("_callback", "_handle")
+
+    def __init__(self, handle: Handle, callback: Function) -> None:
+        self._handle = handle
+        self._callback = callback
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        token = current_handle.set(self._handle)
+        try:
+            return self._callback(*args, **kwargs)
+        finally:
+            current_handle.reset(token)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._callback == (other._callback if isinstance(other, _Carried) else other))
+
+    def __hash__(self) -> int:
+        return hash(self._callback)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._callback, name)

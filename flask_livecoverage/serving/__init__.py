@@ -1,0 +1,5 @@
+"""Serving an application for a suite: the server's process, its readiness and its end, signals, the database.
+
+May import: startup, control, and what lies below. Runs in the commands;
+:mod:`.werkzeug_server` and :mod:`..startup.database_guard` run in the server that they start.
+"""

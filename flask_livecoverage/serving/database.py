@@ -1,0 +1,127 @@
+"""A Flask-SQLAlchemy database for the time of serving."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigurationError, LiveCoverageError, ServerError
+from ..settings import DATABASE_VARIABLE
+from ..startup.database_guard import RefusedDatabase, refusal
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+URI_VARIABLE = "FLASK_SQLALCHEMY_DATABASE_URI"
+
+
+class TemporaryDatabase:
+    """A fresh SQLite ``file`` that the application should use."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def check(self) -> None:
+        """Raise RefusedDatabase if a process of the server has refused the application another database."""
+        message = refusal(self.file)
+        if message is not None:
+            raise RefusedDatabase(message)
+
+    def has_tables(self) -> bool:
+        """Whether anybody has made a table there."""
+        if not os.path.exists(self.file):
+            return False
+        with closing(sqlite3.connect(self.file)) as connection:
+            return connection.execute("select 1 from sqlite_master limit 1").fetchone() is not None
+
+
+@contextmanager
+def temporary_database() -> Iterator[TemporaryDatabase]:
+    """Name a fresh SQLite file to applications that call ``app.config.from_prefixed_env()``; remove it at the end.
+
+    Where the server cannot be started because it was refused another database, that is what is raised.
+    """
+    with tempfile.TemporaryDirectory(prefix="livecov-") as folder:
+        database = TemporaryDatabase(os.path.join(os.path.realpath(folder), "temporary.sqlite"))
+        variables = {URI_VARIABLE: f"sqlite:///{database.file}", DATABASE_VARIABLE: database.file}
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        try:
+            yield database
+        except LiveCoverageError:
+            database.check()
+            raise
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+
+def create_missing_tables(app: Flask, database: TemporaryDatabase) -> None:
+    """Create the tables of the application's models in the temporary database, if nobody has created any."""
+    db: Any = app.extensions.get("sqlalchemy")
+    if hasattr(db, "create_all") and not database.has_tables():
+        with app.app_context(), _in_one_line("filled with the application's tables"):
+            # Of the default bind alone.
+            db.create_all(bind_key=None)
+
+
+@contextmanager
+def tables(app: Flask, db: Any) -> Iterator[None]:
+    """Create all tables of ``db``, and drop them at the end; nothing without a ``db``.
+
+    Raises ConfigurationError, and touches nothing, if the database holds tables already: somebody may need them.
+    """
+    if db is None:
+        yield
+        return
+    with app.app_context():
+        try:
+            with _in_one_line("reached"):
+                _refuse_tables(db)
+        finally:
+            _disconnect(db)
+    try:
+        with app.app_context(), _in_one_line("filled with the application's tables"):
+            db.create_all()
+        yield
+    finally:
+        with app.app_context(), _in_one_line("emptied"):
+            db.session.remove()
+            db.drop_all()
+            _disconnect(db)
+
+
+def _disconnect(db: Any) -> None:
+    for engine in db.engines.values():
+        engine.dispose()
+
+
+@contextmanager
+def _in_one_line(done: str) -> Iterator[None]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        # Further lines hold the statement, and a link.
+        reason = str(error).partition("\n")[0]
+        raise ServerError(f"the database cannot be {done}: {reason}") from error
+
+
+def _refuse_tables(db: Any) -> None:
+    from sqlalchemy import inspect
+
+    for engine in db.engines.values():
+        names = inspect(engine).get_table_names()
+        if names:
+            where = engine.url.render_as_string(hide_password=True)
+            raise ConfigurationError(
+                f"the database {where} already holds tables ({', '.join(sorted(names)[:5])}): `livecov serve` would "
+                "drop them at its end; use --temp-database, or name an empty database"
+            )

@@ -1,0 +1,254 @@
+"""Sees to it that ``--temp-database`` is the database that the application uses, and no other.
+
+A suite must not write to somebody's data because the application has not taken the temporary database over. So in the
+server's processes
+
+*   each SQLAlchemy engine, Flask-SQLAlchemy's and any other, is refused a connection to another database, from the
+    first import on. This also holds for engines that are made late, and for what an application does to its database
+    while it is imported;
+*   before the first request, the engines that there are by then must be the temporary database's, and there must be
+    one, or something else must have written to its file.
+
+Allowed are databases in memory, and those that the operator has named: they occur in the environment's ``FLASK_…``
+variables (``--config``). A refusal is written beside the database's file, where ``livecov serve`` and ``livecov run``
+find it, whichever process it was.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from ..errors import ConfigurationError
+from ..model.loaded import imported
+from ..settings import DATABASE_VARIABLE, load_settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_REFUSAL = "refusal"
+_URL = re.compile(r"[a-z][\w+]*://[^\s\"'\\,}\]]*")
+_LEAVE_OUT = "or leave --temp-database out"
+_TAKE_OVER = (
+    "call app.config.from_prefixed_env() after the application's own SQLALCHEMY_DATABASE_URI and before "
+    "db.init_app(app)"
+)
+
+
+class RefusedDatabase(ConfigurationError):
+    """The application uses another database than the temporary one."""
+
+
+def install() -> None:
+    """Guard this process, if there is a temporary database. A second call does nothing."""
+    global _guard
+    if _guard is None and DATABASE_VARIABLE in os.environ:
+        _guard = Guard(os.environ[DATABASE_VARIABLE])
+        if "sqlalchemy" in sys.modules:
+            # Another thread may still be importing it: wait for that.
+            _guard.listen(import_module("sqlalchemy"))
+        else:
+            sys.meta_path.insert(0, _ImportWatch(_guard.listen))
+
+
+def watch(app: Flask) -> None:
+    """Look at the Flask-SQLAlchemy engines of ``app`` too."""
+    install()
+    if _guard is not None:
+        _guard.apps.add(app)
+
+
+def check() -> None:
+    """Before the first request: raise RefusedDatabase if the application uses another database."""
+    if _guard is not None:
+        _guard.check()
+
+
+def check_quietly() -> None:
+    """Do the same where another process is to find the refusal."""
+    with suppress(RefusedDatabase):
+        check()
+
+
+def refusal(file: str) -> str | None:
+    """The refusal of any process that was given the database ``file``, if there was one."""
+    with suppress(FileNotFoundError), open(_refusal_path(file), encoding="utf-8") as lines:
+        return lines.read() or None
+    return None
+
+
+def _refusal_path(file: str) -> str:
+    return os.path.join(os.path.dirname(file), _REFUSAL)
+
+
+class _ImportWatch:
+    """Calls ``imported`` with SQLAlchemy right after its import, which it waits for first on ``sys.meta_path``.
+
+    Importing it here would be too early: gevent may be about to replace what it imports in its turn.
+    """
+
+    def __init__(self, imported: Callable[[ModuleType], None]) -> None:
+        self._imported = imported
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != "sqlalchemy" or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is not None:
+            loader: Any = spec.loader
+            execute = loader.exec_module
+
+            def execute_and_call(module: ModuleType) -> None:
+                del loader.exec_module
+                execute(module)
+                self._imported(module)
+
+            loader.exec_module = execute_and_call
+        return spec
+
+
+class Guard:
+    """Refuses the engines of this process all databases but ``file``, and those that the operator has named."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._checked = False
+        self.apps: WeakSet[Flask] = WeakSet()
+
+    def listen(self, sqlalchemy: Any) -> None:
+        """Hear of each connection that is about to be made."""
+        sqlalchemy.event.listen(sqlalchemy.Engine, "do_connect", self._before_connection)
+
+    def _before_connection(self, dialect: Any, record: Any, args: list[Any], parameters: dict[str, Any]) -> None:
+        if not self._is_allowed(dialect, args, parameters):
+            self._refuse(_unwanted(None, _describe(dialect, args, parameters)))
+
+    def check(self) -> None:
+        """Raise RefusedDatabase if an engine is another database's, or none is the temporary database's."""
+        if self._checked:
+            return
+        ours = []
+        for bind, engine in self._engines():
+            where = engine.dialect.create_connect_args(engine.url)
+            ours.append(self._is_temporary(engine.dialect, where[0]))
+            if not self._is_allowed(engine.dialect, *where):
+                self._refuse(_unwanted(bind, _describe(engine.dialect, *where)))
+        if not any(ours) and not _is_written(self._file):
+            self._refuse(
+                "the application does not use the temporary database, which FLASK_SQLALCHEMY_DATABASE_URI names: make "
+                f"an SQLAlchemy engine for that address at start-up (with Flask-SQLAlchemy, {_TAKE_OVER}), {_LEAVE_OUT}"
+            )
+        self._checked = True
+
+    def _engines(self) -> Iterator[tuple[str | None, Any]]:
+        """The engines that there are, each with its bind key: empty for the default, None outside Flask-SQLAlchemy."""
+        found = []
+        for app in list(self.apps):
+            extension: Any = app.extensions.get("sqlalchemy")
+            with app.app_context():
+                engines = getattr(extension, "engines", {})
+            found += [(bind or "", engine) for bind, engine in engines.items()]
+        yield from found
+        sqlalchemy = imported("sqlalchemy")
+        if sqlalchemy is not None:
+            # Those that nobody uses any more may still be there.
+            gc.collect()
+            known = {id(engine) for _, engine in found}
+            for thing in gc.get_objects():
+                # type() and not isinstance(), which asks objects that pretend to be others.
+                if issubclass(type(thing), sqlalchemy.Engine) and id(thing) not in known:
+                    yield None, thing
+
+    def _is_temporary(self, dialect: Any, args: Any) -> bool:
+        return dialect.name == "sqlite" and _path(args[0]) == self._file
+
+    def _is_allowed(self, dialect: Any, args: Any, parameters: Mapping[str, Any]) -> bool:
+        if dialect.name == "sqlite" and (
+            self._is_temporary(dialect, args) or _is_in_memory(str(args[0])) or _is_ours(_path(args[0]))
+        ):
+            return True
+        return any(_leads_there(url, dialect, args, parameters) for url in self._named_urls())
+
+    def _named_urls(self) -> Iterator[str]:
+        stores = [load_settings(app.config).store for app in list(self.apps)]
+        named = [value for name, value in os.environ.items() if name.startswith("FLASK_") or name.endswith("_STORE")]
+        for text in filter(None, [*stores, *named]):
+            yield from _URL.findall(text)
+
+    def _refuse(self, message: str) -> None:
+        # The first one counts: others follow from it.
+        with suppress(OSError), open(_refusal_path(self._file), "x", encoding="utf-8") as file:
+            file.write(message)
+        raise RefusedDatabase(message)
+
+
+_guard: Guard | None = None
+
+
+def _unwanted(bind: str | None, where: str) -> str:
+    if bind:
+        example = f'{{"{bind}": "sqlite:////tmp/{bind}.sqlite"}}'
+        return (
+            f"the application also connects to {where} (bind {bind!r}), which --temp-database does not replace: name "
+            f"another with --config 'SQLALCHEMY_BINDS={example}', {_LEAVE_OUT}"
+        )
+    return f"the application connects to {where}, not to the temporary database: {_TAKE_OVER}, {_LEAVE_OUT}"
+
+
+def _describe(dialect: Any, args: Any, parameters: Mapping[str, Any]) -> str:
+    """The place of a connection, without a password."""
+    if dialect.name == "sqlite":
+        return f"sqlite:///{args[0]}"
+    host = parameters.get("host", "")
+    name = parameters.get("dbname") or parameters.get("database") or parameters.get("db") or ""
+    return f"{dialect.name}://{host}/{name}"
+
+
+def _path(argument: Any) -> str:
+    """The path in the first argument for a connection to SQLite: a path or a URI."""
+    file = str(argument)
+    return file.removeprefix("file:").partition("?")[0] if file.startswith("file:") else file
+
+
+def _is_in_memory(file: str) -> bool:
+    return file in ("", ":memory:") or file.startswith("file::memory:") or "mode=memory" in file
+
+
+def _is_ours(file: str) -> bool:
+    """Whether ``file`` is in the data directory: the store, say."""
+    data_dir = os.path.abspath(load_settings({}).data_dir)
+    return os.path.abspath(file).startswith(os.path.join(data_dir, ""))
+
+
+def _is_written(file: str) -> bool:
+    with suppress(OSError):
+        return os.path.getsize(file) > 0
+    return False
+
+
+def _leads_there(text: str, dialect: Any, args: Any, parameters: Mapping[str, Any]) -> bool:
+    """Whether the URL ``text`` is the one of a connection with these arguments."""
+    sqlalchemy = imported("sqlalchemy")
+    try:
+        url = sqlalchemy.make_url(text)
+        if url.get_backend_name() != dialect.name:
+            return False
+        if dialect.name == "sqlite":
+            # A relative path is below a folder of the application's.
+            return bool(url.database) and f"/{args[0]}".endswith(f"/{url.database}")
+        wanted_args, wanted = dialect.create_connect_args(url)
+    except Exception:
+        # What only looks like a URL.
+        return False
+    return list(wanted_args) == list(args) and wanted.items() <= dict(parameters).items()

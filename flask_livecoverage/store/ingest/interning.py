@@ -1,0 +1,62 @@
+"""Numbers for what recurs: each distinct test, route, file and trace is a row of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..dialect import insert_missing
+
+# Databases limit the parameters of a statement; SQLite's oldest limit is 999.
+CHUNK = 300
+# So that a run with ever-new names takes no more memory than another.
+_MOST = 100_000
+
+Key = tuple[str | int, ...]
+
+
+def storable(value: Any) -> Any:
+    """``value``, from JSON, with what is no Unicode text (the name of a file, say) written as Python shows it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    return value
+
+
+class Numbers:
+    """The numbers of the rows of one table, which are told apart by ``columns``."""
+
+    def __init__(self, table: sa.Table, *columns: str) -> None:
+        self._table = table
+        self._columns = [table.c[name] for name in columns]
+        self._known: dict[Key, int] = {}
+
+    def learn(self, connection: sa.Connection, keys: Iterable[Key]) -> Mapping[Key, int]:
+        """See that each of ``keys`` has a row; the numbers of all that are known, these among them."""
+        if len(self._known) > _MOST:
+            self._known.clear()
+        new = sorted(set(keys) - self._known.keys())
+        for start in range(0, len(new), CHUNK):
+            chunk = new[start : start + CHUNK]
+            names = [column.name for column in self._columns]
+            connection.execute(
+                insert_missing(connection, self._table), [dict(zip(names, key, strict=True)) for key in chunk]
+            )
+            self._look_up(connection, chunk)
+        return self._known
+
+    def _look_up(self, connection: sa.Connection, keys: list[Key]) -> None:
+        if len(self._columns) == 1:
+            wanted = self._columns[0].in_([key[0] for key in keys])
+        else:
+            wanted = sa.tuple_(*self._columns).in_(keys)
+        for number, *key in connection.execute(sa.select(self._table.c.id, *self._columns).where(wanted)):
+            self._known[tuple(key)] = number
+
+    def __getitem__(self, key: Key) -> int:
+        return self._known[key]

@@ -1,0 +1,82 @@
+"""What requests ran after their record was written, added to them once both are in the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ...model.records import Trace
+from .. import schema
+from ..traces import load_traces
+from .batch import Caches, RequestRow, Row, change, put_trace
+
+
+def apply_amends(connection: sa.Connection, run: int, caches: Caches) -> None:
+    """Add the amends of ``run`` to their requests. Those whose request or trace no journal has told yet are kept."""
+    amends = [row._asdict() for row in connection.execute(_ready(run))]
+    if not amends:
+        return
+    unions = _Unions(connection, caches)
+    before: dict[int, RequestRow] = {}
+    after: dict[int, RequestRow] = {}
+    for amend in amends:
+        request = RequestRow(*(amend[name] for name in RequestRow._fields))
+        before.setdefault(request.id, request)
+        after[request.id] = _with(after.get(request.id, request), amend, unions)
+    change(connection, before.values(), after.values())
+    done = sa.delete(schema.amends).where(schema.amends.c.id == sa.bindparam("key"))
+    connection.execute(done, [{"key": amend["amend"]} for amend in amends])
+
+
+def _ready(run: int) -> sa.Select[Any]:
+    """The amends that can be added, in the order in which they were told, each with its request."""
+    amends, requests = schema.amends.c, schema.requests.c
+    later, earlier = schema.traces.alias("later"), schema.traces.alias("earlier")
+    return (
+        sa.select(
+            schema.requests,
+            amends.id.label("amend"),
+            amends.trace.label("later"),
+            amends.status.label("new_status"),
+            amends.duration_us.label("new_duration_us"),
+            amends.ended,
+        )
+        .join_from(schema.amends, schema.requests, requests.id == amends.request)
+        .join(later, (later.c.id == amends.trace) & later.c.lines.is_not(None))
+        .join(earlier, (earlier.c.id == requests.trace) & earlier.c.lines.is_not(None))
+        .where(amends.run == run)
+        .order_by(amends.id)
+        # Processes that do this at once take turns also where the database is not locked as a whole.
+        .with_for_update(of=schema.amends)
+    )
+
+
+def _with(request: RequestRow, amend: Row, unions: _Unions) -> RequestRow:
+    new = {name: amend[f"new_{name}"] for name in ("status", "duration_us") if amend[f"new_{name}"] is not None}
+    if amend["ended"] is not None:
+        new["under_way"] = 0 if amend["ended"] else 1
+    return request._replace(trace=unions.of(request.trace, amend["later"]), **new)
+
+
+class _Unions:
+    """The numbers of the traces that hold the lines of two others."""
+
+    def __init__(self, connection: sa.Connection, caches: Caches) -> None:
+        self._connection = connection
+        self._caches = caches
+        self._traces: dict[int, Trace] = {}
+        self._known: dict[tuple[int, int], int] = {}
+
+    def of(self, trace: int, later: int) -> int:
+        if trace == later:
+            return trace
+        if (trace, later) not in self._known:
+            both = self._load(trace) | self._load(later)
+            self._known[trace, later] = put_trace(self._connection, both, self._caches)
+        return self._known[trace, later]
+
+    def _load(self, number: int) -> Trace:
+        if number not in self._traces:
+            self._traces.update(load_traces(self._connection, [number]))
+        return self._traces[number]

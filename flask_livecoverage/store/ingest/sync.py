@@ -1,0 +1,250 @@
+"""Brings the store up to date with the journals of a run.
+
+It goes piece by piece, each a transaction of its own: memory stays flat, whoever is killed leaves whole pieces behind,
+and processes that do this at once take turns. How far a journal has come is stored with its piece, so nothing is ever
+put in twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import sqlalchemy as sa
+
+from ...journal.format import UNREADABLE, describe_loss, header, kind_of, objects, pieces
+from ...journal.run_folder import RunFolder
+from ...model.atomic_files import open_regular
+from .. import losses, schema
+from ..dialect import insert_missing, writing
+from ..windows import Windows, last_event
+from .batch import Caches, Piece, put
+from .interning import storable
+from .late_updates import apply_amends
+from .window_assignment import put_events
+
+_WINDOW = b'{"type":"window"'
+
+# Told the bytes of journals that are in the store by now, and those that will be at the end.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Journal:
+    path: Path
+    number: int
+    token: str
+    position: int
+    end: int
+    size: int
+
+
+class RunSync:
+    """One synchronisation of a run."""
+
+    def __init__(self, engine: sa.Engine, folder: RunFolder, progress: Progress) -> None:
+        self._reading = engine
+        self._engine = writing(engine)
+        self._folder = folder
+        self._progress = progress
+        self._caches = Caches()
+        self._windows = Windows()
+        self._windows_from = float("inf")
+        self._last_event = -1
+        self.warnings: list[str] = []
+
+    def __call__(self) -> int:
+        """Bring the store up to date; return the run's number."""
+        run, changed = self._look()
+        journals: list[_Journal] = []
+        if run is None or changed:
+            run, journals = self._register(changed)
+        total = sum(journal.end - journal.position for journal in journals)
+        done = 0
+        for journal in journals:
+            position = journal.position
+            while position < journal.end:
+                before, position = position, self._put_piece(run, journal)
+                if position == before:
+                    break
+                done += position - before
+                self._progress(done, total)
+        if total:
+            # Another process may have put the last pieces in, and not have come to its own last one yet.
+            with self._engine.begin() as connection:
+                apply_amends(connection, run, self._caches)
+        self._warn_of_unreadable_lines(run)
+        self._warn_of_losses(run)
+        return run
+
+    def _look(self) -> tuple[int | None, list[Path]]:
+        """The run's number, None if it has none yet, and the journals whose size is not the one that was seen last.
+
+        A run may have hundreds of journals, nearly all of processes that have ended.
+        """
+        table = schema.journals.c
+        with self._reading.connect() as connection:
+            named = sa.select(schema.runs.c.id).where(schema.runs.c.name == self._folder.id)
+            run: int | None = connection.execute(named).scalar()
+            sizes = connection.execute(sa.select(table.token, table.size).where(table.run == run))
+            known = {row.token: row.size for row in sizes}
+        return run, [path for path in self._folder.journals() if _size(path) != known.get(_token(path))]
+
+    def _register(self, changed: Iterable[Path]) -> tuple[int, list[_Journal]]:
+        """Give the run and its journals their numbers, and put the windows in: requests are placed by them."""
+        with self._engine.begin() as connection:
+            connection.execute(insert_missing(connection, schema.runs), [{"name": self._folder.id}])
+            run = connection.execute(
+                sa.select(schema.runs.c.id).where(schema.runs.c.name == self._folder.id)
+            ).scalar_one()
+            journals = [journal for path in changed if (journal := self._open(connection, run, path))]
+            put_events(connection, run, self._new_events(journals), self._caches)
+        return run, journals
+
+    def _open(self, connection: sa.Connection, run: int, path: Path) -> _Journal | None:
+        try:
+            first, end, size = _first_line_and_end(path)
+        except OSError as error:
+            self.warnings.append(f"{path}: cannot be read ({error.strerror}), skipped")
+            return None
+        if not end:
+            return None  # its process has not written the first line yet
+        process, problem = header(first)
+        if process is None:
+            self.warnings.append(f"{path}: {problem}")
+            return None
+        token = _token(path)
+        self._caches.journals.learn(connection, [(run, token)])
+        number = self._caches.journals[run, token]
+        table = schema.journals
+        known = table.c.id == number
+        about: dict[str, Any] = {"pid": process.pid, "started_at": process.started_at, "root": storable(process.root)}
+        position = connection.execute(sa.select(table.c.position).where(known)).scalar_one()
+        if end < position:
+            self.warnings.append(f"{path}: shorter than when it was read last; what it held then is in the store")
+        elif end == position:
+            about["size"] = size  # nothing but a line that is torn, or not written to its end yet
+        connection.execute(sa.update(table).where(known).values(about))
+        return _Journal(path, number, token, position, end, size)
+
+    def _new_events(self, journals: Iterable[_Journal]) -> Iterable[dict[str, object]]:
+        for journal in journals:
+            for position, line in _window_lines(journal):
+                yield {
+                    "journal": journal.number,
+                    "position": position,
+                    "at": line["at"],
+                    "name": storable(line["name"]),
+                }
+
+    def _put_piece(self, run: int, journal: _Journal) -> int:
+        """Put the next piece of a journal into the store; return how far it is in the store now."""
+        table = schema.journals
+        known = table.c.id == journal.number
+        with self._engine.begin() as connection:
+            where = sa.select(table.c.position).where(known).with_for_update()
+            position: int = connection.execute(where).scalar_one()
+            if position >= journal.end:
+                return position  # another process was faster
+            data, marks = self._read(journal, position)
+            piece = Piece(run, journal.number, journal.token, position, data, marks)
+            unreadable = put(connection, piece, partial(self._windows_since, connection, run), self._caches)
+            position += len(data)
+            moved: dict[str, Any] = {"position": position, "unreadable": table.c.unreadable + unreadable}
+            if position >= journal.end:
+                moved["size"] = journal.size
+                # Who finds nothing new asks at once, and must find these done.
+                apply_amends(connection, run, self._caches)
+            connection.execute(sa.update(table).where(known).values(moved))
+        return position
+
+    def _read(self, journal: _Journal, position: int) -> tuple[bytes, list[int]]:
+        """The lines at ``position``, and the bytes of the journal at which periods end."""
+        # In this order: a reset that comes in between lies behind these lines, and says so.
+        with self._folder.unmoved():
+            data = _read_lines(journal.path, position, journal.end)
+            marks = [mark.get(journal.path.name, 0) for mark in self._folder.marks()]
+        return data, sorted(marks)
+
+    def _windows_since(self, connection: sa.Connection, run: int, moment: float) -> Windows:
+        newest = last_event(connection, run)
+        if newest != self._last_event or moment < self._windows_from:
+            self._windows = Windows.of_run(connection, run, moment)
+            self._last_event, self._windows_from = newest, moment
+        return self._windows
+
+    def _warn_of_unreadable_lines(self, run: int) -> None:
+        table = schema.journals
+        unreadable = sa.select(table.c.token, table.c.unreadable).where((table.c.run == run) & (table.c.unreadable > 0))
+        with self._reading.connect() as connection:
+            for token, count in connection.execute(unreadable):
+                path = self._folder.path / f"journal-{token}.jsonl"
+                self.warnings.append(f"{path}: {count} line{'s' if count > 1 else ''} cannot be read, skipped")
+
+    def _warn_of_losses(self, run: int) -> None:
+        table = schema.journals
+        with self._reading.connect() as connection:
+            numbers = connection.execute(sa.select(table.c.id).where(table.c.run == run)).scalars().all()
+            loss = describe_loss(losses.of_journals(connection, numbers))
+        self.warnings += filter(None, [loss])
+
+
+def _token(path: Path) -> str:
+    return path.stem.removeprefix("journal-")
+
+
+def _size(path: Path) -> int:
+    """The size in bytes; -1 if there is no file."""
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return -1
+
+
+def _first_line_and_end(path: Path) -> tuple[bytes, int, int]:
+    """The first line, the byte behind the last whole one (0 if there is none), and the size of the file."""
+    with open_regular(path) as file:
+        first = file.readline()
+        size = file.seek(0, os.SEEK_END)
+        return first, _last_newline(file, size), size
+
+
+def _last_newline(file: BinaryIO, end: int) -> int:
+    while end:
+        start = max(0, end - (64 << 10))
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _read_lines(path: Path, position: int, end: int) -> bytes:
+    """Whole lines from ``position`` on, not beyond ``end``: a piece. Nothing if the file was cut in the meantime."""
+    with open_regular(path) as file:
+        _, data = next(pieces(file, position, end), (position, b""))
+        return data if data.endswith(b"\n") else b""
+
+
+def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The lines that open and close windows, each with its byte: found without reading the others."""
+    position = journal.position
+    while position < journal.end:
+        data = _read_lines(journal.path, position, journal.end)
+        if not data:
+            return
+        begin = data.find(_WINDOW)
+        while begin >= 0:
+            end = data.index(b"\n", begin)
+            for _, line in objects(data[begin:end]):
+                with suppress(*UNREADABLE):  # counted when it is put into the store
+                    if kind_of(line) == "window":
+                        yield position + begin, line or {}
+            begin = data.find(_WINDOW, end)
+        position += len(data)

@@ -1,0 +1,94 @@
+"""What a question is asked of: some runs in the store, and the conditions on what counts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from ...model.filters import Filters
+from ...model.records import NO_ROUTE
+from .. import schema
+from ..ingest.interning import CHUNK
+
+T = TypeVar("T")
+
+# The number that stands for no test.
+NO_TEST = 1
+
+test_name: sa.ColumnElement[str] = schema.tests.c.name
+route_name: sa.ColumnElement[str] = (
+    schema.routes.c.method + " " + sa.case((schema.routes.c.rule == "", NO_ROUTE), else_=schema.routes.c.rule)
+)
+
+
+class Scope:
+    """Some runs in the store, as it was when this object was made.
+
+    :param runs: their numbers in the store.
+    :param period: the one period of theirs that counts; all if None.
+    """
+
+    def __init__(self, connection: sa.Connection, runs: Sequence[int], period: int | None = None) -> None:
+        self._connection = connection
+        self._runs = list(runs)
+        periods = sa.select(schema.periods.c.id).where(schema.periods.c.run.in_(self._runs))
+        if period is not None:
+            periods = periods.where(schema.periods.c.number == period)
+        self._periods = list(connection.execute(periods).scalars())
+
+    @cached_property
+    def _journals(self) -> dict[int, Any]:
+        rows = self._connection.execute(sa.select(schema.journals).where(schema.journals.c.run.in_(self._runs)))
+        return {row.id: row for row in rows}
+
+    @property
+    def root(self) -> str:
+        """The folder in which the server ran; paths are shown relative to it. Empty if nothing was recorded."""
+        first = min(
+            (journal for journal in self._journals.values() if journal.root),
+            key=lambda row: row.started_at,
+            default=None,
+        )
+        return first.root if first else ""
+
+    def _executions(self, filters: Filters | None = None) -> sa.Select[Any]:
+        """Rows of the executions that ``filters`` let pass."""
+        if filters is None or filters.since is None:
+            table = schema.executions.c
+            columns: list[Any] = [table.requests, table.duration_us, table.last_at]
+        else:
+            # The executions do not know when each request was: these are made as the others were.
+            table = schema.requests.c
+            durations, newest = sa.func.sum(table.duration_us), sa.func.max(table.started_at)
+            columns = [sa.func.count().label("requests"), durations.label("duration_us"), newest.label("last_at")]
+        keys = [table.test, table.route, table.trace]
+        query = filtered(sa.select(*keys, *columns), table, filters).where(table.period.in_(self._periods))
+        return query if table is schema.executions.c else query.group_by(*keys)
+
+
+def filtered(query: sa.Select[Any], table: Any, filters: Filters | None) -> sa.Select[Any]:
+    """``query`` with conditions on the columns of ``table``, requests or executions."""
+    if filters is None:
+        return query
+    if filters.test is not None:
+        tests = schema.tests.c
+        wanted = sa.select(tests.id).where(tests.name == filters.test).scalar_subquery()
+        query = query.where(table.test == wanted, table.test != NO_TEST)
+    if filters.route is not None:
+        routes = schema.routes.c
+        named = sa.or_(routes.rule == filters.route, route_name == filters.route)
+        query = query.where(table.route.in_(sa.select(routes.id).where(named)))
+    if filters.status is not None:
+        query = query.where(table.status.between(*filters.status))
+    if filters.since is not None:
+        query = query.where(table.started_at >= filters.since)
+    return query
+
+
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """``values`` in parts that a statement can take as parameters."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]

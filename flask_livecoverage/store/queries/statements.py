@@ -1,0 +1,50 @@
+"""What counts in source files, kept so that each content is analysed once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+
+from ...model.bitmap import from_hex, from_numbits, to_hex, to_numbits
+from ...model.records import FileStatements
+from .. import schema
+from ..dialect import insert_missing
+from .base import chunks
+
+# What a content's statements are, or why they cannot be told.
+Analysed = FileStatements | str
+
+
+def load_statements(connection: sa.Connection, rules: str, contents: Iterable[str]) -> dict[str, Analysed]:
+    """What is known of ``contents`` (hashes) under ``rules``."""
+    table = schema.statements.c
+    found: dict[str, Analysed] = {}
+    for chunk in chunks(sorted(contents)):
+        query = sa.select(schema.statements).where(table.rules == rules, table.content.in_(chunk))
+        for row in connection.execute(query):
+            multiline = [(first, from_hex(lines)) for first, lines in json.loads(row.multiline)]
+            counted = FileStatements(from_numbits(row.statements), from_numbits(row.excluded), multiline)
+            found[row.content] = row.error or counted
+    return found
+
+
+def save_statements(connection: sa.Connection, rules: str, analysed: Mapping[str, Analysed]) -> None:
+    """Keep what was found out about contents."""
+    nothing = FileStatements(0)
+    rows = []
+    for content, result in analysed.items():
+        counted = nothing if isinstance(result, str) else result
+        rows.append(
+            {
+                "content": content,
+                "rules": rules,
+                "statements": to_numbits(counted.statements),
+                "excluded": to_numbits(counted.excluded),
+                "multiline": json.dumps([[first, to_hex(lines)] for first, lines in counted.multiline]),
+                "error": result if isinstance(result, str) else "",
+            }
+        )
+    if rows:
+        connection.execute(insert_missing(connection, schema.statements), rows)

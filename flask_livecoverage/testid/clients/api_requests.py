@@ -1,0 +1,95 @@
+"""Requests of Playwright's API contexts: with the header, redirects followed hop by hop."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from ..headers import TEST_HEADER
+from .target import Identity, header_value
+
+# As the methods of APIRequestContext are called; `fetch` is told the method.
+METHODS = {name: name.upper() for name in ("delete", "get", "head", "patch", "post", "put")} | {"fetch": ""}
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS = 20
+_BODY = ("data", "form", "multipart")
+
+Steps = Generator[tuple[Any, dict[str, Any]], Any, Any]
+
+
+@dataclass(frozen=True)
+class ApiContext:
+    """What one was made with."""
+
+    base_url: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    max_redirects: int | None = None
+
+
+@dataclass
+class ApiRequest:
+    """One request of a test, and what becomes of it from redirect to redirect.
+
+    Playwright would send the header to all hosts that it is redirected to. So each hop is a request of its own; what
+    changes from one to the next is as in Playwright, which follows https://fetch.spec.whatwg.org/#http-redirect-fetch.
+    """
+
+    context: ApiContext
+    target: Any
+    """A URL, relative to the context's, or a request of a page."""
+    method: str
+    options: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        is_url = isinstance(self.target, str)
+        self.url = urljoin(self.context.base_url, self.target) if is_url else str(self.target.url)
+        self.headers = dict(self.options.get("headers") or ({} if is_url else self.target.headers))
+        self.method = self.method or self.options.get("method") or ("GET" if is_url else self.target.method)
+
+    def carries(self, identity: Identity) -> bool:
+        """Whether it is the server's, and the test has said nothing itself."""
+        names = {name.lower() for name in [*self.headers, *self.context.headers]}
+        has_own = TEST_HEADER.lower() in names
+        return identity.test is not None and not has_own and identity.host_of(self.url) is not None
+
+    def steps(self, identity: Identity, error: type[Exception]) -> Steps:
+        """Yields what ``fetch`` is to be called with, takes its response, and returns the last response."""
+        left = self._most_redirects()
+        while True:
+            response = yield self.target, self._arguments(identity)
+            location = response.headers.get("location")
+            if response.status not in _REDIRECTS or not location or left is None:
+                return response
+            if left == 0:
+                raise error("Max redirect count exceeded")
+            left -= 1
+            self._redirect(response.status, urljoin(self.url, location))
+
+    def _most_redirects(self) -> int | None:
+        """None: the redirect itself is what the test wants."""
+        given = self.options.get("max_redirects")
+        most = self.context.max_redirects if given is None else given
+        return _MOST_REDIRECTS if most is None else most or None
+
+    def _arguments(self, identity: Identity) -> dict[str, Any]:
+        headers = self.headers
+        if identity.test is not None and identity.host_of(self.url) is not None:
+            headers = {**headers, TEST_HEADER: header_value(identity.test)}
+        return {**self.options, "method": self.method, "headers": headers, "max_redirects": 0}
+
+    def _redirect(self, status: int, url: str) -> None:
+        if not isinstance(self.target, str) and not any(self.options.get(name) for name in _BODY):
+            self.options["data"] = self.target.post_data_buffer
+        self.options.pop("params", None)
+        dropped = set()
+        if (status in (301, 302) and self.method == "POST") or (status == 303 and self.method not in ("GET", "HEAD")):
+            self.method = "GET"
+            dropped = {"content-encoding", "content-language", "content-length", "content-location", "content-type"}
+            for name in _BODY:
+                self.options.pop(name, None)
+        if urlsplit(url)[:2] != urlsplit(self.url)[:2]:
+            dropped.add("authorization")
+        self.headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
+        self.target = self.url = url

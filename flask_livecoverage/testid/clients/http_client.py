@@ -1,0 +1,73 @@
+"""http.client, and with it urllib.request, urllib3, requests and all else that is built on it.
+
+Each hop of a redirect is a request of its own there, to its own host, so no other host gets the header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..headers import TEST_HEADER
+from .patching import Patches
+from .target import Identity, header_value
+
+
+class HttpClientCarrier:
+    """A header of each request, unless the test has set one itself."""
+
+    modules = ("http.client",)
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._secure: type = type(None)
+        # The target of the request whose headers are being put; None once it has the header.
+        self._targets: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
+
+    def hook(self, module: Any, patches: Patches) -> None:
+        """See :class:`.Library`."""
+        self._secure = getattr(module, "HTTPSConnection", self._secure)
+        patches.wrap(module.HTTPConnection, "putrequest", self._beginning)
+        patches.wrap(module.HTTPConnection, "putheader", self._putting)
+        patches.wrap(module.HTTPConnection, "endheaders", self._ending)
+
+    def tell_clients(self) -> None:
+        """Each request asks for the test."""
+
+    def _beginning(self, original: Any) -> Callable[..., Any]:
+        def putrequest(connection: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+            self._targets[connection] = url
+            return original(connection, method, url, *args, **kwargs)
+
+        return putrequest
+
+    def _putting(self, original: Any) -> Callable[..., Any]:
+        def putheader(connection: Any, header: str | bytes, *values: Any) -> Any:
+            name = header.decode("latin-1") if isinstance(header, bytes) else header
+            if name.lower() == TEST_HEADER.lower():
+                self._targets[connection] = None
+            return original(connection, header, *values)
+
+        return putheader
+
+    def _ending(self, original: Any) -> Callable[..., Any]:
+        def endheaders(connection: Any, *args: Any, **kwargs: Any) -> Any:
+            target, test = self._targets.pop(connection, None), self._identity.test
+            if target is not None and test is not None and self._goes_to_server(connection, target):
+                connection.putheader(TEST_HEADER, header_value(test))
+            return original(connection, *args, **kwargs)
+
+        return endheaders
+
+    def _goes_to_server(self, connection: Any, target: str) -> bool:
+        # A whole URL is what a proxy is asked for.
+        url = target if "://" in target.partition("?")[0] else self._url_of(connection)
+        return self._identity.host_of(url) is not None
+
+    def _url_of(self, connection: Any) -> str:
+        # Behind a proxy's tunnel, the connection's own host is the proxy.
+        tunnel = getattr(connection, "_tunnel_host", None)
+        host, port = (tunnel, connection._tunnel_port) if tunnel else (connection.host, connection.port)
+        scheme = "https" if isinstance(connection, self._secure) else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"

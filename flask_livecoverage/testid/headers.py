@@ -1,0 +1,107 @@
+"""Which test a request belongs to, as the client says it."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from ..model.text import LONGEST_NAME, storable
+
+TEST_HEADER = "Livecov-Test"
+BAGGAGE_MEMBER = "livecov.test"
+COOKIE = "livecov_test"
+
+# By themselves, whatever a test does.
+_ASKED_BY_BROWSERS = frozenset({"/favicon.ico"})
+_WILDCARDS = re.compile(r"[*?[]")
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(rb"\\(?:([0-3][0-7]{2})|(.))")
+
+
+def test_identity(environ: Mapping[str, Any]) -> str | None:
+    """The test that a WSGI request names, or None.
+
+    In this order: header ``Livecov-Test``; the member ``livecov.test`` of W3C ``baggage``
+    (https://www.w3.org/TR/baggage/); Keploy's ``KEPLOY-TEST-ID``, as ``set/id`` with ``KEPLOY-TEST-SET-ID``; cookie
+    ``livecov_test``. At most 1000 characters count; see :func:`~..model.text.storable`.
+    """
+    found = (
+        ("HTTP_LIVECOV_TEST" in environ and _readable(environ["HTTP_LIVECOV_TEST"]).strip())
+        or ("HTTP_BAGGAGE" in environ and _from_baggage(_readable(environ["HTTP_BAGGAGE"])))
+        or ("HTTP_KEPLOY_TEST_ID" in environ and _from_keploy(environ))
+        or ("HTTP_COOKIE" in environ and _from_cookie(_readable(environ["HTTP_COOKIE"])))
+    )
+    return storable(found, LONGEST_NAME) if found else None
+
+
+def ignored_paths(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """A function that answers whether a request to a path is no test's.
+
+    ``patterns`` are whole paths, in which ``*`` stands for any characters and ``?`` for one.
+    """
+    patterns = list(patterns)
+    plain = frozenset(_ASKED_BY_BROWSERS.union(path for path in patterns if not _WILDCARDS.search(path)))
+    wild = [fnmatch.translate(path) for path in patterns if _WILDCARDS.search(path)]
+    if not wild:
+        return plain.__contains__
+    match = re.compile("|".join(wild)).match
+    return lambda path: path in plain or match(path) is not None
+
+
+test_identity.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
+
+
+def _from_baggage(header: str) -> str | None:
+    return _member((member.partition(";")[0] for member in header.split(",")), BAGGAGE_MEMBER)
+
+
+def _from_keploy(environ: Mapping[str, Any]) -> str:
+    test_set = _readable(environ.get("HTTP_KEPLOY_TEST_SET_ID", "")).strip()
+    test = _readable(environ["HTTP_KEPLOY_TEST_ID"]).strip()
+    return f"{test_set}/{test}" if test_set and test else test
+
+
+def _from_cookie(header: str) -> str | None:
+    if COOKIE not in header:
+        return None
+    # By hand, because browsers send what parsers refuse, blanks in values for one, and SimpleCookie gives up the whole
+    # header for one cookie that is not to its taste.
+    return _member(header.split(";"), COOKIE)
+
+
+def _member(members: Iterable[str], wanted: str) -> str | None:
+    for member in members:
+        key, _, value = member.partition("=")
+        if key.strip() == wanted:
+            return unquote(_unquoted(value.strip())).strip()
+    return None
+
+
+def _unquoted(value: str) -> str:
+    """``value`` without the quotation marks around it, where they are a quoted string's.
+
+    Python's clients and Werkzeug's send cookies so: quotation marks and backslashes within have a backslash before
+    them, other bytes may be three octal digits (:mod:`http.cookies`). Any other quotation mark is a part of the name.
+    """
+    quoted = _QUOTED.fullmatch(value)
+    if quoted is None:
+        return value
+    return _ESCAPED.sub(_unescaped, quoted[1].encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8)]) if found[1] else found[2]
+
+
+def _readable(text: str) -> str:
+    """WSGI hands a header over with each byte as one character; nearly all clients mean UTF-8."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
