@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .session import LiveSession
+    from .routes import TestAnswers
+    from .running_test import RunningTest
 
 
 class CurrentTest:
@@ -18,10 +19,11 @@ class CurrentTest:
     ``url`` is the server's address, without a slash at its end. ``name`` is what the test is called there: its node id.
     """
 
-    def __init__(self, session: LiveSession, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, running: RunningTest, answers: TestAnswers) -> None:
         self.url = url
         self.name = name
-        self._session = session
+        self._running = running
+        self._answers = answers
 
     @property
     def headers(self) -> dict[str, str]:
@@ -29,7 +31,7 @@ class CurrentTest:
 
         All its characters are ASCII. Needed only where the tests' names travel with the requests.
         """
-        name = self._session.identity_now or self.name
+        name = self._running.identity or self.name
         if name.isascii():
             return {"Livecov-Test": name}
         # W3C baggage is percent-encoded, and not all clients send other characters in headers.
@@ -50,13 +52,13 @@ class CurrentTest:
         """
         from .names import part_name
 
-        before = self._session.identity_now
+        before = self._running.identity
         whole = part_name(self.name, name)
-        self._session.begin_part(whole)
+        self._running.begin_part(whole)
         try:
             yield whole
         finally:
-            self._session.set_identity(before)
+            self._running.set_identity(before)
 
     def lines(self) -> dict[str, list[int]]:
         """The lines that this test has executed in the server so far: by file, ascending.
@@ -64,7 +66,7 @@ class CurrentTest:
         Paths are relative to the folder in which the server started, with slashes; absolute outside it. A request's
         lines are there when its response is; what it runs later, in a thread say, follows within a second.
         """
-        return self._session.lines([self.name, *self._session.parts])
+        return self._answers.lines([self.name, *self._running.parts])
 
     def assert_ran(self, *places: str) -> None:
         """Assert that this test has executed lines in the server: ``"app.py:42"``, or ``"app.py:42-45"``.
@@ -75,6 +77,6 @@ class CurrentTest:
         __tracebackhide__ = True
         from .line_references import find_missing
 
-        missing = find_missing(places, self.lines(), self._session.statements)
+        missing = find_missing(places, self.lines(), self._answers.statements)
         if missing:
             pytest.fail("\n".join(missing), pytrace=True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+import pytest
+
 from ..control_client import Refused, fetch, fetch_json
+from ..errors import LiveCoverageError
 from ..settings import load_settings
 
 _SECONDS = 10
@@ -60,3 +64,41 @@ class ControlRoutes:
         parts = urlsplit(self.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((str(parts.hostname), port), timeout=_SECONDS).close()
+
+
+class TestAnswers:
+    """What tests of this session have executed, asked of the server. An answer that cannot be had fails the test.
+
+    :param since: when the session began, by the server's clock.
+    """
+
+    __test__ = False  # for pytest
+
+    def __init__(self, routes: ControlRoutes, since: float) -> None:
+        self._routes = routes
+        self._since = since
+        self._statements: dict[str, list[int]] = {}
+
+    def lines(self, names: Sequence[str]) -> dict[str, list[int]]:
+        """The lines that tests, or parts of them, have executed: by file, ascending."""
+        __tracebackhide__ = True
+        found: dict[str, set[int]] = {}
+        for name in names:
+            for files in self._ask(self._routes.tests, self._since, name)["traces"].values():
+                for path, lines in files.items():
+                    found.setdefault(path, set()).update(lines)
+        return {path: sorted(found[path]) for path in sorted(found)}
+
+    def statements(self) -> dict[str, list[int]]:
+        """The statements of the application's files."""
+        __tracebackhide__ = True
+        if not self._statements:
+            self._statements = self._ask(self._routes.statements)
+        return self._statements
+
+    def _ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            return question(*arguments)
+        except (OSError, LiveCoverageError) as error:
+            pytest.fail(f"the live server does not tell what this test executed: {error}", pytrace=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,13 +12,14 @@ import pytest
 from ..errors import ConfigurationError, LiveCoverageError
 from ..settings import RUN_VARIABLE, server_url
 from .current import CurrentTest
-from .identity import Identity, Tags, Windows
-from .names import part_name, test_name
+from .identity import Tags, Windows
+from .names import test_name
 from .operations import Operations
 from .options import Options
 from .others import is_interleaved, own_server
-from .recordings import Gone, Recording, Report
-from .routes import ControlRoutes
+from .recordings import Recording, Report
+from .routes import ControlRoutes, TestAnswers
+from .running_test import RunningTest
 
 _STARTUP_SECONDS = 60
 _SWITCH_OFF = "or switch this plugin off with -p no:livecov"
@@ -37,21 +37,12 @@ class LiveSession:
         self._is_worker = hasattr(config, "workerinput")
         self._config = config
         self._routes: ControlRoutes | None = None
-        self._identity: Identity | None = None
-        self._statements: dict[str, list[int]] = {}
-        self._test: str | None = None
+        self._answers: TestAnswers | None = None
         self._own_server = False
-        self._given_up = False
-        self._in_threads = False
-        # Some runners call the hooks from several threads at once: the server hears of the tests in this order.
-        self._turn = threading.RLock()
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
-        self._operations = Operations(self._begin_operation)
-        self._operation: str | None = None
-        self.identity_now: str | None = None
-        self.parts: dict[str, None] = {}
-        """The names of the parts of the test that runs, so far."""
         self.report = Report()
+        self._running = RunningTest(self.report)
+        self._operations = Operations(self._running.begin_operation)
 
     @property
     def _is_controller(self) -> bool:
@@ -111,15 +102,12 @@ class LiveSession:
         self.report.since = status["time"]
         self.report.names_travel = tags
         if self._runs_tests and not self._is_controller:
-            self._identity = Tags(routes) if tags else Windows(routes)
+            self._running.connect(Tags(routes) if tags else Windows(routes))
             self._operations.install()
 
     def _disconnect(self) -> None:
-        self.set_identity(None)
-        if self._identity is not None:
-            self._operations.uninstall()
-            self._identity.close()
-            self._identity = None
+        self._operations.uninstall()
+        self._running.disconnect()
 
     @contextmanager
     def server(self) -> Iterator[str]:
@@ -128,7 +116,7 @@ class LiveSession:
             yield self._routes.url
             return
         with self._start_server() as url:
-            self.set_identity(self._test)
+            self._running.set_identity(self._running.name)
             try:
                 yield url
             finally:
@@ -169,109 +157,47 @@ class LiveSession:
         try:
             return (yield)
         finally:
-            with self._turn:
-                self.set_identity(None)
-                self._test = None
+            self._running.end()
 
     def _begin(self, item: pytest.Item) -> bool:
         """Whether requests can be of this test."""
-        with self._turn:
-            # For good: the one that runs may end before this one does.
-            self._in_threads |= self._test is not None
-            if self._in_threads or is_interleaved(item):
-                # Whose a request is cannot be seen, and a wrong test is worse than none.
-                self.report.interleaved = True
-                self.set_identity(None)
-                return False
-            self._test = test_name(item.nodeid, item.location[2])
-            self.parts.clear()
-            self.report.note_own_server(own_server(item))
-            # Of our own server, tests that do not use it have nothing to tell.
-            if not self._own_server or _FIXTURES & set(getattr(item, "fixturenames", ())):
-                self.set_identity(self._test)
-            return True
+        name = test_name(item.nodeid, item.location[2])
+        if not self._running.begin(name, interleaved=is_interleaved(item)):
+            return False
+        self.report.note_own_server(own_server(item))
+        # Of our own server, tests that do not use it have nothing to tell.
+        if not self._own_server or _FIXTURES & set(getattr(item, "fixturenames", ())):
+            self._running.set_identity(name)
+        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
         """The operation that was called last is over: what tear-downs send is of the whole test."""
-        with self._turn:
-            if self.identity_now is not None:
-                self.set_identity(self._test)
-
-    def _begin_operation(self, label: str) -> None:
-        """From now on, requests are of this part of the test.
-
-        Not if the test has the operation in its own name, or has opened a part itself.
-        """
-        now = self.identity_now
-        if self._test is None or now is None or label in self._test or now not in (self._test, self._operation):
-            return
-        self._operation = part_name(self._test, label)
-        self.begin_part(self._operation)
-
-    def begin_part(self, name: str) -> None:
-        """From now on, requests are of the part of the test with this whole name."""
-        self.parts[name] = None
-        self.set_identity(name)
+        self._running.end_part()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note the tests that are skipped before they begin."""
         if report.skipped and report.when == "setup":
             self.report.skipped.add(test_name(report.nodeid, report.location[2]))
 
-    def set_identity(self, name: str | None) -> None:
-        """From now on, requests are of the test or the part ``name``, or of none; never fails."""
-        with self._turn:
-            if self._identity is None or self._given_up or name == self.identity_now:
-                return
-            if self._in_threads and name is not None:
-                return
-            was, self.identity_now = self.identity_now, name
-            try:
-                self._identity.set_test(name)
-            except (OSError, LiveCoverageError) as error:
-                # It may be back for the next test. One that hangs would make a long suite endless.
-                reason = getattr(error, "reason", error)
-                self._given_up = isinstance(reason, TimeoutError)
-                self.report.gone.append(Gone(self._test or "", was is not None, str(reason)))
-
     # The fixture `livecov`
 
     def current_test(self) -> CurrentTest:
         """The object for the fixture of the running test."""
         assert self._routes is not None
-        if self._test is None or self._in_threads:
+        name = self._running.name
+        if name is None or self._running.in_threads:
             pytest.fail(
                 "the fixture livecov needs tests that run one after the other in their process: others run beside this "
                 "one, and whose a request is cannot be seen",
                 pytrace=False,
             )
         # It may have asked for the fixture by getfixturevalue().
-        if self.identity_now is None:
-            self.set_identity(self._test)
-        return CurrentTest(self, self._routes.url, self._test)
-
-    def lines(self, names: list[str]) -> dict[str, list[int]]:
-        """The lines of tests, or parts of them, in this session."""
-        found: dict[str, set[int]] = {}
-        for name in names:
-            for files in self._ask("tests", self.report.since, name)["traces"].values():
-                for path, lines in files.items():
-                    found.setdefault(path, set()).update(lines)
-        return {path: sorted(found[path]) for path in sorted(found)}
-
-    def statements(self) -> dict[str, list[int]]:
-        """The statements of the application's files."""
-        if not self._statements:
-            self._statements = self._ask("statements")
-        return self._statements
-
-    def _ask(self, question: str, *arguments: Any) -> Any:
-        __tracebackhide__ = True
-        try:
-            return getattr(self._routes, question)(*arguments)
-        except (OSError, LiveCoverageError) as error:
-            pytest.fail(f"the live server does not tell what this test executed: {error}", pytrace=False)
+        if self._running.identity is None:
+            self._running.set_identity(name)
+        if self._answers is None:
+            self._answers = TestAnswers(self._routes, self.report.since)
+        return CurrentTest(self._routes.url, name, self._running, self._answers)
 
     # The end
 
