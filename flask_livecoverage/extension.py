@@ -126,19 +126,22 @@ class LiveCoverage:
         With ``reset``, a reset happens in the same step: every request is in exactly one such dump. Raises
         ConfigurationError while live coverage is not active, DataError if nothing was measured.
         """
+        from .control.readings import reading
         from .exports.dump import dump_object
         from .exports.report_process import open_reports_in
 
         recorder = _active_recorder()
-        with recorder.reading(reset=reset) as run, open_reports_in(recorder.root, [run]) as reports:
-            return dump_object(run, reports, recording=recorder.recording)
+        with reading(recorder, reset=reset) as run, open_reports_in(recorder.root, [run]) as reports:
+            return dump_object(run, reports, recording=recorder.session.recording)
 
     def reset(self) -> None:
         """Move the mark from which dumps count to now. Nothing is deleted.
 
         Raises ConfigurationError while live coverage is not active.
         """
-        _active_recorder().reset()
+        from .control.readings import reset_run
+
+        reset_run(_active_recorder())
 
 
 def get_state(app: Flask) -> State | None:
@@ -203,7 +206,7 @@ def _activate(app: Flask, state: State) -> None:
     for rule in control_rules(state.settings, build_only=True):
         # For `flask routes` and `url_for` alone: the middleware answers before the application is asked.
         app.url_map.add(rule)
-    state.recorder.rule_sources.append(partial(_rules, app))
+    state.recorder.inventory.rule_sources.append(partial(_rules, app))
     if DATABASE_VARIABLE in os.environ:
         from .startup import database_guard
 

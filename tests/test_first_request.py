@@ -11,16 +11,14 @@ import pytest
 
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.model.bitmap import from_bitmap
-from flask_livecoverage.recording import recorder as recorder_module
+from flask_livecoverage.recording import flusher as flusher_module
 from flask_livecoverage.recording.process import start_recording
 from flask_livecoverage.settings import Settings
 
 
-def test_import_lines_are_written_first(
-    load_module: Callable[..., ModuleType], engine_name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder_module, "FLUSH_SECONDS", 1000.0)
+def test_import_lines_are_written_first(load_module: Callable[..., ModuleType], engine_name: str) -> None:
     recorder = start_recording(Settings(engine=engine_name))
+    recorder.flusher.pause()
     module = load_module("NAMES = []\nNAMES.append('one')")
     assert read_run(recorder.run).ambient == []
     recorder.open_request("GET", "/")
@@ -36,7 +34,7 @@ def flushers() -> list[threading.Thread]:
 def test_one_thread_flushes_whoever_starts_it(engine_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first requests come at once, say. Two who start it meet in the middle of that, if they can."""
     recorder = start_recording(Settings(engine=engine_name))
-    recorder.pause_flushing()
+    recorder.flusher.pause()
     in_the_middle = threading.Barrier(2)
 
     class MeetingEvent(threading.Event):
@@ -45,9 +43,9 @@ def test_one_thread_flushes_whoever_starts_it(engine_name: str, monkeypatch: pyt
             with suppress(threading.BrokenBarrierError):
                 in_the_middle.wait(0.5)
 
-    threads = [threading.Thread(target=recorder.resume_flushing) for _ in range(2)]
+    threads = [threading.Thread(target=recorder.flusher.resume) for _ in range(2)]
     with monkeypatch.context() as meeting:
-        meeting.setattr(recorder_module, "threading", SimpleNamespace(**{**vars(threading), "Event": MeetingEvent}))
+        meeting.setattr(flusher_module, "threading", SimpleNamespace(**{**vars(threading), "Event": MeetingEvent}))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -57,8 +55,8 @@ def test_one_thread_flushes_whoever_starts_it(engine_name: str, monkeypatch: pyt
 
 def test_first_request_does_not_start_it_while_another_thread_forks(engine_name: str) -> None:
     recorder = start_recording(Settings(engine=engine_name))
-    recorder.pause_flushing()
+    recorder.flusher.pause()
     recorder.open_request("GET", "/")
     assert flushers() == []
-    recorder.resume_flushing()
+    recorder.flusher.resume()
     assert len(flushers()) == 1

@@ -532,7 +532,7 @@ def test_recording_off_until_a_window_opens(views: ModuleType, engine_name: str)
 def test_recording_that_started_before_the_application_was_known(views: ModuleType, engine_name: str) -> None:
     """As under ``livecov run``: what the application's configuration says of it holds all the same."""
     start_recording(load_settings({"LIVECOVERAGE_ENGINE": engine_name}))
-    assert recorder().recording
+    assert recorder().session.recording
     app = make_app(views, engine_name, LIVECOVERAGE_AUTOSTART=False)
     ask_around_a_window(app)
     assert only_request().path == "/plain/9"

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
+from flask_livecoverage.control.readings import reading
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import Rule
@@ -55,12 +56,12 @@ class TestRecording:
     def test_rules_without_our_own(self) -> None:
         app = make_app()
         assert "/__coverage__/dump" in {rule.rule for rule in app.url_map.iter_rules()}
-        recorder().write_rules()
+        recorder().inventory.write_rules()
         assert read_run(recorder().run).rules == OWN
 
     def test_line(self) -> None:
         make_app()
-        recorder().write_rules()
+        recorder().inventory.write_rules()
         assert rule_lines(recorder().run) == [
             [
                 ["/", "index", ["GET"]],
@@ -74,16 +75,16 @@ class TestRecording:
     def test_only_what_is_new_is_written(self) -> None:
         app = make_app()
         for _ in range(3):
-            recorder().write_rules()
+            recorder().inventory.write_rules()
         app.add_url_rule("/late", "late", lambda: "")
         for _ in range(3):
-            recorder().write_rules()
+            recorder().inventory.write_rules()
         assert rule_lines(recorder().run)[1:] == [[["/late", "late", ["GET"]]]]
         assert Rule("/late", "late", ("GET",)) in read_run(recorder().run).rules
 
     def test_reading_has_them(self) -> None:
         make_app()
-        with recorder().reading() as run:
+        with reading(recorder()) as run:
             assert run.rules == OWN
 
     def test_stop_writes_them(self) -> None:
@@ -99,20 +100,20 @@ class TestRecording:
         other.add_url_rule("/", "home", lambda: "")
         other.add_url_rule("/user/<int:id>", "user", lambda id: "", methods=["DELETE", "POST"])
         LiveCoverage(other)
-        recorder().write_rules()
+        recorder().inventory.write_rules()
         union = [*OWN[:-1], Rule("/", "home", ("GET",)), Rule("/user/<int:id>", "user", ("DELETE", "GET", "POST"))]
         assert read_run(recorder().run).rules == sorted(union, key=lambda rule: (rule.rule, rule.endpoint))
 
     def test_application_that_is_being_set_up_is_left_alone(self) -> None:
         """Asking a map for its rules sorts them, which must not happen while another thread adds one."""
         make_app()
-        recorder().write_rules(at_rest=False)
+        recorder().inventory.write_rules(at_rest=False)
         assert rule_lines(recorder().run) == []
 
     def test_thread_writes_them_once_the_application_serves(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A server that is killed has written them."""
-        monkeypatch.setattr("flask_livecoverage.recording.recorder.FLUSH_SECONDS", 0.001)
         app = make_app()
+        recorder().flusher.seconds = 0.001
         written = threading.Event()
         append_object = recorder().journal.append_object
 
@@ -123,8 +124,8 @@ class TestRecording:
             return done
 
         monkeypatch.setattr(recorder().journal, "append_object", append)
-        recorder().pause_flushing()
-        recorder().resume_flushing()
+        recorder().flusher.pause()
+        recorder().flusher.resume()
         app.test_client().get("/")
         assert written.wait(60)
         assert read_run(recorder().run).rules == OWN
@@ -133,8 +134,8 @@ class TestRecording:
         make_app()
         with monkeypatch.context() as full:
             full.setattr(recorder().journal, "append_object", lambda kind, **fields: False)
-            recorder().write_rules()
-        recorder().write_rules()
+            recorder().inventory.write_rules()
+        recorder().inventory.write_rules()
         assert read_run(recorder().run).rules == OWN
 
 

@@ -35,6 +35,7 @@ from .announcement import announce
 from .dashboard_host.proxy import Front, dashboard_rules, error_page, is_page
 from .dashboard_host.urls import PREFIX
 from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters, stored_name
+from .readings import reading, reset_run
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -187,7 +188,7 @@ class ControlMiddleware:
         if not self._recorder.close_window():
             return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
         if not wanted:
-            return _json({"recording": self._recorder.recording, "run": self._recorder.run.id})
+            return _json({"recording": self._recorder.session.recording, "run": self._recorder.run.id})
         return self._answer_from_store(self._summary_of_last_window, since_reset=False)
 
     def _summary_of_last_window(self, records: Records) -> dict[str, Any]:
@@ -199,7 +200,7 @@ class ControlMiddleware:
 
     def _reset(self, request: ControlRequest) -> Response:
         parameters(request)
-        self._recorder.reset()
+        reset_run(self._recorder)
         return _json({"run": self._recorder.run.id, "reset": True})
 
     def _status(self, request: ControlRequest) -> Response:
@@ -214,15 +215,15 @@ class ControlMiddleware:
         return {
             "version": __version__,
             "run": recorder.run.id,
-            "time": recorder.clock.now(),
+            "time": recorder.session.clock.now(),
             "data_dir": str(recorder.run.path.parent.parent),
             "engine": recorder.engine.name,
             "reason": recorder.reason,
             "branch": recorder.engine.branch,
-            "recording": recorder.recording,
+            "recording": recorder.session.recording,
             **counts,
             "lost": counts["lost"] + recorder.journal.losses.untold,
-            "fault": recorder.fault,
+            "fault": recorder.session.fault,
         }
 
     def _counts(self) -> dict[str, Any]:
@@ -243,7 +244,7 @@ class ControlMiddleware:
         return self._answer_from_store(lambda records: records.tests(given))
 
     def _filters(self) -> dict[str, Callable[[str], Any]]:
-        return {**_FILTERS, "since": partial(filters.parse_since, now=self._recorder.clock.now())}
+        return {**_FILTERS, "since": partial(filters.parse_since, now=self._recorder.session.clock.now())}
 
     def _list_requests(self, request: ControlRequest) -> Response:
         given = parameters(request, limit=count, **self._filters())
@@ -273,7 +274,7 @@ class ControlMiddleware:
             # No driver needs it, as it cannot read the answer; and whoever opens a link would lose the dump in it.
             raise MethodNotAllowed(["POST"], "reset=1 changes what later dumps hold: send it with POST")
         # The answer is made inside: a report that fails must not have reset anything.
-        with self._recorder.reading(reset=given.get("reset", False)) as run:
+        with reading(self._recorder, reset=given.get("reset", False)) as run:
             self._warn(run.warnings)
             dump_format = given.get("format", "json")
             if dump_format == "dedup":
@@ -295,7 +296,7 @@ class ControlMiddleware:
 
     def _report(self, run: Run, reports: LiveReports, dump_format: str) -> Response:
         if dump_format == "json":
-            return _json(dump_object(run, reports, recording=self._recorder.recording))
+            return _json(dump_object(run, reports, recording=self._recorder.session.recording))
         if dump_format == "text":
             return _text(reports.text(), "text/plain")
         if dump_format == "markdown":

@@ -107,8 +107,7 @@ def _signal(number: signal.Signals) -> None:
     if recorder is not None:
         # SIGTERM ends a process at once, unless it has a handler.
         recorder.flush()
-        recorder.write_sources()
-        recorder.write_rules()
+        recorder.inventory.write()
     send = partial(os.kill, os.getpid(), number)
     monkey = imported("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):

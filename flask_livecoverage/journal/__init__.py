@@ -35,4 +35,7 @@ Beside them lie files whose names begin with ``marks.``. ``marks.jsonl`` holds t
 sets: up to which byte of which journal a reset has put requests behind it. ``marks.window`` is there while a window is
 open, ``marks.announced`` once a log has named the run, ``marks.lock`` is for a file lock, and ``marks.clock-…`` is the
 clock of all processes (:mod:`~.clock`). Times are UNIX seconds by that clock.
+
+May import: model, errors. The measured server uses writer and what that needs; reader and tail are the read side, used
+wherever a question is asked. Both take the format of a line from :mod:`.format` alone.
 """

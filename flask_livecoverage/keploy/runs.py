@@ -12,8 +12,8 @@ from ..control_client import fetch_json
 from ..errors import ServerError
 from ..journal.data_dir import DataDir
 from ..journal.run_folder import RunFolder
-from ..journal.storage import storage_error
 from ..journal.tail import Tail
+from ..journal.window_switch import WindowSwitch
 from ..journal.writer import Journal
 from ..recording.recorder import Recorder
 from .collector import Collector
@@ -109,13 +109,12 @@ class _WindowJournal:
     """
 
     def __init__(self, run: RunFolder) -> None:
-        self._run = run
-        self._clock = run.clock()
+        clock = run.clock()
         self._journal = Journal(
             run.path,
             {
                 "pid": os.getpid(),
-                "started_at": self._clock.now(),
+                "started_at": clock.now(),
                 "root": os.getcwd(),
                 "engine": "none",
                 "reason": "Keploy's agent: opens and closes windows",
@@ -123,19 +122,15 @@ class _WindowJournal:
                 "python": platform.python_version(),
             },
         )
+        self._switch = WindowSwitch(run, self._journal, clock)
 
     def open_window(self, name: str) -> None:
-        self._append("no window was opened", name)
-        self._run.show_window()
+        self._journal.look_after()
+        self._switch.open(name)
 
     def close_window(self) -> None:
-        self._run.hide_window()
-        self._append("the window is still open", "")
-
-    def _append(self, what: str, name: str) -> None:
         self._journal.look_after()
-        if not self._journal.append_object("window", name=name, at=self._clock.now()):
-            raise storage_error(self._journal.path, self._journal.error, what)
+        self._switch.close()
 
     def flush(self) -> None:
         """See that readers find the windows. The server's processes cannot be asked."""

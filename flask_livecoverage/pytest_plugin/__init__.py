@@ -2,6 +2,9 @@
 
 pytest imports this package in every session of everybody who has it installed. So it imports next to nothing, and
 registers no hooks unless there is a server to talk to.
+
+May import: queries, serving, control_client, testid.clients and what lies below; here, in functions alone. Runs in the
+suite's process.
 """
 
 from __future__ import annotations

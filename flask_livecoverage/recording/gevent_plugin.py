@@ -13,7 +13,7 @@ def before_patch(event: object) -> None:
     """Stop the flushing thread: gevent is about to replace threads."""
     recorder = _recorder()
     if recorder is not None:
-        recorder.pause_flushing()
+        recorder.flusher.pause()
 
 
 def after_patch(event: object) -> None:

@@ -18,7 +18,8 @@ from ..model.loaded import imported
 from ..settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, anchored, is_active, load_settings
 from ..sources.selection import Sources, configured_sources
 from . import context_propagation
-from .recorder import Recorder, do_all
+from .recorder import Recorder
+from .steps import do_all
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -44,7 +45,8 @@ def start_recording(settings: Settings) -> Recorder:
         # Refused now, if gevent has come since.
         _recorder.engine.start()
         # Recording may have started before any application's settings were known.
-        _recorder.autostart = _recorder.autostart and settings.autostart
+        session = _recorder.session
+        session.autostart = session.autostart and settings.autostart
         _prepare_for_uwsgi(_recorder)
         return _recorder
     recorder = _make_recorder(settings, data_dir)
@@ -165,7 +167,7 @@ def _prepare_for_uwsgi(recorder: Recorder) -> None:
         return
     _uwsgi_hook_registered = True
     # In the child, the interpreter would still hold the frames of the parent's threads, and stumble over them.
-    recorder.put_off_flushing()
+    recorder.flusher.put_off()
     try:
         postfork = importlib.import_module("uwsgidecorators").postfork
     except Exception:
@@ -186,7 +188,7 @@ def _before_fork() -> None:
     # One fork at a time: another thread's must not begin while this one's hooks are under way.
     _fork_lock.acquire()
     if _recorder is not None:
-        _recorder.pause_flushing()
+        _recorder.flusher.pause()
 
 
 def _after_fork_in_parent() -> None:

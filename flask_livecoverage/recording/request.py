@@ -9,15 +9,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quote
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..engines import Capture, Hits, current_owner
 from ..errors import EngineError
 from ..journal.clock import ticks
 from .greenlet_contexts import follow
-
-if TYPE_CHECKING:
-    from .recorder import Recorder
+from .session import NO_HITS, RecordingSession
 
 T = TypeVar("T")
 
@@ -40,11 +38,11 @@ class RequestCapture:
 
     __slots__ = (
         "_began", "_committed_hits", "_committed_status", "_ended", "_hits", "_in_fork", "_lock", "_made_by",
-        "_recorded", "_recorder", "_told_under_way",
+        "_recorded", "_session", "_told_under_way",
         "endpoint", "id", "method", "path", "route", "status", "test",
     )  # fmt: skip
 
-    def __init__(self, recorder: Recorder, request_id: str, method: str, path: str, test: str | None) -> None:
+    def __init__(self, session: RecordingSession, request_id: str, method: str, path: str, test: str | None) -> None:
         self.id = request_id
         self.method = method
         self.path = path
@@ -56,9 +54,9 @@ class RequestCapture:
         # Its id alone: requests that make requests, for ever, must not keep each other alive.
         self._made_by = None if maker is None else maker.id
         self._began = ticks()
-        self._recorder = recorder
-        self._recorded = recorder.started and (recorder.autostart or recorder.recording)
-        self._hits = recorder._no_hits
+        self._session = session
+        self._recorded = session.started and (session.autostart or session.recording)
+        self._hits = NO_HITS
         # Its own: requests that wait for each other's would go on doing so, one switch of threads a request.
         self._lock = threading.Lock()
         self._in_fork = False
@@ -69,12 +67,12 @@ class RequestCapture:
 
     def enter(self) -> Capture | None:
         """Begin a segment in the current context; None if nothing is measured, or its lines cannot be told apart."""
-        if not self._recorder.started:
+        if not self._session.started:
             return None
         if "greenlet" in sys.modules:
             follow()
         try:
-            return self._recorder.engine.begin(self)
+            return self._session.engine.begin(self)
         except EngineError as error:
             self._give_up(error)
             return None
@@ -83,7 +81,7 @@ class RequestCapture:
         """End a segment."""
         if segment is not None:
             try:
-                hits = self._recorder.engine.end(segment)
+                hits = self._session.engine.end(segment)
             except EngineError as error:
                 self._give_up(error)
                 return
@@ -94,8 +92,8 @@ class RequestCapture:
         """Record no more of this request. The application must not suffer, and lines must not be mixed."""
         if self._recorded:
             self._recorded = False
-            self._recorder.report_fault(error)
-            self._recorder.journal.losses.add(1, "lines could not be told apart")
+            self._session.report_fault(error)
+            self._session.journal.losses.add(1, "lines could not be told apart")
 
     def is_part_of(self, other: RequestCapture) -> bool:
         """Whether ``other`` made this request, so that what this one runs within it is its too."""
@@ -106,11 +104,11 @@ class RequestCapture:
         segment = self.enter()
         if segment is None:
             return function(*args, **kwargs)
-        self._recorder._watch(segment)
+        self._session.watch(segment)
         try:
             return function(*args, **kwargs)
         finally:
-            self._recorder._unwatch(segment)
+            self._session.unwatch(segment)
             self.leave(segment)
             self.commit_late()
 
@@ -121,11 +119,11 @@ class RequestCapture:
 
     def commit(self, *, ended: bool = False) -> None:
         """Write the request's record, or what has changed about it: if its response has ``ended``, the duration."""
-        journal = self._recorder.journal
+        journal = self._session.journal
         changed = ended or self._hits is not self._committed_hits or self.status != self._committed_status
         while changed and self._recorded:
             hits, status = self._hits, self.status
-            trace = hits.trace if hits.written_to is journal.content else self._recorder.trace_id(hits)
+            trace = hits.trace if hits.written_to is journal.content else self._session.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._amend(trace)
             # Without its record, what comes later would be nobody's; so it is lost whole, and counted once.
             self._recorded = journal.append(line)
@@ -142,7 +140,7 @@ class RequestCapture:
             hits = self._hits
             if hits is self._committed_hits:
                 return
-            self._recorded = self._recorder.journal.append(self._late_amend(self._recorder.trace_id(hits)))
+            self._recorded = self._session.journal.append(self._late_amend(self._session.trace_id(hits)))
             self._committed_hits = hits
 
     def forget(self) -> None:
@@ -152,20 +150,20 @@ class RequestCapture:
     def begin_stream(self) -> None:
         """The first chunk is about to leave, and more may come: for long, or for ever."""
         if self._recorded:
-            self._recorder.streaming[self] = None
+            self._session.streaming[self] = None
 
     def tell_under_way(self) -> None:
         """Write that the response goes on, if it does: the record has been written for its first chunk."""
         with self._lock:
             if self._recorded and not self._ended and self._committed_hits is not None:
-                trace = self._recorder.trace_id(self._committed_hits)
-                self._told_under_way = self._recorder.journal.append(
+                trace = self._session.trace_id(self._committed_hits)
+                self._told_under_way = self._session.journal.append(
                     f'{{"type":"amend","id":"{self.id}","trace":"{trace}","ended":false}}'
                 )
 
     def end_response(self) -> bool:
         """The response has ended, and nobody writes any more that it goes on; whether somebody has."""
-        self._recorder.streaming.pop(self, None)
+        self._session.streaming.pop(self, None)
         with self._lock:
             self._ended = True
             return self._told_under_way
@@ -177,14 +175,18 @@ class RequestCapture:
 
     def outside(self) -> AbstractContextManager[None]:
         """A block whose work is not this request's, nor what is started in it."""
-        return self._recorder.engine.outside()
+        return self._session.engine.outside()
 
-    def go_on_in_fork(self, recorder: Recorder) -> None:
-        """In a forked child: the parent writes the record, and the child what it adds to it."""
-        self._recorder = recorder
+    def go_on_in_fork(self, recorded: bool | None = None) -> None:
+        """In a forked child: the parent writes the record, and the child what it adds to it.
+
+        ``recorded`` is whether the parent writes it, where this object was made by the child.
+        """
+        if recorded is not None:
+            self._recorded = recorded
         self._lock = threading.Lock()
         self._in_fork = True
-        self._committed_hits = recorder._no_hits
+        self._committed_hits = NO_HITS
         self._committed_status = self.status
 
     # Put together by hand: a JSON encoder takes several times as long, and so does a float's way to decimals. Nothing
@@ -196,7 +198,7 @@ class RequestCapture:
         return (
             f'{{"type":"request","id":"{self.id}","trace":"{trace}",{_rule(self.method, self.route, self.endpoint)},'
             f'"path":{_quote(self.path)},"test":{test},"status":{self.status},'
-            f'"started_at":{self._recorder.clock.origin + began}e-9,"duration_ms":{(ticks() - began) // 1000}e-3}}'
+            f'"started_at":{self._session.clock.origin + began}e-9,"duration_ms":{(ticks() - began) // 1000}e-3}}'
         )
 
     def _amend(self, trace: str) -> str:

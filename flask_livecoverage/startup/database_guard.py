@@ -26,15 +26,12 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakSet
 
 from ..errors import ConfigurationError
 from ..model.loaded import imported
 from ..settings import DATABASE_VARIABLE, load_settings
-
-if TYPE_CHECKING:
-    from flask import Flask
 
 _REFUSAL = "refusal"
 _URL = re.compile(r"[a-z][\w+]*://[^\s\"'\\,}\]]*")
@@ -61,8 +58,8 @@ def install() -> None:
             sys.meta_path.insert(0, _ImportWatch(_guard.listen))
 
 
-def watch(app: Flask) -> None:
-    """Look at the Flask-SQLAlchemy engines of ``app`` too."""
+def watch(app: Any) -> None:
+    """Look at the Flask-SQLAlchemy engines of a Flask application too."""
     install()
     if _guard is not None:
         _guard.apps.add(app)
@@ -124,7 +121,7 @@ class Guard:
     def __init__(self, file: str) -> None:
         self._file = file
         self._checked = False
-        self.apps: WeakSet[Flask] = WeakSet()
+        self.apps: WeakSet[Any] = WeakSet()
 
     def listen(self, sqlalchemy: Any) -> None:
         """Hear of each connection that is about to be made."""

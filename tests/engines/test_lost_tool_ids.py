@@ -141,8 +141,9 @@ def test_process_reports_it_and_ends_in_order(
     while not caplog.records:
         assert time.monotonic() < deadline, "nobody looks"
         time.sleep(0.01)
-    assert "another" in str(recorder.fault)
-    assert [record.getMessage() for record in caplog.records] == [f"a request is not recorded: {recorder.fault}"]
+    fault = str(recorder.session.fault)
+    assert "another" in fault
+    assert [record.getMessage() for record in caplog.records] == [f"a request is not recorded: {fault}"]
     request = recorder.open_request("GET", "/afterwards")
     assert request.run(module.work, 10) == 45
     request.commit()

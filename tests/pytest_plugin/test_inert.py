@@ -27,8 +27,9 @@ def test_plugin_is_light() -> None:
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [
         "[]",
-        "['flask_livecoverage', 'flask_livecoverage._version', 'flask_livecoverage.errors', 'flask_livecoverage.pytest_plugin', "
-        "'flask_livecoverage.pytest_plugin.current', 'flask_livecoverage.pytest_plugin.options']",
+        "['flask_livecoverage', 'flask_livecoverage._version', 'flask_livecoverage.errors', "
+        "'flask_livecoverage.pytest_plugin', 'flask_livecoverage.pytest_plugin.current', "
+        "'flask_livecoverage.pytest_plugin.options']",
     ]
 
 

@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from flask_livecoverage import LiveCoverage
+from flask_livecoverage.control.readings import reading
 from flask_livecoverage.engines import Hits
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
@@ -108,13 +109,13 @@ def test_late_work_changes_lines_alone(late: Late) -> None:
 def test_late_work_after_a_reset_is_in_no_other_request(late: Late) -> None:
     """The requests are in the dump before the reset. What they ran since is in the next one, without a request."""
     before, after = late.truth()
-    with recorder().reading(reset=True) as run:
+    with reading(recorder(), reset=True) as run:
         assert recorded(late.path, run) == before
     late.end()
-    with recorder().reading(reset=True) as run:
+    with reading(recorder(), reset=True) as run:
         since = recorded(late.path, run)
     assert since == {AMBIENT: sorted({*after["/a"], *after["/b"]} - {*before["/a"], *before["/b"]})}
-    with recorder().reading() as run:
+    with reading(recorder()) as run:
         assert recorded(late.path, run) == {AMBIENT: []}
 
 

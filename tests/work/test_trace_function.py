@@ -150,7 +150,7 @@ def test_disturbed_request(
             is_told(app, caplog)
             return
     assert records(path_of(module)) == {"/a": [expected["/a"]] * 2, "/b": [expected["/b"]] * 3}
-    assert recorder().fault is None
+    assert recorder().session.fault is None
 
 
 THREADS = """
@@ -233,7 +233,7 @@ def test_disturbed_outside_of_requests(module: ModuleType, caplog: pytest.LogCap
     assert ambient >= {line for _, _, line in code.co_lines() if line and line != code.co_firstlineno}
     ask(app, "/b")
     assert records(path_of(module)) == {"/b": [truth(path_of(module))["/b"]]}
-    assert recorder().fault is None
+    assert recorder().session.fault is None
 
 
 def test_trace_function_that_is_handed_on(module: ModuleType) -> None:
@@ -255,4 +255,4 @@ def test_trace_function_that_is_handed_on(module: ModuleType) -> None:
     thread.join()
     ask(app, "/b")
     assert records(path_of(module)) == {"/b": [truth(path_of(module))["/b"]] * 4}
-    assert recorder().fault is None
+    assert recorder().session.fault is None

@@ -100,8 +100,7 @@ def _prepared_server(
         stack.enter_context(_serving(app, state))
         if database is not None:
             create_missing_tables(app, database)
-        recorder.write_sources()
-        recorder.write_rules()
+        recorder.inventory.write()
         recorder.flush()
         if control is not None:
             data_socket = os.path.join(recorder.root, options.data_socket)

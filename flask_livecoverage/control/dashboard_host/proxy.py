@@ -14,6 +14,7 @@ from ...model.text import window_name
 from ...recording.recorder import Recorder
 from ...settings import Settings
 from ..parameters import ControlRequest, parameters
+from ..readings import reset_run
 from ..shutdown import ENDING_KEY
 from .events import events
 from .relay import Relay
@@ -75,11 +76,11 @@ class Front:
         recorder.check()
         return ServerState(
             script_name=environ.get("SCRIPT_NAME", ""),
-            recording=recorder.recording,
+            recording=recorder.session.recording,
             engine=recorder.engine.name,
             reason=recorder.reason,
             branch=recorder.engine.branch,
-            fault=recorder.fault,
+            fault=recorder.session.fault,
             lost=recorder.journal.losses.untold,
         )
 
@@ -94,7 +95,7 @@ class Front:
 
     def _reset(self, request: ControlRequest) -> None:
         parameters(request)
-        self._recorder.reset()
+        reset_run(self._recorder)
 
 
 def is_page(path: str, settings: Settings) -> bool:

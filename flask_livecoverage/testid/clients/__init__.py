@@ -3,6 +3,8 @@
 For tests that run at the same time: a window cannot tell their requests apart. Libraries are hooked when they are
 imported, now or later; importing this package imports none of them. Requests to other hosts are left alone.
 
+May import: testid.headers, model, errors, settings. Runs in the suite's process.
+
 =================  ====================================================================================
 http.client, and   header ``Livecov-Test``, for each hop of a redirect anew; a test's own header wins
 what is built on
