@@ -281,8 +281,8 @@ def check(load: Load, folder: Path) -> dict[str, int]:
     (run,) = DataDir(folder / "data").select("all")
     app = str((folder / "app.py").resolve())
     with open_store(store_url(folder / "data", None)) as store, store.recorded([store.sync(run)]) as recorded:
-        lines = {id_: trace.line_numbers() for id_, trace in recorded.traces().items()}
-        records = {record.id: record for record in recorded.requests()}
+        lines = {id_: trace.line_numbers() for id_, trace in recorded.lines.traces().items()}
+        records = {record.id: record for record in recorded.requests.newest()}
         found["warnings"] = len(store.warnings)
     wanted = {kind: {app: expected_lines(kind)} for kind in KINDS}
     for request in load.answered:

@@ -26,7 +26,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import to_hex
 from flask_livecoverage.model.filters import Filters
 from flask_livecoverage.model.records import FileLines, Trace
-from flask_livecoverage.store import Recorded, open_store, store_url
+from flask_livecoverage.store import RunQueries, open_store, store_url
 
 NOW = 1_700_000_000.0
 FILES = [f"/srv/shop/module_{number}.py" for number in range(40)]
@@ -96,7 +96,7 @@ def measure_ingest(run: RunFolder, url: str, file: Path) -> list[list[Any]]:
         number = store.sync(run)
         seconds, cpu = time.perf_counter() - seconds, time.process_time() - cpu
         with store.recorded([number]) as recorded:
-            count = recorded.count()
+            count = recorded.requests.count()
     return [
         ["requests", f"{count:,}"],
         ["seconds", f"{seconds:.1f}"],
@@ -108,15 +108,17 @@ def measure_ingest(run: RunFolder, url: str, file: Path) -> list[list[Any]]:
 
 
 def measure_questions(url: str, run: RunFolder, rounds: int) -> list[list[Any]]:
-    questions: dict[str, Callable[[Recorded], Any]] = {
-        "requests, newest 50": lambda found: found.requests(limit=50),
-        "requests of a test, newest 50": lambda found: found.requests(Filters(test="tests/test_shop.py::test_7"), 50),
-        "one request": lambda found: found.request("00000000-77"),
-        "who ran a line": lambda found: found.ran(FILES[3], [17]),
-        "tests": lambda found: list(found.executed("test")),
-        "routes": lambda found: list(found.executed("route")),
-        "all traces": lambda found: found.traces(),
-        "tests since a moment": lambda found: list(found.executed("test", Filters(since=NOW + 1))),
+    questions: dict[str, Callable[[RunQueries], Any]] = {
+        "requests, newest 50": lambda found: found.requests.newest(limit=50),
+        "requests of a test, newest 50": lambda found: found.requests.newest(
+            Filters(test="tests/test_shop.py::test_7"), 50
+        ),
+        "one request": lambda found: found.requests.get("00000000-77"),
+        "who ran a line": lambda found: found.lines.ran(FILES[3], [17]),
+        "tests": lambda found: list(found.groups.executed("test")),
+        "routes": lambda found: list(found.groups.executed("route")),
+        "all traces": lambda found: found.lines.traces(),
+        "tests since a moment": lambda found: list(found.groups.executed("test", Filters(since=NOW + 1))),
     }
     rows = []
     with open_store(url) as store:

@@ -102,10 +102,10 @@ def ask_store(folder: RunFolder, url: str) -> Answers:
     with open_store(url) as store:
         number = store.sync(folder)
         with store.recorded([number]) as recorded:
-            run = Run("", [], recorded.requests(), recorded.traces())
-            assert recorded.count() == len(run.requests)
-            list(recorded.executed("route"))
-            recorded.ran(FILE, [2])
+            run = Run("", [], recorded.requests.newest(), recorded.lines.traces())
+            assert recorded.requests.count() == len(run.requests)
+            list(recorded.groups.executed("route"))
+            recorded.lines.ran(FILE, [2])
             return answers_of_run(run)
 
 

@@ -21,7 +21,7 @@ from flask_livecoverage.errors import DataError
 from flask_livecoverage.journal.reader import read_run, reading_and_reset, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import Run
-from flask_livecoverage.store import KeptStore, dialect, open_store, store_url
+from flask_livecoverage.store import StoreHandle, dialect, open_store, store_url
 from flask_livecoverage.store.damage import held_in_place
 
 from .journals import Writer, run_folder, trace_of
@@ -54,10 +54,10 @@ def ask(folder: RunFolder, *, is_own: bool = False, warnings: list[str] | None =
             warnings += store.warnings
         with store.recorded([number]) as recorded:
             for by in ("test", "route", "request"):
-                list(recorded.executed(by))  # type: ignore[arg-type]
-            recorded.ran("/srv/1.py", [1])
+                list(recorded.groups.executed(by))  # type: ignore[arg-type]
+            recorded.lines.ran("/srv/1.py", [1])
             recorded.rules()
-            return Run("", [], recorded.requests(), recorded.traces())
+            return Run("", [], recorded.requests.newest(), recorded.lines.traces())
 
 
 def test_damaged_store_is_not_held_open(folder: RunFolder) -> None:
@@ -223,7 +223,7 @@ class TestMadeAnew:
         whole = ask(folder)
         path = folder.path.parent.parent / "store.sqlite3"
         url = store_url(path.parent, None)
-        with closing(KeptStore(url, is_own=True)) as kept:
+        with closing(StoreHandle(url, is_own=True)) as kept:
             with kept.use() as store:
                 store.sync(folder)
                 before = store.identity
@@ -236,7 +236,7 @@ class TestMadeAnew:
                 assert store.warnings == []
                 assert store.identity != before
                 with store.recorded([number]) as recorded:
-                    assert len(recorded.requests()) == REQUESTS
+                    assert len(recorded.requests.newest()) == REQUESTS
 
     def test_many_find_it_at_once(self, folder: RunFolder) -> None:
         """Each asks until it is answered: one old file is kept, and nothing is mixed."""
@@ -284,7 +284,7 @@ class TestMadeAnew:
                 ask(folder)
                 with pytest.raises(DataError, match="made anew meanwhile: ask again"), store.recorded([number]):
                     pass
-                assert len(recorded.requests()) == REQUESTS
+                assert len(recorded.requests.newest()) == REQUESTS
             assert store.sync(folder) == number
             assert store.warnings == []
 

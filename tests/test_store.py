@@ -30,7 +30,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.model.filters import Filters, parse_since, parse_status
 from flask_livecoverage.model.records import NO_ROUTE, NOBODY, Executed, RequestRecord, Run, Window
-from flask_livecoverage.store import KeptStore, Recorded, Store, open_store, schema, store_url
+from flask_livecoverage.store import RunQueries, Store, StoreHandle, open_store, schema, store_url
 from flask_livecoverage.store.ingest import sync
 
 from .journals import Writer, remove_store, run_folder, trace_of
@@ -49,7 +49,7 @@ TRACES = [
 
 
 @contextmanager
-def recorded(folder: RunFolder, *, period: int | None = None) -> Iterator[Recorded]:
+def recorded(folder: RunFolder, *, period: int | None = None) -> Iterator[RunQueries]:
     with synced(folder) as (store, run), store.recorded([run], period=period) as found:
         yield found
 
@@ -83,37 +83,37 @@ def executed_in(run: Run, by: str) -> dict[str, tuple[int, int, set[str]]]:
     return sums
 
 
-def assert_equal(found: Recorded, run: Run, histories: WindowHistories | None = None) -> None:
+def assert_equal(found: RunQueries, run: Run, histories: WindowHistories | None = None) -> None:
     """The store's answers are those that counting the requests of ``run`` gives.
 
     ``histories`` are those of summaries that were asked for before.
     """
-    assert by_id(found.requests()) == by_id(list(run.requests))
-    times = [record.started_at for record in found.requests()]
+    assert by_id(found.requests.newest()) == by_id(list(run.requests))
+    times = [record.started_at for record in found.requests.newest()]
     assert times == sorted(times, reverse=True)
-    assert found.count() == len(run.requests)
+    assert found.requests.count() == len(run.requests)
     for by in ("test", "route", "request"):
         answer = {
             one.name: (one.requests, round(1000 * one.duration_ms), set(one.traces))
-            for one in found.executed(by)  # type: ignore[arg-type]
+            for one in found.groups.executed(by)  # type: ignore[arg-type]
         }
         assert answer == executed_in(run, by)
     wanted = {request.trace for request in run.requests}
-    assert found.traces() == {id_: trace for id_, trace in run.traces.items() if id_ in wanted}
+    assert found.lines.traces() == {id_: trace for id_, trace in run.traces.items() if id_ in wanted}
     assert_windows(found, run, histories or WindowHistories())
     for path in FILES:
         for line in (1, 7, 8, 64, 300):
             assert_ran(found, run, path, line)
 
 
-def assert_windows(found: Recorded, run: Run, histories: WindowHistories) -> None:
+def assert_windows(found: RunQueries, run: Run, histories: WindowHistories) -> None:
     wanted: list[list[RequestRecord]] = [[] for _ in run.windows]
     for request in run.requests:
         opened = [index for index, window in enumerate(run.windows) if window.opened_at <= request.started_at]
         # All in a window belong to a test, but for those that are no test's.
         if opened and run.windows[opened[-1]].holds(request.started_at) and request.test is not None:
             wanted[opened[-1]].append(request)
-    last = found.last_window()
+    last = found.windows.last()
     assert (last is None) == (not run.windows)
     if last is not None:
         assert last == (run.windows[-1], len(wanted[-1]))
@@ -121,22 +121,22 @@ def assert_windows(found: Recorded, run: Run, histories: WindowHistories) -> Non
             assert Records(found, [], "run").last_window(kept) == summary_of_last_window(found, run, wanted)
 
 
-def summary_of_last_window(found: Recorded, run: Run, in_windows: list[list[RequestRecord]]) -> dict[str, Any]:
+def summary_of_last_window(found: RunQueries, run: Run, in_windows: list[list[RequestRecord]]) -> dict[str, Any]:
     windows = [
         Executed(window.name, len(requests), 0, [request.trace for request in requests])
         for window, requests in zip(run.windows, in_windows, strict=True)
     ]
     earlier = {request.trace for request in run.requests if request.started_at < run.windows[-1].opened_at}
-    ambient = {trace.id: trace for trace in found.ambient()}
+    ambient = {trace.id: trace for trace in found.lines.ambient()}
     return summarise_window(windows, earlier | ambient.keys(), ambient | run.traces)
 
 
-def assert_ran(found: Recorded, run: Run, path: str, line: int) -> None:
+def assert_ran(found: RunQueries, run: Run, path: str, line: int) -> None:
     def runs(request: RequestRecord) -> bool:
         trace = run.traces.get(request.trace)
         return trace is not None and path in trace.files and line in from_bitmap(trace.files[path].lines)
 
-    ran = found.ran(path, [line], limit=3)
+    ran = found.lines.ran(path, [line], limit=3)
     wanted = [request for request in newest_first(run) if runs(request)]
     assert ran.requests == len(wanted)
     assert dict(ran.tests) == Counter(request.test for request in wanted if request.test)
@@ -235,7 +235,7 @@ class _World:
 
     def summary(self) -> None:
         with recorded(self.folder) as found:
-            if found.last_window() is not None:
+            if found.windows.last() is not None:
                 Records(found, [], "run").last_window(self.histories)
 
     def half(self, who: int) -> None:
@@ -258,10 +258,10 @@ class TestAgainstReader:
         tell_all(world)
         with recorded(world.folder) as found:
             assert_equal(found, read_run(world.folder), world.histories)
-            assert {trace.id for trace in found.ambient()} <= {trace.id for trace in TRACES}
+            assert {trace.id for trace in found.lines.ambient()} <= {trace.id for trace in TRACES}
         with recorded(world.folder, period=len(world.folder.marks())) as found:
             since = read_run(world.folder, since_mark=True)
-            assert by_id(found.requests()).keys() == {request.id for request in since.requests}
+            assert by_id(found.requests.newest()).keys() == {request.id for request in since.requests}
 
     def test_a_request_that_comes_before_its_window(self) -> None:
         """Another process opened the window, and its journal is read later than the request's."""
@@ -270,14 +270,14 @@ class TestAgainstReader:
         first.request(TRACES[1], NOW + 5)
         first.request(TRACES[1], NOW + 15, test="named")
         with recorded(folder) as found:
-            assert [record.window for record in found.requests()] == [None, None]
+            assert [record.window for record in found.requests.newest()] == [None, None]
         second.line("window", name="w", at=NOW)
         with recorded(folder) as found:
-            assert [(record.window, record.test) for record in found.requests()] == [("w", "named"), ("w", "w")]
+            assert [(record.window, record.test) for record in found.requests.newest()] == [("w", "named"), ("w", "w")]
             assert_equal(found, read_run(folder))
         second.line("window", name="", at=NOW + 10)
         with recorded(folder) as found:
-            assert [record.window for record in found.requests()] == [None, "w"]
+            assert [record.window for record in found.requests.newest()] == [None, "w"]
             assert_equal(found, read_run(folder))
 
     def test_requests_that_are_no_tests(self) -> None:
@@ -286,16 +286,16 @@ class TestAgainstReader:
         first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
         first.request(TRACES[1], NOW + 1, test=NOBODY)
         with recorded(folder) as found:
-            assert [(record.window, record.test) for record in found.requests()] == [(None, None)]
+            assert [(record.window, record.test) for record in found.requests.newest()] == [(None, None)]
         second.line("window", name="w", at=NOW)
         first.request(TRACES[2], NOW + 2, test=NOBODY)
         first.request(TRACES[2], NOW + 3)
         with recorded(folder) as found:
-            assert [(record.window, record.test) for record in found.requests()] == [
+            assert [(record.window, record.test) for record in found.requests.newest()] == [
                 ("w", "w"), (None, None), (None, None),
             ]  # fmt: skip
-            assert found.last_window() == (Window("w", NOW), 1)
-            assert found.count_without_test() == 2
+            assert found.windows.last() == (Window("w", NOW), 1)
+            assert found.requests.count_without_test() == 2
             assert_equal(found, read_run(folder))
 
     def test_resets_divide_the_run(self) -> None:
@@ -307,10 +307,10 @@ class TestAgainstReader:
             reset(folder)
         for period, request_id in enumerate(ids):
             with recorded(folder, period=period) as found:
-                assert [record.id for record in found.requests()] == [request_id]
-                assert found.count() == 1
+                assert [record.id for record in found.requests.newest()] == [request_id]
+                assert found.requests.count() == 1
         with recorded(folder, period=3) as found:
-            assert found.requests() == []
+            assert found.requests.newest() == []
 
     def test_torn_lines_that_make_a_whole_one_together(self) -> None:
         """Lines are read many at once, with commas between them."""
@@ -321,7 +321,7 @@ class TestAgainstReader:
         head, tail = line.split(b",", 1)
         writer.write(head + b"\n" + tail + b"\n")
         with synced(folder) as (store, run), store.recorded([run]) as found:
-            assert [record.id for record in found.requests()] == ["aaaaaaaa-1"]
+            assert [record.id for record in found.requests.newest()] == ["aaaaaaaa-1"]
             assert store.warnings == [f"{writer.path}: 2 lines cannot be read, skipped"]
 
     def test_trace_that_is_told_later_by_another_process(self) -> None:
@@ -331,16 +331,16 @@ class TestAgainstReader:
         request_id = child.request(TRACES[1], NOW, told=False)
         child.line("amend", id=request_id, trace=TRACES[3].id)
         with recorded(folder) as found:
-            assert [record.trace for record in found.requests()] == [TRACES[1].id]
-            assert found.traces() == {}
-            assert found.union([TRACES[1].id]).files == {}
+            assert [record.trace for record in found.requests.newest()] == [TRACES[1].id]
+            assert found.lines.traces() == {}
+            assert found.lines.union([TRACES[1].id]).files == {}
         parent = Writer(folder, "bbbbbbbb")
         for trace in (TRACES[1], TRACES[3]):
             parent.trace(trace)
         with recorded(folder) as found:
             whole = TRACES[1] | TRACES[3]
-            assert [record.trace for record in found.requests()] == [whole.id]
-            assert found.traces() == {whole.id: whole}
+            assert [record.trace for record in found.requests.newest()] == [whole.id]
+            assert found.lines.traces() == {whole.id: whole}
             assert_equal(found, read_run(folder))
 
     def test_line_copied_to_another_place(self) -> None:
@@ -351,7 +351,7 @@ class TestAgainstReader:
         with recorded(folder):
             writer.write(line)
         with recorded(folder) as found:
-            assert found.count() == len(found.requests()) == 1
+            assert found.requests.count() == len(found.requests.newest()) == 1
 
     @pytest.mark.parametrize(
         "change",
@@ -366,7 +366,7 @@ class TestAgainstReader:
         writer.request(TRACES[1], **{"started_at": NOW, **change})
         writer.request(TRACES[1], NOW)
         with synced(folder) as (store, run), store.recorded([run]) as found:
-            assert found.count() == 1
+            assert found.requests.count() == 1
             assert store.warnings == [f"{writer.path}: 1 line cannot be read, skipped"]
 
     def test_text_that_no_database_takes(self) -> None:
@@ -375,9 +375,9 @@ class TestAgainstReader:
         trace = trace_of({"/srv/caf\udce9.py": [3]})
         Writer(folder, "aaaaaaaa").request(trace, NOW, path="/\udcff", test="\ud800")
         with recorded(folder) as found:
-            (record,) = found.requests()
+            (record,) = found.requests.newest()
             assert (record.trace, record.path, record.test) == (trace.id, "/\\udcff", "\\ud800")
-            (lines,) = found.traces().values()
+            (lines,) = found.lines.traces().values()
             assert list(lines.line_numbers().values()) == [[3]]
 
 
@@ -396,7 +396,7 @@ class TestWindowsOfManyKinds:
         writer.line("window", name="", at=NOW + 1)
         writer.request(TRACES[1], NOW + 1)
         with recorded(folder) as found:
-            assert [record.window for record in found.requests()] == [None, "w"]
+            assert [record.window for record in found.requests.newest()] == [None, "w"]
             assert_equal(found, read_run(folder))
 
 
@@ -437,12 +437,12 @@ class TestFilters:
         run = read_run(folder)
         wanted = [record for record in newest_first(run) if passes(record)]
         with recorded(folder) as found:
-            assert found.requests(filters) == wanted
-            assert found.requests(filters, limit=2) == wanted[:2]
-            assert found.count(filters) == len(wanted)
-            assert found.count_without_test(filters) == sum(record.test is None for record in wanted)
+            assert found.requests.newest(filters) == wanted
+            assert found.requests.newest(filters, limit=2) == wanted[:2]
+            assert found.requests.count(filters) == len(wanted)
+            assert found.requests.count_without_test(filters) == sum(record.test is None for record in wanted)
             for by in ("test", "route", "request"):
-                names = {one.name: one.requests for one in found.executed(by, filters)}  # type: ignore[arg-type]
+                names = {one.name: one.requests for one in found.groups.executed(by, filters)}  # type: ignore[arg-type]
                 of_wanted = Run("", [], wanted, {})
                 assert names == {name: count for name, (count, _, _) in executed_in(of_wanted, by).items()}
 
@@ -604,7 +604,7 @@ class TestSynchronisation:
         def ask_beside(done: int, total: int | None) -> None:
             if done == total:
                 with recorded(folder) as found:
-                    answers.append(by_id(found.requests()))
+                    answers.append(by_id(found.requests.newest()))
 
         with open_store(store_url(Path(".livecov"), None)) as store:
             store.sync(folder, ask_beside)
@@ -615,7 +615,7 @@ class TestSynchronisation:
             killed = subprocess.run([sys.executable, "-c", SYNC, "--kill-after-a-piece"], input="go\n", text=True)
             assert killed.returncode == -signal.SIGKILL
         with open_store(store_url(Path(".livecov"), None)) as store, store.recorded([1]) as found:
-            assert 0 < found.count() < 12_000
+            assert 0 < found.requests.count() < 12_000
         with recorded(folder) as found:
             assert_equal(found, read_run(folder))
 
@@ -641,8 +641,8 @@ class TestSynchronisation:
             runs = [store.sync(folder) for folder in folders]
             for wanted, count in ((runs[:1], 1), (runs[1:], 2), (runs, 3)):
                 with store.recorded(wanted) as found:
-                    assert found.count() == len(found.requests()) == count
-                    assert list(found.traces()) == [TRACES[1].id]
+                    assert found.requests.count() == len(found.requests.newest()) == count
+                    assert list(found.lines.traces()) == [TRACES[1].id]
 
     def test_journal_that_became_shorter_is_named(self) -> None:
         folder = run_folder()
@@ -652,7 +652,7 @@ class TestSynchronisation:
         with recorded(folder):
             writer.path.write_bytes(b"".join(writer.path.read_bytes().splitlines(keepends=True)[:3]))
         with synced(folder) as (store, run), store.recorded([run]) as found:
-            assert found.count() == 2
+            assert found.requests.count() == 2
             assert "shorter than when it was read last" in store.warnings[0]
 
     @pytest.mark.parametrize("left", ["nothing", "whole lines", "half a line"])
@@ -680,7 +680,7 @@ class TestSynchronisation:
 
         monkeypatch.setattr(sync, "_read_lines", cut_and_read)
         with recorded(folder) as found:
-            assert found.count() == (3 if size else 0)
+            assert found.requests.count() == (3 if size else 0)
 
     @pytest.mark.parametrize(
         "content",
@@ -694,7 +694,7 @@ class TestSynchronisation:
         (folder.path / "journal-aaaaaaaa.jsonl").write_bytes(content)
         Writer(folder, "bbbbbbbb").request(TRACES[1], NOW)
         with synced(folder) as (store, run), store.recorded([run]) as found:
-            assert found.count() == 1
+            assert found.requests.count() == 1
             assert len(store.warnings) == (1 if content.endswith(b"\n") else 0)
 
 
@@ -755,7 +755,7 @@ class TestDatabase:
             connection.exec_driver_sql("INSERT INTO requests VALUES (1)")
         folder = self.folder()
         with open_store("sqlite:///theirs.sqlite3") as store, store.recorded([store.sync(folder)]) as found:
-            assert found.count() == 1
+            assert found.requests.count() == 1
         with engine.connect() as connection:
             assert connection.exec_driver_sql("SELECT * FROM requests").all() == [(1,)]
         engine.dispose()
@@ -804,22 +804,22 @@ class TestPages:
     @pytest.mark.parametrize("sort", KEYS)
     def test_sorted(self, folder: RunFolder, sort: Any, descending: bool, filters: Filters) -> None:
         with synced(folder) as (store, run), store.recorded([run]) as found:
-            everything = found.requests(filters)
+            everything = found.requests.newest(filters)
             expected = sorted(everything, key=self.KEYS[sort], reverse=descending)
             pages = [
-                found.page(filters, sort, 7, offset, descending=descending) for offset in range(0, len(expected), 7)
+                found.requests.page(filters, sort, 7, offset, descending=descending) for offset in range(0, len(expected), 7)
             ]
             assert [record for page in pages for record in page] == expected
-            assert found.page(filters, sort, 7, len(expected)) == []
+            assert found.requests.page(filters, sort, 7, len(expected)) == []
 
     @pytest.mark.parametrize("filters", FILTERS, ids=str)
     @pytest.mark.parametrize("descending", [True, False])
     def test_by_trace(self, folder: RunFolder, descending: bool, filters: Filters) -> None:
         rank = {trace.id: number for number, trace in enumerate(TRACES) if number}
         with synced(folder) as (store, run), store.recorded([run]) as found:
-            everything = found.requests(filters)
+            everything = found.requests.newest(filters)
             pages = [
-                found.page_by_trace(filters, rank, 7, offset, descending=descending)
+                found.requests.page_by_trace(filters, rank, 7, offset, descending=descending)
                 for offset in range(0, len(everything), 7)
             ]
             records = [record for page in pages for record in page]
@@ -829,27 +829,27 @@ class TestPages:
 
     def test_first_of_traces(self, folder: RunFolder) -> None:
         with synced(folder) as (store, run), store.recorded([run]) as found:
-            everything = found.requests()
+            everything = found.requests.newest()
             oldest = {record.trace: record for record in everything}
             moments = {trace: record.started_at for trace, record in oldest.items()}
-            records = found.first_of_traces(moments, Filters())
+            records = found.requests.first_of_traces(moments, Filters())
             assert {record.id for record in records} == {record.id for record in oldest.values()}
-            told = found.told_traces()
+            told = found.lines.told_traces()
             assert dict(told.values()) == moments
 
     def test_counts_until(self, folder: RunFolder) -> None:
         with synced(folder) as (store, run), store.recorded([run]) as found:
             moments = [NOW - 1, NOW, NOW + 10.5, NOW + 59, NOW + 100]
-            assert found.counts_until(moments) == [0, 1, 11, 60, 60]
+            assert found.requests.counts_until(moments) == [0, 1, 11, 60, 60]
 
     def test_heat(self, folder: RunFolder) -> None:
         with synced(folder) as (store, run), store.recorded([run]) as found:
-            numbers = {path: number for number, (path, _) in found.contents().items()}
-            records = found.requests()
+            numbers = {path: number for number, (path, _) in found.lines.contents().items()}
+            records = found.requests.newest()
             by_id = {trace.id: trace for trace in TRACES}
             for path in FILES[:2]:
                 counts: Counter[int] = Counter()
-                for lines, requests in found.heat(numbers[path]):
+                for lines, requests in found.lines.heat(numbers[path]):
                     counts.update(dict.fromkeys(from_bitmap(lines), requests))
                 expected = Counter(
                     line
@@ -859,7 +859,7 @@ class TestPages:
                 )
                 assert counts == expected
                 tests = {
-                    (line, test) for lines, test in found.heat_by_test(numbers[path]) for line in from_bitmap(lines)
+                    (line, test) for lines, test in found.lines.heat_by_test(numbers[path]) for line in from_bitmap(lines)
                 }
                 named = {
                     (line, record.test)
@@ -869,7 +869,7 @@ class TestPages:
                 }
                 assert Counter(line for line, _ in tests) == Counter(line for line, _ in named)
                 names = {r.test for r in records if r.test and path in by_id[r.trace].files}
-                assert found.names_in(numbers[path])[0] == sorted(names)
+                assert found.lines.names_in(numbers[path])[0] == sorted(names)
 
 
 def test_many_make_it_at_once(tmp_path: Path) -> None:
@@ -893,13 +893,13 @@ def test_where_there_can_be_no_wal(url: str) -> None:
     folder = run_folder()
     Writer(folder, "aaaaaaaa").request(TRACES[1], NOW)
     with open_store(url) as store, store.recorded([store.sync(folder)]) as found:
-        assert found.count() == 1
+        assert found.requests.count() == 1
 
 
 class TestKept:
     @pytest.fixture
-    def kept(self) -> Iterator[KeptStore]:
-        with closing(KeptStore(store_url(Path(".livecov"), None))) as kept:
+    def kept(self) -> Iterator[StoreHandle]:
+        with closing(StoreHandle(store_url(Path(".livecov"), None))) as kept:
             yield kept
         # A connection that is left open is told of now.
         gc.collect()
@@ -914,41 +914,41 @@ class TestKept:
         """A file that SQLite removes when nobody has the store open any more."""
         return Path(".livecov/store.sqlite3-wal")
 
-    def test_stays_open_until_it_is_closed(self, kept: KeptStore, folder: RunFolder) -> None:
+    def test_stays_open_until_it_is_closed(self, kept: StoreHandle, folder: RunFolder) -> None:
         with kept.use() as store:
             store.sync(folder)
         assert self.log().exists()
         kept.close()
         assert not self.log().exists()
 
-    def test_who_uses_it_may_go_on(self, kept: KeptStore, folder: RunFolder) -> None:
+    def test_who_uses_it_may_go_on(self, kept: StoreHandle, folder: RunFolder) -> None:
         with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
             kept.close()
-            assert recorded.count() == 1
+            assert recorded.requests.count() == 1
         with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
-            assert recorded.count() == 1
+            assert recorded.requests.count() == 1
         assert not self.log().exists()
 
-    def test_file_that_was_removed(self, kept: KeptStore, folder: RunFolder) -> None:
+    def test_file_that_was_removed(self, kept: StoreHandle, folder: RunFolder) -> None:
         with kept.use() as store:
             store.sync(folder)
         remove_store()
         with kept.use() as anew:
             assert anew.identity != store.identity
 
-    def test_file_that_is_removed_meanwhile(self, kept: KeptStore, folder: RunFolder) -> None:
+    def test_file_that_is_removed_meanwhile(self, kept: StoreHandle, folder: RunFolder) -> None:
         with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
             remove_store()
             with kept.use() as anew, anew.recorded([anew.sync(folder)]) as recorded_anew:
                 assert anew.identity != store.identity
-                assert recorded_anew.count() == recorded.count() == 1
+                assert recorded_anew.requests.count() == recorded.requests.count() == 1
         with kept.use() as again:
             assert again.identity == anew.identity
 
-    def test_several_at_once(self, kept: KeptStore, folder: RunFolder) -> None:
+    def test_several_at_once(self, kept: StoreHandle, folder: RunFolder) -> None:
         def count(_number: int) -> tuple[str, int]:
             with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
-                return store.identity, recorded.count()
+                return store.identity, recorded.requests.count()
 
         with ThreadPoolExecutor(8) as pool:
             assert len({*pool.map(count, range(40))}) == 1

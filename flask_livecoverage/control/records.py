@@ -15,7 +15,7 @@ from ..model.filters import Filters
 from ..model.records import Trace
 from ..queries.suites import suite_object
 from ..recording.recorder import Recorder
-from ..store import Recorded, open_store, store_url
+from ..store import RunQueries, open_store, store_url
 
 
 class WindowHistories:
@@ -48,7 +48,7 @@ class Records:
     ``run`` is the run in this very store: in another store, the numbers of windows and traces are others.
     """
 
-    recorded: Recorded
+    recorded: RunQueries
     warnings: Sequence[str]
     run: Hashable = None
 
@@ -56,17 +56,17 @@ class Records:
         """What the state of a run counts."""
         recorded = self.recorded
         return {
-            "window": recorded.open_window(),
-            "requests": recorded.count(),
-            "traces": recorded.count_traces(),
+            "window": recorded.windows.open(),
+            "requests": recorded.requests.count(),
+            "traces": recorded.lines.count_traces(),
             "processes": recorded.processes(),
             "lost": recorded.lost(),
         }
 
     def newest(self, filters: Filters, limit: int) -> dict[str, Any]:
         """The newest requests, at most ``limit``, and how many there are in all."""
-        records = self.recorded.requests(filters, limit)
-        return {"total": self.recorded.count(filters), "requests": [record.to_object() for record in records]}
+        records = self.recorded.requests.newest(filters, limit)
+        return {"total": self.recorded.requests.count(filters), "requests": [record.to_object() for record in records]}
 
     def tests(self, filters: Filters) -> dict[str, Any]:
         """What each test executed."""
@@ -75,39 +75,41 @@ class Records:
     def last_window(self, histories: WindowHistories) -> dict[str, Any]:
         """The summary of the last window that was opened."""
         recorded = self.recorded
-        found = recorded.last_window()
+        found = recorded.windows.last()
         assert found is not None
         window, requests = found
-        number = recorded.last_opened()
+        number = recorded.windows.last_opened()
         with histories.use(self.run) as history:
-            before = recorded.left_before(window.opened_at, history.known_traces) | recorded.ambient_traces()
-            history.add_before(recorded.by_numbers(before.difference(history.known_traces)))
+            before = recorded.windows.left_before(window.opened_at, history.known_traces)
+            before |= recorded.lines.ambient_traces()
+            history.add_before(recorded.lines.by_numbers(before.difference(history.known_traces)))
             last = self._put_windows(history, number)
             counts, same = history.count(last), history.same_as(last, but=number)
-        return {"name": window.name, "requests": requests, **counts, "duplicate_of": recorded.first_opened(same)}
+        duplicate_of = recorded.windows.first_opened(same)
+        return {"name": window.name, "requests": requests, **counts, "duplicate_of": duplicate_of}
 
     def _put_windows(self, history: WindowHistory, last: int) -> list[Trace]:
         """Bring ``history`` up to date with all windows; return the traces that were left in the last one."""
         recorded = self.recorded
         # One number, so that windows that stay as they were cost nothing each.
-        unchanged = history.mark == recorded.mark_of_windows(but=last)
-        marks = {} if unchanged else recorded.window_marks()
-        left = recorded.left_in([*{*history.changed(marks), last}])
-        traces = recorded.by_numbers({number for numbers in left.values() for number in numbers})
+        unchanged = history.mark == recorded.windows.mark_of_all(but=last)
+        marks = {} if unchanged else recorded.windows.marks()
+        left = recorded.windows.left_in([*{*history.changed(marks), last}])
+        traces = recorded.lines.by_numbers({number for numbers in left.values() for number in numbers})
         # What no journal has told yet may be told without a change of the marks.
         untold = {window for window, numbers in left.items() if not numbers <= traces.keys()}
         for window, numbers in left.items():
             mark = None if window in untold else marks.get(window)
             history.put(window, mark, [traces[number] for number in numbers if number in traces])
-        history.mark = None if untold else recorded.mark_of_windows()
+        history.mark = None if untold else recorded.windows.mark_of_all()
         return [traces[number] for number in left[last] if number in traces]
 
     def one(self, request_id: str) -> dict[str, Any] | None:
         """One request with its lines by file; None if there is none with this id."""
-        record = self.recorded.request(request_id)
+        record = self.recorded.requests.get(request_id)
         if record is None:
             return None
-        trace = self.recorded.union([record.trace])
+        trace = self.recorded.lines.union([record.trace])
         return {**record.to_object(), "files": relative_lines(trace, self.recorded.root)}
 
 

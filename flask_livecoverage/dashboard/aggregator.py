@@ -12,7 +12,7 @@ from ..exports.dump import relative_path
 from ..model.records import FileStatements
 from ..sources.coveragepy import StatementCounter
 from ..sources.selection import content_hash, stat_source
-from ..store import Recorded, Store
+from ..store import RunQueries, Store
 from .snapshot import Figures, FileFigures, First
 
 # So often is what was counted kept, in files: the next process need not count it again.
@@ -94,15 +94,15 @@ class Ledger:
         self._shown: dict[str, FileFigures] = {}
         self._first_to_run: dict[str, First] = {}
 
-    def update(self, store: Store, recorded: Recorded, period: StoredPeriod, version: str, tell: Progress) -> Figures:
+    def update(self, store: Store, recorded: RunQueries, period: StoredPeriod, version: str, tell: Progress) -> Figures:
         """The figures of what ``recorded`` holds, which is ``period``."""
         self._contents.look_again()
         if period != self._period or self._something_came_back():
             self._begin()
             self._period = period
-        told, ambient = recorded.told_traces(), recorded.ambient_traces()
+        told, ambient = recorded.lines.told_traces(), recorded.lines.ambient_traces()
         new = {trace for trace, about in told.items() if self._told.get(trace) != about} | ambient - self._ambient
-        rows = [_Row(*row) for row in recorded.rows_of_traces(new)]
+        rows = [_Row(*row) for row in recorded.lines.rows_of_traces(new)]
         self._learn_files(recorded, {row.file for row in rows})
         self._reported = self._find_reported()
         self._count_statements(store, tell)
@@ -117,9 +117,10 @@ class Ledger:
         """Whether a file is again what it was when lines of it were passed over."""
         return any(self._is_counted(number) for number in self._passed_over)
 
-    def _learn_files(self, recorded: Recorded, numbers: set[int]) -> None:
+    def _learn_files(self, recorded: RunQueries, numbers: set[int]) -> None:
         if not numbers <= self._files.keys():
-            self._files.update((number, about) for number, about in recorded.contents().items() if number in numbers)
+            contents = recorded.lines.contents()
+            self._files.update((number, contents[number]) for number in numbers & contents.keys())
 
     def _is_counted(self, number: int) -> bool:
         path, content = self._files[number]
@@ -177,7 +178,7 @@ class Ledger:
                 shown[path] = before if before is not None and before == figures else figures
         return shown
 
-    def _figures(self, recorded: Recorded, period: StoredPeriod, version: str, warnings: Sequence[str]) -> Figures:
+    def _figures(self, recorded: RunQueries, period: StoredPeriod, version: str, warnings: Sequence[str]) -> Figures:
         root, firsts = recorded.root, self._first_to_run
         files = sorted(self._shown.values(), key=lambda file: file.name)
         unreadable = [
@@ -194,7 +195,7 @@ class Ledger:
             files={file.key: file for file in files},
             changed=sorted(relative_path(path, root) for path in stale if self._counter.reports_on(path)),
             unreadable=sorted(unreadable),
-            requests=recorded.count(),
+            requests=recorded.requests.count(),
             lines=dict(self._lines),
             firsts=firsts,
             at_startup=at_startup,
@@ -211,7 +212,7 @@ class Ledger:
         return firsts
 
 
-def _curve(recorded: Recorded, firsts: dict[str, First], at_startup: int) -> list[tuple[int, int]]:
+def _curve(recorded: RunQueries, firsts: dict[str, First], at_startup: int) -> list[tuple[int, int]]:
     """Where the number of covered statements rose; with few points, since each costs a question to the store."""
     covered, rises = at_startup, []
     for first in sorted(firsts.values(), key=lambda first: first.at):
@@ -220,5 +221,5 @@ def _curve(recorded: Recorded, firsts: dict[str, First], at_startup: int) -> lis
     step = -(-len(rises) // _CURVE_POINTS)
     # The last one of each step, and so the last of all.
     shown = rises[::-1][:: step or 1][::-1]
-    counts = recorded.counts_until([at for at, _ in shown])
+    counts = recorded.requests.counts_until([at for at, _ in shown])
     return [(0, at_startup), *((count, covered) for count, (_, covered) in zip(counts, shown, strict=True))]

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from ..store import Recorded
+from ..store import RunQueries
 from .snapshot import Figures
 
 
@@ -19,7 +19,7 @@ class Snapshot:
     :param stack: closes ``recorded``.
     """
 
-    def __init__(self, figures: Figures, recorded: Recorded, stack: ExitStack) -> None:
+    def __init__(self, figures: Figures, recorded: RunQueries, stack: ExitStack) -> None:
         self.figures = figures
         self._recorded = recorded
         self._stack = stack
@@ -43,7 +43,7 @@ class Snapshot:
             self._stack.close()
 
     @contextmanager
-    def recorded(self) -> Iterator[Recorded]:
+    def recorded(self) -> Iterator[RunQueries]:
         """What the store held. Whoever asks must hold the snapshot."""
         with self._reading:
             yield self._recorded

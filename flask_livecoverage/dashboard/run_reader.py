@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..journal.run_folder import RunFolder
 from ..model.records import Rule
 from ..sources.coveragepy import StatementCounter
-from ..store import KeptStore, Recorded, identify, store_url
+from ..store import RunQueries, StoreHandle, identify, store_url
 from .aggregator import Ledger, StoredPeriod
 from .background import Background, Progress
 from .held_store import Snapshot
@@ -70,7 +70,7 @@ class RunReader:
     def __init__(self, config: Config) -> None:
         self.folder = RunFolder(Path(config.run))
         self._store_url = store_url(self.folder.path.parent.parent, config.store)
-        self._store = KeptStore(self._store_url, is_own=not config.store)
+        self._store = StoreHandle(self._store_url, is_own=not config.store)
         self.counter = StatementCounter()
         self._ledger = Ledger(config.source_files, self.counter)
         self._snapshots = Background(self._read, self._state)
@@ -130,7 +130,7 @@ class RunReader:
         return _soon(self._redundant[by])
 
     @contextmanager
-    def recorded(self, snapshot: Snapshot) -> Iterator[Recorded]:
+    def recorded(self, snapshot: Snapshot) -> Iterator[RunQueries]:
         """What the store held when ``snapshot`` was made. Raises LiveCoverageError if it cannot be read."""
         with self._store.use(), snapshot.recorded() as recorded:
             yield recorded
@@ -163,7 +163,7 @@ class RunReader:
             return Listed(figures, find_redundant(recorded, by))
 
     @contextmanager
-    def _reading(self, figures: Figures) -> Iterator[Recorded]:
+    def _reading(self, figures: Figures) -> Iterator[RunQueries]:
         with self._store.use() as store, store.recorded([figures.run], period=figures.period) as recorded:
             yield recorded
 

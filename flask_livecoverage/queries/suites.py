@@ -9,7 +9,7 @@ from ..analysis.suite import Suite
 from ..exports.dump import relative_lines
 from ..model.filters import Filters
 from ..model.records import Trace
-from ..store import Recorded
+from ..store import RunQueries
 
 CAUTION = (
     "Equal lines are not equal assertions: a test without lines of its own may still check what\n"
@@ -30,21 +30,21 @@ class Loaded:
         return f"{number} {self.by}" if number == 1 else f"{number} {self.by}s"
 
 
-def recorded_suite(recorded: Recorded, by: str | None = None) -> Loaded:
+def recorded_suite(recorded: RunQueries, by: str | None = None) -> Loaded:
     """The suite of the tests where any request names one, of requests else, unless ``by`` says which."""
     if by != "request":
-        tests = list(recorded.executed("test"))
+        tests = list(recorded.groups.executed("test"))
         if tests or by == "test":
-            return Loaded(Suite.of(tests, recorded.traces()), "test", recorded.count_without_test())
-    return Loaded(Suite.of(recorded.executed("request"), recorded.traces()), "request")
+            return Loaded(Suite.of(tests, recorded.lines.traces()), "test", recorded.requests.count_without_test())
+    return Loaded(Suite.of(recorded.groups.executed("request"), recorded.lines.traces()), "request")
 
 
-def suite_object(recorded: Recorded, filters: Filters | None = None) -> dict[str, Any]:
+def suite_object(recorded: RunQueries, filters: Filters | None = None) -> dict[str, Any]:
     """What each test executed, as an object for JSON: tests, and the traces that these refer to.
 
     ``startup`` are the lines that ran outside of requests. Paths are as in a dump.
     """
-    traces = recorded.traces(filters)
+    traces = recorded.lines.traces(filters)
     tests: list[dict[str, Any]] = [
         {
             "test": one.name,
@@ -52,12 +52,12 @@ def suite_object(recorded: Recorded, filters: Filters | None = None) -> dict[str
             "duration_ms": round(one.duration_ms, 3),
             "traces": [trace for trace in one.traces if trace in traces],
         }
-        for one in recorded.executed("test", filters)
+        for one in recorded.groups.executed("test", filters)
     ]
     wanted = {trace for test in tests for trace in test["traces"]}
     return {
         "tests": tests,
         "traces": {name: relative_lines(trace, recorded.root) for name, trace in traces.items() if name in wanted},
-        "startup": relative_lines(Trace.union(recorded.ambient()), recorded.root),
-        "requests_without_test": recorded.count_without_test(filters),
+        "startup": relative_lines(Trace.union(recorded.lines.ambient()), recorded.root),
+        "requests_without_test": recorded.requests.count_without_test(filters),
     }

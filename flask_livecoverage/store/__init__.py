@@ -26,7 +26,7 @@ from .connections import Connections
 from .damage import OldStoreError, ReplacedError, damage_of, identify, path_of, put_aside
 from .dialect import cannot_write, insert_missing, is_locked, shown_url, writing
 from .ingest.sync import Progress, RunSync
-from .queries.run_queries import Recorded
+from .queries.run_queries import RunQueries
 from .queries.statements import Analysed, load_statements, save_statements
 
 # What a store that is broken makes its readers raise: a garbled file may be read, and hold what we have never written.
@@ -35,7 +35,7 @@ _FAULTS: tuple[type[BaseException], ...] = (
     NotRegularError,
 )  # fmt: skip
 
-__all__ = ["KeptStore", "Recorded", "Store", "identify", "open_store", "store_url"]
+__all__ = ["RunQueries", "Store", "StoreHandle", "identify", "open_store", "store_url"]
 
 
 def store_url(data_dir: Path, setting: str | None) -> str:
@@ -94,13 +94,13 @@ class Store:
             save_statements(connection, rules, analysed)
 
     @contextmanager
-    def recorded(self, runs: Sequence[int], *, period: int | None = None) -> Iterator[Recorded]:
+    def recorded(self, runs: Sequence[int], *, period: int | None = None) -> Iterator[RunQueries]:
         """What the store holds of ``runs``, as it is now; with ``period``, of that period of theirs alone."""
         with self._engine.connect() as connection:
-            yield Recorded(connection, runs, period)
+            yield RunQueries(connection, runs, period)
 
 
-class KeptStore:
+class StoreHandle:
     """The store at ``url``, kept open between its uses; several threads may be at it.
 
     That spares who uses it often three things: connecting, preparing the same statements again, and that SQLite brings
@@ -202,12 +202,12 @@ class KeptStore:
 
 @contextmanager
 def open_store(url: str, *, is_own: bool = False) -> Iterator[Store]:
-    """The store at ``url``, made if it is not there; ``is_own`` as for :class:`KeptStore`.
+    """The store at ``url``, made if it is not there; ``is_own`` as for :class:`StoreHandle`.
 
     Raises ConfigurationError for a URL that cannot be used, DataError for a database that cannot be, or whose tables
     another version of this package has made.
     """
-    with closing(KeptStore(url, is_own=is_own)) as kept, kept.use() as store:
+    with closing(StoreHandle(url, is_own=is_own)) as kept, kept.use() as store:
         yield store
 
 

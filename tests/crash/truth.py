@@ -107,10 +107,10 @@ def _check_store(folder: RunFolder, run: Run) -> None:
         number = store.sync(folder)
         assert store.warnings == []
         with store.recorded([number]) as recorded:
-            assert {record.id: record for record in recorded.requests()} == {one.id: one for one in run.requests}
+            assert {record.id: record for record in recorded.requests.newest()} == {one.id: one for one in run.requests}
             wanted = {request.trace for request in run.requests}
-            assert recorded.traces() == {key: trace for key, trace in run.traces.items() if key in wanted}
-            assert recorded.count() == len(run.requests)
+            assert recorded.lines.traces() == {key: trace for key, trace in run.traces.items() if key in wanted}
+            assert recorded.requests.count() == len(run.requests)
 
 
 def _check_dumps(folder: RunFolder, seen: Seen, records: dict[str, Record]) -> None:

@@ -21,7 +21,7 @@ from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.sources.coveragepy import StatementCounter
 from flask_livecoverage.sources.selection import content_hash
-from flask_livecoverage.store import Recorded, Store, open_store, store_url
+from flask_livecoverage.store import RunQueries, Store, open_store, store_url
 
 from ..conftest import REPOSITORY
 from ..journals import Writer, remove_store, run_folder
@@ -154,7 +154,7 @@ class Recording:
         return figures_of(self.reader)
 
     @contextmanager
-    def recorded(self) -> Iterator[tuple[Figures, Recorded]]:
+    def recorded(self) -> Iterator[tuple[Figures, RunQueries]]:
         """What the store holds, and the figures that tell all of it."""
         snapshot = snapshot_of(self.reader)
         try:
@@ -240,7 +240,7 @@ def test_random_requests_of_several_processes(recording: Recording, seed: int) -
             request_id, trace = ids[at]
             done.append(trace)
             covered = sum(map(len, recording.covered(done).values()))
-            record = recorded.request(request_id)
+            record = recorded.requests.get(request_id)
             assert record is not None
             assert figures.new(record) == covered - total
             assert figures.lines[record.trace] == sum(
@@ -320,7 +320,7 @@ class TestPeriods:
         assert recording.figures().executed == 3
         writer.line("amend", id=request_id, trace=writer.trace(later))
         with recording.recorded() as (figures, recorded):
-            newest, oldest = recorded.requests()
+            newest, oldest = recorded.requests.newest()
         assert (figures.new(oldest), figures.new(newest)) == (3, 0)
         assert figures.lines[oldest.trace] == 3
 
@@ -337,9 +337,9 @@ class TestSnapshots:
             reset(recording.run)
             with open_store(store_url(recording.run.path.parent.parent, None)) as store:
                 store.sync(recording.run)
-            assert recorded.count() == figures.requests == 1
-            assert [one.name for one in recorded.executed("test")] == ["first"]
-            assert all(record.trace in figures.lines for record in recorded.requests())
+            assert recorded.requests.count() == figures.requests == 1
+            assert [one.name for one in recorded.groups.executed("test")] == ["first"]
+            assert all(record.trace in figures.lines for record in recorded.requests.newest())
         assert recording.figures().requests == 0
 
     def test_is_open_as_long_as_somebody_holds_it(self, recording: Recording) -> None:
@@ -348,7 +348,7 @@ class TestSnapshots:
         recording.request(recording.writer("0000000b"), recording.trace({0: [7]}), NOW)
         assert recording.figures().requests == 2
         with snapshot.recorded() as recorded:
-            assert recorded.count() == 1
+            assert recorded.requests.count() == 1
         assert snapshot.hold()
         snapshot.release()
         snapshot.release()
@@ -379,8 +379,8 @@ class TestSnapshots:
                     continue
                 try:
                     with recording.reader.recorded(snapshot) as recorded:
-                        if recorded.count() != snapshot.figures.requests or any(
-                            record.trace not in snapshot.figures.lines for record in recorded.requests()
+                        if recorded.requests.count() != snapshot.figures.requests or any(
+                            record.trace not in snapshot.figures.lines for record in recorded.requests.newest()
                         ):
                             faults.append(snapshot.figures.requests)
                 finally:
@@ -420,10 +420,10 @@ class TestCountingOnce:
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
         # Read but once: the file was not there before.
         with recording.recorded() as (_, recorded):
-            assert recorded.count() == 1
+            assert recorded.requests.count() == 1
         remove_store()
         with recording.recorded() as (_, recorded):
-            assert recorded.count() == 1
+            assert recorded.requests.count() == 1
 
     def test_store_keeps_all(self, recording: Recording) -> None:
         counter = StatementCounter()

@@ -12,7 +12,7 @@ from ...exports.dump import relative_path
 from ...model.records import FileStatements
 from ...sources.coveragepy import StatementCounter
 from ...sources.selection import content_hash
-from ...store import Recorded
+from ...store import RunQueries
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Place:
     is_here: bool = True
 
 
-def find_place(recorded: Recorded, place: str) -> Place:
+def find_place(recorded: RunQueries, place: str) -> Place:
     """The place that is written ``FILE:LINE``.
 
     Raises ConfigurationError if ``place`` is not of that form, nothing was recorded of the file, or it has no such
@@ -52,9 +52,9 @@ def find_place(recorded: Recorded, place: str) -> Place:
     return Place(path, line, statement or [line], why_never)
 
 
-def _find_file(recorded: Recorded, name: str) -> str:
+def _find_file(recorded: RunQueries, name: str) -> str:
     """The path of a recorded file: as it is shown, from the current folder, or by the end of it."""
-    paths = recorded.files()
+    paths = recorded.lines.files()
     for exact in (os.path.join(recorded.root, name), os.path.abspath(name)):
         if os.path.normpath(exact) in paths:
             return os.path.normpath(exact)
@@ -66,9 +66,9 @@ def _find_file(recorded: Recorded, name: str) -> str:
     raise ConfigurationError(f"no line of a file {name!r} was recorded: name it as `flask livecov report` does")
 
 
-def _statements(recorded: Recorded, path: str) -> FileStatements | None:
+def _statements(recorded: RunQueries, path: str) -> FileStatements | None:
     """What counts in the file; None if it cannot be said, because it is not here, or not as it was recorded."""
-    if content_hash(path) not in {content for known, content in recorded.contents().values() if known == path}:
+    if content_hash(path) not in {content for known, content in recorded.lines.contents().values() if known == path}:
         return None
     try:
         return StatementCounter().count(path)

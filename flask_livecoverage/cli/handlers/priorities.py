@@ -54,8 +54,8 @@ def find_priorities(info: ScriptInfo, data_dir: str, wanted: str, access_log: st
     Raises DataError if nothing is recorded, ConfigurationError for an access log that cannot be read or matched.
     """
     with open_recorded(data_dir, wanted) as recorded:
-        routes = _merged(recorded.executed("route"))
-        traces, ambient = recorded.traces(), recorded.ambient()
+        routes = _merged(recorded.groups.executed("route"))
+        traces, ambient = recorded.lines.traces(), recorded.lines.ambient()
         rules, root = recorded.rules(), recorded.root
     requests = {name: route.requests for name, route in routes.items()}
     traffic: Mapping[str, int] = requests

@@ -20,7 +20,7 @@ from ...model.filters import Filters
 from ...model.records import Executed, Trace
 from ...model.text import printable
 from ...settings import load_settings
-from ...store import Recorded, Store, open_store, store_url
+from ...store import RunQueries, Store, open_store, store_url
 from .line_references import find_place
 from .reporting import warn
 
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 @contextmanager
-def open_recorded(data_dir: str, wanted: str) -> Iterator[Recorded]:
+def open_recorded(data_dir: str, wanted: str) -> Iterator[RunQueries]:
     """What was recorded in the runs that ``wanted`` names; what cannot be read is named on standard error."""
     directory = DataDir(data_dir)
     for path in directory.foreign_files():
@@ -81,24 +81,24 @@ class _ProgressBar:
 # Lists
 
 
-def list_requests(recorded: Recorded, filters: Filters, limit: int | None) -> Row:
+def list_requests(recorded: RunQueries, filters: Filters, limit: int | None) -> Row:
     """The newest requests, at most ``limit``, and how many there are in all."""
-    records = recorded.requests(filters, limit)
-    counts = recorded.line_counts({record.trace for record in records})
+    records = recorded.requests.newest(filters, limit)
+    counts = recorded.lines.line_counts({record.trace for record in records})
     requests = [{**record.to_object(), "lines": counts.get(record.trace, 0)} for record in records]
-    return {"total": recorded.count(filters), "requests": requests}
+    return {"total": recorded.requests.count(filters), "requests": requests}
 
 
-def list_tests(recorded: Recorded, filters: Filters) -> Row:
+def list_tests(recorded: RunQueries, filters: Filters) -> Row:
     """The tests, in the natural order of their names, and what each executed."""
-    rows = _rows(Suite.of(recorded.executed("test", filters), recorded.traces()), "test")
-    return {"tests": rows, "requests_without_test": recorded.count_without_test(filters)}
+    rows = _rows(Suite.of(recorded.groups.executed("test", filters), recorded.lines.traces()), "test")
+    return {"tests": rows, "requests_without_test": recorded.requests.count_without_test(filters)}
 
 
-def list_routes(recorded: Recorded, filters: Filters) -> Row:
+def list_routes(recorded: RunQueries, filters: Filters) -> Row:
     """The routes and what each executed; those that the application has and nobody asked for have no requests."""
-    rows = _rows(Suite.of(recorded.executed("route", filters), recorded.traces()), "route")
-    tests = recorded.tests_by_route(filters)
+    rows = _rows(Suite.of(recorded.groups.executed("route", filters), recorded.lines.traces()), "route")
+    tests = recorded.groups.tests_by_route(filters)
     hit = {row["route"] for row in rows}
     offered = {f"{method} {rule.rule}" for rule in recorded.rules() for method in rule.methods}
     rows += [{"route": name, **_NOTHING} for name in offered - hit]
@@ -124,7 +124,7 @@ def _rows(suite: Suite, kind: str) -> list[Row]:
     ]
 
 
-def _never_hit(recorded: Recorded, hit: set[str]) -> tuple[list[str], dict[str, list[str]]]:
+def _never_hit(recorded: RunQueries, hit: set[str]) -> tuple[list[str], dict[str, list[str]]]:
     """The rules for which nobody asked, and the methods that others offer and nobody used."""
     offered: dict[str, set[str]] = {}
     for rule in recorded.rules():
@@ -146,19 +146,19 @@ def _by_rule(row: Row) -> tuple[str, str]:
 # One of them
 
 
-def show(recorded: Recorded, name: str, by: str) -> Row:
+def show(recorded: RunQueries, name: str, by: str) -> Row:
     """What a request, test or route executed, by file. Raises ConfigurationError if there is none of that name."""
     executed = find(recorded, name, by)
     if by == "request":
-        record = recorded.request(name)
+        record = recorded.requests.get(name)
         assert record is not None
         about = record.to_object()
     else:
         about = {by: executed.name, "requests": executed.requests, "duration_ms": round(executed.duration_ms, 3)}
-    return {**about, "files": relative_lines(recorded.union(executed.traces), recorded.root)}
+    return {**about, "files": relative_lines(recorded.lines.union(executed.traces), recorded.root)}
 
 
-def find(recorded: Recorded, name: str, by: str | None = None) -> Executed:
+def find(recorded: RunQueries, name: str, by: str | None = None) -> Executed:
     """The request, test or route called ``name``; ``by`` says which of them it is.
 
     A route may be named without its method, and a test or a route by the end of its name, if no other one ends so.
@@ -179,18 +179,18 @@ def find(recorded: Recorded, name: str, by: str | None = None) -> Executed:
     return found[0][1]
 
 
-def _ending_with(recorded: Recorded, end: str, kind: str) -> list[Executed]:
+def _ending_with(recorded: RunQueries, end: str, kind: str) -> list[Executed]:
     """The tests or routes whose names end so, behind something that is part of no word."""
     begin = re.compile(rf"(?s:.*)(?<!\w){re.escape(end)}")
-    return [one for one in recorded.executed("test" if kind == "test" else "route") if begin.fullmatch(one.name)]
+    return [one for one in recorded.groups.executed("test" if kind == "test" else "route") if begin.fullmatch(one.name)]
 
 
-def _find(recorded: Recorded, name: str, kind: str) -> Executed | None:
+def _find(recorded: RunQueries, name: str, kind: str) -> Executed | None:
     if kind == "request":
-        record = recorded.request(name)
+        record = recorded.requests.get(name)
         return None if record is None else Executed(name, 1, record.duration_ms, [record.trace])
     filters = Filters(test=name) if kind == "test" else Filters(route=name)
-    found = list(recorded.executed("test" if kind == "test" else "route", filters))
+    found = list(recorded.groups.executed("test" if kind == "test" else "route", filters))
     if not found:
         return None
     return Executed(
@@ -201,10 +201,10 @@ def _find(recorded: Recorded, name: str, kind: str) -> Executed | None:
     )
 
 
-def diff(recorded: Recorded, first: str, second: str, by: str | None) -> Row:
+def diff(recorded: RunQueries, first: str, second: str, by: str | None) -> Row:
     """What the first of two requests, tests or routes ran and the second did not, and the other way round."""
     found = [find(recorded, name, by) for name in (first, second)]
-    one, other = (recorded.union(executed.traces) for executed in found)
+    one, other = (recorded.lines.union(executed.traces) for executed in found)
     return {
         "a": found[0].name,
         "b": found[1].name,
@@ -218,14 +218,14 @@ def _count(trace: Trace) -> int:
     return sum(lines.lines.bit_count() for lines in trace.files.values())
 
 
-def who(recorded: Recorded, place: str, limit: int) -> Row:
+def who(recorded: RunQueries, place: str, limit: int) -> Row:
     """Which tests, routes and requests ran a line, written ``FILE:LINE``.
 
     All lines of a statement are the same place. Raises ConfigurationError if ``place`` is none, or nothing that
     requests could execute.
     """
     found = find_place(recorded, place)
-    ran = recorded.ran(found.path, found.statement, limit=limit)
+    ran = recorded.lines.ran(found.path, found.statement, limit=limit)
     if found.why_never and not ran.requests and not ran.at_startup:
         raise ConfigurationError(found.why_never)
     if not found.is_here:

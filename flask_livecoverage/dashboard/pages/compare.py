@@ -14,7 +14,7 @@ from ...control.parameters import BadParameters, one_of, stored_name
 from ...model.bitmap import from_bitmap
 from ...model.filters import Filters
 from ...model.records import RequestRecord, Trace
-from ...store import Recorded
+from ...store import RunQueries
 from ..snapshot import Figures, FileFigures
 from .context import Visit
 from .highlight import highlighted
@@ -45,18 +45,18 @@ class Subject:
         return f"{self.kind}:{self.name}"
 
 
-def find_subject(recorded: Recorded, figures: Figures, kind: Kind, name: str) -> Subject:
+def find_subject(recorded: RunQueries, figures: Figures, kind: Kind, name: str) -> Subject:
     """The subject of this kind and name. Raises NotFound."""
     if kind == "request":
-        record = recorded.request(name)
+        record = recorded.requests.get(name)
         if record is not None:
-            trace = counted_trace(recorded.union([record.trace]), figures)
+            trace = counted_trace(recorded.lines.union([record.trace]), figures)
             return Subject(kind, name, 1, record.duration_ms, trace, record)
     else:
         filters = Filters(test=name) if kind == "test" else Filters(route=name)
-        found = [one for one in recorded.executed(kind, filters) if one.name == name]
+        found = [one for one in recorded.groups.executed(kind, filters) if one.name == name]
         if found:
-            traces = (counted_trace(trace, figures) for trace in recorded.by_ids(found[0].traces))
+            traces = (counted_trace(trace, figures) for trace in recorded.lines.by_ids(found[0].traces))
             return Subject(kind, name, found[0].requests, found[0].duration_ms, Trace.union(traces), None)
     raise NotFound(f"no such {kind} since the last reset")
 

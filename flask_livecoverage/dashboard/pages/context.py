@@ -12,7 +12,7 @@ from werkzeug.routing import MapAdapter
 
 from ...control.dashboard_host.urls import PREFIX, ServerState
 from ...control.parameters import ControlRequest, parameters
-from ...store import Recorded
+from ...store import RunQueries
 from ..run_reader import Answer
 from ..snapshot import Figures
 
@@ -70,7 +70,7 @@ class Visit:
         return answer.content
 
     @contextmanager
-    def recorded(self) -> Iterator[Recorded]:
+    def recorded(self) -> Iterator[RunQueries]:
         """What the store held of the run since the last reset when the figures were made."""
         with self.reader.recorded(self._held()) as recorded:
             yield recorded

@@ -18,7 +18,7 @@ from ...control.parameters import one_of, page_number, stored_name
 from ...model.bitmap import from_bitmap
 from ...model.filters import Filters
 from ...sources.coveragepy import format_lines
-from ...store import Recorded
+from ...store import RunQueries
 from ..snapshot import FileFigures
 from .context import Visit
 from .highlight import highlighted
@@ -104,7 +104,7 @@ def show_source(visit: Visit, key: str) -> Response:
         counts, shown = _counts(recorded, file, heat, given)
         lines = [] if code is None else _lines(file, code, counts, shown)
         chosen = given.get("line")
-        ran = None if chosen is None else recorded.ran(file.path, file.counted.statement_of(chosen) or [chosen])
+        ran = None if chosen is None else recorded.lines.ran(file.path, file.counted.statement_of(chosen) or [chosen])
         who = _who(recorded, file)
     page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
     return visit.render(
@@ -124,14 +124,14 @@ def show_source(visit: Visit, key: str) -> Response:
     )
 
 
-def _counts(recorded: Recorded, file: FileFigures, heat: Heat, given: dict[str, Any]) -> tuple[Counter[int], int]:
+def _counts(recorded: RunQueries, file: FileFigures, heat: Heat, given: dict[str, Any]) -> tuple[Counter[int], int]:
     """How many requests or tests ran each line, and which statements (a bitmap) those asked for ran."""
     filters = Filters(test=given.get("test"), route=given.get("route"))
     if file.number is None:
         return Counter(), 0
     if "request" in given:
         return _counts_of_request(recorded, file, heat, given["request"])
-    by_requests = [(file.counted.executed(lines), count) for lines, count in recorded.heat(file.number, filters)]
+    by_requests = [(file.counted.executed(lines), count) for lines, count in recorded.lines.heat(file.number, filters)]
     shown = file.covered if filters == Filters() else reduce(or_, (lines for lines, _ in by_requests), 0)
     counts: Counter[int] = Counter()
     if heat == "requests":
@@ -139,18 +139,18 @@ def _counts(recorded: Recorded, file: FileFigures, heat: Heat, given: dict[str, 
             counts.update(dict.fromkeys(from_bitmap(lines), count))
         return counts, shown
     by_test: dict[int, int] = {}
-    for lines, test in recorded.heat_by_test(file.number, filters):
+    for lines, test in recorded.lines.heat_by_test(file.number, filters):
         by_test[test] = by_test.get(test, 0) | file.counted.executed(lines)
     for lines in by_test.values():
         counts.update(from_bitmap(lines))
     return counts, shown
 
 
-def _counts_of_request(recorded: Recorded, file: FileFigures, heat: Heat, name: str) -> tuple[Counter[int], int]:
-    record = recorded.request(name)
+def _counts_of_request(recorded: RunQueries, file: FileFigures, heat: Heat, name: str) -> tuple[Counter[int], int]:
+    record = recorded.requests.get(name)
     if record is None:
         raise NotFound("no such request since the last reset")
-    ran = recorded.union([record.trace]).files.get(file.path)
+    ran = recorded.lines.union([record.trace]).files.get(file.path)
     executed = 0 if ran is None or ran.content != file.content else file.counted.executed(ran.lines)
     counted = heat == "requests" or record.test is not None
     return Counter(from_bitmap(executed) if counted else ()), executed
@@ -194,8 +194,8 @@ class Who:
     routes: Sequence[str]
 
 
-def _who(recorded: Recorded, file: FileFigures) -> Who:
+def _who(recorded: RunQueries, file: FileFigures) -> Who:
     if file.number is None:
         return Who((), ())
-    tests, routes = recorded.names_in(file.number)
+    tests, routes = recorded.lines.names_in(file.number)
     return Who(tests, routes)

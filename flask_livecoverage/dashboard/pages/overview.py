@@ -17,8 +17,8 @@ def overview(visit: Visit) -> Response:
     visit.parameters()
     figures = visit.figures
     with visit.recorded() as recorded:
-        newest = recorded.page(Filters(), "time", _NEWEST)
-        window, asked = recorded.last_window() or (None, 0)
+        newest = recorded.requests.page(Filters(), "time", _NEWEST)
+        window, asked = recorded.windows.last() or (None, 0)
     return visit.render(
         "overview.html",
         figures=figures,

@@ -9,7 +9,7 @@ from werkzeug import Response
 from ...control.parameters import page_number, stored_name
 from ...model.filters import Filters, parse_status
 from ...model.records import RequestRecord
-from ...store import Recorded
+from ...store import RunQueries
 from .context import Visit
 from .pagination import ROWS, Part, Sorting, part, sorting
 
@@ -35,17 +35,17 @@ def _status(value: str) -> str:
     return value
 
 
-def _rows(visit: Visit, recorded: Recorded, filters: Filters, by: Sorting, page: int) -> Part[RequestRecord]:
+def _rows(visit: Visit, recorded: RunQueries, filters: Filters, by: Sorting, page: int) -> Part[RequestRecord]:
     figures = visit.figures
     if by.column == "new":
         # The others have added nothing, and there are no differences to sort by.
         moments = {trace: first.at for trace, first in figures.firsts.items()}
-        records = recorded.first_of_traces(moments, filters)
+        records = recorded.requests.first_of_traces(moments, filters)
         records.sort(key=lambda record: (figures.new(record), record.started_at), reverse=by.descending)
         return part(records, page)
     offset = (page - 1) * ROWS
     if by.column == "lines":
-        found = recorded.page_by_trace(filters, figures.lines, ROWS, offset, descending=by.descending)
+        found = recorded.requests.page_by_trace(filters, figures.lines, ROWS, offset, descending=by.descending)
     else:
-        found = recorded.page(filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
-    return Part(found, page, recorded.count(filters))
+        found = recorded.requests.page(filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
+    return Part(found, page, recorded.requests.count(filters))

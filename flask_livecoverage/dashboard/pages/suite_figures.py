@@ -11,7 +11,7 @@ from ...analysis.minimise import minimise
 from ...analysis.suite import Suite
 from ...model.records import FileLines, Trace
 from ...queries.suites import recorded_suite
-from ...store import Recorded
+from ...store import RunQueries
 from ..snapshot import Figures
 
 
@@ -32,9 +32,9 @@ class Member:
         return self.duration_ms / self.requests if self.requests else 0.0
 
 
-def counted_traces(recorded: Recorded, figures: Figures) -> dict[str, Trace]:
+def counted_traces(recorded: RunQueries, figures: Figures) -> dict[str, Trace]:
     """The traces of all requests, with the lines that count instead of all lines."""
-    return {digest: counted_trace(trace, figures) for digest, trace in recorded.traces().items()}
+    return {digest: counted_trace(trace, figures) for digest, trace in recorded.lines.traces().items()}
 
 
 def counted_trace(trace: Trace, figures: Figures) -> Trace:
@@ -47,10 +47,10 @@ def counted_trace(trace: Trace, figures: Figures) -> Trace:
     return Trace(trace.id, files)
 
 
-def list_members(recorded: Recorded, figures: Figures, by: Literal["test", "route"]) -> list[Member]:
+def list_members(recorded: RunQueries, figures: Figures, by: Literal["test", "route"]) -> list[Member]:
     """What each test or route executed, in the natural order of their names."""
-    suite = Suite.of(recorded.executed(by), counted_traces(recorded, figures))
-    tests: Mapping[str, int] = recorded.tests_by_route() if by == "route" else {}
+    suite = Suite.of(recorded.groups.executed(by), counted_traces(recorded, figures))
+    tests: Mapping[str, int] = recorded.groups.tests_by_route() if by == "route" else {}
     return [
         Member(
             member.name,
@@ -122,7 +122,7 @@ class Redundant:
         return sum(kept.duration_ms for kept in self.kept)
 
 
-def find_redundant(recorded: Recorded, by: str | None) -> Redundant:
+def find_redundant(recorded: RunQueries, by: str | None) -> Redundant:
     """Compare all tests, or requests; None: tests where any request names one."""
     loaded = recorded_suite(recorded, by)
     suite = loaded.suite

@@ -1,4 +1,4 @@
-"""What a question is asked of: some runs in the store, and the conditions on what counts of them."""
+"""The base of all queries: some runs in the store, and the conditions on what counts of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ route_name: sa.ColumnElement[str] = (
 )
 
 
-class Scope:
+class QueryBase:
     """Some runs in the store, as it was when this object was made.
 
     :param runs: their numbers in the store.
@@ -32,29 +32,30 @@ class Scope:
     """
 
     def __init__(self, connection: sa.Connection, runs: Sequence[int], period: int | None = None) -> None:
-        self._connection = connection
-        self._runs = list(runs)
-        periods = sa.select(schema.periods.c.id).where(schema.periods.c.run.in_(self._runs))
+        self.connection = connection
+        self.runs = list(runs)
+        periods = sa.select(schema.periods.c.id).where(schema.periods.c.run.in_(self.runs))
         if period is not None:
             periods = periods.where(schema.periods.c.number == period)
-        self._periods = list(connection.execute(periods).scalars())
+        self.periods = list(connection.execute(periods).scalars())
 
     @cached_property
-    def _journals(self) -> dict[int, Any]:
-        rows = self._connection.execute(sa.select(schema.journals).where(schema.journals.c.run.in_(self._runs)))
+    def journals(self) -> dict[int, Any]:
+        """The rows of the runs' journals, by their numbers."""
+        rows = self.connection.execute(sa.select(schema.journals).where(schema.journals.c.run.in_(self.runs)))
         return {row.id: row for row in rows}
 
     @property
     def root(self) -> str:
         """The folder in which the server ran; paths are shown relative to it. Empty if nothing was recorded."""
         first = min(
-            (journal for journal in self._journals.values() if journal.root),
+            (journal for journal in self.journals.values() if journal.root),
             key=lambda row: row.started_at,
             default=None,
         )
         return first.root if first else ""
 
-    def _executions(self, filters: Filters | None = None) -> sa.Select[Any]:
+    def executions(self, filters: Filters | None = None) -> sa.Select[Any]:
         """Rows of the executions that ``filters`` let pass."""
         if filters is None or filters.since is None:
             table = schema.executions.c
@@ -65,7 +66,7 @@ class Scope:
             durations, newest = sa.func.sum(table.duration_us), sa.func.max(table.started_at)
             columns = [sa.func.count().label("requests"), durations.label("duration_us"), newest.label("last_at")]
         keys = [table.test, table.route, table.trace]
-        query = filtered(sa.select(*keys, *columns), table, filters).where(table.period.in_(self._periods))
+        query = filtered(sa.select(*keys, *columns), table, filters).where(table.period.in_(self.periods))
         return query if table is schema.executions.c else query.group_by(*keys)
 
 

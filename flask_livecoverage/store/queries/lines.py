@@ -13,12 +13,12 @@ from ...model.filters import Filters
 from ...model.records import RequestRecord, Trace
 from .. import schema
 from ..traces import load_traces
-from .base import NO_TEST, chunks, route_name, test_name
-from .requests import Requests
+from .base import NO_TEST, QueryBase, chunks, route_name, test_name
+from .requests import RequestQueries
 
 
 @dataclass(frozen=True)
-class Ran:
+class LineHits:
     """Who ran a line: tests and routes with the number of their requests, and the last of these requests.
 
     ``at_startup`` is whether it ran outside of requests too.
@@ -31,12 +31,18 @@ class Ran:
     at_startup: bool
 
 
-class Lines(Requests):
-    """The lines that the requests of some runs executed."""
+class LineQueries:
+    """The lines that the requests of some runs executed, and who executed them."""
+
+    def __init__(self, base: QueryBase, requests: RequestQueries) -> None:
+        self._base = base
+        self._connection = base.connection
+        self._periods = base.periods
+        self._requests = requests
 
     def traces(self, filters: Filters | None = None) -> dict[str, Trace]:
         """The traces of all requests, by their ids."""
-        source = self._executions(filters).subquery()
+        source = self._base.executions(filters).subquery()
         numbers = self._connection.execute(sa.select(source.c.trace).distinct()).scalars()
         return self._by_digest(numbers)
 
@@ -68,6 +74,11 @@ class Lines(Requests):
             counts.update((row.digest, row.lines) for row in self._connection.execute(query))
         return counts
 
+    def count_traces(self) -> int:
+        """How many different traces the requests have left."""
+        query = sa.select(sa.func.count(sa.distinct(schema.executions.c.trace)))
+        return int(self._connection.execute(query.where(schema.executions.c.period.in_(self._periods))).scalar() or 0)
+
     def ambient(self) -> list[Trace]:
         """The traces of what ran outside of requests."""
         return list(self._by_digest(self.ambient_traces()).values())
@@ -94,7 +105,7 @@ class Lines(Requests):
 
     def ambient_traces(self) -> set[int]:
         """The numbers of the traces of what ran outside of requests."""
-        query = sa.select(schema.ambient.c.trace).where(schema.ambient.c.run.in_(self._runs))
+        query = sa.select(schema.ambient.c.trace).where(schema.ambient.c.run.in_(self._base.runs))
         return set(self._connection.execute(query).scalars())
 
     def rows_of_traces(self, traces: Iterable[int]) -> Iterator[tuple[int, int, int]]:
@@ -111,7 +122,7 @@ class Lines(Requests):
 
     def heat(self, file: int, filters: Filters | None = None) -> list[tuple[int, int]]:
         """What ran in the file with this number: bitmaps of lines, each with how many requests ran just these."""
-        source, table = self._executions(filters).subquery(), schema.trace_files.c
+        source, table = self._base.executions(filters).subquery(), schema.trace_files.c
         query = sa.select(table.lines, sa.func.sum(source.c.requests)).join_from(
             schema.trace_files, source, source.c.trace == table.trace
         )
@@ -120,7 +131,7 @@ class Lines(Requests):
 
     def heat_by_test(self, file: int, filters: Filters | None = None) -> list[tuple[int, int]]:
         """What ran in the file with this number: bitmaps of lines, each with the number of a test that ran these."""
-        source, table = self._executions(filters).subquery(), schema.trace_files.c
+        source, table = self._base.executions(filters).subquery(), schema.trace_files.c
         query = sa.select(table.lines, source.c.test).join_from(
             schema.trace_files, source, source.c.trace == table.trace
         )
@@ -129,7 +140,7 @@ class Lines(Requests):
 
     def names_in(self, file: int, limit: int = 500) -> tuple[list[str], list[str]]:
         """The names of tests and of routes whose requests ran any line of the file with this number, sorted."""
-        source = self._executions().subquery()
+        source = self._base.executions().subquery()
         ran = sa.select(schema.trace_files.c.trace).where(schema.trace_files.c.file == file)
         tests = (
             sa.select(test_name)
@@ -147,15 +158,15 @@ class Lines(Requests):
 
     # Who ran it
 
-    def ran(self, path: str, lines: Sequence[int], *, limit: int = 10) -> Ran:
+    def ran(self, path: str, lines: Sequence[int], *, limit: int = 10) -> LineHits:
         """Who ran any of ``lines`` of the file at ``path``, whatever its content was; ``limit`` of the requests."""
         numbers = self._traces_with(path, lines)
         executions = [row for chunk in chunks(numbers) for row in self._executions_of(chunk)]
-        return Ran(
+        return LineHits(
             requests=sum(row.requests for row in executions),
             tests=_summed((row.test_name, row.requests) for row in executions if row.test_name),
             routes=_summed((row.route_name, row.requests) for row in executions),
-            latest=self._newest(executions, None, limit),
+            latest=self._requests.newest_of(executions, None, limit),
             at_startup=not self.ambient_traces().isdisjoint(numbers),
         )
 

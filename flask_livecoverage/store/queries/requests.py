@@ -12,18 +12,23 @@ import sqlalchemy as sa
 from ...model.filters import Filters
 from ...model.records import RequestRecord
 from .. import schema
-from .base import Scope, chunks, filtered
+from .base import NO_TEST, QueryBase, chunks, filtered
 
 Sort = Literal["time", "method", "path", "status", "ms", "test", "route"]
 
 
-class Requests(Scope):
+class RequestQueries:
     """The requests of some runs."""
 
-    def requests(self, filters: Filters | None = None, limit: int | None = None) -> list[RequestRecord]:
+    def __init__(self, base: QueryBase) -> None:
+        self._base = base
+        self._connection = base.connection
+        self._periods = base.periods
+
+    def newest(self, filters: Filters | None = None, limit: int | None = None) -> list[RequestRecord]:
         """The records of requests, newest first."""
         if filters is not None and filters.test is not None:
-            return self._newest(self._left(filters), filters, limit)
+            return self.newest_of(self._left(filters), filters, limit)
         table = schema.requests.c
         query = filtered(_records(), table, filters).where(table.period.in_(self._periods))
         query = query.order_by(table.started_at.desc(), table.id.desc()).limit(limit)
@@ -31,16 +36,16 @@ class Requests(Scope):
 
     def _left(self, filters: Filters) -> Sequence[Any]:
         """Which traces requests that ``filters`` let pass have left in which test, and when last."""
-        source = self._executions(filters).subquery()
+        source = self._base.executions(filters).subquery()
         newest = sa.func.max(source.c.last_at).label("last_at")
         query = sa.select(source.c.trace, source.c.test, newest).group_by(source.c.trace, source.c.test)
         return self._connection.execute(query).all()
 
-    def _newest(self, left: Iterable[Any], filters: Filters | None, limit: int | None) -> list[RequestRecord]:
+    def newest_of(self, left: Iterable[Any], filters: Filters | None, limit: int | None) -> list[RequestRecord]:
         """The newest requests, at most ``limit``, that have left one of some traces in its test.
 
-        ``left`` says trace and test, and when it was left last: what is too old to be among the newest is not looked
-        up.
+        ``left`` has rows with a trace, a test, and when it was left last: what is too old to be among the newest is
+        not looked up.
         """
         last = {(row.trace, row.test): row.last_at for row in sorted(left, key=lambda row: row.last_at)}
         newest: list[tuple[float, int]] = []
@@ -59,6 +64,17 @@ class Requests(Scope):
     def _rows(self, keys: Sequence[int]) -> Iterable[Any]:
         return self._connection.execute(_records().where(schema.requests.c.id.in_(keys)))
 
+    def count(self, filters: Filters | None = None) -> int:
+        """How many requests there are."""
+        source = self._base.executions(filters).subquery()
+        return int(self._connection.execute(sa.select(sa.func.sum(source.c.requests))).scalar() or 0)
+
+    def count_without_test(self, filters: Filters | None = None) -> int:
+        """How many requests belong to no test."""
+        source = self._base.executions(filters).subquery()
+        query = sa.select(sa.func.sum(source.c.requests)).where(source.c.test == NO_TEST)
+        return int(self._connection.execute(query).scalar() or 0)
+
     def page(
         self, filters: Filters, sort: Sort, limit: int, offset: int = 0, *, descending: bool = True
     ) -> list[RequestRecord]:
@@ -68,7 +84,7 @@ class Requests(Scope):
         query = filtered(sa.select(table.id), table, filters).where(table.period.in_(self._periods))
         if filters.test is not None:
             # Requests have no index by tests: the executions tell which traces to look among.
-            query = query.where(table.trace.in_(sa.select(self._executions(filters).subquery().c.trace)))
+            query = query.where(table.trace.in_(sa.select(self._base.executions(filters).subquery().c.trace)))
         if sort in ("method", "route"):
             query = query.join(schema.routes, schema.routes.c.id == table.route)
         elif sort == "test":
@@ -81,7 +97,7 @@ class Requests(Scope):
         self, filters: Filters, rank: Mapping[str, int], limit: int, offset: int = 0, *, descending: bool = True
     ) -> list[RequestRecord]:
         """As :meth:`page`, in the order of the numbers that ``rank`` gives to their traces' ids; others count as 0."""
-        source, traces = self._executions(filters).subquery().c, schema.traces.c
+        source, traces = self._base.executions(filters).subquery().c, schema.traces.c
         # By tests too: only for a trace and a test together there is an index in the order of time.
         query = (
             sa.select(source.trace, source.test, traces.digest, sa.func.sum(source.requests).label("requests"))
@@ -141,13 +157,15 @@ class Requests(Scope):
         found = {row.id: self._record(row) for chunk in chunks(wanted) for row in self._rows(chunk)}
         return [found[key] for key in wanted if key in found]
 
-    def request(self, request_id: str) -> RequestRecord | None:
+    def get(self, request_id: str) -> RequestRecord | None:
         """The record of a request, or None if there is none with this id."""
         token, _, number = request_id.rpartition("-")
         if not (number.isdecimal() and number.isascii() and len(number) <= 10):
             return None
         keys = [
-            schema.request_key(journal.id, int(number)) for journal in self._journals.values() if journal.token == token
+            schema.request_key(journal.id, int(number))
+            for journal in self._base.journals.values()
+            if journal.token == token
         ]
         table = schema.requests.c
         query = _records().where(table.id.in_(keys), table.period.in_(self._periods))
@@ -157,14 +175,14 @@ class Requests(Scope):
     def _record(self, row: Any) -> RequestRecord:
         journal, number = schema.journal_and_number(row.id)
         return RequestRecord(
-            id=f"{self._journals[journal].token}-{number}",
+            id=f"{self._base.journals[journal].token}-{number}",
             trace=row.digest,
             method=row.method,
             path=row.path,
             status=row.status,
             started_at=row.started_at,
             duration_ms=row.duration_us / 1000,
-            pid=self._journals[journal].pid,
+            pid=self._base.journals[journal].pid,
             test=row.test_name or None,
             window=row.window_name,
             route=row.rule or None,
