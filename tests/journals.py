@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flask_livecoverage.journal.data_dir import DataDir
-from flask_livecoverage.journal.format import FORMAT_VERSION
+from flask_livecoverage.journal.format import FORMAT_VERSION, fields_of, line_of
 from flask_livecoverage.journal.run_folder import RunFolder
-from flask_livecoverage.model.bitmap import to_bitmap, to_hex
+from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Trace
 
 
@@ -52,7 +51,7 @@ class Writer:
         )  # fmt: skip
 
     def line(self, kind: str, **fields: Any) -> None:
-        self.write(json.dumps({"type": kind, **fields}, separators=(",", ":")).encode() + b"\n")
+        self.write(f"{line_of(kind, **fields)}\n".encode())
 
     def write(self, data: bytes) -> None:
         with self.path.open("ab") as file:
@@ -62,10 +61,7 @@ class Writer:
         """The trace's id; it is in this journal from the first time on."""
         if trace.id not in self.known:
             self.known.add(trace.id)
-            files = {
-                path: {"content": lines.content, "lines": to_hex(lines.lines)} for path, lines in trace.files.items()
-            }
-            self.line("trace", id=trace.id, files=files)
+            self.line("trace", **fields_of(trace))
         return trace.id
 
     def request(self, trace: Trace, started_at: float, *, told: bool = True, **fields: Any) -> str:

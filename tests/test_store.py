@@ -807,7 +807,8 @@ class TestPages:
             everything = found.requests.newest(filters)
             expected = sorted(everything, key=self.KEYS[sort], reverse=descending)
             pages = [
-                found.requests.page(filters, sort, 7, offset, descending=descending) for offset in range(0, len(expected), 7)
+                found.requests.page(filters, sort, 7, offset, descending=descending)
+                for offset in range(0, len(expected), 7)
             ]
             assert [record for page in pages for record in page] == expected
             assert found.requests.page(filters, sort, 7, len(expected)) == []
@@ -859,7 +860,9 @@ class TestPages:
                 )
                 assert counts == expected
                 tests = {
-                    (line, test) for lines, test in found.lines.heat_by_test(numbers[path]) for line in from_bitmap(lines)
+                    (line, test)
+                    for lines, test in found.lines.heat_by_test(numbers[path])
+                    for line in from_bitmap(lines)
                 }
                 named = {
                     (line, record.test)

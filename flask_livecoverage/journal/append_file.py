@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..model.atomic_files import open_own, temporary_beside
+from .format import begin_of
 
 try:
     from ._appended import write as _write_line
@@ -31,7 +32,7 @@ _MODE = 0o644
 _GRACE_SECONDS = 10.0
 
 # Those whose loss is one.
-_RECORDS = (b'{"type":"request"', b'{"type":"amend"')
+_RECORDS = begin_of("request"), begin_of("amend")
 
 
 @dataclass
@@ -227,5 +228,5 @@ def _count(lines: bytes) -> int:
 
 def _filler(length: int) -> bytes:
     """A line of that length, or a little longer, that says nothing."""
-    begin, end = b'{"type":"gone"', b"}\n"
+    begin, end = begin_of("gone"), b"}\n"
     return begin + b" " * (length - len(begin) - len(end)) + end

@@ -1,18 +1,95 @@
-"""The lines of a journal, read one by one and checked; :mod:`~flask_livecoverage.journal` says what they hold."""
+"""The format of a journal's lines, for those who write them and those who read them.
+
+:mod:`flask_livecoverage.journal` describes what each kind of line holds. Lines are JSON objects in ASCII. Readers check
+each one, because a file may have been garbled or written by another version.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quote
 from typing import Any, BinaryIO
 
-from ..model.bitmap import from_hex
+from ..model.bitmap import from_hex, to_hex
 from ..model.records import Arc, FileLines, Process, Trace
 
 FORMAT_VERSION = 1
 
 # How every line of a journal begins. Inside one, quotation marks are escaped.
 BEGIN = b'{"type":'
+
+
+def begin_of(kind: str) -> bytes:
+    """How every line of this kind begins."""
+    return BEGIN + json.dumps(kind).encode()
+
+
+# Writing
+
+
+def line_of(kind: str, **fields: Any) -> str:
+    """A line of ``kind``, without the newline. Raises ValueError or TypeError for what JSON cannot hold."""
+    return json.dumps({"type": kind, **fields}, separators=(",", ":"))
+
+
+def header_line(fields: Mapping[str, Any]) -> str:
+    """The first line of a journal: ``fields`` are those of :class:`~..model.records.Process`."""
+    return json.dumps({"type": "process", "version": FORMAT_VERSION, **fields})
+
+
+def fields_of(trace: Trace) -> dict[str, Any]:
+    """The fields of the line for ``trace``."""
+    return {"id": trace.id, "files": {path: _entry_of(lines) for path, lines in trace.files.items()}}
+
+
+def _entry_of(lines: FileLines) -> dict[str, Any]:
+    entry: dict[str, Any] = {"content": lines.content, "lines": to_hex(lines.lines)}
+    if lines.arcs is not None:
+        entry["arcs"] = sorted(lines.arcs)
+    return entry
+
+
+# Requests' lines are put together by hand: a JSON encoder takes several times as long, and so does a float's way to
+# decimals. Nothing is kept of texts, because clients think of ever-new ones.
+
+
+def request_line(
+    request_id: str, trace: str, method: str, route: str | None, endpoint: str | None, path: str, test: str | None,
+    status: int, started_ns: int, duration_us: int,
+) -> str:  # fmt: skip
+    """The line for a request's record. Times are integers, in nanoseconds (UNIX time) and microseconds."""
+    quoted_test = "null" if test is None else _quote(test)
+    return (
+        f'{{"type":"request","id":"{request_id}","trace":"{trace}",{_rule(method, route, endpoint)},'
+        f'"path":{_quote(path)},"test":{quoted_test},"status":{status},'
+        f'"started_at":{started_ns}e-9,"duration_ms":{duration_us}e-3}}'
+    )
+
+
+@lru_cache(maxsize=4096)
+def _rule(method: str, route: str | None, endpoint: str | None) -> str:
+    return f'"method":{json.dumps(method)},"route":{json.dumps(route)},"endpoint":{json.dumps(endpoint)}'
+
+
+def amended_line(request_id: str, trace: str, status: int, duration_us: int, *, ended: bool) -> str:
+    """The line for what a request ran since its record: ``ended`` if the journal holds that its stream goes on."""
+    head = f'{{"type":"amend","id":"{request_id}","trace":"{trace}","status":{status},"duration_ms":{duration_us}e-3'
+    return f'{head},"ended":true}}' if ended else f"{head}}}"
+
+
+def late_line(request_id: str, trace: str) -> str:
+    """The line for what a request ran after its response, or in a forked child."""
+    return f'{{"type":"amend","id":"{request_id}","trace":"{trace}"}}'
+
+
+def under_way_line(request_id: str, trace: str) -> str:
+    """The line that says that a request's response goes on."""
+    return f'{{"type":"amend","id":"{request_id}","trace":"{trace}","ended":false}}'
+
+
+# Reading
 
 # Types themselves, not what derives from them: to JSON, true is no number.
 _NUMBER = (int, float)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..model.atomic_files import open_regular
-from ..model.records import NOBODY, Process, RequestRecord, Rule, Run, Trace, Window
+from ..model.records import Process, RequestRecord, Rule, Run, Trace
+from .fold import Late, RequestFold
 from .format import (
     BEGIN,
     UNREADABLE,
@@ -25,7 +26,6 @@ from .format import (
     trace_of,
 )
 from .run_folder import RunFolder
-from .windows import window_at, windows_of
 
 
 def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
@@ -62,13 +62,11 @@ class _Collected:
     """What the journals of a run say, in the making."""
 
     processes: list[Process] = field(default_factory=list)
-    requests: dict[str, RequestRecord] = field(default_factory=dict)
-    amends: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    fold: RequestFold = field(default_factory=RequestFold)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: dict[str, None] = field(default_factory=dict)
     # The traces of requests from before the mark. Not by request: a long run has many.
     put_aside: dict[str, None] = field(default_factory=dict)
-    window_events: list[tuple[float, str]] = field(default_factory=list)
     source_files: set[str] = field(default_factory=set)
     # The methods, by rule and endpoint.
     rules: dict[tuple[str, str], set[str]] = field(default_factory=dict)
@@ -89,21 +87,17 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
     for path in sorted(folder.path.iterdir()) if folder.path.is_dir() else ():
         if not path.name.startswith(("journal-", "marks.")):
             collected.warnings.append(f"{path}: not a file of this program's, skipped")
-    earlier = _traces_before(folder, mark, {id_ for id_, _, _ in collected.amends if id_ not in collected.requests})
-    for request_id, trace_id, changes in collected.amends:
-        _amend(collected, request_id, trace_id, changes, earlier.get(request_id, ()))
-    _warn_of_missing_traces(collected)
+    _keep_lines_of_earlier_requests(folder, mark, collected)
+    requests = _whole_requests(collected)
     collected.warnings += filter(None, [describe_loss(collected.lost)])
-    windows = windows_of(collected.window_events)
-    requests = sorted(_place(collected.requests.values(), windows), key=lambda request: request.started_at)
     run = Run(
         id=folder.id,
         processes=sorted(collected.processes, key=lambda process: process.started_at),
-        requests=requests,
+        requests=sorted(collected.fold.place(requests), key=lambda request: request.started_at),
         traces=collected.traces,
         ambient=list(collected.ambient),
         put_aside=list(collected.put_aside),
-        windows=windows,
+        windows=collected.fold.windows(),
         source_files=sorted(collected.source_files),
         rules=[Rule(*key, tuple(sorted(methods))) for key, methods in sorted(collected.rules.items())],
         lost=collected.lost.total(),
@@ -152,20 +146,13 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
     assert line is not None
     if kind in ("request", "amend") and not counts:
         collected.put_aside[line["trace"]] = None
-    elif kind == "request":
-        collected.requests[line["id"]] = RequestRecord(pid=pid, **line)
-    elif kind == "amend":
-        changes: dict[str, Any] = {key: line[key] for key in ("status", "duration_ms") if key in line}
-        if "ended" in line:
-            changes["under_way"] = not line["ended"]
-        collected.amends.append((line["id"], line["trace"], changes))
+    elif collected.fold.add(kind, line, pid):
+        pass
     elif kind == "trace":
         # The first that is told, as the store and those who follow do: others are the same, unless they are garbled.
         collected.traces.setdefault(line["id"], trace_of(line))
     elif kind == "ambient":
         collected.ambient[line["trace"]] = None
-    elif kind == "window":
-        collected.window_events.append((line["at"], line["name"]))
     elif kind == "sources":
         collected.source_files.update(source_files_of(line))
     elif kind == "rules":
@@ -178,32 +165,45 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
         collected.lost[line["reason"]] += line["count"]
 
 
-def _amend(
-    collected: _Collected, request_id: str, trace_id: str, changes: dict[str, Any], before: Iterable[str]
-) -> None:
-    """Add what a request ran after its record was written. A forked child may add to a request of its parent's.
-
-    ``before`` are the traces that it had left before the mark.
-    """
-    later = collected.traces.get(trace_id)
-    request = collected.requests.get(request_id)
-    if later is None:
-        collected.warnings.append(f"request {request_id}: trace {trace_id} is missing")
-    elif request is None:
-        # Its record lies before the mark, in an earlier dump. What it ran since then must not be lost.
-        for earlier in before:
-            later = later - collected.traces[earlier] if earlier in collected.traces else later
-        if later.files:
-            collected.traces[later.id] = later
-            collected.ambient[later.id] = None
-    elif request.trace in collected.traces:
-        # Else it has no lines, and is named with those: a part of them would look like all.
-        whole = collected.traces[request.trace] | later
-        collected.traces[whole.id] = whole
-        collected.requests[request.id] = replace(request, trace=whole.id, **changes)
+def _whole_requests(collected: _Collected) -> list[RequestRecord]:
+    """The records with all that was added late, and their traces among the others."""
+    records = []
+    missing = []
+    for request in collected.fold.requests.values():
+        record, trace = request.whole(collected.traces)
+        records.append(record)
+        if trace is None:
+            missing.append(record.id)
+        else:
+            collected.traces[trace.id] = trace
+        collected.warnings += _missing_late_lines(record.id, request.late, collected)
+    _warn_of_missing_traces(missing, collected)
+    return records
 
 
-def _traces_before(folder: RunFolder, mark: dict[str, int], requests: set[str]) -> dict[str, list[str]]:
+def _missing_late_lines(request_id: str, late: Iterable[Late], collected: _Collected) -> Iterator[str]:
+    for one in late:
+        if one.trace not in collected.traces:
+            yield f"request {request_id}: trace {one.trace} is missing"
+
+
+def _keep_lines_of_earlier_requests(folder: RunFolder, mark: dict[str, int], collected: _Collected) -> None:
+    """Keep what requests ran late whose record lies before the mark, in an earlier dump, as lines of no request."""
+    early = collected.fold.early
+    before = _traces_before(folder, mark, early.keys())
+    for request_id, late in early.items():
+        collected.warnings += _missing_late_lines(request_id, late, collected)
+        known = [collected.traces[trace] for trace in before.get(request_id, ()) if trace in collected.traces]
+        for one in late:
+            lines = collected.traces.get(one.trace, Trace.of({}))
+            for trace in known:
+                lines = lines - trace
+            if lines.files:
+                collected.traces[lines.id] = lines
+                collected.ambient[lines.id] = None
+
+
+def _traces_before(folder: RunFolder, mark: dict[str, int], requests: Collection[str]) -> dict[str, list[str]]:
     """The traces that these requests left before the mark: read once more, because few requests outlive a reset."""
     found: dict[str, list[str]] = {}
     for path in folder.journals() if requests and mark else ():
@@ -216,21 +216,7 @@ def _traces_before(folder: RunFolder, mark: dict[str, int], requests: set[str]) 
     return found
 
 
-def _place(requests: Iterable[RequestRecord], windows: list[Window]) -> Iterator[RequestRecord]:
-    """The requests, with the window in which each began; those that are no test's are in none."""
-    openings = [window.opened_at for window in windows]
-    for request in requests:
-        window = window_at(request.started_at, windows, openings)
-        if request.test == NOBODY:
-            yield replace(request, test=None)
-        elif window is not None:
-            yield replace(request, window=window.name, test=request.test or window.name)
-        else:
-            yield request
-
-
-def _warn_of_missing_traces(collected: _Collected) -> None:
-    missing = [request.id for request in collected.requests.values() if request.trace not in collected.traces]
+def _warn_of_missing_traces(missing: list[str], collected: _Collected) -> None:
     if missing:
         collected.warnings.append(
             f"{len(missing)} request{'s' if len(missing) > 1 else ''} without lines: the traces of {missing[0]}"

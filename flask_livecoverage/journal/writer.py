@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import threading
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .append_file import AppendedFile, append_line
-from .format import FORMAT_VERSION
+from .format import header_line, line_of
 from .losses import Losses
 from .run_folder import RunFolder
 from .storage import advice, describe, make_run_folder
@@ -52,7 +51,7 @@ class Journal:
     def append_object(self, kind: str, **fields: Any) -> bool:
         """Append an object of type ``kind``; whether it is on disk. If it is not, the caller tries again or tells."""
         try:
-            line = json.dumps({"type": kind, **fields}, separators=(",", ":"))
+            line = line_of(kind, **fields)
             file = self._file or self._open()
             append_line(file.descriptor, f"{line}\n".encode())
         except OSError as error:
@@ -84,8 +83,7 @@ class Journal:
         with self._lock:
             if self._file is None:
                 make_run_folder(self.path.parent)
-                header = json.dumps({"type": "process", "version": FORMAT_VERSION, **self._header}) + "\n"
-                self._file = AppendedFile(self.path, header.encode())
+                self._file = AppendedFile(self.path, f"{header_line(self._header)}\n".encode())
             return self._file
 
     def _look_after(self, file: AppendedFile) -> None:

@@ -1,18 +1,17 @@
 """Which lines the tests that Keploy has started executed, as the run's journals tell it.
 
-A request belongs to the test that it names (``KEPLOY-TEST-ID``; see :mod:`~..testid.headers`), else to the
-window in which it began: the same rule by which :func:`~..journal.reader.read_run` reads the run later. A run
-has one open window at most, and here it is that of the test that was started last and has not ended.
+Which test a request belongs to is decided as :func:`~..journal.reader.read_run` decides it later, by
+:mod:`~..journal.fold`: it may name its test (``KEPLOY-TEST-ID``; see :mod:`~..testid.headers`). The window that is open
+is that of the test that was started last and has not ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..journal.fold import FoldedRequest, RequestFold
 from ..journal.tail import Tail
-from ..journal.windows import window_at, windows_of
 from ..model.records import Trace
 
 
@@ -29,28 +28,16 @@ class Windows(Protocol):
         """Have the server's processes write what their requests ran late, as far as they can be asked."""
 
 
-@dataclass
-class _Test:
-    """A test that was started and has not ended: its requests, and the ids of the traces that they left."""
-
-    requests: set[str] = field(default_factory=set)
-    traces: dict[str, None] = field(default_factory=dict)
-
-
-Line = tuple[str, dict[str, Any]]
-
-
 class Collector:
     """The tests of one run that are under way. Not for several threads at once."""
 
     def __init__(self, tail: Tail, windows: Windows) -> None:
         self.tail = tail
         self._windows = windows
-        # The one that was started last at the end.
-        self._tests: dict[str, _Test] = {}
-        self._events: list[tuple[float, str]] = []
-        self._waiting: list[Line] = []
-        self._early_amends: dict[str, list[str]] = {}
+        # Those that were started and have not ended, each with its requests; the one that was started last at the end.
+        self._tests: dict[str, list[FoldedRequest]] = {}
+        self.fold = RequestFold()
+        self._waiting: list[tuple[str, dict[str, Any]]] = []
 
     @property
     def idle(self) -> bool:
@@ -62,11 +49,10 @@ class Collector:
         self._catch_up()
         if self.idle:
             # Nobody asks any more for what ran in earlier windows.
-            self._events.clear()
-            self._early_amends.clear()
-        self._tests.pop(test, None)
+            self.fold.clear()
+        self._take(test)
         self._windows.open_window(test)
-        self._tests[test] = _Test()
+        self._tests[test] = []
 
     def end(self, test: str) -> dict[str, list[int]] | None:
         """A test ends: the lines that its requests executed since its start, by absolute path, both ascending.
@@ -79,8 +65,15 @@ class Collector:
             self._close_last_window()
         self._windows.flush()
         self._catch_up()
-        found = self._tests.pop(test)
-        return Trace.union(filter(None, map(self.tail.trace, found.traces))).line_numbers()
+        traces = {trace for request in self._take(test) for trace in request.traces}
+        return Trace.union(filter(None, map(self.tail.trace, traces))).line_numbers()
+
+    def _take(self, test: str) -> list[FoldedRequest]:
+        """The requests of a test that is under way no longer; empty if it was not."""
+        requests = self._tests.pop(test, [])
+        for request in requests:
+            del self.fold.requests[request.record.id]
+        return requests
 
     def end_all(self) -> None:
         """Forget the tests that are under way, and close their window."""
@@ -103,30 +96,20 @@ class Collector:
         self._waiting = self.tail.read()
         for kind, line in (*found, *self._waiting):
             if kind == "window":
-                self._events.append((line["at"], line["name"]))
+                self.fold.add(kind, line)
         self._waiting = [(kind, line) for kind, line in self._waiting if kind in ("request", "amend")]
         if self._tests:
-            self._place(line for kind, line in found if kind == "request")
-            self._add_amends(line for kind, line in found if kind == "amend")
+            for kind, line in found:
+                if kind in ("request", "amend"):
+                    self.fold.add(kind, line)
+            self._assign(dict.fromkeys(line["id"] for kind, line in found if kind == "request"))
 
-    def _place(self, requests: Iterable[dict[str, Any]]) -> None:
-        windows = windows_of(self._events)
-        openings = [window.opened_at for window in windows]
-        for request in requests:
-            name = request["test"]
-            if name is None:
-                window = window_at(request["started_at"], windows, openings)
-                name = window.name if window is not None else None
-            test = self._tests.get(name)
-            if test is not None:
-                test.requests.add(request["id"])
-                test.traces.update(dict.fromkeys((request["trace"], *self._early_amends.pop(request["id"], ()))))
-
-    def _add_amends(self, amends: Iterable[dict[str, Any]]) -> None:
-        for amend in amends:
-            tests = [test for test in self._tests.values() if amend["id"] in test.requests]
-            for test in tests:
-                test.traces[amend["trace"]] = None
-            if not tests:
-                # A forked child may amend before its parent has written the request.
-                self._early_amends.setdefault(amend["id"], []).append(amend["trace"])
+    def _assign(self, request_ids: Iterable[str]) -> None:
+        """Give new requests to their tests, and forget those of others."""
+        requests = [self.fold.requests[request_id] for request_id in request_ids]
+        placed = self.fold.place(request.record for request in requests)
+        for request, record in zip(requests, placed, strict=True):
+            if record.test in self._tests:
+                self._tests[record.test].append(request)
+            else:
+                del self.fold.requests[record.id]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import lru_cache
-from json.encoder import encode_basestring_ascii as _quote
 from typing import Any, TypeVar
 
 from ..engines import Capture, Hits, current_owner
 from ..errors import EngineError
 from ..journal.clock import ticks
+from ..journal.format import amended_line, late_line, request_line, under_way_line
 from .greenlet_contexts import follow
 from .session import NO_HITS, RecordingSession
 
@@ -140,7 +138,7 @@ class RequestCapture:
             hits = self._hits
             if hits is self._committed_hits:
                 return
-            self._recorded = self._session.journal.append(self._late_amend(self._session.trace_id(hits)))
+            self._recorded = self._session.journal.append(late_line(self.id, self._session.trace_id(hits)))
             self._committed_hits = hits
 
     def forget(self) -> None:
@@ -157,9 +155,7 @@ class RequestCapture:
         with self._lock:
             if self._recorded and not self._ended and self._committed_hits is not None:
                 trace = self._session.trace_id(self._committed_hits)
-                self._told_under_way = self._session.journal.append(
-                    f'{{"type":"amend","id":"{self.id}","trace":"{trace}","ended":false}}'
-                )
+                self._told_under_way = self._session.journal.append(under_way_line(self.id, trace))
 
     def end_response(self) -> bool:
         """The response has ended, and nobody writes any more that it goes on; whether somebody has."""
@@ -189,34 +185,15 @@ class RequestCapture:
         self._committed_hits = NO_HITS
         self._committed_status = self.status
 
-    # Put together by hand: a JSON encoder takes several times as long, and so does a float's way to decimals. Nothing
-    # is kept of texts, because clients think of ever-new ones.
-
     def _record(self, trace: str) -> str:
-        test = "null" if self.test is None else _quote(self.test)
         began = self._began
-        return (
-            f'{{"type":"request","id":"{self.id}","trace":"{trace}",{_rule(self.method, self.route, self.endpoint)},'
-            f'"path":{_quote(self.path)},"test":{test},"status":{self.status},'
-            f'"started_at":{self._session.clock.origin + began}e-9,"duration_ms":{(ticks() - began) // 1000}e-3}}'
-        )
+        return request_line(
+            self.id, trace, self.method, self.route, self.endpoint, self.path, self.test, self.status,
+            self._session.clock.origin + began, (ticks() - began) // 1000,
+        )  # fmt: skip
 
     def _amend(self, trace: str) -> str:
         if self._in_fork:
-            return self._late_amend(trace)
-        return (
-            f'{{"type":"amend","id":"{self.id}","trace":"{trace}","status":{self.status},'
-            f'"duration_ms":{(ticks() - self._began) // 1000}e-3{self._end}}}'
-        )
-
-    @property
-    def _end(self) -> str:
-        return ',"ended":true' if self._ended and self._told_under_way else ""
-
-    def _late_amend(self, trace: str) -> str:
-        return f'{{"type":"amend","id":"{self.id}","trace":"{trace}"}}'
-
-
-@lru_cache(maxsize=4096)
-def _rule(method: str, route: str | None, endpoint: str | None) -> str:
-    return f'"method":{json.dumps(method)},"route":{json.dumps(route)},"endpoint":{json.dumps(endpoint)}'
+            return late_line(self.id, trace)
+        ended = self._ended and self._told_under_way
+        return amended_line(self.id, trace, self.status, (ticks() - self._began) // 1000, ended=ended)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..engines import Hits
+from ..journal.format import fields_of
 from ..journal.writer import Journal
-from ..model.bitmap import to_bitmap, to_hex
+from ..model.bitmap import to_bitmap
 from ..model.records import FileLines, Trace
 from ..sources.selection import Sources
 
@@ -54,8 +55,7 @@ class TraceWriter:
             return
         trace = Trace.of({path: self._file_lines(path, hits) for path in hits})
         hits.trace = trace.id
-        files = {path: _entry(lines) for path, lines in trace.files.items()}
-        if self._journal.append_object("trace", id=trace.id, files=files):
+        if self._journal.append_object("trace", **fields_of(trace)):
             hits.written_to = content
             self._left.pop(trace.id, None)
             self._ids[lines] = trace.id
@@ -71,10 +71,3 @@ class TraceWriter:
     def _file_lines(self, path: str, hits: Hits) -> FileLines:
         arcs = None if hits.arcs is None else hits.arcs.get(path, frozenset())
         return FileLines(self._sources.content(path), to_bitmap(hits[path]), arcs)
-
-
-def _entry(lines: FileLines) -> dict[str, Any]:
-    entry: dict[str, Any] = {"content": lines.content, "lines": to_hex(lines.lines)}
-    if lines.arcs is not None:
-        entry["arcs"] = sorted(lines.arcs)
-    return entry

@@ -192,6 +192,6 @@ def test_nothing_is_kept_of_tests_that_are_over(run: Run, collector: Collector) 
         run.amend(run.request(number % 3), 4)
         end(collector, "a")
     collector.start("a")
-    assert len(collector._events) == 0
-    assert collector._early_amends == {}
+    assert collector.fold.windows() == []
+    assert collector.fold.requests == collector.fold.early == {}
     assert len(collector.tail._traces) == 4

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from ...journal.format import UNREADABLE, describe_loss, header, kind_of, objects, pieces
+from ...journal.format import UNREADABLE, begin_of, describe_loss, header, kind_of, objects, pieces
 from ...journal.run_folder import RunFolder
 from ...model.atomic_files import open_regular
 from .. import losses, schema
@@ -28,7 +28,7 @@ from .interning import storable
 from .late_updates import apply_amends
 from .window_assignment import put_events
 
-_WINDOW = b'{"type":"window"'
+_WINDOW = begin_of("window")
 
 # Told the bytes of journals that are in the store by now, and those that will be at the end.
 Progress = Callable[[int, int], None]
