@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.model.loaded import imported
+from flask_livecoverage.model.imports import loaded_module
 
 SLOW = """
 import slow_module_control as control
@@ -28,14 +28,14 @@ def test_another_thread_is_importing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     monkeypatch.syspath_prepend(tmp_path)
     control = importlib.import_module("slow_module_control")
-    assert imported("slow_module") is None
+    assert loaded_module("slow_module") is None
     thread = threading.Thread(target=importlib.import_module, args=("slow_module",))
     thread.start()
     try:
         assert control.begun.wait(30)
         assert not hasattr(sys.modules["slow_module"], "late")
-        assert imported("slow_module") is None
+        assert loaded_module("slow_module") is None
     finally:
         control.go_on.set()
         thread.join()
-    assert imported("slow_module").late == 1
+    assert loaded_module("slow_module").late == 1

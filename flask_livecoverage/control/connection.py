@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug import Request
 
-from ..model.loaded import imported
+from ..model.imports import loaded_module
 from .socket_users import socket_users
 
 
@@ -61,7 +61,7 @@ def _other_end(request: Request) -> tuple[str, set[int]]:
         port = int(given)
         # uWSGI's HTTP router swaps its bytes.
         return peer_address(request), {port, socket.htons(port)} if "UWSGI_ROUTER" in environ else {port}
-    uwsgi = imported("uwsgi") if "uwsgi.version" in environ else None
+    uwsgi = loaded_module("uwsgi") if "uwsgi.version" in environ else None
     end = _end_of(uwsgi.connection_fd()) if uwsgi is not None else None
     return end or (peer_address(request), set())
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ServerError
-from ..model.loaded import imported
+from ..model.imports import loaded_module
 from ..recording.process import current_recorder
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _signal(number: signal.Signals) -> None:
         recorder.flush()
         recorder.inventory.write()
     send = partial(os.kill, os.getpid(), number)
-    monkey = imported("gevent.monkey")
+    monkey = loaded_module("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
         # Our thread is a greenlet of the main thread. It would be interrupted itself, or another in mid-work.
         sys.modules["gevent"].get_hub().loop.run_callback(send)

@@ -27,7 +27,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from ..errors import EngineError
-from ..model.loaded import unwatch_import, watch_import
+from ..model.imports import after_import, cancel
 from ..sources import coveragepy
 from ..sources.coveragepy import Disposition, Tracer
 from ..sources.selection import Sources
@@ -89,14 +89,14 @@ class CTraceEngine:
         else:
             self._borrow(tracer)
         self._started = True
-        watch_import("greenlet", self._greenlet_imported)
+        after_import("greenlet", self._greenlet_imported)
 
     def stop(self) -> None:
         """Stop tracing. A thread that is not this one drops its tracer at its next event."""
         if not self._started:
             return
         self._started = False
-        unwatch_import("greenlet", self._greenlet_imported)
+        cancel("greenlet", self._greenlet_imported)
         if threading.gettrace() == self._thread_trace:
             threading.settrace(None)
         for place in list(self._places.values()):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from ..model.loaded import imported
+from ..model.imports import loaded_module
 
 
 def with_callers(frame: FrameType | None) -> Iterator[FrameType]:
@@ -28,7 +28,7 @@ def frames_under_way() -> Iterator[FrameType]:
 
 def waiting_greenlets() -> Iterator[tuple[Any, FrameType]]:
     """The greenlets that have begun and will go on, of all threads, each with its frame."""
-    greenlet = imported("greenlet")
+    greenlet = loaded_module("greenlet")
     if greenlet is not None:
         for found in gc.get_objects():
             if isinstance(found, greenlet.greenlet) and found.gr_frame is not None:

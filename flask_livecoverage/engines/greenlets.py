@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from ..model.loaded import imported
+from ..model.imports import loaded_module
 from .switches import TraceFunction, loaded_greenlet
 from .tracers import CHANGED, SHARED, Loan, OwnPlace, Place
 from .weak_keys import WeakKeys
@@ -164,19 +164,19 @@ def _belongs_to(target: Any, origin: Any) -> bool:
 
 
 def _is_hub(greenlet: Any) -> bool:
-    gevent = imported("gevent.hub")
+    gevent = loaded_module("gevent.hub")
     if gevent is not None and isinstance(greenlet, gevent.Hub):
         return True
-    eventlet = imported("eventlet.hubs")
+    eventlet = loaded_module("eventlet.hubs")
     hub = getattr(getattr(eventlet, "_threadlocal", None), "hub", None)
     return hub is not None and getattr(hub, "greenlet", None) is greenlet
 
 
 def native_thread_id() -> Callable[[], int]:
     """The function that identifies threads, not greenlets: gevent and eventlet replace it."""
-    gevent = imported("gevent.monkey")
+    gevent = loaded_module("gevent.monkey")
     if gevent is not None:
         function: Callable[[], int] = gevent.get_original("_thread", "get_ident")
         return function
-    eventlet = imported("eventlet.patcher")
+    eventlet = loaded_module("eventlet.patcher")
     return threading.get_ident if eventlet is None else eventlet.original("threading").get_ident

@@ -13,7 +13,7 @@ from typing import Any
 
 def loaded_greenlet() -> Any:
     """The module ``greenlet`` if this process has it, wholly; else None."""
-    # Asked by each request, so not by `imported`: what is begun without this function has no greenlets yet.
+    # Asked by each request, so not by `loaded_module`: what is begun without this function has no greenlets yet.
     module = sys.modules.get("greenlet")
     return module if hasattr(module, "settrace") else None
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..testid.clients.patching import ImportHook, Patches
+from ..model.patches import Patches
+from ..testid.clients.patching import ImportHook
 
 
 class Operations:
@@ -35,6 +37,7 @@ class Operations:
         """Each request asks for the test."""
 
     def _calling(self, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         def call(case: Any, *args: Any, **kwargs: Any) -> Any:
             # Versions before 4 have another attribute. Their tests go on.
             label = getattr(case.operation, "label", None)

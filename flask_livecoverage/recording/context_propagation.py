@@ -10,14 +10,13 @@ request owns the call, and the workers are nobody's, whoever caused them to be s
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
-from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from ..model.loaded import imported, unwatch_import, watch_import
+from ..model.imports import cancel, loaded_module, when_imported
+from ..model.patches import Patches
 from . import greenlet_contexts
 from .recorder import Recorder
 from .request import RequestCapture, current_request
@@ -131,7 +130,7 @@ def _carried(pool: Any, request: RequestCapture, function: Function) -> Function
 
 
 def _is_a(pool: Any, module: str, name: str) -> bool:
-    found = getattr(imported(module), name, None)
+    found = getattr(loaded_module(module), name, None)
     return found is not None and isinstance(pool, found)
 
 
@@ -190,8 +189,7 @@ _WRAPPED: dict[str, list[tuple[str, str, _Wrap]]] = {
     ],
 }
 
-# (class or module, name, original, wrapper)
-_installed: list[tuple[Any, str, Any, Any]] = []
+_patches = Patches()
 _recorder: Recorder | None = None
 
 
@@ -199,13 +197,7 @@ def _wrap_module(name: str, module: Any) -> None:
     if name == "gevent.greenlet":
         module.Greenlet.add_spawn_callback(_start_greenlet_for_request)
     for class_name, attribute, wrap in _WRAPPED[name]:
-        owner = getattr(module, class_name) if class_name else module
-        original = getattr(owner, attribute)
-        if any(original is done for *_, done in _installed):
-            continue
-        wrapper = wrap(original)
-        setattr(owner, attribute, wrapper)
-        _installed.append((owner, attribute, original, wrapper))
+        _patches.wrap(getattr(module, class_name) if class_name else module, attribute, wrap)
 
 
 def install(recorder: Recorder) -> None:
@@ -214,10 +206,7 @@ def install(recorder: Recorder) -> None:
     _recorder = recorder
     greenlet_contexts.install()
     for name in _WRAPPED:
-        watch_import(name, _wrap_module)
-        if name in sys.modules:
-            # Another thread may still be importing it: wait for that.
-            _wrap_module(name, import_module(name))
+        when_imported(name, _wrap_module)
 
 
 def uninstall() -> None:
@@ -226,11 +215,8 @@ def uninstall() -> None:
     _recorder = None
     greenlet_contexts.uninstall()
     for name in _WRAPPED:
-        unwatch_import(name, _wrap_module)
-    gevent = imported("gevent.greenlet")
+        cancel(name, _wrap_module)
+    gevent = loaded_module("gevent.greenlet")
     if gevent is not None:
         gevent.Greenlet.remove_spawn_callback(_start_greenlet_for_request)
-    for owner, name, original, wrapper in _installed:
-        if getattr(owner, name) is wrapper:
-            setattr(owner, name, original)
-    _installed.clear()
+    _patches.undo()

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..engines.base import Handle, current_handle
 from ..engines.switches import TraceFunction, loaded_greenlet
-from ..model.loaded import imported
+from ..model.imports import loaded_module
 
 Function = Callable[..., Any]
 
@@ -34,7 +34,7 @@ def uninstall() -> None:
     """Take the trace function of this thread away; the others' do so themselves."""
     global _active
     _active = False
-    greenlet = imported("greenlet")
+    greenlet = loaded_module("greenlet")
     if greenlet is not None and isinstance(tracer := greenlet.gettrace(), _Tracer):
         tracer.remove()
 

@@ -14,7 +14,7 @@ from ..engines import choose_engine
 from ..errors import ConfigurationError
 from ..journal.data_dir import DataDir
 from ..journal.run_folder import new_run_id
-from ..model.loaded import imported
+from ..model.imports import loaded_module
 from ..settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, anchored, is_active, load_settings
 from ..sources.selection import Sources, configured_sources
 from . import context_propagation
@@ -140,7 +140,7 @@ def _make_recorder(settings: Settings, data_dir: str) -> Recorder:
 
 def _run_of_parent() -> str | None:
     """The run of a process that started this one through :mod:`multiprocessing`, as its worker."""
-    processes = imported("multiprocessing.process")
+    processes = loaded_module("multiprocessing.process")
     if processes is None:
         return None
     # While such a process imports its parent's main module, it has no parent yet.
@@ -162,7 +162,7 @@ def _prepare_for_uwsgi(recorder: Recorder) -> None:
     """See to uWSGI's forks, of which it tells Python only with an option."""
     global _uwsgi_hook_registered
     # In uWSGI's processes alone; put there when its interpreter is ready.
-    uwsgi = imported("uwsgi")
+    uwsgi = loaded_module("uwsgi")
     if uwsgi is None or _uwsgi_hook_registered or "py-call-uwsgi-fork-hooks" in uwsgi.opt:
         return
     _uwsgi_hook_registered = True
@@ -211,7 +211,7 @@ def _after_fork_in_child() -> None:
 def _flush_when_child_ends() -> None:
     """A child of :mod:`multiprocessing` ends without the functions that are registered with atexit."""
     # Absent in other forks.
-    util = imported("multiprocessing.util")
+    util = loaded_module("multiprocessing.util")
     if util is not None:
         util.register_after_fork(_flush, lambda flush: util.Finalize(None, flush, exitpriority=-100))
 

@@ -19,18 +19,13 @@ from __future__ import annotations
 import gc
 import os
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from importlib import import_module
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 from weakref import WeakSet
 
 from ..errors import ConfigurationError
-from ..model.loaded import imported
+from ..model.imports import cancel, loaded_module, when_imported
 from ..settings import DATABASE_VARIABLE, load_settings
 
 _REFUSAL = "refusal"
@@ -51,11 +46,8 @@ def install() -> None:
     global _guard
     if _guard is None and DATABASE_VARIABLE in os.environ:
         _guard = Guard(os.environ[DATABASE_VARIABLE])
-        if "sqlalchemy" in sys.modules:
-            # Another thread may still be importing it: wait for that.
-            _guard.listen(import_module("sqlalchemy"))
-        else:
-            sys.meta_path.insert(0, _ImportWatch(_guard.listen))
+        # Importing it here would be too early: gevent may be about to replace what it imports in its turn.
+        when_imported("sqlalchemy", _guard.listen)
 
 
 def watch(app: Any) -> None:
@@ -88,33 +80,6 @@ def _refusal_path(file: str) -> str:
     return os.path.join(os.path.dirname(file), _REFUSAL)
 
 
-class _ImportWatch:
-    """Calls ``imported`` with SQLAlchemy right after its import, which it waits for first on ``sys.meta_path``.
-
-    Importing it here would be too early: gevent may be about to replace what it imports in its turn.
-    """
-
-    def __init__(self, imported: Callable[[ModuleType], None]) -> None:
-        self._imported = imported
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if name != "sqlalchemy" or self not in sys.meta_path:
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
-        if spec is not None:
-            loader: Any = spec.loader
-            execute = loader.exec_module
-
-            def execute_and_call(module: ModuleType) -> None:
-                del loader.exec_module
-                execute(module)
-                self._imported(module)
-
-            loader.exec_module = execute_and_call
-        return spec
-
-
 class Guard:
     """Refuses the engines of this process all databases but ``file``, and those that the operator has named."""
 
@@ -123,8 +88,9 @@ class Guard:
         self._checked = False
         self.apps: WeakSet[Any] = WeakSet()
 
-    def listen(self, sqlalchemy: Any) -> None:
-        """Hear of each connection that is about to be made."""
+    def listen(self, name: str, sqlalchemy: Any) -> None:
+        """Hear of each connection that is about to be made; no other import of the module is of interest."""
+        cancel(name, self.listen)
         sqlalchemy.event.listen(sqlalchemy.Engine, "do_connect", self._before_connection)
 
     def _before_connection(self, dialect: Any, record: Any, args: list[Any], parameters: dict[str, Any]) -> None:
@@ -157,7 +123,7 @@ class Guard:
                 engines = getattr(extension, "engines", {})
             found += [(bind or "", engine) for bind, engine in engines.items()]
         yield from found
-        sqlalchemy = imported("sqlalchemy")
+        sqlalchemy = loaded_module("sqlalchemy")
         if sqlalchemy is not None:
             # Those that nobody uses any more may still be there.
             gc.collect()
@@ -236,7 +202,7 @@ def _is_written(file: str) -> bool:
 
 def _leads_there(text: str, dialect: Any, args: Any, parameters: Mapping[str, Any]) -> bool:
     """Whether the URL ``text`` is the one of a connection with these arguments."""
-    sqlalchemy = imported("sqlalchemy")
+    sqlalchemy = loaded_module("sqlalchemy")
     try:
         url = sqlalchemy.make_url(text)
         if url.get_backend_name() != dialect.name:

@@ -12,8 +12,9 @@ import aiohttp
 import httpx
 import pytest
 
+from flask_livecoverage.model.patches import Patches
 from flask_livecoverage.testid.clients import Carriers, carried_name
-from flask_livecoverage.testid.clients.patching import ImportHook, Patches
+from flask_livecoverage.testid.clients.patching import ImportHook
 from flask_livecoverage.testid.clients.target import Identity
 
 LATER = """
@@ -37,8 +38,8 @@ LATER = """
     assert sys.meta_path == finders
     assert module.__loader__ is module.__spec__.loader
     assert loader == "_frozen_importlib_external", loader
-    import flask_livecoverage.testid.clients.patching as hooks
-    assert not [m for m in sys.modules.values() if isinstance(getattr(m, "__loader__", None), hooks._Loader)]
+    import flask_livecoverage.model.imports as imports
+    assert not [m for m in sys.modules.values() if isinstance(getattr(m, "__loader__", None), imports._Loader)]
     assert importlib.reload(module)
 """
 

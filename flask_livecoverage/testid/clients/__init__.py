@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from ...model.patches import Patches
 from ...settings import load_settings
 from .aiohttp import AiohttpCarrier
 from .http_client import HttpClientCarrier
 from .httpx import HttpxCarrier
-from .patching import ImportHook, Library, Patches
+from .patching import ImportHook, Library
 from .playwright import PlaywrightCarrier
 from .selenium import SeleniumCarrier
 from .target import Identity, carried_name

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+from ...model.patches import Patches
 from ..headers import TEST_HEADER
-from .patching import Patches
 from .target import Identity
 
 
@@ -27,6 +28,7 @@ class AiohttpCarrier:
         """Each request asks for the test."""
 
     def _sending(self, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         async def send(request: Any, *args: Any, **kwargs: Any) -> Any:
             test = self._identity.test
             if test is not None and self._identity.host_of(str(request.url)) is not None:

@@ -5,12 +5,13 @@ Each hop of a redirect is a request of its own there, to its own host, so no oth
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ...model.patches import Patches
 from ..headers import TEST_HEADER
-from .patching import Patches
 from .target import Identity, header_value
 
 
@@ -36,6 +37,7 @@ class HttpClientCarrier:
         """Each request asks for the test."""
 
     def _beginning(self, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         def putrequest(connection: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
             self._targets[connection] = url
             return original(connection, method, url, *args, **kwargs)
@@ -43,6 +45,7 @@ class HttpClientCarrier:
         return putrequest
 
     def _putting(self, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         def putheader(connection: Any, header: str | bytes, *values: Any) -> Any:
             name = header.decode("latin-1") if isinstance(header, bytes) else header
             if name.lower() == TEST_HEADER.lower():
@@ -52,6 +55,7 @@ class HttpClientCarrier:
         return putheader
 
     def _ending(self, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         def endheaders(connection: Any, *args: Any, **kwargs: Any) -> Any:
             target, test = self._targets.pop(connection, None), self._identity.test
             if target is not None and test is not None and self._goes_to_server(connection, target):

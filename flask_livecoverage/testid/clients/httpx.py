@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+from ...model.patches import Patches
 from ..headers import TEST_HEADER
-from .patching import Patches
 from .target import Identity
 
 
@@ -30,6 +31,7 @@ class HttpxCarrier:
         """Each request asks for the test."""
 
     def _sending(self, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         def send(client: Any, request: Any) -> Any:
             self._mark(request)
             return original(client, request)
@@ -37,6 +39,7 @@ class HttpxCarrier:
         return send
 
     def _sending_async(self, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         async def send(client: Any, request: Any) -> Any:
             self._mark(request)
             return await original(client, request)

@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...model.patches import Patches
 from .api_requests import METHODS, ApiContext, ApiRequest
-from .patching import Patches, existing
+from .patching import existing
 from .target import Identity, are_one_test, cookies, is_cookie_of
 
 # 1970: browsers forget such a cookie. Older versions cannot delete a single one.

@@ -21,13 +21,15 @@ nor, unless told, to another origin than the page's. An application that deletes
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
+from ...model.patches import Patches
 from .browser_cookies import DevToolsJar, Jar, PageJar
-from .patching import Patches, existing
+from .patching import existing
 from .target import Identity, is_cookie_of
 
 _DELETING = {"deleteAllCookies", "deleteCookie"}
@@ -64,6 +66,7 @@ class SeleniumCarrier:
             self._try(driver, jar.tell)
 
     def _starting(self, original: Any, execute: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         def start_session(driver: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(driver, *args, **kwargs)
             self._adopt(driver, execute)
@@ -89,6 +92,7 @@ class SeleniumCarrier:
         self._try(driver, jar.update)
 
     def _executing(self, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         def execute(driver: Any, driver_command: Any, params: Any = None) -> Any:
             jar = self._jars.get(driver)
             if jar is None:

@@ -1,0 +1,41 @@
+"""Attributes of others' classes and modules that are replaced for a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Patches:
+    """A registry of what was replaced. What somebody else has replaced in the meantime is left as it is then."""
+
+    def __init__(self) -> None:
+        # The owner, the attribute's name, whether it was the owner's own, and what it was and is.
+        self._done: list[tuple[Any, str, bool, Any, Any]] = []
+
+    def wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        """Replace an attribute of a class or a module, its own or inherited, by what ``make`` makes of it.
+
+        Nothing is done where it is replaced already, by this registry: a module may have imported it from another one.
+        Raises AttributeError if there is none.
+        """
+        original = getattr(owner, name)
+        if any(original is replacement for *_, replacement in self._done):
+            return
+        replacement = make(original)
+        self._done.append((owner, name, name in vars(owner), original, replacement))
+        setattr(owner, name, replacement)
+
+    def undo(self, after: int = 0) -> None:
+        """Put all back but the first ``after``."""
+        while len(self._done) > after:
+            owner, name, is_own, original, replacement = self._done.pop()
+            if vars(owner).get(name) is not replacement:
+                continue
+            if is_own:
+                setattr(owner, name, original)
+            else:
+                delattr(owner, name)
+
+    def __len__(self) -> int:
+        return len(self._done)
