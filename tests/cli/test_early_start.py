@@ -17,7 +17,7 @@ from flask_livecoverage.serving.launcher import own_server
 
 from .processes import FLASK, Command, Commands, Gate, fetch, skip_without
 
-STARTUP = str(Path(flask_livecoverage.__file__).parent / "startup")
+STARTUP = str(Path(flask_livecoverage.__file__).parent / "startup" / "site")
 
 # Installed, in the folder where it is: with it, each `flask` command imports the application.
 ENTRY_POINTS = "[flask.commands]\nshop = shop.commands:shop\n"

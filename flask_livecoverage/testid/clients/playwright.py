@@ -304,7 +304,7 @@ def _method(calls: Callable[..., _Calls], is_async: bool, original: Any) -> Call
         except StopIteration as last:
             return last.value
 
-    return run_async if is_async else run
+    return functools.wraps(original)(run_async if is_async else run)
 
 
 def _has_running_loop() -> bool:

@@ -18,7 +18,7 @@ from ..processes import Commands, Gate, answer, ask, fetch
 from .servers import GUNICORN, PYTHON, WAITRESS, gevent_for_gunicorn, lines, recorded, start
 from .test_each_server import GEVENT_SERVER
 
-STARTUP = Path(flask_livecoverage.__file__).parent / "startup"
+STARTUP = Path(flask_livecoverage.__file__).parent / "startup" / "site"
 
 SEEN_APP = """
     import json, subprocess, sys
