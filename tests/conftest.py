@@ -21,9 +21,11 @@ import pytest
 from flask_livecoverage.recording.process import stop_recording
 from flask_livecoverage.settings import SETTINGS
 
-from .live import serving_in_thread
+from .support.commands import commands, gate, invoke
+from .support.live import serving_in_thread
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+# Fixtures of every room.
+__all__ = ["commands", "gate", "invoke"]
 
 _numbers = itertools.count()
 
@@ -140,16 +142,3 @@ def load_module(write_module: Callable[..., Path], monkeypatch: pytest.MonkeyPat
         return module
 
     return load
-
-
-def line_of(module: ModuleType | Path, text: str) -> int:
-    """The number of the one line that holds ``text``."""
-    path = Path(str(module.__file__)) if isinstance(module, ModuleType) else module
-    found = [number for number, line in enumerate(path.read_text().splitlines(), 1) if text in line]
-    assert len(found) == 1, f"{text!r} is in lines {found}"
-    return found[0]
-
-
-def lines_of(module: ModuleType | Path, *texts: str) -> list[int]:
-    """The numbers of the lines that hold these texts, sorted."""
-    return sorted(line_of(module, text) for text in texts)

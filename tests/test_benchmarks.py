@@ -9,7 +9,7 @@ import sys
 from itertools import product
 from pathlib import Path
 
-from .conftest import REPOSITORY
+from .support import REPOSITORY
 
 
 def test_minimise() -> None:

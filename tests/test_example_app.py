@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from .cli.processes import Commands
-from .conftest import REPOSITORY
+from .support import REPOSITORY
+from .support.processes import Commands
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 
-from .processes import Commands, fetch
+from ..support.processes import Commands, fetch
 
 
 def test_status_and_shutdown(commands: Commands) -> None:

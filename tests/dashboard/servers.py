@@ -12,8 +12,8 @@ from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from typing import Any
 
-from ..cli.processes import Command, Commands
-from ..conftest import line_of
+from ..support.lines import line_of
+from ..support.processes import Command, Commands
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&amp;{{ 7*7 }}"
 

@@ -9,7 +9,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from ..conftest import REPOSITORY
+from ..support import REPOSITORY
 from .browser import Browser
 from .servers import Live
 

@@ -23,8 +23,8 @@ from flask_livecoverage.sources.coveragepy import StatementCounter
 from flask_livecoverage.sources.selection import content_hash
 from flask_livecoverage.store import RunQueries, Store, open_store, store_url
 
-from ..conftest import REPOSITORY
-from ..journals import Writer, remove_store, run_folder
+from ..support import REPOSITORY
+from ..support.journals import Writer, remove_store, run_folder
 
 NOW = 1_700_000_000.0
 

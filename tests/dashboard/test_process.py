@@ -22,8 +22,8 @@ from flask_livecoverage import LiveCoverage
 from flask_livecoverage.control.dashboard_host import subprocess as dashboard_subprocess
 from flask_livecoverage.recording.process import current_recorder, stop_recording
 
-from ..cli.processes import GUARD_SECONDS
-from ..conftest import REPOSITORY
+from ..support import REPOSITORY
+from ..support.processes import GUARD_SECONDS
 from .servers import Live, serving
 
 

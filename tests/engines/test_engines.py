@@ -20,9 +20,9 @@ import pytest
 
 from flask_livecoverage.engines import Capture, Engine, Hits, choose_engine
 from flask_livecoverage.sources.selection import Sources
-from tests.conftest import lines_of
-from tests.exactness.harness import lines_alone
+from tests.engines.exactness.harness import lines_alone
 
+from ..support.lines import lines_of
 from .conftest import captured
 
 

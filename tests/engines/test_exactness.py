@@ -14,7 +14,7 @@ import pytest
 
 from flask_livecoverage.engines import Engine, choose_engine
 from flask_livecoverage.sources.selection import Sources
-from tests.exactness.harness import SWITCH_INTERVALS, count_wrong, faulty_engine, load_program, make_requests
+from tests.engines.exactness.harness import SWITCH_INTERVALS, count_wrong, faulty_engine, load_program, make_requests
 
 needs_monitoring = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import lines_of
+from ..support.lines import lines_of
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in Python 3.12")
 

@@ -21,9 +21,9 @@ import pytest
 
 from flask_livecoverage.engines import Engine, Hits
 from flask_livecoverage.sources.selection import Sources
-from tests.conftest import lines_of
-from tests.exactness.harness import lines_alone
+from tests.engines.exactness.harness import lines_alone
 
+from ..support.lines import lines_of
 from .conftest import captured
 
 pytestmark = pytest.mark.skipif(

@@ -12,7 +12,7 @@ import pytest
 from flask_livecoverage.errors import ConfigurationError
 from flask_livecoverage.keploy.cases import Case, read_recording
 
-from ..conftest import REPOSITORY
+from ..support import REPOSITORY
 
 EXAMPLE = REPOSITORY / "tests" / "data" / "keploy"
 

@@ -12,8 +12,8 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.model.records import Run, Trace
 
-from ..cli.processes import Command, Commands, Result, skip_without_recipe_tool
-from ..conftest import line_of
+from ..support.lines import line_of
+from ..support.processes import Command, Commands, Result, skip_without_recipe_tool
 
 # Other plugins that are installed here take longer to import than all the rest.
 OTHERS = ("hypothesispytest", "anyio", "pytest_cov", "xdist", "xdist.looponfail", "cacheprovider")

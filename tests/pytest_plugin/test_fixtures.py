@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ..conftest import line_of
+from ..support.lines import line_of
 from .conftest import Suite, section
 
 TESTS = """

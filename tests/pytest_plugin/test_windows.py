@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ..cli.processes import fetch
+from ..support.processes import fetch
 from .conftest import PYTEST, Suite, section
 
 SUITE = """

@@ -1,0 +1,427 @@
+"""``livecov dedup`` and ``minimise``: what they print, write and delete, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from flask_livecoverage.keploy.dedup_yaml import LARGEST_FILE, read_dedup
+from flask_livecoverage.model.bitmap import from_bitmap
+
+from ...support.journals import Writer, run_folder, trace_of
+from ...support.processes import Invoke
+
+KEPLOY = Path(__file__).parents[2] / "data" / "keploy"
+DATA = KEPLOY / "dedupData.yaml"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# What was recorded
+
+
+@pytest.fixture
+def recorded() -> None:
+    """A run in which two tests executed the same, one a part of it, one something else, and a request named no test."""
+    writer = Writer(run_folder(), "1a")
+    requests = {"test-9": ([1, 2, 3], 30), "test-10": ([1, 2, 3], 10), "test-1": ([1], 5), "test-2": ([4], 5)}
+    for number, (test, (lines, duration)) in enumerate(requests.items()):
+        writer.request(trace_of({"/srv/app.py": lines}), 1_700_000_000.0 + number, test=test, duration_ms=duration)
+    writer.request(trace_of({"/srv/app.py": [5]}), 1_700_000_009.0)
+
+
+@pytest.mark.usefixtures("recorded")
+class TestRecorded:
+    def test_dedup(self, invoke: Invoke) -> None:
+        result = invoke("dedup")
+
+        assert (result.status, result.stderr) == (0, "")
+        assert "4 tests, 3 different sets of lines, 4 lines. Left out: requests that name no test, 1 of them." in (
+            result.stdout
+        )
+        assert ["test-9", "first", "in", "natural", "order", "3", "test-10"] in map(
+            str.split, result.stdout.splitlines()
+        )
+        assert ["test-1", "1", "test-9", "3"] in map(str.split, result.stdout.splitlines())
+        assert "Equal lines are not equal assertions" in result.stdout
+
+    @pytest.mark.parametrize(
+        ("prefer", "survivor"), [("natural", "test-9"), ("fastest", "test-10"), ("keploy", "test-10")]
+    )
+    def test_dedup_json(self, invoke: Invoke, prefer: str, survivor: str) -> None:
+        found = json.loads(invoke("dedup", "--format", "json", "--prefer", prefer).stdout)
+
+        (group,) = found["duplicates"]
+        assert {group["survivor"], *group["duplicates"]} == {"test-9", "test-10"}
+        assert (group["survivor"], group["lines"]) == (survivor, 3)
+        assert found["subsumed"] == [{"name": "test-1", "lines": 1, "superset": survivor, "superset_lines": 3}]
+        counts = [found[key] for key in ("by", "prefer", "members", "line_sets", "lines", "requests_without_test")]
+        assert counts == ["test", prefer, 4, 3, 4, 1]
+
+    def test_by_request(self, invoke: Invoke) -> None:
+        found = json.loads(invoke("dedup", "--format", "json", "--by", "request").stdout)
+
+        assert (found["by"], found["members"], found["lines"]) == ("request", 5, 5)
+        assert [group["duplicates"] for group in found["duplicates"]] == [["1a-2"]]
+
+    def test_output_is_read_back(self, invoke: Invoke) -> None:
+        result = invoke("dedup", "--output", "out/dedupData.yaml", "--duplicates", "out/duplicates.yaml")
+
+        assert (result.status, result.stderr.splitlines()) == (
+            0,
+            ["Wrote the executed lines to out/dedupData.yaml", "Wrote the duplicates to out/duplicates.yaml"],
+        )
+        lines = {test: from_bitmap(of["/srv/app.py"]) for test, of in read_dedup("out/dedupData.yaml").items()}
+        assert lines == {"test-1": [1], "test-2": [4], "test-9": [1, 2, 3], "test-10": [1, 2, 3]}
+        assert Path("out/duplicates.yaml").read_text() == "- test-10\n"
+        assert sorted(os.listdir("out")) == ["dedupData.yaml", "duplicates.yaml"]
+        again = json.loads(invoke("dedup", "--input", "out/dedupData.yaml", "--format", "json").stdout)
+        assert again["duplicates"] == json.loads(invoke("dedup", "--format", "json").stdout)["duplicates"]
+
+    def test_minimise(self, invoke: Invoke) -> None:
+        result = invoke("minimise")
+
+        assert (result.status, result.stderr) == (0, "")
+        rows = list(map(str.split, result.stdout.splitlines()))
+        assert ["Test", "Lines", "Adds", "Total", "ms"] in rows
+        assert rows.index(["test-9", "3", "3", "30.0"]) + 1 == rows.index(["test-2", "1", "1", "5.0"])
+        assert (
+            "2 tests of 4 execute all 4 lines: 2 saved, and 15.0 of 50.0 ms that the server spent on requests (30%)."
+            in result.stdout
+        )
+        assert "Chosen greedily" in result.stdout
+
+    def test_minimise_json_and_names(self, invoke: Invoke) -> None:
+        found = json.loads(invoke("minimise", "--exact", "--least", "duration", "--format", "json").stdout)
+
+        assert [(one["name"], one["adds"]) for one in found["selected"]] == [("test-10", 3), ("test-2", 1)]
+        assert found["saved"] == {"members": 2, "duration_ms": 35.0}
+        assert found["proof"] == {"optimal": True, "lower_bound": 15.0, "gap": 0.0}
+        assert (found["method"], found["cost"], found["greedy_cost"], found["lines"]) == ("exact", 15.0, 15.0, 4)
+        assert invoke("minimise", "--format", "names").stdout == "test-9\ntest-2\n"
+
+    @pytest.mark.parametrize("prefer", [[], ["--prefer", "natural"], ["--prefer", "fastest"], ["--prefer", "keploy"]])
+    def test_dedup_and_minimise_keep_the_same(self, invoke: Invoke, prefer: list[str]) -> None:
+        dedup = json.loads(invoke("dedup", "--format", "json", *prefer).stdout)
+        smallest = json.loads(invoke("minimise", "--format", "json", *prefer).stdout)
+
+        (group,) = dedup["duplicates"]
+        assert group["survivor"] in {one["name"] for one in smallest["selected"]}
+        assert smallest["prefer"] == dedup["prefer"] == (prefer[-1] if prefer else "natural")
+
+    def test_least_duration_is_another_answer(self, invoke: Invoke) -> None:
+        """What `dedup` keeps is slower, and who followed both would keep neither: the answer says so."""
+        assert "`flask livecov dedup` finds, not both" in invoke("minimise", "--least", "duration").stdout
+        assert "not both" not in invoke("minimise").stdout
+
+    def test_proven(self, invoke: Invoke) -> None:
+        assert "Proven: nothing below 2 tests executes all lines. The greedy choice is as good." in (
+            invoke("minimise", "--exact").stdout
+        )
+
+
+def test_requests_where_none_names_a_test(invoke: Invoke) -> None:
+    writer = Writer(run_folder(), "1a")
+    for number in range(2):
+        writer.request(trace_of({"/srv/app.py": [1]}), 1_700_000_000.0 + number)
+
+    assert invoke("minimise").stdout.startswith("2 requests, 1 different sets of lines, 1 lines.")
+    assert invoke("dedup", "--by", "test").stdout.startswith("0 tests, ")
+
+
+def test_long_lists_are_cut(invoke: Invoke) -> None:
+    tests = {f"set/test-{number}": {"/a.py": number // 20 + 1} for number in range(1200)}
+    Path("d.yaml").write_text(
+        "\n".join(f"- {{id: {name}, executedLinesByFile: {{a: [{of['/a.py']}]}}}}" for name, of in tests.items())
+    )
+
+    text = invoke("dedup", "--input", "d.yaml").stdout
+
+    assert "... and 10 more: see --format json" in text
+    assert "set/test-1, set/test-2, set/test-3, set/test-4, set/test-5 and 14 more" in text
+    assert len(invoke("minimise", "--input", "d.yaml", "--format", "names").stdout.splitlines()) == 60
+
+
+# Keploy's files
+
+
+class TestKeploy:
+    @pytest.mark.parametrize("prefer", [[], ["--prefer", "keploy"]])
+    def test_duplicates_are_keploys_own_byte_for_byte(self, invoke: Invoke, prefer: list[str]) -> None:
+        result = invoke("dedup", "--input", DATA, *prefer, "--duplicates", "duplicates.yaml")
+
+        assert result.status == 0
+        assert Path("duplicates.yaml").read_bytes() == (KEPLOY / "duplicates.yaml").read_bytes()
+
+    def test_natural_order_keeps_test_9(self, invoke: Invoke) -> None:
+        invoke("dedup", "--input", DATA, "--prefer", "natural", "--duplicates", "duplicates.yaml")
+
+        assert Path("duplicates.yaml").read_text() == "test-set-0:\n- test-10\n- test-13\n- test-3\n- test-7\n"
+
+    def test_no_durations(self, invoke: Invoke) -> None:
+        for arguments in (
+            ("dedup", "--prefer", "fastest"),
+            ("minimise", "--prefer", "fastest"),
+            ("minimise", "--least", "duration"),
+        ):
+            result = invoke(*arguments, "--input", DATA)
+            assert (result.status, result.stdout) == (2, "")
+            assert result.stderr.startswith(
+                f"Error: {' '.join(arguments[1:])}: {DATA} does not say how long tests took"
+            )
+        assert "ms" not in invoke("minimise", "--input", DATA).stdout.split()
+
+    def test_what_was_recorded_is_not_asked_beside_input(self, invoke: Invoke) -> None:
+        for option in (("--by", "test"), ("--run", "all"), ("--data-dir", "x")):
+            for command in ("dedup", "minimise"):
+                result = invoke(command, "--input", DATA, *option)
+                assert result.status == 2
+                assert f"{option[0]} is for what was recorded" in result.stderr
+
+
+# Deleting
+
+CASES = [f"test-{number}" for number in range(1, 15)]
+DUPLICATES = {"test-9", "test-13", "test-3", "test-7"}
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> Path:
+    """A folder of Keploy's with a file for each test case."""
+    folder = tmp_path / "keploy"
+    (folder / "test-set-0" / "tests").mkdir(parents=True)
+    for name in CASES:
+        (folder / "test-set-0" / "tests" / f"{name}.yaml").write_text(f"name: {name}\n")
+    (folder / "test-set-0" / "mocks.yaml").write_text("mocks")
+    return folder
+
+
+def left(folder: Path) -> set[str]:
+    return {path.stem for path in (folder / "test-set-0" / "tests").iterdir()}
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("click.confirm", lambda question, **_: print(question, file=sys.stderr) or text == "y")
+
+
+class TestRemoval:
+    def test_nothing_without_rm(self, invoke: Invoke, cases: Path) -> None:
+        invoke("dedup", "--input", DATA)
+
+        assert left(cases) == set(CASES)
+
+    @pytest.mark.parametrize("agreed", ["y", "n"])
+    def test_listed_and_asked(self, invoke: Invoke, cases: Path, monkeypatch: pytest.MonkeyPatch, agreed: str) -> None:
+        answer(monkeypatch, agreed)
+
+        result = invoke("dedup", "--input", DATA, "--rm", cases)
+
+        assert result.status == 0
+        listed = result.stderr.splitlines()
+        assert {Path(line).stem for line in listed[:4]} == DUPLICATES
+        assert listed[4] == "Delete 4 test case files?"
+        assert listed[5:] == (["Deleted 4 test case files."] if agreed == "y" else ["Nothing was deleted."])
+        assert left(cases) == set(CASES) - (DUPLICATES if agreed == "y" else set())
+        assert (cases / "test-set-0" / "mocks.yaml").read_text() == "mocks"
+
+    def test_nobody_to_ask(self, invoke: Invoke, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115
+        try:
+            result = invoke("dedup", "--input", DATA, "--rm", cases)
+        finally:
+            sys.stdin.close()
+
+        assert result.status == 1
+        assert left(cases) == set(CASES)
+
+    def test_yes(self, invoke: Invoke, cases: Path) -> None:
+        result = invoke("dedup", "--input", DATA, "--rm", cases, "--yes", "--format", "json")
+
+        assert json.loads(result.stdout)["members"] == 14
+        assert left(cases) == set(CASES) - DUPLICATES
+
+    @pytest.mark.parametrize("subsumed", [True, False])
+    def test_subsumed_only_if_told(self, invoke: Invoke, cases: Path, subsumed: bool) -> None:
+        Path("d.yaml").write_text(
+            "test-set-0: {test-1: {a: [1]}, test-2: {a: [1, 2]}, test-3: {a: [1, 2]}, test-4: {a: []}, test-5: {},"
+            " test-6: {a: [1]}}"
+        )
+
+        invoke("dedup", "--input", "d.yaml", "--rm", cases, "--yes", *(["--rm-subsumed"] if subsumed else []))
+
+        assert set(CASES) - left(cases) == ({"test-3", "test-6"} | ({"test-1"} if subsumed else set()))
+
+    def test_ids_without_a_file_are_named(self, invoke: Invoke, cases: Path) -> None:
+        (cases / "test-set-0" / "tests" / "test-3.yaml").unlink()
+
+        result = invoke("dedup", "--input", DATA, "--rm", cases, "--yes")
+
+        assert f"Warning: 'test-set-0/test-3' has no test case file in {cases}, left alone" in result.stderr
+        assert result.stderr.endswith("Deleted 3 test case files.\n")
+
+    @pytest.mark.parametrize(
+        "outside",
+        [
+            "../victim",
+            "../../tests/victim",
+            "test-set-0/../../victim",
+            "/victim",
+            "linked/victim",
+            "test-set-0/linked",
+            "victim",
+        ],
+    )
+    def test_nothing_outside_is_touched(self, invoke: Invoke, cases: Path, tmp_path: Path, outside: str) -> None:
+        victims = [
+            tmp_path / "tests" / "victim.yaml",
+            tmp_path / "victim.yaml",
+            tmp_path / "else" / "tests" / "victim.yaml",
+        ]
+        for victim in victims:
+            victim.parent.mkdir(parents=True, exist_ok=True)
+            victim.write_text("mine")
+        (cases / "linked").symlink_to(tmp_path / "else")
+        (cases / "test-set-0" / "tests" / "linked.yaml").symlink_to(tmp_path / "victim.yaml")
+        Path("d.yaml").write_text(
+            f"- {{id: a, executedLinesByFile: {{f: [1]}}}}\n- {{id: {outside}, executedLinesByFile: {{f: [1]}}}}\n"
+        )
+        before = files(tmp_path)
+
+        for prefer in ("natural", "keploy"):
+            result = invoke("dedup", "--input", "d.yaml", "--prefer", prefer, "--rm", cases, "--yes")
+            assert "There is no test case file to delete." in result.stderr
+
+        assert files(tmp_path) == before
+
+    def test_link_to_the_same_case_does_not_delete_it(self, invoke: Invoke, cases: Path) -> None:
+        (cases / "alias").symlink_to("test-set-0")
+        Path("d.yaml").write_text("test-set-0: {test-1: {a: [1]}}\nalias: {test-1: {a: [1]}}\nzlias: {x: {}}\n")
+
+        result = invoke("dedup", "--input", "d.yaml", "--rm", cases, "--yes")
+
+        assert "Warning: 'alias/test-1', which would be kept for 'test-set-0/test-1', has no test case" in result.stderr
+        assert left(cases) == set(CASES)
+
+    def test_one_of_each_stays_whatever_is_preferred_later(self, invoke: Invoke, cases: Path) -> None:
+        invoke("dedup", "--input", DATA, "--rm", cases, "--yes", "--prefer", "natural")
+        before = left(cases)
+
+        result = invoke("dedup", "--input", DATA, "--rm", cases, "--yes", "--prefer", "keploy")
+
+        assert left(cases) == before
+        assert "'test-set-0/test-10', which would be kept for 'test-set-0/test-9', has no test case" in result.stderr
+
+    def test_superset_is_what_stays_for_a_subsumed_tests_duplicates(self, invoke: Invoke, cases: Path) -> None:
+        Path("d.yaml").write_text("test-set-0: {test-1: {a: [1]}, test-2: {a: [1]}, test-3: {a: [1, 2]}}")
+        (cases / "test-set-0" / "tests" / "test-1.yaml").unlink()
+
+        invoke("dedup", "--input", "d.yaml", "--rm", cases, "--yes")
+        assert {"test-2", "test-3"} <= left(cases)
+
+        invoke("dedup", "--input", "d.yaml", "--rm", cases, "--yes", "--rm-subsumed")
+        assert {"test-2", "test-3"} & left(cases) == {"test-3"}
+
+    def test_no_such_folder(self, invoke: Invoke) -> None:
+        result = invoke("dedup", "--input", DATA, "--rm", "nowhere", "--yes")
+
+        assert result.status == 2
+        assert result.stderr == "Error: --rm nowhere: no such folder: name the one that holds Keploy's test sets\n"
+
+    def test_flags_of_rm_alone(self, invoke: Invoke) -> None:
+        for flag in ("--yes", "--rm-subsumed"):
+            result = invoke("dedup", "--input", DATA, flag)
+            assert result.status == 2
+            assert "are for --rm DIR" in result.stderr
+
+    def test_a_file_that_cannot_be_deleted(self, invoke: Invoke, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(path: Path) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "unlink", refuse)
+        result = invoke("dedup", "--input", DATA, "--rm", cases, "--yes")
+
+        assert result.status == 1
+        assert "(Permission denied): 0 of 4 are deleted" in result.stderr.splitlines()[-1]
+
+
+# Bad input
+
+BAD = {
+    "malformed": b"a: [1\nb: {",
+    "number as id": b"- id: 5\n  executedLinesByFile: {}",
+    "id twice": b"set: {a: {}, a: {}}",
+    "negative": b"set: {a: {f: [-1]}}",
+    "boolean": b"set: {a: {f: [true]}}",
+    "float": b"set: {a: {f: [1.0]}}",
+    "absurd": b"set: {a: {f: [1000000000000]}}",
+    "binary": b"\x89PNG\r\n\x1a\n\x00\xff",
+    "no dedup data": b"kind: Http\nname: test-1\n",
+    "empty": b"",
+    "aliases": b"set: {a: &x {f: [1]}, b: *x}",
+    "deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("command", ["dedup", "minimise"])
+@pytest.mark.parametrize("kind", [*BAD, "too large", "missing", "folder"])
+def test_bad_input_is_told_in_one_line_and_nothing_is_written(
+    invoke: Invoke, tmp_path: Path, command: str, kind: str
+) -> None:
+    path = tmp_path / "it.yaml"
+    if kind in BAD:
+        path.write_bytes(BAD[kind])
+    elif kind == "too large":
+        with path.open("wb") as file:
+            file.truncate(LARGEST_FILE + 1)
+    elif kind == "folder":
+        path.mkdir()
+    (tmp_path / "duplicates.yaml").write_text("mine")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    writing = ("--output", "out.yaml", "--duplicates", "duplicates.yaml") if command == "dedup" else ()
+
+    result = invoke(command, "--input", "it.yaml", *writing)
+
+    assert (result.status, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: ")
+    assert "it.yaml" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert (tmp_path / "duplicates.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["dedup", "minimise"])
+def test_nothing_recorded(invoke: Invoke, tmp_path: Path, command: str) -> None:
+    result = invoke(command)
+
+    assert (result.status, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: nothing is recorded in .livecov: record with ")
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_that_cannot_be_written(invoke: Invoke) -> None:
+    Path("file").write_text("mine")
+
+    for option in ("--output", "--duplicates"):
+        result = invoke("dedup", "--input", DATA, option, "file/below")
+        assert result.status == 1
+        assert result.stderr.endswith(f": choose another place with {option}\n")
+        assert result.stderr.count("\n") == 1
+    assert Path("file").read_text() == "mine"
+
+
+def test_without_scipy(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+
+    result = invoke("minimise", "--input", DATA, "--exact")
+
+    assert (result.status, result.stdout) == (2, "")
+    assert result.stderr == (
+        "Error: --exact needs scipy: install it with pip install 'Flask-LiveCoverage[exact]', or leave --exact out\n"
+    )

@@ -1,0 +1,141 @@
+"""Proxies on the same machine, in front of each server: whoever they ask for is not local."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ...support.real_servers import uwsgi
+from .proxies import NOBODY, proxy
+from .servers import COMMANDS, PREFIX, SECONDS, TOKEN, Server, running
+
+STATUS = f"{PREFIX}/status"
+START = f"{PREFIX}/start?name=evil"
+BEARER = f"Authorization: Bearer {TOKEN}"
+
+
+def skip_where_missing(name: str) -> None:
+    if "uWSGI" in name and (reason := uwsgi()):
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    skip_where_missing(request.param)
+    with running(request.param, tmp_path_factory.mktemp("measured")) as server:
+        yield server
+        server.assert_unharmed()
+        server.assert_quiet()
+
+
+@contextmanager
+def behind_proxy(server: Server, *headers: str, user: int | None = None) -> Iterator[Server]:
+    """The server as it is seen through a proxy that adds ``headers``."""
+    with proxy(server.folder, server.port, *headers, user=user) as port:
+        yield replace(server, port=port)
+
+
+def assert_refused(server: Server, reason: str) -> None:
+    for target in (START, "/shutdown", STATUS, f"{PREFIX}/"):
+        answer = server.request(target, host="localhost")
+        assert (target, answer.status) == (target, 403)
+        assert reason in answer.body.decode()
+    assert server.request("/tea").body == b"tea"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-For: 203.0.113.9", "Forwarded: for=203.0.113.9", "X-Forwarded-Proto: https",
+        "X-Forwarded-Host: localhost", "X-Real-IP: 203.0.113.9", "Via: 1.1 proxy", "CF-Connecting-IP: 203.0.113.9",
+    ],
+)  # fmt: skip
+def test_one_that_says_for_whom_it_asks(server: Server, header: str) -> None:
+    """Also where the server removes the header before the application is called."""
+    with behind_proxy(server, header) as proxied:
+        assert_refused(proxied, f"came through a proxy (header {header.partition(':')[0].title()})")
+
+
+def test_one_that_says_nothing_and_is_another_users(server: Server) -> None:
+    """nginx with the one line ``proxy_pass``, and HAProxy as it comes: each runs as a user of its own."""
+    with behind_proxy(server, user=NOBODY) as proxied:
+        assert_refused(proxied, f"user {NOBODY} asks, perhaps a proxy, and the server is user {os.geteuid()}")
+
+
+def test_client_of_such_a_proxy_that_does_not_wait(server: Server) -> None:
+    """The proxy closes its connection then, and a closed one is nobody's."""
+    with behind_proxy(server, user=NOBODY) as proxied:
+        for _ in range(20):
+            with proxied.connect() as client:
+                client.sendall(f"GET {START} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        for _ in range(3):
+            assert proxied.request("/tea").body == b"tea"
+    server.assert_unharmed()
+
+
+def test_local_client_needs_nothing(server: Server) -> None:
+    assert server.request(STATUS).status == 200
+
+
+@pytest.mark.parametrize("name", ["werkzeug", "gunicorn"])
+def test_local_client_that_does_not_wait(tmp_path: Path, name: str) -> None:
+    """Whose connection it was is not known any more when the request is read."""
+    with running(name, tmp_path) as server:
+        assert server.request("/tea").status == 200
+        # gunicorn's worker is another process than the one that was started.
+        processes = {server.process.pid, *(request.pid for request in server.recorded().requests)}
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            with server.connect() as client:
+                client.sendall(f"GET {START} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+        wait_until_answered(server, f"GET {START}", 403)
+        server.assert_unharmed()
+
+
+def wait_until_answered(server: Server, line: str, status: int) -> None:
+    """Wait for it in the server's log."""
+    deadline = time.monotonic() + SECONDS
+    while not any(line in printed and f" {status} " in printed for printed in server.output):
+        assert time.monotonic() < deadline, "".join(server.output)
+        time.sleep(0.01)
+
+
+class TestWhatTheOperatorSays:
+    """``LIVECOVERAGE_BEHIND_PROXY``: for what cannot be seen."""
+
+    def test_own_users_proxy_that_says_nothing_is_a_known_limit(self, server: Server) -> None:
+        """docs/security.rst says so."""
+        with behind_proxy(server) as proxied:
+            assert proxied.request(STATUS, host="localhost").status == 200
+
+    @pytest.mark.parametrize("name", ["gunicorn", "waitress"])
+    def test_there_is_one(self, tmp_path: Path, name: str) -> None:
+        with (
+            running(name, tmp_path, token=TOKEN, LIVECOVERAGE_BEHIND_PROXY="1") as server,
+            behind_proxy(server) as proxied,
+        ):
+            for seen in (server, proxied):
+                assert_refused(seen, "a proxy is in front of the server")
+                assert seen.request(STATUS, BEARER, host="shop.example").status == 200
+            server.assert_unharmed()
+
+    def test_there_is_none(self, tmp_path: Path) -> None:
+        """Then another user is just another user. What shows that there is one counts all the same."""
+        with (
+            running("werkzeug", tmp_path, LIVECOVERAGE_BEHIND_PROXY="0") as server,
+            behind_proxy(server, user=NOBODY) as proxied,
+        ):
+            assert proxied.request(STATUS, host="localhost").status == 200
+            assert proxied.request(STATUS, "X-Forwarded-For: 203.0.113.9").status == 403
+            assert proxied.request(STATUS, host="evil.example").status == 403

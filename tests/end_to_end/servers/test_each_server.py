@@ -1,0 +1,217 @@
+"""The servers that people run, each for real: import-time lines, requests at the same time, and a graceful end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from ...support.lines import line_of
+from ...support.processes import Commands, Gate, answer, ask, fetch, wait_until_refused
+from ...support.real_servers import (
+    FLASK_RUN,
+    GUNICORN,
+    PYTHON,
+    UWSGI,
+    WAITRESS,
+    assert_import_was_measured,
+    gevent_for_gunicorn,
+    lines,
+    recorded,
+    start,
+    uwsgi,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A server's command, and how many requests it answers at once.
+
+    ``app`` is what ``--app`` names; ``goes_on`` is whether it answers until those are done that were in flight when it
+    was told to end.
+    """
+
+    command: str
+    at_once: int
+    app: str | None = None
+    goes_on: bool = False
+
+
+GEVENT_SERVER = """
+    from gevent import monkey
+
+    monkey.patch_all()
+
+    import sys
+
+    from gevent.pywsgi import WSGIServer
+
+    import app
+
+    try:
+        WSGIServer(("127.0.0.1", int(sys.argv[1])), app.app).serve_forever()
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+# A forked worker must not stumble over a thread of its master.
+THREADS = """
+    import threading
+
+    from app import app
+
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+
+CASES = {
+    "flask run": Case(FLASK_RUN, 3, "app", goes_on=True),
+    "flask run, one after the other": Case(f"{FLASK_RUN} --without-threads", 1, "app"),
+    "flask run with the reloader": Case(f"{FLASK_RUN} --reload", 3, "app", goes_on=True),
+    "gunicorn, processes": Case(f"{GUNICORN} -w 3 app:app", 3),
+    "gunicorn, threads, loaded before the fork": Case(f"{GUNICORN} -w 2 --threads 2 --preload app:app", 2),
+    "gunicorn, threads, an unchanged application": Case(
+        f"{GUNICORN} --threads 3 flask_livecoverage.wsgi:app", 3, "plain"
+    ),
+    "gunicorn, gevent": Case(f"{GUNICORN} -w 2 -k gevent app:app", 4),
+    "gunicorn, gevent, loaded before the fork": Case(f"{GUNICORN} -k gevent --preload app:app", 4),
+    "gevent alone": Case(f"{PYTHON} server.py {{port}}", 4, goes_on=True),
+    "waitress": Case(f"{WAITRESS} --threads 3 app:app", 3, goes_on=True),
+    "uWSGI, processes": Case(f"{UWSGI} --master --processes 3 --module threads:app", 3),
+    "uWSGI, mounted": Case(f"{UWSGI} --master --processes 3 --mount /=threads:app --manage-script-name", 3),
+    "uWSGI, threads, a file": Case(f"{UWSGI} --master --processes 2 --threads 2 --wsgi-file app.py --callable app", 4),
+}
+
+
+# What differs most. The others differ in one thing from one of these.
+EVERYDAY = {
+    "flask run",
+    "gunicorn, threads, an unchanged application",
+    "gunicorn, gevent, loaded before the fork",
+    "waitress",
+    "uWSGI, mounted",
+}
+
+
+# These write tracebacks about the connections with which we try whether they have gone: gunicorn's worker for gevent,
+# and the threads of Werkzeug's server if the signal comes while a connection is handed to one.
+TELLS_OF_ATTEMPTS = {name for name in CASES if "gunicorn, gevent" in name} | {
+    "flask run",
+    "flask run with the reloader",
+}
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("name", CASES)
+def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: str, thorough: bool) -> None:
+    case = CASES[name]
+    skip_where_missing(name)
+    if name not in EVERYDAY and not thorough:
+        pytest.skip("like another server here: with --thorough")
+    commands.tracebacks_allowed = name in TELLS_OF_ATTEMPTS
+    commands.write("server.py", GEVENT_SERVER)
+    commands.write("threads.py", THREADS)
+    live = start(commands, gate, case.command, case.app)
+    pids = {fetch(f"{live.url}/who")[1]}
+    held = []
+    for _ in range(case.at_once - 1):
+        connection = ask(f"{live.url}/wait")
+        held.append((connection, gate.reached()))
+
+    assert fetch(f"{live.url}/shutdown") == (200, "Server shutting down...")
+    meanwhile = 20 if case.goes_on else 0
+    for _ in range(meanwhile):
+        assert fetch(f"{live.url}/who")[0] == 200
+    for connection, passage in held:
+        passage.close()
+        status, pid = answer(connection)
+        assert status == 200
+        pids.add(pid)
+    wait_until_refused(live.url)
+    live.end()
+
+    run = recorded(commands)
+    assert [request.status for request in run.requests] == [200] * (case.at_once + meanwhile)
+    assert {str(request.pid) for request in run.requests} == pids
+    app = "plain.py" if case.app == "plain" else "app.py"
+    unasked = ["os.kill("] if held else ["os.kill(", "gate.wait()"]
+    assert_import_was_measured(commands, run, app, *unasked)
+
+
+def skip_where_missing(name: str) -> None:
+    reason = None
+    if "uWSGI" in name:
+        reason = uwsgi()
+    elif "gunicorn, gevent" in name:
+        reason = gevent_for_gunicorn()
+    if reason is not None:
+        pytest.skip(reason)
+
+
+@pytest.mark.promise
+def test_run_ends_uwsgi_by_a_signal(commands: Commands, gate: Gate, thorough: bool) -> None:
+    """Its SIGTERM means "reload" by default."""
+    if not thorough:
+        pytest.skip("with --thorough")
+    if reason := uwsgi():
+        pytest.skip(reason)
+    commands.write("threads.py", THREADS)
+    live = start(commands, gate, CASES["uWSGI, processes"].command, LIVECOVERAGE_SHUTDOWN_URL="")
+    fetch(f"{live.url}/who")
+    live.end()
+    assert "did not end within" not in live.run.text("stderr")
+    assert_import_was_measured(commands, recorded(commands), "app.py", "os.kill(", "gate.wait()")
+
+
+BACKGROUND = """
+    import contextvars, threading
+
+    import gate
+    from app import app
+
+    def work():
+        gate.wait()
+        done = "in the background"
+
+    @app.get("/start")
+    def start():
+        # Not the request's work.
+        contextvars.Context().run(threading.Thread(target=work).start)
+        return "started"
+"""
+
+
+@pytest.mark.parametrize("options", ["--master", ""], ids=["master", "no master"])
+@pytest.mark.parametrize("hooks", ["", "--py-call-uwsgi-fork-hooks"], ids=["untold", "told"])
+def test_background_work_of_uwsgis_workers(commands: Commands, gate: Gate, options: str, hooks: str) -> None:
+    """Python is told of its forks only with an option. Without a master, its workers have another way to hear of it."""
+    if reason := uwsgi():
+        pytest.skip(reason)
+    source = commands.write("background.py", BACKGROUND)
+    server = f"{UWSGI} --enable-threads {options} {hooks} --processes 3"
+    live = start(commands, gate, f"{server} --module background:app")
+    held = []
+    for _ in range(2):
+        connection = ask(f"{live.url}/wait")
+        held.append((connection, gate.reached()))
+    pids = {fetch(f"{live.url}/who")[1]}
+    assert fetch(f"{live.url}/start") == (200, "started")
+    gate.reached().close()
+    # Nobody asks that worker for anything: a thread of ours writes it.
+    written, deadline = line_of(source, "in the background"), time.monotonic() + 30
+    while written not in lines(recorded(commands), source):
+        assert time.monotonic() < deadline
+    for connection, passage in held:
+        passage.close()
+        pids.add(answer(connection)[1])
+    gate.open()
+    # Without a master, its status says how its workers have ended.
+    stderr = live.run.wait().stderr
+    assert "Segmentation Fault" not in stderr
+    assert "did not end within" not in stderr
+
+    run = recorded(commands)
+    assert len(pids) == 3
+    assert {str(request.pid) for request in run.requests} == pids
+    assert [request.status for request in run.requests] == [200] * 4
+    assert_import_was_measured(commands, run, "app.py", "os.kill(")

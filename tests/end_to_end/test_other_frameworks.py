@@ -1,0 +1,438 @@
+"""Django, and a bare WSGI function: exact records of each request, under real servers in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from flask_livecoverage.cli import livecov as livecov_command
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.records import RequestRecord, Run
+
+from ..support import REPOSITORY
+from ..support.journals import run_folder
+from ..support.lines import line_of, lines_of
+from ..support.live import LISTENING, PYTHON, get, process, read_port, write_script
+
+pytest.importorskip("django")
+
+SETTINGS = """
+    SECRET_KEY = "for tests"
+    ALLOWED_HOSTS = ["*"]
+    ROOT_URLCONF = "mysite.urls"
+    USE_TZ = True
+    MIDDLEWARE = ["mysite.middleware.middleware"]
+"""
+
+URLS = """
+    from django.urls import include, path, re_path
+
+    from . import views
+
+    urlpatterns = [
+        path("user/<int:number>/", views.user, name="user"),
+        path("stream/", views.stream, name="stream"),
+        path("broken/", views.broken, name="broken"),
+        path("both/<int:number>", views.both, name="both"),
+        path("async/", views.asynchronous, name="asynchronous"),
+        path("caf\u00e9/", views.coffee, name="coffee"),
+        path("api/", include([re_path("^v(?P<version>[0-9])$", views.api, name="api")])),
+    ]
+"""
+
+VIEWS = """
+    import asyncio
+    import threading
+
+    from django.http import HttpResponse, StreamingHttpResponse
+
+    barrier = threading.Barrier(2)
+
+    def user(request, number):
+        if number > 5:  # user
+            return HttpResponse("many")  # many
+        return HttpResponse("few")  # few
+
+    def stream(request):
+        def parts():  # defines parts
+            yield "first "  # first
+            yield "last"  # last
+        return StreamingHttpResponse(parts())  # streams
+
+    def broken(request):
+        raise RuntimeError("seen in the journal")  # broken
+
+    def both(request, number):
+        barrier.wait()  # both
+        if number == 1:  # one?
+            text = "one"  # one
+        else:
+            text = "two"  # two
+        barrier.wait()  # leaves
+        return HttpResponse(text)  # answers both
+
+    async def asynchronous(request):
+        await asyncio.sleep(0)  # sleeps
+        return HttpResponse(await asyncio.to_thread(in_thread))  # awaits
+
+    def in_thread():
+        return "from a thread"  # in thread
+
+    def coffee(request):
+        return HttpResponse("coffee")  # coffee
+
+    def api(request, version):
+        return HttpResponse(version)  # api
+"""
+
+# Not beside the views, which nothing but the URL configuration must import.
+MIDDLEWARE = """
+    def middleware(get_response):
+        def answer(request):
+            return get_response(request)  # middleware
+        return answer
+"""
+
+BARE = """
+    import threading
+
+    from flask_livecoverage.middleware.wsgi import LiveCoverageMiddleware
+
+    def application(environ, start_response):
+        path = environ["PATH_INFO"]  # path
+        if path == "/stream":  # stream?
+            start_response("200 OK", [])  # opens stream
+            return chunks()  # returns chunks
+        if path == "/broken":  # broken?
+            raise RuntimeError("seen in the journal")  # raises
+        start_response("200 OK", [])  # starts
+        return [b"hello"]  # hello
+
+    def chunks():
+        yield b"first "  # first
+        yield b"last"  # last
+
+    app = LiveCoverageMiddleware(application)
+"""
+
+# The standard library's server, one thread for each request.
+WSGIREF = """
+    import socketserver
+    import sys
+    import threading
+    from wsgiref.simple_server import WSGIServer, make_server
+
+    from application import app
+
+    class Server(socketserver.ThreadingMixIn, WSGIServer):
+        daemon_threads = False
+
+    server = make_server("127.0.0.1", 0, app, server_class=Server)
+    print("listening on port:", server.server_port, sep="", flush=True)
+    threading.Thread(target=lambda: (sys.stdin.readline(), server.shutdown())).start()
+    server.serve_forever(0.01)
+    server.server_close()
+"""
+
+
+def write(folder: Path, **modules: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, text in modules.items():
+        (folder / f"{name}.py").write_text(textwrap.dedent(text).lstrip("\n"))
+
+
+def write_site(folder: Path) -> Path:
+    """Write a Django project, its ``wsgi.py`` the one of the manual."""
+    write(folder / "mysite", __init__="", settings=SETTINGS, urls=URLS, views=VIEWS, middleware=MIDDLEWARE)
+    shutil.copy(REPOSITORY / "docs/wsgi/django_wsgi.py", folder / "mysite/wsgi.py")
+    write(folder, application="from mysite.wsgi import application as app\n")
+    return folder / "mysite"
+
+
+@pytest.fixture
+def mysite(tmp_path: Path) -> Path:
+    return write_site(tmp_path)
+
+
+@contextmanager
+def serving(folder: Path, **environ: str) -> Iterator[int]:
+    """Serve ``app`` of ``application.py``; the process ends by itself when the block is left."""
+    script = folder / "serve.py"
+    if not script.exists():
+        write_script(script)
+    with process([PYTHON, str(script)], {**os.environ, **environ}, folder) as server:
+        yield read_port(server, LISTENING)
+        assert server.stdin is not None
+        server.stdin.write("end\n")
+        server.stdin.flush()
+        assert server.wait(60) == 0
+
+
+def recorded(folder: Path) -> Run:
+    [run] = DataDir(folder / ".livecov").runs()
+    return read_run(run)
+
+
+def executed(run: Run, path: Path) -> dict[str, list[int]]:
+    """The lines of ``path`` that each request ran, by the requests' paths, which must differ."""
+    found = {r.path: run.traces[r.trace].line_numbers().get(str(path), []) for r in run.requests}
+    assert len(found) == len(run.requests)
+    return found
+
+
+def executed_files(run: Run) -> set[str]:
+    """The files of which requests ran lines."""
+    return {path for r in run.requests for path in run.traces[r.trace].files}
+
+
+def livecov(*arguments: str) -> str:
+    """What the command prints, run in this process."""
+    result = CliRunner().invoke(livecov_command, arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def environ(engine_name: str) -> dict[str, str]:
+    return {"LIVECOVERAGE": "1", "LIVECOVERAGE_ENGINE": engine_name}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A Django project that was served once, with all that was asked of it."""
+
+    folder: Path
+    answers: dict[str, tuple[int, bytes]]
+
+    @property
+    def package(self) -> Path:
+        return self.folder / "mysite"
+
+    def recorded(self, wanted: Callable[[RequestRecord], bool]) -> Run:
+        """What was recorded, of its requests the wanted ones."""
+        run = recorded(self.folder)
+        return replace(run, requests=[r for r in run.requests if wanted(r)])
+
+
+def overlaps(request: RequestRecord) -> bool:
+    return request.path.startswith("/both/")
+
+
+def names_test(request: RequestRecord) -> bool:
+    return request.test is not None
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]], Site]:
+    """Serves a project in an environment, once, and asks all of it that the tests are about."""
+    served: dict[str, Site] = {}
+
+    def site(environ: dict[str, str]) -> Site:
+        engine = environ["LIVECOVERAGE_ENGINE"]
+        if engine not in served:
+            folder = tmp_path_factory.mktemp(engine)
+            write_site(folder)
+            with serving(folder, **environ) as port:
+                served[engine] = Site(folder, ask_all(port))
+        return served[engine]
+
+    return site
+
+
+def ask_all(port: int) -> dict[str, tuple[int, bytes]]:
+    """Ask one path after the other, then two that overlap, then some in the name of a test; return the answers."""
+    paths = ["user/3/", "user/9/", "stream/", "broken/", "nowhere", "async/", "caf%C3%A9/", "api/v2"]
+    answers = {f"/{path}": get(port, f"/{path}") for path in paths}
+
+    def ask(path: str) -> None:
+        answers[path] = get(port, path)
+
+    threads = [threading.Thread(target=ask, args=(f"/both/{number}",)) for number in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for path, test in (("/user/3/", "a"), ("/user/4/", "b"), ("/user/9/", "c")):
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", path, headers={"Livecov-Test": test})
+        assert connection.getresponse().read()
+        connection.close()
+    return answers
+
+
+@pytest.fixture
+def site(sites: Callable[[dict[str, str]], Site], environ: dict[str, str]) -> Site:
+    return sites(environ)
+
+
+class TestDjango:
+    def test_each_request_is_exact(self, site: Site) -> None:
+        assert site.answers["/user/3/"] == (200, b"few")
+        assert site.answers["/user/9/"] == (200, b"many")
+        assert site.answers["/stream/"] == (200, b"first last")
+        assert site.answers["/broken/"][0] == 500
+        assert site.answers["/nowhere"][0] == 404
+        assert site.answers["/async/"] == (200, b"from a thread")
+        assert site.answers["/caf%C3%A9/"] == (200, b"coffee")
+        assert site.answers["/api/v2"] == (200, b"2")
+        views = site.package / "views.py"
+        run = site.recorded(lambda r: not overlaps(r) and not names_test(r))
+        texts = {
+            "/user/3/": ["# user", "# few"],
+            "/user/9/": ["# user", "# many"],
+            "/stream/": ["# defines parts", "# first", "# last", "# streams"],
+            "/broken/": ["# broken"],
+            "/nowhere": [],
+            "/async/": ["# sleeps", "# awaits", "# in thread"],
+            "/caf\u00e9/": ["# coffee"],
+            "/api/v2": ["# api"],
+        }
+        assert executed(run, views) == {p: lines_of(views, *t) for p, t in texts.items()}
+        assert [(r.path, r.status, r.route, r.endpoint) for r in run.requests] == [
+            ("/user/3/", 200, "/user/<int:number>/", "user"),
+            ("/user/9/", 200, "/user/<int:number>/", "user"),
+            ("/stream/", 200, "/stream/", "stream"),
+            ("/broken/", 500, "/broken/", "broken"),
+            ("/nowhere", 404, None, None),
+            ("/async/", 200, "/async/", "asynchronous"),
+            ("/caf\u00e9/", 200, "/caf\u00e9/", "coffee"),
+            ("/api/v2", 200, "/api/v(?P<version>[0-9])$", "api"),
+        ]
+
+    def test_imports_are_start_up(self, site: Site) -> None:
+        run = recorded(site.folder)
+        views = site.package / "views.py"
+        startup = [line for t in run.ambient for line in run.traces[t].line_numbers().get(str(views), [])]
+        assert set(lines_of(views, "barrier = ", "def user", "def broken")) <= set(startup)
+        assert str(site.package / "settings.py") in {path for t in run.ambient for path in run.traces[t].files}
+
+    def test_requests_that_overlap(self, site: Site) -> None:
+        """Each waits in its view until the other is there, too."""
+        assert {number: site.answers[f"/both/{number}"] for number in (1, 2)} == {1: (200, b"one"), 2: (200, b"two")}
+        views = site.package / "views.py"
+        common = ["# both", "# one?", "# leaves", "# answers both"]
+        assert executed(site.recorded(overlaps), views) == {
+            "/both/1": lines_of(views, *common, 'text = "one"'),
+            "/both/2": lines_of(views, *common, 'text = "two"'),
+        }
+
+    def test_commands_work_there(self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Asked about the requests of tests alone."""
+        views = site.package / "views.py"
+        assert executed_files(site.recorded(names_test)) == {str(views), str(site.package / "middleware.py")}
+        [run] = DataDir(site.folder / ".livecov").runs()
+        [journal] = run.path.glob("journal-*.jsonl")
+        records = [(line, json.loads(line)) for line in journal.read_text().splitlines(keepends=True)]
+        # What they ran late is theirs, too.
+        nobodys = {record["id"] for _, record in records if record["type"] == "request" and record["test"] is None}
+        (run_folder(run.id, tmp_path / ".livecov").path / journal.name).write_text(
+            "".join(line for line, record in records if record.get("id") not in nobodys)
+        )
+        monkeypatch.chdir(site.folder)
+
+        def ask(*arguments: str) -> Any:
+            return json.loads(livecov(*arguments, "--format", "json", "--data-dir", str(tmp_path / ".livecov")))
+
+        report = ask("report", "--output", "-")["files"]["mysite/views.py"]
+        assert line_of(views, "# few") in report["executed_lines"]
+        assert line_of(views, "raise RuntimeError") in report["missing_lines"]
+        [route] = ask("routes")["routes"]
+        assert (route["route"], route["requests"], route["tests"]) == ("GET /user/<int:number>/", 3, 3)
+        requests = ask("requests")["requests"]
+        assert [(r["test"], r["path"]) for r in requests] == [("c", "/user/9/"), ("b", "/user/4/"), ("a", "/user/3/")]
+        [group] = ask("dedup")["duplicates"]
+        assert (group["survivor"], group["duplicates"]) == ("a", ["b"])
+        # Nobody executed the view's other lines, because there are none.
+        assert ask("priorities")["priorities"] == []
+
+    def test_control_routes(self, mysite: Path, environ: dict[str, str]) -> None:
+        with serving(mysite.parent, **environ) as port:
+            assert get(port, "/__coverage__/start?name=first", method="POST")[0] == 200
+            get(port, "/user/3/")
+            summary = json.loads(get(port, "/__coverage__/stop", method="POST")[1])
+            status = json.loads(get(port, "/__coverage__/status")[1])
+        assert (summary["name"], summary["requests"]) == ("first", 1)
+        assert status["requests"] == 1
+
+    def test_off_means_off(self, mysite: Path) -> None:
+        with serving(mysite.parent) as port:
+            assert get(port, "/user/3/") == (200, b"few")
+            assert get(port, "/__coverage__/status")[0] == 404
+        assert not (mysite.parent / ".livecov").exists()
+
+
+class TestBareFunction:
+    @pytest.mark.parametrize("server", ["werkzeug", "wsgiref"])
+    def test_each_request_is_exact(self, tmp_path: Path, environ: dict[str, str], server: str) -> None:
+        write(tmp_path, application=BARE)
+        if server == "wsgiref":
+            write(tmp_path, serve=WSGIREF)
+        with serving(tmp_path, **environ) as port:
+            assert get(port, "/hello") == (200, b"hello")
+            assert get(port, "/stream") == (200, b"first last")
+            assert get(port, "/broken")[0] == 500
+            assert get(port, "/__coverage__/status") == (200, b"hello")
+        path = tmp_path / "application.py"
+        run = recorded(tmp_path)
+        always = ["# path", "# stream?"]
+        assert executed(run, path) == {
+            "/hello": lines_of(path, *always, "# broken?", "# starts", "# hello"),
+            "/stream": lines_of(path, *always, "# opens stream", "# returns chunks", "# first", "# last"),
+            "/broken": lines_of(path, *always, "# broken?", "# raises"),
+            "/__coverage__/status": lines_of(path, *always, "# broken?", "# starts", "# hello"),
+        }
+        assert [(r.path, r.status, r.route) for r in run.requests[:3]] == [
+            ("/hello", 200, None), ("/stream", 200, None), ("/broken", 500, None)
+        ]  # fmt: skip
+        assert "application.py" in livecov("report")
+
+    def test_with_control_routes(self, tmp_path: Path, environ: dict[str, str]) -> None:
+        """As the manual composes it: recording starts before the application is imported."""
+        write(tmp_path, shop=BARE.partition("app = ")[0].replace("import LiveCoverageMiddleware", "import InFlight"))
+        shutil.copy(REPOSITORY / "docs/wsgi/any_wsgi.py", tmp_path / "composed.py")
+        write(tmp_path, application="from composed import application as app\n")
+        with serving(tmp_path, **environ) as port:
+            assert get(port, "/hello") == (200, b"hello")
+            assert json.loads(get(port, "/__coverage__/status")[1])["requests"] == 1
+        run, path = recorded(tmp_path), tmp_path / "shop.py"
+        [request] = run.requests
+        assert run.traces[request.trace].line_numbers() == {
+            str(path): lines_of(path, "# path", "# stream?", "# broken?", "# starts", "# hello")
+        }
+        startup = {line for t in run.ambient for line in run.traces[t].line_numbers().get(str(path), [])}
+        assert startup == set(lines_of(path, "import threading", "import InFlight", "def application", "def chunks"))
+
+
+def test_gunicorn_serves_django_under_livecov_run(mysite: Path, write_module: Callable[..., Path]) -> None:
+    drive = write_module("""
+        import os, urllib.request
+
+        print(urllib.request.urlopen(os.environ["LIVECOVERAGE_URL"] + "/user/9/").read())
+    """)
+    server = f"{sys.executable} -m gunicorn --workers 2 --bind {{host}}:{{port}} mysite.wsgi"
+    command = [sys.executable, "-m", "flask", "livecov", "run", "--report", "json", "--server", server, "--"]
+    result = subprocess.run(
+        [*command, sys.executable, str(drive)],
+        cwd=mysite.parent, env={**os.environ, "HOME": str(mysite.parent)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "b'many'" in result.stdout
+    views = json.loads((mysite.parent / "coverage.json").read_text())["files"]["mysite/views.py"]
+    covered = lines_of(mysite / "views.py", "# user", "# many", "def user")
+    assert set(covered) <= set(views["executed_lines"])
+    assert set(lines_of(mysite / "views.py", "# few", "# broken")) <= set(views["missing_lines"])

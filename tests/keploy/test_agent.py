@@ -1,0 +1,593 @@
+"""Keploy's agent, in livecov's own server and beside gunicorn, as Keploy talks to it."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import re
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from ..serving.test_werkzeug_server import MANY_DESCRIPTORS
+from ..support.lines import lines_of
+from ..support.processes import GATE_MODULE, GUARD_SECONDS, Command, Commands, Gate, answer
+from .client import Keploy, keploy_client
+
+APP = """
+    import threading
+
+    from flask import Flask, Response
+
+    import gate
+
+    app = Flask(__name__)
+
+    @app.get("/a")
+    def a():
+        return "this is a"
+
+    @app.get("/b")
+    def b():
+        return "this is b"
+
+    @app.get("/c")
+    def c():
+        return "this is c"
+
+    @app.get("/d")
+    def d():
+        return "this is d"
+
+    @app.get("/header")
+    def header():
+        return "this is header"
+
+    @app.get("/wait")
+    def wait():
+        gate.wait()
+        return "this is wait"
+
+    @app.get("/stream")
+    def stream():
+        def parts():
+            yield "this is "
+            yield "a stream"
+
+        return Response(parts())
+
+    def work():
+        return "this is work"
+
+    @app.get("/thread")
+    def thread():
+        worker = threading.Thread(target=work)
+        worker.start()
+        worker.join()
+        return "this is thread"
+
+    def work_late():
+        first = gate.wait()
+        print("this is late")
+        second = gate.wait()
+
+    @app.get("/late")
+    def late():
+        threading.Thread(target=work_late).start()
+        return "this is soon"
+
+    def zero():
+        return "this is zero"
+
+    def one():
+        return "this is one"
+
+    def two():
+        return "this is two"
+
+    def three():
+        return "this is three"
+
+    @app.get("/number/<int:number>")
+    def number(number):
+        return (zero, one, two, three)[number]()
+"""
+
+GUNICORN = f"{shlex.quote(sys.executable)} -m gunicorn --threads 4 --bind {{host}}:{{port}} -w 2"
+SUITE = "import gate, os\nprint(os.environ['LIVECOVERAGE_URL'], flush=True)\ngate.wait()\n"
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def keploy() -> Iterator[Keploy]:
+    with keploy_client() as keploy:
+        yield keploy
+
+
+@dataclass
+class Served:
+    """A server with an agent, which is ``agent``, the same process or another."""
+
+    url: str
+    agent: Command
+    app: Path
+    keploy: Keploy
+    commands: Commands
+    gate: Gate
+
+    def get(self, path: str, test: str | None = None) -> None:
+        answer(self.ask(path, test))
+
+    def ask(self, path: str, test: str | None = None) -> http.client.HTTPConnection:
+        test_set, _, name = (test or "").partition("/")
+        headers = {"KEPLOY-TEST-ID": name, "KEPLOY-TEST-SET-ID": test_set} if test else {}
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=GUARD_SECONDS)
+        connection.request("GET", path, headers=headers)
+        return connection
+
+    def lines(self, *texts: str) -> dict[str, list[int]]:
+        """The lines that hold these texts, as the agent reports them."""
+        return {str(self.app): lines_of(self.app, *texts)} if texts else {}
+
+    def log(self) -> str:
+        """All that the agent has logged: what it says to this command comes last."""
+        test = f"log/{next(_numbers)}"
+        assert self.keploy.send(f"END {test}\n".encode()) == b"ACK\n"
+        self.agent.match(f"END {test}: it was not started, and nothing is reported")
+        return self.agent.text("stderr")
+
+
+def serve(commands: Commands, keploy: Keploy, gate: Gate, **environ: str) -> Served:
+    """Starts ``serve --keploy``."""
+    server = commands.serve("--no-report", "--keploy", *keploy.options, GATE=gate.address, **environ)
+    return Served(server.url, server, commands.folder / "app.py", keploy, commands, gate)
+
+
+def serve_with_gunicorn(commands: Commands, keploy: Keploy, gate: Gate) -> Served:
+    """Starts gunicorn with two workers, and the agent beside it."""
+    suite = commands.write("suite.py", SUITE)
+    environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore", "GATE": gate.address}
+    server = f"{GUNICORN} flask_livecoverage.wsgi:app"
+    run = commands.livecov("run", "--report", "text", "--server", server, "--", sys.executable, suite, **environ)
+    url = run.match("http.*", "stdout")[0]
+    gate.reached()
+    agent = start_agent(commands, keploy, url)
+    agent.match("Keploy's agent listens on")
+    return Served(url, agent, commands.folder / "app.py", keploy, commands, gate)
+
+
+def start_agent(commands: Commands, keploy: Keploy, url: str) -> Command:
+    return commands.livecov("keploy", "--url", url, *keploy.options, app=None)
+
+
+Serve = Callable[[Commands, Keploy, Gate], Served]
+
+
+@pytest.fixture(scope="module", params=[serve, serve_with_gunicorn], ids=lambda start: start.__name__)
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that all tests share that neither end it nor keep it busy."""
+    start: Serve = request.param
+    folder = tmp_path_factory.mktemp("served")
+    with closing(Commands(folder)) as commands, keploy_client() as keploy, closing(Gate()) as gate:
+        commands.write("gate.py", GATE_MODULE)
+        commands.write("app.py", APP)
+        yield start(commands, keploy, gate)
+        gate.open()
+        commands.end_all()
+
+
+@pytest.fixture
+def served(running: Served) -> Iterator[Served]:
+    """The server for one test, which must take all that the agent reports to it."""
+    yield running
+    assert not running.keploy.has_received()
+
+
+here_only = pytest.mark.parametrize("running", [serve], indirect=True, ids=["serve"])
+with_gunicorn_only = pytest.mark.parametrize(
+    "running", [serve_with_gunicorn], indirect=True, ids=["serve_with_gunicorn"]
+)
+
+
+@pytest.fixture
+def app(commands: Commands) -> Path:
+    return commands.write("app.py", APP)
+
+
+@pytest.fixture
+def own(commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> Iterator[Served]:
+    """A server of the test's own, to end."""
+    yield serve(commands, keploy, gate)
+    commands.end_all()
+
+
+class TestLines:
+    def test_of_one_test_after_the_other(self, served: Served) -> None:
+        served.get("/b")
+        served.keploy.start("test-set-0/test-1")
+        served.get("/a")
+        assert served.keploy.end("test-set-0/test-1") == served.lines("this is a")
+        served.get("/b")
+        served.keploy.start("test-set-0/test-2")
+        served.get("/stream")
+        served.get("/thread")
+        assert served.keploy.end("test-set-0/test-2") == served.lines(
+            "def parts():", 'yield "this is "', 'yield "a stream"', "return Response(parts())",
+            "this is work", "worker = ", "worker.start", "worker.join", "this is thread",
+        )  # fmt: skip
+        served.keploy.start("test-set-0/test-3")
+        assert served.keploy.end("test-set-0/test-3") == {}
+
+    def test_of_tests_that_overlap(self, served: Served) -> None:
+        served.keploy.start("overlap/outer")
+        served.get("/a")
+        served.keploy.start("overlap/inner")
+        served.get("/b")
+        served.get("/header", test="overlap/outer")
+        assert served.keploy.end("overlap/inner") == served.lines("this is b")
+        served.get("/number/1")
+        assert served.keploy.end("overlap/outer") == served.lines(
+            "this is a", "this is header", "(zero, one", "this is one"
+        )
+
+    def test_of_tests_that_end_in_the_order_of_their_start(self, served: Served) -> None:
+        served.keploy.start("order/first")
+        served.keploy.start("order/second")
+        assert served.keploy.end("order/first") == {}
+        served.get("/a")
+        assert served.keploy.end("order/second") == served.lines("this is a")
+        served.get("/b")
+        served.keploy.start("order/third")
+        assert served.keploy.end("order/third") == {}
+
+    def test_of_the_same_test_again(self, served: Served) -> None:
+        served.keploy.start("same/again")
+        served.get("/a")
+        assert served.keploy.end("same/again") == served.lines("this is a")
+        served.get("/header", test="same/again")
+        served.keploy.start("same/again")
+        served.get("/b")
+        assert served.keploy.end("same/again") == served.lines("this is b")
+        served.keploy.start("same/again")
+        served.get("/a")
+        served.keploy.start("same/again")
+        served.get("/header", test="same/again")
+        assert served.keploy.end("same/again") == served.lines("this is header")
+
+    def test_of_headers_and_plain_traffic_at_once(self, served: Served) -> None:
+        """Each test's requests name it; what names none goes to the window, which is that of the last test."""
+        tests = ["zero", "one", "two", "three"]
+        for test in tests:
+            served.keploy.start(f"headers/{test}")
+        served.keploy.start("headers/window")
+
+        def drive(number: int) -> None:
+            for _ in range(20):
+                served.get(f"/number/{number}", test=f"headers/{tests[number]}")
+                served.get("/b")
+
+        with ThreadPoolExecutor(len(tests)) as pool:
+            list(pool.map(drive, range(len(tests))))
+
+        assert served.keploy.end("headers/window") == served.lines("this is b")
+        for test in tests:
+            assert served.keploy.end(f"headers/{test}") == served.lines("(zero, one", f"this is {test}")
+
+    def test_of_commands_at_once(self, served: Served) -> None:
+        """Tests start and end in threads, while others run; each has its own requests, which name it."""
+        tests = ["zero", "one", "two", "three"]
+
+        def drive(number: int) -> None:
+            for _ in range(10):
+                assert served.keploy.send(f"START at-once/{tests[number]}\n".encode()) == b"ACK\n"
+                served.get(f"/number/{number}", test=f"at-once/{tests[number]}")
+                assert served.keploy.send(f"END at-once/{tests[number]}\n".encode()) == b"ACK\n"
+
+        with ThreadPoolExecutor(len(tests)) as pool:
+            list(pool.map(drive, range(len(tests))))
+
+        documents = [served.keploy.received() for _ in range(40)]
+        for test in tests:
+            lines = served.lines("(zero, one", f"this is {test}")
+            assert [d["executedLinesByFile"] for d in documents if d["id"] == f"at-once/{test}"] == [lines] * 10
+
+    def test_of_a_request_that_outlives_its_test(self, served: Served) -> None:
+        """It began in the window of the first test, and so it is no other's."""
+        served.keploy.start("outlived/first")
+        waiting = served.ask("/wait")
+        passage = served.gate.reached()
+        assert served.keploy.end("outlived/first") == {}
+        served.keploy.start("outlived/second")
+        passage.close()
+        assert answer(waiting) == (200, "this is wait")
+        served.get("/a")
+        assert served.keploy.end("outlived/second") == served.lines("this is a")
+
+    @here_only
+    def test_of_work_that_goes_on_after_the_answer(self, served: Served) -> None:
+        served.keploy.start("work/late")
+        served.get("/late")
+        served.gate.reached().close()
+        # Now the line before has run, and nothing has ended that would have written it.
+        passage = served.gate.reached()
+        assert served.keploy.end("work/late")[str(served.app)] == lines_of(
+            served.app, "target=work_late", "this is soon", "first = ", "this is late", "second = "
+        )
+        passage.close()
+
+
+class TestEnding:
+    NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
+    def test_of_the_server_by_a_signal(self, commands: Commands, gate: Gate, app: Path) -> None:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(keploy_client()) for _ in self.NUMBERS]
+            servers = [serve(commands, keploy, gate) for keploy in clients]
+            for served, number in zip(servers, self.NUMBERS, strict=True):
+                self.end_by_signal(served.keploy, served.agent, number)
+
+    @with_gunicorn_only
+    def test_of_the_agent_by_a_signal(self, served: Served, commands: Commands) -> None:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(keploy_client()) for _ in self.NUMBERS]
+            agents = [start_agent(commands, keploy, served.url) for keploy in clients]
+            for keploy, agent, number in zip(clients, agents, self.NUMBERS, strict=True):
+                self.end_by_signal(keploy, agent, number)
+
+    def end_by_signal(self, keploy: Keploy, agent: Command, number: signal.Signals) -> None:
+        agent.match("Running on|Keploy's agent listens on")
+        silent = keploy.connect()
+        # Accepted after the silent one: that is not merely waiting to be accepted now.
+        keploy.start("ending/open")
+        agent.signal(number)
+        result = agent.wait()
+        assert silent.recv(1) == b""
+        silent.close()
+        assert result.status == 0
+        assert result.errors == []
+        assert not Path(keploy.control).exists()
+
+    def test_leaves_the_socket_of_a_successor(self, own: Served) -> None:
+        Path(own.keploy.control).unlink()
+        with closing(socket.socket(socket.AF_UNIX)) as other:
+            other.bind(own.keploy.control)
+            own.agent.signal(signal.SIGTERM)
+            assert own.agent.wait().status == 0
+            assert Path(own.keploy.control).exists()
+
+
+class TestWithoutKeploy:
+    def test_is_said_once_and_nothing_is_lost(self, served: Served) -> None:
+        served.keploy.close()
+        for test, path in (("one", "/c"), ("two", "/d")):
+            served.keploy.start(f"without/{test}")
+            served.get(path)
+            assert served.keploy.send(f"END without/{test}\n".encode()) == b"ACK\n"
+        served.keploy.listen()
+        served.keploy.start("without/three")
+        served.get("/b")
+        assert served.keploy.end("without/three") == served.lines("this is b")
+        assert served.log().count("Keploy does not listen on") == 1
+        # No other test asks for these.
+        executed = served.commands.report()["files"]["app.py"]["executed_lines"]
+        assert set(lines_of(served.app, "this is c", "this is d")) <= set(executed)
+
+    def test_that_does_not_wait_for_its_answer(self, served: Served) -> None:
+        """Keploy's client for Go closes the connection at once."""
+        served.keploy.start("hasty/quick")
+        served.get("/a")
+        with served.keploy.connect() as connection:
+            connection.sendall(b"END hasty/quick\n")
+        assert served.keploy.next_document()["executedLinesByFile"] == served.lines("this is a")
+
+
+BAD_COMMANDS = {
+    "nothing": (b"", None),
+    "no end of line": (b"START s/x", "no end of line after 'START s/x'"),
+    "no id": (b"START\n", "not a command of Keploy's: 'START'"),
+    "a blank id": (b"START  \n", "not a command of Keploy's: 'START'"),
+    "an unknown verb": (b"RESET s/x\n", "not a command of Keploy's: 'RESET s/x'"),
+    "a verb in lower case": (b"start s/x\n", "not a command of Keploy's: 'start s/x'"),
+    "binary": (b"START \xff\xfe\n", "no UTF-8 text"),
+    "control characters": (b"START s/\x00x\n", r"not a command of Keploy's: 'START s/\\x00x'"),
+    "huge": (b"START " + b"x" * 1_000_000 + b"\n", "no end of line within 4096 bytes"),
+    "a long id": (b"START " + b"x" * 1001 + b"\n", "not a command of Keploy's: 'START xxx"),
+}
+
+
+class TestBadCommands:
+    @here_only
+    def test_are_not_acknowledged(self, served: Served) -> None:
+        for name, (command, message) in BAD_COMMANDS.items():
+            before = len(served.log())
+            served.keploy.start(f"bad/{name}")
+            assert served.keploy.send(command, end=True) == b"", name
+            served.get("/a")
+            assert served.keploy.end(f"bad/{name}") == served.lines("this is a")
+            logged = served.log()[before:]
+            assert "Traceback" not in logged
+            if message is None:
+                assert "Keploy's:" not in logged
+            else:
+                assert re.search(message, logged), (name, logged)
+
+    def test_end_of_what_was_not_started(self, served: Served) -> None:
+        assert served.keploy.send(b"END never/started\n") == b"ACK\n"
+        assert not served.keploy.has_received()
+        served.agent.match("END never/started: it was not started, and nothing is reported")
+
+    @here_only
+    def test_a_silent_client_blocks_nobody(self, served: Served) -> None:
+        silent = [served.keploy.connect() for _ in range(20)]
+        silent[0].sendall(b"STA")
+        served.keploy.start("silent/one")
+        served.get("/a")
+        assert served.keploy.end("silent/one") == served.lines("this is a")
+        # The agent closes these after a few seconds.
+        assert [client.recv(1) for client in silent] == [b""] * 20
+        for client in silent:
+            client.close()
+
+    def test_line_ends_of_other_systems(self, served: Served) -> None:
+        assert served.keploy.send(b"START line-ends/one\r\n") == b"ACK\n"
+        served.get("/a")
+        assert served.keploy.end("line-ends/one") == served.lines("this is a")
+
+
+def in_use(keploy: Keploy) -> Iterator[str]:
+    with closing(socket.socket(socket.AF_UNIX)) as other:
+        other.bind(keploy.control)
+        other.listen()
+        yield keploy.control
+        assert Path(keploy.control).exists()
+
+
+def a_file(keploy: Keploy) -> Iterator[str]:
+    Path(keploy.control).write_text("precious")
+    yield keploy.control
+    assert Path(keploy.control).read_text() == "precious"
+
+
+def too_long(keploy: Keploy) -> Iterator[str]:
+    yield keploy.control * 30
+
+
+def no_folder(keploy: Keploy) -> Iterator[str]:
+    yield f"{keploy.control}/nowhere/c"
+
+
+def empty(keploy: Keploy) -> Iterator[str]:
+    # Linux takes it as: any abstract address.
+    yield ""
+
+
+UNUSABLE = {
+    empty: "cannot listen on the control socket .*No such file or directory",
+    in_use: "another agent listens on the control socket",
+    a_file: "a file that is no socket",
+    too_long: "cannot listen on the control socket .*(AF_UNIX path too long|File name too long)",
+    no_folder: "cannot listen on the control socket .*No such file or directory",
+}
+
+
+class TestSocket:
+    def test_that_cannot_be_had(self, commands: Commands) -> None:
+        """Of each command that listens; all say it before they import the application."""
+        commands.write("app.py", "print('imported')\n")
+        started: list[tuple[str, Command]] = []
+        with ExitStack() as stack:
+            paths = []
+            for make, message in UNUSABLE.items():
+                keploy = stack.enter_context(keploy_client())
+                paths.append(make(keploy))
+                options = ("--control-socket", next(paths[-1]), "--data-socket", keploy.data)
+                started.append((message, commands.serve("--keploy", *options)))
+                started.append((message, commands.livecov("keploy", *options, app=None)))
+                if make is in_use:
+                    started.append((message, commands.livecov("run", "--keploy", *options, "--", "true")))
+            results = [(message, command.wait()) for message, command in started]
+            assert [next(path, None) for path in paths] == [None] * len(paths)
+
+        for message, result in results:
+            assert result.status == 2
+            assert result.stdout == ""
+            assert len(result.stderr.splitlines()) == 1, result.stderr
+            assert re.match(f"Error: .*{message}", result.stderr), result.stderr
+            assert "--control-socket" in result.stderr
+
+    def test_of_an_agent_that_was_killed_is_replaced(self, own: Served) -> None:
+        own.agent.match("Running on")
+        own.agent.signal(signal.SIGKILL)
+        own.agent.wait()
+        assert Path(own.keploy.control).is_socket()
+        served = serve(own.commands, own.keploy, own.gate)
+        own.keploy.start("s/one")
+        served.get("/a")
+        assert own.keploy.end("s/one") == served.lines("this is a")
+
+
+class TestBesideAServer:
+    def test_that_is_started_anew(self, commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> None:
+        """Keploy starts the application for each test set; the agent may be there before it."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        agent = commands.livecov("keploy", "--url", f"http://127.0.0.1:{port}", *keploy.options, app=None)
+        agent.match("Warning: no server answers at")
+        agent.match("listens on")
+        assert keploy.send(b"START s/early\n") == b"ACK\n"
+        agent.match("START s/early: no server answers")
+        for name, text in (("one", "this is a"), ("two", "this is b")):
+            server = commands.livecov("serve", "--no-report", "--port", port)
+            served = Served(server.url, agent, app, keploy, commands, gate)
+            keploy.start(f"{name}/test-1")
+            served.get(f"/{text[-1]}")
+            assert keploy.end(f"{name}/test-1") == served.lines(text)
+            keploy.start(f"{name}/never-ended")
+            server.signal(signal.SIGKILL)
+            server.wait()
+        agent.signal(signal.SIGTERM)
+        assert agent.wait().status == 0
+
+    def test_that_is_not_measured(self, commands: Commands, keploy: Keploy) -> None:
+        server = commands.start(sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0")
+        port = server.match(r"port (\d+)", "stdout")[1]
+        result = commands.livecov("keploy", "--url", f"http://127.0.0.1:{port}", *keploy.options, app=None).wait()
+        server.signal(signal.SIGTERM)
+        server.wait()
+        assert result.status == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert "is live coverage active there?" in result.stderr
+        assert not Path(keploy.control).exists()
+
+    def test_as_a_part_of_run(self, commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> None:
+        suite = commands.write("suite.py", SUITE)
+        run = commands.livecov("run", "--keploy", *keploy.options, "--", sys.executable, suite)
+        served = Served(run.match("http.*", "stdout")[0], run, app, keploy, commands, gate)
+        gate.reached()
+        keploy.start("s/one")
+        served.get("/a")
+        assert keploy.end("s/one") == served.lines("this is a")
+        gate.open()
+        assert run.wait().status == 0
+        assert not Path(keploy.control).exists()
+
+    def test_not_with_another_server_of_run(self, commands: Commands, keploy: Keploy) -> None:
+        result = commands.run("--keploy", *keploy.options, "--server", "false", "--", "true")
+        assert result.status == 2
+        assert result.errors == [
+            "Error: --keploy is for the server of `livecov run` itself: beside --server, start `flask livecov keploy`"
+        ]
+
+
+def test_the_source_root_of_keploys_environment(commands: Commands, keploy: Keploy, gate: Gate) -> None:
+    helper = commands.write("lib/helper.py", "def helped():\n    return 'helped'\n")
+    folder = str(helper.parent)
+    application = "from flask import Flask\nimport helper\napp = Flask('app')\napp.get('/a')(lambda: helper.helped())\n"
+    commands.write("app.py", application)
+    served = serve(commands, keploy, gate, KEPLOY_APP_SOURCE_DIR=folder, PYTHONPATH=folder)
+    keploy.start("s/one")
+    served.get("/a")
+    assert keploy.end("s/one") == {str(helper): [2]}
+    commands.end_all()
+
+
+def test_with_many_descriptors(commands: Commands) -> None:
+    """The application holds more than select() could take."""
+    commands.write("many.py", MANY_DESCRIPTORS)
+    with keploy_client() as keploy:
+        server = commands.serve("--no-report", "--keploy", *keploy.options, app="many")
+        assert server.url
+        keploy.start("set/test")
+        server.signal(signal.SIGTERM)
+        assert server.wait().status == 0

@@ -1,0 +1,399 @@
+"""A store or marks that are cut or garbled: said in one clear line, made anew, and never at the journals' cost."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flask_livecoverage.errors import DataError
+from flask_livecoverage.journal.reader import read_run, reading_and_reset, reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.records import Run
+from flask_livecoverage.store import StoreHandle, dialect, open_store, store_url
+from flask_livecoverage.store.damage import held_in_place
+
+from ..support.journals import Writer, run_folder, trace_of
+
+NOW = 1_700_000_000.0
+REQUESTS = 300
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = run_folder("run", tmp_path / ".livecov")
+    writer = Writer(folder, "aaaaaaaa")
+    for number in range(REQUESTS):
+        trace = trace_of({f"/srv/{number % 7}.py": [1, number % 50 + 2]})
+        request = writer.request(
+            trace, NOW + number, path=f"/{number}", test=f"test {number % 20}", route=f"/{number % 3}"
+        )
+        if number % 9 == 0:
+            writer.line("amend", id=request, trace=writer.trace(trace_of({"/srv/late.py": [3]})), status=500)
+        if number % 50 == 0:
+            writer.line("window", name=f"window {number}", at=NOW + number)
+    return folder
+
+
+def ask(folder: RunFolder, *, is_own: bool = False, warnings: list[str] | None = None) -> Run:
+    """All that the store says, from several of its tables."""
+    with open_store(store_url(folder.path.parent.parent, None), is_own=is_own) as store:
+        number = store.sync(folder)
+        if warnings is not None:
+            warnings += store.warnings
+        with store.recorded([number]) as recorded:
+            for by in ("test", "route", "request"):
+                list(recorded.groups.executed(by))  # type: ignore[arg-type]
+            recorded.lines.ran("/srv/1.py", [1])
+            recorded.rules()
+            return Run("", [], recorded.requests.newest(), recorded.lines.traces())
+
+
+def test_damaged_store_is_not_held_open(folder: RunFolder) -> None:
+    """Who removes it, as the error says, must not meet a connection that is closed at any time later."""
+    path = folder.path.parent.parent / "store.sqlite3"
+    path.write_bytes(b"no database" * 1000)
+    gc.disable()
+    try:
+        with pytest.raises(DataError, match="file is not a database"):
+            ask(folder)
+        assert [file.path for file in psutil.Process().open_files() if file.path.startswith(str(path))] == []
+    finally:
+        gc.enable()
+
+
+@pytest.mark.promise
+def test_store_cut_or_garbled_anywhere(folder: RunFolder, thorough: bool) -> None:
+    """SQLite cannot see every garbled byte. What is seen is said in one line; and the store can be made anew."""
+    whole = ask(folder)
+    assert len(whole.requests) == REQUESTS
+    path = folder.path.parent.parent / "store.sqlite3"
+    data = path.read_bytes()
+    journals = {journal: journal.read_bytes() for journal in folder.journals()}
+    chance = random.Random(42)
+    refused = []
+    for number in range(600 if thorough else 24):
+        garbled = bytearray(data)
+        if number % 4 == 0:
+            del garbled[chance.randrange(len(data)) :]
+        else:
+            for _ in range(chance.choice([1, 8, 200])):
+                garbled[chance.randrange(len(data))] ^= chance.randrange(1, 256)
+        path.write_bytes(garbled)
+        try:
+            ask(folder)
+        except DataError as error:
+            refused.append(str(error))
+        for beside in path.parent.glob("store.sqlite3-*"):
+            beside.unlink()
+    assert len(refused) > number // 4
+    for message in refused:
+        assert "\n" not in message
+        assert str(path) in message
+        assert "made anew from the journals" in message
+    assert {journal: journal.read_bytes() for journal in folder.journals()} == journals
+    path.unlink()
+    assert ask(folder) == whole
+
+
+def no_database(path: Path) -> None:
+    path.write_bytes(b"somebody's notes\n" * 1000)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:9000])
+
+
+def garbled_header(path: Path) -> None:
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+
+
+def garbled_pages(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:8192] + b"\xff" * (len(data) - 8192))
+
+
+def old_version(path: Path) -> None:
+    change(path, "UPDATE livecov_meta SET value = '3' WHERE key = 'schema_version'")
+
+
+def without_a_table(path: Path) -> None:
+    change(path, "DROP TABLE livecov_executions")
+
+
+def without_a_column(path: Path) -> None:
+    change(path, "ALTER TABLE livecov_journals DROP COLUMN size")
+
+
+def a_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_pipe_beside_it(path: Path) -> None:
+    os.mkfifo(f"{path}-wal")
+
+
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+DAMAGES = [
+    no_database, cut_off, garbled_header, garbled_pages, old_version, without_a_column, a_link, a_pipe,
+    a_folder, a_pipe_beside_it,
+]  # fmt: skip
+
+
+class TestMadeAnew:
+    """The store in the data directory, by itself: the journals are what counts."""
+
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_whatever_is_wrong(self, folder: RunFolder, damage: Callable[[Path], None]) -> None:
+        path = folder.path.parent.parent / "store.sqlite3"
+        whole = ask(folder)
+        damage(path)
+        before = identity(path)
+        warnings: list[str] = []
+        assert ask_own(folder, warnings) == whole
+        (warning,) = warnings
+        assert "made anew from the journals" in warning
+        assert "\n" not in warning
+        (aside,) = [found for found in path.parent.glob("store.sqlite3.broken-*") if "-wal" not in found.name]
+        assert aside.name in warning
+        # It is the old one, and nothing of it is gone.
+        assert identity(aside) == before
+        assert ask_own(folder, warnings) == whole
+        assert len(warnings) == 1
+
+    def test_found_while_it_is_asked(self, folder: RunFolder) -> None:
+        """Nothing new came, so what is broken is not met before the questions."""
+        path = folder.path.parent.parent / "store.sqlite3"
+        whole = ask(folder)
+        without_a_table(path)
+        warnings: list[str] = []
+        with pytest.raises(DataError, match=r"was broken .* is kept as .*: ask again, it is made anew"):
+            ask_own(folder, warnings)
+        assert ask_own(folder, warnings) == whole
+
+    def test_of_a_newer_version_is_refused(self, folder: RunFolder) -> None:
+        """Else two versions would take turns."""
+        ask(folder)
+        path = folder.path.parent.parent / "store.sqlite3"
+        change(path, "UPDATE livecov_meta SET value = '999' WHERE key = 'schema_version'")
+        with pytest.raises(DataError, match="has version 999"):
+            ask_own(folder, [])
+        assert list(path.parent.glob("*broken*")) == []
+
+    def test_one_that_a_setting_names_is_never_moved(self, folder: RunFolder, tmp_path: Path) -> None:
+        path = tmp_path / "mine"
+        no_database(path)
+        with pytest.raises(DataError, match="remove it if it is broken"), open_store(f"sqlite:///{path}"):
+            pass
+        assert [found.name for found in tmp_path.iterdir() if found.is_file()] == ["mine"]
+
+    def test_pipe_that_a_setting_names_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(DataError, match="not a regular file"), open_store(f"sqlite:///{tmp_path / 'pipe'}"):
+            pass
+
+    def test_one_that_is_kept_open(self, folder: RunFolder) -> None:
+        """Another process finds it broken and makes it anew: who has it open goes over to the new one."""
+        whole = ask(folder)
+        path = folder.path.parent.parent / "store.sqlite3"
+        url = store_url(path.parent, None)
+        with closing(StoreHandle(url, is_own=True)) as kept:
+            with kept.use() as store:
+                store.sync(folder)
+                before = store.identity
+            no_database(path)
+            warnings: list[str] = []
+            assert ask_own(folder, warnings) == whole
+            assert len(warnings) == 1
+            with kept.use() as store:
+                number = store.sync(folder)
+                assert store.warnings == []
+                assert store.identity != before
+                with store.recorded([number]) as recorded:
+                    assert len(recorded.requests.newest()) == REQUESTS
+
+    def test_many_find_it_at_once(self, folder: RunFolder) -> None:
+        """Each asks until it is answered: one old file is kept, and nothing is mixed."""
+        whole = ask(folder)
+        path = folder.path.parent.parent / "store.sqlite3"
+        no_database(path)
+        begin = threading.Barrier(4)
+        answers: list[Run] = []
+
+        def find() -> None:
+            begin.wait(30)
+            answers.append(ask_own(folder, []))
+
+        threads = [threading.Thread(target=find) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert answers == [whole] * 4
+        assert len(list(path.parent.glob("store.sqlite3.broken-*"))) == 1
+
+    def test_is_not_put_aside_while_somebody_opens_it(self, folder: RunFolder) -> None:
+        """SQLite opens several files, one after the other: some of the old store and some of the new are neither."""
+        whole = ask(folder)
+        path = folder.path.parent.parent / "store.sqlite3"
+        no_database(path)
+        answers: list[Run] = []
+        thread = threading.Thread(target=lambda: answers.append(ask_own(folder, [])))
+        with held_in_place(path):
+            thread.start()
+            # Nothing shows when it has come so far. Whenever that is, it must not go on.
+            thread.join(1)
+            assert list(path.parent.glob("store.sqlite3.broken-*")) == []
+        thread.join()
+        assert answers == [whole]
+
+    def test_answers_come_from_one_store(self, folder: RunFolder) -> None:
+        """Numbers of a run mean nothing in another store: who has some and would connect to that one is refused."""
+        path = folder.path.parent.parent / "store.sqlite3"
+        with open_store(store_url(path.parent, None), is_own=True) as store:
+            number = store.sync(folder)
+            with store.recorded([number]) as recorded:
+                for found in path.parent.glob("store.sqlite3*"):
+                    found.rename(found.with_name(f"old-{found.name}"))
+                ask(folder)
+                with pytest.raises(DataError, match="made anew meanwhile: ask again"), store.recorded([number]):
+                    pass
+                assert len(recorded.requests.newest()) == REQUESTS
+            assert store.sync(folder) == number
+            assert store.warnings == []
+
+    def test_command_says_so_in_one_line(self, folder: RunFolder) -> None:
+        path = folder.path.parent.parent / "store.sqlite3"
+        ask(folder)
+        cut_off(path)
+        command = [sys.executable, "-m", "flask", "livecov", "requests", "--data-dir", str(path.parent)]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        assert ran.returncode == 0
+        assert f"/{REQUESTS - 1}" in ran.stdout
+        assert [line for line in ran.stderr.splitlines() if line] == [ran.stderr.strip()]
+        assert ran.stderr.startswith("Warning: the store ")
+
+
+def identity(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino
+
+
+def ask_own(folder: RunFolder, warnings: list[str]) -> Run:
+    return ask(folder, is_own=True, warnings=warnings)
+
+
+class TestLocked:
+    @pytest.fixture
+    def short_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dialect, "_BUSY_SECONDS", 1)
+
+    def test_is_said_after_seconds_and_nothing_is_moved(self, folder: RunFolder, short_patience: None) -> None:
+        ask(folder)
+        Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
+        path = folder.path.parent.parent / "store.sqlite3"
+        with closing(sqlite3.connect(path)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            with pytest.raises(DataError, match=r"locked.*: another process holds it: end that one, or ask again"):
+                ask_own(folder, [])
+        assert len(ask_own(folder, []).requests) == REQUESTS + 1
+        assert list(path.parent.glob("*broken*")) == []
+
+    def test_who_has_nothing_new_need_not_wait(self, folder: RunFolder, short_patience: None) -> None:
+        whole = ask(folder)
+        with closing(sqlite3.connect(folder.path.parent.parent / "store.sqlite3")) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            assert ask_own(folder, []) == whole
+
+    def test_is_waited_for_as_long_as_it_moves(self, folder: RunFolder, short_patience: None) -> None:
+        """Others that put much into it hold it nearly always, but not for ever."""
+        ask(folder)
+        Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
+        path = folder.path.parent.parent / "store.sqlite3"
+        waiting, over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+                holder.execute("CREATE TABLE busy (number)")
+                ends = time.monotonic() + 3
+                while time.monotonic() < ends:
+                    holder.execute("BEGIN IMMEDIATE")
+                    waiting.set()
+                    holder.execute("INSERT INTO busy VALUES (1)")
+                    over.wait(0.3)
+                    holder.execute("COMMIT")
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        try:
+            assert waiting.wait(30)
+            assert len(ask_own(folder, []).requests) == REQUESTS + 1
+        finally:
+            over.set()
+            thread.join()
+
+
+class TestMarks:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"garbage", b"\xff\xfe", b"\0" * 9, b"[]", b"1", b"{}", b'{"offsets":5}', b'{"offsets":{"j":"x"}}',
+            b'{"offsets":{"j":null}}', b'{"offsets":{"j":1e999}}', b'{"offsets":{"j":NaN}}', b'{"offsets":{"j":[]}}',
+            b"[" * 100_000, b'{"offsets":{"j":' + b"9" * 5000 + b"}}",
+        ],
+    )  # fmt: skip
+    def test_garbled_line(self, folder: RunFolder, line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+        """The mark before it counts, and the next one does."""
+        reset(folder)
+        Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
+        with (folder.path / "marks.jsonl").open("ab") as marks:
+            marks.write(line)
+        assert [request.id for request in read_run(folder, since_mark=True).requests] == ["bbbbbbbb-1"]
+        assert [record.getMessage() for record in caplog.records] == [
+            f"{folder.path / 'marks.jsonl'}: a line cannot be read: the mark before it counts"
+        ]
+        with reading_and_reset(folder) as run:
+            assert len(run.requests) == 1
+        assert read_run(folder, since_mark=True).requests == []
+        assert len(ask(folder).requests) == REQUESTS + 1
+
+    @pytest.mark.promise
+    def test_cut_at_any_byte(self, folder: RunFolder, thorough: bool) -> None:
+        """A reset is there wholly or not at all."""
+        reset(folder)
+        path = folder.path / "marks.jsonl"
+        before = path.stat().st_size
+        Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
+        reset(folder)
+        data = path.read_bytes()
+        for cut in {*range(0, len(data), 1 if thorough else 7), before - 2, before - 1, before, before + 1, len(data)}:
+            path.write_bytes(data[:cut])
+            # A line is whole without its newline too, and what comes first is an empty line.
+            expected = 0 if cut >= len(data) - 1 else 1 if cut >= before - 1 else REQUESTS + 1
+            assert len(read_run(folder, since_mark=True).requests) == expected, cut
