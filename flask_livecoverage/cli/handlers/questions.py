@@ -25,7 +25,7 @@ from .line_references import find_place
 from .reporting import warn
 
 # Long enough that nobody sees a bar that flashes by.
-_PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 2.0
 
 # Of those that a part of a name may stand for.
 _SHOWN_NAMES = 5
@@ -67,7 +67,7 @@ class _ProgressBar:
         self._shown = 0
 
     def __call__(self, done: int, total: int) -> None:
-        if self._bar is None and done < total and time.monotonic() - self._began > _PATIENCE_SECONDS:
+        if self._bar is None and done < total and time.monotonic() - self._began > PATIENCE_SECONDS:
             bar = click.progressbar(length=total, label="Reading the journals", file=sys.stderr)
             self._bar = self._stack.enter_context(bar)
         if self._bar is not None:

@@ -1,0 +1,69 @@
+"""Attributes that are replaced for a time, and put back as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flask_livecoverage.model.patches import Patches
+
+
+@pytest.fixture
+def base() -> type[Any]:
+    """A class with an attribute."""
+    return type("Base", (), {"name": lambda self: "base"})
+
+
+@pytest.fixture
+def derived(base: type[Any]) -> type[Any]:
+    """A class that inherits it."""
+    return type("Derived", (base,), {})
+
+
+def louder(original: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda self: original(self).upper()
+
+
+@pytest.mark.parametrize("name", ["base", "derived"])
+def test_put_back_where_it_was(name: str, request: pytest.FixtureRequest) -> None:
+    owner = request.getfixturevalue(name)
+    before = dict(vars(owner))
+    patches = Patches()
+    patches.wrap(owner, "name", louder)
+    assert owner().name() == "BASE"
+    patches.undo()
+    assert dict(vars(owner)) == before
+    assert len(patches) == 0
+
+
+def test_replaced_once(base: type[Any]) -> None:
+    patches = Patches()
+    for _ in range(2):
+        patches.wrap(base, "name", louder)
+    assert len(patches) == 1
+
+
+def test_the_first_ones_stay(base: type[Any], derived: type[Any]) -> None:
+    patches = Patches()
+    patches.wrap(base, "name", louder)
+    patches.wrap(derived, "name", lambda original: lambda self: f"{original(self)}!")
+    assert derived().name() == "BASE!"
+    patches.undo(after=1)
+    assert derived().name() == "BASE"
+    patches.undo()
+    assert derived().name() == "base"
+
+
+def test_attribute_that_others_have_replaced_meanwhile(base: type[Any]) -> None:
+    patches = Patches()
+    patches.wrap(base, "name", louder)
+    base.name = lambda self: "another's"
+    patches.undo()
+    assert base().name() == "another's"
+
+
+def test_no_such_attribute(base: type[Any]) -> None:
+    with pytest.raises(AttributeError):
+        Patches().wrap(base, "nothing", louder)
