@@ -74,14 +74,21 @@ def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_written_again(
     assert len({request.trace for request in read_run(recorder().run).requests}) == 2 * WAYS
 
 
+class ReferencedHits(Hits):
+    """Hits whose end can be seen."""
+
+    __slots__ = ("__weakref__",)
+
+
 def test_engines_remember_no_more_lines_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HitsCache, "MOST_LINES", 100)
-    cache = HitsCache(lambda raw: Hits({str(key): frozenset(lines) for key, lines in raw.items()}))
-    kept: weakref.WeakSet[Hits] = weakref.WeakSet()
+    cache = HitsCache(lambda raw: ReferencedHits({str(key): frozenset(lines) for key, lines in raw.items()}))
+    made: dict[int, weakref.ref[Hits]] = {}
     for number in range(1000):
         raw = {number % 7: {number, number + 1}, "shape": set(range(number % 5))}
         found = cache.hits(raw)
         assert found == {str(key): lines for key, lines in raw.items()}
-        kept.add(found)
-        assert sum(len(lines) for hits in kept for lines in hits.values()) <= 100
+        made[id(found)] = weakref.ref(found)
+        del found
+        assert sum(sum(map(len, (reference() or {}).values())) for reference in made.values()) <= 100
     assert cache.hits(dict(raw)) is cache.hits(raw)
