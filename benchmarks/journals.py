@@ -1,4 +1,4 @@
-"""Writes runs that nobody recorded: many requests over given traces, line by line as the recorder writes them."""
+"""Writes generated runs: many requests over given traces, line by line as the recorder writes them."""
 
 from __future__ import annotations
 

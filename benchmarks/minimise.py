@@ -87,7 +87,7 @@ def make_trace(blocks: frozenset[int]) -> Trace:
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """What ``work`` returns, and the seconds that it took."""
+    """The result of ``work``, and the seconds that it took."""
     began = time.perf_counter()
     return work(), time.perf_counter() - began
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.comparison.works import LARGE_VARIABLE
+from benchmarks.comparison.works.generated import write_application
 from benchmarks.comparison.wrk import find_wrk
 from benchmarks.dashboard.cost import SERVERS, cost_of
 
@@ -70,7 +73,7 @@ def test_soak() -> None:
     assert not re.search(r"^requests +0 ", output, re.MULTILINE)
 
 
-def test_every_module_is_imported() -> None:
+def test_every_module_is_imported(tmp_path: Path) -> None:
     """Also those that only the processes of a long benchmark import."""
     names = [
         ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
@@ -78,7 +81,9 @@ def test_every_module_is_imported() -> None:
         if path.name != "__init__.py"
     ]
     script = f"import importlib\nfor name in {names}:\n    importlib.import_module(name)"
-    result = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True)
+    environ = {**os.environ, LARGE_VARIABLE: str(write_application(tmp_path))}
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, cwd=REPOSITORY, env=environ, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
 
 

@@ -31,7 +31,7 @@ def body_of(kind: str, path: str) -> bytes | None:
 
 
 def lines_of(kind: str) -> list[int]:
-    """The lines that it runs, as the comments in the application say."""
+    """The lines that it runs, by the comments in the application."""
     comments = [
         line.rpartition("  # ")[2].split() if "  # " in line else [] for line in SOURCE.read_text().splitlines()
     ]
