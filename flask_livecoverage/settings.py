@@ -240,7 +240,7 @@ def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None =
 _RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)(?=[^?])")
 
 
-def anchored(settings: Settings, folder: str) -> Settings:
+def resolved(settings: Settings, folder: str) -> Settings:
     """``settings`` whose relative paths are relative to ``folder``, and now absolute."""
     store = settings.store and _RELATIVE_SQLITE.sub(
         lambda found: f"{found[1]}{os.path.join(folder, '')}", settings.store

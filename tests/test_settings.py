@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.errors import ConfigurationError
-from flask_livecoverage.settings import SETTINGS, Settings, anchored, is_active, load_settings, to_bool
+from flask_livecoverage.settings import SETTINGS, Settings, is_active, load_settings, resolved, to_bool
 
 ACCEPTED = [
     ("LIVECOVERAGE_ENABLED", None, None),
@@ -173,4 +173,4 @@ def test_is_active(enabled: bool | None, testing: bool, variable: str | None, ac
     ],
 )  # fmt: skip
 def test_relative_paths_are_made_absolute(given: Settings, absolute: Settings) -> None:
-    assert anchored(given, "/srv") == absolute
+    assert resolved(given, "/srv") == absolute

@@ -17,7 +17,7 @@ STARTUP_CONTEXT = "(startup)"
 NO_ROUTE = "(no route)"
 
 # In a request's line of a journal, in place of a test's name: it is no test's, whatever window is open.
-NOBODY = ""
+NO_TEST = ""
 
 # By what a report can tell lines apart.
 CONTEXTS = ("test", "route", "request", "none")
@@ -205,7 +205,7 @@ class Window:
     opened_at: float
     closed_at: float | None = None
 
-    def holds(self, moment: float) -> bool:
+    def contains(self, moment: float) -> bool:
         """Whether ``moment`` lies in the window."""
         return self.opened_at <= moment and (self.closed_at is None or moment < self.closed_at)
 
@@ -228,7 +228,7 @@ class Run:
     """One use of the server, as its journals tell it.
 
     ``requests`` are in the order of their start. ``ambient`` are the ids of traces that ran outside any request,
-    ``put_aside`` those of requests from before the last reset.
+    ``before_reset`` those of requests from before the last reset.
     ``source_files`` are all files that the user's configuration wants measured, executed or not, ``rules`` the
     applications' URL rules, asked for or not. ``lost`` counts records that could not be written, as far as
     processes could tell. ``warnings`` name what could not be read.
@@ -239,7 +239,7 @@ class Run:
     requests: Sequence[RequestRecord]
     traces: Mapping[str, Trace]
     ambient: Sequence[str] = ()
-    put_aside: Sequence[str] = ()
+    before_reset: Sequence[str] = ()
     windows: Sequence[Window] = ()
     source_files: Sequence[str] = ()
     rules: Sequence[Rule] = ()

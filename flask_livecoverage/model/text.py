@@ -36,7 +36,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
-def shortened(text: str) -> str:
+def quoted(text: str) -> str:
     """``text`` in quotation marks, as an error message names it: printable, and not long."""
     return repr(text if len(text) <= 100 else f"{text[:97]}...")
 

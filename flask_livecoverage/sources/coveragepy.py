@@ -319,15 +319,15 @@ def enter_frames(tracer: Any, frame: FrameType | None) -> None:
             arcs -= invented
 
 
-def report_line(tracer: Any, frame: FrameType, last_line: int) -> Any:
-    """Have ``tracer`` note the line of a frame that it entered on that line, and which came after ``last_line``."""
+def report_line(tracer: Any, frame: FrameType, previous_line: int) -> Any:
+    """Have ``tracer`` note the line of a frame that it entered on that line, and which came after ``previous_line``."""
     if not tracer.trace_arcs:
         return report_event(tracer, frame, "line")
     line, arcs = _line(frame), _arcs(tracer, frame)
     invented = {pack_arc(line, line)} - arcs
     trace = report_event(tracer, frame, "line")
     arcs -= invented
-    arcs.add(pack_arc(last_line, line))
+    arcs.add(pack_arc(previous_line, line))
     return trace
 
 

@@ -30,7 +30,7 @@ _WORD = 0xFFFFFFFF
 EDITED = "edited"
 
 # In place of the last line of a file whose content nobody knows: hardly a file is as long.
-LAST_LINE = 1 << 18
+UNKNOWN_LINE_LIMIT = 1 << 18
 
 _INLINE_SCOPES = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 
@@ -44,7 +44,7 @@ class Content(NamedTuple):
     """What is known of a file's content: its hash, and a number that none of its lines has a higher one than."""
 
     hash: str
-    last_line: int = LAST_LINE
+    line_limit: int = UNKNOWN_LINE_LIMIT
 
 
 class Sources:
@@ -114,7 +114,7 @@ class Sources:
             if not isinstance(path, str) or path.startswith(_PACKAGE) or not self._measures(path, variables):
                 continue
             # Python 3.15 has no __cached__ any more.
-            if not is_as_loaded(path, getattr(variables.get("__spec__"), "cached", None)):
+            if not is_unchanged_since_load(path, getattr(variables.get("__spec__"), "cached", None)):
                 found = self.file_of(path, SimpleNamespace(f_globals=variables))  # type: ignore[arg-type]
                 self._contents[found or path] = Content(EDITED)
 
@@ -125,14 +125,14 @@ class Sources:
         """
         return self._content(path).hash
 
-    def last_line(self, path: str) -> int:
-        """A number that no line of the file has a higher one than; :data:`LAST_LINE` where its content is not known.
+    def line_limit(self, path: str) -> int:
+        """A number that no line of the file has a higher one than; :data:`UNKNOWN_LINE_LIMIT` where its content is not known.
 
         Tools that make code from syntax trees choose line numbers as they like, and what is kept of a line takes room
         for all lines before it. No report shows lines behind the end of a file: neither ours nor coverage.py's. The
         file may have grown when a module is loaded again, so this is far behind the end.
         """
-        return self._content(path).last_line
+        return self._content(path).line_limit
 
     def _content(self, path: str) -> Content:
         known = self._contents.get(path)
@@ -197,7 +197,7 @@ def _content_of(path: str) -> Content:
     return Content(hashlib.sha256(source).hexdigest()[:16], 2 * lines + 1000)
 
 
-def is_as_loaded(path: str, cached: str | None) -> bool:
+def is_unchanged_since_load(path: str, cached: str | None) -> bool:
     """Whether the module at ``path`` was loaded from what is there now, as far as its bytecode file tells.
 
     Such a file begins with the time and size, or a hash, of its source (PEP 552).

@@ -63,13 +63,13 @@ def check() -> None:
         _guard.check()
 
 
-def check_quietly() -> None:
+def check_without_raising() -> None:
     """Do the same where another process is to find the refusal."""
     with suppress(RefusedDatabase):
         check()
 
 
-def refusal(file: str) -> str | None:
+def read_refusal(file: str) -> str | None:
     """The refusal of any process that was given the database ``file``, if there was one."""
     with suppress(FileNotFoundError), open(_refusal_path(file), encoding="utf-8") as lines:
         return lines.read() or None

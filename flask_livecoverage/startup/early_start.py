@@ -26,7 +26,7 @@ _NOT_APPLICATION = {"sitecustomize", "usercustomize"}
 _NAMED = 3
 
 
-def started_early(environ: Mapping[str, str], *, once: bool = False) -> dict[str, str]:
+def early_start_environ(environ: Mapping[str, str], *, once: bool = False) -> dict[str, str]:
     """``environ`` for processes that start recording before they import the application.
 
     Their own children do so too, unless it is for ``once``. Raises ConfigurationError if coverage.py's configuration
@@ -38,7 +38,7 @@ def started_early(environ: Mapping[str, str], *, once: bool = False) -> dict[str
     return {**environ, **early, **({ONCE_VARIABLE: "1"} if once else {})}
 
 
-def begin_anew_if_late(keep: Iterable[int] = ()) -> str | None:
+def restart_if_late(keep: Iterable[int] = ()) -> str | None:
     """Begin this process anew if it has imported modules of the application that could not be measured.
 
     It stays the same process: its number, terminal, environment, working directory and the descriptors ``keep`` are
@@ -108,6 +108,6 @@ def _begin_anew(keep: Iterable[int]) -> str:
         if stream is not None:
             stream.flush()
     try:
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], started_early(os.environ, once=True))
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], early_start_environ(os.environ, once=True))
     except OSError as error:
         return f"it cannot be begun anew: {error.strerror}"

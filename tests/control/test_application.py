@@ -34,7 +34,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 
 from ..support.journals import Writer, trace_of
 from ..support.lines import line_of, lines_of
-from ..support.live import serving
+from ..support.servers import serving
 
 PREFIX = "/__coverage__"
 

@@ -29,7 +29,7 @@ from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.model.filters import Filters, parse_since, parse_status
-from flask_livecoverage.model.records import NO_ROUTE, NOBODY, Executed, RequestRecord, Run, Window
+from flask_livecoverage.model.records import NO_ROUTE, NO_TEST, Executed, RequestRecord, Run, Window
 from flask_livecoverage.store import RunQueries, Store, StoreHandle, open_store, schema, store_url
 from flask_livecoverage.store.ingest import sync
 
@@ -111,7 +111,7 @@ def assert_windows(found: RunQueries, run: Run, histories: WindowHistories) -> N
     for request in run.requests:
         opened = [index for index, window in enumerate(run.windows) if window.opened_at <= request.started_at]
         # All in a window belong to a test, but for those that are no test's.
-        if opened and run.windows[opened[-1]].holds(request.started_at) and request.test is not None:
+        if opened and run.windows[opened[-1]].contains(request.started_at) and request.test is not None:
             wanted[opened[-1]].append(request)
     last = found.windows.last()
     assert (last is None) == (not run.windows)
@@ -152,7 +152,7 @@ _number = st.integers(0, 5)
 _events = st.lists(
     st.one_of(
         st.tuples(
-            st.just("request"), _number, _number, st.sampled_from([None, "a", "b", NOBODY]), st.integers(0, 4),
+            st.just("request"), _number, _number, st.sampled_from([None, "a", "b", NO_TEST]), st.integers(0, 4),
             st.sampled_from([200, 404]), st.sampled_from(["/", "/x", None]), st.booleans(),
         ),
         st.tuples(st.just("amend"), _number, _number, _number, st.booleans(), st.sampled_from([None, False, True])),
@@ -198,7 +198,7 @@ class _World:
         endpoint = route and "view"
         self.requests.append(
             self.writer(who).request(
-                TRACES[what % len(TRACES)], self.now - late - 0.5, told=told, test=test, status=status, route=route,
+                TRACES[what % len(TRACES)], self.now - late - 0.5, traced=told, test=test, status=status, route=route,
                 endpoint=endpoint, duration_ms=round(who * 1.001, 3),
             )
         )  # fmt: skip
@@ -284,11 +284,11 @@ class TestAgainstReader:
         """Before and after the window is known: another process opens it."""
         folder = run_folder()
         first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
-        first.request(TRACES[1], NOW + 1, test=NOBODY)
+        first.request(TRACES[1], NOW + 1, test=NO_TEST)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [(None, None)]
         second.line("window", name="w", at=NOW)
-        first.request(TRACES[2], NOW + 2, test=NOBODY)
+        first.request(TRACES[2], NOW + 2, test=NO_TEST)
         first.request(TRACES[2], NOW + 3)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [
@@ -328,7 +328,7 @@ class TestAgainstReader:
         """A forked child does not repeat what its parent has told, and its journal may be read first."""
         folder = run_folder()
         child = Writer(folder, "aaaaaaaa")
-        request_id = child.request(TRACES[1], NOW, told=False)
+        request_id = child.request(TRACES[1], NOW, traced=False)
         child.line("amend", id=request_id, trace=TRACES[3].id)
         with recorded(folder) as found:
             assert [record.trace for record in found.requests.newest()] == [TRACES[1].id]
