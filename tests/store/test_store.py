@@ -23,13 +23,14 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.control.records import Records, WindowHistories
+from flask_livecoverage.control.records import Records
 from flask_livecoverage.errors import ConfigurationError, DataError
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.model.filters import Filters, parse_since, parse_status
 from flask_livecoverage.model.records import NO_ROUTE, NOBODY, Executed, RequestRecord, Run, Window
+from flask_livecoverage.queries.window_summary import WindowHistories
 from flask_livecoverage.store import RunQueries, Store, StoreHandle, open_store, schema, store_url
 from flask_livecoverage.store.ingest import sync
 
