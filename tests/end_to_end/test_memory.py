@@ -109,7 +109,7 @@ def answer(asked):
 
 def used():
     # The thread that looks after the files may be reading one. The next request starts it anew.
-    current_recorder().flusher.put_off()
+    current_recorder().flusher.stop()
     # What ran in the last second is kept until it is written.
     for _ in range(3):
         current_recorder().flush()

@@ -1,4 +1,4 @@
-"""Traces are written once, however many requests leave them, and whatever the requests are made of."""
+"""Traces are written once, however many requests have them, whole responses and streams alike."""
 
 from __future__ import annotations
 
@@ -62,10 +62,8 @@ def test_written_once(app: Flask) -> None:
     assert len({request.trace for request in run.requests}) == 2 * WAYS
 
 
-def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_written_again(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flask_livecoverage.recording.trace_writer._MOST_LINES", 50)
+def test_cache_is_bounded_and_evicted_traces_are_written_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_livecoverage.recording.trace_writer._MAX_LINES", 50)
     monkeypatch.setattr(HitsCache, "_LINES", 50)
     for _ in range(3):
         ask_all_ways(app)
@@ -73,7 +71,7 @@ def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_written_again(
     assert len({request.trace for request in read_run(recorder().run).requests}) == 2 * WAYS
 
 
-def test_engines_remember_no_more_lines_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_of_hits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HitsCache, "_LINES", 100)
     cache = HitsCache(lambda raw: Hits({str(key): frozenset(lines) for key, lines in raw.items()}))
     for number in range(1000):
