@@ -84,7 +84,7 @@ def path_of(module: ModuleType) -> Path:
 
 
 def serve_views(module: ModuleType, engine_name: str, **config: Any) -> Flask:
-    """Return an application that answers ``/<side>`` by the module's ``view(side)``; ``set_up(app)`` is called if any."""
+    """Return an application that answers ``/<side>`` by the module's ``view(side)``, after its ``set_up(app)``."""
     app = Flask("application")
     app.config.update(TESTING=True, LIVECOVERAGE_ENGINE=engine_name, **config)
     app.get("/<side>")(module.view)
