@@ -52,10 +52,10 @@ logger = logging.getLogger("flask_livecoverage")
 
 _DEFAULT_LIMIT = 100
 # Bytes of journals: some 15,000 requests.
-_SHORT_RUN = 4 << 20
+SHORT_RUN_BYTES = 4 << 20
 
 # So many warnings are known again. Some hold counts, and so new ones come for as long as clients ask on a full disk.
-_MOST_WARNINGS = 1000
+MOST_WARNINGS = 1000
 
 # What a plain GET changes something with, for drivers that can send nothing else.
 _CHANGING = frozenset({"livecoverage.start", "livecoverage.stop", "livecoverage.shutdown"})
@@ -233,7 +233,7 @@ class ControlMiddleware:
         # A short run is read faster than the store is loaded, and `livecov run` asks each server that it starts.
         # And the state must be known where the store cannot be used, on a full disk say, however long this takes.
         with suppress(DataError, StorageError, OSError):
-            if sum(path.stat().st_size for path in self._recorder.run.journals()) > _SHORT_RUN:
+            if sum(path.stat().st_size for path in self._recorder.run.journals()) > SHORT_RUN_BYTES:
                 from .records import open_records
 
                 with open_records(self._recorder, self._settings.store) as records:
@@ -292,7 +292,7 @@ class ControlMiddleware:
         """Log warnings, each once as long as it is remembered: dumps have no place for them."""
         for warning in warnings:
             if warning not in self._warned:
-                if len(self._warned) >= _MOST_WARNINGS:
+                if len(self._warned) >= MOST_WARNINGS:
                     self._warned.clear()
                 self._warned.add(warning)
                 logger.warning("%s", printable(warning))

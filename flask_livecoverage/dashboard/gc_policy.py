@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 # In collections of the younger objects, which most garbage is among: after so many, the next quiet moment is taken,
 # and after so many there is no waiting for one.
-_WANTED_AFTER = 1_000
+WANTED_AFTER = 1_000
 _NEEDED_AFTER = 20_000
 
 _lock = threading.Lock()
@@ -35,5 +35,5 @@ def working() -> Iterator[None]:
     finally:
         with _lock:
             _works -= 1
-            if not _works and gc.get_count()[2] >= _WANTED_AFTER:
+            if not _works and gc.get_count()[2] >= WANTED_AFTER:
                 gc.collect()

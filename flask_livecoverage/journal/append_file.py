@@ -19,9 +19,9 @@ from ..model.data_files import open_data_file
 from .format import prefix_of
 
 try:
-    from ._appended import write as _write_line
+    from ._appended import write as write_line
 except ImportError:
-    _write_line = os.write
+    write_line = os.write
 
 _PIECE_BYTES = 1 << 18
 _TAIL_BYTES = 64
@@ -30,7 +30,7 @@ _TAIL_BYTES = 64
 _MODE = 0o644
 
 # Longer than any thread takes for a write to a file that was replaced meanwhile.
-_GRACE_SECONDS = 10.0
+GRACE_SECONDS = 10.0
 
 # Lines whose loss is the loss of a record.
 _RECORDS = prefix_of("request"), prefix_of("amend")
@@ -128,7 +128,7 @@ class AppendFile:
         # Atomic for the threads that append: the number stays the same, and refers to the new file now.
         os.dup2(new, self.descriptor, inheritable=False)
         os.close(new)
-        self._replaced.append(_ReplacedFile(old, position, time.monotonic() + _GRACE_SECONDS))
+        self._replaced.append(_ReplacedFile(old, position, time.monotonic() + GRACE_SECONDS))
 
     def drain(self) -> None:
         """Copy the lines that were appended to a file while it was replaced."""
@@ -196,7 +196,7 @@ def _open(path: Path) -> int:
 
 def append_line(descriptor: int, line: bytes) -> None:
     """Write a ``line`` with one ``write``, as :func:`write_all` does, without releasing the GIL, where supported."""
-    if _write_line(descriptor, line) < len(line):
+    if write_line(descriptor, line) < len(line):
         raise _no_space()
 
 

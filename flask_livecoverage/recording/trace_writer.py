@@ -13,7 +13,7 @@ from ..sources.selection import Sources
 
 # How many line numbers are cached in all, to recognise traces: some 20 MB. The overhead of each file takes as much
 # memory as so many line numbers.
-_MAX_LINES = 300_000
+MAX_LINES = 300_000
 _FILE_OVERHEAD = 16
 
 # How many traces wait for space on the disk. Those beyond are written when another request leaves the same trace.
@@ -64,7 +64,7 @@ class TraceWriter:
             self._pending[trace.id] = hits
 
     def _written_ids(self, generation: object) -> dict[Lines, str]:
-        if generation is not self._generation or self._cached_lines > _MAX_LINES:
+        if generation is not self._generation or self._cached_lines > MAX_LINES:
             self._ids, self._cached_lines, self._generation = {}, 0, generation
         return self._ids
 

@@ -16,7 +16,7 @@ from ..errors import ConfigurationError, DataError
 _CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
 
 # How long to wait for a locked store into which no process writes.
-_BUSY_SECONDS = 10
+BUSY_SECONDS = 10
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -59,7 +59,7 @@ def set_up_sqlite(connection: sqlite3.Connection) -> None:
     """Set up a new connection. Afterwards, all files that SQLite uses for the database are open."""
     # The driver begins transactions too late, after the first SELECT: `_begin_in_sqlite` begins them.
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     _use_wal(connection)
     # In bytes, for a new file. Every index gets a row for each request.
     connection.execute("PRAGMA page_size = 8192")
@@ -74,7 +74,7 @@ def set_up_sqlite(connection: sqlite3.Connection) -> None:
 def _use_wal(connection: sqlite3.Connection) -> None:
     # If several connections open a new file at once, SQLite refuses the change immediately, whatever the timeout. A
     # database in memory, or on a file system without shared memory, keeps its mode without an error: that works too.
-    ends = time.monotonic() + _BUSY_SECONDS
+    ends = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = wal")

@@ -1,4 +1,7 @@
-"""Tests of sitecustomize: recording starts before the application's import, in its processes only, without side effects."""
+"""Tests of sitecustomize: recording starts before the application's import, in its processes only, without side effects.
+
+Tests ``startup.site.sitecustomize``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The database: its version, its URL, other tables beside it, and concurrent creation."""
+"""The database: its version, its URL, other tables beside it, and concurrent creation.
+
+Tests ``store.connections``, ``store.schema`` and ``store.store``.
+"""
 
 from __future__ import annotations
 

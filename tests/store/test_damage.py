@@ -1,4 +1,7 @@
-"""A damaged store, or damaged marks: reported in one clear line, and rebuilt without a change of the journals."""
+"""A damaged store, or damaged marks: reported in one clear line, and rebuilt without a change of the journals.
+
+Tests ``store.damage`` and ``store.dialect``.
+"""
 
 from __future__ import annotations
 
@@ -312,7 +315,7 @@ def ask_own(folder: RunFolder, warnings: list[str]) -> Run:
 class TestLocked:
     @pytest.fixture
     def short_timeout(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dialect, "_BUSY_SECONDS", 1)
+        monkeypatch.setattr(dialect, "BUSY_SECONDS", 1)
 
     def test_error_after_the_timeout(self, folder: RunFolder, short_timeout: None) -> None:
         ask(folder)

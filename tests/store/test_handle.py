@@ -1,4 +1,7 @@
-"""A store that stays open between its uses."""
+"""A store that stays open between its uses.
+
+Tests ``store.handle``.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _END_SECONDS = 2.0
 
 # The process gets the listening socket through its standard input, then its path and what it is told, a line each. That
 # the stream ends is how it learns that this process has ended, however that came about.
-_COMMAND = """# Flask-LiveCoverage: a server's dashboard
+COMMAND = """# Flask-LiveCoverage: a server's dashboard
 import json, os, socket, sys
 # What a server has not kept from its children: its listening socket, say.
 os.closerange(3, os.sysconf("SC_OPEN_MAX"))
@@ -38,7 +38,7 @@ class Child:
         self._control, theirs = socket.socketpair()
         with theirs, ExitStack() as undo:
             undo.callback(self._control.close)
-            self.pid = start_python(_COMMAND, theirs.fileno())
+            self.pid = start_python(COMMAND, theirs.fileno())
             undo.pop_all()
         with suppress(BrokenPipeError):  # it has failed, and whoever asks it will see
             socket.send_fds(self._control, [b"\n"], [listener.fileno()])

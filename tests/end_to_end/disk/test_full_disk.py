@@ -1,4 +1,7 @@
-"""The disk is full while the server records: it still answers, and the lost records are counted and reported."""
+"""The disk is full while the server records: it still answers, and the lost records are counted and reported.
+
+Tests ``journal.storage``, ``journal.losses`` and ``store.losses``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Greenlets of any kind: raw ones, gevent's and eventlet's, and callbacks in their event loops."""
+"""Greenlets of any kind: raw ones, gevent's and eventlet's, and callbacks in their event loops.
+
+Tests ``recording.greenlet_contexts`` and ``recording.gevent_plugin``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Lines that a request runs after its response are added to its record, also after windows, resets and stops."""
+"""Lines that a request runs after its response are added to its record, also after windows, resets and stops.
+
+Tests ``recording.late_lines``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Journals read into the store, compared with the reader, which reads a whole run at once and is the oracle."""
+"""Journals read into the store, compared with the reader, which reads a whole run at once and is the oracle.
+
+Tests ``store.ingest.batch``, ``store.ingest.interning``, ``store.ingest.late_updates``,
+``store.ingest.window_assignment``,
+``store.windows`` and ``store.queries.window_queries``.
+"""
 
 from __future__ import annotations
 

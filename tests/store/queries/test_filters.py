@@ -1,4 +1,7 @@
-"""Queries with filters, compared with filtering the reader's requests."""
+"""Queries with filters, compared with filtering the reader's requests.
+
+Tests ``store.queries.base``, ``store.queries.groups`` and ``store.queries.run_queries``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Requests in sorted pages, and the lines of all of them, compared with counting them one by one."""
+"""Requests in sorted pages, and the lines of all of them, compared with counting them one by one.
+
+Tests ``store.queries.requests``, ``store.queries.lines`` and ``store.traces``.
+"""
 
 from __future__ import annotations
 
