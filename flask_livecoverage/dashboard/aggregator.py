@@ -100,7 +100,7 @@ class Ledger:
         if period != self._period or self._something_came_back():
             self._begin()
             self._period = period
-        told, ambient = recorded.lines.told_traces(), recorded.lines.ambient_traces()
+        told, ambient = recorded.lines.first_executions(), recorded.lines.ambient_traces()
         new = {trace for trace, about in told.items() if self._told.get(trace) != about} | ambient - self._ambient
         rows = [_Row(*row) for row in recorded.lines.rows_of_traces(new)]
         self._learn_files(recorded, {row.file for row in rows})

@@ -13,13 +13,15 @@ from typing import Generic, Literal, TypeVar
 from ..control.dashboard_host.events import stamp
 from ..errors import DataError
 from ..journal.run_folder import RunFolder
-from ..model.records import Rule
+from ..queries.counting import statements_of
+from ..queries.lists import Group, RouteList, list_routes, list_tests
+from ..queries.redundancy import SuiteComparison, compare_suite
+from ..queries.suites import recorded_suite
 from ..sources.coveragepy import StatementCounter
 from ..store import RunQueries, StoreHandle, identify, store_url
 from .aggregator import Ledger, StoredPeriod
 from .background import Background, Progress
 from .held_store import Snapshot
-from .pages.suite_figures import Member, Redundant, find_redundant, list_members
 from .snapshot import Figures
 
 By = Literal["test", "request"]
@@ -53,11 +55,10 @@ class Answer(Generic[_T]):
 
 @dataclass(frozen=True)
 class Listed(Generic[_T]):
-    """A table that took long to make, and the figures of that time. ``rules`` are the application's, for routes."""
+    """A table that took long to make, and the figures of that time."""
 
     figures: Figures
     content: _T
-    rules: Sequence[Rule] = ()
 
 
 class NotYet(Exception):
@@ -78,8 +79,8 @@ class RunReader:
         self._newest: Snapshot | None = None
         self._is_closed = False
         self._swapping = threading.Lock()
-        self._tests = Background(partial(self._list, "test"), self._state)
-        self._routes = Background(partial(self._list, "route"), self._state)
+        self._tests = Background(self._list_tests, self._state)
+        self._routes = Background(self._list_routes, self._state)
         self._redundant = {by: Background(partial(self._compare, by), self._state) for by in ("test", "request", None)}
 
     def close(self) -> None:
@@ -117,15 +118,15 @@ class RunReader:
             # Closed just now, for a newer one or for a rest.
             self._snapshots.forget(answer.content)
 
-    def tests(self) -> Answer[Listed[Sequence[Member]]]:
+    def tests(self) -> Answer[Listed[Sequence[Group]]]:
         """What each test executed; raises as :meth:`snapshot`."""
         return _soon(self._tests)
 
-    def routes(self) -> Answer[Listed[Sequence[Member]]]:
+    def routes(self) -> Answer[Listed[RouteList]]:
         """What each route executed; raises as :meth:`snapshot`."""
         return _soon(self._routes)
 
-    def redundant(self, by: By | None) -> Answer[Listed[Redundant]]:
+    def redundant(self, by: By | None) -> Answer[Listed[SuiteComparison]]:
         """Which tests or requests execute nothing of their own; raises as :meth:`snapshot`."""
         return _soon(self._redundant[by])
 
@@ -151,16 +152,20 @@ class RunReader:
 
     # What follows takes long, so it does not read from the snapshot that pages wait for.
 
-    def _list(self, by: Literal["test", "route"], _tell: Progress) -> Listed[Sequence[Member]]:
+    def _list_tests(self, _tell: Progress) -> Listed[Sequence[Group]]:
         figures = self._finished_figures()
         with self._reading(figures) as recorded:
-            rules = recorded.rules() if by == "route" else ()
-            return Listed(figures, list_members(recorded, figures, by), rules)
+            return Listed(figures, list_tests(recorded, counting=statements_of(figures.by_path)))
 
-    def _compare(self, by: By | None, _tell: Progress) -> Listed[Redundant]:
+    def _list_routes(self, _tell: Progress) -> Listed[RouteList]:
         figures = self._finished_figures()
         with self._reading(figures) as recorded:
-            return Listed(figures, find_redundant(recorded, by))
+            return Listed(figures, list_routes(recorded, counting=statements_of(figures.by_path)))
+
+    def _compare(self, by: By | None, _tell: Progress) -> Listed[SuiteComparison]:
+        figures = self._finished_figures()
+        with self._reading(figures) as recorded:
+            return Listed(figures, compare_suite(recorded_suite(recorded, by)))
 
     @contextmanager
     def _reading(self, figures: Figures) -> Iterator[RunQueries]:

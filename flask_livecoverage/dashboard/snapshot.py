@@ -98,7 +98,7 @@ class Figures:
 
     def new_in(self, window: Window) -> int:
         """How many statements the requests of ``window`` were the first to run."""
-        return sum(first.new for first in self.firsts.values() if window.holds(first.at))
+        return sum(first.new for first in self.firsts.values() if window.contains(first.at))
 
     def new(self, request: RequestRecord) -> int:
         """How many statements ``request`` was the first to run."""

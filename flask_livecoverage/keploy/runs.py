@@ -125,16 +125,16 @@ class _WindowJournal:
         self._switch = WindowSwitch(run, self._journal, clock)
 
     def open_window(self, name: str) -> None:
-        self._journal.look_after()
+        self._journal.maintain()
         self._switch.open(name)
 
     def close_window(self) -> None:
-        self._journal.look_after()
+        self._journal.maintain()
         self._switch.close()
 
     def flush(self) -> None:
         """See that readers find the windows. The server's processes cannot be asked."""
-        self._journal.look_after()
+        self._journal.maintain()
 
     def close(self) -> None:
         self._journal.close()

@@ -130,7 +130,7 @@ class TestLife:
                 # On a busy machine, the process has not looked yet.
                 answer = live.ask("/__coverage__/")
             assert answer.status == 500
-            assert "LIVECOVERAGE_STORE is &#39;oracle://somewhere/store&#39;" in answer.text
+            assert "LIVECOVERAGE_STORE needs a driver that is not installed (oracle://somewhere/store" in answer.text
 
     def test_begins_again_when_it_was_killed(self, live: Live) -> None:
         live.get("/item/5")

@@ -14,7 +14,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 
 from ..support.lines import line_of
-from ..support.live import PYTHON
+from ..support.servers import PYTHON
 
 # Makes code as templates, notebooks and tracing tools do: under a name of a file that is measured.
 MAKER = """\
@@ -109,7 +109,7 @@ def answer(asked):
 
 def used():
     # The thread that looks after the files may be reading one. The next request starts it anew.
-    current_recorder().flusher.put_off()
+    current_recorder().flusher.stop()
     # What ran in the last second is kept until it is written.
     for _ in range(3):
         current_recorder().flush()

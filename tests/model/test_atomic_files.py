@@ -86,7 +86,7 @@ def test_folder_in_the_way(tmp_path: Path) -> None:
     ("name", "hold"),
     [
         ("marks.lock", lambda folder: RunFolder(folder).locked()),
-        ("marks.lock", lambda folder: RunFolder(folder).unmoved()),
+        ("marks.lock", lambda folder: RunFolder(folder).locked_if_possible()),
         ("store.lock", lambda folder: held_in_place(folder / "s")),
     ],
 )

@@ -1,4 +1,4 @@
-"""Traces are written once, however many requests leave them, and whatever the requests are made of."""
+"""Traces are written once, however many requests have them, whole responses and streams alike."""
 
 from __future__ import annotations
 
@@ -63,10 +63,8 @@ def test_written_once(app: Flask) -> None:
     assert len({request.trace for request in run.requests}) == 2 * WAYS
 
 
-def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_written_again(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flask_livecoverage.recording.trace_writer.MOST_LINES", 50)
+def test_cache_is_bounded_and_evicted_traces_are_written_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_livecoverage.recording.trace_writer.MAX_LINES", 50)
     monkeypatch.setattr(HitsCache, "MOST_LINES", 50)
     for _ in range(3):
         ask_all_ways(app)
@@ -75,12 +73,12 @@ def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_written_again(
 
 
 class ReferencedHits(Hits):
-    """Hits whose end can be seen."""
+    """Hits whose deletion can be observed."""
 
     __slots__ = ("__weakref__",)
 
 
-def test_engines_remember_no_more_lines_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_of_hits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HitsCache, "MOST_LINES", 100)
     cache = HitsCache(lambda raw: ReferencedHits({str(key): frozenset(lines) for key, lines in raw.items()}))
     made: dict[int, weakref.ref[Hits]] = {}

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -17,6 +14,7 @@ from werkzeug.exceptions import NotFound
 from ...control.parameters import one_of, page_number, stored_name
 from ...model.bitmap import from_bitmap
 from ...model.filters import Filters
+from ...queries.line_hits import FileHits, count_hits, count_hits_of_request, users_of_file, who_executed_in
 from ...sources.coveragepy import format_lines
 from ...store import RunQueries
 from ..snapshot import FileFigures
@@ -101,11 +99,11 @@ def show_source(visit: Visit, key: str) -> Response:
     code = highlighted(file.path, file.content)
     heat: Heat = given.get("heat", "requests")
     with visit.recorded() as recorded:
-        counts, shown = _counts(recorded, file, heat, given)
-        lines = [] if code is None else _lines(file, code, counts, shown)
+        hits = _hits(recorded, file, heat, given)
+        lines = [] if code is None else _lines(file, code, hits)
         chosen = given.get("line")
-        ran = None if chosen is None else recorded.lines.ran(file.path, file.counted.statement_of(chosen) or [chosen])
-        who = _who(recorded, file)
+        ran = None if chosen is None else who_executed_in(recorded, file, chosen)
+        who = users_of_file(recorded, file)
     page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
     return visit.render(
         "source.html",
@@ -116,7 +114,7 @@ def show_source(visit: Visit, key: str) -> Response:
         rows=part(lines, page, _LINES),
         given=given,
         filtered=bool(given.keys() & {"test", "route", "request"}),
-        shown=shown.bit_count(),
+        shown=hits.executed.bit_count(),
         heat=heat,
         chosen=chosen,
         ran=ran,
@@ -124,40 +122,18 @@ def show_source(visit: Visit, key: str) -> Response:
     )
 
 
-def _counts(recorded: RunQueries, file: FileFigures, heat: Heat, given: dict[str, Any]) -> tuple[Counter[int], int]:
-    """How many requests or tests ran each line, and which statements (a bitmap) those asked for ran."""
-    filters = Filters(test=given.get("test"), route=given.get("route"))
-    if file.number is None:
-        return Counter(), 0
-    if "request" in given:
-        return _counts_of_request(recorded, file, heat, given["request"])
-    by_requests = [(file.counted.executed(lines), count) for lines, count in recorded.lines.heat(file.number, filters)]
-    shown = file.covered if filters == Filters() else reduce(or_, (lines for lines, _ in by_requests), 0)
-    counts: Counter[int] = Counter()
-    if heat == "requests":
-        for lines, count in by_requests:
-            counts.update(dict.fromkeys(from_bitmap(lines), count))
-        return counts, shown
-    by_test: dict[int, int] = {}
-    for lines, test in recorded.lines.heat_by_test(file.number, filters):
-        by_test[test] = by_test.get(test, 0) | file.counted.executed(lines)
-    for lines in by_test.values():
-        counts.update(from_bitmap(lines))
-    return counts, shown
-
-
-def _counts_of_request(recorded: RunQueries, file: FileFigures, heat: Heat, name: str) -> tuple[Counter[int], int]:
-    record = recorded.requests.get(name)
-    if record is None:
+def _hits(recorded: RunQueries, file: FileFigures, heat: Heat, given: dict[str, Any]) -> FileHits:
+    """How many requests or tests ran each line, and which statements those asked for ran. Raises NotFound."""
+    if "request" not in given:
+        return count_hits(recorded, file, Filters(test=given.get("test"), route=given.get("route")), heat)
+    hits = count_hits_of_request(recorded, file, given["request"], heat)
+    if hits is None:
         raise NotFound("no such request since the last reset")
-    ran = recorded.lines.union([record.trace]).files.get(file.path)
-    executed = 0 if ran is None or ran.content != file.content else file.counted.executed(ran.lines)
-    counted = heat == "requests" or record.test is not None
-    return Counter(from_bitmap(executed) if counted else ()), executed
+    return hits
 
 
-def _lines(file: FileFigures, code: Sequence[Markup], counts: Counter[int], shown: int) -> list[Line]:
-    counted = file.counted
+def _lines(file: FileFigures, code: Sequence[Markup], hits: FileHits) -> list[Line]:
+    counted, counts, shown = file.counted, hits.counts, hits.executed
     states: dict[int, str] = {}
     for bitmap, state in (
         (counted.excluded, "excluded"),
@@ -184,18 +160,3 @@ def _level(count: int, hottest: int) -> int:
     if not count:
         return 0
     return 1 + round((_HOTTEST - 1) * math.log(count) / math.log(hottest)) if hottest > 1 else 1
-
-
-@dataclass(frozen=True)
-class Who:
-    """Names to choose from: of the tests and routes that ran any line of a file."""
-
-    tests: Sequence[str]
-    routes: Sequence[str]
-
-
-def _who(recorded: RunQueries, file: FileFigures) -> Who:
-    if file.number is None:
-        return Who((), ())
-    tests, routes = recorded.lines.names_in(file.number)
-    return Who(tests, routes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from werkzeug import Response
 
 from ...model.filters import Filters
+from ...queries.lists import sorted_requests
 from .chart import curve
 from .context import Visit
 from .treemap import treemap
@@ -17,7 +18,7 @@ def overview(visit: Visit) -> Response:
     visit.parameters()
     figures = visit.figures
     with visit.recorded() as recorded:
-        newest = recorded.requests.page(Filters(), "time", _NEWEST)
+        newest = sorted_requests(recorded, Filters(), "time", _NEWEST, total=figures.requests).requests
         window, asked = recorded.windows.last() or (None, 0)
     return visit.render(
         "overview.html",

@@ -9,6 +9,7 @@ from werkzeug import Response
 from ...control.parameters import page_number, stored_name
 from ...model.filters import Filters, parse_status
 from ...model.records import RequestRecord
+from ...queries.lists import requests_by_lines, requests_by_new_lines, sorted_requests
 from ...store import RunQueries
 from .context import Visit
 from .pagination import ROWS, Part, Sorting, part, sorting
@@ -40,12 +41,10 @@ def _rows(visit: Visit, recorded: RunQueries, filters: Filters, by: Sorting, pag
     if by.column == "new":
         # The others have added nothing, and there are no differences to sort by.
         moments = {trace: first.at for trace, first in figures.firsts.items()}
-        records = recorded.requests.first_of_traces(moments, filters)
-        records.sort(key=lambda record: (figures.new(record), record.started_at), reverse=by.descending)
-        return part(records, page)
+        return part(requests_by_new_lines(recorded, filters, moments, figures.new, descending=by.descending), page)
     offset = (page - 1) * ROWS
     if by.column == "lines":
-        found = recorded.requests.page_by_trace(filters, figures.lines, ROWS, offset, descending=by.descending)
+        found = requests_by_lines(recorded, filters, figures.lines, ROWS, offset, descending=by.descending)
     else:
-        found = recorded.requests.page(filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
-    return Part(found, page, recorded.requests.count(filters))
+        found = sorted_requests(recorded, filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
+    return Part(found.requests, page, found.total)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.cli.handlers import questions
+from flask_livecoverage.cli.handlers import opening
 from flask_livecoverage.sources.selection import content_hash
 
 from ...support.journals import Writer, run_folder, trace_of
@@ -436,7 +436,7 @@ class TestStore:
         quick = invoke("tests", "--run", "run")
         assert "Reading the journals" not in quick.stderr
         Path(".livecov/store.sqlite3").unlink()
-        monkeypatch.setattr(questions, "PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(opening, "PATIENCE_SECONDS", 0.0)
         slow = invoke("tests", "--run", "run")
         assert "Reading the journals" in slow.stderr
         assert slow.stdout == quick.stdout

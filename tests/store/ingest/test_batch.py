@@ -1,4 +1,4 @@
-"""Journals brought into the store, against the reader, which reads a whole run at once: the second opinion.
+"""Journals read into the store, compared with the reader, which reads a whole run at once and is the oracle.
 
 Tests ``store.ingest.batch``, ``store.ingest.interning``, ``store.ingest.late_updates``,
 ``store.ingest.window_assignment``,
@@ -15,23 +15,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.control.records import Records, WindowHistories
+from flask_livecoverage.control.records import Records
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
-from flask_livecoverage.model.records import NOBODY, Window
+from flask_livecoverage.model.records import NO_TEST, Window
+from flask_livecoverage.queries.window_summary import WindowHistories
 
 from ...support.journals import Writer, run_folder, trace_of
 from ..runs import NOW, TRACES, assert_equal, by_id, recorded, synced
 
 _BROKEN = [b"{\n", b"\n", b"[1]\n", b'{"type":"request"}\n', b"\xff\xfe\n", b'{"type":"window","name":"w"}\n']
 
-# What processes do, one after the other. Numbers choose among what there is.
+# Actions of processes, one after the other. Numbers choose among the existing processes, requests and traces.
 _number = st.integers(0, 5)
 
 _events = st.lists(
     st.one_of(
         st.tuples(
-            st.just("request"), _number, _number, st.sampled_from([None, "a", "b", NOBODY]), st.integers(0, 4),
+            st.just("request"), _number, _number, st.sampled_from([None, "a", "b", NO_TEST]), st.integers(0, 4),
             st.sampled_from([200, 404]), st.sampled_from(["/", "/x", None]), st.booleans(),
         ),
         st.tuples(st.just("amend"), _number, _number, _number, st.booleans(), st.sampled_from([None, False, True])),
@@ -49,7 +50,7 @@ _events = st.lists(
 
 
 class _World:
-    """Three processes of a run that do what they are told."""
+    """Three processes of a run that perform the given actions."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -72,12 +73,12 @@ class _World:
         return self.writers[number % len(self.writers)]
 
     def request(
-        self, who: int, what: int, test: str | None, late: int, status: int, route: str | None, told: bool
+        self, who: int, what: int, test: str | None, late: int, status: int, route: str | None, traced: bool
     ) -> None:
         endpoint = route and "view"
         self.requests.append(
             self.writer(who).request(
-                TRACES[what % len(TRACES)], self.now - late - 0.5, told=told, test=test, status=status, route=route,
+                TRACES[what % len(TRACES)], self.now - late - 0.5, traced=traced, test=test, status=status, route=route,
                 endpoint=endpoint, duration_ms=round(who * 1.001, 3),
             )
         )  # fmt: skip
@@ -118,7 +119,7 @@ class _World:
                 Records(found, [], "run").last_window(self.histories)
 
     def half(self, who: int) -> None:
-        """Half a line is written, and a synchronisation comes before the other half."""
+        """Write half a line, and synchronise before the other half is written."""
         writer = self.writer(who)
         line = json.dumps({"type": "window", "name": "half", "at": self.now}, separators=(",", ":")).encode() + b"\n"
         writer.write(line[:20])
@@ -142,8 +143,8 @@ class TestAgainstReader:
             since = read_run(world.folder, since_mark=True)
             assert by_id(found.requests.newest()).keys() == {request.id for request in since.requests}
 
-    def test_a_request_that_comes_before_its_window(self) -> None:
-        """Another process opened the window, and its journal is read later than the request's."""
+    def test_request_that_is_stored_before_its_window(self) -> None:
+        """Another process opened the window, and its journal is read after the journal of the request."""
         folder = run_folder()
         first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
         first.request(TRACES[1], NOW + 5)
@@ -159,15 +160,15 @@ class TestAgainstReader:
             assert [record.window for record in found.requests.newest()] == [None, "w"]
             assert_equal(found, read_run(folder))
 
-    def test_requests_that_are_no_tests(self) -> None:
-        """Before and after the window is known: another process opens it."""
+    def test_requests_that_belong_to_no_test(self) -> None:
+        """Stored before and after the window, which another process opens."""
         folder = run_folder()
         first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
-        first.request(TRACES[1], NOW + 1, test=NOBODY)
+        first.request(TRACES[1], NOW + 1, test=NO_TEST)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [(None, None)]
         second.line("window", name="w", at=NOW)
-        first.request(TRACES[2], NOW + 2, test=NOBODY)
+        first.request(TRACES[2], NOW + 2, test=NO_TEST)
         first.request(TRACES[2], NOW + 3)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [
@@ -191,8 +192,8 @@ class TestAgainstReader:
         with recorded(folder, period=3) as found:
             assert found.requests.newest() == []
 
-    def test_torn_lines_that_make_a_whole_one_together(self) -> None:
-        """Lines are read many at once, with commas between them."""
+    def test_torn_lines_that_form_a_valid_object_together(self) -> None:
+        """Many lines are parsed at once, with commas between them."""
         folder = run_folder()
         writer = Writer(folder, "aaaaaaaa")
         writer.request(TRACES[1], NOW)
@@ -203,11 +204,11 @@ class TestAgainstReader:
             assert [record.id for record in found.requests.newest()] == ["aaaaaaaa-1"]
             assert store.warnings == [f"{writer.path}: 2 lines cannot be read, skipped"]
 
-    def test_trace_that_is_told_later_by_another_process(self) -> None:
-        """A forked child does not repeat what its parent has told, and its journal may be read first."""
+    def test_trace_that_only_the_journal_of_another_process_holds(self) -> None:
+        """A forked child does not write its parent's traces again, and its journal may be read first."""
         folder = run_folder()
         child = Writer(folder, "aaaaaaaa")
-        request_id = child.request(TRACES[1], NOW, told=False)
+        request_id = child.request(TRACES[1], NOW, traced=False)
         child.line("amend", id=request_id, trace=TRACES[3].id)
         with recorded(folder) as found:
             assert [record.trace for record in found.requests.newest()] == [TRACES[1].id]
@@ -239,7 +240,7 @@ class TestAgainstReader:
             {"id": "x--1"},
         ],
     )  # fmt: skip
-    def test_numbers_that_no_database_takes(self, change: dict[str, Any]) -> None:
+    def test_numbers_that_no_database_accepts(self, change: dict[str, Any]) -> None:
         folder = run_folder()
         writer = Writer(folder, "aaaaaaaa")
         writer.request(TRACES[1], **{"started_at": NOW, **change})
@@ -248,8 +249,8 @@ class TestAgainstReader:
             assert found.requests.count() == 1
             assert store.warnings == [f"{writer.path}: 1 line cannot be read, skipped"]
 
-    def test_text_that_no_database_takes(self) -> None:
-        """A file name of bytes that are no UTF-8, as Python decodes it."""
+    def test_text_that_no_database_accepts(self) -> None:
+        """A file name of bytes that are not UTF-8, as Python decodes it."""
         folder = run_folder()
         trace = trace_of({"/srv/caf\udce9.py": [3]})
         Writer(folder, "aaaaaaaa").request(trace, NOW, path="/\udcff", test="\ud800")
@@ -261,12 +262,12 @@ class TestAgainstReader:
 
 
 def tell_all(world: _World) -> None:
-    """What a process leaves out, because its parent has told it before the fork, is somewhere in the end."""
+    """Write all traces: those that children leave out because of their parent are in some journal in the end."""
     for trace in TRACES:
         world.writers[0].trace(trace)
 
 
-class TestWindowsOfManyKinds:
+class TestBoundsOfWindows:
     def test_event_at_the_same_moment_as_a_request(self) -> None:
         folder = run_folder()
         writer = Writer(folder, "aaaaaaaa")
