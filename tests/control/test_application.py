@@ -337,7 +337,7 @@ class TestDump:
         client.get("/deep")
         response = client.get(f"{PREFIX}/dump?{query}")
         assert (response.status_code, response.headers["Allow"]) == (405, "POST")
-        assert response.get_json()["error"] == "reset=1 changes what later dumps hold: send it with POST"
+        assert response.get_json()["error"] == "reset=1 changes what later dumps contain: send it with POST"
         assert len(ok(client, "dump?reset=1", "POST")["requests"]) == 1
 
     def test_dump_that_fails_resets_nothing(self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -564,7 +564,7 @@ class TestShutdown:
 
     @pytest.mark.parametrize(
         ("environ", "reason"),
-        [({}, "no server is known here"), ({"mod_wsgi.version": (5, 0), "SERVER_SOFTWARE": "Apache"}, "apachectl")],
+        [({}, "the server is unknown"), ({"mod_wsgi.version": (5, 0), "SERVER_SOFTWARE": "Apache"}, "apachectl")],
     )
     def test_promises_nothing_that_will_not_happen(self, start: Start, environ: dict[str, Any], reason: str) -> None:
         # mod_wsgi may hide a proxy; here, there is none.
@@ -614,7 +614,8 @@ class TestWrongRequests:
 
     def test_query_that_is_no_text(self, client: FlaskClient) -> None:
         error = bad(client, f"{PREFIX}/start", 400, environ_overrides={"QUERY_STRING": "name=\xff"})
-        assert error == {"error": "the query is no UTF-8 text: send each byte of it as %XX", "accepted": ["name"]}
+        message = "the query is not valid UTF-8: encode it as UTF-8, each byte as %XX"
+        assert error == {"error": message, "accepted": ["name"]}
 
     @pytest.mark.parametrize(("count", "status"), [(1, 200), (MOST_PARTS, 400), (MOST_PARTS + 1, 413)])
     def test_parts_of_a_form(self, client: FlaskClient, count: int, status: int) -> None:

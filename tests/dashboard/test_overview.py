@@ -133,7 +133,7 @@ class TestButtons:
             "form.action = '/__coverage__/ui/stop'; document.body.append(form); form.submit()"
         )
         browser.gone(before)
-        assert browser.texts("main p")[0] == "no window is open: somebody has closed it already"
+        assert browser.texts("main p")[0] == "no window is open: it was closed already"
         browser.expect_error(409)
 
     def test_reset(self, browser: Browser, live: Live) -> None:

@@ -347,7 +347,7 @@ class TestInThisProcess:
         monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: "/nowhere")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
-        assert "the dashboard&#39;s process cannot be started: " in response.text
+        assert "the dashboard process cannot be started: " in response.text
 
     def test_process_that_dies_at_once(
         self, app: Flask, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -66,7 +66,10 @@ def test_one_that_says_for_whom_it_asks(server: Server, header: str) -> None:
 def test_one_that_says_nothing_and_is_another_users(server: Server) -> None:
     """nginx with the one line ``proxy_pass``, and HAProxy as it comes: each runs as a user of its own."""
     with behind_proxy(server, user=NOBODY) as proxied:
-        assert_refused(proxied, f"user {NOBODY} asks, perhaps a proxy, and the server is user {os.geteuid()}")
+        assert_refused(
+            proxied,
+            f"the client is a process of user {NOBODY}, perhaps a proxy, and the server runs as {os.geteuid()}",
+        )
 
 
 def test_client_of_such_a_proxy_that_does_not_wait(server: Server) -> None:

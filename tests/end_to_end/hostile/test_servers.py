@@ -162,7 +162,7 @@ class TestUnixSocket:
             assert server.request("/tea").status == 200
             refused = server.request(STATUS, host="localhost")
             assert refused.status == 403
-            assert refused.json["error"].startswith("the server does not say who asks")
+            assert refused.json["error"].startswith("the server passes on no client address")
             assert server.request(STATUS, f"Authorization: Bearer {TOKEN}").status == 200
             server.assert_unharmed()
 
