@@ -115,7 +115,7 @@ def error_page(status: int, message: str, settings: Settings, script_name: str) 
 <title>{status} · Live coverage</title>
 <link rel="stylesheet" href="{prefix}/ui/static/dashboard.css">
 <link rel="icon" href="{prefix}/ui/static/icon.svg">
-<main class="alone">
+<main class="message">
 <h1>{status}</h1>
 <p>{escape(message)}</p>
 <p><a href="{prefix}/">Back to the overview</a></p>

@@ -15,8 +15,8 @@ from ...model.bitmap import from_bitmap
 from ...model.filters import Filters
 from ...model.records import RequestRecord, Trace
 from ...store import RunQueries
-from ..snapshot import Figures, FileFigures
-from .context import Visit
+from ..snapshot import FileSnapshot, Snapshot
+from .context import PageContext
 from .highlight import highlighted
 from .suite_figures import counted_trace
 
@@ -45,18 +45,18 @@ class Subject:
         return f"{self.kind}:{self.name}"
 
 
-def find_subject(recorded: RunQueries, figures: Figures, kind: Kind, name: str) -> Subject:
+def find_subject(recorded: RunQueries, snapshot: Snapshot, kind: Kind, name: str) -> Subject:
     """The subject of this kind and name. Raises NotFound."""
     if kind == "request":
         record = recorded.requests.get(name)
         if record is not None:
-            trace = counted_trace(recorded.lines.union([record.trace]), figures)
+            trace = counted_trace(recorded.lines.union([record.trace]), snapshot)
             return Subject(kind, name, 1, record.duration_ms, trace, record)
     else:
         filters = Filters(test=name) if kind == "test" else Filters(route=name)
         found = [one for one in recorded.groups.executed(kind, filters) if one.name == name]
         if found:
-            traces = (counted_trace(trace, figures) for trace in recorded.lines.by_ids(found[0].traces))
+            traces = (counted_trace(trace, snapshot) for trace in recorded.lines.by_ids(found[0].traces))
             return Subject(kind, name, found[0].requests, found[0].duration_ms, Trace.union(traces), None)
     raise NotFound(f"no such {kind} since the last reset")
 
@@ -79,42 +79,42 @@ class Code:
 class FileLines:
     """What of a file ran: lines of statements, by the side that ran them, and the code where there is room for it."""
 
-    file: FileFigures
+    file: FileSnapshot
     only_a: Sequence[int]
     both: Sequence[int]
     only_b: Sequence[int]
     code: Sequence[Code]
 
 
-def show_lines(visit: Visit) -> Response:
+def show_lines(context: PageContext) -> Response:
     """Answer with the lines of one request, test or route, in the order of files."""
-    given = visit.parameters(request=str, test=stored_name, route=stored_name)
+    given = context.parameters(request=str, test=stored_name, route=stored_name)
     if len(given) != 1:
         raise BadParameters("name one request, test or route", list(KINDS))
     kind = next(kind for kind in KINDS if kind in given)
-    with visit.recorded() as recorded:
-        subject = find_subject(recorded, visit.figures, kind, given[kind])
-    files = list(_files(visit.figures, subject.trace, subject.trace))
-    return visit.render(
+    with context.recorded() as recorded:
+        subject = find_subject(recorded, context.snapshot, kind, given[kind])
+    files = list(_files(context.snapshot, subject.trace, subject.trace))
+    return context.render(
         "lines.html",
-        figures=visit.figures,
+        snapshot=context.snapshot,
         subject=subject,
         files=files,
         total=sum(len(file.both) for file in files),
     )
 
 
-def compare(visit: Visit) -> Response:
+def compare(context: PageContext) -> Response:
     """Answer with two subjects side by side; both are given as ``of``, such as ``test:NAME``."""
-    given = visit.parameters("of", of=_kind_and_name, show=one_of(("all", "differences")))
+    given = context.parameters("of", of=_kind_and_name, show=one_of(("all", "differences")))
     named = [one for one in given.get("of", []) if one is not None]
     if len(named) != 2:
         raise BadParameters("choose two to compare: mark two rows of a table, and no more", ["of", "show"])
-    with visit.recorded() as recorded:
-        a, b = (find_subject(recorded, visit.figures, kind, name) for kind, name in named)
+    with context.recorded() as recorded:
+        a, b = (find_subject(recorded, context.snapshot, kind, name) for kind, name in named)
     show = given.get("show", "differences")
-    files = list(_files(visit.figures, a.trace, b.trace, show_both=show == "all"))
-    return visit.render("compare.html", figures=visit.figures, a=a, b=b, files=files, show=show)
+    files = list(_files(context.snapshot, a.trace, b.trace, show_both=show == "all"))
+    return context.render("compare.html", snapshot=context.snapshot, a=a, b=b, files=files, show=show)
 
 
 def _kind_and_name(value: str) -> tuple[Kind, str]:
@@ -125,9 +125,9 @@ def _kind_and_name(value: str) -> tuple[Kind, str]:
     raise ValueError("use request:ID, test:NAME, route:METHOD /PATH")
 
 
-def _files(figures: Figures, a: Trace, b: Trace, *, show_both: bool = True) -> Iterator[FileLines]:
+def _files(snapshot: Snapshot, a: Trace, b: Trace, *, show_both: bool = True) -> Iterator[FileLines]:
     room = _MOST_LINES
-    for file in figures.files.values():
+    for file in snapshot.files.values():
         ran_a, ran_b = (trace.files[file.path].lines if file.path in trace.files else 0 for trace in (a, b))
         if not ran_a | ran_b:
             continue
@@ -139,7 +139,7 @@ def _files(figures: Figures, a: Trace, b: Trace, *, show_both: bool = True) -> I
         )
 
 
-def _code(file: FileFigures, shown: int, ran_a: int, ran_b: int, *, one_sided: bool) -> Iterator[Code]:
+def _code(file: FileSnapshot, shown: int, ran_a: int, ran_b: int, *, one_sided: bool) -> Iterator[Code]:
     text = highlighted(file.path, file.content)
     if text is None:
         return

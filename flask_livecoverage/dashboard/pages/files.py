@@ -19,14 +19,14 @@ from ...model.bitmap import from_bitmap
 from ...model.filters import Filters
 from ...sources.coveragepy import format_lines
 from ...store import RunQueries
-from ..snapshot import FileFigures
-from .context import Visit
+from ..snapshot import FileSnapshot
+from .context import PageContext
 from .highlight import highlighted
-from .pagination import Sorting, part, sort, sorting
+from .pagination import Sorting, paginate, sort, sorting
 
 Heat = Literal["requests", "tests"]
 
-_COLUMNS: dict[str, Callable[[FileFigures], Any]] = {
+_COLUMNS: dict[str, Callable[[FileSnapshot], Any]] = {
     "name": lambda file: file.name,
     "statements": lambda file: file.statements,
     "missing": lambda file: file.missing,
@@ -38,20 +38,25 @@ _DASH = "\N{EN DASH}"
 _LINES = 2000
 
 
-def list_files(visit: Visit) -> Response:
+def list_files(context: PageContext) -> Response:
     """Answer with the table of all files; ``q`` chooses by a part of their names."""
-    given = visit.parameters(sort=sorting(_COLUMNS), page=page_number, q=str)
+    given = context.parameters(sort=sorting(_COLUMNS), page=page_number, q=str)
     by = given.get("sort", Sorting("name", descending=False))
     wanted = given.get("q", "").lower()
-    files = [file for file in visit.figures.files.values() if wanted in file.name.lower()]
-    rows = part(sort(files, by, _COLUMNS[by.column]), given.get("page", 1))
-    return visit.render(
-        "files.html", figures=visit.figures, rows=rows, sorting=by, q=given.get("q", ""), missing_places=missing_places
+    files = [file for file in context.snapshot.files.values() if wanted in file.name.lower()]
+    rows = paginate(sort(files, by, _COLUMNS[by.column]), given.get("page", 1))
+    return context.render(
+        "files.html",
+        snapshot=context.snapshot,
+        rows=rows,
+        sorting=by,
+        q=given.get("q", ""),
+        missing_ranges=missing_ranges,
     )
 
 
 @dataclass(frozen=True)
-class Place:
+class MissingRange:
     """Missing lines that follow each other, as coverage.py's reports name them: ``12-15``.
 
     ``first`` is the first of them, ``page`` the page of the source that shows it.
@@ -66,11 +71,13 @@ class Place:
         return -(-self.first // _LINES)
 
 
-def missing_places(file: FileFigures) -> list[Place]:
+def missing_ranges(file: FileSnapshot) -> list[MissingRange]:
     """Where lines of ``file`` are missing, ascending."""
     statements = file.counted.statements
     ranges = format_lines(from_bitmap(statements), from_bitmap(statements & ~file.covered))
-    return [Place(int(text.partition("-")[0]), text.replace("-", _DASH)) for text in filter(None, ranges.split(", "))]
+    return [
+        MissingRange(int(text.partition("-")[0]), text.replace("-", _DASH)) for text in filter(None, ranges.split(", "))
+    ]
 
 
 @dataclass(frozen=True)
@@ -89,31 +96,31 @@ class Line:
     heat: int
 
 
-def show_source(visit: Visit, key: str) -> Response:
+def show_source(context: PageContext, key: str) -> Response:
     """Answer with the source of a file; the parameters choose whose lines are shown, and one line to ask about."""
-    given = visit.parameters(
+    given = context.parameters(
         test=stored_name, route=stored_name, request=str, heat=one_of(("requests", "tests")), line=page_number,
         page=page_number,
     )  # fmt: skip
-    file = visit.figures.files.get(key)
+    file = context.snapshot.files.get(key)
     if file is None:
         raise NotFound("no such file: it may have been changed or removed since")
     code = highlighted(file.path, file.content)
     heat: Heat = given.get("heat", "requests")
-    with visit.recorded() as recorded:
+    with context.recorded() as recorded:
         counts, shown = _counts(recorded, file, heat, given)
         lines = [] if code is None else _lines(file, code, counts, shown)
         chosen = given.get("line")
         ran = None if chosen is None else recorded.lines.ran(file.path, file.counted.statement_of(chosen) or [chosen])
         who = _who(recorded, file)
     page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
-    return visit.render(
+    return context.render(
         "source.html",
-        figures=visit.figures,
+        snapshot=context.snapshot,
         file=file,
-        places=missing_places(file),
+        ranges=missing_ranges(file),
         changed=code is None,
-        rows=part(lines, page, _LINES),
+        rows=paginate(lines, page, _LINES),
         given=given,
         filtered=bool(given.keys() & {"test", "route", "request"}),
         shown=shown.bit_count(),
@@ -124,7 +131,7 @@ def show_source(visit: Visit, key: str) -> Response:
     )
 
 
-def _counts(recorded: RunQueries, file: FileFigures, heat: Heat, given: dict[str, Any]) -> tuple[Counter[int], int]:
+def _counts(recorded: RunQueries, file: FileSnapshot, heat: Heat, given: dict[str, Any]) -> tuple[Counter[int], int]:
     """How many requests or tests ran each line, and which statements (a bitmap) those asked for ran."""
     filters = Filters(test=given.get("test"), route=given.get("route"))
     if file.number is None:
@@ -146,7 +153,7 @@ def _counts(recorded: RunQueries, file: FileFigures, heat: Heat, given: dict[str
     return counts, shown
 
 
-def _counts_of_request(recorded: RunQueries, file: FileFigures, heat: Heat, name: str) -> tuple[Counter[int], int]:
+def _counts_of_request(recorded: RunQueries, file: FileSnapshot, heat: Heat, name: str) -> tuple[Counter[int], int]:
     record = recorded.requests.get(name)
     if record is None:
         raise NotFound("no such request since the last reset")
@@ -156,7 +163,7 @@ def _counts_of_request(recorded: RunQueries, file: FileFigures, heat: Heat, name
     return Counter(from_bitmap(executed) if counted else ()), executed
 
 
-def _lines(file: FileFigures, code: Sequence[Markup], counts: Counter[int], shown: int) -> list[Line]:
+def _lines(file: FileSnapshot, code: Sequence[Markup], counts: Counter[int], shown: int) -> list[Line]:
     counted = file.counted
     states: dict[int, str] = {}
     for bitmap, state in (
@@ -194,7 +201,7 @@ class Who:
     routes: Sequence[str]
 
 
-def _who(recorded: RunQueries, file: FileFigures) -> Who:
+def _who(recorded: RunQueries, file: FileSnapshot) -> Who:
     if file.number is None:
         return Who((), ())
     tests, routes = recorded.lines.names_in(file.number)

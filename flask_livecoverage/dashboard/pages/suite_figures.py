@@ -12,7 +12,7 @@ from ...analysis.suite import Suite
 from ...model.records import FileLines, Trace
 from ...queries.suites import recorded_suite
 from ...store import RunQueries
-from ..snapshot import Figures
+from ..snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,24 @@ class Member:
         return self.duration_ms / self.requests if self.requests else 0.0
 
 
-def counted_traces(recorded: RunQueries, figures: Figures) -> dict[str, Trace]:
+def counted_traces(recorded: RunQueries, snapshot: Snapshot) -> dict[str, Trace]:
     """The traces of all requests, with the lines that count instead of all lines."""
-    return {digest: counted_trace(trace, figures) for digest, trace in recorded.lines.traces().items()}
+    return {digest: counted_trace(trace, snapshot) for digest, trace in recorded.lines.traces().items()}
 
 
-def counted_trace(trace: Trace, figures: Figures) -> Trace:
+def counted_trace(trace: Trace, snapshot: Snapshot) -> Trace:
     """``trace`` with the lines that count in files that still are what they were; its id stays."""
     files: dict[str, FileLines] = {}
     for path, lines in trace.files.items():
-        file = figures.by_path.get(path)
+        file = snapshot.by_path.get(path)
         if file is not None and file.content == lines.content:
             files[path] = FileLines(lines.content, file.counted.executed(lines.lines))
     return Trace(trace.id, files)
 
 
-def list_members(recorded: RunQueries, figures: Figures, by: Literal["test", "route"]) -> list[Member]:
+def list_members(recorded: RunQueries, snapshot: Snapshot, by: Literal["test", "route"]) -> list[Member]:
     """What each test or route executed, in the natural order of their names."""
-    suite = Suite.of(recorded.groups.executed(by), counted_traces(recorded, figures))
+    suite = Suite.of(recorded.groups.executed(by), counted_traces(recorded, snapshot))
     tests: Mapping[str, int] = recorded.groups.tests_by_route() if by == "route" else {}
     return [
         Member(

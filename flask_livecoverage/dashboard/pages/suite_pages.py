@@ -1,4 +1,4 @@
-"""The tables of tests and routes, and what of a suite executes nothing of its own."""
+"""The tables of tests, routes, and duplicates."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from werkzeug import Response
 from ...control.parameters import one_of, page_number
 from ...queries.suites import CAUTION
 from ..run_reader import Listed
-from .context import Visit
-from .pagination import Sorting, part, sort, sorting
+from .context import PageContext
+from .pagination import Sorting, paginate, sort, sorting
 from .suite_figures import Member
 
 _COLUMNS: dict[str, Callable[[Member], Any]] = {
@@ -28,14 +28,14 @@ def _mean(member: Member) -> float:
     return member.mean_ms
 
 
-def list_tests(visit: Visit) -> Response:
+def list_tests(context: PageContext) -> Response:
     """Answer with the table of tests."""
-    return _list(visit, "tests", visit.take(visit.reader.tests()))
+    return _list(context, "tests", context.take(context.reader.tests()))
 
 
-def list_routes(visit: Visit) -> Response:
-    """Answer with the table of routes, and the methods of URL rules that no request has asked for."""
-    listed = visit.take(visit.reader.routes())
+def list_routes(context: PageContext) -> Response:
+    """Answer with the table of routes, and the methods of URL rules that no request has used."""
+    listed = context.take(context.reader.routes())
     hit = {route.name for route in listed.content}
     hit_rules = {name.partition(" ")[2] for name in hit}
     unused = [
@@ -43,12 +43,12 @@ def list_routes(visit: Visit) -> Response:
         for rule in listed.rules
         if (methods := [method for method in rule.methods if f"{method} {rule.rule}" not in hit])
     ]
-    return _list(visit, "routes", listed, unused=unused, rules=listed.rules)
+    return _list(context, "routes", listed, unused=unused, rules=listed.rules)
 
 
 @dataclass(frozen=True)
 class Unused:
-    """Methods of a rule that nobody has asked for; ``is_hit`` is whether anybody has with another method."""
+    """Methods of a rule that no request has used; ``is_hit`` is whether one has used another method of the rule."""
 
     rule: str
     methods: Sequence[str]
@@ -56,29 +56,33 @@ class Unused:
     is_hit: bool
 
 
-def _list(visit: Visit, kind: str, listed: Listed[Sequence[Member]], **values: Any) -> Response:
-    given = visit.parameters(sort=sorting(("name", *_COLUMNS)), page=page_number, q=str)
+def _list(context: PageContext, kind: str, listed: Listed[Sequence[Member]], **values: Any) -> Response:
+    given = context.parameters(sort=sorting(("name", *_COLUMNS)), page=page_number, q=str)
     by = given.get("sort", Sorting("name", descending=False))
     wanted = given.get("q", "").lower()
     found = [member for member in listed.content if wanted in member.name.lower()]
-    # In natural order already.
+    # They are already in natural order.
     key = _mean if (kind, by.column) == ("routes", "ms") else _COLUMNS.get(by.column)
     found = found[:: -1 if by.descending else 1] if key is None else sort(found, by, key)
-    rows = part(found, given.get("page", 1))
-    return visit.render(f"{kind}.html", figures=listed.figures, rows=rows, sorting=by, q=given.get("q", ""), **values)
+    rows = paginate(found, given.get("page", 1))
+    return context.render(
+        f"{kind}.html", snapshot=listed.snapshot, rows=rows, sorting=by, q=given.get("q", ""), **values
+    )
 
 
-def show_duplicates(visit: Visit) -> Response:
-    """Answer with duplicates, subsumed ones, and what the smallest suite would save."""
-    given = visit.parameters(by=one_of(("test", "request")), groups=page_number, subsumed=page_number, kept=page_number)
-    listed = visit.take(visit.reader.redundant(given.get("by")))
+def show_duplicates(context: PageContext) -> Response:
+    """Answer with the duplicates, the subsumed tests or requests, and the smallest suite."""
+    given = context.parameters(
+        by=one_of(("test", "request")), groups=page_number, subsumed=page_number, kept=page_number
+    )
+    listed = context.take(context.reader.redundant(given.get("by")))
     found = listed.content
-    return visit.render(
+    return context.render(
         "duplicates.html",
-        figures=listed.figures,
+        snapshot=listed.snapshot,
         found=found,
-        groups=part(found.groups, given.get("groups", 1)),
-        subsumed=part(found.subsumed, given.get("subsumed", 1)),
-        kept=part(found.kept, given.get("kept", 1)),
+        groups=paginate(found.groups, given.get("groups", 1)),
+        subsumed=paginate(found.subsumed, given.get("subsumed", 1)),
+        kept=paginate(found.kept, given.get("kept", 1)),
         caution=CAUTION,
     )
