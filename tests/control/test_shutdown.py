@@ -1,20 +1,24 @@
-"""Which requests a server waits for before it ends."""
+"""``/shutdown`` as a client sees it, and which requests a server waits for before it ends."""
 
 from __future__ import annotations
 
 import os
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from werkzeug.test import create_environ
 
+from flask_livecoverage.control.shutdown import SERVER_KEY
 from flask_livecoverage.middleware.wsgi import LiveCoverageMiddleware
 from flask_livecoverage.recording.process import start_recording
 from flask_livecoverage.settings import load_settings
 
 from ..support.live import LISTENING, PYTHON, get, process, read_port
+from .client import Start, bad
 
 APPLICATION = """
     from flask import Flask, Response, current_app, request
@@ -107,3 +111,38 @@ def recorded_middleware() -> LiveCoverageMiddleware:
 
     start_recording(load_settings({}))
     return LiveCoverageMiddleware(app)
+
+
+class TestShutdown:
+    def test_answers(self, client: FlaskClient) -> None:
+        for method in ("GET", "POST"):
+            ended: list[bool] = []
+            server = {SERVER_KEY: lambda ended=ended: ended.append(True)}
+            response = client.open("/shutdown", method=method, environ_overrides=server)
+            assert (response.status_code, response.text) == (200, "Server shutting down...")
+            # Once the response is sent.
+            response.close()
+            assert ended == [True]
+
+    @pytest.mark.parametrize(
+        ("environ", "reason"),
+        [({}, "the server is unknown"), ({"mod_wsgi.version": (5, 0), "SERVER_SOFTWARE": "Apache"}, "apachectl")],
+    )
+    def test_promises_nothing_that_will_not_happen(self, start: Start, environ: dict[str, Any], reason: str) -> None:
+        # mod_wsgi may hide a proxy; here, there is none.
+        client = start(LIVECOVERAGE_BEHIND_PROXY="0")
+        response = client.get("/shutdown", environ_overrides=environ)
+        assert response.status_code == 409
+        assert reason in response.get_json()["error"]
+
+    def test_takes_no_parameters(self, client: FlaskClient) -> None:
+        assert bad(client, "/shutdown?force=1", 400)["accepted"] == []
+
+    def test_empty_url_is_no_route(self, start: Start) -> None:
+        response = start(LIVECOVERAGE_SHUTDOWN_URL="").get("/shutdown")
+        assert (response.status_code, response.text) == (404, "the application's 404")
+
+    def test_own_url(self, start: Start) -> None:
+        client = start(LIVECOVERAGE_SHUTDOWN_URL="/end/now")
+        assert client.get("/end/now", environ_overrides={SERVER_KEY: list}).text == "Server shutting down..."
+        assert client.get("/shutdown").status_code == 404

@@ -13,6 +13,7 @@ import pytest
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.journal.run_folder import RunFolder
 
 from ..support.lines import line_of
 from ..support.processes import Commands, Gate, answer, ask, fetch, wait_until_refused
@@ -326,3 +327,13 @@ def tables(file: Path) -> list[str]:
         return [name for (name,) in database.execute("select name from sqlite_master")]
     finally:
         database.close()
+
+
+def test_rules_are_written_before_it_serves(commands: Commands) -> None:
+    command = commands.serve("--no-report")
+    url = command.url
+    [journal] = commands.folder.glob(".livecov/runs/*/journal-*.jsonl")
+    rules = {rule.rule for rule in read_run(RunFolder(journal.parent)).rules}
+    assert rules == {"/", "/config/<key>", "/wait", "/stream", "/never", "/static/<path:filename>"}
+    fetch(f"{url}/shutdown", "POST")
+    assert command.wait().status == 0
