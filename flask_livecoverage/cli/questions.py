@@ -1,4 +1,4 @@
-"""``requests``, ``tests``, ``routes``, ``diff``, ``who`` and ``priorities``: questions about what was recorded."""
+"""The commands ``requests``, ``tests``, ``routes``, ``diff``, ``who`` and ``priorities``."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def list_routes(name: str | None, **options: Any) -> None:
 @data_dir_option
 @run_option
 @output_format_option
-def show_diff(first: str, second: str, by: str | None, **options: Any) -> None:
+def show_diff(first: str, second: str, by: Any, **options: Any) -> None:
     """Show the lines that A executed and B did not; A and B are ids of requests, or names of tests or routes."""
     from .handlers import answers
 
@@ -115,16 +115,16 @@ def show_diff(first: str, second: str, by: str | None, **options: Any) -> None:
 
 
 @livecov.command("who")
-@click.argument("place", metavar="FILE:LINE")
+@click.argument("reference", metavar="FILE:LINE")
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Show N requests.")
 @data_dir_option
 @run_option
 @output_format_option
-def show_who(place: str, limit: int, **options: Any) -> None:
+def show_who(reference: str, limit: int, **options: Any) -> None:
     """Show which tests, routes and requests executed a line."""
     from .handlers import answers
 
-    answers.who(place, limit, **options)
+    answers.who(reference, limit, **options)
 
 
 @livecov.command()

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from copy import copy
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from ..middleware.wsgi import unrecorded
 from ..model import filters
 from ..model.records import CONTEXTS, Run
 from ..model.text import printable, window_name
+from ..queries.counts import count_run
 from ..recording.recorder import Recorder
 from ..settings import Settings
 from .access import embedded, refusal
@@ -40,7 +42,8 @@ from .readings import reading, reset_run
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .records import Records, WindowHistories
+    from ..queries.window_summary import WindowHistories
+    from .records import Records
 
 
 Shutdown = Callable[["WSGIEnvironment"], Callable[[], None]]
@@ -193,7 +196,7 @@ class ControlMiddleware:
 
     def _summary_of_last_window(self, records: Records) -> dict[str, Any]:
         if self._histories is None:
-            from .records import WindowHistories
+            from ..queries.window_summary import WindowHistories
 
             self._histories = WindowHistories()
         return records.last_window(self._histories)
@@ -238,7 +241,7 @@ class ControlMiddleware:
                     return records.counts()
         # Writes what is pending, and so detects removed files and lost records.
         self._recorder.flush()
-        return _counts_of(read_run(self._recorder.run, since_mark=True))
+        return asdict(count_run(read_run(self._recorder.run, since_mark=True)))
 
     def _list_tests(self, request: ControlRequest) -> Response:
         given = filters.Filters(**parameters(request, **self._filters()))
@@ -325,17 +328,6 @@ class ControlMiddleware:
 _FILTERS: dict[str, Callable[[str], Any]] = {
     "test": stored_name, "route": stored_name, "status": filters.parse_status,
 }  # fmt: skip
-
-
-def _counts_of(run: Run) -> dict[str, Any]:
-    window = run.open_window
-    return {
-        "window": window.name if window else None,
-        "requests": len(run.requests),
-        "traces": len({request.trace for request in run.requests}),
-        "processes": len(run.processes),
-        "lost": run.lost,
-    }
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:

@@ -13,13 +13,15 @@ from typing import Generic, Literal, TypeVar
 from ..control.dashboard_host.events import stamp
 from ..errors import DataError
 from ..journal.run_folder import RunFolder
-from ..model.records import Rule
+from ..queries.counting import statements_of
+from ..queries.lists import Group, RouteList, list_routes, list_tests
+from ..queries.redundancy import SuiteComparison, compare_suite
+from ..queries.suites import recorded_suite
 from ..sources.coveragepy import StatementCounter
 from ..store import RunQueries, StoreHandle, identify, store_url
 from .aggregator import Aggregator, StoredPeriod
 from .background import Background, Progress
 from .held_store import HeldStore
-from .pages.suite_figures import Member, Redundant, find_redundant, list_members
 from .snapshot import Snapshot
 
 By = Literal["test", "request"]
@@ -53,11 +55,10 @@ class Answer(Generic[_T]):
 
 @dataclass(frozen=True)
 class Listed(Generic[_T]):
-    """A table that takes long to make, and the snapshot it was made from; ``rules`` are the application's URL rules."""
+    """A table that takes long to make, and the snapshot it was made from."""
 
     snapshot: Snapshot
     content: _T
-    rules: Sequence[Rule] = ()
 
 
 class NotReady(Exception):
@@ -78,8 +79,8 @@ class RunReader:
         self._newest: HeldStore | None = None
         self._is_closed = False
         self._swapping = threading.Lock()
-        self._tests = Background(partial(self._list, "test"), self._state)
-        self._routes = Background(partial(self._list, "route"), self._state)
+        self._tests = Background(self._list_tests, self._state)
+        self._routes = Background(self._list_routes, self._state)
         self._redundant = {by: Background(partial(self._compare, by), self._state) for by in ("test", "request", None)}
 
     def close(self) -> None:
@@ -117,15 +118,15 @@ class RunReader:
             # Closed just now, replaced by a newer one or released.
             self._held_stores.invalidate(answer.content)
 
-    def tests(self) -> Answer[Listed[Sequence[Member]]]:
+    def tests(self) -> Answer[Listed[Sequence[Group]]]:
         """Return the coverage of each test; raises as :meth:`hold`."""
         return _soon(self._tests)
 
-    def routes(self) -> Answer[Listed[Sequence[Member]]]:
+    def routes(self) -> Answer[Listed[RouteList]]:
         """Return the coverage of each route; raises as :meth:`hold`."""
         return _soon(self._routes)
 
-    def redundant(self, by: By | None) -> Answer[Listed[Redundant]]:
+    def redundant(self, by: By | None) -> Answer[Listed[SuiteComparison]]:
         """Return the tests or requests that execute no lines of their own; raises as :meth:`hold`."""
         return _soon(self._redundant[by])
 
@@ -151,16 +152,20 @@ class RunReader:
 
     # The following take long, so they do not read from the held store, which pages wait for.
 
-    def _list(self, by: Literal["test", "route"], _report: Progress) -> Listed[Sequence[Member]]:
+    def _list_tests(self, _report: Progress) -> Listed[Sequence[Group]]:
         snapshot = self._finished_snapshot()
         with self._reading(snapshot) as recorded:
-            rules = recorded.rules() if by == "route" else ()
-            return Listed(snapshot, list_members(recorded, snapshot, by), rules)
+            return Listed(snapshot, list_tests(recorded, counting=statements_of(snapshot.by_path)))
 
-    def _compare(self, by: By | None, _report: Progress) -> Listed[Redundant]:
+    def _list_routes(self, _report: Progress) -> Listed[RouteList]:
         snapshot = self._finished_snapshot()
         with self._reading(snapshot) as recorded:
-            return Listed(snapshot, find_redundant(recorded, by))
+            return Listed(snapshot, list_routes(recorded, counting=statements_of(snapshot.by_path)))
+
+    def _compare(self, by: By | None, _report: Progress) -> Listed[SuiteComparison]:
+        snapshot = self._finished_snapshot()
+        with self._reading(snapshot) as recorded:
+            return Listed(snapshot, compare_suite(recorded_suite(recorded, by)))
 
     @contextmanager
     def _reading(self, snapshot: Snapshot) -> Iterator[RunQueries]:

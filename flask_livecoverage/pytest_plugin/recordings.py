@@ -39,19 +39,16 @@ class Recording:
         """What the tests executed, as the server would say it; None if the run is not here."""
         from ..journal.data_dir import DataDir
         from ..model.filters import Filters
+        from ..queries.stored_runs import open_stored_runs
         from ..queries.suites import suite_object
         from ..settings import load_settings
-        from ..store import open_store, store_url
 
         directory = DataDir(self.data_dir)
         folder = directory.run(self.run)
         if not folder.path.is_dir():
             return None
-        setting = load_settings({}).store
-        with open_store(store_url(directory.path, setting), is_own=not setting) as store:
-            run = store.sync(folder)
-            with store.recorded([run]) as recorded:
-                return suite_object(recorded, Filters(since=since))
+        with open_stored_runs(directory.path, [folder], load_settings({}).store) as runs:
+            return suite_object(runs.recorded, Filters(since=since))
 
 
 @dataclass

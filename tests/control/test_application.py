@@ -204,7 +204,10 @@ class TestWrongRequests:
 
     def test_query_that_is_no_text(self, client: FlaskClient) -> None:
         error = bad(client, f"{PREFIX}/start", 400, environ_overrides={"QUERY_STRING": "name=\xff"})
-        assert error == {"error": "the query is not valid UTF-8: encode it as UTF-8, each byte as %XX", "accepted": ["name"]}
+        assert error == {
+            "error": "the query is not valid UTF-8: encode it as UTF-8, each byte as %XX",
+            "accepted": ["name"],
+        }
 
     @pytest.mark.parametrize(("count", "status"), [(1, 200), (MOST_PARTS, 400), (MOST_PARTS + 1, 413)])
     def test_parts_of_a_form(self, client: FlaskClient, count: int, status: int) -> None:

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask_livecoverage.control.records import Records, WindowHistories
+from flask_livecoverage.control.records import Records
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.model.records import NO_ROUTE, Executed, RequestRecord, Run
+from flask_livecoverage.queries.window_summary import WindowHistories
 from flask_livecoverage.store import RunQueries, Store, open_store, store_url
 
 from ..support.journals import trace_of

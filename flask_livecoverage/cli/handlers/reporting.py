@@ -18,6 +18,7 @@ from ...journal.reader import read_run
 from ...model.atomic_files import replace_file
 from ...model.records import Run
 from ...model.text import printable
+from ...queries.counts import count_run
 from ...settings import load_settings
 
 T = TypeVar("T")
@@ -154,16 +155,17 @@ def recorded_status(data_dir: str, wanted: str) -> list[dict[str, Any]]:
 
 def _status_of(run: Run, data_dir: str) -> dict[str, Any]:
     process = run.processes[0] if run.processes else None
+    counts = count_run(run)
     return {
         "run": run.id,
         "data_dir": os.path.abspath(data_dir),
         "engine": process.engine if process else None,
         "reason": process.reason if process else None,
         "branch": run.branch,
-        "processes": len(run.processes),
-        "requests": len(run.requests),
-        "traces": len({request.trace for request in run.requests}),
+        "processes": counts.processes,
+        "requests": counts.requests,
+        "traces": counts.traces,
         "tests": len({request.test for request in run.requests if request.test}),
         "windows": len(run.windows),
-        "lost": run.lost,
+        "lost": counts.lost,
     }

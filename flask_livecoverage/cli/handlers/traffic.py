@@ -1,4 +1,4 @@
-"""How the requests of an access log are shared out among the routes of an application."""
+"""Counts the requests of an access log by the routes of an application."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect, Rule
 
 from ...analysis.access_log import AccessLog
-from ...model.records import NO_ROUTE
+from ...queries.routes import route_name
 
 # A redirect may lead to a rule that redirects: from `//a` to `/a`, from there to `/a/`.
 _LONGEST_CHAIN = 3
 
 
-class Traffic:
+class LoggedTraffic:
     """The requests of an access log by the routes that they are for, named as records name them."""
 
     def __init__(self, app: Flask) -> None:
@@ -43,11 +43,6 @@ class Traffic:
     def unmatched(self) -> int:
         """How many requests the application would answer with 404 or 405."""
         return sum(requests for name, requests in self.by_route.items() if name not in self.rules)
-
-
-def route_name(method: str, rule: str | None) -> str:
-    """The name of a route; HEAD is GET without the body."""
-    return f"{'GET' if method == 'HEAD' else method} {rule or NO_ROUTE}"
 
 
 class RouteMatcher:

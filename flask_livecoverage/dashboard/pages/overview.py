@@ -5,6 +5,7 @@ from __future__ import annotations
 from werkzeug import Response
 
 from ...model.filters import Filters
+from ...queries.lists import sorted_requests
 from .chart import growth_chart
 from .context import PageContext
 from .treemap import treemap
@@ -17,7 +18,7 @@ def overview(context: PageContext) -> Response:
     context.parameters()
     snapshot = context.snapshot
     with context.recorded() as recorded:
-        newest = recorded.requests.page(Filters(), "time", _NEWEST)
+        newest = sorted_requests(recorded, Filters(), "time", _NEWEST, total=snapshot.requests).requests
         window, window_requests = recorded.windows.last() or (None, 0)
     return context.render(
         "overview.html",

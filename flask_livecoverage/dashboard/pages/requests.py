@@ -9,6 +9,7 @@ from werkzeug import Response
 from ...control.parameters import page_number, stored_name
 from ...model.filters import Filters, parse_status
 from ...model.records import RequestRecord
+from ...queries.lists import requests_by_lines, requests_by_new_lines, sorted_requests
 from ...store import RunQueries
 from .context import PageContext
 from .pagination import ROWS, Sorting, TablePage, paginate, sorting
@@ -17,7 +18,7 @@ _COLUMNS = ("time", "method", "path", "status", "ms", "lines", "new", "test")
 
 
 def list_requests(context: PageContext) -> Response:
-    """Answer with the table of requests, those alone that are asked for."""
+    """Answer with the table of the requests that match the parameters."""
     given = context.parameters(
         sort=sorting(_COLUMNS), page=page_number, test=stored_name, route=stored_name, status=_status
     )
@@ -40,14 +41,12 @@ def _rows(
 ) -> TablePage[RequestRecord]:
     snapshot = context.snapshot
     if by.column == "new":
-        # The others have added nothing, and there are no differences to sort by.
+        # The other requests have no new lines, so there is nothing to sort them by.
         moments = {trace: first.at for trace, first in snapshot.first_executions.items()}
-        records = recorded.requests.first_of_traces(moments, filters)
-        records.sort(key=lambda record: (snapshot.new(record), record.started_at), reverse=by.descending)
-        return paginate(records, page)
+        return paginate(requests_by_new_lines(recorded, filters, moments, snapshot.new, descending=by.descending), page)
     offset = (page - 1) * ROWS
     if by.column == "lines":
-        found = recorded.requests.page_by_trace(filters, snapshot.lines, ROWS, offset, descending=by.descending)
+        found = requests_by_lines(recorded, filters, snapshot.lines, ROWS, offset, descending=by.descending)
     else:
-        found = recorded.requests.page(filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
-    return TablePage(found, page, recorded.requests.count(filters))
+        found = sorted_requests(recorded, filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
+    return TablePage(found.requests, page, found.total)

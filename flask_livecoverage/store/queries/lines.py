@@ -158,9 +158,12 @@ class LineQueries:
 
     # Who ran it
 
-    def ran(self, path: str, lines: Sequence[int], *, limit: int = 10) -> LineHits:
-        """Who ran any of ``lines`` of the file at ``path``, whatever its content was; ``limit`` of the requests."""
-        numbers = self._traces_with(path, lines)
+    def ran(self, path: str, lines: Sequence[int], *, limit: int = 10, content: str | None = None) -> LineHits:
+        """Who ran any of ``lines`` of the file at ``path``; ``limit`` of the requests.
+
+        ``content`` is the hash of the content of which these are lines; None: any that the file had.
+        """
+        numbers = self._traces_with(path, lines, content)
         executions = [row for chunk in chunks(numbers) for row in self._executions_of(chunk)]
         return LineHits(
             requests=sum(row.requests for row in executions),
@@ -170,9 +173,11 @@ class LineQueries:
             at_startup=not self.ambient_traces().isdisjoint(numbers),
         )
 
-    def _traces_with(self, path: str, lines: Sequence[int]) -> list[int]:
+    def _traces_with(self, path: str, lines: Sequence[int], content: str | None) -> list[int]:
         table = schema.trace_files.c
         query = sa.select(table.trace, table.lines).join(schema.files, schema.files.c.id == table.file)
+        if content is not None:
+            query = query.where(schema.files.c.content == content)
         rows = self._connection.execute(query.where(schema.files.c.path == path))
         # Not a bitmap: somebody may ask for line number 999,999,999.
         places = [divmod(line, 8) for line in lines]

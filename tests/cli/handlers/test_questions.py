@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.cli.handlers import questions
+from flask_livecoverage.cli.handlers import opening
 from flask_livecoverage.sources.selection import content_hash
 
 from ...support.journals import Writer, run_folder, trace_of
@@ -433,7 +433,7 @@ class TestStore:
         quick = invoke("tests", "--run", "run")
         assert "Reading the journals" not in quick.stderr
         Path(".livecov/store.sqlite3").unlink()
-        monkeypatch.setattr(questions, "_PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(opening, "_PATIENCE_SECONDS", 0.0)
         slow = invoke("tests", "--run", "run")
         assert "Reading the journals" in slow.stderr
         assert slow.stdout == quick.stdout

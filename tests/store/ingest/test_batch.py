@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.control.records import Records, WindowHistories
+from flask_livecoverage.control.records import Records
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import NOBODY, Window
+from flask_livecoverage.queries.window_summary import WindowHistories
 
 from ...support.journals import Writer, run_folder, trace_of
 from ..runs import NOW, TRACES, assert_equal, by_id, recorded, synced
