@@ -6,7 +6,7 @@ import pytest
 
 from .conftest import PYTEST, PYTEST_XDIST, Suite, section, with_plugins
 
-ADVICE = "A client that does not carry the test's name can send the headers of the fixture livecov."
+ADVICE = "A client that does not send the test's name can send the headers of the fixture livecov."
 
 
 def test_dist_without_workers(suite: Suite) -> None:
@@ -272,7 +272,7 @@ def test_server_of_the_tests_own(suite: Suite) -> None:
 
     assert result.status == 0, result.stdout
     assert section(result) == [
-        "WARNING: 1 test used Django's LiveServerTestCase, a server of its own that this session does not measure: "
+        "WARNING: 1 test used Django's LiveServerTestCase, a server that this session does not measure: "
         "take the address from the fixture livecov_server, or from LIVECOVERAGE_URL",
         "0 tests executed 0 lines in the server, 0 of them not executed at start-up.",
         "1 test sent no request.",
@@ -312,7 +312,7 @@ def test_live_server_of_pytest_flask(suite: Suite) -> None:
     assert result.status == 0, result
     assert suite.pages() == {"test_it.py::test_measured": ["/page/2"]}
     assert section(result) == [
-        "WARNING: 1 test used pytest-flask's live_server, a server of its own that this session does not measure: "
+        "WARNING: 1 test used pytest-flask's live_server, a server that this session does not measure: "
         "take the address from the fixture livecov_server, or from LIVECOVERAGE_URL",
         "1 test executed 2 lines in the server, 2 of them not executed at start-up.",
         "1 test sent no request.",

@@ -86,8 +86,8 @@ class TestPlaces:
         [
             ("app.py:8", "app.py:8 was not executed by this test: of shop/app.py, it executed 3-4, 10"),
             ("app.py:3-8", "app.py:3-8: 8 not executed by this test: of shop/app.py, it executed 3-4, 10"),
-            ("app.py:5-7", "app.py:5-7 holds no statement that is measured"),
-            ("other.py:1-2", "other.py:1-2 holds no statement that is measured"),
+            ("app.py:5-7", "app.py:5-7 contains no measured statement"),
+            ("other.py:1-2", "other.py:1-2 contains no measured statement"),
             (
                 "models.py:1",
                 "models.py:1 was not executed by this test: it executed no line of models.py, but lines of "
