@@ -32,8 +32,9 @@ def package_version(name: str) -> str | None:
 
 
 def parts_in_c() -> list[str]:
-    """Flask-LiveCoverage's, that this version can have."""
-    return ["_appended"] + (["engines._locations"] if sys.version_info >= (3, 12) else [])
+    """The names of Flask-LiveCoverage's compiled modules that this version can have."""
+    locations = ["flask_livecoverage.engines._locations"] if sys.version_info >= (3, 12) else []
+    return ["flask_livecoverage.journal._appended", *locations]
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     facts = {
         "version": sys.version.split()[0],
         "packages": {name: package_version(name) for name in PACKAGES},
-        "compiled": all(find_spec(f"flask_livecoverage.{name}") for name in parts_in_c()),
+        "compiled": all(map(find_spec, parts_in_c())),
         "sources": {work.name: work.source() for work in WORKS.values()},
     }
     print(json.dumps(facts))

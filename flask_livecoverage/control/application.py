@@ -52,10 +52,10 @@ logger = logging.getLogger("flask_livecoverage")
 
 _DEFAULT_LIMIT = 100
 # Bytes of journals: about 15,000 requests.
-_SHORT_RUN = 4 << 20
+SHORT_RUN_BYTES = 4 << 20
 
 # Warnings remembered, each to be logged once. Some contain counts, so on a full disk each request can bring a new one.
-_MOST_WARNINGS = 1000
+MOST_WARNINGS = 1000
 
 # Endpoints that change something also by a plain GET, for drivers that can send nothing else.
 _CHANGING = frozenset({"livecoverage.start", "livecoverage.stop", "livecoverage.shutdown"})
@@ -234,7 +234,7 @@ class ControlMiddleware:
         # that it starts. Also, the status must work without the store, on a full disk for example, however long that
         # takes.
         with suppress(DataError, StorageError, OSError):
-            if sum(path.stat().st_size for path in self._recorder.run.journals()) > _SHORT_RUN:
+            if sum(path.stat().st_size for path in self._recorder.run.journals()) > SHORT_RUN_BYTES:
                 from .records import open_records
 
                 with open_records(self._recorder, self._settings.store) as records:
@@ -293,7 +293,7 @@ class ControlMiddleware:
         """Log warnings, each once while it is remembered: dumps have no field for them."""
         for warning in warnings:
             if warning not in self._warned:
-                if len(self._warned) >= _MOST_WARNINGS:
+                if len(self._warned) >= MOST_WARNINGS:
                     self._warned.clear()
                 self._warned.add(warning)
                 logger.warning("%s", printable(warning))

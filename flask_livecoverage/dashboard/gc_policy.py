@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 # Counted in collections of the younger generations, which free most garbage: after the first number, a full collection
 # runs as soon as no work is in progress; after the second, it runs in any case.
-_WANTED_AFTER = 1_000
+WANTED_AFTER = 1_000
 _NEEDED_AFTER = 20_000
 
 _lock = threading.Lock()
@@ -36,5 +36,5 @@ def working() -> Iterator[None]:
     finally:
         with _lock:
             _working -= 1
-            if not _working and gc.get_count()[2] >= _WANTED_AFTER:
+            if not _working and gc.get_count()[2] >= WANTED_AFTER:
                 gc.collect()

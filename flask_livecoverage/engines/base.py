@@ -137,7 +137,7 @@ class HitsCache:
     _VARIANTS = 8
     # So many line numbers are kept in all: some 30 MB. What is kept of each file or code object beside its lines takes
     # as much as this number of them.
-    _LINES = 300_000
+    MOST_LINES = 300_000
     _BESIDE = 16
 
     def __init__(self, make: Callable[[RawLines], Hits]) -> None:
@@ -163,7 +163,7 @@ class HitsCache:
             self._kept_lines -= self._size(oldest)
         variants.append((raw, hits))
         self._kept_lines += self._size(raw)
-        if self._kept_lines > self._LINES:
+        if self._kept_lines > self.MOST_LINES:
             self._known, self._kept_lines = {}, 0
         return hits
 

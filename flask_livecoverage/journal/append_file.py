@@ -18,9 +18,9 @@ from ..model.atomic_files import open_own, temporary_beside
 from .format import begin_of
 
 try:
-    from ._appended import write as _write_line
+    from ._appended import write as write_line
 except ImportError:
-    _write_line = os.write
+    write_line = os.write
 
 _PIECE_BYTES = 1 << 18
 _TAIL_BYTES = 64
@@ -29,7 +29,7 @@ _TAIL_BYTES = 64
 _MODE = 0o644
 
 # Longer than any thread is in the middle of a write to a file that was put back.
-_GRACE_SECONDS = 10.0
+GRACE_SECONDS = 10.0
 
 # Those whose loss is one.
 _RECORDS = begin_of("request"), begin_of("amend")
@@ -127,7 +127,7 @@ class AppendedFile:
         # In one step for the threads that append: the number stays the same, and means the new file now.
         os.dup2(new, self.descriptor, inheritable=False)
         os.close(new)
-        self._left.append(_Left(old, position, time.monotonic() + _GRACE_SECONDS))
+        self._left.append(_Left(old, position, time.monotonic() + GRACE_SECONDS))
 
     def drain(self) -> None:
         """Let follow what was appended to a file while it was put back."""
@@ -195,7 +195,7 @@ def _open(path: Path) -> int:
 
 def append_line(descriptor: int, line: bytes) -> None:
     """Write a ``line`` with one ``write``, as :func:`write_all` does, without giving up the GIL if that can be had."""
-    if _write_line(descriptor, line) < len(line):
+    if write_line(descriptor, line) < len(line):
         raise _no_space()
 
 

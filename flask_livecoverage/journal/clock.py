@@ -94,7 +94,7 @@ def known_clock(folder: Path) -> RunClock | None:
 
 def clock_path(folder: Path) -> Path | None:
     """The file by which the processes of the run in ``folder`` share their clock; None where they cannot."""
-    name = _name()
+    name = clock_name()
     return folder / name if name is not None else None
 
 
@@ -108,7 +108,7 @@ def _parse(data: bytes) -> RunClock | None:
 
 
 @cache
-def _name() -> str | None:
+def clock_name() -> str | None:
     """The name of the file for this boot of the machine: after the next one, its seconds begin anew."""
     try:
         boot = Path(_BOOT).read_bytes()

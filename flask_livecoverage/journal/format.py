@@ -127,7 +127,7 @@ _LIMITS: dict[str, tuple[tuple[str, float], ...]] = {
 _MOST_LINES = 1 << 31
 
 # Some 15,000 requests.
-_PIECE = 4 << 20
+PIECE_BYTES = 4 << 20
 
 _good_shapes: set[tuple[Any, ...]] = set()
 _MOST_SHAPES = 1000
@@ -143,7 +143,7 @@ def pieces(file: BinaryIO, position: int = 0, end: int | None = None) -> Iterato
     """
     file.seek(position)
     rest = b""
-    while data := file.read(_PIECE if end is None else max(0, min(_PIECE, end - position - len(rest)))):
+    while data := file.read(PIECE_BYTES if end is None else max(0, min(PIECE_BYTES, end - position - len(rest)))):
         data = rest + data
         whole = data.rfind(b"\n") + 1
         if whole:

@@ -13,7 +13,7 @@ from ..sources.selection import Sources
 
 # So many line numbers are kept in all, to know traces again: some 20 MB. What is kept of each file beside its lines
 # takes as much as this number of them.
-_MOST_LINES = 300_000
+MOST_LINES = 300_000
 _BESIDE = 16
 
 # Traces that wait for room on the disk. Those beyond are written when another request leaves them.
@@ -64,7 +64,7 @@ class TraceWriter:
             self._left[trace.id] = hits
 
     def _known_ids(self, content: object) -> dict[Lines, str]:
-        if content is not self._content or self._kept_lines > _MOST_LINES:
+        if content is not self._content or self._kept_lines > MOST_LINES:
             self._ids, self._kept_lines, self._content = {}, 0, content
         return self._ids
 

@@ -32,7 +32,7 @@ logger = logging.getLogger("flask_livecoverage")
 
 # A little more than the server allows its own requests in flight.
 _END_SECONDS = GRACE_SECONDS + 10
-_KILL_SECONDS = 5.0
+KILL_SECONDS = 5.0
 _ASK_SECONDS = 2.0
 # A signal does not end a wait if it comes in the moment before that begins, or to another thread.
 _LOOK_SECONDS = 1.0
@@ -186,7 +186,7 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
     for member in family:
         with suppress(psutil.Error):
             member.terminate()
-    _, family = psutil.wait_procs(family, timeout=_KILL_SECONDS)
+    _, family = psutil.wait_procs(family, timeout=KILL_SECONDS)
     _kill(family)
     process.wait()
 
@@ -203,7 +203,7 @@ def _kill(processes: list[psutil.Process]) -> None:
     for member in found:
         with suppress(psutil.Error):
             member.kill()
-    psutil.wait_procs(found, timeout=_KILL_SECONDS)
+    psutil.wait_procs(found, timeout=KILL_SECONDS)
 
 
 def _start_server(command: Sequence[str], environ: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
@@ -243,7 +243,7 @@ def _none_left(process: subprocess.Popen[bytes]) -> Iterator[None]:
         yield
     finally:
         try:
-            _terminate(process, _KILL_SECONDS)
+            _terminate(process, KILL_SECONDS)
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)

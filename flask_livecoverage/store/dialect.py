@@ -16,7 +16,7 @@ from ..errors import ConfigurationError, DataError
 _CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
 
 # So long is a store waited for in which nothing moves.
-_BUSY_SECONDS = 10
+BUSY_SECONDS = 10
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -58,7 +58,7 @@ def set_up_sqlite(connection: sqlite3.Connection) -> None:
     """Set a new connection up. All files that SQLite has for the database are open then."""
     # The driver begins transactions too late, after the first SELECT: we begin them ourselves.
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     _use_wal(connection)
     # In bytes, for a file that is made now. Every index gets a row for each request.
     connection.execute("PRAGMA page_size = 8192")
@@ -73,7 +73,7 @@ def set_up_sqlite(connection: sqlite3.Connection) -> None:
 def _use_wal(connection: sqlite3.Connection) -> None:
     # Where several open a new file at once, SQLite refuses the change at once, whatever the timeout. A database in
     # memory, and one on a file system without shared memory, stays as it is without an error, which suits us, too.
-    ends = time.monotonic() + _BUSY_SECONDS
+    ends = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = wal")

@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.analysis.growth import Growth
 
-# Few files, lines and moments, so that all of them meet.
-LINES = st.integers(0, 255)
-RUNS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("pqrst"), LINES), max_size=12)
-BASES = st.lists(st.tuples(st.sampled_from("ab"), LINES), max_size=3)
+from ..support.strategies import lines_over_time, start_up_lines
+
 Run = tuple[str, str, int]
 
 
@@ -33,7 +31,7 @@ def replay(runs: list[tuple[float, Run]], bases: list[tuple[str, int]], file: st
     return found
 
 
-@given(RUNS, BASES, st.randoms(use_true_random=False), st.integers(0, 12))
+@given(lines_over_time, start_up_lines, st.randoms(use_true_random=False), st.integers(0, 12))
 def test_any_order_gives_what_a_replay_gives(runs: list[Run], bases: list[tuple[str, int]], rng, late: int) -> None:
     timed = [(float(at), run) for at, run in enumerate(runs)]
     shuffled = timed[:]

@@ -1,4 +1,7 @@
-"""The smallest suite: it keeps every line, and the exact one is what trying all parts finds."""
+"""The smallest suite: it keeps every line, and the exact one is what trying all parts finds.
+
+Tests ``analysis.minimise``, ``analysis.cover`` and ``analysis.suite``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.analysis import cover
 from flask_livecoverage.analysis.cover import Proof, smallest_cover
 from flask_livecoverage.analysis.duplicates import find_redundancy
 from flask_livecoverage.analysis.minimise import Least, minimise
@@ -18,7 +20,8 @@ from flask_livecoverage.analysis.survivors import Preference
 from flask_livecoverage.errors import ConfigurationError
 from flask_livecoverage.model.bitmap import to_bitmap
 
-from ..support.suites import Tests, lines_of, make_suite, some_tests, suite_of
+from ..support.strategies import drawn_suites
+from ..support.suites import Tests, lines_of, make_suite, suite_of
 
 LEASTS: tuple[Least, ...] = ("tests", "duration")
 
@@ -63,7 +66,7 @@ def test_a_part_of_another_ones_lines_is_never_chosen() -> None:
     assert [one.member.name for one in find_redundancy(suite).subsumed] == ["part"]
 
 
-@given(some_tests(), st.sampled_from(["natural", "fastest", "keploy", None]))
+@given(drawn_suites(), st.sampled_from(["natural", "fastest", "keploy", None]))
 def test_who_follows_dedup_and_minimise_loses_no_line(tests: Tests, prefer: Preference | None) -> None:
     suite = suite_of(tests)
     found = find_redundancy(suite, prefer)
@@ -112,7 +115,7 @@ def test_nothing_to_keep() -> None:
             assert minimise(suite, exact=exact).choices == []
 
 
-@given(some_tests())
+@given(drawn_suites())
 def test_greedy_keeps_every_line_and_nothing_redundant(tests: Tests) -> None:
     for least in LEASTS:
         found = minimise(suite_of(tests), least)
@@ -124,7 +127,7 @@ def test_greedy_keeps_every_line_and_nothing_redundant(tests: Tests) -> None:
             assert lines_of(tests, set(chosen) - {name}) != lines_of(tests, tests)
 
 
-@given(some_tests(largest=9))
+@given(drawn_suites(largest=9))
 @settings(max_examples=60, deadline=None)
 def test_exact_is_what_trying_all_parts_finds(tests: Tests) -> None:
     suite = suite_of(tests)
@@ -156,7 +159,7 @@ def cheapest(tests: Tests, least: Least) -> float:
     )
 
 
-@given(some_tests(largest=9))
+@given(drawn_suites(largest=9))
 @settings(max_examples=60, deadline=None)
 def test_cover_and_its_bound_are_the_cheapest_without_the_greedy_one_to_help(tests: Tests) -> None:
     for least in LEASTS:
@@ -176,7 +179,7 @@ def test_of_equal_minima_the_greedy_one_is_kept_unless_it_takes_longer(monkeypat
         assert sorted(names(suite, exact=True)) == expected
 
 
-@given(some_tests())
+@given(drawn_suites())
 @settings(max_examples=40, deadline=None)
 def test_the_order_of_the_tests_does_not_matter(tests: Tests) -> None:
     reverse = dict(reversed(tests.items()))
@@ -215,18 +218,13 @@ class NothingFound:
 
 
 def test_unproven_says_the_gap_and_is_not_worse_than_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    optimize, sparse = cover._solver()
     asked = {}
 
-    class Impatient:
-        Bounds, LinearConstraint = optimize.Bounds, optimize.LinearConstraint
+    def impatient(costs: list[float], **options: object) -> NothingFound:
+        asked.update(options)
+        return NothingFound()
 
-        @staticmethod
-        def milp(costs: list[float], **options: object) -> NothingFound:
-            asked.update(options)
-            return NothingFound()
-
-    monkeypatch.setattr(cover, "_solver", lambda: (Impatient, sparse))
+    monkeypatch.setattr("scipy.optimize.milp", impatient)
     suite = make_suite({f"test-{i}": [i, (i + 1) % 7] for i in range(7)})
     found = minimise(suite, exact=True, time_limit=0.5)
 
@@ -236,17 +234,11 @@ def test_unproven_says_the_gap_and_is_not_worse_than_greedy(monkeypatch: pytest.
 
 
 def test_an_answer_of_the_solver_that_covers_not_all_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    optimize, sparse = cover._solver()
-
     class Wrong:
         x = (1.0, 0.0, 0.0, 0.0, 0.0)
         mip_dual_bound = 1.0
 
-    class Mistaken:
-        Bounds, LinearConstraint = optimize.Bounds, optimize.LinearConstraint
-        milp = staticmethod(lambda *_, **__: Wrong())
-
-    monkeypatch.setattr(cover, "_solver", lambda: (Mistaken, sparse))
+    monkeypatch.setattr("scipy.optimize.milp", lambda *_, **__: Wrong())
 
     assert smallest_cover(CYCLE, [1.0] * 5) == (None, 1.0)
 

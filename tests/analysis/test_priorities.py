@@ -12,6 +12,8 @@ from flask_livecoverage.analysis.priorities import File, Gap, rank
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.sources.functions import Function
 
+from ..support.strategies import function_lines, routes
+
 
 def function(name: str, first: int, last: int) -> Function:
     """A function whose ``def`` is in line ``first``."""
@@ -67,14 +69,10 @@ def test_def_lines_alone_enter_nothing() -> None:
     assert rank({"GET /": 1}, {"GET /": {"/app/a.py": bits(1, 10)}}, FILES, {}) == []
 
 
-lines = st.sets(st.integers(0, 59), max_size=12).map(to_bitmap)
-routes = st.sampled_from([f"GET /{n}" for n in range(12)])
-
-
 @given(
     traffic=st.dictionaries(routes, st.integers(0, 1000)),
-    executed=st.dictionaries(routes, st.dictionaries(st.sampled_from(["a", "b"]), lines)),
-    missing=st.fixed_dictionaries({"a": lines, "b": lines}),
+    executed=st.dictionaries(routes, st.dictionaries(st.sampled_from(["a", "b"]), function_lines)),
+    missing=st.fixed_dictionaries({"a": function_lines, "b": function_lines}),
     seed=st.randoms(use_true_random=False),
 )
 def test_ranking_is_traffic_times_gap(

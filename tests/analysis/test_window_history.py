@@ -1,4 +1,7 @@
-"""What a window's summary counts."""
+"""What a window's summary counts.
+
+Tests ``analysis.window_history`` and ``model.records``.
+"""
 
 from __future__ import annotations
 

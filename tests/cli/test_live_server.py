@@ -1,4 +1,7 @@
-"""``flask livecov status --url`` and ``shutdown --url``: the commands that ask a live server."""
+"""``flask livecov status --url`` and ``shutdown --url``: the commands that ask a live server.
+
+Tests ``control_client`` and ``cli.reports``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The control routes as a client sees them: windows, resets, the status, wrong requests, the application beside."""
+"""The control routes as a client sees them: windows, resets, the status, wrong requests, the application beside.
+
+Tests ``control.application`` and ``control.parameters``.
+"""
 
 from __future__ import annotations
 
@@ -158,7 +161,7 @@ class TestStatus:
     def test_shape(
         self, start: Start, engine_name: str, short_run: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.control.application._SHORT_RUN", short_run)
+        monkeypatch.setattr("flask_livecoverage.control.application.SHORT_RUN_BYTES", short_run)
         client = start(LIVECOVERAGE_ENGINE=engine_name)
         client.get("/deep")
         client.get("/deep")

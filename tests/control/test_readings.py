@@ -1,4 +1,7 @@
-"""``/dump`` in each format, and with a reset."""
+"""``/dump`` in each format, and with a reset.
+
+Tests ``control.readings``.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,12 @@ import logging
 import sqlite3
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
-from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_livecoverage.control import application
@@ -190,20 +191,18 @@ class TestDump:
         assert warnings == [f"{source.resolve()} has changed since its lines were recorded: those are left out"]
 
     def test_what_was_logged_is_not_remembered_without_end(
-        self, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr(application, "_MOST_WARNINGS", 3)
-        app = make_app()
-        client = app.test_client()
+        """The oldest is logged again when it comes back after as many others as are remembered."""
+        monkeypatch.setattr(application, "MOST_WARNINGS", 3)
         client.get("/deep")
         damaged = Writer(DataDir(".livecov").run(ok(client, "status")["run"]), "ffffffff")
-        for _ in range(10):
-            damaged.write(b"nonsense\n")
+        whole = damaged.path.read_bytes()
+        for count in (1, 1, 2, 3, 4, 4, 1):
+            damaged.path.write_bytes(whole + b"nonsense\n" * count)
             ok(client, "dump")
-            ok(client, "dump")
-            assert len(app.wsgi_app._warned) <= 3  # type: ignore[attr-defined]
         warnings = [record.message for record in caplog.records if "cannot be read, skipped" in record.message]
-        assert len(warnings) == len(set(warnings)) == 10
+        assert [warning.split()[1] for warning in warnings] == ["1", "2", "3", "4", "1"]
 
     def test_data_directory_that_cannot_be_written(self, client: FlaskClient, tmp_path: Path) -> None:
         client.get("/deep")

@@ -1,4 +1,7 @@
-"""``/tests``, ``/requests`` and ``/requests/<id>``: what the store answers."""
+"""``/tests``, ``/requests`` and ``/requests/<id>``: what the store answers.
+
+Tests ``control.records`` and ``queries.suites``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Whether everybody can read and use the pages: axe-core finds nothing serious, in any colours, on any screen."""
+"""Whether everybody can read and use the pages: axe-core finds nothing serious, in any colours, on any screen.
+
+Tests ``dashboard.pages.static``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Snapshots of a run, against coverage.py's own reports and a replay of its requests in the order of time."""
+"""Snapshots of a run, against coverage.py's own reports and a replay of its requests in the order of time.
+
+Tests ``dashboard.aggregator``, ``dashboard.snapshot``, ``dashboard.held_store``, ``dashboard.run_reader`` and
+``store.queries.statements``.
+"""
 
 from __future__ import annotations
 

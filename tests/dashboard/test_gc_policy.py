@@ -28,7 +28,7 @@ class TestGarbage:
         thresholds = gc.get_threshold()
         gc.collect()
         # Lower limits, so that the test needs less garbage.
-        monkeypatch.setattr(gc_policy, "_WANTED_AFTER", 100)
+        monkeypatch.setattr(gc_policy, "WANTED_AFTER", 100)
         gc.set_threshold(10, 2, thresholds[2])
         gc.callbacks.append(collects)
         yield found

@@ -1,4 +1,7 @@
-"""The first page, in a real browser: what it shows is what a known script of requests did."""
+"""The first page, in a real browser: what it shows is what a known script of requests did.
+
+Tests ``dashboard.pages.overview`` and ``control.dashboard_host.events``.
+"""
 
 from __future__ import annotations
 

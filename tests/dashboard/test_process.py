@@ -1,4 +1,8 @@
-"""The dashboard's process: who starts it, what it may see, and that it ends with its server, however that ends."""
+"""The dashboard's process: who starts it, what it may see, and that it ends with its server, however that ends.
+
+Tests ``control.dashboard_host.proxy``, ``control.dashboard_host.relay``, ``control.dashboard_host.subprocess``,
+``control.dashboard_host.urls``, ``dashboard.main`` and ``interpreter``.
+"""
 
 from __future__ import annotations
 
@@ -352,7 +356,7 @@ class TestInThisProcess:
     def test_process_that_fails_immediately(
         self, app: Flask, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(dashboard_subprocess, "_COMMAND", "import sys; sys.exit('no luck')")
+        monkeypatch.setattr(dashboard_subprocess, "COMMAND", "import sys; sys.exit('no luck')")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
         assert "the dashboard process does not answer" in response.text

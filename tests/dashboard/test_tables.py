@@ -1,4 +1,8 @@
-"""Requests, tests, routes and duplicates, in a real browser, against a known script of requests."""
+"""Requests, tests, routes and duplicates, in a real browser, against a known script of requests.
+
+Tests ``dashboard.pages.requests``, ``dashboard.pages.suite_pages``, ``dashboard.pages.suite_figures`` and
+``dashboard.pages.compare``.
+"""
 
 from __future__ import annotations
 

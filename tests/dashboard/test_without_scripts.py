@@ -1,4 +1,7 @@
-"""Everything but live updates works in a browser that runs no scripts."""
+"""Everything but live updates works in a browser that runs no scripts.
+
+Tests ``dashboard.application``, ``dashboard.pages.context`` and ``dashboard.pages.rendering``.
+"""
 
 from __future__ import annotations
 

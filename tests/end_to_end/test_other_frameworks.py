@@ -1,4 +1,7 @@
-"""Django, and a bare WSGI function: exact records of each request, under real servers in processes of their own."""
+"""Django, and a bare WSGI function: exact records of each request, under real servers in processes of their own.
+
+Tests ``django`` and ``measured``.
+"""
 
 from __future__ import annotations
 

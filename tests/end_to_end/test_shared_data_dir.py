@@ -1,4 +1,7 @@
-"""Two servers at once on one data directory, in two runs or in one: nothing is mixed, nothing is lost."""
+"""Two servers at once on one data directory, in two runs or in one: nothing is mixed, nothing is lost.
+
+Tests ``journal.data_dir``.
+"""
 
 from __future__ import annotations
 

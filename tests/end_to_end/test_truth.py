@@ -1,4 +1,7 @@
-"""The report's numbers equal what `coverage run` gives for the same requests on the same server, line for line."""
+"""The report's numbers equal what `coverage run` gives for the same requests on the same server, line for line.
+
+Tests ``sources.selection``.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from flask_livecoverage.settings import SETTINGS
 
 from ..support import REPOSITORY
+from ..support.compiled import HAS_PART_IN_C
 
 APP = """
     import helper
@@ -57,11 +57,8 @@ ASK = """
 Answers = dict[str, Any]
 
 
-# Where it is in Python anyway, the variable changes nothing.
-HAS_PART_IN_C = sys.version_info >= (3, 12) and find_spec("flask_livecoverage.engines._locations") is not None
-
-
 def in_python(answers: Answers) -> bool:
+    # Where it is in Python anyway, the variable changes nothing.
     return not HAS_PART_IN_C or "its part in C is left out" in answers["status"]["reason"]
 
 

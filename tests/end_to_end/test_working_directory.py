@@ -1,4 +1,7 @@
-"""An application may change the working directory, or remove it: what is relative is so to where the server started."""
+"""An application may change the working directory, or remove it: what is relative is so to where the server started.
+
+Tests ``exports.report_process``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Beside another ``Coverage``: its totals stay what they would be without us, and our requests stay exact."""
+"""Beside another ``Coverage``: its totals stay what they would be without us, and our requests stay exact.
+
+Tests ``engines.ctrace`` and ``engines.tracers``.
+"""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from flask_livecoverage import ConfigurationError, EngineError
 from flask_livecoverage.engines import choose_engine
 from flask_livecoverage.sources.selection import Sources
 
+from ..support.compiled import HAS_PART_IN_C
+
 VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 
 needs_monitoring = pytest.mark.skipif(
@@ -24,7 +26,8 @@ needs_monitoring = pytest.mark.skipif(
 
 @needs_monitoring
 def test_default_in_c() -> None:
-    pytest.importorskip("flask_livecoverage.engines._locations", reason="the engine's part in C was not compiled")
+    if not HAS_PART_IN_C:
+        pytest.skip("the engine's part in C was not compiled")
     engine, reason = choose_engine(Sources())
     assert (engine.name, reason) == ("monitoring", f"{VERSION} has sys.monitoring")
 

@@ -1,4 +1,7 @@
-"""Code that the application makes at work, runs and drops: its ids are given out again, and nothing of it is kept."""
+"""Code that the application makes at work, runs and drops: its ids are given out again, and nothing of it is kept.
+
+Tests ``engines.locations`` and ``engines.decisions``.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from flask_livecoverage.engines.decisions import Decisions
 from flask_livecoverage.model.bounded import MOST_FILES
 from flask_livecoverage.sources.selection import Sources
 
-from .conftest import captured
+from .conftest import captured, locations_of
 
 # What a request runs is counted by hand: each statement notes its line.
 FILE_LINES = 400
@@ -144,10 +147,10 @@ def test_code_that_comes_back(engine: Any, engine_name: str, path: str, rounds: 
     function = FunctionType(code, {})
     capture = engine.begin()
     function(set(), rounds)
-    assert not engine._locations.forget(code)
+    assert not locations_of(engine).forget(code)
     engine.end(capture)
 
-    assert engine._locations.forget(code)
+    assert locations_of(engine).forget(code)
     ran: set[int] = set()
     found = captured(engine, lambda: function(ran, rounds))
     assert found == {path: ran}

@@ -1,4 +1,7 @@
-"""What every engine does, whatever measures underneath."""
+"""What every engine does, whatever measures underneath.
+
+Tests ``engines.base``, ``engines.ctrace``, ``engines.monitoring`` and ``engines.trace_hits``.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from flask_livecoverage.sources.selection import Sources
 from tests.engines.exactness.harness import lines_alone
 
 from ..support.lines import lines_of
-from .conftest import captured
+from .conftest import captured, locations_of
 
 
 def lines(hits: Hits, module: ModuleType) -> list[int]:
@@ -169,7 +172,7 @@ def test_only_hot_code_is_switched_off(engine: Engine, engine_name: str, program
     """To switch off what runs a few times would cost more than it saves, since the next capture wants it again."""
     if engine_name == "ctrace":
         pytest.skip("ctrace switches nothing off")
-    locations = engine._locations  # type: ignore[attr-defined]
+    locations = locations_of(engine)
     captured(engine, lambda: program.loop(5))
     assert not locations.dirty
     captured(engine, lambda: program.loop(1000))

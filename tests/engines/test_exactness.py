@@ -1,4 +1,7 @@
-"""Every request's lines are exactly those that it runs alone, however many run at once."""
+"""Every request's lines are exactly those that it runs alone, however many run at once.
+
+Tests ``engines.locations`` and ``engines.monitoring``.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ import pytest
 from flask_livecoverage.engines import Engine, choose_engine
 from flask_livecoverage.sources.selection import Sources
 from tests.engines.exactness.harness import SWITCH_INTERVALS, count_wrong, faulty_engine, load_program, make_requests
+
+from .conftest import locations_of
 
 needs_monitoring = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12"
@@ -95,8 +100,8 @@ def test_without_the_gil_nothing_is_disabled(tmp_path: Path) -> None:
 
     engine = MonitoringEngine(Sources([str(tmp_path)]), UnsharedLocations)
     assert _wrong(engine, tmp_path, 101, 1e-4) == 0
-    assert engine._locations.dirty == {}
-    assert engine._locations.off == {}
+    assert locations_of(engine).dirty == {}
+    assert locations_of(engine).off == {}
 
 
 @needs_monitoring

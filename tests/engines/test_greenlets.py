@@ -1,4 +1,7 @@
-"""Greenlets share a thread, and with it Python's trace function. Whose lines are whose all the same."""
+"""Greenlets share a thread, and with it Python's trace function. Whose lines are whose all the same.
+
+Tests ``engines.greenlets`` and ``engines.weak_keys``.
+"""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from flask_livecoverage.engines import Engine, Hits
 from flask_livecoverage.sources.selection import Sources
 from tests.engines.exactness.harness import lines_alone
 
+from ..support.compiled import HAS_PART_IN_C
 from ..support.lines import lines_of
 from .conftest import captured
 
@@ -77,11 +78,13 @@ FRESH = """
 @pytest.fixture(params=["monitoring", "monitoring-in-python"])
 def make_locations(request: pytest.FixtureRequest) -> Any:
     from flask_livecoverage.engines.locations import Locations
+    from flask_livecoverage.engines.monitoring import fastest_locations
 
     if request.param == "monitoring-in-python":
         return Locations
-    module = pytest.importorskip("flask_livecoverage.engines._locations", reason="its part in C was not compiled")
-    return module.Locations
+    if not HAS_PART_IN_C:
+        pytest.skip("its part in C was not compiled")
+    return fastest_locations()
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Another tool takes the monitoring engine's tool ids or callbacks: a fault that is reported, and an orderly end."""
+"""Another tool takes the monitoring engine's tool ids or callbacks: a fault that is reported, and an orderly end.
+
+Tests ``engines.tool_ids``.
+"""
 
 from __future__ import annotations
 

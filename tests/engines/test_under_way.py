@@ -1,4 +1,7 @@
-"""Functions that have begun before the engine: their remaining lines are seen, and nobody's lines go astray."""
+"""Functions that have begun before the engine: their remaining lines are seen, and nobody's lines go astray.
+
+Tests ``engines.frames``.
+"""
 
 from __future__ import annotations
 

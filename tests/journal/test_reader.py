@@ -1,4 +1,7 @@
-"""A run is read back exactly, and what cannot be read is named and costs nothing else."""
+"""A run is read back exactly, and what cannot be read is named and costs nothing else.
+
+Tests ``journal.reader``, ``journal.fold``, ``journal.format``, ``journal.run_folder`` and ``journal.windows``.
+"""
 
 from __future__ import annotations
 
@@ -319,7 +322,7 @@ class TestMarks:
     def test_what_lies_before_is_not_held_in_memory(
         self, folder: RunFolder, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.journal.format._PIECE", 1 << 14)
+        monkeypatch.setattr("flask_livecoverage.journal.format.PIECE_BYTES", 1 << 14)
         path = write(trace(), *(request(number) for number in range(10_000)))
         reset(folder)
         write(request(10_000))
@@ -335,7 +338,7 @@ class TestMarks:
     def test_pieces_of_any_size(
         self, piece: int, folder: RunFolder, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.journal.format._PIECE", piece)
+        monkeypatch.setattr("flask_livecoverage.journal.format.PIECE_BYTES", piece)
         write(trace("old", "6"), request(1, "old"), b"broken\n", request(2, "old"))
         reset(folder)
         write(trace("new", "e"), {"type": "amend", "id": "r-1", "trace": "new"}, request(3, "new"), b'{"type":"re')

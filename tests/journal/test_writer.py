@@ -70,7 +70,7 @@ def break_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def break_disk(*faults: Callable[[int, bytes], int]) -> None:
         write = FaultyDisk(list(faults))
         monkeypatch.setattr(appended_module, "os", type("os", (), {**vars(os), "write": staticmethod(write)}))
-        monkeypatch.setattr(appended_module, "_write_line", write)
+        monkeypatch.setattr(appended_module, "write_line", write)
 
     return break_disk
 

@@ -1,4 +1,7 @@
-"""Keploy's agent, in livecov's own server and beside gunicorn, as Keploy talks to it."""
+"""Keploy's agent, in livecov's own server and beside gunicorn, as Keploy talks to it.
+
+Tests ``keploy.agent`` and ``keploy.runs``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``livecov replay``: recorded cases against the real application, and what comes of them."""
+"""``livecov replay``: recorded cases against the real application, and what comes of them.
+
+Tests ``cli.keploy``, ``cli.handlers.keploy``, ``keploy.replay`` and ``keploy.resending``.
+"""
 
 from __future__ import annotations
 

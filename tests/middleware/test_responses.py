@@ -1,4 +1,7 @@
-"""Responses through the WSGI middleware: streams, ``close()``, ``write()``, WebSockets; on disk before they leave."""
+"""Responses through the WSGI middleware: streams, ``close()``, ``write()``, WebSockets; on disk before they leave.
+
+Tests ``middleware.wsgi``.
+"""
 
 from __future__ import annotations
 

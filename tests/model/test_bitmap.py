@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.model.bitmap import from_bitmap, from_hex, to_bitmap, to_hex
 
-line_sets = st.sets(st.integers(min_value=1, max_value=5000))
+from ..support.strategies import line_sets
 
 
 @given(line_sets)

@@ -1,4 +1,7 @@
-"""The fixtures ``livecov`` and ``livecov_server``."""
+"""The fixtures ``livecov`` and ``livecov_server``.
+
+Tests ``pytest_plugin.current``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Who has the package installed, and has no live server, notices nothing."""
+"""Who has the package installed, and has no live server, notices nothing.
+
+Tests ``pytest_plugin.options``.
+"""
 
 from __future__ import annotations
 

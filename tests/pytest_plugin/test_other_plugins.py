@@ -1,4 +1,7 @@
-"""Sessions in which other plugins, clients and test cases go past what this one hooks."""
+"""Sessions in which other plugins, clients and test cases go past what this one hooks.
+
+Tests ``pytest_plugin.others`` and ``pytest_plugin.operations``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tests that run at the same time, with pytest-xdist: their names travel with the requests."""
+"""Tests that run at the same time, with pytest-xdist: their names travel with the requests.
+
+Tests ``pytest_plugin.identity``.
+"""
 
 from __future__ import annotations
 

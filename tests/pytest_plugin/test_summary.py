@@ -1,4 +1,7 @@
-"""What the plugin makes of what it is told: names, places, the summary."""
+"""What the plugin makes of what it is told: names, places, the summary.
+
+Tests ``pytest_plugin.summary``, ``pytest_plugin.names`` and ``pytest_plugin.line_references``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from flask_livecoverage.model.text import window_name
 from flask_livecoverage.pytest_plugin.line_references import find_missing
@@ -14,19 +16,14 @@ from flask_livecoverage.pytest_plugin.names import part_name, test_name, whole_n
 from flask_livecoverage.pytest_plugin.summary import summarise
 from flask_livecoverage.testid.clients import carried_name
 
-# Long ones are repeated: they are quickly made, and made smaller.
-NAMES = st.builds(
-    lambda text, times, end: text * times + end,
-    st.text(max_size=3) | st.sampled_from(["a", "é", "→", "\U0001f600", "\n", " "]),
-    st.sampled_from([0, 1, 100, 300, 449, 450, 899, 900, 901, 1001]),
-    st.text(max_size=3),
-)
+from ..support.strategies import node_ids
+
 quick = settings(max_examples=60, deadline=None)
 
 
 class TestNames:
     @quick
-    @given(NAMES, NAMES)
+    @given(node_ids, node_ids)
     def test_server_takes_them_as_they_are(self, node_id: str, part: str) -> None:
         for name in (test_name(node_id, ""), part_name(test_name(node_id, ""), part)):
             assert window_name(name) == carried_name(name) == name
@@ -34,7 +31,7 @@ class TestNames:
         assert whole_name(part_name(test_name(node_id, ""), part), {test_name(node_id, "")}) == test_name(node_id, "")
 
     @quick
-    @given(NAMES, NAMES)
+    @given(node_ids, node_ids)
     def test_different_tests_have_different_names(self, one: str, other: str) -> None:
         assert (test_name(one, "") == test_name(other, "")) == (one == other)
         assert test_name(f"{one} ", "") != test_name(one, "")

@@ -1,4 +1,7 @@
-"""Servers that do not answer, answer something else, or die."""
+"""Servers that do not answer, answer something else, or die.
+
+Tests ``pytest_plugin.recordings`` and ``pytest_plugin.routes``.
+"""
 
 from __future__ import annotations
 

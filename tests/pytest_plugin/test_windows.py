@@ -1,4 +1,7 @@
-"""One test after the other: each is a window of the server."""
+"""One test after the other: each is a window of the server.
+
+Tests ``pytest_plugin.session`` and ``pytest_plugin.running_test``.
+"""
 
 from __future__ import annotations
 

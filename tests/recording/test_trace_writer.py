@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable
 from types import ModuleType
 
@@ -65,8 +66,8 @@ def test_written_once(app: Flask) -> None:
 def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_written_again(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_livecoverage.recording.trace_writer._MOST_LINES", 50)
-    monkeypatch.setattr(HitsCache, "_LINES", 50)
+    monkeypatch.setattr("flask_livecoverage.recording.trace_writer.MOST_LINES", 50)
+    monkeypatch.setattr(HitsCache, "MOST_LINES", 50)
     for _ in range(3):
         ask_all_ways(app)
     assert len(written()) > len(set(written()))
@@ -74,11 +75,13 @@ def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_written_again(
 
 
 def test_engines_remember_no_more_lines_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HitsCache, "_LINES", 100)
+    monkeypatch.setattr(HitsCache, "MOST_LINES", 100)
     cache = HitsCache(lambda raw: Hits({str(key): frozenset(lines) for key, lines in raw.items()}))
+    kept: weakref.WeakSet[Hits] = weakref.WeakSet()
     for number in range(1000):
         raw = {number % 7: {number, number + 1}, "shape": set(range(number % 5))}
-        assert cache.hits(raw) == {str(key): lines for key, lines in raw.items()}
-        kept = [raw for variants in cache._known.values() for raw, _ in variants]
-        assert sum(len(lines) for raw in kept for lines in raw.values()) <= 100
+        found = cache.hits(raw)
+        assert found == {str(key): lines for key, lines in raw.items()}
+        kept.add(found)
+        assert sum(len(lines) for hits in kept for lines in hits.values()) <= 100
     assert cache.hits(dict(raw)) is cache.hits(raw)

@@ -1,4 +1,7 @@
-"""``flask livecov run``: a server, a command that drives it, their ends, and the report."""
+"""``flask livecov run``: a server, a command that drives it, their ends, and the report.
+
+Tests ``cli.serving``, ``cli.handlers.serving``, ``serving.launcher`` and ``serving.readiness``.
+"""
 
 from __future__ import annotations
 
@@ -349,7 +352,7 @@ class TestRunCommand:
         assert commands.running() == []
 
     def test_timeout_kills_what_does_not_listen(self, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(run_module, "_KILL_SECONDS", 0.5)
+        monkeypatch.setattr(run_module, "KILL_SECONDS", 0.5)
 
         with pytest.raises(ServerError):
             run_command(["sh", "-c", "trap '' TERM; sleep 1000; sleep 1000"], commands.environ, 0.5)

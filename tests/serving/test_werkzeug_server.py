@@ -1,4 +1,8 @@
-"""``flask livecov serve``: starts, tells where, ends gracefully, reports."""
+"""``flask livecov serve``: starts, tells where, ends gracefully, reports.
+
+Tests ``cli.serving``, ``cli.handlers.serving``, ``serving.werkzeug_server``, ``serving.serve_options``,
+``serving.signals`` and ``serving.database``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Recording starts before the application is imported, in the processes that import it, and nobody notices."""
+"""Recording starts before the application is imported, in the processes that import it, and nobody notices.
+
+Tests ``startup.site.sitecustomize``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The database: its version, its URL, other tables beside it, many who make it at once."""
+"""The database: its version, its URL, other tables beside it, many who make it at once.
+
+Tests ``store.connections``, ``store.schema`` and ``store.store``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A store or marks that are cut or garbled: said in one clear line, made anew, and never at the journals' cost."""
+"""A store or marks that are cut or garbled: said in one clear line, made anew, and never at the journals' cost.
+
+Tests ``store.damage`` and ``store.dialect``.
+"""
 
 from __future__ import annotations
 
@@ -312,7 +315,7 @@ def ask_own(folder: RunFolder, warnings: list[str]) -> Run:
 class TestLocked:
     @pytest.fixture
     def short_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dialect, "_BUSY_SECONDS", 1)
+        monkeypatch.setattr(dialect, "BUSY_SECONDS", 1)
 
     def test_is_said_after_seconds_and_nothing_is_moved(self, folder: RunFolder, short_patience: None) -> None:
         ask(folder)

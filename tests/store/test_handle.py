@@ -1,4 +1,7 @@
-"""A store that is kept open."""
+"""A store that is kept open.
+
+Tests ``store.handle``.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from ...store import RunQueries, Store
 from .reporting import warn
 
 # Work that takes less shows no progress bar: it would only flash by.
-_PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 2.0
 
 
 @contextmanager
@@ -53,7 +53,7 @@ class _ProgressBar:
         self._shown = 0
 
     def __call__(self, done: int, total: int) -> None:
-        if self._bar is None and done < total and time.monotonic() - self._began > _PATIENCE_SECONDS:
+        if self._bar is None and done < total and time.monotonic() - self._began > PATIENCE_SECONDS:
             bar = click.progressbar(length=total, label="Reading the journals", file=sys.stderr)
             self._bar = self._stack.enter_context(bar)
         if self._bar is not None:

@@ -16,7 +16,7 @@ _END_SECONDS = 2.0
 
 # The process gets the listening socket through its standard input, then its search path and its configuration, a line
 # each. The end of the stream signals that the server's process has ended, for whatever reason.
-_COMMAND = """# Flask-LiveCoverage: a server's dashboard
+COMMAND = """# Flask-LiveCoverage: a server's dashboard
 import json, os, socket, sys
 # Descriptors that the server let its subprocesses inherit: its listening socket, for example.
 os.closerange(3, os.sysconf("SC_OPEN_MAX"))
@@ -38,7 +38,7 @@ class Subprocess:
         self._control, theirs = socket.socketpair()
         with theirs, ExitStack() as undo:
             undo.callback(self._control.close)
-            self.pid = start_python(_COMMAND, theirs.fileno())
+            self.pid = start_python(COMMAND, theirs.fileno())
             undo.pop_all()
         with suppress(BrokenPipeError):  # it has failed already: the first request to it reports that
             socket.send_fds(self._control, [b"\n"], [listener.fileno()])

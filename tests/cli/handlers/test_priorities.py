@@ -1,4 +1,7 @@
-"""``livecov priorities``: what to cover next, worked out by hand for a small application."""
+"""``livecov priorities``: what to cover next, worked out by hand for a small application.
+
+Tests ``cli.questions``, ``cli.handlers.priorities`` and ``cli.handlers.traffic``.
+"""
 
 from __future__ import annotations
 

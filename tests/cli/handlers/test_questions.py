@@ -1,4 +1,7 @@
-"""``requests``, ``tests``, ``routes``, ``diff`` and ``who``, asked about a run whose truth is known."""
+"""``requests``, ``tests``, ``routes``, ``diff`` and ``who``, asked about a run whose truth is known.
+
+Tests ``cli.questions``, ``cli.handlers.questions``, ``cli.handlers.answers`` and ``cli.handlers.line_references``.
+"""
 
 from __future__ import annotations
 
@@ -429,11 +432,11 @@ class TestStore:
     def test_progress_is_shown_when_it_takes_long(
         self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.journal.format._PIECE", 1)
+        monkeypatch.setattr("flask_livecoverage.journal.format.PIECE_BYTES", 1)
         quick = invoke("tests", "--run", "run")
         assert "Reading the journals" not in quick.stderr
         Path(".livecov/store.sqlite3").unlink()
-        monkeypatch.setattr(opening, "_PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(opening, "PATIENCE_SECONDS", 0.0)
         slow = invoke("tests", "--run", "run")
         assert "Reading the journals" in slow.stderr
         assert slow.stdout == quick.stdout

@@ -1,4 +1,7 @@
-"""``flask livecov report`` and ``status``: what was recorded, however it is asked for, and never lost."""
+"""``flask livecov report`` and ``status``: what was recorded, however it is asked for, and never lost.
+
+Tests ``cli.reports``, ``cli.handlers.reporting``, ``cli.group`` and ``cli.options``.
+"""
 
 from __future__ import annotations
 

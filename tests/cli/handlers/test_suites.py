@@ -1,4 +1,7 @@
-"""``livecov dedup`` and ``minimise``: what they print, write and delete, and what they refuse."""
+"""``livecov dedup`` and ``minimise``: what they print, write and delete, and what they refuse.
+
+Tests ``cli.suite``, ``cli.handlers.suites`` and ``cli.handlers.removal``.
+"""
 
 from __future__ import annotations
 

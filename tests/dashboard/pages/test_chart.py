@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_livecoverage.dashboard.pages import chart
 from flask_livecoverage.dashboard.pages.chart import growth_chart
 
 
@@ -28,7 +27,7 @@ class TestChart:
 
     @given(st.integers(1, 10**7))
     def test_ticks_are_few_and_round(self, most: int) -> None:
-        ticks = chart._ticks(most)
+        ticks = [tick.number for tick in growth_chart([(0, 0)], requests=1, statements=most).rows]
         assert 2 <= len(ticks) <= 6
         assert ticks[-1] <= most
         assert set(str(ticks[1]).rstrip("0")) <= {"1", "2", "5"}

@@ -6,13 +6,12 @@ import itertools
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from flask_livecoverage.dashboard.pages.treemap import HEIGHT, WIDTH, Rectangle, squarify, treemap
 from flask_livecoverage.dashboard.snapshot import FileSnapshot
 from flask_livecoverage.model.records import FileStatements
 
-SIZES = st.lists(st.integers(1, 1000), min_size=1, max_size=40).map(lambda sizes: sorted(sizes, reverse=True))
+from ...support import strategies
 
 
 def overlap(one: Rectangle, other: Rectangle) -> float:
@@ -22,14 +21,14 @@ def overlap(one: Rectangle, other: Rectangle) -> float:
 
 
 class TestTreemap:
-    @given(SIZES)
+    @given(strategies.sizes)
     def test_areas_are_sizes(self, sizes: list[int]) -> None:
         whole = Rectangle(10, 20, 720, 300)
         found = squarify(sizes, whole)
         for size, tile in zip(sizes, found, strict=True):
             assert tile.width * tile.height == pytest.approx(size / sum(sizes) * 720 * 300)
 
-    @given(SIZES)
+    @given(strategies.sizes)
     def test_nothing_overlaps_and_all_is_inside(self, sizes: list[int]) -> None:
         whole = Rectangle(10, 20, 720, 300)
         found = squarify(sizes, whole)

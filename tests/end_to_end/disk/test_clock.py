@@ -1,11 +1,13 @@
-"""The wall clock is set back while a run is recorded: nothing of it gets into disorder."""
+"""The wall clock is set back while a run is recorded: nothing of it gets into disorder.
+
+Tests ``journal.clock``.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -136,12 +138,9 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 @pytest.fixture
-def boot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def boot(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another boot of the machine from here on."""
-    clock._name.cache_clear()
-    monkeypatch.setattr(clock, "_BOOT", "/proc/version")
-    yield
-    clock._name.cache_clear()
+    monkeypatch.setattr(clock, "clock_name", lambda: "marks.clock-another")
 
 
 class TestSharing:
@@ -169,7 +168,7 @@ class TestSharing:
         """A process that was told other seconds since the start of the machine, as under libfaketime."""
         path = clock_path(folder.path)
         assert path is not None
-        path.write_text(f'{{"offset": 100.0, "ticks": {time.clock_gettime(clock._CLOCK) + HOUR}}}')
+        path.write_text(f'{{"offset": 100.0, "ticks": {clock.ticks() / 1e9 + HOUR}}}')
         assert abs(shared_clock(folder.path).now() - time.time()) < 1
 
     def test_each_boot_has_its_own(self, folder: RunFolder, request: pytest.FixtureRequest) -> None:

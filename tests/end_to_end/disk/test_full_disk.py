@@ -1,4 +1,7 @@
-"""The disk is full while the server records: it answers on, and what is lost is counted, told, and nothing more."""
+"""The disk is full while the server records: it answers on, and what is lost is counted, told, and nothing more.
+
+Tests ``journal.storage``, ``journal.losses`` and ``store.losses``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A journal that is removed or cut off while it is written: put back whole, or the loss is told."""
+"""A journal that is removed or cut off while it is written: put back whole, or the loss is told.
+
+Tests ``journal.append_file``, ``journal.losses`` and ``journal.shared_files``.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +135,7 @@ class TestRemoved:
     def test_descriptors_are_given_back(
         self, journal: Journal, requests: Requests, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(append_file, "_GRACE_SECONDS", 0.0)
+        monkeypatch.setattr(append_file, "GRACE_SECONDS", 0.0)
         requests.write(1)
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(5):

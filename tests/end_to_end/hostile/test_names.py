@@ -1,4 +1,7 @@
-"""What clients call tests, paths and methods: kept exactly where programs read it, harmless where people do."""
+"""What clients call tests, paths and methods: kept exactly where programs read it, harmless where people do.
+
+Tests ``model.text``.
+"""
 
 from __future__ import annotations
 
@@ -149,10 +152,10 @@ class TestPrograms:
         if dumper == "without libyaml":
 
             class Pure(yaml.SafeDumper):
-                represent_text = dedup_yaml._Dumper.represent_text
+                represent_text = dedup_yaml.Dumper.represent_text
 
             Pure.add_representer(str, Pure.represent_text)
-            monkeypatch.setattr(dedup_yaml, "_Dumper", Pure)
+            monkeypatch.setattr(dedup_yaml, "Dumper", Pure)
         names = st.text(min_size=1).map(lambda text: storable(text, 1000)) | st.sampled_from(NAMES)
 
         @settings(max_examples=30, deadline=None, database=None, derandomize=True)

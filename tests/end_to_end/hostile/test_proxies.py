@@ -1,4 +1,7 @@
-"""Proxies on the same machine, in front of each server: whoever they ask for is not local."""
+"""Proxies on the same machine, in front of each server: whoever they ask for is not local.
+
+Tests ``control.access`` and ``control.connection``.
+"""
 
 from __future__ import annotations
 

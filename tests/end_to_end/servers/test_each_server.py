@@ -1,4 +1,7 @@
-"""The servers that people run, each for real: import-time lines, requests at the same time, and a graceful end."""
+"""The servers that people run, each for real: import-time lines, requests at the same time, and a graceful end.
+
+Tests ``wsgi``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Several workers are one run: windows, resets and dumps hold for all of them, whichever answers."""
+"""Several workers are one run: windows, resets and dumps hold for all of them, whichever answers.
+
+Tests ``journal.window_switch``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Greenlets of any kind: raw ones, gevent's and eventlet's, and what their event loops call for a request."""
+"""Greenlets of any kind: raw ones, gevent's and eventlet's, and what their event loops call for a request.
+
+Tests ``recording.greenlet_contexts`` and ``recording.gevent_plugin``.
+"""
 
 from __future__ import annotations
 

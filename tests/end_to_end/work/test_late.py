@@ -1,4 +1,7 @@
-"""What a request runs after its response amends its record, whatever has happened to the run meanwhile."""
+"""What a request runs after its response amends its record, whatever has happened to the run meanwhile.
+
+Tests ``recording.late_lines``.
+"""
 
 from __future__ import annotations
 

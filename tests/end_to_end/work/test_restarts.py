@@ -1,4 +1,7 @@
-"""Recording that is stopped, and started again, while requests are in flight."""
+"""Recording that is stopped, and started again, while requests are in flight.
+
+Tests ``recording.recorder`` and ``recording.session``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Journals brought into the store, against the reader, which reads a whole run at once: the second opinion."""
+"""Journals brought into the store, against the reader, which reads a whole run at once: the second opinion.
+
+Tests ``store.ingest.batch``, ``store.ingest.interning``, ``store.ingest.late_updates``,
+``store.ingest.window_assignment``,
+``store.windows`` and ``store.queries.window_queries``.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -26,7 +28,7 @@ from flask_livecoverage.journal import format
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.store import open_store, store_url
 
-format._PIECE = 1 << 18
+format.PIECE_BYTES = 1 << 18
 print("ready", flush=True)
 sys.stdin.readline()
 with open_store(store_url(Path(".livecov"), None)) as store:
@@ -210,16 +212,16 @@ class TestSynchronisation:
         size = {"nothing": 0, "whole lines": last_line, "half a line": last_line + 30}[left]
         # The first reading is of windows.
         cut_at = 1 if when == "windows are looked for" else 2
-        read_lines, readings = sync._read_lines, []
+        open_regular, readings = sync.open_regular, []
 
-        def cut_and_read(path: Path, position: int, end: int) -> bytes:
-            readings.append(position)
+        def cut_and_open(path: Path) -> AbstractContextManager[BinaryIO]:
+            readings.append(path)
             assert len(readings) < 10
             if len(readings) == cut_at:
                 os.truncate(path, size)
-            return read_lines(path, position, end)
+            return open_regular(path)
 
-        monkeypatch.setattr(sync, "_read_lines", cut_and_read)
+        monkeypatch.setattr(sync, "open_regular", cut_and_open)
         with recorded(folder) as found:
             assert found.requests.count() == (3 if size else 0)
 

@@ -1,4 +1,7 @@
-"""Queries with filters, against filtering the reader's requests here."""
+"""Queries with filters, against filtering the reader's requests here.
+
+Tests ``store.queries.base``, ``store.queries.groups`` and ``store.queries.run_queries``.
+"""
 
 from __future__ import annotations
 

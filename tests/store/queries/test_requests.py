@@ -1,4 +1,7 @@
-"""Requests sorted and by the page, and the lines of all of them, against counting them here."""
+"""Requests sorted and by the page, and the lines of all of them, against counting them here.
+
+Tests ``store.queries.requests``, ``store.queries.lines`` and ``store.traces``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Clients in Python: the header of each request to the measured server, and of no other."""
+"""Clients in Python: the header of each request to the measured server, and of no other.
+
+Tests ``testid.clients.http_client``, ``testid.clients.httpx`` and ``testid.clients.aiohttp``.
+"""
 
 from __future__ import annotations
 

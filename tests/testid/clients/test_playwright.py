@@ -1,4 +1,7 @@
-"""Playwright with real Chromium, by its sync and its async interface."""
+"""Playwright with real Chromium, by its sync and its async interface.
+
+Tests ``testid.clients.playwright`` and ``testid.clients.api_requests``.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 For the latter, Chromium is driven by a ``Remote`` that does not know the commands of its DevTools: what is sent is what
 the driver of any browser gets.
+
+Tests ``testid.clients.selenium`` and ``testid.clients.browser_cookies``.
 """
 
 from __future__ import annotations
