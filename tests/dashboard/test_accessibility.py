@@ -1,4 +1,4 @@
-"""Whether everybody can read and use the pages: axe-core finds nothing serious, in any colours, on any screen.
+"""The pages are accessible: axe-core finds no violations, in each colour scheme and at each screen size.
 
 Tests ``dashboard.pages.static``.
 """

@@ -1,4 +1,4 @@
-"""Work in the background: once for each change, with the last result meanwhile."""
+"""Work in the background: once for each change; until it is done, the last result remains."""
 
 from __future__ import annotations
 

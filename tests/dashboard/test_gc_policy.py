@@ -1,4 +1,4 @@
-"""When Python looks for garbage while figures are worked out."""
+"""The times of full garbage collections in relation to the dashboard's work."""
 
 from __future__ import annotations
 

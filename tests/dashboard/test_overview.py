@@ -1,4 +1,4 @@
-"""The first page, in a real browser: what it shows is what a known script of requests did.
+"""The overview, in a real browser: it shows the effects of a known script of requests.
 
 Tests ``dashboard.pages.overview`` and ``control.dashboard_host.events``.
 """

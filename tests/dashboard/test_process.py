@@ -1,4 +1,4 @@
-"""The dashboard's process: who starts it, what it may see, and that it ends with its server, however that ends.
+"""The dashboard process: its start, its access rules, and its end, together with its server, however that ends.
 
 Tests ``control.dashboard_host.proxy``, ``control.dashboard_host.relay``, ``control.dashboard_host.subprocess``,
 ``control.dashboard_host.urls``, ``dashboard.main`` and ``interpreter``.

@@ -1,7 +1,6 @@
 """Requests, tests, routes and duplicates, in a real browser, against a known script of requests.
 
-Tests ``dashboard.pages.requests``, ``dashboard.pages.suite_pages``, ``dashboard.pages.suite_figures`` and
-``dashboard.pages.compare``.
+Tests ``dashboard.pages.requests``, ``dashboard.pages.suite_pages`` and ``dashboard.pages.compare``.
 """
 
 from __future__ import annotations
