@@ -97,10 +97,10 @@ def _forwarded(request: Request, alone: bool) -> str | None:
 
 
 def _foreign_name(request: Request) -> str | None:
-    for asked in (request.headers.get("Host", ""), *_host_in_request_line(request)):
-        host = _host_name(asked)
+    for given in (request.headers.get("Host", ""), *_host_in_request_line(request)):
+        host = _host_name(given)
         if not (host == "localhost" or _is_loopback(host)):
-            return f"the Host {shortened(asked)} is not a loopback name: use localhost or 127.0.0.1"
+            return f"the Host {shortened(given)} is not a loopback name: use localhost or 127.0.0.1"
     return None
 
 

@@ -43,10 +43,10 @@ def test_names_the_run_and_the_command_that_reports(commands: Commands) -> None:
     commands.write("app.py", APP)
     server = commands.start(*FLASK, "run", "--port", "0", LIVECOVERAGE="1")
     assert [fetch(f"{server.url}/") for _ in range(2)] == [(200, "hello")] * 2
-    (said,) = announcements(server)
+    (message,) = announcements(server)
     folder = commands.folder / ".livecov"
     (run,) = DataDir(folder).runs()
-    assert said == (
+    assert message == (
         f"live coverage is on (LIVECOVERAGE=1): requests are recorded in {folder}, run {run.id}; "
         "dashboard: /__coverage__/; report: `flask livecov report`"
     )
@@ -60,9 +60,9 @@ def test_names_the_reason_and_the_folder(commands: Commands) -> None:
     settings = {"FLASK_TESTING": "true", "LIVECOVERAGE_DATA_DIR": "what was run", "LIVECOVERAGE_URL_PREFIX": "/cov"}
     server = commands.start(*FLASK, "run", "--port", "0", **settings)
     fetch(f"{server.url}/cov/status")
-    (said,) = announcements(server)
-    assert said.startswith("live coverage is on (TESTING): ")
-    assert said.endswith(
+    (message,) = announcements(server)
+    assert message.startswith("live coverage is on (TESTING): ")
+    assert message.endswith(
         f"dashboard: /cov/; report: `flask livecov report --data-dir '{commands.folder}/what was run'`"
     )
 

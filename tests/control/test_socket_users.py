@@ -13,7 +13,7 @@ import pytest
 
 from flask_livecoverage.control.socket_users import socket_users
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says whose a socket is")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the users of sockets")
 
 OWN = frozenset({os.geteuid()})
 NOBODY = 65534

@@ -1,4 +1,4 @@
-"""Files and their source, in a real browser, against coverage.py's own report and a known script of requests.
+"""Files and their source, in a real browser, compared with coverage.py's report and a known script of requests.
 
 Tests ``dashboard.pages.files`` and ``dashboard.pages.highlight``.
 """

@@ -55,7 +55,7 @@ class Relay:
             target += f"?{quote(request.query_string, _IN_QUERIES)}"
         if len(target) > _LONGEST_TARGET:
             raise BadParameters(f"the address is too long: use less than {_LONGEST_TARGET >> 10} KB", [], 414)
-        response = self._ask(target, {STATE_HEADER: json.dumps(state.to_object())})
+        response = self._request(target, {STATE_HEADER: json.dumps(state.to_object())})
         # The time that a thread of the server waited; the page's script uses it to limit how often it requests pages.
         response.headers["Server-Timing"] = f"page;dur={1000 * (time.perf_counter() - began):.1f}"
         return response
@@ -66,7 +66,7 @@ class Relay:
             if self._process is not None and self._owner == os.getpid():
                 self._end(self._process)
 
-    def _ask(self, target: str, headers: Mapping[str, str]) -> Response:
+    def _request(self, target: str, headers: Mapping[str, str]) -> Response:
         self._recorder.flush()
         for is_last in (False, True):
             process, path = self._running()
