@@ -1,9 +1,9 @@
 """Draws the pictures of the architecture page from their sources: ``make pictures``.
 
-Each ``docs/architecture/NAME.dot`` becomes ``NAME.svg`` beside it. Graphviz arranges, and the style sheet below colours:
-an opaque ground of its own, so that a picture can be read on a light page and on a dark one, whatever the page's setting.
-Both files are in the repository, because the documentation is built without Graphviz. ``tests/test_docs.py`` compares
-the digest in the picture with the source.
+Each ``docs/architecture/NAME.dot`` becomes ``NAME.svg`` beside it. Graphviz arranges the boxes, and the style sheet
+below colours them, on an opaque ground: so a picture can be read on a light and on a dark page, whatever the reader has
+chosen. Both files are in the repository, because the documentation is built without Graphviz. ``tests/test_docs.py``
+compares the digest in the picture with the source.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ text { fill: #1d2530; }
 
 
 def digest(source: Path) -> str:
-    """The digest of a source, as the picture holds it."""
+    """Return the digest of a source, which its picture holds."""
     return hashlib.sha256(source.read_bytes()).hexdigest()
 
 
@@ -64,7 +64,7 @@ def draw(source: Path) -> Path:
     drawn = subprocess.run(["dot", "-Tsvg", *ATTRIBUTES, source], capture_output=True, text=True, check=True).stdout
     svg = drawn[drawn.index("<svg") :]
     svg = re.sub(r"<!--.*?-->\n|<title>[^<]*</title>\n", "", svg, flags=re.DOTALL)
-    # The style sheet's, and nothing is as large as Graphviz thinks points are.
+    # The style sheet has the colours. In browsers, a point is larger than a pixel.
     svg = re.sub(r' (?:fill|stroke)="[^"]*"', "", svg)
     svg = re.sub(r' width="(\d+)pt" height="(\d+)pt"', r' width="\1" height="\2"', svg)
     title = source.read_text().partition('"')[2].partition('"')[0]
