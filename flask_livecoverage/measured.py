@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .control.application import ControlMiddleware
     from .middleware.wsgi import Describe, LiveCoverageMiddleware
 
+__all__ = ["measured_application"]
+
 
 def measured_application(
     make_application: Callable[[], WSGIApplication], *, describe: Describe | None = None
