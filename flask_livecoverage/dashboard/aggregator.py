@@ -90,6 +90,8 @@ class Ledger:
         # The path and the content of each file that was executed, by its number; and those that cannot be counted.
         self._files: dict[int, tuple[str, str]] = {}
         self._passed_over: set[int] = set()
+        # The files whose lines are counted in what follows.
+        self._added: set[int] = set()
         self._lines: dict[str, int] = {}
         self._shown: dict[str, FileFigures] = {}
         self._first_to_run: dict[str, First] = {}
@@ -97,7 +99,7 @@ class Ledger:
     def update(self, store: Store, recorded: RunQueries, period: StoredPeriod, version: str, tell: Progress) -> Figures:
         """The figures of what ``recorded`` holds, which is ``period``."""
         self._contents.look_again()
-        if period != self._period or self._something_came_back():
+        if period != self._period or self._contents_changed():
             self._begin()
             self._period = period
         told, ambient = recorded.lines.told_traces(), recorded.lines.ambient_traces()
@@ -113,9 +115,9 @@ class Ledger:
             self._shown, self._first_to_run = shown, self._firsts(shown.values())
         return self._figures(recorded, period, version, store.warnings)
 
-    def _something_came_back(self) -> bool:
-        """Whether a file is again what it was when lines of it were passed over."""
-        return any(self._is_counted(number) for number in self._passed_over)
+    def _contents_changed(self) -> bool:
+        """Whether lines were added of a file that has changed since, or passed over of one that has changed back."""
+        return any(map(self._is_counted, self._passed_over)) or not all(map(self._is_counted, self._added))
 
     def _learn_files(self, recorded: RunQueries, numbers: set[int]) -> None:
         if not numbers <= self._files.keys():
@@ -127,7 +129,9 @@ class Ledger:
         return content == self._contents[path] and isinstance(self._counted.get(content), FileStatements)
 
     def _find_reported(self) -> dict[str, str]:
-        paths = {path for path, _ in self._files.values()}.union(self._source_files)
+        # As in coverage.py's reports: a file that has changed is there only if it would be without having been executed.
+        current = {path for path, content in self._files.values() if content == self._contents[path]}
+        paths = current.union(self._source_files)
         return {path: self._contents[path] for path in paths if self._counter.reports_on(path)}
 
     def _count_statements(self, store: Store, tell: Progress) -> None:
@@ -153,6 +157,7 @@ class Ledger:
         """Add what traces ran; ``known`` ones are there already, but were left earlier than was known."""
         ready = {file for file in {row.file for row in rows} if self._is_counted(file)}
         self._passed_over |= {row.file for row in rows} - ready
+        self._added |= ready
         timed = [(*self._told.get(row.trace, ("", 0.0)), row) for row in rows if row.file in ready]
         for digest, at, row in sorted(timed, key=lambda item: item[1]):
             counted = self._counted[self._files[row.file][1]]

@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import coverage
@@ -265,8 +266,10 @@ class TestFiles:
 
     def test_changed_ones_are_left_out_and_may_come_back(self, recording: Recording) -> None:
         writer = recording.writer("a")
-        recording.request(writer, recording.trace({0: [6], 1: [6]}), NOW)
-        assert recording.figures().executed == 2
+        both = recording.trace({0: [6], 1: [6]})
+        recording.request(writer, both, NOW)
+        figures = recording.figures()
+        assert (figures.executed, figures.lines[both.id]) == (2, 2)
         path, text = recording.paths[0], recording.paths[0].read_text()
         old = recording.trace({0: [6, 7]})
         path.write_text(f"x = 1\n{text}")
@@ -274,12 +277,27 @@ class TestFiles:
         recording.request(writer, old, NOW + 1)
         figures = recording.figures()
         assert figures.changed == ["module_0.py"]
+        assert figures.lines[both.id] == 1
         assert {file.name: file.executed for file in figures.files.values()}["module_0.py"] == 0
         path.write_text(text)
         recording.request(writer, recording.trace({1: [7]}), NOW + 2)
         figures = recording.figures()
         assert figures.changed == []
+        assert figures.lines[both.id] == 2
         assert shown(figures) == {"module_0.py": [6, 7], "module_1.py": [6, 7], "module_2.py": []}
+
+    def test_changed_ones_that_the_configuration_does_not_name(self, tmp_path: Path) -> None:
+        """They are in coverage.py's reports only where they ran."""
+        recording = Recording(tmp_path)
+        reader = RunReader(replace(recording.config, source_files=[]))
+        with closing(recording.reader), closing(reader):
+            recording.request(recording.writer("a"), recording.trace({0: [6], 1: [6]}), NOW)
+            assert shown(figures_of(reader)) == {"module_0.py": [6], "module_1.py": [6]}
+            recording.paths[0].write_text("x = 1\n")
+            recording.request(recording.writer("b"), recording.trace({1: [7]}), NOW + 1)
+            figures = figures_of(reader)
+            assert shown(figures) == {"module_1.py": [6, 7]}
+            assert figures.changed == ["module_0.py"]
 
     def test_omitted_ones(self, tmp_path: Path) -> None:
         (tmp_path / ".coveragerc").write_text("[report]\nomit = */module_1.py\n")
