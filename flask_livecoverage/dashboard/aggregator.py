@@ -91,6 +91,8 @@ class Aggregator:
         # The path and the content of each file that was executed, by its number; and those that cannot be counted.
         self._files: dict[int, tuple[str, str]] = {}
         self._skipped: set[int] = set()
+        # The files whose lines are included in the following.
+        self._added: set[int] = set()
         self._lines: dict[str, int] = {}
         self._file_snapshots: dict[str, FileSnapshot] = {}
         self._first_executions: dict[str, FirstExecution] = {}
@@ -100,7 +102,7 @@ class Aggregator:
     ) -> Snapshot:
         """Return the snapshot of ``recorded``, which contains the records of ``period``."""
         self._contents.refresh()
-        if period != self._period or self._is_any_skipped_file_countable():
+        if period != self._period or self._has_content_changed():
             self._clear()
             self._period = period
         traces, ambient = recorded.lines.told_traces(), recorded.lines.ambient_traces()
@@ -116,9 +118,9 @@ class Aggregator:
             self._file_snapshots, self._first_executions = files, self._find_first_executions(files.values())
         return self._make_snapshot(recorded, period, version, store.warnings)
 
-    def _is_any_skipped_file_countable(self) -> bool:
-        """True if a file whose lines were skipped has its recorded content again."""
-        return any(self._is_counted(number) for number in self._skipped)
+    def _has_content_changed(self) -> bool:
+        """True if a file has changed whose lines were added, or a file whose lines were skipped has changed back."""
+        return any(map(self._is_counted, self._skipped)) or not all(map(self._is_counted, self._added))
 
     def _load_files(self, recorded: RunQueries, numbers: set[int]) -> None:
         if not numbers <= self._files.keys():
@@ -130,7 +132,9 @@ class Aggregator:
         return content == self._contents[path] and isinstance(self._counted.get(content), FileStatements)
 
     def _find_reported(self) -> dict[str, str]:
-        paths = {path for path, _ in self._files.values()}.union(self._source_files)
+        # As in coverage.py's reports: a changed file is included only if it would be without any executed line.
+        current = {path for path, content in self._files.values() if content == self._contents[path]}
+        paths = current.union(self._source_files)
         return {path: self._contents[path] for path in paths if self._counter.reports_on(path)}
 
     def _count_statements(self, store: Store, report: Progress) -> None:
@@ -156,6 +160,7 @@ class Aggregator:
         """Add the lines of traces; ``known`` traces were added before, with a first time that was too late."""
         countable = {file for file in {row.file for row in rows} if self._is_counted(file)}
         self._skipped |= {row.file for row in rows} - countable
+        self._added |= countable
         timed = [(*self._traces.get(row.trace, ("", 0.0)), row) for row in rows if row.file in countable]
         for digest, at, row in sorted(timed, key=lambda item: item[1]):
             counted = self._counted[self._files[row.file][1]]

@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import coverage
@@ -269,8 +270,10 @@ class TestFiles:
 
     def test_changed_files_are_left_out_until_changed_back(self, recording: Recording) -> None:
         writer = recording.writer("a")
-        recording.request(writer, recording.trace({0: [6], 1: [6]}), NOW)
-        assert recording.snapshot().executed == 2
+        both = recording.trace({0: [6], 1: [6]})
+        recording.request(writer, both, NOW)
+        snapshot = recording.snapshot()
+        assert (snapshot.executed, snapshot.lines[both.id]) == (2, 2)
         path, text = recording.paths[0], recording.paths[0].read_text()
         old = recording.trace({0: [6, 7]})
         path.write_text(f"x = 1\n{text}")
@@ -278,12 +281,27 @@ class TestFiles:
         recording.request(writer, old, NOW + 1)
         snapshot = recording.snapshot()
         assert snapshot.changed == ["module_0.py"]
+        assert snapshot.lines[both.id] == 1
         assert {file.name: file.executed for file in snapshot.files.values()}["module_0.py"] == 0
         path.write_text(text)
         recording.request(writer, recording.trace({1: [7]}), NOW + 2)
         snapshot = recording.snapshot()
         assert snapshot.changed == []
+        assert snapshot.lines[both.id] == 2
         assert shown(snapshot) == {"module_0.py": [6, 7], "module_1.py": [6, 7], "module_2.py": []}
+
+    def test_changed_files_that_the_configuration_does_not_name(self, tmp_path: Path) -> None:
+        """They are in coverage.py's reports only if they ran."""
+        recording = Recording(tmp_path)
+        reader = RunReader(replace(recording.config, source_files=[]))
+        with closing(recording.reader), closing(reader):
+            recording.request(recording.writer("a"), recording.trace({0: [6], 1: [6]}), NOW)
+            assert shown(snapshot_of(reader)) == {"module_0.py": [6], "module_1.py": [6]}
+            recording.paths[0].write_text("x = 1\n")
+            recording.request(recording.writer("b"), recording.trace({1: [7]}), NOW + 1)
+            snapshot = snapshot_of(reader)
+            assert shown(snapshot) == {"module_1.py": [6, 7]}
+            assert snapshot.changed == ["module_0.py"]
 
     def test_omitted_files(self, tmp_path: Path) -> None:
         (tmp_path / ".coveragerc").write_text("[report]\nomit = */module_1.py\n")
