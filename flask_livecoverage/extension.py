@@ -18,7 +18,7 @@ from werkzeug.wsgi import ClosingIterator
 from .errors import ConfigurationError
 from .measured import add_control_routes
 from .model.records import Rule
-from .model.text import shortened, window_name
+from .model.text import quoted, window_name
 from .settings import DATABASE_VARIABLE, Settings, is_active, load_settings
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class LiveCoverage:
         try:
             recorder.open_window(window_name(name))
         except ValueError as error:
-            raise ConfigurationError(f"a window cannot be called {shortened(name)}: {error}") from None
+            raise ConfigurationError(f"a window cannot be called {quoted(name)}: {error}") from None
         try:
             yield
         finally:

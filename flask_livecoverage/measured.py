@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .settings import DATABASE_VARIABLE, Settings, anchored, is_active, load_settings
+from .settings import DATABASE_VARIABLE, Settings, is_active, load_settings, resolved
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -49,12 +49,12 @@ def add_control_routes(measured: LiveCoverageMiddleware, settings: Settings) -> 
     from .control.application import ControlMiddleware
     from .control.shutdown import server_end
 
-    settings = anchored(settings, measured.recorder.root)
+    settings = resolved(settings, measured.recorder.root)
     if DATABASE_VARIABLE in os.environ:
         from .startup import database_guard
 
         database_guard.install()
-        measured.recorder.at_check.append(database_guard.check_quietly)
+        measured.recorder.at_check.append(database_guard.check_without_raising)
     return ControlMiddleware(
         measured, measured.recorder, settings, lambda environ: server_end(environ, measured.in_flight)
     )

@@ -22,7 +22,7 @@ from flask_livecoverage.recording.process import stop_recording
 from flask_livecoverage.settings import SETTINGS
 
 from .support.commands import commands, gate, invoke
-from .support.live import serving_in_thread
+from .support.servers import serving_in_thread
 
 # Fixtures of every room.
 __all__ = ["commands", "gate", "invoke"]
@@ -107,7 +107,7 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def foreign_server() -> Iterator[str]:
+def unmeasured_server() -> Iterator[str]:
     """The address of a server that is not measured."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     with serving_in_thread(server):

@@ -28,7 +28,7 @@ BENCHMARKS = TESTS.parent / "benchmarks"
 # The rooms, from the ground up: packages, and the modules beside them. A room imports itself and those of lower floors.
 FLOORS = [
     {"_version", "errors", "model"},
-    {"interpreter", "settings"},
+    {"helper_process", "settings"},
     {"control_client", "sources", "testid"},
     {"carriers", "engines", "journal"},
     {"analysis", "recording", "store"},

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from werkzeug import Request
 
-from ..model.text import printable, shortened
+from ..model.text import printable, quoted
 from .connection import client_users, peer_address, sent_headers
 
 # A request with one of these headers, or with one of the prefixes below, came through a proxy, whatever the address of
@@ -100,7 +100,7 @@ def _foreign_name(request: Request) -> str | None:
     for given in (request.headers.get("Host", ""), *_host_in_request_line(request)):
         host = _host_name(given)
         if not (host == "localhost" or _is_loopback(host)):
-            return f"the Host {shortened(given)} is not a loopback name: use localhost or 127.0.0.1"
+            return f"the Host {quoted(given)} is not a loopback name: use localhost or 127.0.0.1"
     return None
 
 
@@ -142,7 +142,7 @@ def _cross_site(request: Request) -> str | None:
         return "a page of another site may not use this"
     origin = request.headers.get("Origin")
     if origin is not None and _site(origin) != request.headers.get("Host", "").lower():
-        return f"a page of another origin ({shortened(origin)}) may not use this"
+        return f"a page of another origin ({quoted(origin)}) may not use this"
     return None
 
 

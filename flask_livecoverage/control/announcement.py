@@ -8,7 +8,7 @@ import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..model.atomic_files import open_own
+from ..model.data_files import open_data_file
 from ..recording.recorder import Recorder
 from ..settings import ACTIVE_VARIABLE, STARTUP_VARIABLE, Settings
 from .shutdown import SERVER_KEY
@@ -39,7 +39,7 @@ def _is_first(recorder: Recorder) -> bool:
     """True if no process of the run has announced it yet: all workers of a server share one announcement."""
     with suppress(OSError):
         marker = recorder.run.path / "marks.announced"
-        os.close(open_own(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.close(open_data_file(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         return True
     return False
 

@@ -10,7 +10,7 @@ from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from ..model.text import LONGEST_NAME, shortened, storable
+from ..model.text import LONGEST_NAME, quoted, storable
 from ..settings import to_bool
 
 LARGEST_FORM = 1 << 16
@@ -63,7 +63,7 @@ def parameters(
     found: dict[str, Any] = {}
     for name in given:
         if name not in accepted:
-            raise BadParameters(f"unknown parameter {shortened(name)}: {takes}", list(accepted))
+            raise BadParameters(f"unknown parameter {quoted(name)}: {takes}", list(accepted))
         values = given.getlist(name)
         if name != repeated and len(values) > 1:
             raise BadParameters(f"{name} is given more than once: {request.path} takes it once", list(accepted))
@@ -76,7 +76,7 @@ def _checked(name: str, value: str, check: Callable[[str], Any]) -> Any:
     try:
         return check(value)
     except ValueError as error:
-        raise BadParameters(f"{name} cannot be {shortened(value)}: {error}", _choices(error)) from None
+        raise BadParameters(f"{name} cannot be {quoted(value)}: {error}", _choices(error)) from None
 
 
 def _check_query(request: ControlRequest, accepted: list[str]) -> None:
@@ -113,7 +113,7 @@ def _check_body(request: ControlRequest, accepted: list[str]) -> None:
     if len(body) < (request.content_length or 0):
         raise BadParameters("the body ends before its Content-Length", accepted)
     if files:
-        raise BadParameters(f"the parameter {shortened(files[0])} is a file: send parameters as text", accepted)
+        raise BadParameters(f"the parameter {quoted(files[0])} is a file: send parameters as text", accepted)
 
 
 def _choices(error: ValueError) -> list[str]:

@@ -98,7 +98,7 @@ class Snapshot:
 
     def new_in(self, window: Window) -> int:
         """Return the number of statements that requests of ``window`` were the first to run."""
-        return sum(first.new for first in self.first_executions.values() if window.holds(first.at))
+        return sum(first.new for first in self.first_executions.values() if window.contains(first.at))
 
     def new(self, request: RequestRecord) -> int:
         """Return the number of statements that ``request`` was the first to run."""

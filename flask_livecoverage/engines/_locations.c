@@ -25,7 +25,7 @@
 /* The heat at which disabling pays: to arm again for the next capture takes as long as some 16 events. */
 #define HOT 16
 
-/* Code objects that share a place are hot a little earlier. */
+/* Code objects that share a index are hot a little earlier. */
 #define HEATS 1024
 
 typedef struct {
@@ -106,7 +106,7 @@ forget(PyObject *marks, PyObject *key)
 
 /* Somebody has freed our tool id: the application, whose event this is, must not suffer. */
 static int
-give_up_if_freed(Locations *self)
+stop_if_freed(Locations *self)
 {
     if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
         return -1;
@@ -130,7 +130,7 @@ rearm(Locations *self, PyObject *key, PyObject *code)
         status = set_events(self, code, events);
     }
     Py_XDECREF(events);
-    status = status < 0 ? give_up_if_freed(self) : 0;
+    status = status < 0 ? stop_if_freed(self) : 0;
     return status < 0 || forget(self->dirty, key) < 0 || forget(self->off, key) < 0 ? -1 : 0;
 }
 
@@ -330,7 +330,7 @@ current_lines(Locations *self)
 
 /* Whether no open capture that has visited the code lacks the line; -1 with an exception. */
 static int
-nobody_wants_line(Locations *self, PyObject *key, Py_ssize_t place)
+no_capture_needs_line(Locations *self, PyObject *key, Py_ssize_t index)
 {
     PyObject *identity, *lines;
     Py_ssize_t position = 0;
@@ -342,7 +342,7 @@ nobody_wants_line(Locations *self, PyObject *key, Py_ssize_t place)
             }
             continue;
         }
-        if (!PyByteArray_AsString(marks)[place]) {
+        if (!PyByteArray_AsString(marks)[index]) {
             return 0;
         }
     }
@@ -351,7 +351,7 @@ nobody_wants_line(Locations *self, PyObject *key, Py_ssize_t place)
 
 /* Whether all open captures, but for the ambient one, have visited the code; -1 with an exception. */
 static int
-nobody_wants_start(Locations *self, PyObject *key, Py_ssize_t Py_UNUSED(place))
+no_capture_needs_start(Locations *self, PyObject *key, Py_ssize_t Py_UNUSED(index))
 {
     PyObject *identity, *lines;
     Py_ssize_t position = 0;
@@ -370,11 +370,11 @@ nobody_wants_start(Locations *self, PyObject *key, Py_ssize_t Py_UNUSED(place))
 /* Events: what they do here, every request pays. They tell whether the location is to be disabled, having left the mark
  * that goes with it; -1 with an exception. */
 
-typedef int (*question)(Locations *self, PyObject *key, Py_ssize_t place);
+typedef int (*predicate)(Locations *self, PyObject *key, Py_ssize_t index);
 
 /* An event that tells nothing new. */
 static int
-known_event(Locations *self, PyObject *code, Py_ssize_t place, question nobody_wants, PyObject *disabled)
+known_event(Locations *self, PyObject *code, Py_ssize_t index, predicate is_settled, PyObject *disabled)
 {
     unsigned char *heat = heat_of(self, code);
     if (*heat < HOT) {
@@ -385,7 +385,7 @@ known_event(Locations *self, PyObject *code, Py_ssize_t place, question nobody_w
     if (key == NULL) {
         return -1;
     }
-    int disable = nobody_wants(self, key, place);
+    int disable = is_settled(self, key, index);
     if (disable > 0 && PyDict_SetItem(disabled, key, code) < 0) {
         disable = -1;
     }
@@ -420,15 +420,15 @@ line_event(Locations *self, PyObject *lines, PyObject *code, long line)
         }
     }
     char *marks = PyByteArray_AsString(self->last_marks);
-    Py_ssize_t place = line - self->last_first;
-    if (place < 0 || place >= PyByteArray_Size(self->last_marks)) {
+    Py_ssize_t index = line - self->last_first;
+    if (index < 0 || index >= PyByteArray_Size(self->last_marks)) {
         return 0;
     }
-    if (!marks[place]) {
-        marks[place] = 1;
+    if (!marks[index]) {
+        marks[index] = 1;
         return 0;
     }
-    return known_event(self, code, place, nobody_wants_line, self->dirty);
+    return known_event(self, code, index, no_capture_needs_line, self->dirty);
 }
 
 static int
@@ -439,7 +439,7 @@ start_event(Locations *self, PyObject *lines, PyObject *code, long Py_UNUSED(off
     if (collects <= 0 || PyDict_Size(lines) > visited) {
         return collects < 0 ? -1 : 0;
     }
-    return known_event(self, code, 0, nobody_wants_start, self->off);
+    return known_event(self, code, 0, no_capture_needs_start, self->off);
 }
 
 /* New code */
@@ -469,7 +469,7 @@ line_in(PyObject *ranges, Py_ssize_t i)
 
 /* A new reference to the first line and the number of lines, as far as the file can have them. */
 static PyObject *
-make_extent(PyObject *ranges, long first, long last_line)
+make_extent(PyObject *ranges, long first, long line_limit)
 {
     long last = 0;
     int found = 0;
@@ -482,7 +482,7 @@ make_extent(PyObject *ranges, long first, long last_line)
         }
     }
     last = !found ? first : last;
-    last = last > last_line ? last_line : last;
+    last = last > line_limit ? line_limit : last;
     return Py_BuildValue("(ln)", first, (Py_ssize_t)(last < first ? 0 : last - first + 1));
 }
 
@@ -517,11 +517,11 @@ set_item(PyObject *dict, PyObject *key, PyObject *value)
 
 /* Where the lines of the code are; -1 with an exception. When offsets are needed, offsets_of in locations.py says. */
 static int
-note_lines(Locations *self, PyObject *key, PyObject *code, long last_line)
+note_lines(Locations *self, PyObject *key, PyObject *code, long line_limit)
 {
     PyObject *ranges = ranges_of(code);
     PyObject *number = ranges == NULL ? NULL : PyObject_GetAttrString(code, "co_firstlineno");
-    PyObject *extent = number == NULL ? NULL : make_extent(ranges, PyLong_AsLong(number), last_line);
+    PyObject *extent = number == NULL ? NULL : make_extent(ranges, PyLong_AsLong(number), line_limit);
     int status = extent == NULL ? -1 : PyDict_SetItem(self->extents, key, extent);
     if (status == 0 && PyLong_AsLong(PyTuple_GetItem(extent, 0)) < PyLong_AsLong(number) - 1) {
         status = set_item(self->offsets, key, make_offsets(ranges));
@@ -536,8 +536,8 @@ static int
 arm(Locations *self, PyObject *key, PyObject *code, PyObject *file)
 {
     PyObject *path = PyTuple_GetItem(file, 0);
-    PyObject *last_line = path == NULL ? NULL : PyTuple_GetItem(file, 1);
-    if (last_line == NULL || note_lines(self, key, code, PyLong_AsLong(last_line)) < 0) {
+    PyObject *line_limit = path == NULL ? NULL : PyTuple_GetItem(file, 1);
+    if (line_limit == NULL || note_lines(self, key, code, PyLong_AsLong(line_limit)) < 0) {
         return -1;
     }
     if (set_item(self->codes, key, PyTuple_Pack(2, code, path)) < 0) {
@@ -550,7 +550,7 @@ arm(Locations *self, PyObject *key, PyObject *code, PyObject *file)
         forget(self->codes, key);
         forget(self->extents, key);
         PyErr_SetRaisedException(error);
-        status = give_up_if_freed(self);
+        status = stop_if_freed(self);
     }
     return status;
 }

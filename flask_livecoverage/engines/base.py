@@ -69,7 +69,7 @@ def current_owner() -> Any:
 def shares_lines(inner: Any, outer: Any) -> bool:
     """Whether the lines of a capture of ``inner`` that ends inside a capture of ``outer`` are the latter's too.
 
-    They are not because of the place alone: whoever sets a future's result runs the callbacks that others have added.
+    They are not because of the stack alone: whoever sets a future's result runs the callbacks that others have added.
     """
     return inner is outer or (inner is not None and outer is not None and bool(inner.is_part_of(outer)))
 
@@ -77,12 +77,12 @@ def shares_lines(inner: Any, outer: Any) -> bool:
 class Capture:
     """One stretch of execution whose lines are told apart from all others': those that ``owner`` runs in it."""
 
-    __slots__ = ("handle", "lines", "owner", "restore")
+    __slots__ = ("handle", "lines", "owner", "state")
 
-    def __init__(self, handle: Handle, restore: Any) -> None:
+    def __init__(self, handle: Handle, state: Any) -> None:
         self.lines, self.owner = handle
         self.handle = handle
-        self.restore = restore
+        self.state = state
 
 
 class Engine(Protocol):
@@ -108,7 +108,7 @@ class Engine(Protocol):
     def end(self, capture: Capture) -> Hits:
         """End ``capture``, in the context that began it, and return its lines."""
 
-    def outside(self) -> AbstractContextManager[None]:
+    def detached(self) -> AbstractContextManager[None]:
         """A block in which no capture is current. What is started in it (threads, greenlets, forks) is in none."""
 
     def peek(self, capture: Capture) -> Hits:

@@ -71,7 +71,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from .base import Handle, RawLines
-from .decisions import Decisions
+from .file_decisions import FileDecisions
 
 # Of a code object: its first line, the number of lines from there to its last one, and where Python's line numbers
 # cannot be relied on, the line of each offset in the bytecode.
@@ -98,7 +98,7 @@ class Locations:
     :param decisions: which code to arm.
     """
 
-    def __init__(self, tool: int, handle: ContextVar[Handle | None], decisions: Decisions) -> None:
+    def __init__(self, tool: int, handle: ContextVar[Handle | None], decisions: FileDecisions) -> None:
         self.codes: dict[int, tuple[CodeType, str]] = {}
         self.ambient: RawLines = {}
         self.open: dict[int, RawLines] = {id(self.ambient): self.ambient}
@@ -157,7 +157,7 @@ class Locations:
             if key not in self.dirty or self.released:
                 return lines.setdefault(key, blank)  # type: ignore[no-any-return]
             if rearming is not None:
-                self._do(rearming)
+                self._run_steps(rearming)
                 if key in self.codes:
                     return lines.setdefault(key, blank)  # type: ignore[no-any-return]
         # Another thread has disabled a location just now, or forgotten the code.
@@ -186,13 +186,13 @@ class Locations:
         self._armed.discard(id(code))
         return bool(self.discover(code))
 
-    def _arm(self, code: CodeType, path: str, last_line: int) -> None:
+    def _arm(self, code: CodeType, path: str, line_limit: int) -> None:
         """Enable the locations of ``code`` for the first time.
 
         Others may run it at once, so all that they need comes before; and it counts as armed only when it is.
         """
         key = id(code)
-        self.extents[key] = extent_of(code, last_line)
+        self.extents[key] = extent_of(code, line_limit)
         self.codes[key] = (code, path)
         try:
             _monitoring.set_local_events(self._tool, code, events_of(code))
@@ -213,9 +213,9 @@ class Locations:
     def rearm(self, code: CodeType) -> None:
         """Enable all locations of ``code`` and forget its marks, in one step that no other thread can enter."""
         if not self.released:
-            self._do(self._rearming(code))
+            self._run_steps(self._rearming(code))
 
-    def _do(self, steps: Iterator[object]) -> None:
+    def _run_steps(self, steps: Iterator[object]) -> None:
         try:
             deque(steps, 0)
         except ValueError:
@@ -319,11 +319,11 @@ class Locations:
         first, count, offsets = self.extents[key]
         if offsets is not None:
             line = line_by_offset(code, line, offsets, sys._getframe(1))
-        place = line - first
-        if not 0 <= place < count:
+        index = line - first
+        if not 0 <= index < count:
             return None
-        if not marks[place]:
-            marks[place] = 1
+        if not marks[index]:
+            marks[index] = 1
             return None
         epoch = self.epoch
         heat = self.heat[key] = self.heat.get(key, 0) + 1
@@ -331,7 +331,7 @@ class Locations:
             return None
         for other in tuple(self.open.values()):
             marks = other.get(key)
-            if marks is not None and not marks[place]:
+            if marks is not None and not marks[index]:
                 return None
         self.dirty[key] = code
         if self.epoch is epoch:
@@ -359,9 +359,9 @@ class UnsharedLocations(Locations):
         marks = lines.get(id(code))
         if marks is None:
             marks = lines.setdefault(id(code), bytearray(count))
-        place = line - first
-        if 0 <= place < count:
-            marks[place] = 1
+        index = line - first
+        if 0 <= index < count:
+            marks[index] = 1
 
     def on_start(self, code: CodeType, offset: int) -> None:
         """``PY_START`` and ``PY_RESUME`` of application code: nothing to do."""
@@ -374,14 +374,14 @@ def events_of(code: CodeType) -> int:
     return watched | events.PY_RESUME if code.co_flags & _RESUMABLE else watched
 
 
-def extent_of(code: CodeType, last_line: int) -> Extent:
+def extent_of(code: CodeType, line_limit: int) -> Extent:
     """Where the lines of ``code`` are. Its first line need not be ``co_firstlineno``: code may be made from a tree.
 
-    Lines behind ``last_line`` are left out: :meth:`~..sources.selection.Sources.last_line` has the reason.
+    Lines behind ``line_limit`` are left out: :meth:`~..sources.selection.Sources.line_limit` has the reason.
     """
     lines = [line for _, _, line in code.co_lines() if line is not None] or [code.co_firstlineno]
     first = min(lines)
-    count = max(0, min(max(lines), last_line) - first + 1)
+    count = max(0, min(max(lines), line_limit) - first + 1)
     return first, count, offsets_of(code) if first < code.co_firstlineno - 1 else None
 
 

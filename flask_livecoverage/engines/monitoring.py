@@ -1,7 +1,7 @@
 """The engine for Python 3.12 and newer: exact lines of each capture at nearly the speed of the bare program.
 
 What is armed, and when a location may be disabled, is decided in :mod:`~.locations`; which code is application code, in
-:mod:`~.decisions`. Here is the rest: which captures there are, and what became of their lines.
+:mod:`~.file_decisions`. Here is the rest: which captures there are, and what became of their lines.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ..errors import EngineError
 from ..settings import PURE_PYTHON_VARIABLE
 from ..sources.selection import Sources
 from .base import Capture, Handle, Hits, HitsCache, RawLines, current_handle, shares_lines
-from .decisions import Decisions
-from .frames import frames_under_way
+from .file_decisions import FileDecisions
 from .gc_watch import CollectorWatch
 from .locations import Locations, UnsharedLocations, events_of
+from .running_frames import running_frames
 from .tool_ids import Callback, check_tool_ids, register_callbacks, remove_callbacks, retake, take_tool_ids
 
 # For type checkers on Python 3.11; there, nobody imports this module.
@@ -31,7 +31,7 @@ assert sys.version_info >= (3, 12)
 # So many code objects that are kept are no matter.
 _FEW_CODES = 1000
 
-MakeLocations = Callable[[int, ContextVar[Handle | None], Decisions], Locations]
+MakeLocations = Callable[[int, ContextVar[Handle | None], FileDecisions], Locations]
 
 
 def fastest_locations() -> MakeLocations:
@@ -80,8 +80,8 @@ class MonitoringEngine:
         self._reported: dict[int, set[int]] = {}
         self._ambient_codes: set[int] = set()
         self._cache = HitsCache(self._make_hits)
-        self._enough_codes = _FEW_CODES
-        self._decisions = Decisions(self._sources)
+        self._forget_threshold = _FEW_CODES
+        self._decisions = FileDecisions(self._sources)
         self._locations = self._make_locations(tool, current_handle, self._decisions)
 
     # Life
@@ -121,12 +121,12 @@ class MonitoringEngine:
             self._collector_watch.start()
         # The code that decides about files is itself code that starts: here, where the stack is not deep.
         self._locations.discover(MonitoringEngine.start.__code__)
-        self._discover_frames_under_way()
+        self._discover_running_frames()
 
-    def _discover_frames_under_way(self) -> None:
+    def _discover_running_frames(self) -> None:
         """Arm the code that has started before: the rest of the module, function or loop that started the engine."""
         files = self._decisions.files
-        for frame in frames_under_way():
+        for frame in running_frames():
             filename = frame.f_code.co_filename
             if filename not in files:
                 # Here, because a decision about code that starts looks for its frame in its own thread.
@@ -153,9 +153,9 @@ class MonitoringEngine:
         remove_callbacks(self._callbacks)
         for tool in tools:
             monitoring.free_tool_id(tool)
-        self._put_open_captures_aside()
+        self._save_open_captures()
 
-    def _put_open_captures_aside(self) -> None:
+    def _save_open_captures(self) -> None:
         """Empty the open captures: whoever measures next, in the same contexts, knows other code objects."""
         for key, lines in list(self._locations.open.items()):
             if lines is not self._locations.ambient:
@@ -211,7 +211,7 @@ class MonitoringEngine:
 
     def end(self, capture: Capture) -> Hits:
         """Close ``capture``; its lines are the enclosing capture's too, where :func:`shares_lines` agrees."""
-        current_handle.reset(capture.restore)
+        current_handle.reset(capture.state)
         # A copy of the context may run work of this capture in another thread or task: it stays open then.
         held = _is_held_elsewhere(capture)
         lines = _copy(capture.lines) if held else capture.lines
@@ -244,7 +244,7 @@ class MonitoringEngine:
             self._before_stop.pop(id(capture.lines), None)
 
     @contextmanager
-    def outside(self) -> Iterator[None]:
+    def detached(self) -> Iterator[None]:
         """Contexts that are copied in the block hold no capture."""
         token = current_handle.set(None)
         try:
@@ -281,7 +281,7 @@ class MonitoringEngine:
                 self._ambient_codes.discard(key)
         locations.rearm_off()
         hits = self._make_hits(self._unreported(ended))
-        if len(locations.codes) >= self._enough_codes:
+        if len(locations.codes) >= self._forget_threshold:
             self._forget_unused_codes()
         return hits
 
@@ -303,7 +303,7 @@ class MonitoringEngine:
             # What they held, such as the code of inner functions, may go after them.
             unused, forgotten = self._forget_codes()
         in_use = len(self._locations.codes) - unused
-        self._enough_codes = in_use + max(_FEW_CODES, in_use // 4)
+        self._forget_threshold = in_use + max(_FEW_CODES, in_use // 4)
 
     def _forget_codes(self) -> tuple[int, int]:
         """How many code objects nobody holds that must wait, because captures have visited them; and how many not."""
@@ -325,8 +325,8 @@ class MonitoringEngine:
         for key, marks in list(lines.items()):
             # Known, and so never None: a capture that is open has visited it.
             outers = self._locations.visit(outer, self._locations.codes[key][0])
-            for place in compress(range(len(marks)), marks):
-                outers[place] = 1  # type: ignore[index]
+            for index in compress(range(len(marks)), marks):
+                outers[index] = 1  # type: ignore[index]
 
     def _make_hits(self, raw: RawLines) -> Hits:
         by_file: dict[str, set[int]] = {}

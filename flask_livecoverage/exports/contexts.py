@@ -49,7 +49,7 @@ def lines_by_context(
         for trace in run.ambient:
             if trace in run.traces:
                 found.add(STARTUP_CONTEXT if contexts != "none" else "", run.traces[trace])
-        for trace in run.put_aside:
+        for trace in run.before_reset:
             if trace in run.traces:
                 found.add_import_time(run.traces[trace])
     return found.files, found.warnings

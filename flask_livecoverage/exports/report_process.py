@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from ..errors import LiveCoverageError, ServerError
-from ..interpreter import search_path, start_python
+from ..helper_process import search_path, start_python
 from ..model.records import Run
 from .reports import Reports, open_reports
 

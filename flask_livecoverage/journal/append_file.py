@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model.atomic_files import open_own, temporary_beside
+from ..model.atomic_files import temporary_beside
+from ..model.data_files import open_data_file
 from .format import begin_of
 
 try:
@@ -106,7 +107,7 @@ class AppendedFile:
     def _replace(self, before: bytes, behind: bytes) -> None:
         """Put a file with these texts around the content at the path. Readers see all of it, or the old state."""
         temporary = temporary_beside(self.path.with_name(f"marks.{self.path.stem}"))
-        new = open_own(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, _MODE)
+        new = open_data_file(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, _MODE)
         old = None
         try:
             write_all(new, before)
@@ -188,9 +189,9 @@ class AppendedFile:
 def _open(path: Path) -> int:
     flags = os.O_RDWR | os.O_APPEND
     try:
-        return open_own(path, flags | os.O_CREAT | os.O_EXCL, _MODE)
+        return open_data_file(path, flags | os.O_CREAT | os.O_EXCL, _MODE)
     except FileExistsError:
-        return open_own(path, flags)
+        return open_data_file(path, flags)
 
 
 def append_line(descriptor: int, line: bytes) -> None:

@@ -19,7 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
-from ..model.atomic_files import lock, open_own, read_own, releasing
+from ..model.data_files import lock, open_data_file, read_data_file, releasing
 
 _NAME = "marks.clock-"
 _BOOT = "/proc/sys/kernel/random/boot_id"
@@ -67,7 +67,7 @@ def shared_clock(folder: Path, own: RunClock | None = None) -> RunClock:
     if path is None:
         return own
     with suppress(OSError):
-        descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
+        descriptor = open_data_file(path, os.O_RDWR | os.O_CREAT)
         with releasing(descriptor), open(descriptor, "r+b", closefd=False) as file:
             lock(descriptor, _LOCK_SECONDS)
             return _parse(file.read()) or _write(file, own)
@@ -87,7 +87,7 @@ def known_clock(folder: Path) -> RunClock | None:
     """The clock of the run in ``folder`` since this machine was started; None if it has none."""
     path = clock_path(folder)
     try:
-        return _parse(read_own(path)) if path is not None else None
+        return _parse(read_data_file(path)) if path is not None else None
     except OSError:
         return None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..model.atomic_files import open_regular
+from ..model.data_files import open_for_reading
 from ..model.records import Process, RequestRecord, Rule, Run, Trace
 from .fold import Late, RequestFold
 from .format import (
@@ -32,7 +32,7 @@ def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
     """The run in ``folder``; with ``since_mark``, its requests since the last reset alone.
 
     What cannot be read is left out, and named in the run's ``warnings``. Traces from before the mark are kept, the
-    run's ``put_aside``: the lines that ran when modules were imported stay covered after a reset.
+    run's ``before_reset``: the lines that ran when modules were imported stay covered after a reset.
     """
     run, _offsets = _read(folder, folder.last_mark() if since_mark else {})
     return run
@@ -96,7 +96,7 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
         requests=sorted(collected.fold.place(requests), key=lambda request: request.started_at),
         traces=collected.traces,
         ambient=list(collected.ambient),
-        put_aside=list(collected.put_aside),
+        before_reset=list(collected.put_aside),
         windows=collected.fold.windows(),
         source_files=sorted(collected.source_files),
         rules=[Rule(*key, tuple(sorted(methods))) for key, methods in sorted(collected.rules.items())],
@@ -110,7 +110,7 @@ def _read_journal(path: Path, mark: int, collected: _Collected) -> int:
     """Read a journal; return the byte behind its last whole line. Raises OSError."""
     end = broken = 0
     process: Process | None = None
-    with open_regular(path) as file:
+    with open_for_reading(path) as file:
         for position, data in pieces(file):
             if not data.endswith(b"\n"):
                 collected.warnings.append(f"{path}: the last line is torn, skipped")
@@ -207,7 +207,7 @@ def _traces_before(folder: RunFolder, mark: dict[str, int], requests: Collection
     """The traces that these requests left before the mark: read once more, because few requests outlive a reset."""
     found: dict[str, list[str]] = {}
     for path in folder.journals() if requests and mark else ():
-        with suppress(OSError), open_regular(path) as file:
+        with suppress(OSError), open_for_reading(path) as file:
             for _, data in pieces(file, end=mark.get(path.name, 0)):
                 for _, line in objects(data):
                     with suppress(*UNREADABLE):

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..model.atomic_files import NotRegularError, lock, open_own, open_regular, read_own, releasing, replace_own
+from ..model.atomic_files import replace_data_file
+from ..model.data_files import NotRegularError, lock, open_data_file, open_for_reading, read_data_file, releasing
 from .clock import RunClock, known_clock, shared_clock, wall_clock
 from .storage import changing, make_run_folder, storage_error
 
@@ -63,7 +64,7 @@ class RunFolder:
         with changing(self.path, "no window was opened"):
             make_run_folder(self.path)
             with suppress(FileExistsError):
-                os.close(open_own(self.path / "marks.window", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+                os.close(open_data_file(self.path / "marks.window", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
 
     def hide_window(self) -> None:
         """Tell all processes of the run that no window is open. Raises StorageError."""
@@ -89,7 +90,7 @@ class RunFolder:
     def _lock(self, seconds: float) -> int:
         """A descriptor that holds the lock. Raises OSError."""
         while True:
-            descriptor = open_own(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT)
+            descriptor = open_data_file(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT)
             try:
                 lock(descriptor, seconds)
             except BaseException:
@@ -109,12 +110,12 @@ class RunFolder:
         path = self.path / "marks.jsonl"
         with changing(path, "nothing was reset"):
             # A newline first: the rest of a line torn by a kill must not swallow this one.
-            replace_own(path, self.read_marks() + f"\n{line}\n".encode())
+            replace_data_file(path, self.read_marks() + f"\n{line}\n".encode())
 
     def read_marks(self) -> bytes:
         """The file of marks; empty if there is none, or something else in its place. Raises OSError."""
         try:
-            return read_own(self.path / "marks.jsonl")
+            return read_data_file(self.path / "marks.jsonl")
         except (FileNotFoundError, NotRegularError):
             return b""
 
@@ -137,7 +138,7 @@ class RunFolder:
         """The offsets of all marks, in their order. A line that cannot be read is named in the log."""
         path = self.path / "marks.jsonl"
         try:
-            with open_regular(path) as file:
+            with open_for_reading(path) as file:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             return []
@@ -160,7 +161,7 @@ class RunFolder:
 
 def _start(journal: Path) -> float:
     try:
-        with open_regular(journal) as file:
+        with open_for_reading(journal) as file:
             started_at = float(json.loads(file.readline())["started_at"])
             # JSON has numbers that are no time.
             return started_at if 0 <= started_at < 1e12 else 0.0

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StorageError
-from ..model.atomic_files import replace_own
+from ..model.atomic_files import replace_data_file
 from .clock import RunClock, clock_path, shared_clock
 from .run_folder import RunFolder
 
@@ -62,7 +62,7 @@ class RunGuard:
                 # Another process may have put it back, or have set a mark in a new file.
                 current = self._run.read_marks()
                 if not current.startswith(self._marks):
-                    replace_own(self._path, self._marks + current)
+                    replace_data_file(self._path, self._marks + current)
         self._state = _state(self._path)
         self._marks = self._run.read_marks() or self._marks
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import StorageError
-from ..model.atomic_files import NotRegularError, make_own_folder, replace_own
+from ..model.atomic_files import replace_data_file
+from ..model.data_files import NotRegularError, make_data_folder
 
 
 def describe(error: OSError) -> str:
@@ -44,16 +45,16 @@ def make_data_dir(path: Path) -> None:
     """Make a data directory if it is not there; it may be a symbolic link. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_dir():
-        make_own_folder(path)
+        make_data_folder(path)
 
 
 def make_run_folder(folder: Path) -> None:
     """Make a run's folder, and those above it, if they are not there. Raises OSError."""
     make_data_dir(folder.parent.parent)
-    make_own_folder(folder.parent)
-    make_own_folder(folder)
+    make_data_folder(folder.parent)
+    make_data_folder(folder)
     ignore = folder.parent.parent / ".gitignore"
     if not ignore.exists():
         # Not needed for recording; the next file that is made is a new occasion.
         with suppress(OSError):
-            replace_own(ignore, b"*\n")
+            replace_data_file(ignore, b"*\n")

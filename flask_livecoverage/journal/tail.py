@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..model.atomic_files import open_regular
+from ..model.data_files import open_for_reading
 from ..model.records import Trace
 from .format import UNREADABLE, header, kind_of, objects, trace_of
 from .run_folder import RunFolder
@@ -90,6 +90,6 @@ class Tail:
 
 
 def _read_bytes(path: Path, offset: int, length: int) -> bytes:
-    with open_regular(path) as file:
+    with open_for_reading(path) as file:
         file.seek(offset)
         return file.read(length)

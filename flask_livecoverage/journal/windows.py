@@ -23,4 +23,4 @@ def windows_of(events: Iterable[tuple[float, str]]) -> list[Window]:
 def window_at(moment: float, windows: Sequence[Window], openings: Sequence[float]) -> Window | None:
     """The window that holds ``moment``. ``windows`` are ascending, ``openings`` the times at which they opened."""
     index = bisect_right(openings, moment) - 1
-    return windows[index] if index >= 0 and windows[index].holds(moment) else None
+    return windows[index] if index >= 0 and windows[index].contains(moment) else None

@@ -16,7 +16,7 @@ from functools import partial, wraps
 from typing import Any
 
 from ..engines.base import Handle, current_handle
-from ..engines.switches import TraceFunction, loaded_greenlet
+from ..engines.greenlet_switches import SwitchHook, loaded_greenlet
 from ..model.imports import loaded_module
 
 Function = Callable[..., Any]
@@ -45,7 +45,7 @@ def follow() -> None:
         _Tracer().install()
 
 
-class _Tracer(TraceFunction):
+class _Tracer(SwitchHook):
     """Hands on what the context of the greenlet that switches knows."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class _Tracer(TraceFunction):
     def install(self) -> None:
         """Be the first: behind another function, it does not see what has run."""
         function = loaded_greenlet().gettrace()
-        while isinstance(function, TraceFunction):
+        while isinstance(function, SwitchHook):
             if isinstance(function, _Tracer):
                 function._is_replaced = True
             function = function.previous

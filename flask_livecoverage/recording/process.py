@@ -15,7 +15,7 @@ from ..errors import ConfigurationError
 from ..journal.data_dir import DataDir
 from ..journal.run_folder import new_run_id
 from ..model.imports import loaded_module
-from ..settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, anchored, is_active, load_settings
+from ..settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, is_active, load_settings, resolved
 from ..sources.selection import Sources, configured_sources
 from . import context_propagation
 from .recorder import Recorder
@@ -39,7 +39,7 @@ def start_recording(settings: Settings) -> Recorder:
     """
     global _recorder
     # The application may have changed the working directory since.
-    data_dir = os.path.abspath(settings.data_dir if _recorder is None else anchored(settings, _recorder.root).data_dir)
+    data_dir = os.path.abspath(settings.data_dir if _recorder is None else resolved(settings, _recorder.root).data_dir)
     if _recorder is not None:
         _check_agreement(_recorder, settings, data_dir)
         # Refused now, if gevent has come since.

@@ -171,7 +171,7 @@ class RequestCapture:
 
     def outside(self) -> AbstractContextManager[None]:
         """A block whose work is not this request's, nor what is started in it."""
-        return self._session.engine.outside()
+        return self._session.engine.detached()
 
     def go_on_in_fork(self, recorded: bool | None = None) -> None:
         """In a forked child: the parent writes the record, and the child what it adds to it.

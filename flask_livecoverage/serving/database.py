@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, LiveCoverageError, ServerError
 from ..settings import DATABASE_VARIABLE
-from ..startup.database_guard import RefusedDatabase, refusal
+from ..startup.database_guard import RefusedDatabase, read_refusal
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -27,7 +27,7 @@ class TemporaryDatabase:
 
     def check(self) -> None:
         """Raise RefusedDatabase if a process of the server has refused the application another database."""
-        message = refusal(self.file)
+        message = read_refusal(self.file)
         if message is not None:
             raise RefusedDatabase(message)
 

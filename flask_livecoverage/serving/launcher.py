@@ -22,7 +22,7 @@ from ..control.shutdown import GRACE_SECONDS
 from ..control_client import fetch
 from ..errors import ConfigurationError, ServerError
 from ..settings import RUN_VARIABLE, Settings
-from ..startup.early_start import started_early
+from ..startup.early_start import early_start_environ
 from .external_server import Expected, died, wait_for_answer
 from .readiness import Failed, wait_for_server
 from .werkzeug_server import listen, url_of
@@ -90,7 +90,7 @@ def foreign_server(
     with listen(host, port) as free:
         port = free.getsockname()[1]
     words = [word.replace("{host}", host).replace("{port}", str(port)) for word in words]
-    process = _start_server(words, {**_FOR_UWSGI, **started_early(environ), "PORT": str(port)})
+    process = _start_server(words, {**_FOR_UWSGI, **early_start_environ(environ), "PORT": str(port)})
     with _none_left(process):
         url = url_of(host, port)
         expected = Expected(process, url, f"{settings.url_prefix}/status", environ[RUN_VARIABLE], told_port)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ..errors import DataError
-from ..model.atomic_files import FILE_MODE, NotRegularError, lock, open_own, releasing
+from ..model.data_files import FILE_MODE, NotRegularError, lock, open_data_file, releasing
 from .dialect import find_damage
 
 # What SQLite keeps beside a database. It opens none of them through a symbolic link, but waits at a pipe.
@@ -78,7 +78,7 @@ def check_file(path: Path, *, is_own: bool) -> None:
     if is_own:
         # Made, never opened: to close it again would end the locks that this process's connections have on it.
         with suppress(OSError):
-            os.close(open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
+            os.close(open_data_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
 
 
 def _check_regular(path: Path, *, follows: bool, names: int) -> None:
@@ -113,7 +113,7 @@ def held_in_place(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, *, is_shared: bool) -> Iterator[None]:
-    descriptor = open_own(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
+    descriptor = open_data_file(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
     with releasing(descriptor):
         lock(descriptor, _LOCK_SECONDS, is_shared=is_shared)
         yield

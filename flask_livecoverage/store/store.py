@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import DataError
 from ..journal.run_folder import RunFolder
-from ..model.atomic_files import NotRegularError
+from ..model.data_files import NotRegularError
 from . import schema
 from .connections import Connections
 from .damage import OldStoreError, ReplacedError

@@ -27,7 +27,7 @@ from flask_livecoverage.control.parameters import MOST_PARTS
 from flask_livecoverage.control.shutdown import SERVER_KEY
 
 from ..support.lines import lines_of
-from ..support.live import serving
+from ..support.servers import serving
 from .client import PREFIX, Start, bad, ok
 
 

@@ -17,7 +17,7 @@ from flask_livecoverage.middleware.wsgi import LiveCoverageMiddleware
 from flask_livecoverage.recording.process import start_recording
 from flask_livecoverage.settings import load_settings
 
-from ..support.live import LISTENING, PYTHON, get, process, read_port
+from ..support.servers import LISTENING, PYTHON, get, process, read_port
 from .client import Start, bad
 
 APPLICATION = """

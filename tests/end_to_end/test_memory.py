@@ -14,7 +14,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 
 from ..support.lines import line_of
-from ..support.live import PYTHON
+from ..support.servers import PYTHON
 
 # Compiles code as templates, notebooks and tracing tools do: under the name of a measured file.
 MAKER = """\

@@ -30,7 +30,7 @@ from flask_livecoverage.model.records import RequestRecord, Run
 from ..support import REPOSITORY
 from ..support.journals import run_folder
 from ..support.lines import line_of, lines_of
-from ..support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from ..support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 pytest.importorskip("django")
 

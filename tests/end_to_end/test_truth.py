@@ -14,7 +14,7 @@ from typing import Any
 import coverage
 import pytest
 
-from ..support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from ..support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 TREES = "application/trees.py"
 FILES = {

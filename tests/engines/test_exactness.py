@@ -65,12 +65,12 @@ def tool_id() -> Iterator[int]:
 @needs_monitoring
 def test_location_stays_armed_for_a_newcomer(tool_id: int, tmp_path: Path) -> None:
     """The race that the epoch decides, made certain: somebody enters the code while a line of it is being judged."""
-    from flask_livecoverage.engines.decisions import Decisions
+    from flask_livecoverage.engines.file_decisions import FileDecisions
     from flask_livecoverage.engines.locations import Locations
 
     code: CodeType = load_program(tmp_path / "program_0.py", 0).recurse.__code__
     handle: ContextVar[Any] = ContextVar("handle", default=None)
-    locations = Locations(tool_id, handle, Decisions(Sources([str(tmp_path)])))
+    locations = Locations(tool_id, handle, FileDecisions(Sources([str(tmp_path)])))
     locations.discover(code)
 
     class Newcomer(dict[int, bytearray]):

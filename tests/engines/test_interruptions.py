@@ -93,7 +93,7 @@ def program(load_module: Callable[..., ModuleType]) -> ModuleType:
 
 
 class InterruptedSources(Sources):
-    """Decisions about files, of which one is interrupted by a call."""
+    """FileDecisions about files, of which one is interrupted by a call."""
 
     interruptions: dict[str, Callable[[], object]] = {}  # noqa: RUF012 (replaced, not changed)
 

@@ -56,7 +56,7 @@ class TestContexts:
         self, source: Path, tmp_path: Path
     ) -> None:
         old = trace(source, [*STARTUP, *FLAT])
-        run = Run("run", [], [], {old.id: old}, put_aside=[old.id])
+        run = Run("run", [], [], {old.id: old}, before_reset=[old.id])
         with open_reports([run]) as reports:
             assert lines_by_context(reports.data(), tmp_path) == {"(startup)": STARTUP}
 

@@ -276,7 +276,7 @@ class TestMarks:
         reset(folder)
         run = read_run(folder, since_mark=True)
         assert run.ambient == ["start"]
-        assert run.put_aside == ["old"]
+        assert run.before_reset == ["old"]
         assert set(run.traces) == {"start", "old"}
 
     def test_line_being_written_at_the_reset_counts_after_it(

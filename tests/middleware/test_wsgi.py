@@ -18,7 +18,7 @@ from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.recording.process import current_recorder
 
 from ..support.lines import lines_of
-from ..support.live import get, serving
+from ..support.servers import get, serving
 
 Load = Callable[..., ModuleType]
 

@@ -94,7 +94,7 @@ def assert_windows(found: RunQueries, run: Run, histories: WindowHistories) -> N
     for request in run.requests:
         opened = [index for index, window in enumerate(run.windows) if window.opened_at <= request.started_at]
         # All in a window belong to a test, but for those that are no test's.
-        if opened and run.windows[opened[-1]].holds(request.started_at) and request.test is not None:
+        if opened and run.windows[opened[-1]].contains(request.started_at) and request.test is not None:
             wanted[opened[-1]].append(request)
     last = found.windows.last()
     assert (last is None) == (not run.windows)

@@ -64,12 +64,12 @@ class Writer:
             self.line("trace", **fields_of(trace))
         return trace.id
 
-    def request(self, trace: Trace, started_at: float, *, told: bool = True, **fields: Any) -> str:
-        """Write a request and return its id; ``told``: the trace too, if it is not there yet."""
+    def request(self, trace: Trace, started_at: float, *, traced: bool = True, **fields: Any) -> str:
+        """Write a request and return its id; ``traced``: the trace too, if it is not there yet."""
         self.numbers += 1
         request_id = f"{self.token}-{self.numbers}"
         record = {
-            "id": request_id, "trace": self.trace(trace) if told else trace.id, "method": "GET", "route": "/",
+            "id": request_id, "trace": self.trace(trace) if traced else trace.id, "method": "GET", "route": "/",
             "endpoint": "index", "path": "/", "test": None, "status": 200, "started_at": started_at,
             "duration_ms": 1.5, **fields,
         }  # fmt: skip

@@ -33,8 +33,8 @@ from ...serving.signals import EndingSignals, Terminated
 from ...serving.werkzeug_server import LiveServer, listen
 from ...settings import RUN_VARIABLE, URL_VARIABLE, Settings, load_settings
 from ...startup import database_guard
-from ...startup.database_guard import RefusedDatabase, refusal
-from ...startup.early_start import begin_anew_if_late, started_early
+from ...startup.database_guard import RefusedDatabase, read_refusal
+from ...startup.early_start import early_start_environ, restart_if_late
 from .reporting import read_runs, report_on, warn
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
@@ -52,7 +52,7 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
     with _coming_back(os.getcwd()), EndingSignals() as signals, ExitStack() as stack:
         parent = Parent(control_fd)
         with parent.told_of_failure():
-            late = begin_anew_if_late(keep=() if control_fd is None else (control_fd,))
+            late = restart_if_late(keep=() if control_fd is None else (control_fd,))
             if late is not None:
                 warn(late)
             database = stack.enter_context(temporary_database()) if options.temporary_database else None
@@ -214,7 +214,7 @@ def _check_afterwards(database: TemporaryDatabase) -> str | None:
             "the temporary database has no tables: with --server, create them at the beginning of the command, or when "
             "the application starts"
         )
-    return refusal(database.file)
+    return read_refusal(database.file)
 
 
 def _start_server(
@@ -244,7 +244,7 @@ def start_own_server(
     """
     app = info.app_import_path
     arguments = [*(["--app", app] if app else []), "livecov", "serve", *options.arguments(), "--no-report"]
-    return own_server(arguments, started_early(environ, once=True), timeout)
+    return own_server(arguments, early_start_environ(environ, once=True), timeout)
 
 
 def _report_run(data_dir: str, run_id: str, run_options: RunOptions, url: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from ...interpreter import search_path, start_python
+from ...helper_process import search_path, start_python
 
 _END_SECONDS = 2.0
 

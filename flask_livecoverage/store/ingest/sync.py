@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from ...journal.format import UNREADABLE, begin_of, describe_loss, header, kind_of, objects, pieces
 from ...journal.run_folder import RunFolder
-from ...model.atomic_files import open_regular
+from ...model.data_files import open_for_reading
 from .. import losses, schema
 from ..dialect import insert_missing, writing
 from ..windows import Windows, last_event
@@ -208,7 +208,7 @@ def _size(path: Path) -> int:
 
 def _first_line_and_end(path: Path) -> tuple[bytes, int, int]:
     """The first line, the byte behind the last whole one (0 if there is none), and the size of the file."""
-    with open_regular(path) as file:
+    with open_for_reading(path) as file:
         first = file.readline()
         size = file.seek(0, os.SEEK_END)
         return first, _last_newline(file, size), size
@@ -227,7 +227,7 @@ def _last_newline(file: BinaryIO, end: int) -> int:
 
 def _read_lines(path: Path, position: int, end: int) -> bytes:
     """Whole lines from ``position`` on, not beyond ``end``: a piece. Nothing if the file was cut in the meantime."""
-    with open_regular(path) as file:
+    with open_for_reading(path) as file:
         _, data = next(pieces(file, position, end), (position, b""))
         return data if data.endswith(b"\n") else b""
 

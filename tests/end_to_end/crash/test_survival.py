@@ -13,7 +13,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 
 from ...support.lines import line_of
-from ...support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from ...support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 APPLICATION = """\
 from flask import Flask, Response

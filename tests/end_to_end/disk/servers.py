@@ -16,7 +16,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import Run
 
-from ...support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from ...support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 _BITS = 8
 _HEAD = """\

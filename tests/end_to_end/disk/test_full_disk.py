@@ -17,7 +17,7 @@ from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.store import open_store
 
 from ...support.lines import line_of
-from ...support.live import get
+from ...support.servers import get
 from .disks import Mounts, fill
 from .servers import APPLICATION, server
 

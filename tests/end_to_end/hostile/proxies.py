@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ...support.live import LISTENING, PYTHON, process, read_port
+from ...support.servers import LISTENING, PYTHON, process, read_port
 
 # Its arguments: the server's port, the id of the user to run as (or nothing), and the headers. When one end of a
 # connection is closed, it closes the other.

@@ -11,7 +11,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from ...support.live import LISTENING, PYTHON, process, read_port
+from ...support.servers import LISTENING, PYTHON, process, read_port
 from .servers import EVIL, PREFIX, SECONDS, Server, running
 
 pytestmark = pytest.mark.browser

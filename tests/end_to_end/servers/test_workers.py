@@ -51,7 +51,7 @@ def test_windows_and_resets_hold_for_all_workers(commands: Commands, gate: Gate)
     for _ in range(WORKERS):
         workers.next()
         workers.who()
-    workers.let_go()
+    workers.release()
     dump = control(live, "dump")
     assert {request["test"] for request in dump["requests"]} == {"checkout"}
     assert {str(request["pid"]) for request in dump["requests"]} == inside
@@ -68,7 +68,7 @@ def test_windows_and_resets_hold_for_all_workers(commands: Commands, gate: Gate)
         workers.who()
         answered = workers.asked - (WORKERS - 1)
         assert len(control(live, "dump")["requests"]) == control(live, "status")["requests"] == answered
-    workers.let_go()
+    workers.release()
     live.end()
 
 

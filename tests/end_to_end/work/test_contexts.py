@@ -14,7 +14,7 @@ import pytest
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
-from tests.support.live import PYTHON
+from tests.support.servers import PYTHON
 
 from .harness import AMBIENT, WORK, ask, ask_both, path_of, recorded, recorder, serve_views, truth
 

@@ -15,7 +15,7 @@ import pytest
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
-from tests.support.live import PYTHON
+from tests.support.servers import PYTHON
 
 APPLICATION = """
     import json

@@ -22,7 +22,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.model.records import Run
 from flask_livecoverage.recording.process import stop_recording
-from tests.support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from tests.support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 from .harness import AMBIENT, WORK, Lines, ask, ask_both, path_of, recorded, recorder, serve_views, truth
 

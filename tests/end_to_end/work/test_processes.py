@@ -14,7 +14,7 @@ import pytest
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
-from tests.support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from tests.support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 from .harness import AMBIENT, WORK, ask, ask_both, at_once, path_of, recorded, recorder, serve_views, truth
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.support.live import get, serving
+from tests.support.servers import get, serving
 
 from .harness import AMBIENT, WORK, ask, ask_both, at_once, path_of, recorded, serve_views, truth
 

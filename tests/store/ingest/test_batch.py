@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from flask_livecoverage.control.records import Records
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
-from flask_livecoverage.model.records import NOBODY, Window
+from flask_livecoverage.model.records import NO_TEST, Window
 from flask_livecoverage.queries.window_summary import WindowHistories
 
 from ...support.journals import Writer, run_folder, trace_of
@@ -32,7 +32,7 @@ _number = st.integers(0, 5)
 _events = st.lists(
     st.one_of(
         st.tuples(
-            st.just("request"), _number, _number, st.sampled_from([None, "a", "b", NOBODY]), st.integers(0, 4),
+            st.just("request"), _number, _number, st.sampled_from([None, "a", "b", NO_TEST]), st.integers(0, 4),
             st.sampled_from([200, 404]), st.sampled_from(["/", "/x", None]), st.booleans(),
         ),
         st.tuples(st.just("amend"), _number, _number, _number, st.booleans(), st.sampled_from([None, False, True])),
@@ -73,12 +73,12 @@ class _World:
         return self.writers[number % len(self.writers)]
 
     def request(
-        self, who: int, what: int, test: str | None, late: int, status: int, route: str | None, told: bool
+        self, who: int, what: int, test: str | None, late: int, status: int, route: str | None, traced: bool
     ) -> None:
         endpoint = route and "view"
         self.requests.append(
             self.writer(who).request(
-                TRACES[what % len(TRACES)], self.now - late - 0.5, told=told, test=test, status=status, route=route,
+                TRACES[what % len(TRACES)], self.now - late - 0.5, traced=traced, test=test, status=status, route=route,
                 endpoint=endpoint, duration_ms=round(who * 1.001, 3),
             )
         )  # fmt: skip
@@ -164,11 +164,11 @@ class TestAgainstReader:
         """Before and after the window is known: another process opens it."""
         folder = run_folder()
         first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
-        first.request(TRACES[1], NOW + 1, test=NOBODY)
+        first.request(TRACES[1], NOW + 1, test=NO_TEST)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [(None, None)]
         second.line("window", name="w", at=NOW)
-        first.request(TRACES[2], NOW + 2, test=NOBODY)
+        first.request(TRACES[2], NOW + 2, test=NO_TEST)
         first.request(TRACES[2], NOW + 3)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [
@@ -208,7 +208,7 @@ class TestAgainstReader:
         """A forked child does not repeat what its parent has told, and its journal may be read first."""
         folder = run_folder()
         child = Writer(folder, "aaaaaaaa")
-        request_id = child.request(TRACES[1], NOW, told=False)
+        request_id = child.request(TRACES[1], NOW, traced=False)
         child.line("amend", id=request_id, trace=TRACES[3].id)
         with recorded(folder) as found:
             assert [record.trace for record in found.requests.newest()] == [TRACES[1].id]

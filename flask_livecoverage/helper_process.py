@@ -1,6 +1,7 @@
-"""Python processes of our own beside the server's.
+"""Starts Python helper processes beside the server's.
 
-``subprocess`` would do, but for gevent's: that forks as the application does, and with all that is to happen then.
+``subprocess`` is not used because gevent replaces it: its version forks as the application does, so that all hooks for
+the application's forks run.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ from pathlib import Path
 
 from .errors import ServerError
 
-# What makes Python processes measure themselves, and so would these.
+# Prefixes of the variables that make Python processes measure themselves: helpers are not measured.
 _MEASURING = ("LIVECOVERAGE", "COV_CORE_", "COVERAGE_PROCESS_")
 
-# Where this package is, which need not be on the path: one that is installed for development is found otherwise.
+# The folder that contains this package. It need not be on the path: an editable installation is found by other means.
 _INSTALLED = str(Path(__file__).parents[1])
 
-# The server's working directory may have been removed, and then much cannot be imported: coverage.py, for one. The
-# option -P keeps it off the path, too.
+# The server's working directory may have been removed, and then many modules cannot be imported: coverage.py, for one.
+# The option -P keeps it off the path, too.
 _ELSEWHERE = "import os; os.chdir('/')\n"
 
 
 def start_python(program: str, standard_input: int) -> int:
-    """Start a Python process that runs ``program``, and reads from a descriptor of ours; return its number.
+    """Start a Python process that runs ``program`` and reads ``standard_input``, a descriptor; return its process id.
 
-    Its standard error is ours, and its output nobody's. Its working directory is the root. It is in a session of its
-    own: Ctrl-C in the terminal is for the server. Raises OSError, ServerError.
+    It inherits this process's standard error; its standard output is discarded. Its working directory is the root
+    folder. It is in a session of its own: Ctrl-C in the terminal is for the server. Raises OSError, ServerError.
     """
     python = _find_python()
     actions = [
@@ -39,12 +40,12 @@ def start_python(program: str, standard_input: int) -> int:
 
 
 def search_path() -> list[str]:
-    """The ``sys.path`` on which such a process finds what this one finds."""
+    """Return the ``sys.path`` on which a helper process finds the modules that this process finds."""
     return [*sys.path, _INSTALLED]
 
 
 def _find_python() -> str:
-    """The Python that runs this process, which may be inside of another program: uWSGI, say."""
+    """Return the path of the Python that runs this process. It may be embedded in another program, such as uWSGI."""
     if os.path.basename(sys.executable or "").startswith("python"):
         return sys.executable
     version = sys.version_info
@@ -54,4 +55,4 @@ def _find_python() -> str:
             if os.access(path, os.X_OK):
                 return path
     folder = f"{sys.exec_prefix}/bin"
-    raise ServerError(f"this needs the Python of this server in a process of its own, and there is none in {folder}")
+    raise ServerError(f"no Python interpreter in {folder}, which a helper process of this server needs: install one")

@@ -11,7 +11,7 @@ T = TypeVar("T")
 _FEWEST = 64
 
 
-class WeakKeys(Generic[T]):
+class WeakKeyMap(Generic[T]):
     """Keeps its keys alive as little as ``weakref.WeakKeyDictionary``, which cannot be used for greenlets.
 
     That one has a function in Python called when a key dies. The first greenlet of a thread dies in a pending call of

@@ -15,7 +15,7 @@ MeasuredFile = tuple[str, int]
 _NESTED = 2
 
 
-class Decisions:
+class FileDecisions:
     """The decisions about the files of all code that was started.
 
     A decision runs inside ``sys.call_tracing``: events are delivered for the application's code that the collector or a
@@ -50,7 +50,7 @@ class Decisions:
         """Note in :attr:`files` whether code with this file name, which ``frame`` runs, is measured."""
         path = self._sources.file_of(filename, frame)
         make_room(self.files)
-        self.files[filename] = None if path is None else (path, self._sources.last_line(path))
+        self.files[filename] = None if path is None else (path, self._sources.line_limit(path))
 
 
-_DECIDE = Decisions.decide.__code__
+_DECIDE = FileDecisions.decide.__code__

@@ -24,7 +24,7 @@ def is_in_greenlet() -> bool:
     return module is not None and module.getcurrent().parent is not None
 
 
-class TraceFunction:
+class SwitchHook:
     """A function that greenlet calls at each switch in a thread, in front of the one that it finds there.
 
     :ivar previous: that one, which it has to call.
@@ -44,7 +44,7 @@ class TraceFunction:
         self._greenlet = loaded_greenlet()
         self.previous = self._greenlet.settrace(self)
         function: Any = self
-        while isinstance(function, TraceFunction):
+        while isinstance(function, SwitchHook):
             function.previous = _first_in_use(function.previous)
             function = function.previous
 
@@ -55,6 +55,6 @@ class TraceFunction:
 
 
 def _first_in_use(function: Callable[..., object] | None) -> Callable[..., object] | None:
-    while isinstance(function, TraceFunction) and function.has_ended:
+    while isinstance(function, SwitchHook) and function.has_ended:
         function = function.previous
     return function

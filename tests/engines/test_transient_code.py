@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.engines import Engine
-from flask_livecoverage.engines.decisions import Decisions
+from flask_livecoverage.engines.file_decisions import FileDecisions
 from flask_livecoverage.model.bounded import MOST_FILES
 from flask_livecoverage.sources.selection import Sources
 
@@ -164,7 +164,7 @@ def test_ever_new_names_of_files(name: str, tmp_path: Path) -> None:
 
     first = tmp_path / "application.py"
     first.write_text("one = 1\n")
-    decisions = Decisions(Sources([str(tmp_path)]))
+    decisions = FileDecisions(Sources([str(tmp_path)]))
     decisions.note(str(first), None)
     names = [name.format(number, folder=tmp_path) for number in range(2 * MOST_FILES)]
     for made in names:
@@ -172,6 +172,6 @@ def test_ever_new_names_of_files(name: str, tmp_path: Path) -> None:
     assert len(decisions.files) <= MOST_FILES
     assert len(coverage.files.CANONICAL_FILENAME_CACHE) <= MOST_FILES
     assert names[-1] in decisions.files
-    path, last_line = decisions.files[str(first)] or ("", 0)
+    path, line_limit = decisions.files[str(first)] or ("", 0)
     assert path == str(first)
-    assert last_line < MOST_FILES
+    assert line_limit < MOST_FILES

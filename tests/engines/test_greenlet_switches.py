@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.engines.switches import TraceFunction
+from flask_livecoverage.engines.greenlet_switches import SwitchHook
 
 greenlet = pytest.importorskip("greenlet")
 
@@ -19,7 +19,7 @@ def _trace_function_of_before() -> Iterator[None]:
     greenlet.settrace(before)
 
 
-class Ours(TraceFunction):
+class Ours(SwitchHook):
     """Notes that it was called, until it has ended."""
 
     def __init__(self) -> None:

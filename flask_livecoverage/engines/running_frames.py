@@ -18,15 +18,15 @@ def with_callers(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def frames_under_way() -> Iterator[FrameType]:
+def running_frames() -> Iterator[FrameType]:
     """The frames of all threads, and of all greenlets that wait."""
     for frame in sys._current_frames().values():
         yield from with_callers(frame)
-    for _, frame in waiting_greenlets():
+    for _, frame in suspended_greenlets():
         yield from with_callers(frame)
 
 
-def waiting_greenlets() -> Iterator[tuple[Any, FrameType]]:
+def suspended_greenlets() -> Iterator[tuple[Any, FrameType]]:
     """The greenlets that have begun and will go on, of all threads, each with its frame."""
     greenlet = loaded_module("greenlet")
     if greenlet is not None:
@@ -35,5 +35,5 @@ def waiting_greenlets() -> Iterator[tuple[Any, FrameType]]:
                 yield found, found.gr_frame
 
 
-def begin_a_function() -> None:
+def trigger_call_event() -> None:
     """Be the function for whose beginning a trace function is called."""

@@ -18,7 +18,7 @@ from ..model.bounded import make_room
 from ..sources import coveragepy
 from ..sources.coveragepy import Disposition, TraceData, Tracer
 from .base import Capture, Handle, RawLines
-from .weak_keys import WeakKeys
+from .weak_key_map import WeakKeyMap
 
 # All that says where a tracer writes; of ours, the dict.
 Sink = Any
@@ -36,7 +36,7 @@ UNSEEN = (
 )
 
 
-class Place:
+class TracedStack:
     """The frames of one thread or greenlet, and the tracer that follows them.
 
     ``capture`` is the innermost one that is open there, ``fault`` the reason why the tracer cannot be trusted.
@@ -50,11 +50,11 @@ class Place:
         self.follows_greenlets = False
         self.is_stopped = False
 
-    def disturb(self, fault: str) -> None:
+    def mark_unreliable(self, fault: str) -> None:
         """Note that the tracer has missed events, or had those of others. The lines of the capture are lost."""
         self.fault = fault
         if self.capture is not None:
-            self.capture.restore.fault = fault
+            self.capture.state.fault = fault
 
     def base(self) -> Sink:
         """What :meth:`sink` is outside of captures."""
@@ -74,7 +74,7 @@ class Place:
         self.capture = capture
 
     @contextmanager
-    def outside(self) -> Iterator[None]:
+    def detached(self) -> Iterator[None]:
         """Have the tracer write, in the block, where it does outside of captures."""
         capture, sink = self.capture, self.sink()
         self.capture = None
@@ -86,16 +86,16 @@ class Place:
             self.capture = capture
 
 
-class Restore:
-    """What a capture replaced in its place, and who else writes into it."""
+class CaptureState:
+    """What a capture replaced in its stack, and who else writes into it."""
 
     fault: str | None = None
 
-    def __init__(self, place: Place, sink: Sink, token: Token[Handle | None]) -> None:
-        self.place = place
+    def __init__(self, stack: TracedStack, sink: Sink, token: Token[Handle | None]) -> None:
+        self.stack = stack
         self.sink = sink
         self.token = token
-        self.outer = place.capture
+        self.outer = stack.capture
         self.followers: list[weakref.ref[Any]] = []
 
     def is_followed(self) -> bool:
@@ -104,7 +104,7 @@ class Restore:
         return any(greenlet is not None and not greenlet.dead for greenlet in greenlets)
 
 
-class OwnPlace(Place):
+class OwnStack(TracedStack):
     """A tracer of ours, which belongs to one greenlet alone."""
 
     def __init__(self, tracer: Tracer, ambient: RawLines, thread: int) -> None:
@@ -121,26 +121,26 @@ class OwnPlace(Place):
         self.is_stopped = True
         self.tracer.stop()
 
-    def take_over(self, before: Place) -> None:
+    def take_over(self, before: TracedStack) -> None:
         """Have the captures of ``before``, whose engine was stopped in them, go on here."""
         self.capture = capture = before.capture
         if capture is not None:
             self.write_to(capture.lines)
         while capture is not None:
-            outer = capture.restore.outer
-            capture.restore.place = self
-            capture.restore.sink = self._ambient if outer is None else outer.lines
+            outer = capture.state.outer
+            capture.state.stack = self
+            capture.state.sink = self._ambient if outer is None else outer.lines
             capture = outer
 
 
-class Loan(Place):
+class BorrowedStack(TracedStack):
     """A tracer of another ``Coverage``, borrowed for captures. The greenlets of its thread share it."""
 
     def __init__(self, tracer: Any, lender: Lender) -> None:
         super().__init__(tracer, lender.arcs)
         self.lender = lender
         self._base = self.sink()
-        self._left: WeakKeys[tuple[Sink, Capture | None, str | None]] = WeakKeys()
+        self._left: WeakKeyMap[tuple[Sink, Capture | None, str | None]] = WeakKeyMap()
 
     def base(self) -> Sink:
         """The lender's."""
@@ -161,7 +161,7 @@ class Loan(Place):
         self.capture = capture
 
     @property
-    def tells_greenlets_apart(self) -> bool:
+    def separates_greenlets(self) -> bool:
         """Whether the lender's configuration says that there are greenlets: then its tracer has a stack for each."""
         return self.tracer.concur_id_func is not None
 
@@ -177,7 +177,7 @@ class Loan(Place):
             self.capture = self.fault = None
         # It looks for the stack of the greenlet when a function begins or ends, and not before the next line.
         for event in ("call", "return"):
-            coveragepy.report_event(self.tracer, _NOWHERE, event)
+            coveragepy.report_event(self.tracer, _FRAME_OF_NO_FILE, event)
 
 
 def _frame_of_no_file() -> FrameType:
@@ -187,7 +187,7 @@ def _frame_of_no_file() -> FrameType:
     return frame
 
 
-_NOWHERE = _frame_of_no_file()
+_FRAME_OF_NO_FILE = _frame_of_no_file()
 
 
 class Lender:
@@ -197,24 +197,24 @@ class Lender:
         self.data: TraceData = tracer.data
         self.arcs = bool(tracer.trace_arcs)
         self.dispositions: dict[str, Disposition] = {}
-        self.loans: dict[Any, Loan] = {}
+        self.stacks: dict[Any, BorrowedStack] = {}
         self._own_should_trace = should_trace
         self._should_trace: coveragepy.ShouldTrace = tracer.should_trace
         self._wanted: set[str] = set()
         # What need not be reported as ambient: reported before, collected before we came, or taken from captures.
         self._known = coveragepy.executed_only(self.data)
 
-    def loan(self, tracer: Any) -> Loan:
-        """The loan of one of its tracers."""
-        loan = self.loans.get(tracer)
-        if loan is None:
-            loan = self.loans[tracer] = Loan(tracer, self)
-        return loan
+    def borrow(self, tracer: Any) -> BorrowedStack:
+        """The stack of one of its tracers."""
+        stack = self.stacks.get(tracer)
+        if stack is None:
+            stack = self.stacks[tracer] = BorrowedStack(tracer, self)
+        return stack
 
     def is_in_capture(self, tracer: Any) -> bool:
         """Whether a tracer of its writes into a capture of ours."""
-        loan = self.loans.get(tracer) if coveragepy.is_ctracer(tracer) else None
-        return loan is not None and loan.capture is not None
+        stack = self.stacks.get(tracer) if coveragepy.is_ctracer(tracer) else None
+        return stack is not None and stack.capture is not None
 
     def should_trace_for_both(self, filename: str, frame: FrameType) -> Disposition:
         """A disposition to trace what we measure and what the lender measures: their configurations may differ."""

@@ -13,7 +13,7 @@ from ..sources.selection import Sources
 from .base import Hits, HitsCache, RawLines
 
 
-class TraceHits:
+class TraceDataConverter:
     """Decides which files are traced, and makes hits of trace data: the same object for the same lines.
 
     :param branch: whether arcs are asked for, too, and not lines alone.
@@ -57,8 +57,8 @@ class TraceHits:
         return Hits({path: numbers for path, numbers in lines.items() if numbers})
 
     def _possible(self, path: str, lines: Iterable[int]) -> frozenset[int]:
-        last_line = self._sources.last_line(path)
-        return frozenset(line for line in lines if line <= last_line)
+        line_limit = self._sources.line_limit(path)
+        return frozenset(line for line in lines if line <= line_limit)
 
     def _hits_of_arcs(self, raw: RawLines) -> Hits:
         possible = {path: self._possible_arcs(path, packed) for path, packed in raw.items() if self._is_own(path)}
@@ -67,12 +67,12 @@ class TraceHits:
         return Hits(lines, arcs if self._branch else None)
 
     def _possible_arcs(self, path: str, packed: Iterable[int]) -> frozenset[Arc]:
-        last_line = self._sources.last_line(path)
+        line_limit = self._sources.line_limit(path)
         pairs = map(coveragepy.unpack_arc, packed)
-        return frozenset((first, second) for first, second in pairs if max(abs(first), abs(second)) <= last_line)
+        return frozenset((first, second) for first, second in pairs if max(abs(first), abs(second)) <= line_limit)
 
 
-def take_all(data: RawLines) -> RawLines:
+def drain(data: RawLines) -> RawLines:
     """Take what was collected so far. The sets stay, because frames under way hold them and go on adding."""
     taken = coveragepy.executed_only(data)
     for path, numbers in taken.items():
