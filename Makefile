@@ -18,7 +18,7 @@ test-thorough: PYTEST_TIMEOUT = 3600
 in_venv := scripts/within .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-thorough test-oldest matrix bench check docs screenshots format environment browser node recipes clean
+.PHONY: help demo test test-thorough test-oldest matrix bench check docs pictures screenshots format environment browser node recipes clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1 \2/p' Makefile | \
@@ -55,6 +55,9 @@ check: environment ## lint, formatting, types, documentation
 
 docs: environment ## build the documentation into docs/_build/html, warnings as errors
 	$(in_venv) sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs docs/_build/html
+
+pictures: ## draw the pictures of the architecture page, docs/architecture, from their sources
+	@python3 docs/pictures.py
 
 screenshots: environment browser ## make the pictures of the dashboard anew, docs/images
 	@$(in_venv) env PYTHONPATH=. python docs/screenshots.py

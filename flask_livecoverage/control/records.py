@@ -22,9 +22,9 @@ from ..store import RunQueries
 
 @dataclass(frozen=True)
 class Records:
-    """The requests that a run has recorded; ``warnings`` name what of it cannot be read.
+    """The recorded requests of a run; ``warnings`` name records that cannot be read.
 
-    ``run`` is the run in this very store: in another store, the numbers of windows and traces are others.
+    ``run`` identifies the run in this store: another store has other numbers of windows and traces.
     """
 
     recorded: RunQueries

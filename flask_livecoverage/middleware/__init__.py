@@ -4,6 +4,6 @@ May import: recording and the rooms below it, testid.headers; no web framework. 
 request.
 """
 
-from .wsgi import Describe, InFlight, LiveCoverageMiddleware, OutermostMiddleware, unrecorded
+from .wsgi import LiveCoverageMiddleware
 
-__all__ = ["Describe", "InFlight", "LiveCoverageMiddleware", "OutermostMiddleware", "unrecorded"]
+__all__ = ["LiveCoverageMiddleware"]

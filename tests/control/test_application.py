@@ -1,4 +1,4 @@
-"""The control routes as a client sees them: windows, resets, the status, wrong requests, the application beside.
+"""The control routes: windows, resets, the status, wrong requests, and the measured application.
 
 Tests ``control.application`` and ``control.parameters``.
 """
@@ -55,14 +55,14 @@ class TestWindows:
         summary = ok(client, "stop")
         assert (summary["name"], summary["duplicate_of"], summary["new_lines"]) == ("three", "two", 0)
 
-    def test_empty_window_is_nobodys_duplicate(self, client: FlaskClient) -> None:
+    def test_empty_window_is_no_duplicate(self, client: FlaskClient) -> None:
         for name in ("one", "two"):
             ok(client, f"start?name={name}")
         summary = ok(client, "stop")
         assert (summary["requests"], summary["lines"], summary["duplicate_of"]) == (0, 0, None)
 
     def test_stop_without_a_summary(self, client: FlaskClient) -> None:
-        """Nothing is brought into the store, which the summary would be made from."""
+        """The store, from which the summary would be made, is not updated."""
         ok(client, "start?name=one")
         client.get("/deep")
         assert ok(client, "stop?summary=0") == {"recording": True, "run": ok(client, "status")["run"]}
@@ -81,7 +81,7 @@ class TestWindows:
         assert windows == ["first", "second", None]
 
     def test_requests_that_are_no_tests(self, start: Start) -> None:
-        """The window's answer, the store's and the reader's have the same requests."""
+        """The answers of the window, the store and the reader have the same requests."""
         client = start(LIVECOVERAGE_IGNORE="/flat/?")
         ok(client, "start?name=checkout")
         for path in ("/deep", "/flat/1", "/flat/10", "/favicon.ico"):
@@ -100,7 +100,7 @@ class TestWindows:
         client.get("/deep")
         assert ok(client, "dump")["requests"][0]["test"] == "Prüfung ✓"
 
-    def test_stop_without_a_window_says_how_to_open_one(self, client: FlaskClient) -> None:
+    def test_stop_without_a_window_explains_how_to_open_one(self, client: FlaskClient) -> None:
         error = bad(client, f"{PREFIX}/stop", 409)
         assert error["error"] == "no window is open: open one with /__coverage__/start?name=NAME"
 
@@ -169,7 +169,7 @@ class TestStatus:
         status = ok(client, "status")
         assert status.pop("run")
         assert status.pop("time") == pytest.approx(time.time(), abs=60)
-        # Where no compiler was, the engine has no part in C.
+        # Built without a compiler, the engine has no part in C.
         reason = status.pop("reason").removesuffix("; its part in C is left out")
         assert reason == "asked for by LIVECOVERAGE_ENGINE"
         assert status == {
@@ -205,20 +205,23 @@ class TestWrongRequests:
     def test_reset_parameters(self, client: FlaskClient) -> None:
         assert bad(client, f"{PREFIX}/reset", 400, "POST", data={"hard": "1"})["accepted"] == []
 
-    def test_query_that_is_no_text(self, client: FlaskClient) -> None:
+    def test_query_that_is_not_utf8(self, client: FlaskClient) -> None:
         error = bad(client, f"{PREFIX}/start", 400, environ_overrides={"QUERY_STRING": "name=\xff"})
-        assert error == {"error": "the query is no UTF-8 text: send each byte of it as %XX", "accepted": ["name"]}
+        assert error == {
+            "error": "the query is not valid UTF-8: encode it as UTF-8, each byte as %XX",
+            "accepted": ["name"],
+        }
 
     @pytest.mark.parametrize(("count", "status"), [(1, 200), (MOST_PARTS, 400), (MOST_PARTS + 1, 413)])
     def test_parts_of_a_form(self, client: FlaskClient, count: int, status: int) -> None:
         part = '--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n'
         body = f"{part}x\r\n" + f"{part}y\r\n" * (count - 1) + "--b--\r\n"
         response = client.post(f"{PREFIX}/start", data=body, content_type="multipart/form-data; boundary=b")
-        # 400: it was read, and has the parameter more than once.
+        # 400: it was read, and contains the parameter more than once.
         assert response.status_code == status
 
     def test_chunked_body_of_another_type(self, client: FlaskClient) -> None:
-        """It has no length by which it could be seen."""
+        """It has no Content-Length by which it could be detected."""
         chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
         bad(client, f"{PREFIX}/start", 415, "POST", environ_overrides=chunked, content_type="application/json")
 
@@ -247,7 +250,7 @@ class TestWrongRequests:
 
 
 class TestBesideTheApplication:
-    def test_application_is_left_alone(self, client: FlaskClient) -> None:
+    def test_application_is_unchanged(self, client: FlaskClient) -> None:
         assert client.get("/flat/1").text == "flat"
         assert client.get("/missing").text == "the application's 404"
         assert client.get("/__coverage__x/dump").text == "the application's 404"
@@ -260,7 +263,7 @@ class TestBesideTheApplication:
         recorded = [(request["id"], request["status"]) for request in ok(client, "dump")["requests"]]
         assert recorded == [(response.headers["Livecov-Request"], status) for response in responses]
 
-    def test_request_whose_rule_cannot_be_told_is_recorded(self, make_app: Callable[..., Flask]) -> None:
+    def test_request_whose_rule_cannot_be_determined_is_recorded(self, make_app: Callable[..., Flask]) -> None:
         class Odd(BaseConverter):
             def to_python(self, value: str) -> str:
                 raise KeyError(value)
@@ -285,7 +288,7 @@ class TestBesideTheApplication:
         assert "Livecov-Request" not in client.get("/shutdown").headers
         assert ok(client, "dump")["requests"] == []
 
-    def test_login_wall_and_hooks_do_not_stand_in_the_way(self, make_app: Callable[..., Flask]) -> None:
+    def test_login_wall_and_hooks_do_not_apply(self, make_app: Callable[..., Flask]) -> None:
         app = make_app()
         called = []
 
@@ -310,7 +313,7 @@ class TestBesideTheApplication:
         assert client.get("/__coverage__/status").text == "the application's 404"
         assert "/cov/live/start?name=NAME" in client.get("/cov/live/stop").get_json()["error"]
 
-    def test_inactive_leaves_the_url_map_alone(self, module: ModuleType) -> None:
+    def test_inactive_does_not_change_the_url_map(self, module: ModuleType) -> None:
         app, bare = module.create_app(), module.create_app()
         LiveCoverage(app)
         assert list(map(str, app.url_map.iter_rules())) == list(map(str, bare.url_map.iter_rules()))
@@ -330,7 +333,7 @@ class TestBesideTheApplication:
 
 @pytest.fixture
 def live_url(make_app: Callable[..., Flask]) -> Iterator[str]:
-    """The application behind a real socket."""
+    """The address of the application on a real socket."""
     with serving(make_app()) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -360,12 +363,12 @@ class TestOverASocket:
         status, body = fetch(f"{live_url}{PREFIX}/dump?reset=1", method="POST")
         assert len(json.loads(body)["requests"]) == 2
 
-    def test_rebound_name_and_foreign_page_get_403(self, live_url: str) -> None:
+    def test_rebound_name_and_other_site_get_403(self, live_url: str) -> None:
         assert fetch(f"{live_url}{PREFIX}/dump", Host="evil.example")[0] == 403
         assert fetch(f"{live_url}/shutdown", Origin="http://evil.example")[0] == 403
         assert fetch(f"{live_url}/deep", Host="evil.example")[0] == 200
 
-    def test_odd_headers_are_no_fault(self, live_url: str) -> None:
+    def test_odd_headers_do_not_fail(self, live_url: str) -> None:
         assert fetch(f"{live_url}{PREFIX}/status", Origin="http://[")[0] == 403
         assert fetch(f"{live_url}{PREFIX}/status", Authorization="Bearer \xff")[0] == 200
         assert fetch(f"{live_url}{PREFIX}/status", Upgrade="websocket", Connection="Upgrade")[0] in (200, 400)

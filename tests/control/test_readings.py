@@ -151,11 +151,11 @@ class TestDump:
         assert (document["requests"], document["traces"]) == ([], {})
 
     @pytest.mark.parametrize("query", ["reset=1", "reset=yes&format=text", "format=html&reset=on"])
-    def test_reset_is_nothing_that_a_link_can_do(self, client: FlaskClient, query: str) -> None:
+    def test_reset_requires_post(self, client: FlaskClient, query: str) -> None:
         client.get("/deep")
         response = client.get(f"{PREFIX}/dump?{query}")
         assert (response.status_code, response.headers["Allow"]) == (405, "POST")
-        assert response.get_json()["error"] == "reset=1 changes what later dumps hold: send it with POST"
+        assert response.get_json()["error"] == "reset=1 changes what later dumps contain: send it with POST"
         assert len(ok(client, "dump?reset=1", "POST")["requests"]) == 1
 
     def test_dump_that_fails_resets_nothing(self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ class TestDump:
         assert document["totals"] == {"statements": 0, "covered": 0, "percent": 0.0}
         assert "no application code was measured" in bad(client, f"{PREFIX}/dump?format=text", 409)["error"]
 
-    def test_what_could_not_be_read_is_logged_once(
+    def test_warnings_are_logged_once(
         self, client: FlaskClient, module: ModuleType, caplog: pytest.LogCaptureFixture
     ) -> None:
         client.get("/deep")
@@ -190,10 +190,10 @@ class TestDump:
         warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
         assert warnings == [f"{source.resolve()} has changed since its lines were recorded: those are left out"]
 
-    def test_what_was_logged_is_not_remembered_without_end(
+    def test_limited_number_of_warnings_is_remembered(
         self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """The oldest is logged again when it comes back after as many others as are remembered."""
+        """A warning is logged again after as many others as are remembered."""
         monkeypatch.setattr(application, "MOST_WARNINGS", 3)
         client.get("/deep")
         damaged = Writer(DataDir(".livecov").run(ok(client, "status")["run"]), "ffffffff")

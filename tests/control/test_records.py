@@ -1,4 +1,4 @@
-"""``/tests``, ``/requests`` and ``/requests/<id>``: what the store answers.
+"""``/tests``, ``/requests`` and ``/requests/<id>``, which are answered from the store.
 
 Tests ``control.records`` and ``queries.suites``.
 """
@@ -108,7 +108,7 @@ class TestRequests:
         document = bad(client, f"{PREFIX}/requests/{request_id}", 404)
         assert document["error"] == "no such request since the last reset: see /__coverage__/requests"
 
-    def test_store_that_cannot_be_used_leaves_the_application_alone(
+    def test_unusable_store_does_not_affect_the_application(
         self, start: Start, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         client = start(LIVECOVERAGE_STORE="sqlite:////nowhere/at/all.sqlite3")

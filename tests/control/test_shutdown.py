@@ -1,4 +1,4 @@
-"""``/shutdown`` as a client sees it, and which requests a server waits for before it ends."""
+"""``/shutdown``, and the requests that a server waits for before it ends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ APPLICATION = """
 
     @app.get("/asks")
     def asks():
-        # As in most code, nobody closes it; and this one is not even forgotten.
+        # As in most code, the response is not closed; here, it is not even released.
         kept.append(current_app.test_client().get("/asked"))
         return kept[-1].text
 
@@ -45,7 +45,7 @@ APPLICATION = """
         return "answered"
 """
 
-# Ends by nothing but the signal that a shutdown sends.
+# Ends only by the signal that a shutdown sends.
 SERVE = """
     from werkzeug.serving import make_server
 
@@ -58,14 +58,14 @@ SERVE = """
 
 
 @pytest.mark.parametrize("path", ["/asks", "/asks/with/its/environment"])
-def test_view_that_asks_its_own_application_delays_no_shutdown(tmp_path: Path, path: str) -> None:
+def test_view_that_requests_its_own_application_delays_no_shutdown(tmp_path: Path, path: str) -> None:
     for name, text in (("application", APPLICATION), ("serve", SERVE)):
         (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
     with process([PYTHON, "serve.py"], {**os.environ, "LIVECOVERAGE": "1"}, tmp_path) as server:
         port = read_port(server, LISTENING)
         assert get(port, path)[0] == 200
         assert get(port, "/shutdown")[0] == 200
-        # It would be 30 seconds: those that requests in flight are given.
+        # A delay would take 30 seconds, the grace period for requests in flight.
         server.wait(25)
 
 
@@ -83,7 +83,7 @@ def test_requests_of_a_server_are_awaited_until_their_response_is_closed() -> No
 
 
 @pytest.mark.parametrize("path", ["/", "/stream"])
-def test_response_that_nobody_has_any_more_is_not_awaited(path: str) -> None:
+def test_deleted_response_is_not_awaited(path: str) -> None:
     middleware = recorded_middleware()
     body = middleware({**create_environ(path), "SERVER_SOFTWARE": "a server"}, lambda *arguments: lambda data: None)
     assert len(middleware.in_flight) == 1
@@ -120,16 +120,16 @@ class TestShutdown:
             server = {SERVER_KEY: lambda ended=ended: ended.append(True)}
             response = client.open("/shutdown", method=method, environ_overrides=server)
             assert (response.status_code, response.text) == (200, "Server shutting down...")
-            # Once the response is sent.
+            # It ends after the response is sent.
             response.close()
             assert ended == [True]
 
     @pytest.mark.parametrize(
         ("environ", "reason"),
-        [({}, "no server is known here"), ({"mod_wsgi.version": (5, 0), "SERVER_SOFTWARE": "Apache"}, "apachectl")],
+        [({}, "the server is unknown"), ({"mod_wsgi.version": (5, 0), "SERVER_SOFTWARE": "Apache"}, "apachectl")],
     )
-    def test_promises_nothing_that_will_not_happen(self, start: Start, environ: dict[str, Any], reason: str) -> None:
-        # mod_wsgi may hide a proxy; here, there is none.
+    def test_server_that_cannot_be_ended(self, start: Start, environ: dict[str, Any], reason: str) -> None:
+        # mod_wsgi may hide a proxy; there is none here.
         client = start(LIVECOVERAGE_BEHIND_PROXY="0")
         response = client.get("/shutdown", environ_overrides=environ)
         assert response.status_code == 409

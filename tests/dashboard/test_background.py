@@ -1,4 +1,4 @@
-"""Work in the background: once for each change, with the last result meanwhile."""
+"""Work in the background: once for each change; until it is done, the last result remains."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TestBackground:
         worked = []
         stamp = ["a"]
 
-        def work(tell: Progress) -> str:
+        def work(report: Progress) -> str:
             worked.append(stamp[0])
             return stamp[0]
 
@@ -29,12 +29,12 @@ class TestBackground:
         assert background.get(30) == ("b", True)
         assert worked == ["a", "b"]
 
-    def test_who_cannot_wait_gets_the_last_one(self) -> None:
+    def test_without_waiting_returns_the_last_result(self) -> None:
         gate, stamp = threading.Event(), ["a"]
 
-        def work(tell: Progress) -> str:
+        def work(report: Progress) -> str:
             found = stamp[0]
-            tell(f"working on {found}")
+            report(f"working on {found}")
             assert gate.wait(30)
             return found
 
@@ -48,12 +48,12 @@ class TestBackground:
         gate.set()
         assert background.get(30) == ("b", True)
 
-    def test_who_comes_late_does_not_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What has taken long already takes longer than anybody should wait."""
+    def test_late_request_does_not_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The time to wait is over already when work has taken long."""
         gate, now = threading.Event(), 1000.0
         clock = SimpleNamespace(monotonic=lambda: now, thread_time=lambda: 0.0, sleep=lambda seconds: None)
         monkeypatch.setattr(background_module, "time", clock)
-        background = Background(lambda tell: gate.wait(60), lambda: "same")
+        background = Background(lambda report: gate.wait(60), lambda: "same")
         try:
             assert background.get(0.01) == (None, False)
             now += 3600
@@ -64,27 +64,27 @@ class TestBackground:
         finally:
             gate.set()
 
-    def test_rest(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As many times as long as the work took of a processor, but for the first time and but for so long."""
-        spent, rests, efforts = 0.0, [], iter([100, 2, 20, 1])
+    def test_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A multiple of the work's processor time; none after the first result, and limited."""
+        spent, pauses, efforts = 0.0, [], iter([100, 2, 20, 1])
 
-        def work(tell: Progress) -> float:
+        def work(report: Progress) -> float:
             nonlocal spent
             spent += next(efforts)
             return spent
 
         monkeypatch.setattr(background_module, "time", SimpleNamespace(
-            monotonic=lambda: 1000.0, thread_time=lambda: spent, sleep=rests.append,
+            monotonic=lambda: 1000.0, thread_time=lambda: spent, sleep=pauses.append,
         ))  # fmt: skip
         background = Background(work, itertools.count().__next__)
         assert [background.get(30) for _ in range(4)] == [(100, True), (102, True), (122, True), (123, True)]
-        assert rests == [0, 0, 6, 10]
+        assert pauses == [0, 0, 6, 10]
 
-    def test_who_comes_while_nothing_changes(self) -> None:
-        """One attempt serves all who have asked until its end."""
+    def test_requests_while_nothing_changes(self) -> None:
+        """One attempt serves all requests made until its end."""
         gate, worked = threading.Event(), []
 
-        def work(tell: Progress) -> int:
+        def work(report: Progress) -> int:
             assert gate.wait(30)
             worked.append(1)
             return len(worked)
@@ -94,26 +94,26 @@ class TestBackground:
         gate.set()
         assert background.get(30) == (1, True)
 
-    def test_faults(self, capfd: pytest.CaptureFixture[str]) -> None:
-        faults: list[Exception] = [DataError("broken"), ZeroDivisionError("a fault of ours")]
+    def test_failures(self, capfd: pytest.CaptureFixture[str]) -> None:
+        failures: list[Exception] = [DataError("broken"), ZeroDivisionError("a bug")]
 
-        def work(tell: Progress) -> str:
-            if faults:
-                raise faults.pop(0)
-            return "well"
+        def work(report: Progress) -> str:
+            if failures:
+                raise failures.pop(0)
+            return "fine"
 
         background = Background(work, lambda: "always")
         with pytest.raises(DataError, match="broken"):
             background.get(30)
-        with pytest.raises(LiveCoverageError, match="a fault of ours"):
+        with pytest.raises(LiveCoverageError, match="a bug"):
             background.get(30)
         assert "ZeroDivisionError" in capfd.readouterr().err
-        assert background.get(30) == ("well", True)
+        assert background.get(30) == ("fine", True)
 
-    def test_many_ask_at_once(self) -> None:
+    def test_many_requests_at_once(self) -> None:
         worked = []
 
-        def work(tell: Progress) -> int:
+        def work(report: Progress) -> int:
             worked.append(1)
             return len(worked)
 

@@ -1,4 +1,4 @@
-"""When Python looks for garbage while figures are worked out."""
+"""The times of full garbage collections in relation to the dashboard's work."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from flask_livecoverage.dashboard.background import Background
 
 
 class TestGarbage:
-    """Python tells of its full collections: they are of generation 2."""
+    """``gc.callbacks`` report full collections: those of generation 2."""
 
     @pytest.fixture
     def collections(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-        """The names of the threads that a full collection has kept busy, one after the other."""
+        """The names of the threads that ran full collections, in order."""
         found: list[str] = []
 
         def collects(phase: str, info: dict[str, Any]) -> None:
@@ -27,7 +27,7 @@ class TestGarbage:
 
         thresholds = gc.get_threshold()
         gc.collect()
-        # All comes sooner, so that less garbage makes the test.
+        # Lower limits, so that the test needs less garbage.
         monkeypatch.setattr(gc_policy, "WANTED_AFTER", 100)
         gc.set_threshold(10, 2, thresholds[2])
         gc.callbacks.append(collects)
@@ -36,25 +36,25 @@ class TestGarbage:
         gc.set_threshold(*thresholds)
 
     def work(self) -> None:
-        # Python leaves old objects alone unless there are many more of them than before.
+        # Python collects old objects only if there are many more of them than before.
         held = []
         for _ in range(300_000):
             circle: list[Any] = []
             circle.append(circle)
             held.append(circle)
 
-    def test_while_something_is_worked_out(self, collections: list[str]) -> None:
-        """Python alone would look through everything, often: seen by leaving out `put_off`."""
-        gc_policy.put_off()
+    def test_no_full_collections_during_work(self, collections: list[str]) -> None:
+        """Python itself would run several of them: this fails without `postpone_collections`."""
+        gc_policy.postpone_collections()
         with gc_policy.working():
-            background = Background(lambda tell: self.work(), lambda: "same")
+            background = Background(lambda report: self.work(), lambda: "same")
             background.get(30)
             self.work()
             assert collections == []
         assert collections == [threading.current_thread().name]
 
-    def test_not_for_a_little(self, collections: list[str]) -> None:
-        gc_policy.put_off()
+    def test_no_collection_after_little_work(self, collections: list[str]) -> None:
+        gc_policy.postpone_collections()
         with gc_policy.working():
             pass
         assert collections == []

@@ -1,4 +1,4 @@
-"""Two requests made at the same moment by different clients, over sockets: each has exactly its own lines."""
+"""Two simultaneous requests of different clients, over sockets: each has exactly its own lines."""
 
 from __future__ import annotations
 

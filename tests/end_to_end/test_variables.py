@@ -1,4 +1,4 @@
-"""Each documented variable of the environment is used as documented, by a process of its own."""
+"""Each documented environment variable works as documented, in a separate process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ APP = """
         return helper.answer()
 """
 
-# Asks the application as clients do, and prints what they see.
+# Sends requests to the application, and prints the responses.
 ASK = """
     import json, sys
     from app import app
@@ -58,11 +58,11 @@ Answers = dict[str, Any]
 
 
 def in_python(answers: Answers) -> bool:
-    # Where it is in Python anyway, the variable changes nothing.
+    # Without the part in C, the variable changes nothing.
     return not HAS_PART_IN_C or "its part in C is left out" in answers["status"]["reason"]
 
 
-# For each variable: its value, whether the environment has LIVECOVERAGE=1 too, and what is to be seen then.
+# For each variable: its value, whether the environment has LIVECOVERAGE=1 too, and a check of its effect.
 USES: dict[str, tuple[str, bool, Callable[[Answers], bool]]] = {
     "LIVECOVERAGE": ("1", False, lambda seen: seen["status"]["recording"] is True),
     "LIVECOVERAGE_RUN": ("20300101-run", True, lambda seen: seen["status"]["run"] == "20300101-run"),
@@ -79,12 +79,12 @@ USES: dict[str, tuple[str, bool, Callable[[Answers], bool]]] = {
     "LIVECOVERAGE_IGNORE": ("/, /favicon.ico", True, lambda seen: seen["requests"]["requests"][-1]["test"] is None),
     "LIVECOVERAGE_STORE": ("sqlite:///own.sqlite3", True, lambda seen: Path("own.sqlite3").exists()),
 }  # fmt: skip
-# Not a server's: its use is below.
+# Not a variable of servers: it is tested below.
 OTHERS = {"LIVECOVERAGE_URL"}
 
 
 def ask(folder: Path, **variables: str) -> Answers:
-    """What clients see of the application in a process with these variables."""
+    """The responses of the application in a process with these variables."""
     (folder / "app.py").write_text(textwrap.dedent(APP))
     (folder / "helper.py").write_text("def answer():\n    return 'answer'\n")
     command = [sys.executable, "-c", textwrap.dedent(ASK)]
@@ -96,20 +96,20 @@ def ask(folder: Path, **variables: str) -> Answers:
 
 @pytest.fixture(scope="module")
 def without(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Answers]:
-    """What clients see without any of the variables, and with LIVECOVERAGE=1 alone."""
+    """The responses without any of the variables, and with only LIVECOVERAGE=1."""
     folder = tmp_path_factory.mktemp("without")
     return {False: ask(folder), True: ask(folder, LIVECOVERAGE="1")}
 
 
 def test_every_documented_variable_is_used_here() -> None:
     pages = [*REPOSITORY.glob("docs/*.rst"), REPOSITORY / "README.rst"]
-    # Names that end so stand for a beginning.
+    # A name that ends with an underscore is only a prefix.
     named = set(re.findall(r"\bLIVECOVERAGE(?:_[A-Z]+)*\b(?!_)", "".join(page.read_text() for page in pages)))
     assert named | {setting.key for setting in SETTINGS} == USES.keys() | OTHERS
 
 
 @pytest.mark.parametrize("variable", USES)
-def test_of_a_server(without: dict[bool, Answers], tmp_path: Path, variable: str) -> None:
+def test_variable_of_a_server(without: dict[bool, Answers], tmp_path: Path, variable: str) -> None:
     value, needs_active, is_seen = USES[variable]
     if variable != "LIVECOVERAGE_PURE_PYTHON" or HAS_PART_IN_C:
         assert not _safely(is_seen, without[needs_active])
@@ -121,7 +121,7 @@ def _safely(is_seen: Callable[[Answers], bool], answers: Answers) -> bool:
     try:
         return is_seen(answers)
     except (TypeError, OSError):
-        # No such route, or no such folder.
+        # The route or the folder does not exist.
         return False
 
 

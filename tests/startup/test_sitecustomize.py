@@ -1,4 +1,4 @@
-"""Tests of sitecustomize: recording starts before the application's import, in its processes only, without side effects.
+"""Recording starts before the application's import, in its processes only, without side effects.
 
 Tests ``startup.site.sitecustomize``.
 """

@@ -15,28 +15,29 @@ from ...model.records import Trace
 from ...queries.counting import statements_of
 from ...queries.lookup import KINDS, Difference, Kind, Subject, difference, executed_lines, find_subject
 from ...store import RunQueries
-from ..snapshot import Figures, FileFigures
-from .context import Visit
+from ..snapshot import FileSnapshot, Snapshot
+from .context import PageContext
 from .highlight import highlighted
 
-# More than anybody reads on one page: the other files are there with the numbers of their lines. Of files, all lines
-# count, because that many are highlighted.
+# The limit of code on one page; the remaining files are listed with their line numbers only. All lines of a file count,
+# because all are highlighted.
 _MOST_LINES = 1500
 
 
-def _find(recorded: RunQueries, figures: Figures, kind: Kind, name: str) -> tuple[Subject, Trace]:
+def _find(recorded: RunQueries, snapshot: Snapshot, kind: Kind, name: str) -> tuple[Subject, Trace]:
     """The subject of this kind and name, and the statements that it executed. Raises NotFound."""
     subject = find_subject(recorded, kind, name)
     if subject is None:
         raise NotFound(f"no such {kind} since the last reset")
-    return subject, executed_lines(recorded, subject, statements_of(figures.by_path))
+    return subject, executed_lines(recorded, subject, statements_of(snapshot.by_path))
 
 
 @dataclass(frozen=True)
 class Code:
-    """A line of code of a statement that ran; ``first`` is false for its further lines. ``gap``: lines before are not.
+    """A line of a statement that ran.
 
-    ``sides`` are those that ran it: ``a``, ``b`` or ``both``; empty where there is one side.
+    ``first`` is whether it is the statement's first line, ``gap`` whether lines are omitted before it. ``sides`` is
+    ``a``, ``b`` or ``both``, depending on which side ran it; empty if there is only one side.
     """
 
     number: int
@@ -48,44 +49,44 @@ class Code:
 
 @dataclass(frozen=True)
 class FileLines:
-    """What of a file ran: lines of statements, by the side that ran them, and the code where there is room for it."""
+    """The lines of a file that ran, by the side that ran them, and the code, unless the page is full."""
 
-    file: FileFigures
+    file: FileSnapshot
     only_a: Sequence[int]
     both: Sequence[int]
     only_b: Sequence[int]
     code: Sequence[Code]
 
 
-def show_lines(visit: Visit) -> Response:
+def show_lines(context: PageContext) -> Response:
     """Answer with the lines of one request, test or route, in the order of files."""
-    given = visit.parameters(request=str, test=stored_name, route=stored_name)
+    given = context.parameters(request=str, test=stored_name, route=stored_name)
     if len(given) != 1:
         raise BadParameters("name one request, test or route", list(KINDS))
     kind = next(kind for kind in KINDS if kind in given)
-    with visit.recorded() as recorded:
-        subject, trace = _find(recorded, visit.figures, kind, given[kind])
-    files = list(_files(visit.figures, difference(trace, trace), one_sided=True))
-    return visit.render(
+    with context.recorded() as recorded:
+        subject, trace = _find(recorded, context.snapshot, kind, given[kind])
+    files = list(_files(context.snapshot, difference(trace, trace), one_sided=True))
+    return context.render(
         "lines.html",
-        figures=visit.figures,
+        snapshot=context.snapshot,
         subject=subject,
         files=files,
         total=sum(len(file.both) for file in files),
     )
 
 
-def compare(visit: Visit) -> Response:
-    """Answer with two subjects side by side; both are given as ``of``, such as ``test:NAME``."""
-    given = visit.parameters("of", of=_kind_and_name, show=one_of(("all", "differences")))
+def compare(context: PageContext) -> Response:
+    """Answer with the difference of two subjects; the parameter ``of`` names each of them, such as ``test:NAME``."""
+    given = context.parameters("of", of=_kind_and_name, show=one_of(("all", "differences")))
     named = [one for one in given.get("of", []) if one is not None]
     if len(named) != 2:
         raise BadParameters("choose two to compare: mark two rows of a table, and no more", ["of", "show"])
-    with visit.recorded() as recorded:
-        (a, trace_a), (b, trace_b) = (_find(recorded, visit.figures, kind, name) for kind, name in named)
+    with context.recorded() as recorded:
+        (a, trace_a), (b, trace_b) = (_find(recorded, context.snapshot, kind, name) for kind, name in named)
     show = given.get("show", "differences")
-    files = list(_files(visit.figures, difference(trace_a, trace_b), show_both=show == "all"))
-    return visit.render("compare.html", figures=visit.figures, a=a, b=b, files=files, show=show)
+    files = list(_files(context.snapshot, difference(trace_a, trace_b), show_both=show == "all"))
+    return context.render("compare.html", snapshot=context.snapshot, a=a, b=b, files=files, show=show)
 
 
 def _kind_and_name(value: str) -> tuple[Kind, str]:
@@ -97,10 +98,10 @@ def _kind_and_name(value: str) -> tuple[Kind, str]:
 
 
 def _files(
-    figures: Figures, found: Difference, *, show_both: bool = True, one_sided: bool = False
+    snapshot: Snapshot, found: Difference, *, show_both: bool = True, one_sided: bool = False
 ) -> Iterator[FileLines]:
     room = _MOST_LINES
-    for file in figures.files.values():
+    for file in snapshot.files.values():
         only_a, both, only_b = (_lines(trace, file) for trace in (found.only_a, found.both, found.only_b))
         if not only_a | both | only_b:
             continue
@@ -112,11 +113,11 @@ def _files(
         yield FileLines(file, from_bitmap(only_a), from_bitmap(both), from_bitmap(only_b), code)
 
 
-def _lines(trace: Trace, file: FileFigures) -> int:
+def _lines(trace: Trace, file: FileSnapshot) -> int:
     return trace.files[file.path].lines if file.path in trace.files else 0
 
 
-def _code(file: FileFigures, shown: int, only_a: int, only_b: int, *, one_sided: bool) -> Iterator[Code]:
+def _code(file: FileSnapshot, shown: int, only_a: int, only_b: int, *, one_sided: bool) -> Iterator[Code]:
     text = highlighted(file.path, file.content)
     if text is None:
         return

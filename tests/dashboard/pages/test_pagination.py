@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_livecoverage.dashboard.pages.pagination import Part, Sorting, part, sort, sorting
+from flask_livecoverage.dashboard.pages.pagination import Sorting, TablePage, paginate, sort, sorting
 
 
 class TestTables:
@@ -24,6 +24,6 @@ class TestTables:
         ("count", "page", "first", "last", "pages"),
         [(0, 1, 0, 0, 1), (5, 1, 1, 5, 1), (10, 1, 1, 10, 1), (11, 2, 11, 11, 2), (11, 3, 0, 20, 2)],
     )
-    def test_parts(self, count: int, page: int, first: int, last: int, pages: int) -> None:
-        found: Part[int] = part(range(count), page, 10)
+    def test_pages(self, count: int, page: int, first: int, last: int, pages: int) -> None:
+        found: TablePage[int] = paginate(range(count), page, 10)
         assert (found.first, found.last, found.pages, found.total) == (first, last, pages, count)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from flask_livecoverage.dashboard.pages.treemap import HEIGHT, WIDTH, Rectangle, squarify, treemap
-from flask_livecoverage.dashboard.snapshot import FileFigures
+from flask_livecoverage.dashboard.snapshot import FileSnapshot
 from flask_livecoverage.model.records import FileStatements
 
 from ...support import strategies
@@ -23,17 +23,17 @@ def overlap(one: Rectangle, other: Rectangle) -> float:
 class TestTreemap:
     @given(strategies.sizes)
     def test_areas_are_sizes(self, sizes: list[int]) -> None:
-        place = Rectangle(10, 20, 720, 300)
-        found = squarify(sizes, place)
+        whole = Rectangle(10, 20, 720, 300)
+        found = squarify(sizes, whole)
         for size, tile in zip(sizes, found, strict=True):
             assert tile.width * tile.height == pytest.approx(size / sum(sizes) * 720 * 300)
 
     @given(strategies.sizes)
     def test_nothing_overlaps_and_all_is_inside(self, sizes: list[int]) -> None:
-        place = Rectangle(10, 20, 720, 300)
-        found = squarify(sizes, place)
+        whole = Rectangle(10, 20, 720, 300)
+        found = squarify(sizes, whole)
         for tile in found:
-            assert overlap(tile, place) == pytest.approx(tile.width * tile.height)
+            assert overlap(tile, whole) == pytest.approx(tile.width * tile.height)
         for one, other in itertools.combinations(found, 2):
             assert overlap(one, other) < 1e-6
 
@@ -49,11 +49,11 @@ class TestTreemap:
         found = treemap([*files, file("empty.py", 0)])
         assert {tile.file.name for tile in found.tiles} == {file.name for file in files}
         assert found.left_out == 0
-        total = sum(tile.place.width * tile.place.height for tile in found.tiles)
+        total = sum(tile.rectangle.width * tile.rectangle.height for tile in found.tiles)
         # But for the gaps between folders.
         assert 0.97 * WIDTH * HEIGHT < total < WIDTH * HEIGHT
         for one, other in itertools.combinations(found.tiles, 2):
-            assert overlap(one.place, other.place) < 1e-6
+            assert overlap(one.rectangle, other.rectangle) < 1e-6
 
     def test_too_many_files(self) -> None:
         found = treemap([file(f"module_{number}.py", 1 + number % 7) for number in range(1000)])
@@ -64,5 +64,5 @@ class TestTreemap:
         assert treemap([]).tiles == []
 
 
-def file(name: str, statements: int) -> FileFigures:
-    return FileFigures(f"/srv/{name}", name, "content", 1, FileStatements((1 << statements) - 1), 0)
+def file(name: str, statements: int) -> FileSnapshot:
+    return FileSnapshot(f"/srv/{name}", name, "content", 1, FileStatements((1 << statements) - 1), 0)

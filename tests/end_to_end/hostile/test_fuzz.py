@@ -1,4 +1,4 @@
-"""Anything at all, sent to every control route: no fault of ours, an error in JSON for each refusal, exact records."""
+"""Random requests to every control route: no internal errors, a JSON error for each refusal, and exact records."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_anything_at_any_control_route(app: Flask, thorough: bool, caplog: pytes
         assert all("\n" not in value and "\r" not in value for value in response_headers.values())
         assert code in (200, 303, 400, 403, 404, 405, 409, 413, 414, 415)
         if response_headers.get("Content-Type", "").startswith("text/html"):
-            # The dashboard's, for people.
+            # An HTML page of the dashboard.
             assert "Content-Security-Policy" in response_headers
             assert environ["REQUEST_METHOD"] == "HEAD" or b"<h1" in content
         elif code not in (200, 303) and environ["REQUEST_METHOD"] != "HEAD":

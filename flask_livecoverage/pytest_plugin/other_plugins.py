@@ -1,4 +1,4 @@
-"""Other plugins and test cases that bring a server or a way of running tests of their own, past the live server."""
+"""Detects other plugins and test cases that start their own server, or run tests in their own way."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _TEST_CASES = {
     ("django", "LiveServerTestCase"): "Django's LiveServerTestCase",
     ("channels", "ChannelsLiveServerTestCase"): "Channels' ChannelsLiveServerTestCase",
 }
-# pytest-asyncio-cooperative: the hooks around such a test are called when it is over.
+# pytest-asyncio-cooperative: the hooks around such a test are called after it has ended.
 _INTERLEAVING_MARKERS = ("asyncio_cooperative",)
 
 
-def own_server(item: pytest.Item) -> str | None:
-    """The server that a test starts for itself, named for a message; None if it starts none that is known."""
+def unmeasured_server(item: pytest.Item) -> str | None:
+    """Return the name, for a message, of a server that a test itself starts; None if it starts no known one."""
     info = getattr(item, "_fixtureinfo", None)
     for definition in getattr(info, "name2fixturedefs", {}).get("live_server", ()):
         name = _LIVE_SERVERS.get(_package(definition.func))
@@ -34,7 +34,7 @@ def own_server(item: pytest.Item) -> str | None:
 
 
 def is_interleaved(item: pytest.Item) -> bool:
-    """Whether another plugin runs this test beside others in this process, outside of the hooks around it."""
+    """True if another plugin runs this test concurrently with others in this process, outside the hooks around it."""
     return any(item.get_closest_marker(name) is not None for name in _INTERLEAVING_MARKERS)
 
 

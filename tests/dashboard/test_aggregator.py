@@ -1,4 +1,4 @@
-"""The figures of a run, against coverage.py's own reports and a replay of its requests in the order of time.
+"""Snapshots of a run, against coverage.py's own reports and a replay of its requests in the order of time.
 
 Tests ``dashboard.aggregator``, ``dashboard.snapshot``, ``dashboard.held_store``, ``dashboard.run_reader`` and
 ``store.queries.statements``.
@@ -10,14 +10,15 @@ import random
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import coverage
 import pytest
 
-from flask_livecoverage.dashboard.held_store import Snapshot
-from flask_livecoverage.dashboard.run_reader import Config, NotYet, RunReader
-from flask_livecoverage.dashboard.snapshot import Figures
+from flask_livecoverage.dashboard.held_store import HeldStore
+from flask_livecoverage.dashboard.run_reader import Config, NotReady, RunReader
+from flask_livecoverage.dashboard.snapshot import Snapshot
 from flask_livecoverage.errors import DataError
 from flask_livecoverage.journal.reader import reset
 from flask_livecoverage.journal.run_folder import RunFolder
@@ -73,7 +74,7 @@ class Thing:
 
 
 def executed(lines: Iterable[int], path: Path) -> tuple[list[int], list[int], list[int]]:
-    """Executed, missing and excluded lines, as coverage.py says it of data with ``lines``."""
+    """Executed, missing and excluded lines, as coverage.py reports them for data with ``lines``."""
     cov = coverage.Coverage(data_file=None)
     cov.get_data().add_lines({str(path): lines})
     _, statements, excluded, missing, _ = cov.analysis2(str(path))
@@ -95,7 +96,7 @@ class TestStatements:
         assert from_bitmap(counted.excluded) == excluded
 
     def test_all_of_this_package(self) -> None:
-        """Real code, of all kinds."""
+        """Real code of all kinds."""
         counter = StatementCounter()
         rng = random.Random(1)
         for path in sorted((REPOSITORY / "flask_livecoverage").rglob("*.py")):
@@ -154,21 +155,21 @@ class Recording:
         self.ambient.append(trace)
         writer.line("ambient", trace=writer.trace(trace))
 
-    def figures(self) -> Figures:
-        return figures_of(self.reader)
+    def snapshot(self) -> Snapshot:
+        return snapshot_of(self.reader)
 
     @contextmanager
-    def recorded(self) -> Iterator[tuple[Figures, RunQueries]]:
-        """What the store holds, and the figures that tell all of it."""
-        snapshot = snapshot_of(self.reader)
+    def recorded(self) -> Iterator[tuple[Snapshot, RunQueries]]:
+        """A snapshot that includes everything recorded, and the store's content at that moment."""
+        held = held_store_of(self.reader)
         try:
-            with self.reader.recorded(snapshot) as recorded:
-                yield snapshot.figures, recorded
+            with self.reader.recorded(held) as recorded:
+                yield held.snapshot, recorded
         finally:
-            snapshot.release()
+            held.release()
 
     def covered(self, requests: Iterable[Trace]) -> dict[str, list[int]]:
-        """By file: what coverage.py counts as executed."""
+        """The lines that coverage.py counts as executed, by file."""
         found = {}
         everything = [*self.ambient, *requests]
         for path in self.paths:
@@ -178,23 +179,23 @@ class Recording:
         return found
 
 
-def snapshot_of(reader: RunReader) -> Snapshot:
-    """The figures, when they tell all that is recorded, and the store; held."""
+def held_store_of(reader: RunReader) -> HeldStore:
+    """A snapshot that includes everything recorded, with the store of that moment, held for the caller."""
     while True:
         try:
-            answer = reader.snapshot()
-        except NotYet:
+            answer = reader.hold()
+        except NotReady:
             continue
         if answer.is_current:
             return answer.content
         answer.content.release()
 
 
-def figures_of(reader: RunReader) -> Figures:
-    """The figures, when they tell all that is recorded."""
-    snapshot = snapshot_of(reader)
-    snapshot.release()
-    return snapshot.figures
+def snapshot_of(reader: RunReader) -> Snapshot:
+    """A snapshot that includes everything recorded."""
+    held = held_store_of(reader)
+    held.release()
+    return held.snapshot
 
 
 @pytest.fixture
@@ -204,13 +205,13 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
         yield recording
 
 
-def shown(figures: Figures) -> dict[str, list[int]]:
-    return {file.name: from_bitmap(file.covered) for file in figures.files.values()}
+def shown(snapshot: Snapshot) -> dict[str, list[int]]:
+    return {file.name: from_bitmap(file.covered) for file in snapshot.files.values()}
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_random_requests_of_several_processes(recording: Recording, seed: int) -> None:
-    """Read after every few requests, whose records come in out of the order of time."""
+    """The run is read after every few requests, whose records are not in the order of time."""
     rng = random.Random(seed)
     count = len(SOURCE.splitlines())
     writers = [recording.writer(f"{number:08x}") for number in range(3)]
@@ -228,17 +229,17 @@ def test_random_requests_of_several_processes(recording: Recording, seed: int) -
         if number == 20:
             recording.start_up(writers[1], recording.trace({1: [2, 5], 2: range(1, 12)}))
         if number % 7 == 0:
-            recording.figures()
+            recording.snapshot()
         if number == 30:
-            # Made anew, it gives traces and files other numbers.
+            # A rebuilt store gives traces and files other numbers.
             remove_store()
-    figures = recording.figures()
-    assert shown(figures) == recording.covered(trace for _, trace in recording.all)
-    assert figures.requests == 40
-    # Requests one after the other: what each of them added.
+    snapshot = recording.snapshot()
+    assert shown(snapshot) == recording.covered(trace for _, trace in recording.all)
+    assert snapshot.requests == 40
+    # The lines that each request added, in the order of time.
     before = recording.covered([])
     at_startup = total = sum(map(len, before.values()))
-    done, curve = [], [(0, total)]
+    done, growth = [], [(0, total)]
     with recording.recorded() as (_, recorded):
         for number, at in enumerate(sorted(moments), 1):
             request_id, trace = ids[at]
@@ -246,58 +247,75 @@ def test_random_requests_of_several_processes(recording: Recording, seed: int) -
             covered = sum(map(len, recording.covered(done).values()))
             record = recorded.requests.get(request_id)
             assert record is not None
-            assert figures.new(record) == covered - total
-            assert figures.lines[record.trace] == sum(
+            assert snapshot.new(record) == covered - total
+            assert snapshot.lines[record.trace] == sum(
                 len(executed(from_bitmap(lines.lines), Path(path))[0]) for path, lines in trace.files.items()
             )
             if covered > total:
-                curve.append((number, covered))
+                growth.append((number, covered))
             total = covered
-    assert figures.curve == curve
-    assert figures.at_startup == at_startup
-    assert figures.executed == total
+    assert snapshot.growth == growth
+    assert snapshot.at_startup == at_startup
+    assert snapshot.executed == total
 
 
 class TestFiles:
-    def test_never_executed_ones_count(self, recording: Recording) -> None:
+    def test_never_executed_files_count(self, recording: Recording) -> None:
         recording.request(recording.writer("a"), recording.trace({0: [5]}), NOW)
-        figures = recording.figures()
-        assert {file.name: file.executed for file in figures.files.values()} == {
+        snapshot = recording.snapshot()
+        assert {file.name: file.executed for file in snapshot.files.values()} == {
             "module_0.py": 1, "module_1.py": 0, "module_2.py": 0,
         }  # fmt: skip
-        assert [file.number is None for file in figures.files.values()] == [False, True, True]
+        assert [file.number is None for file in snapshot.files.values()] == [False, True, True]
 
-    def test_changed_ones_are_left_out_and_may_come_back(self, recording: Recording) -> None:
+    def test_changed_files_are_left_out_until_changed_back(self, recording: Recording) -> None:
         writer = recording.writer("a")
-        recording.request(writer, recording.trace({0: [6], 1: [6]}), NOW)
-        assert recording.figures().executed == 2
+        both = recording.trace({0: [6], 1: [6]})
+        recording.request(writer, both, NOW)
+        snapshot = recording.snapshot()
+        assert (snapshot.executed, snapshot.lines[both.id]) == (2, 2)
         path, text = recording.paths[0], recording.paths[0].read_text()
         old = recording.trace({0: [6, 7]})
         path.write_text(f"x = 1\n{text}")
-        # The server runs what was there when it started.
+        # The server still runs the version from when it started.
         recording.request(writer, old, NOW + 1)
-        figures = recording.figures()
-        assert figures.changed == ["module_0.py"]
-        assert {file.name: file.executed for file in figures.files.values()}["module_0.py"] == 0
+        snapshot = recording.snapshot()
+        assert snapshot.changed == ["module_0.py"]
+        assert snapshot.lines[both.id] == 1
+        assert {file.name: file.executed for file in snapshot.files.values()}["module_0.py"] == 0
         path.write_text(text)
         recording.request(writer, recording.trace({1: [7]}), NOW + 2)
-        figures = recording.figures()
-        assert figures.changed == []
-        assert shown(figures) == {"module_0.py": [6, 7], "module_1.py": [6, 7], "module_2.py": []}
+        snapshot = recording.snapshot()
+        assert snapshot.changed == []
+        assert snapshot.lines[both.id] == 2
+        assert shown(snapshot) == {"module_0.py": [6, 7], "module_1.py": [6, 7], "module_2.py": []}
 
-    def test_omitted_ones(self, tmp_path: Path) -> None:
+    def test_changed_files_that_the_configuration_does_not_name(self, tmp_path: Path) -> None:
+        """They are in coverage.py's reports only if they ran."""
+        recording = Recording(tmp_path)
+        reader = RunReader(replace(recording.config, source_files=[]))
+        with closing(recording.reader), closing(reader):
+            recording.request(recording.writer("a"), recording.trace({0: [6], 1: [6]}), NOW)
+            assert shown(snapshot_of(reader)) == {"module_0.py": [6], "module_1.py": [6]}
+            recording.paths[0].write_text("x = 1\n")
+            recording.request(recording.writer("b"), recording.trace({1: [7]}), NOW + 1)
+            snapshot = snapshot_of(reader)
+            assert shown(snapshot) == {"module_1.py": [6, 7]}
+            assert snapshot.changed == ["module_0.py"]
+
+    def test_omitted_files(self, tmp_path: Path) -> None:
         (tmp_path / ".coveragerc").write_text("[report]\nomit = */module_1.py\n")
         recording = Recording(tmp_path)
         recording.request(recording.writer("a"), recording.trace({0: [6], 1: [6]}), NOW)
         with closing(recording.reader):
-            assert set(shown(recording.figures())) == {"module_0.py", "module_2.py"}
+            assert set(shown(recording.snapshot())) == {"module_0.py", "module_2.py"}
 
-    def test_what_is_no_python(self, recording: Recording) -> None:
+    def test_files_that_are_not_python(self, recording: Recording) -> None:
         recording.paths[2].write_text("def broken(:\n")
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
-        figures = recording.figures()
-        assert set(shown(figures)) == {"module_0.py", "module_1.py"}
-        ((name, reason),) = figures.unreadable
+        snapshot = recording.snapshot()
+        assert set(shown(snapshot)) == {"module_0.py", "module_1.py"}
+        ((name, reason),) = snapshot.unreadable
         assert name == "module_2.py"
         assert "module_2.py" in reason
 
@@ -307,101 +325,101 @@ class TestPeriods:
         writer = recording.writer("a")
         recording.start_up(writer, recording.trace({0: [2]}))
         recording.request(writer, recording.trace({0: [6, 7]}), NOW)
-        assert recording.figures().executed == 3
+        assert recording.snapshot().executed == 3
         reset(recording.run)
-        figures = recording.figures()
-        assert (figures.requests, figures.executed, figures.at_startup) == (0, 1, 1)
+        snapshot = recording.snapshot()
+        assert (snapshot.requests, snapshot.executed, snapshot.at_startup) == (0, 1, 1)
         recording.request(writer, recording.trace({0: [7, 8]}), NOW + 1)
-        figures = recording.figures()
-        assert (figures.requests, figures.executed, figures.curve) == (1, 3, [(0, 1), (1, 3)])
+        snapshot = recording.snapshot()
+        assert (snapshot.requests, snapshot.executed, snapshot.growth) == (1, 3, [(0, 1), (1, 3)])
 
     def test_amended_request(self, recording: Recording) -> None:
-        """What a request runs after its record is written is its own, too."""
+        """Lines that a request runs after its record was written count for it, too."""
         writer = recording.writer("a")
         first, later = recording.trace({0: [6, 7]}), recording.trace({0: [8]})
         request_id = recording.request(writer, first, NOW)
         recording.request(writer, recording.trace({0: [6, 8]}), NOW + 1)
-        assert recording.figures().executed == 3
+        assert recording.snapshot().executed == 3
         writer.line("amend", id=request_id, trace=writer.trace(later))
-        with recording.recorded() as (figures, recorded):
+        with recording.recorded() as (snapshot, recorded):
             newest, oldest = recorded.requests.newest()
-        assert (figures.new(oldest), figures.new(newest)) == (3, 0)
-        assert figures.lines[oldest.trace] == 3
+        assert (snapshot.new(oldest), snapshot.new(newest)) == (3, 0)
+        assert snapshot.lines[oldest.trace] == 3
 
 
-class TestSnapshots:
-    """Cards, curve and tables of a page are of one moment."""
+class TestHeldStore:
+    """The numbers, the chart and the tables of a page are of one moment."""
 
-    def test_what_comes_meanwhile_is_for_the_next_page(self, recording: Recording) -> None:
-        """Somebody else brings the store up to date while a page is made: a command, or the server for a suite."""
+    def test_later_records_are_left_to_the_next_page(self, recording: Recording) -> None:
+        """Another process updates the store while a page is rendered: a command, or the server for a suite."""
         writer = recording.writer("0000000a")
         recording.request(writer, recording.trace({0: [6]}), NOW, test="first")
-        with recording.recorded() as (figures, recorded):
+        with recording.recorded() as (snapshot, recorded):
             recording.request(writer, recording.trace({0: [7, 8]}), NOW + 1, test="second")
             reset(recording.run)
             with open_store(store_url(recording.run.path.parent.parent, None)) as store:
                 store.sync(recording.run)
-            assert recorded.requests.count() == figures.requests == 1
+            assert recorded.requests.count() == snapshot.requests == 1
             assert [one.name for one in recorded.groups.executed("test")] == ["first"]
-            assert all(record.trace in figures.lines for record in recorded.requests.newest())
-        assert recording.figures().requests == 0
+            assert all(record.trace in snapshot.lines for record in recorded.requests.newest())
+        assert recording.snapshot().requests == 0
 
-    def test_is_open_as_long_as_somebody_holds_it(self, recording: Recording) -> None:
+    def test_is_open_until_all_holders_release_it(self, recording: Recording) -> None:
         recording.request(recording.writer("0000000a"), recording.trace({0: [6]}), NOW)
-        snapshot = snapshot_of(recording.reader)
+        held = held_store_of(recording.reader)
         recording.request(recording.writer("0000000b"), recording.trace({0: [7]}), NOW)
-        assert recording.figures().requests == 2
-        with snapshot.recorded() as recorded:
+        assert recording.snapshot().requests == 2
+        with held.recorded() as recorded:
             assert recorded.requests.count() == 1
-        assert snapshot.hold()
-        snapshot.release()
-        snapshot.release()
-        assert not snapshot.hold()
+        assert held.hold()
+        held.release()
+        held.release()
+        assert not held.hold()
 
-    def test_rest(self, recording: Recording) -> None:
-        """Nothing is held then, and the next page is made anew."""
+    def test_release_store(self, recording: Recording) -> None:
+        """Nothing is held afterwards, and the next page holds the store again."""
         recording.request(recording.writer("0000000a"), recording.trace({0: [6]}), NOW)
-        snapshot = snapshot_of(recording.reader)
-        snapshot.release()
-        recording.reader.rest()
-        assert not snapshot.hold()
-        assert recording.figures().requests == 1
-        recording.reader.rest()
-        recording.reader.rest()
+        held = held_store_of(recording.reader)
+        held.release()
+        recording.reader.release_store()
+        assert not held.hold()
+        assert recording.snapshot().requests == 1
+        recording.reader.release_store()
+        recording.reader.release_store()
 
     def test_many_at_once(self, recording: Recording) -> None:
-        """Pages of several threads while requests come in, and rests between them."""
+        """Several threads render pages while requests arrive and the store is released."""
         writer = recording.writer("0000000a")
         traces = [recording.trace({0: [line], 1: [line]}) for line in range(2, 30)]
-        ends, faults = threading.Event(), []
+        is_done, failures = threading.Event(), []
 
-        def look() -> None:
-            while not ends.is_set():
+        def render() -> None:
+            while not is_done.is_set():
                 try:
-                    snapshot = recording.reader.snapshot().content
-                except NotYet:
+                    held = recording.reader.hold().content
+                except NotReady:
                     continue
                 try:
-                    with recording.reader.recorded(snapshot) as recorded:
-                        if recorded.requests.count() != snapshot.figures.requests or any(
-                            record.trace not in snapshot.figures.lines for record in recorded.requests.newest()
+                    with recording.reader.recorded(held) as recorded:
+                        if recorded.requests.count() != held.snapshot.requests or any(
+                            record.trace not in held.snapshot.lines for record in recorded.requests.newest()
                         ):
-                            faults.append(snapshot.figures.requests)
+                            failures.append(held.snapshot.requests)
                 finally:
-                    snapshot.release()
+                    held.release()
 
-        threads = [threading.Thread(target=look) for _ in range(4)]
+        threads = [threading.Thread(target=render) for _ in range(4)]
         for thread in threads:
             thread.start()
         for number, trace in enumerate(traces):
             recording.request(writer, trace, NOW + number)
             if number % 7 == 0:
-                recording.reader.rest()
-            recording.figures()
-        ends.set()
+                recording.reader.release_store()
+            recording.snapshot()
+        is_done.set()
         for thread in threads:
             thread.join()
-        assert faults == []
+        assert failures == []
 
 
 class TestCountingOnce:
@@ -409,20 +427,20 @@ class TestCountingOnce:
         self, recording: Recording, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
-        before = recording.figures()
+        before = recording.snapshot()
 
         def count(self: StatementCounter, path: str) -> None:
             raise AssertionError(f"{path} is counted again")
 
         monkeypatch.setattr(StatementCounter, "count", count)
         with closing(RunReader(recording.config)) as reader:
-            figures = figures_of(reader)
-        assert shown(figures) == shown(before)
-        assert figures.statements == before.statements
+            snapshot = snapshot_of(reader)
+        assert shown(snapshot) == shown(before)
+        assert snapshot.statements == before.statements
 
-    def test_removed_store_is_made_anew(self, recording: Recording) -> None:
+    def test_removed_store_is_rebuilt(self, recording: Recording) -> None:
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
-        # Read but once: the file was not there before.
+        # Read only once: the store's file did not exist before.
         with recording.recorded() as (_, recorded):
             assert recorded.requests.count() == 1
         remove_store()
@@ -434,22 +452,22 @@ class TestCountingOnce:
         counted = counter.count(str(recording.paths[0]))
         with open_store("sqlite:///store.sqlite3") as store:
             store.save_statements("rules", {"good": counted, "bad": "no Python"})
-            # A second time, by another process.
+            # Saved again, as by another process.
             store.save_statements("rules", {"good": counted})
             assert store.load_statements("rules", ["good", "bad", "unknown"]) == {"good": counted, "bad": "no Python"}
             assert store.load_statements("others", ["good"]) == {}
 
 
-def test_what_cannot_be_read_is_named(recording: Recording) -> None:
+def test_unreadable_lines_are_reported(recording: Recording) -> None:
     writer = recording.writer("0000000a")
     recording.request(writer, recording.trace({0: [6]}), NOW)
-    assert recording.figures().warnings == []
+    assert recording.snapshot().warnings == []
     writer.write(b"garbled\n")
-    (warning,) = recording.figures().warnings
+    (warning,) = recording.snapshot().warnings
     assert "1 line cannot be read, skipped" in warning
 
 
-def test_faults_are_told(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_are_reported(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
     recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
 
     def sync(self: Store, folder: RunFolder, progress: object = None) -> int:
@@ -458,6 +476,6 @@ def test_faults_are_told(recording: Recording, monkeypatch: pytest.MonkeyPatch) 
     with monkeypatch.context() as broken:
         broken.setattr(Store, "sync", sync)
         with pytest.raises(DataError, match="the store is broken"):
-            recording.figures()
-    # It is tried again.
-    assert recording.figures().executed == 1
+            recording.snapshot()
+    # The next page tries again.
+    assert recording.snapshot().executed == 1
