@@ -441,8 +441,8 @@ class TestStatus:
         status = ok(client, "status")
         assert status.pop("run")
         assert status.pop("time") == pytest.approx(time.time(), abs=60)
-        # Where no compiler was, the engine has no part in C.
-        reason = status.pop("reason").removesuffix("; its part in C is left out")
+        # Without a compiler, the engine has no C extension.
+        reason = status.pop("reason").removesuffix("; without the C extension")
         assert reason == "asked for by LIVECOVERAGE_ENGINE"
         assert status == {
             "version": version, "data_dir": str(tmp_path / ".livecov"), "engine": engine_name,

@@ -62,7 +62,7 @@ HAS_PART_IN_C = sys.version_info >= (3, 12) and find_spec("flask_livecoverage.en
 
 
 def in_python(answers: Answers) -> bool:
-    return not HAS_PART_IN_C or "its part in C is left out" in answers["status"]["reason"]
+    return not HAS_PART_IN_C or "without the C extension" in answers["status"]["reason"]
 
 
 # For each variable: its value, whether the environment has LIVECOVERAGE=1 too, and what is to be seen then.

@@ -1,4 +1,4 @@
-"""The chain of greenlet's trace functions in a thread, of which several are ours and some may be others'."""
+"""Tests of greenlet_switches: a thread's chain of greenlet's trace functions, ours and those of other packages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ greenlet = pytest.importorskip("greenlet")
 
 
 @pytest.fixture(autouse=True)
-def _trace_function_of_before() -> Iterator[None]:
+def _restore_trace_function() -> Iterator[None]:
     before = greenlet.settrace(None)
     yield
     greenlet.settrace(before)
 
 
 class Ours(SwitchHook):
-    """Notes that it was called, until it has ended."""
+    """Counts its calls until it has ended."""
 
     def __init__(self) -> None:
         self.has_ended = False
@@ -33,7 +33,7 @@ class Ours(SwitchHook):
             self.previous(event, greenlets)
 
     def end(self) -> None:
-        """As the engine and the recorder do it."""
+        """End as the engine's and the recorder's hooks do."""
         self.has_ended = True
         self.remove()
 
@@ -53,7 +53,7 @@ def switch_once() -> None:
     greenlet.greenlet(int).switch()
 
 
-def test_first_one_is_taken_away() -> None:
+def test_first_hook_is_removed() -> None:
     ours = Ours()
     switch_once()
     assert ours.calls == 2  # there and back
@@ -61,7 +61,7 @@ def test_first_one_is_taken_away() -> None:
     assert greenlet.gettrace() is None
 
 
-def test_another_in_front_stays() -> None:
+def test_function_of_another_package_in_front_stays() -> None:
     ours = Ours()
     other = set_others()
     ours.end()
@@ -70,7 +70,7 @@ def test_another_in_front_stays() -> None:
     assert ours.calls == 0
 
 
-def test_one_of_ours_in_front_stays() -> None:
+def test_hook_in_front_stays() -> None:
     first, second = Ours(), Ours()
     first.end()
     switch_once()
@@ -79,7 +79,7 @@ def test_one_of_ours_in_front_stays() -> None:
     assert greenlet.gettrace() is None
 
 
-def test_those_that_have_ended_are_dropped() -> None:
+def test_ended_hooks_are_dropped() -> None:
     kept = Ours()
     for _ in range(3):
         last = Ours()
@@ -91,8 +91,8 @@ def test_those_that_have_ended_are_dropped() -> None:
     assert kept.previous is None
 
 
-def test_behind_another_they_stay() -> None:
-    """What another has kept is not ours to change."""
+def test_ended_hooks_behind_another_package_stay() -> None:
+    """References that another package keeps cannot be changed."""
     ours = Ours()
     other = set_others()
     ours.end()

@@ -1,4 +1,4 @@
-"""Tests of sitecustomize: recording starts before the application's import, in its processes only, without side effects."""
+"""Tests of sitecustomize: recording starts before the application is imported, without other effects."""
 
 from __future__ import annotations
 
