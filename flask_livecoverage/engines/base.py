@@ -75,7 +75,7 @@ def shares_lines(inner: Any, outer: Any) -> bool:
 
 
 class Capture:
-    """A span of execution whose lines are collected separately from all others': those that ``owner`` runs in it.
+    """A span of execution whose lines are collected separately: those that ``owner`` runs in it.
 
     ``state`` is the engine's own: what it needs to end the capture.
     """

@@ -15,7 +15,7 @@ if sys.version_info >= (3, 12):
 ENGINES = ("monitoring", "ctrace")
 
 _VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-_FORCED = "asked for by LIVECOVERAGE_ENGINE"
+_FORCED = "set by LIVECOVERAGE_ENGINE"
 
 
 def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:

@@ -179,7 +179,7 @@ class CTraceEngine:
         if loaded_greenlet() is not None:
             self._follow_greenlets(stack)
         if not is_in_greenlet():
-            self._keep(stack)
+            self._register_stack(stack)
         before = self._stacks_before.pop(stack.thread, None)
         if before is not None and before.capture is not None:
             # The engine was stopped and started again in the capture. Which frames belong to it is unknown.
@@ -190,7 +190,7 @@ class CTraceEngine:
             return coveragepy.report_line(stack.tracer, frame, previous_line or frame.f_lineno)
         return coveragepy.report_event(stack.tracer, frame, event, argument)
 
-    def _keep(self, stack: OwnStack) -> None:
+    def _register_stack(self, stack: OwnStack) -> None:
         before = self._stacks.get(stack.thread)
         if before is not None:
             # Mostly, that thread has ended. A tracer that is freed without having been stopped would end the tracing
@@ -252,7 +252,7 @@ class CTraceEngine:
         if self._lender is None or self._lender.data is not tracer.data:
             if self.branch and not tracer.trace_arcs:
                 raise EngineError(
-                    "branch coverage is asked for, but the coverage.py that already traces this process measures "
+                    "branch coverage is configured, but the coverage.py that already traces this process measures "
                     "lines: run that one with --branch too"
                 )
             self._lender = Lender(tracer, self._should_trace)

@@ -32,10 +32,10 @@ class TraceDataConverter:
         make_room(self.dispositions)
         disposition = self._sources.disposition(filename, frame)
         if disposition.trace:
-            self._note_own(disposition.source_filename, True)
+            self._record_own(disposition.source_filename, True)
         return disposition
 
-    def _note_own(self, path: str, own: bool) -> bool:
+    def _record_own(self, path: str, own: bool) -> bool:
         if len(self._own_files) >= MOST_FILES:
             make_room(self._own_files)
             # The next decisions about these files record them again.
@@ -50,7 +50,7 @@ class TraceDataConverter:
     def _is_own(self, path: str) -> bool:
         # A lender also traces files that we do not measure, and files that we measure while no capture is open.
         own = self._own_files.get(path)
-        return self._note_own(path, self._sources.measures(path)) if own is None else own
+        return self._record_own(path, self._sources.measures(path)) if own is None else own
 
     def _hits_of_lines(self, raw: RawLines) -> Hits:
         lines = {path: self._possible(path, numbers) for path, numbers in raw.items() if self._is_own(path)}

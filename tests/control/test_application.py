@@ -443,7 +443,7 @@ class TestStatus:
         assert status.pop("time") == pytest.approx(time.time(), abs=60)
         # Without a compiler, the engine has no C extension.
         reason = status.pop("reason").removesuffix("; without the C extension")
-        assert reason == "asked for by LIVECOVERAGE_ENGINE"
+        assert reason == "set by LIVECOVERAGE_ENGINE"
         assert status == {
             "version": version, "data_dir": str(tmp_path / ".livecov"), "engine": engine_name,
             "branch": False, "recording": True, "window": "w",

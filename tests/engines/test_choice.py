@@ -52,7 +52,7 @@ def test_forced(engine_name: str) -> None:
     engine, reason = choose_engine(Sources(), engine_name)
     in_python = engine_name == "monitoring" and os.environ.get("LIVECOVERAGE_PURE_PYTHON")
     without = "; without the C extension" if in_python else ""
-    assert (engine.name, reason) == (engine_name, f"asked for by LIVECOVERAGE_ENGINE{without}")
+    assert (engine.name, reason) == (engine_name, f"set by LIVECOVERAGE_ENGINE{without}")
 
 
 def test_unknown() -> None:

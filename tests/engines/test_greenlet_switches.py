@@ -1,4 +1,4 @@
-"""Tests of greenlet_switches: a thread's chain of greenlet's trace functions, ours and those of other packages."""
+"""Tests of greenlet_switches: a thread's chain of greenlet's trace functions, hook and those of other packages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _restore_trace_function() -> Iterator[None]:
     greenlet.settrace(before)
 
 
-class Ours(SwitchHook):
+class Hook(SwitchHook):
     """Counts its calls until it has ended."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Ours(SwitchHook):
         self.remove()
 
 
-def set_others() -> Callable[..., None]:
+def set_other_function() -> Callable[..., None]:
     """Set a trace function that calls the one before it."""
 
     def other(event: str, greenlets: tuple[Any, Any]) -> None:
@@ -54,24 +54,24 @@ def switch_once() -> None:
 
 
 def test_first_hook_is_removed() -> None:
-    ours = Ours()
+    hook = Hook()
     switch_once()
-    assert ours.calls == 2  # there and back
-    ours.end()
+    assert hook.calls == 2  # there and back
+    hook.end()
     assert greenlet.gettrace() is None
 
 
 def test_function_of_another_package_in_front_stays() -> None:
-    ours = Ours()
-    other = set_others()
-    ours.end()
+    hook = Hook()
+    other = set_other_function()
+    hook.end()
     assert greenlet.gettrace() is other
     switch_once()
-    assert ours.calls == 0
+    assert hook.calls == 0
 
 
 def test_hook_in_front_stays() -> None:
-    first, second = Ours(), Ours()
+    first, second = Hook(), Hook()
     first.end()
     switch_once()
     assert (first.calls, second.calls) == (0, 2)
@@ -80,23 +80,23 @@ def test_hook_in_front_stays() -> None:
 
 
 def test_ended_hooks_are_dropped() -> None:
-    kept = Ours()
+    kept = Hook()
     for _ in range(3):
-        last = Ours()
-        before = [Ours(), Ours()]
+        last = Hook()
+        before = [Hook(), Hook()]
         for function in [last, *before]:
             function.has_ended = True
-    last = Ours()
+    last = Hook()
     assert last.previous is kept
     assert kept.previous is None
 
 
 def test_ended_hooks_behind_another_package_stay() -> None:
     """References that another package keeps cannot be changed."""
-    ours = Ours()
-    other = set_others()
-    ours.end()
-    last = Ours()
+    hook = Hook()
+    other = set_other_function()
+    hook.end()
+    last = Hook()
     assert last.previous is other
     switch_once()
-    assert (ours.calls, last.calls) == (0, 2)
+    assert (hook.calls, last.calls) == (0, 2)

@@ -44,7 +44,7 @@ def own_ids() -> list[int]:
     return [tool for tool in range(6) if monitoring.get_tool(tool) == "flask-livecoverage"]
 
 
-def seen_elsewhere(code: CodeType, line: int) -> object:
+def other_callback(code: CodeType, line: int) -> object:
     return None
 
 
@@ -61,14 +61,14 @@ def take(others: list[int]) -> None:
     for tool in own_ids():
         monitoring.free_tool_id(tool)
         monitoring.use_tool_id(tool, "another")
-        monitoring.register_callback(tool, monitoring.events.LINE, seen_elsewhere)
+        monitoring.register_callback(tool, monitoring.events.LINE, other_callback)
         monitoring.set_events(tool, monitoring.events.PY_RETURN)
         others.append(tool)
 
 
 def replace_callback(others: list[int]) -> None:
     for tool in own_ids():
-        monitoring.register_callback(tool, monitoring.events.LINE, seen_elsewhere)
+        monitoring.register_callback(tool, monitoring.events.LINE, other_callback)
 
 
 def change_events(others: list[int]) -> None:
@@ -116,7 +116,7 @@ def test_engine_refuses_from_then_on(load_module: Load, tmp_path: Any, others: l
     for tool in others:
         assert monitoring.get_tool(tool) == "another"
         assert monitoring.get_events(tool) == monitoring.events.PY_RETURN
-        assert monitoring.register_callback(tool, monitoring.events.LINE, None) == seen_elsewhere
+        assert monitoring.register_callback(tool, monitoring.events.LINE, None) == other_callback
     engine.start()
     capture = engine.begin()
     module.work(1)

@@ -20,7 +20,7 @@ import pytest
 
 from ..serving.test_werkzeug_server import MANY_DESCRIPTORS
 from ..support.lines import lines_of
-from ..support.processes import GATE_MODULE, GUARD_SECONDS, Command, Commands, Gate, answer
+from ..support.processes import GATE_MODULE, GUARD_SECONDS, Command, Commands, Gate, read_response
 from .client import Keploy, keploy_client
 
 APP = """
@@ -126,7 +126,7 @@ class Served:
     gate: Gate
 
     def get(self, path: str, test: str | None = None) -> None:
-        answer(self.ask(path, test))
+        read_response(self.ask(path, test))
 
     def ask(self, path: str, test: str | None = None) -> http.client.HTTPConnection:
         test_set, _, name = (test or "").partition("/")
@@ -310,7 +310,7 @@ class TestLines:
         assert served.keploy.end("outlived/first") == {}
         served.keploy.start("outlived/second")
         passage.close()
-        assert answer(waiting) == (200, "this is wait")
+        assert read_response(waiting) == (200, "this is wait")
         served.get("/a")
         assert served.keploy.end("outlived/second") == served.lines("this is a")
 

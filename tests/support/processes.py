@@ -225,18 +225,18 @@ PYTHON = shlex.quote(sys.executable)
 
 def fetch(url: str, method: str = "GET") -> tuple[int, str]:
     """Request ``url`` and return the response's status and body."""
-    return answer(ask(url, method))
+    return read_response(send_request(url, method))
 
 
-def ask(url: str, method: str = "GET") -> http.client.HTTPConnection:
-    """Send a request; :func:`answer` reads its response."""
+def send_request(url: str, method: str = "GET") -> http.client.HTTPConnection:
+    """Send a request; :func:`read_response` reads its response."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=GUARD_SECONDS)
     connection.request(method, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     return connection
 
 
-def answer(connection: http.client.HTTPConnection) -> tuple[int, str]:
+def read_response(connection: http.client.HTTPConnection) -> tuple[int, str]:
     try:
         response = connection.getresponse()
         return response.status, response.read().decode(errors="replace")

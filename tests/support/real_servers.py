@@ -18,7 +18,7 @@ from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.model.records import Run
 
 from ..support.lines import line_of
-from .processes import PYTHON, Command, Commands, Gate, answer, ask, fetch
+from .processes import PYTHON, Command, Commands, Gate, fetch, read_response, send_request
 
 BIN = shlex.quote(str(Path(sys.executable).parent))
 
@@ -139,17 +139,17 @@ def assert_import_was_measured(commands: Commands, run: Run, app: str = "app.py"
 class Workers:
     """Workers that handle one request each: all but one are held at the gate, so that one gets the next request.
 
-    ``asked`` counts the requests that were sent to them.
+    ``requests_sent`` counts the requests that were sent to them.
     """
 
     def __init__(self, live: Live, count: int) -> None:
         self._live = live
-        self.asked = 0
+        self.requests_sent = 0
         self._held = [self._hold() for _ in range(count - 1)]
 
     def _hold(self) -> tuple[HTTPConnection, socket]:
-        self.asked += 1
-        return ask(f"{self._live.url}/wait"), self._live.gate.reached()
+        self.requests_sent += 1
+        return send_request(f"{self._live.url}/wait"), self._live.gate.reached()
 
     def next(self) -> None:
         """Let another worker respond from now on: one after the other."""
@@ -158,7 +158,7 @@ class Workers:
 
     def who(self) -> str:
         """Return the id of the process that responds."""
-        self.asked += 1
+        self.requests_sent += 1
         status, pid = fetch(f"{self._live.url}/who")
         assert status == 200
         return pid
@@ -170,7 +170,7 @@ class Workers:
 
     def _release(self, connection: HTTPConnection, passage: socket) -> None:
         passage.close()
-        assert answer(connection)[0] == 200
+        assert read_response(connection)[0] == 200
 
 
 def gevent_for_gunicorn() -> str | None:

@@ -169,7 +169,7 @@ def _lines(file: FileFigures, code: Sequence[Markup], counts: Counter[int], show
     # A statement within another one's lines has its own state.
     for bitmap, state in ((counted.statements & ~file.covered, "missing"), (file.covered & ~shown, "others")):
         states.update(dict.fromkeys(from_bitmap(bitmap), state))
-    firsts = counted.firsts()
+    firsts = counted.first_lines()
     hottest = max(counts.values(), default=0)
     return [
         Line(
