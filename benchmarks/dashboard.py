@@ -44,7 +44,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import to_bitmap, to_hex
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.settings import Settings
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 
 from .comparison.wrk import run_wrk, script
 

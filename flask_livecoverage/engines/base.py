@@ -20,7 +20,7 @@ class Hits(dict[str, frozenset[int]]):
 
     ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when only
     lines are measured. ``trace`` and ``written_to`` are free for the recorder's use: the id under which it wrote these
-    lines, and the journal to which it wrote them.
+    lines, and the journal content to which it wrote them.
     """
 
     __slots__ = ("arcs", "trace", "written_to")

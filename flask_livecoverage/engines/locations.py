@@ -396,5 +396,5 @@ def offsets_of(code: CodeType) -> dict[int, int]:
 
 
 def line_by_offset(code: CodeType, line: int, offsets: dict[int, int], frame: FrameType) -> int:
-    """Return the current line of ``frame``, if it runs ``code``."""
+    """Return the line of the current offset of ``frame`` if that runs ``code``, else ``line``."""
     return offsets.get(frame.f_lasti, 0) if frame.f_code is code else line

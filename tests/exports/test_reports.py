@@ -27,7 +27,8 @@ from flask_livecoverage.keploy.dedup_yaml import dedup_yaml
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Process, RequestRecord, Run, Trace
 from flask_livecoverage.recording.recorder import Recorder
-from flask_livecoverage.sources.selection import Sources, content_hash
+from flask_livecoverage.sources.content import content_hash
+from flask_livecoverage.sources.selection import Sources
 
 from ..support.lines import line_of
 

@@ -17,9 +17,9 @@ from flask_livecoverage.journal import reader
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Run, Trace
 from flask_livecoverage.sources.ast_guard import parsing
+from flask_livecoverage.sources.content import content_hash
 from flask_livecoverage.sources.coveragepy import StatementCounter
 from flask_livecoverage.sources.functions import functions_in
-from flask_livecoverage.sources.selection import content_hash
 
 # A module of some size: many objects are created while it is parsed, and so garbage is collected.
 SOURCE = inspect.getsource(reader)

@@ -10,8 +10,8 @@ import coverage
 from ...errors import ConfigurationError
 from ...exports.dump import relative_path
 from ...model.records import FileStatements
+from ...sources.content import content_hash
 from ...sources.coveragepy import StatementCounter
-from ...sources.selection import content_hash
 from ...store import RunQueries
 
 

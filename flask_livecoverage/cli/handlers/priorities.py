@@ -19,9 +19,10 @@ from ...exports.dump import relative_path
 from ...model.bitmap import from_bitmap
 from ...model.records import Executed, Rule
 from ...queries.statements import Statements, read_statements
+from ...sources.content import read_source
 from ...sources.coveragepy import format_lines
 from ...sources.functions import Function, functions_in
-from ...sources.selection import Sources, read_source
+from ...sources.selection import Sources
 from .questions import open_recorded
 from .reporting import warn
 from .serving import load_app
