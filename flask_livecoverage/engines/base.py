@@ -16,7 +16,7 @@ RawLines = dict[Any, Any]
 
 
 class Hits(dict[str, frozenset[int]]):
-    """The lines that ran: canonical path of each file → line numbers. Immutable.
+    """The lines that ran: canonical path of each file → line numbers. They do not change after creation.
 
     ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when only
     lines are measured. ``trace`` and ``written_to`` are free for the recorder's use: the id under which it wrote these
