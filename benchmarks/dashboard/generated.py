@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Trace
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 
 
 def make_source(number: int, rng: random.Random) -> str:

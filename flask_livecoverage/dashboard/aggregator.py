@@ -10,8 +10,8 @@ import coverage
 from ..analysis.growth import Growth
 from ..exports.dump import relative_path
 from ..model.records import FileStatements
+from ..sources.content import content_hash, stat_source
 from ..sources.coveragepy import StatementCounter
-from ..sources.selection import content_hash, stat_source
 from ..store import RunQueries, Store
 from .snapshot import FileSnapshot, FirstExecution, Snapshot
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from ..errors import ConfigurationError
 from ..model.records import CONTEXTS, STARTUP_CONTEXT, FileLines, RequestRecord, Run, Trace
-from ..sources.selection import content_hash, import_time_lines
+from ..sources.content import content_hash, import_time_lines
 
 FilesByContext = dict[str, dict[str, FileLines]]
 

@@ -13,7 +13,7 @@ from ..errors import DataError
 from ..exports.reports import local_paths, none_is_here, open_reports
 from ..model.bitmap import to_bitmap
 from ..model.records import Run, Trace
-from ..sources.selection import content_hash
+from ..sources.content import content_hash
 
 
 @dataclass(frozen=True)

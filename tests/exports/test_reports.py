@@ -13,7 +13,7 @@ from flask_livecoverage.exports.dump import dump_object
 from flask_livecoverage.exports.reports import open_reports
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Run, Trace
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 
 from ..support.runs import DEEP, FLAT, make_run, trace
 from .reading import configure, coverage_command, lines_by_context, report

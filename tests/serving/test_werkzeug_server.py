@@ -20,7 +20,7 @@ from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.journal.run_folder import RunFolder
 
 from ..support.lines import line_of
-from ..support.processes import Commands, Gate, answer, ask, fetch, wait_until_refused
+from ..support.processes import Commands, Gate, fetch, read_response, send_request, wait_until_refused
 
 DATABASE_APP = """
     from flask import Flask
@@ -60,7 +60,7 @@ DATABASE_APP = """
 def test_requests_in_flight_are_answered_before_it_ends(commands: Commands, gate: Gate) -> None:
     server = commands.serve()
     assert fetch(f"{server.url}/") == (200, "hello")
-    waiting, streaming = ask(f"{server.url}/wait"), ask(f"{server.url}/stream")
+    waiting, streaming = send_request(f"{server.url}/wait"), send_request(f"{server.url}/stream")
     gate.reached()
     gate.reached()
     idle = socket.create_connection((urlsplit(server.url).hostname, urlsplit(server.url).port))
@@ -69,8 +69,8 @@ def test_requests_in_flight_are_answered_before_it_ends(commands: Commands, gate
     wait_until_refused(server.url)
     gate.open()
 
-    assert answer(waiting) == (200, "waited")
-    assert answer(streaming) == (200, "first last")
+    assert read_response(waiting) == (200, "waited")
+    assert read_response(streaming) == (200, "first last")
     result = server.wait()
     idle.close()
     assert result.status == 0
@@ -101,11 +101,11 @@ def test_log_is_the_applications(commands: Commands) -> None:
 
 def test_without_threads(commands: Commands, gate: Gate) -> None:
     server = commands.serve("--no-report", "--without-threads")
-    first = ask(f"{server.url}/wait")
+    first = send_request(f"{server.url}/wait")
     passage = gate.reached()
-    second = ask(f"{server.url}/")
+    second = send_request(f"{server.url}/")
     passage.close()
-    assert (answer(first), answer(second)) == ((200, "waited"), (200, "hello"))
+    assert (read_response(first), read_response(second)) == ((200, "waited"), (200, "hello"))
     # As browsers do; the server's only thread waits there for a request.
     parts = urlsplit(server.url)
     with socket.create_connection((str(parts.hostname), int(parts.port or 0))):
@@ -158,14 +158,14 @@ def test_shutdown_by_address(commands: Commands) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_gracefully(commands: Commands, gate: Gate, number: signal.Signals) -> None:
     server = commands.serve()
-    waiting = ask(f"{server.url}/wait")
+    waiting = send_request(f"{server.url}/wait")
     gate.reached()
 
     server.signal(number)
     wait_until_refused(server.url)
     gate.open()
 
-    assert answer(waiting) == (200, "waited")
+    assert read_response(waiting) == (200, "waited")
     result = server.wait()
     assert result.status == 0
     assert "TOTAL" in result.stdout
@@ -174,7 +174,7 @@ def test_signals_end_it_gracefully(commands: Commands, gate: Gate, number: signa
 def test_a_second_signal_ends_the_wait_for_requests(commands: Commands, gate: Gate) -> None:
     commands.write("app.py", DATABASE_APP + "\n    import gate\n\n    app.get('/wait')(gate.wait)\n")
     server = commands.serve()
-    waiting = ask(f"{server.url}/wait")
+    waiting = send_request(f"{server.url}/wait")
     gate.reached()
 
     server.signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.cli.handlers import opening
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 
 from ...support.journals import Writer, run_folder, trace_of
 from ...support.processes import Invoke
