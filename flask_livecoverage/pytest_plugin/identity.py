@@ -38,18 +38,18 @@ class Tags:
     """The test's name in each request: tests may run at the same time, with the clients that are known."""
 
     def __init__(self, routes: ControlRoutes) -> None:
-        from ..testid.clients import Carriers
+        from ..testid.clients import TestIdentityClients
 
         self._routes = routes
-        self._carriers = Carriers(routes.url)
-        self._carriers.install()
+        self._clients = TestIdentityClients(routes.url)
+        self._clients.install()
 
     def set_test(self, name: str | None) -> None:
         """Let the clients send ``name``."""
-        self._carriers.set_test(name)
+        self._clients.set_test(name)
         # Nothing else asks the server: a dead one would go unnoticed.
         self._routes.check()
 
     def close(self) -> None:
         """Leave the clients as they were."""
-        self._carriers.uninstall()
+        self._clients.uninstall()
