@@ -61,7 +61,7 @@ def fetch(url: str, *, method: str = "GET", timeout: float = 30) -> bytes:
 
 
 @contextmanager
-def own_token() -> Iterator[None]:
+def ensure_token() -> Iterator[None]:
     """Have a token in the environment, for this process and those that it starts: a random one, if there is none."""
     if os.environ.get(TOKEN_VARIABLE):
         yield

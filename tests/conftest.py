@@ -107,7 +107,7 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def foreign_server() -> Iterator[str]:
+def unmeasured_server() -> Iterator[str]:
     """The address of a server that is not measured."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     with serving_in_thread(server):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .subsets import Supersets
 from .suite import Member, Suite
-from .survivors import Placed, Preference, default_preference, members_by_line_set, rank
+from .survivors import NumberedMember, Preference, default_preference, members_by_line_set, rank
 
 _REASONS = {
     "natural": "first in natural order",
@@ -77,7 +77,7 @@ def find_redundancy(suite: Suite, prefer: Preference | None = None) -> Redundanc
     return Redundancy(groups, _find_subsumed(suite, survivors), without_lines)
 
 
-def _find_subsumed(suite: Suite, survivors: Sequence[Placed]) -> list[Subsumed]:
+def _find_subsumed(suite: Suite, survivors: Sequence[NumberedMember]) -> list[Subsumed]:
     """Those of ``survivors``, one for each set of lines and in the order of preference, whose lines are a subset."""
     line_sets = [suite.lines(survivor) for _, survivor in survivors]
     supersets = Supersets(line_sets)

@@ -10,7 +10,7 @@ from .suite import Member, Suite, are_set_and_id
 Preference = Literal["natural", "fastest", "keploy"]
 
 # A member, and its place in the natural order of names.
-Placed = tuple[int, Member]
+NumberedMember = tuple[int, Member]
 
 
 def default_preference(suite: Suite) -> Preference:
@@ -22,7 +22,7 @@ def default_preference(suite: Suite) -> Preference:
     return "keploy" if are_set_and_id(member.name for member in suite.members) else "natural"
 
 
-def rank(prefer: Preference) -> Callable[[Placed], Any]:
+def rank(prefer: Preference) -> Callable[[NumberedMember], Any]:
     """A key for members of the same lines: the lowest survives."""
     if prefer == "fastest":
         return lambda placed: (placed[1].duration_ms, placed[0])
@@ -31,9 +31,9 @@ def rank(prefer: Preference) -> Callable[[Placed], Any]:
     return lambda placed: placed[0]
 
 
-def members_by_line_set(suite: Suite) -> dict[int, list[Placed]]:
+def members_by_line_set(suite: Suite) -> dict[int, list[NumberedMember]]:
     """The members of each set of lines that is not empty, in natural order."""
-    found: dict[int, list[Placed]] = {}
+    found: dict[int, list[NumberedMember]] = {}
     for place, member in enumerate(suite.members):
         if suite.line_sets[member.line_set]:
             found.setdefault(member.line_set, []).append((place, member))

@@ -34,7 +34,7 @@ with socket.socket(fileno=0) as control:
 """
 
 
-class ReportsElsewhere:
+class ReportsInSubprocess:
     """The reports of :class:`~.reports.Reports` that a live server is asked for, made in ``folder``.
 
     ``warnings`` are there when a report has been made. Each raises what it would raise here, and ServerError if its
@@ -80,7 +80,7 @@ class ReportsElsewhere:
         return result
 
 
-LiveReports = Reports | ReportsElsewhere
+LiveReports = Reports | ReportsInSubprocess
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def open_reports_in(folder: str, runs: Sequence[Run], *, contexts: str | None = 
         with open_reports(runs, contexts=contexts) as reports:
             yield reports
     else:
-        yield ReportsElsewhere(folder, runs, contexts)
+        yield ReportsInSubprocess(folder, runs, contexts)
 
 
 def _is_here(folder: str) -> bool:

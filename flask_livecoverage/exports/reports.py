@@ -93,7 +93,7 @@ class Reports:
         # Asked of a configuration of its own: our object writes its data into a temporary file.
         return Path(str(coveragepy.make_coverage().get_option(option)))
 
-    def is_below(self, fail_under: float | None) -> str | None:
+    def fail_under_message(self, fail_under: float | None) -> str | None:
         """A line saying that the total is below ``fail_under`` (default: the configuration's), or None if it is not."""
         configured, precision = coveragepy.fail_under_setting(self._coverage)
         wanted = configured if fail_under is None else fail_under
@@ -149,7 +149,7 @@ def _is_gone(path: str) -> bool:
     return not os.path.exists(path)
 
 
-def none_is_here(example: str) -> str:
+def no_recorded_file(example: str) -> str:
     """What to do where no recorded file is, such as ``example``."""
     return (
         f"none of the recorded files is here, such as {example}: where the server has them in another place, in a "
@@ -159,7 +159,7 @@ def none_is_here(example: str) -> str:
 
 def _why_nothing(elsewhere: Sequence[str]) -> str:
     if elsewhere:
-        return none_is_here(elsewhere[0])
+        return no_recorded_file(elsewhere[0])
     return (
         "no application code was measured: is the code that you want measured outside of `source`, or installed? Name "
         "it with --source PACKAGE_OR_FOLDER"

@@ -129,9 +129,9 @@ def _safely(is_seen: Callable[[Answers], bool], answers: Answers) -> bool:
 
 
 @pytest.mark.parametrize("command", ["status", "shutdown"])
-def test_address(foreign_server: str, command: str) -> None:
+def test_address(unmeasured_server: str, command: str) -> None:
     arguments = [sys.executable, "-m", "flask", "livecov", command]
-    environ = {**os.environ, "LIVECOVERAGE_URL": foreign_server}
+    environ = {**os.environ, "LIVECOVERAGE_URL": unmeasured_server}
     result = subprocess.run(arguments, env=environ, capture_output=True, text=True)
     assert result.returncode == 1
-    assert foreign_server in result.stderr
+    assert unmeasured_server in result.stderr

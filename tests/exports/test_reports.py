@@ -282,13 +282,13 @@ class TestConfiguration:
     def test_fail_under(self, run: Run) -> None:
         configure("[report]\nfail_under = 85.8\nprecision = 1\n")
         with open_reports([run]) as reports:
-            assert reports.is_below(None) == "Coverage failure: total of 85.7 is less than fail-under=85.8"
-            assert reports.is_below(85) is None
-            assert reports.is_below(100) == "Coverage failure: total of 85.7 is less than fail-under=100.0"
+            assert reports.fail_under_message(None) == "Coverage failure: total of 85.7 is less than fail-under=85.8"
+            assert reports.fail_under_message(85) is None
+            assert reports.fail_under_message(100) == "Coverage failure: total of 85.7 is less than fail-under=100.0"
 
     def test_no_fail_under(self, run: Run) -> None:
         with open_reports([run]) as reports:
-            assert reports.is_below(None) is None
+            assert reports.fail_under_message(None) is None
 
     def test_paths_bring_files_recorded_elsewhere_home(self, source: Path, tmp_path: Path) -> None:
         configure("[paths]\nhere =\n    .\n    /srv/container/*/src\n")

@@ -52,14 +52,14 @@ def test_nobody_answers(suite: Suite) -> None:
     )
 
 
-def test_not_measured(suite: Suite, foreign_server: str) -> None:
+def test_not_measured(suite: Suite, unmeasured_server: str) -> None:
     suite.write("test_it.py", "def test_a():\n    pass\n")
 
-    result = suite.run("--livecov-url", foreign_server)
+    result = suite.run("--livecov-url", unmeasured_server)
 
     assert (result.status, "passed" in result.stdout) == (4, False)
     assert result.stderr.strip() == (
-        f"ERROR: {foreign_server}/__coverage__/status answers 501: is live coverage active there?; start it with "
+        f"ERROR: {unmeasured_server}/__coverage__/status answers 501: is live coverage active there?; start it with "
         f"`flask livecov serve`, {SWITCH_OFF}"
     )
 

@@ -1,4 +1,4 @@
-"""What ``livecov serve`` has on disk before it serves."""
+"""``livecov serve`` writes the application's rules to disk before it serves."""
 
 from __future__ import annotations
 
