@@ -1,4 +1,4 @@
-"""Reports are coverage.py's own, and count exactly what was recorded."""
+"""Reports are coverage.py's own, and contain exactly the recorded lines."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def make_run(
     name: str = "run",
     branch: bool = False,
 ) -> Run:
-    """A run of requests, given by their test and their trace."""
+    """A run of requests, given by their tests and traces."""
     ambient = list(ambient)
     return Run(
         id=name,
@@ -156,16 +156,14 @@ class TestContexts:
         with open_reports([make_run((None, trace(source, FLAT)), root=tmp_path)]) as reports:
             assert lines_by_context(reports.data(), tmp_path) == {"GET /<int:n>": FLAT}
 
-    def test_unknown_contexts_name_the_known(self, run: Run) -> None:
+    def test_error_for_unknown_contexts_lists_the_valid_ones(self, run: Run) -> None:
         with (
             pytest.raises(ConfigurationError, match="unknown contexts 'user': choose test, route, request or none"),
             open_reports([run], contexts="user"),
         ):
             pass
 
-    def test_lines_put_aside_by_a_reset_count_as_far_as_they_are_import_time(
-        self, source: Path, tmp_path: Path
-    ) -> None:
+    def test_of_lines_recorded_before_a_reset_those_of_import_time_are_kept(self, source: Path, tmp_path: Path) -> None:
         old = trace(source, [*STARTUP, *FLAT])
         run = Run("run", [], [], {old.id: old}, put_aside=[old.id])
         with open_reports([run]) as reports:
@@ -209,7 +207,7 @@ class TestFormats:
         assert [f'<line number="{n}" hits="{int(n != 11)}"/>' in xml for n in (1, 4, 11)] == [True] * 3
         assert [f"DA:{n},{int(n != 11)}" in lcov for n in (1, 4, 11)] == [True] * 3
 
-    def test_html_goes_where_the_configuration_says(self, run: Run, tmp_path: Path) -> None:
+    def test_html_is_written_to_the_configured_folder(self, run: Run, tmp_path: Path) -> None:
         configure("[html]\ndirectory = pages\n")
         with open_reports([run]) as reports:
             assert reports.html() == Path("pages/index.html")
@@ -249,16 +247,16 @@ class TestDedup:
             "s-1": {"t-1": {str(source): [5]}},
         }
 
-    def test_flat_where_some_have_none(self, source: Path, tmp_path: Path) -> None:
+    def test_flat_where_some_ids_have_no_set(self, source: Path, tmp_path: Path) -> None:
         run = make_run(("s-0/t-1", trace(source, FLAT)), ("t-2", trace(source, DEEP)), root=tmp_path)
         assert [test["id"] for test in yaml.safe_load(dedup_yaml(run))] == ["s-0/t-1", "t-2"]
 
-    def test_odd_names_survive(self, source: Path, tmp_path: Path) -> None:
+    def test_unusual_names_are_kept(self, source: Path, tmp_path: Path) -> None:
         names = ["é ✓", "- a: [b", "yes", "1", "a\nb", "x" * 300]
         run = make_run(*((name, trace(source, FLAT)) for name in names), root=tmp_path)
         assert [test["id"] for test in yaml.safe_load(dedup_yaml(run))] == sorted(names, key=natural_key)
 
-    def test_nothing(self, tmp_path: Path) -> None:
+    def test_empty_run(self, tmp_path: Path) -> None:
         assert yaml.safe_load(dedup_yaml(make_run(root=tmp_path))) == []
 
 
@@ -290,7 +288,7 @@ class TestConfiguration:
         with open_reports([run]) as reports:
             assert reports.fail_under_message(None) is None
 
-    def test_paths_bring_files_recorded_elsewhere_home(self, source: Path, tmp_path: Path) -> None:
+    def test_paths_map_files_recorded_in_a_container(self, source: Path, tmp_path: Path) -> None:
         configure("[paths]\nhere =\n    .\n    /srv/container/*/src\n")
         away = "/srv/container/7/src/app.py"
         recorded = Trace.of({away: FileLines(content_hash(str(source)), to_bitmap(FLAT))})
@@ -330,7 +328,7 @@ class TestConfiguration:
         assert data.measured_files() == {"app.py"}
         data.close()
 
-    def test_wrong_configuration_is_one_line(self, run: Run) -> None:
+    def test_error_for_a_wrong_configuration_is_one_line(self, run: Run) -> None:
         configure("[run]\nbranch = perhaps\n")
         with pytest.raises(ConfigurationError, match=r"coverage\.py's configuration: .*perhaps") as caught:
             report(run)
@@ -361,17 +359,17 @@ class TestSources:
             assert reports.json_object()["files"]["app.py"]["executed_lines"] == [1]
             assert len(reports.warnings) == 1
 
-    def test_vanished_file_is_left_out_and_named(self, run: Run, source: Path, tmp_path: Path) -> None:
+    def test_removed_file_is_left_out_and_named(self, run: Run, source: Path, tmp_path: Path) -> None:
         other = tmp_path / "other.py"
         other.write_text("x = 1\n")
         kept = make_run(("t", trace(other, [1])), root=tmp_path, name="kept")
         source.unlink()
         with open_reports([run, kept]) as reports:
             assert reports.json_object()["files"].keys() == {"other.py"}
-            assert reports.warnings == [f"{source} is gone since its lines were recorded: those are left out"]
+            assert reports.warnings == [f"{source} has been removed since its lines were recorded: those are left out"]
 
     def test_invented_file_names_are_left_out(self, run: Run, tmp_path: Path) -> None:
-        """``compile`` takes any: nobody could read such a file, and each report would warn again."""
+        """``compile`` accepts any name: a warning about each would be of no use, and appear in every report."""
         ghost, nameless = tmp_path / "ghost.py", tmp_path / "rule 7"
         made = make_run(("t", trace(ghost, [1])), (None, trace(nameless, [1])), root=tmp_path, name="ghost")
         with open_reports([run, made]) as reports:
@@ -384,10 +382,10 @@ class TestSources:
         late.write_text("x = 1\n")
         with open_reports([run, made]) as reports:
             assert reports.json_object()["files"].keys() == {"app.py"}
-            assert reports.warnings == [f"{late} was not there when its lines ran: those are left out"]
+            assert reports.warnings == [f"{late} did not exist when its lines ran: those are left out"]
 
     def test_archive_that_coverage_py_does_not_read(self, run: Run, tmp_path: Path) -> None:
-        """Python imports from it, whatever its name; coverage.py's report has no source for it."""
+        """Python imports from it, whatever its name; coverage.py's reports cannot read its sources."""
         path = archive(tmp_path / "app.pyz", {"packed.py": "x = 1\n"}) / "packed.py"
         made = make_run(("t", trace(path, [1])), root=tmp_path, name="packed")
         with open_reports([run, made]) as reports:
@@ -403,15 +401,15 @@ class TestSources:
             (file,) = reports.json_object()["files"].values()
             assert file["executed_lines"] == FLAT
             assert reports.warnings == []
-        # Made anew, with other content at other places.
+        # Created again, with other content at other offsets.
         archive(tmp_path / f"lib{kind}", {"first.py": "x = 1\n", "packed/inside.py": f"# edited\n{SOURCE}"})
         with open_reports([run]) as reports:
             assert reports.warnings == [f"{path} has changed since its lines were recorded: those are left out"]
         archive(tmp_path / f"lib{kind}", {"other.py": ""})
         with open_reports([run]) as reports:
-            assert reports.warnings == [f"{path} is gone since its lines were recorded: those are left out"]
+            assert reports.warnings == [f"{path} has been removed since its lines were recorded: those are left out"]
 
-    def test_nothing_at_all_is_one_clear_line(self, tmp_path: Path) -> None:
+    def test_error_without_any_data_is_one_line(self, tmp_path: Path) -> None:
         for make in ("text", "xml", "lcov", "json", "html_zip", "total"):
             with (
                 open_reports([make_run(root=tmp_path)]) as reports,
@@ -421,14 +419,14 @@ class TestSources:
             assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize("configuration", ["", "[paths]\nhere =\n    .\n    /srv/another\n"])
-    def test_recorded_elsewhere_and_not_mapped(self, tmp_path: Path, configuration: str) -> None:
-        """In a container, say: what is wrong are the paths, not `source`."""
+    def test_recorded_in_a_container_and_not_mapped(self, tmp_path: Path, configuration: str) -> None:
+        """As in a container: the message is about the paths, not about `source`."""
         configure(configuration)
         run = make_run(("t", trace(Path("/srv/container/app.py"), FLAT)), root=Path("/srv/container"))
         with (
             open_reports([run]) as reports,
             pytest.raises(
-                DataError, match=r"none of .* is here, such as /srv/container/app\.py: .*\[paths\]"
+                DataError, match=r"none of .* exists here, for example /srv/container/app\.py: .*\[paths\]"
             ) as caught,
         ):
             reports.text()
@@ -443,7 +441,7 @@ class TestSources:
             page = next(reports.html(tmp_path / "html").parent.glob("*latin_py.html")).read_text("utf-8")
         assert "&#252;" in page or "ü" in page
 
-    def test_source_that_is_no_python_is_named(self, run: Run, tmp_path: Path) -> None:
+    def test_error_for_source_that_is_not_python_names_the_file(self, run: Run, tmp_path: Path) -> None:
         broken = tmp_path / "broken.py"
         broken.write_text("print 'Python 2'\n")
         both = make_run(("t", trace(tmp_path / "app.py", FLAT)), root=tmp_path, source_files=[broken])
