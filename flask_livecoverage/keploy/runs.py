@@ -24,11 +24,11 @@ logger = logging.getLogger("flask_livecoverage")
 _ANSWER_SECONDS = 5.0
 
 
-class NoServer(ServerError):
+class ServerUnreachable(ServerError):
     """Nobody answers where the server should be."""
 
 
-class OwnRun:
+class LocalRun:
     """The run that this process's recorder takes part in."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -47,7 +47,7 @@ class OwnRun:
         self._collector.end_all()
 
 
-class LiveRun:
+class RemoteRun:
     """The run of the server at ``status_url``; asked for again when that has died.
 
     Keploy starts the server anew for each test set.
@@ -64,7 +64,7 @@ class LiveRun:
             status = fetch_json(self._status_url, timeout=_ANSWER_SECONDS)
         except OSError as error:
             reason = getattr(error, "reason", error)
-            raise NoServer(
+            raise ServerUnreachable(
                 f"no server answers at {self._status_url} ({reason}): start it, or name it with --url"
             ) from None
         data_dir = DataDir(str(status.get("data_dir")))

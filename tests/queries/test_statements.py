@@ -50,7 +50,7 @@ def test_changed_and_missing_files(source: Path) -> None:
     assert found.executed == {old.id: {}, gone.id: {}}
     assert found.warnings == [
         f"{path} has changed since its lines were recorded: those are left out",
-        "/gone.py is gone since its lines were recorded: those are left out",
+        "/gone.py has been removed since its lines were recorded: those are left out",
     ]
 
 

@@ -47,7 +47,7 @@ def make_run(
     name: str = "run",
     branch: bool = False,
 ) -> Run:
-    """A run of requests, given by their test and their trace."""
+    """A run of requests, given by their tests and traces."""
     ambient = list(ambient)
     return Run(
         id=name,
