@@ -1,6 +1,7 @@
 """``requests``, ``tests``, ``routes``, ``diff`` and ``who``, asked about a run whose truth is known.
 
-Tests ``cli.questions``, ``cli.handlers.questions``, ``cli.handlers.answers`` and ``cli.handlers.line_references``.
+Tests ``cli.questions``, ``cli.handlers.questions``, ``cli.handlers.answers``, ``cli.handlers.line_references`` and
+``cli.handlers.opening``.
 """
 
 from __future__ import annotations
