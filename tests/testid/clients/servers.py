@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
-from ...support.processes import Command, Commands
+from ...support.measured_server import MeasuredServer
+from ...support.processes import Command, Commands, fetch
 
 APP = """
     from flask import Flask, redirect, request
@@ -99,15 +99,8 @@ OTHER_APP = """
 
 
 @dataclass
-class Live:
-    """The measured server."""
-
-    command: Command
-    source: Path
-
-    @property
-    def url(self) -> str:
-        return self.command.url
+class Live(MeasuredServer):
+    """The measured server, and the tests that its requests named."""
 
     @property
     def port(self) -> str:
@@ -118,14 +111,14 @@ class Live:
         return [(record["path"], record["test"]) for record in self.records()]
 
     def records(self) -> list[dict[str, Any]]:
-        found = json.loads(_fetch(f"{self.url}/__coverage__/requests?limit=1000"))["requests"]
+        found = self.json("requests?limit=1000")["requests"]
         return [record for record in reversed(found) if record["path"] != "/favicon.ico"]
 
     def lines(self) -> dict[str | None, list[int]]:
         """The lines that each test executed."""
         found: dict[str | None, set[int]] = {}
         for record in self.records():
-            files = json.loads(_fetch(f"{self.url}/__coverage__/requests/{record['id']}"))["files"]
+            files = self.json(f"requests/{record['id']}")["files"]
             found.setdefault(record["test"], set()).update(files.get(self.source.name, ()))
         return {test: sorted(lines) for test, lines in found.items()}
 
@@ -138,9 +131,6 @@ class Live:
 
     def _count(self, path: str) -> int:
         return sum(found == path for found, _ in self.tests())
-
-    def reset(self) -> None:
-        _fetch(f"{self.url}/__coverage__/reset", "POST")
 
 
 @dataclass
@@ -155,7 +145,7 @@ class OtherServer:
 
     def seen(self) -> list[tuple[str, dict[str, str], str]]:
         """Path, headers and body of each request since the last call."""
-        return [(path, headers, body) for path, headers, body in json.loads(_fetch(f"{self.url}/seen"))]
+        return [(path, headers, body) for path, headers, body in json.loads(fetch(f"{self.url}/seen")[1])]
 
     def received_no_identity(self, *paths: str) -> bool:
         """Return whether it received requests for ``paths``, none of which names a test."""
@@ -163,12 +153,6 @@ class OtherServer:
         assert [path for path, _, _ in seen] == list(paths)
         received = [header for _, headers, _ in seen for item in headers.items() for header in item]
         return "livecov" not in "\n".join(received).lower()
-
-
-def _fetch(url: str, method: str = "GET") -> bytes:
-    with urlopen(Request(url, method=method), timeout=60) as response:
-        content: bytes = response.read()
-        return content
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Libraries are hooked when they are imported, and restored afterwards.
 
-Tests ``testid.clients.patching`` and ``testid.clients.target``.
+Tests ``testid.clients.patching``, ``testid.clients.target`` and ``carriers``.
 """
 
 from __future__ import annotations
