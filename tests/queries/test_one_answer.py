@@ -274,7 +274,7 @@ class TestRoutes:
         )
         never = page.table("never")[1:]
         assert [f"{methods.partition('(')[0]} {rule}" for rule, methods, _ in never] == UNUSED_ROUTES
-        assert [rule for rule, methods, _ in never if "others were" not in methods] == NEVER_HIT
+        assert [rule for rule, methods, _ in never if "other methods were" not in methods] == NEVER_HIT
 
     def test_priorities(self, ask: Ask) -> None:
         """Flask's route for static files has no code to cover."""
@@ -330,7 +330,7 @@ class TestWho:
         assert {one["route"]: one["requests"] for one in answer["routes"]} == routes
         said = who_of_page(shop, "shop.py", line)
         assert said.startswith(
-            f"{count_of_requests(routes)} ran line {line} · " if routes else f"Nobody ran line {line} · "
+            f"{count_of_requests(routes)} ran line {line} · " if routes else f"Line {line} did not run · "
         )
         for name, count in {**tests, **routes}.items():
             assert f"{name} {count}" in said
@@ -349,7 +349,7 @@ def count_of_requests(routes: dict[str, int]) -> str:
 
 def who_of_page(shop: Shop, name: str, line: int) -> str:
     """What the dashboard says of a line of a file."""
-    return shop.page(f"ui/files/{shop.key(name)}", line=str(line)).text("who")
+    return shop.page(f"ui/files/{shop.key(name)}", line=str(line)).text("line-details")
 
 
 class TestDuplicates:
