@@ -1,4 +1,4 @@
-"""What ``flask livecov keploy`` and ``replay`` do, apart from reading their options."""
+"""The work of ``flask livecov keploy`` and ``replay``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ...serving.serve_options import ReplayOptions, ServeOptions
 from ...serving.signals import EndingSignals
 from ...settings import load_settings
 from .reporting import warn, write_file
-from .serving import start_own_server
+from .serving import start_managed_server
 
 # keploy
 
@@ -86,7 +86,7 @@ def _server(info: ScriptInfo, options: ServeOptions, replay_options: ReplayOptio
         return
     run = DataDir(options.data_dir).run(new_run_id())
     environ = {**os.environ, **options.environment(run.id), "LIVECOVERAGE_AUTOSTART": "1"}
-    with start_own_server(info, options, environ, replay_options.startup_timeout) as server:
+    with start_managed_server(info, options, environ, replay_options.startup_timeout) as server:
         yield server.url, run
     if server.process.returncode:
         raise ServerError(f"the server {describe_status(server.process.returncode)}: see its output above")

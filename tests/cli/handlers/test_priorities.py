@@ -207,7 +207,7 @@ def priorities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[P
 
 @pytest.fixture
 def found(priorities: Priorities) -> Found:
-    """What the command answers as JSON."""
+    """Asks the command for JSON."""
 
     def found(*arguments: str, app: str | None = None) -> dict[str, Any]:
         result = priorities("--format", "json", *arguments, app=app)
@@ -315,7 +315,7 @@ class TestRecordedRequests:
         assert result.status == 0
         assert "shop.py has changed since its lines were recorded: those are left out" in result.stderr
         assert json.loads(result.stdout)["priorities"] == []
-        assert priorities().stdout.startswith("Nothing can be said: all recorded files have changed")
+        assert priorities().stdout.startswith("Nothing to rank: all recorded files have changed")
 
     @pytest.mark.usefixtures("record")
     def test_configured_exclusions_hold(self, shop: Commands, found: Found) -> None:

@@ -50,7 +50,7 @@ def writer() -> Writer:
 
 @pytest.fixture
 def ask(writer: Writer, invoke: Invoke) -> Ask:
-    """What a command answers as JSON."""
+    """Asks a command for JSON."""
 
     def ask(*arguments: str) -> Any:
         result = invoke(*arguments, "--format", "json")
@@ -133,7 +133,7 @@ class TestTests:
 
     def test_lines_of_its_own(self, ask: Ask) -> None:
         answer = ask("tests", "--since", str(NOW + 1))
-        # Without the first request, nobody but test_tea[2] asks for the list.
+        # Without the first request, only test_tea[2] asks for the list.
         own = [(test["test"], test["own_lines"]) for test in answer["tests"]]
         assert own == [("test_tea[1]", 0), ("test_tea[2]", 3)]
 
@@ -415,7 +415,7 @@ class TestStore:
         assert Path("elsewhere.sqlite3").exists()
         assert not Path(".livecov/store.sqlite3").exists()
 
-    def test_is_made_anew_from_the_journals(self, writer: Writer, ask: Ask) -> None:
+    def test_is_rebuilt_from_the_journals(self, writer: Writer, ask: Ask) -> None:
         before = ask("requests")
         Path(".livecov/store.sqlite3").unlink()
         assert ask("requests") == before

@@ -204,7 +204,7 @@ def test_files_that_cannot_be_written(folder: Path, invoke: Invoke) -> None:
     for report_format in ("xml", "markdown", "coverage", "html"):
         result = invoke("report", "--format", report_format, "--output", "file/below")
         assert result.status == 1
-        assert re.fullmatch(r"Error: cannot write file/below \(.+\): choose another place .*\n", result.stderr)
+        assert re.fullmatch(r"Error: cannot write file/below \(.+\): choose another path .*\n", result.stderr)
     assert (folder / "file").read_text() == "mine"
 
 
@@ -226,7 +226,7 @@ WRONG = {
 }
 
 
-def test_wrong_use_is_told_and_harmless(folder: Path, invoke: Invoke) -> None:
+def test_wrong_use_is_refused_and_harmless(folder: Path, invoke: Invoke) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     for arguments, message in WRONG.items():
