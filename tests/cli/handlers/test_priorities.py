@@ -403,7 +403,7 @@ class TestAccessLog:
         assert ranking(json.loads(process.stdout)) == [("GET /never", 1, 2, False)]
 
     @pytest.mark.usefixtures("record")
-    def test_lines_that_are_skipped_are_named(self, shop: Commands, priorities: Priorities) -> None:
+    def test_skipped_lines_are_reported(self, shop: Commands, priorities: Priorities) -> None:
         log = shop.folder / write_log(shop, "GET /never")
         with log.open("ab") as file:
             file.write(b'\x00\xff\n{"json": 1}\n' + LOG_LINE.format(r"\x16\x03\x01").encode())
@@ -455,7 +455,7 @@ class TestAccessLog:
         assert error.startswith(f"Error: {message}")
 
     @pytest.mark.usefixtures("record")
-    def test_file_that_is_not_there(self, priorities: Priorities) -> None:
+    def test_missing_file(self, priorities: Priorities) -> None:
         result = priorities("--access-log", "access.log", app="shop")
         assert (result.status, result.errors) == (
             2, ["Error: cannot read the access log access.log (No such file or directory)"]

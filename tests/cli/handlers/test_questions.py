@@ -1,4 +1,4 @@
-"""``requests``, ``tests``, ``routes``, ``diff`` and ``who``, asked about a run whose truth is known."""
+"""``requests``, ``tests``, ``routes``, ``diff`` and ``who``, asked about a run whose lines are known."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Ask = Callable[..., Any]
 
 @pytest.fixture
 def writer() -> Writer:
-    """Three tests; ``test_tea[2]`` asks for nothing that is new, and one request names no test."""
+    """Three tests; ``test_tea[2]`` repeats the requests of the others, and one request names no test."""
     writer = Writer(run_folder(), "aaaaaaaa")
     rules = [
         ["/", "index", ["GET"]], ["/tea/<int:cup>", "tea", ["DELETE", "GET"]], ["/buy", "buy", ["POST"]],
@@ -234,7 +234,7 @@ class TestDiff:
             "Error: 'test_full' can be any of tests/test_cart.py::test_full, tests/test_shop.py::TestCart::test_full: "
             "give more of its name\n"
         )
-        # A part of a word is no name's end.
+        # The end of a name begins with a word, not within one.
         assert "no test 'full' was recorded" in invoke("tests", "full").stderr
 
     def test_whole_name_goes_before_the_end_of_another(self, writer: Writer, ask: Ask) -> None:
@@ -249,9 +249,9 @@ class TestDiff:
 
 
 class TestWho:
-    @pytest.mark.parametrize("place", ["shop/views.py:10", "views.py:10", "/srv/shop/views.py:10"])
-    def test_line(self, ask: Ask, place: str) -> None:
-        answer = ask("who", place)
+    @pytest.mark.parametrize("reference", ["shop/views.py:10", "views.py:10", "/srv/shop/views.py:10"])
+    def test_line(self, ask: Ask, reference: str) -> None:
+        answer = ask("who", reference)
         assert (answer["file"], answer["line"], answer["requests"], answer["startup"]) == ("shop/views.py", 10, 4, True)
         assert answer["tests"] == [
             {"test": "test_tea[2]", "requests": 2},
@@ -289,8 +289,8 @@ if TYPE_CHECKING:  # pragma: no cover
     import typing"""
 
 
-class TestWhoInASourceThatIsHere:
-    """The lines that are none are known where the file is what was recorded."""
+class TestWhoInAnUnchangedFile:
+    """Where the file is as it was recorded, its statements are known."""
 
     @pytest.fixture
     def source(self, writer: Writer, tmp_path: Path) -> Path:
@@ -309,7 +309,7 @@ class TestWhoInASourceThatIsHere:
             (10, "prices.py:10 is excluded by coverage.py's configuration"),
         ],
     )
-    def test_line_that_is_none(self, invoke: Invoke, source: Path, line: int, message: str) -> None:
+    def test_line_that_requests_cannot_execute(self, invoke: Invoke, source: Path, line: int, message: str) -> None:
         result = invoke("who", f"prices.py:{line}")
         assert (result.status, result.stdout) == (2, "")
         assert result.stderr.startswith("Error: ")
@@ -384,9 +384,7 @@ class TestErrors:
         assert result.stderr.startswith("Error: nothing is recorded in .livecov: ")
         assert not Path(".livecov").exists()
 
-    def test_store_in_a_folder_that_is_not_there(
-        self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_store_in_a_missing_folder(self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LIVECOVERAGE_STORE", "sqlite:////nowhere/at/all.sqlite3")
         result = invoke("tests")
         assert result.status == 1
@@ -401,7 +399,7 @@ class TestErrors:
         assert result.status == 2
         assert "use an SQLAlchemy URL" in result.stderr
 
-    def test_lines_that_cannot_be_read_are_named(self, invoke: Invoke, writer: Writer) -> None:
+    def test_unreadable_lines_are_reported(self, invoke: Invoke, writer: Writer) -> None:
         writer.write(b"garbage\n")
         result = invoke("tests")
         assert result.status == 0

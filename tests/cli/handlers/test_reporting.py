@@ -1,4 +1,4 @@
-"""``flask livecov report`` and ``status``: what was recorded, however it is asked for, and never lost."""
+"""``flask livecov report`` and ``status``: formats, runs, damaged files and wrong options."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_fail_under(folder: Path, invoke: Invoke) -> None:
     assert "TOTAL" in below.stdout
 
 
-def test_corrupt_and_foreign_files_are_named(folder: Path, invoke: Invoke) -> None:
+def test_corrupt_and_foreign_files_are_reported(folder: Path, invoke: Invoke) -> None:
     expected = invoke("report").stdout
     runs = folder / ".livecov" / "runs"
     run = runs / run_ids(folder)[1]
@@ -238,7 +238,7 @@ def test_wrong_use_is_refused_and_harmless(folder: Path, invoke: Invoke) -> None
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_a_data_directory_that_is_none(folder: Path, invoke: Invoke) -> None:
+def test_data_directory_that_is_a_file(folder: Path, invoke: Invoke) -> None:
     (folder / "file").write_text("mine")
 
     for arguments in (("report", "--data-dir", "file"), ("status", "--data-dir", "file")):

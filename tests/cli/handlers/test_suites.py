@@ -175,7 +175,7 @@ class TestKeploy:
             assert result.stderr.startswith(f"Error: {' '.join(arguments[1:])}: {DATA} holds no durations")
         assert "ms" not in invoke("minimise", "--input", DATA).stdout.split()
 
-    def test_what_was_recorded_is_not_asked_beside_input(self, invoke: Invoke) -> None:
+    def test_options_for_recorded_runs_are_refused_with_input(self, invoke: Invoke) -> None:
         for option in (("--by", "test"), ("--run", "all"), ("--data-dir", "x")):
             for command in ("dedup", "minimise"):
                 result = invoke(command, "--input", DATA, *option)
@@ -255,7 +255,7 @@ class TestRemoval:
 
         assert set(CASES) - left(cases) == ({"test-3", "test-6"} | ({"test-1"} if subsumed else set()))
 
-    def test_ids_without_a_file_are_named(self, invoke: Invoke, cases: Path) -> None:
+    def test_ids_without_a_file_are_reported(self, invoke: Invoke, cases: Path) -> None:
         (cases / "test-set-0" / "tests" / "test-3.yaml").unlink()
 
         result = invoke("dedup", "--input", DATA, "--rm", cases, "--yes")
