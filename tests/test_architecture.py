@@ -61,7 +61,7 @@ PRIVATE_NAMES = {
     "parts._replace": "a named tuple's; documented",
     "session._setupstate": "a plugin of somebody else does so; the test plays one",
     "_typeshed.wsgi": "types alone",
-    "begun.__spec__._initializing": "marks a module that is being imported; importlib sets it",
+    "partial_module.__spec__._initializing": "marks a module that is being imported; importlib sets it",
     "sys._is_gil_enabled": "there is no other way to see a free-threaded build from inside",
     "threading._active_limbo_lock": "gevent's patch shows there",
     # Of this package.
@@ -201,7 +201,7 @@ def parsed(folder: Path) -> Iterator[tuple[Path, ast.Module]]:
         yield path.relative_to(folder.parent), ast.parse(path.read_text())
 
 
-def tested_by_name(path: Path) -> str:
+def named_by_file(path: Path) -> str:
     """The module whose tests a file of this name holds."""
     return ".".join([*path.parts[1:-1], path.stem.removeprefix("test_")])
 
@@ -220,7 +220,7 @@ class TestTests:
     def test_every_module_has_tests_that_name_it(self) -> None:
         modules = {name for name, path in MODULES.items() if path.name != "__init__.py"}
         named = {name for names in self.NAMED.values() for name in names}
-        assert modules - named - {tested_by_name(path) for path in self.NAMED} == set()
+        assert modules - named - {named_by_file(path) for path in self.NAMED} == set()
 
     def test_named_modules_exist(self) -> None:
         wrong = {str(path): {*names} - MODULES.keys() for path, names in self.NAMED.items()}

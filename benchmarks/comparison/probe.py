@@ -1,4 +1,4 @@
-"""Says in a line of JSON what an interpreter has: its version, the packages, and where the sources of the works are."""
+"""Prints facts about an interpreter as a line of JSON: its version, the packages, and the sources of the works."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def parts_in_c() -> list[str]:
 
 
 def main() -> None:
-    """Print it."""
+    """Print the facts."""
     facts = {
         "version": sys.version.split()[0],
         "packages": {name: package_version(name) for name in PACKAGES},

@@ -225,7 +225,7 @@ class ControlMiddleware:
             "branch": recorder.engine.branch,
             "recording": recorder.session.recording,
             **counts,
-            "lost": counts["lost"] + recorder.journal.losses.untold,
+            "lost": counts["lost"] + recorder.journal.losses.unreported,
             "fault": recorder.session.fault,
         }
 

@@ -10,8 +10,8 @@ import coverage
 from ..analysis.growth import Growth
 from ..exports.dump import relative_path
 from ..model.records import FileStatements
+from ..sources.content import content_hash, stat_source
 from ..sources.coveragepy import StatementCounter
-from ..sources.selection import content_hash, stat_source
 from ..store import RunQueries, Store
 from .snapshot import FileSnapshot, FirstExecution, Snapshot
 
@@ -105,7 +105,7 @@ class Aggregator:
         if period != self._period or self._has_content_changed():
             self._clear()
             self._period = period
-        traces, ambient = recorded.lines.told_traces(), recorded.lines.ambient_traces()
+        traces, ambient = recorded.lines.first_executions(), recorded.lines.ambient_traces()
         new = {number for number, trace in traces.items() if self._traces.get(number) != trace}
         rows = [_Row(*row) for row in recorded.lines.rows_of_traces(new | ambient - self._ambient)]
         self._load_files(recorded, {row.file for row in rows})

@@ -1,18 +1,18 @@
 """The engine for Python 3.11, and for branches everywhere: coverage.py's C tracer with one data dict per capture.
 
-Each traced thread, and in it each greenlet, has a C tracer of its own, whose ``data`` attribute says where it writes. A
-capture points it at a fresh dict and puts the old one back at its end. The tracer looks ``data`` up whenever a frame is
-entered, so frames that were entered before go on writing where they did.
+Each traced thread, and in it each greenlet, has a C tracer of its own, which writes to its attribute ``data``. A
+capture sets that to a new dict and restores the old one at its end. The tracer reads ``data`` whenever a frame is
+entered, so frames that were entered before still write to the old dict.
 
 Where another ``Coverage`` is already tracing this thread (``coverage run``, pytest-cov), its tracer is borrowed: only
-one trace function can be active in a thread. What a capture collected is merged into the lender's data at its end, so
-the lender's totals stay what they would have been.
+one trace function can be active in a thread. The lines of a capture are merged into the lender's data at its end, so
+the lender's totals do not change.
 
-A tracer that misses events of its frames writes to wrong places from then on (see :mod:`~.traced_stacks`). So a capture in
-which another trace function was set, or greenlets shared a borrowed tracer, ends with an error in place of lines.
+A tracer that misses events of its frames assigns lines to wrong files from then on (see :mod:`~.traced_stacks`). So a
+capture in which another trace function was set, or greenlets shared a borrowed tracer, ends with an error.
 
 The tracer belongs to a thread or a greenlet, not to a context: work that a copied context runs in a thread which the
-application started itself before the request is not the capture's.
+application started itself before the request does not belong to the capture.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class CTraceEngine:
 
     def _reset(self) -> None:
         self._ambient: RawLines = {}
-        # By thread: the ids of threads that have ended are given out again, so these do not become ever more.
+        # By thread. Python reuses the ids of threads that have ended, so these dicts do not grow without end.
         self._stacks: dict[int, OwnStack] = {}
         self._stacks_before: dict[int, OwnStack] = {}
         self._greenlet_registry = GreenletRegistry()
@@ -65,13 +65,13 @@ class CTraceEngine:
         self._has_greenlets = loaded_greenlet() is not None
         self._late: list[Capture] = []
         self._missed_events = False
-        self._hits = TraceDataConverter(self._sources, self.branch)
-        self._dispositions = self._hits.dispositions
+        self._converter = TraceDataConverter(self._sources, self.branch)
+        self._dispositions = self._converter.dispositions
 
-    # Life
+    # Start and stop
 
     def start(self) -> None:
-        """Trace this thread, the frames that are under way included, and all threads that start from now on."""
+        """Trace this thread, including its running frames, and all threads that start from now on."""
         if self._started:
             return
         before, lender = self._stacks, self._lender
@@ -84,7 +84,7 @@ class CTraceEngine:
             self._trace_other_threads()
             self._trace_this_thread()
         elif lender is not None and lender.is_in_capture(tracer):
-            # What it writes to is the capture's, not the lender's own.
+            # The tracer's data is the capture's, so a new lender could not be made from it.
             self._lender = lender
         else:
             self._borrow(tracer)
@@ -92,7 +92,7 @@ class CTraceEngine:
         after_import("greenlet", self._on_greenlet_import)
 
     def stop(self) -> None:
-        """Stop tracing. A thread that is not this one drops its tracer at its next event."""
+        """Stop tracing. Other threads remove their tracers at their next event."""
         if not self._started:
             return
         self._started = False
@@ -111,14 +111,14 @@ class CTraceEngine:
         self.stop()
 
     def after_fork(self) -> Capture | None:
-        """The capture that the child is in: its one thread keeps its tracer, and captures are bound to threads."""
+        """Return the capture that the child is in: its only thread keeps its tracer, to which the capture is bound."""
         stack = self._stack()
         return None if stack is None else stack.capture
 
     # Tracers
 
     def _stack(self) -> TracedStack | None:
-        """The stack in which the current frame is traced, if it is."""
+        """Return the stack of the current frame, if it is traced."""
         tracer = sys.gettrace()
         if isinstance(tracer, Tracer):
             stack: TracedStack = tracer.stack
@@ -135,21 +135,21 @@ class CTraceEngine:
         return stack
 
     def _trace_other_threads(self) -> None:
-        """Trace the threads that start from now on and, from Python 3.12 on, those that are there."""
+        """Trace the threads that start from now on and, from Python 3.12 on, those that are running."""
         threading.settrace(self._thread_trace)
         if sys.version_info >= (3, 12):
             threading.settrace_all_threads(self._thread_trace)
-            # Not yet in this one, which goes on here.
+            # Not yet in the current thread, which must run the following code untraced.
             sys.settrace(None)
             this = self._thread()
             for thread, frame in sys._current_frames().items():
                 for caller in with_callers(frame if thread != this else None):
                     if self._is_measured(caller):
-                        # It has begun already: its next line, too, is an event.
+                        # The frame has begun, so it gets no call event: the next line triggers the trace function.
                         caller.f_trace = partial(self._first_trace, previous_line=caller.f_lineno)
 
     def _trace_this_thread(self) -> TracedStack:
-        """Give this thread, or greenlet, a tracer that sees its frames under way, too."""
+        """Give this thread, or greenlet, a tracer that follows its running frames, too."""
         sys.settrace(self._first_trace)
         trigger_call_event()
         stack = self._stack()
@@ -157,20 +157,20 @@ class CTraceEngine:
         return stack
 
     def _thread_trace(self, frame: FrameType, event: str, argument: Any) -> Any:
-        """The trace function of a thread that starts. With gevent and eventlet, it is a greenlet that has a tracer."""
+        """The trace function of a thread that starts. With gevent and eventlet, it may be a greenlet with a tracer."""
         greenlets = self._greenlet_registry.get() if self._started and loaded_greenlet() is not None else None
         stack = None if greenlets is None else greenlets.current()
         if isinstance(stack, OwnStack) and not stack.is_stopped:
-            return self._put_back(stack.tracer, frame, event, argument)
+            return self._restore_tracer(stack.tracer, frame, event, argument)
         return self._first_trace(frame, event, argument)
 
-    def _put_back(self, tracer: Tracer, frame: FrameType, event: str, argument: Any) -> Any:
+    def _restore_tracer(self, tracer: Tracer, frame: FrameType, event: str, argument: Any) -> Any:
         tracer.stop()
         tracer.start()
         return coveragepy.report_event(tracer, frame, event, argument)
 
     def _first_trace(self, frame: FrameType, event: str, argument: Any, *, previous_line: int | None = None) -> Any:
-        """The trace function of a thread that has no tracer: puts one in its own stack, as coverage.py does."""
+        """The trace function of a thread that has no tracer: replaces itself by one, as coverage.py does."""
         sys.settrace(None)
         if not self._started:
             return None
@@ -179,10 +179,10 @@ class CTraceEngine:
         if loaded_greenlet() is not None:
             self._follow_greenlets(stack)
         if not is_in_greenlet():
-            self._keep(stack)
+            self._register_stack(stack)
         before = self._stacks_before.pop(stack.thread, None)
         if before is not None and before.capture is not None:
-            # The engine was stopped in it, and started again. Which of the frames are the capture's is not known.
+            # The engine was stopped and started again in the capture. Which frames belong to it is unknown.
             stack.take_over(before)
         else:
             self._enter_frames(stack, frame.f_back if event == "call" else frame)
@@ -190,17 +190,17 @@ class CTraceEngine:
             return coveragepy.report_line(stack.tracer, frame, previous_line or frame.f_lineno)
         return coveragepy.report_event(stack.tracer, frame, event, argument)
 
-    def _keep(self, stack: OwnStack) -> None:
+    def _register_stack(self, stack: OwnStack) -> None:
         before = self._stacks.get(stack.thread)
         if before is not None:
-            # Mostly, that thread has ended. A tracer that is not stopped ends, when it is freed, the tracing of the
-            # thread in which that happens.
+            # Mostly, that thread has ended. A tracer that is freed without having been stopped would end the tracing
+            # of the thread in which it is freed.
             before.tracer.stop()
             self._missed_events |= threading.current_thread() is threading.main_thread()
         self._stacks[stack.thread] = stack
 
     def _enter_frames(self, stack: OwnStack, frame: FrameType | None) -> None:
-        """Have the tracer see the rest of the frames that are under way."""
+        """Let the tracer follow the running frames to their end."""
         if any(self._is_measured(caller) for caller in with_callers(frame)):
             coveragepy.enter_frames(stack.tracer, frame)
 
@@ -219,19 +219,19 @@ class CTraceEngine:
             self._follow_greenlets(stack)
             if isinstance(stack, OwnStack):
                 stack.tracer.should_trace_cache = self._dispositions
-        return self._hits.disposition(filename, frame)
+        return self._converter.disposition(filename, frame)
 
     def _when_called(self, tracer: Tracer, frame: FrameType, event: str, argument: Any) -> Any:
-        """An event that did not come straight from the interpreter: the trace function was changed meanwhile."""
+        """Handle an event that the interpreter did not send to the C function: the trace function was changed."""
         stack: OwnStack = tracer.stack
         current = sys.gettrace()
         if current == self._thread_trace:
-            # It was ours, and this is the first event since.
-            again = self._first_trace if stack.is_stopped else partial(self._put_back, tracer)
-            return again(frame, event, argument)
+            # The engine itself has changed it, and this is the first event since.
+            resume = self._first_trace if stack.is_stopped else partial(self._restore_tracer, tracer)
+            return resume(frame, event, argument)
         is_set = current is tracer
         if stack.thread != self._thread():
-            # Somebody handed the main thread's trace function on to another thread.
+            # The application has set one thread's trace function in another thread.
             return self._first_trace(frame, event, argument) if is_set else None
         stack.stop()
         stack.mark_unreliable(CHANGED)
@@ -243,7 +243,7 @@ class CTraceEngine:
         return None
 
     def _borrow(self, tracer: Any) -> BorrowedStack:
-        """The stack of a tracer that is not ours. Raises EngineError if it will not do."""
+        """Return the stack of a tracer that is not ours. Raises EngineError if the tracer cannot be borrowed."""
         if not coveragepy.is_ctracer(tracer):
             raise EngineError(
                 f"the ctrace engine cannot share Python's trace function with {tracer!r}: end that debugger or tracer, "
@@ -252,7 +252,7 @@ class CTraceEngine:
         if self._lender is None or self._lender.data is not tracer.data:
             if self.branch and not tracer.trace_arcs:
                 raise EngineError(
-                    "branch coverage is asked for, but the coverage.py that already traces this process measures "
+                    "branch coverage is configured, but the coverage.py that already traces this process measures "
                     "lines: run that one with --branch too"
                 )
             self._lender = Lender(tracer, self._should_trace)
@@ -265,13 +265,13 @@ class CTraceEngine:
         stack = self._stack()
         if stack is not None:
             self._follow_greenlets(stack)
-        # The other threads follow when a function begins there.
+        # Other threads follow their greenlets as soon as a function begins in them: an empty cache triggers the check.
         for other in list(self._stacks.values()):
             if other is not stack:
                 other.tracer.should_trace_cache = {}
 
     def _follow_greenlets(self, stack: TracedStack) -> None:
-        """See the switches of this thread from now on; it has had none, or ``stack`` is new."""
+        """Follow the switches of this thread from now on; it has had none, or ``stack`` is new."""
         stack.follows_greenlets = True
         greenlets = self._greenlet_registry.get()
         if greenlets is None:
@@ -281,12 +281,12 @@ class CTraceEngine:
 
     # Captures
 
-    # Each call in these two is traced, and each request pays for it: hence what could be methods of the stack.
+    # Each call in `begin` and `end` is traced, at the cost of each request. So they inline methods of the stack.
 
     def begin(self, owner: Any = None) -> Capture:
-        """Point this thread's or greenlet's tracer at a fresh dict."""
+        """Let this thread's or greenlet's tracer write to a new dict."""
         tracer: Any = sys.gettrace()
-        stack: TracedStack = tracer.stack if type(tracer) is Tracer else self._stack_to_begin(tracer)
+        stack: TracedStack = tracer.stack if type(tracer) is Tracer else self._new_stack(tracer)
         if self._has_greenlets and not stack.follows_greenlets:
             self._follow_greenlets(stack)
         is_own = type(stack) is OwnStack
@@ -300,8 +300,8 @@ class CTraceEngine:
             stack.begin(capture)
         return capture
 
-    def _stack_to_begin(self, tracer: Any) -> TracedStack:
-        """A stack where none of ours is. Raises EngineError where lines could not be told apart."""
+    def _new_stack(self, tracer: Any) -> TracedStack:
+        """Return a stack where no tracer of ours is set. Raises EngineError if lines could not be separated."""
         if tracer is None:
             return self._trace_this_thread()
         stack = self._stack()
@@ -312,9 +312,9 @@ class CTraceEngine:
         return stack
 
     def end(self, capture: Capture) -> Hits:
-        """Put back what :meth:`begin` replaced. Raises EngineError if the lines cannot be trusted.
+        """Restore what :meth:`begin` replaced. Raises EngineError if the lines are unreliable.
 
-        They are the lender's too, and the enclosing capture's where :func:`shares_lines` agrees.
+        The lines are also the enclosing capture's if :func:`shares_lines` is true, or else the lender's.
         """
         state: CaptureState = capture.state
         current_handle.reset(state.token)
@@ -328,7 +328,7 @@ class CTraceEngine:
             stack.write_to(state.sink)
         stack.capture = outer
         if state.fault is not None:
-            self._give_up(stack, state.fault)
+            self._fail(stack, state.fault)
         lines = capture.lines
         if state.followers and state.is_followed():
             self._late.append(capture)
@@ -337,10 +337,10 @@ class CTraceEngine:
             merge(outer.lines, lines)
         elif isinstance(stack, BorrowedStack):
             stack.lender.take(lines)
-        return self._hits.make(lines, stack.arcs)
+        return self._converter.make(lines, stack.arcs)
 
-    def _give_up(self, stack: TracedStack, fault: str) -> NoReturn:
-        """Raise EngineError, because the lines cannot be trusted. At the outermost capture's end, measure anew."""
+    def _fail(self, stack: TracedStack, fault: str) -> NoReturn:
+        """Raise EngineError, because the lines are unreliable. After the outermost capture, start with a new tracer."""
         if stack.capture is None:
             stack.fault = None
             if isinstance(stack, OwnStack):
@@ -356,7 +356,7 @@ class CTraceEngine:
 
     @contextmanager
     def detached(self) -> Iterator[None]:
-        """The thread's tracer writes meanwhile where it did before its captures."""
+        """A block in which the thread's tracer writes to the sink that is used outside of captures."""
         token = current_handle.set(None)
         stack = self._stack()
         try:
@@ -369,17 +369,17 @@ class CTraceEngine:
             current_handle.reset(token)
 
     def peek(self, capture: Capture) -> Hits:
-        """The lines so far."""
+        """Return the lines so far."""
         stack = capture.state.stack
         if capture.state.fault is not None:
             return Hits()
-        return self._hits.make(coveragepy.executed_only(capture.lines), stack.arcs)
+        return self._converter.make(coveragepy.executed_only(capture.lines), stack.arcs)
 
     def late(self) -> list[tuple[Capture, Hits]]:
-        """The captures that ended before the greenlets that they began. A copied context carries no tracer."""
+        """Return the captures that ended before the greenlets that they began. A copied context carries no tracer."""
         found = []
         for capture in list(self._late):
-            # Asked before the lines are read: what a greenlet adds while it lives must not be missed.
+            # Checked before the lines are read, so that lines that a living greenlet adds meanwhile are not missed.
             followed = capture.state.is_followed()
             found.append((capture, self.peek(capture)))
             if not followed:
@@ -390,11 +390,11 @@ class CTraceEngine:
         return found
 
     def ambient(self) -> Hits:
-        """Lines outside captures since the last call."""
+        """Return the lines outside captures since the last call."""
         if self._missed_events:
             self._missed_events = False
             logger.warning("lines outside of requests may be missing: %s", CHANGED)
-        hits = self._hits.make(drain(self._ambient), self.branch)
+        hits = self._converter.make(drain(self._ambient), self.branch)
         if self._lender is not None:
-            hits = hits.union(self._hits.make(self._lender.ambient(), self._lender.arcs))
+            hits = hits.union(self._converter.make(self._lender.ambient(), self._lender.arcs))
         return hits

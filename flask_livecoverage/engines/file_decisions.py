@@ -1,4 +1,4 @@
-"""Which files are application code, decided while events are delivered."""
+"""Decides which files are application code, while events are delivered."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import CodeType, FrameType
 from ..model.bounded import make_room
 from ..sources.selection import Sources
 
-# The path under which a file is measured, and the number of its last line.
+# The path under which a file is measured, and the limit for its line numbers.
 MeasuredFile = tuple[str, int]
 
-# A decision about a file that a finalizer or signal handler makes during a decision about the same file, and no more.
+# How many decisions about the same file may be nested: a finalizer or a signal handler may need one during another.
 _NESTED = 2
 
 
@@ -19,19 +19,19 @@ class FileDecisions:
     """The decisions about the files of all code that was started.
 
     A decision runs inside ``sys.call_tracing``: events are delivered for the application's code that the collector or a
-    signal runs meanwhile, but also for the code that decides. The latter's files are decided in turn, and the start of
-    code whose file is being decided twice already is left undecided.
+    signal runs meanwhile, but also for the code that decides. So a decision can trigger decisions about the files of
+    the latter. The start of code whose file is already being decided twice stays undecided.
     """
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        # Of each file name in a code object; None where it is not measured.
+        # By file name in a code object; None where the file is not measured.
         self.files: dict[str, MeasuredFile | None] = {_DECIDE.co_filename: None}
 
     def decide(self, code: CodeType) -> None:
-        """Note in :attr:`files` whether the file of ``code``, which a frame below is starting, is measured.
+        """Record in :attr:`files` whether the file of ``code``, which a calling frame is starting, is measured.
 
-        Nothing is noted if that cannot be decided now.
+        Nothing is recorded if that cannot be decided now.
         """
         filename = code.co_filename
         starting: FrameType | None = None
@@ -47,7 +47,7 @@ class FileDecisions:
             self.note(filename, starting)
 
     def note(self, filename: str, frame: FrameType | None) -> None:
-        """Note in :attr:`files` whether code with this file name, which ``frame`` runs, is measured."""
+        """Record in :attr:`files` whether code with this file name, which ``frame`` runs, is measured."""
         path = self._sources.file_of(filename, frame)
         make_room(self.files)
         self.files[filename] = None if path is None else (path, self._sources.line_limit(path))

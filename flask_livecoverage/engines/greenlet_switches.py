@@ -1,7 +1,7 @@
-"""greenlet's trace functions (``greenlet.settrace``), which see each switch between the greenlets of a thread.
+"""Hooks for the switches between the greenlets of a thread: greenlet's trace functions (``greenlet.settrace``).
 
-A thread has one. Whoever sets another calls the one that was there, so they are a chain, and only its first can be
-taken away: what is set later, by others too, stays.
+A thread has one such function. Code that sets another must call the previous one, so they form a chain, of which only
+the first can be removed: one behind a function that was set later, also by other packages, stays.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from typing import Any
 
 
 def loaded_greenlet() -> Any:
-    """The module ``greenlet`` if this process has it, wholly; else None."""
-    # Asked by each request, so not by `loaded_module`: what is begun without this function has no greenlets yet.
+    """Return the module ``greenlet`` if this process has imported it completely; else None."""
+    # Each request calls this, so it does not use `loaded_module`. A module that still lacks this function is being
+    # imported, and has no greenlets yet.
     module = sys.modules.get("greenlet")
     return module if hasattr(module, "settrace") else None
 
 
 def is_in_greenlet() -> bool:
-    """Whether the current frame runs in another greenlet than its thread's first."""
+    """True if the current frame runs in another greenlet than its thread's main one."""
     module = loaded_greenlet()
     return module is not None and module.getcurrent().parent is not None
 
 
 class SwitchHook:
-    """A function that greenlet calls at each switch in a thread, in front of the one that it finds there.
+    """A function that greenlet calls at each switch in a thread. It is put before the one that is already installed.
 
-    :ivar previous: that one, which it has to call.
-    :ivar has_ended: whether it does nothing more.
+    :ivar previous: the function that was installed before, which this one has to call.
+    :ivar has_ended: true if this one does nothing any more.
     """
 
     previous: Callable[..., object] | None = None
@@ -36,11 +37,11 @@ class SwitchHook:
     _greenlet: Any
 
     def __call__(self, event: str, greenlets: tuple[Any, Any]) -> None:
-        """Called in the greenlet that goes on, with the one that was left and this one."""
+        """Handle a switch. Called in the greenlet that continues, with the origin and the target of the switch."""
         raise NotImplementedError
 
     def install(self) -> None:
-        """Be the current thread's first. Those behind it that have ended, and could not be removed, are dropped."""
+        """Install this as the current thread's first hook, and drop ended hooks behind it that could not be removed."""
         self._greenlet = loaded_greenlet()
         self.previous = self._greenlet.settrace(self)
         function: Any = self
@@ -49,7 +50,7 @@ class SwitchHook:
             function = function.previous
 
     def remove(self) -> None:
-        """Be called no longer. If another one is in front, it goes on calling this one."""
+        """Uninstall this hook. If another function is in front, that goes on calling this one."""
         if self._greenlet.gettrace() is self:
             self._greenlet.settrace(_first_in_use(self.previous))
 

@@ -1,4 +1,4 @@
-"""Which greenlet of a thread goes on, as greenlet itself reports it (``greenlet.settrace``), and its tracer with it."""
+"""Switches tracers when a thread switches greenlets, as reported by greenlet itself (``greenlet.settrace``)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .weak_key_map import WeakKeyMap
 
 
 class ThreadGreenlets(SwitchHook):
-    """The greenlets of the current thread. At each switch between them, the tracer of the one that goes on is set.
+    """The greenlets of the current thread. At each switch between them, it sets the tracer of the one that continues.
 
     :param current_stack: finds the stack of the thread's trace function.
-    :param make_stack: makes one for a greenlet that has none.
-    :param enter_frames: has its tracer see the frames that are under way.
-    :param suspended: the frames of greenlets that began before there was anybody to see it.
+    :param make_stack: creates a stack for a greenlet that has none.
+    :param enter_frames: registers the running frames with the tracer of a stack.
+    :param suspended: the frames of greenlets that were suspended when the engine started.
     """
 
     def __init__(
@@ -41,20 +41,20 @@ class ThreadGreenlets(SwitchHook):
         self._getcurrent = self._greenlet.getcurrent
 
     def current(self) -> TracedStack | None:
-        """The stack of the current greenlet."""
+        """Return the stack of the current greenlet."""
         return self._stacks.get(self._getcurrent())
 
     def add(self, stack: TracedStack) -> None:
-        """``stack`` is the current greenlet's."""
+        """Set ``stack`` as the current greenlet's."""
         current = self._getcurrent()
         before = self._stacks.get(current)
         if isinstance(before, OwnStack) and before is not stack:
-            # gevent's threads set a trace function in a greenlet that has one already.
+            # gevent's threads set a trace function in a greenlet that already has one.
             before.tracer.stop()
         self._stacks[current] = stack
 
     def end(self) -> None:
-        """Follow no longer. In other threads than this one, a call that does nothing is left."""
+        """Stop following. In other threads than the current one, the hook stays but does nothing."""
         self.has_ended = True
         for stack in self._stacks.values():
             if isinstance(stack, OwnStack):
@@ -62,7 +62,7 @@ class ThreadGreenlets(SwitchHook):
         self.remove()
 
     def __call__(self, event: str, greenlets: tuple[Any, Any]) -> None:
-        """Called by greenlet in the one that goes on, with the one that was left and this one. Nothing is traced."""
+        """Handle a switch. Called in the greenlet that continues, with the origin and the target; not traced."""
         if self.previous is not None:
             self.previous(event, greenlets)
         if self.has_ended or event not in ("switch", "throw"):
@@ -102,7 +102,7 @@ class ThreadGreenlets(SwitchHook):
         if frame is not None:
             self._enter_frames(stack, frame)
             if sys.version_info >= (3, 12):
-                # Python has prepared for events what was running when tracing began; this was not.
+                # Python has instrumented only the code that was running when tracing began; this was suspended.
                 sys.monitoring.restart_events()
         elif left is not None and left.capture is not None and _belongs_to(target, origin):
             stack.write_to(left.sink())
@@ -110,33 +110,33 @@ class ThreadGreenlets(SwitchHook):
             _follow(stack, target)
 
     def _switch_untraced(self, origin: Any, target: Any) -> None:
-        """The trace function was changed before the switch."""
+        """Handle a switch before which the trace function was changed."""
         before = self._stacks.get(origin)
         if before is not None:
             before.mark_unreliable(CHANGED)
         if sys.gettrace() is None:
             self._go_on(None, origin, target)
         elif (stack := self._stacks.get(target)) is not None:
-            # A debugger, which follows all greenlets.
+            # This may be a debugger, which follows all greenlets.
             stack.mark_unreliable(CHANGED)
 
 
 class GreenletRegistry:
-    """The threads that have greenlets, found from any of these."""
+    """The :class:`ThreadGreenlets` of all threads, found from any greenlet of a thread."""
 
     def __init__(self) -> None:
         self._threads: WeakKeyMap[ThreadGreenlets] = WeakKeyMap()
 
     def get(self) -> ThreadGreenlets | None:
-        """The current one."""
+        """Return the current thread's."""
         return self._threads.get(_root())
 
     def set(self, thread: ThreadGreenlets) -> None:
-        """``thread`` is the current one."""
+        """Set the current thread's."""
         self._threads[_root()] = thread
 
     def values(self) -> list[ThreadGreenlets]:
-        """Those that have not ended."""
+        """Return those of the threads that have not ended."""
         return self._threads.values()
 
 
@@ -148,7 +148,7 @@ def _root() -> Any:
 
 
 def _follow(stack: TracedStack, target: Any) -> None:
-    """``target`` writes into the capture of ``stack`` as long as it lives."""
+    """Record that ``target`` writes into the capture of ``stack`` as long as it lives."""
     if stack.capture is not None:
         followers = stack.capture.state.followers
         if not any(reference() is target for reference in followers):
@@ -156,9 +156,9 @@ def _follow(stack: TracedStack, target: Any) -> None:
 
 
 def _belongs_to(target: Any, origin: Any) -> bool:
-    """Whether ``target``, which begins, works for ``origin``, which switched to it: it ends there, and serves no other.
+    """True if ``target``, a new greenlet, works only for ``origin``, which switched to it: then it returns there.
 
-    The hubs of gevent and eventlet are begun by whoever waits first, and serve all.
+    The hubs of gevent and eventlet are started by the first greenlet that waits, and serve all of them.
     """
     return target.parent is origin and not _is_hub(target)
 
@@ -173,7 +173,7 @@ def _is_hub(greenlet: Any) -> bool:
 
 
 def native_thread_id() -> Callable[[], int]:
-    """The function that identifies threads, not greenlets: gevent and eventlet replace it."""
+    """Return the function that identifies threads, not greenlets; gevent and eventlet replace the standard one."""
     gevent = loaded_module("gevent.monkey")
     if gevent is not None:
         function: Callable[[], int] = gevent.get_original("_thread", "get_ident")

@@ -1,4 +1,4 @@
-"""The frames that are under way when measuring begins: whoever runs them has begun before."""
+"""Finds the frames that are already running when measuring starts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..model.imports import loaded_module
 
 
 def with_callers(frame: FrameType | None) -> Iterator[FrameType]:
-    """``frame`` and those below it."""
+    """Yield ``frame`` and its callers."""
     while frame is not None:
         yield frame
         frame = frame.f_back
 
 
 def running_frames() -> Iterator[FrameType]:
-    """The frames of all threads, and of all greenlets that wait."""
+    """Yield the frames of all threads and of all suspended greenlets."""
     for frame in sys._current_frames().values():
         yield from with_callers(frame)
     for _, frame in suspended_greenlets():
@@ -27,7 +27,7 @@ def running_frames() -> Iterator[FrameType]:
 
 
 def suspended_greenlets() -> Iterator[tuple[Any, FrameType]]:
-    """The greenlets that have begun and will go on, of all threads, each with its frame."""
+    """Yield the greenlets of all threads that have begun and not ended, each with its frame."""
     greenlet = loaded_module("greenlet")
     if greenlet is not None:
         for found in gc.get_objects():
@@ -36,4 +36,4 @@ def suspended_greenlets() -> Iterator[tuple[Any, FrameType]]:
 
 
 def trigger_call_event() -> None:
-    """Be the function for whose beginning a trace function is called."""
+    """Do nothing. Calling a function makes Python call the trace function that was just set."""

@@ -1,4 +1,4 @@
-"""Makes hits of what coverage.py's C tracer collects: line numbers, or packed arcs, by file."""
+"""Converts the data of coverage.py's C tracer, line numbers or packed arcs by file, to hits."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .base import Hits, HitsCache, RawLines
 
 
 class TraceDataConverter:
-    """Decides which files are traced, and makes hits of trace data: the same object for the same lines.
+    """Decides which files are traced, and converts trace data to hits: the same object for the same lines.
 
-    :param branch: whether arcs are asked for, too, and not lines alone.
+    :param branch: true if the hits should contain arcs too.
     """
 
     def __init__(self, sources: Sources, branch: bool) -> None:
@@ -28,29 +28,29 @@ class TraceDataConverter:
         self._arc_cache = HitsCache(self._hits_of_arcs)
 
     def disposition(self, filename: str, frame: FrameType | None) -> Disposition:
-        """Whether the code in ``filename`` that ``frame`` runs is traced; the caller keeps it in ``dispositions``."""
+        """Decide whether ``frame``, which runs code in ``filename``, is traced. The caller fills ``dispositions``."""
         make_room(self.dispositions)
         disposition = self._sources.disposition(filename, frame)
         if disposition.trace:
-            self._note_own(disposition.source_filename, True)
+            self._record_own(disposition.source_filename, True)
         return disposition
 
-    def _note_own(self, path: str, own: bool) -> bool:
+    def _record_own(self, path: str, own: bool) -> bool:
         if len(self._own_files) >= MOST_FILES:
             make_room(self._own_files)
-            # Decided again, they are noted again.
+            # The next decisions about these files record them again.
             self.dispositions.clear()
         self._own_files[path] = own
         return own
 
     def make(self, raw: RawLines, arcs: bool) -> Hits:
-        """The hits for ``raw``, which must not change any more, and which holds arcs or lines."""
+        """Return the hits for ``raw``, which holds arcs or lines and must not change any more."""
         return (self._arc_cache if arcs else self._line_cache).hits(raw)
 
     def _is_own(self, path: str) -> bool:
-        # A lender traces files that we do not measure, and files that we measure outside any capture.
+        # A lender also traces files that we do not measure, and files that we measure while no capture is open.
         own = self._own_files.get(path)
-        return self._note_own(path, self._sources.measures(path)) if own is None else own
+        return self._record_own(path, self._sources.measures(path)) if own is None else own
 
     def _hits_of_lines(self, raw: RawLines) -> Hits:
         lines = {path: self._possible(path, numbers) for path, numbers in raw.items() if self._is_own(path)}
@@ -73,7 +73,7 @@ class TraceDataConverter:
 
 
 def drain(data: RawLines) -> RawLines:
-    """Take what was collected so far. The sets stay, because frames under way hold them and go on adding."""
+    """Return what was collected so far and remove it from ``data``. The sets stay: running frames still add to them."""
     taken = coveragepy.executed_only(data)
     for path, numbers in taken.items():
         data[path].difference_update(numbers)

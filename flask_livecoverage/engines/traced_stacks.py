@@ -1,8 +1,9 @@
-"""Where the C tracers of coverage.py write: one for each thread and greenlet, ours or another ``Coverage``'s.
+"""The stacks of frames that coverage.py's C tracers follow, one for each thread and greenlet, and where they write.
 
-A tracer keeps a stack of the frames that it follows, and for each the set that its lines go to. So it must see each of
-these frames end, and no frame of another stack: not those of another greenlet, nor any while another trace function
-was set. Otherwise lines go to other files' sets, and nothing shows that.
+A tracer is ours or another ``Coverage``'s. It keeps a stack of the frames that it follows, and for each frame the set
+that its lines are added to. So it must see each of these frames end, and no frame of another stack: no frames of
+another greenlet, and none that began or ended while another trace function was set. Otherwise lines are added to other
+files' sets, and nothing indicates the error.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..sources.coveragepy import Disposition, TraceData, Tracer
 from .base import Capture, Handle, RawLines
 from .weak_key_map import WeakKeyMap
 
-# All that says where a tracer writes; of ours, the dict.
+# The attributes of a tracer that define where it writes; for one of ours, its dict.
 Sink = Any
 
 CHANGED = (
@@ -37,9 +38,9 @@ UNSEEN = (
 
 
 class TracedStack:
-    """The frames of one thread or greenlet, and the tracer that follows them.
+    """The frames of one thread or greenlet, and the C tracer that follows them.
 
-    ``capture`` is the innermost one that is open there, ``fault`` the reason why the tracer cannot be trusted.
+    ``capture`` is the innermost open one, ``fault`` the reason why the tracer's data is unreliable.
     """
 
     def __init__(self, tracer: Any, arcs: bool) -> None:
@@ -51,31 +52,31 @@ class TracedStack:
         self.is_stopped = False
 
     def mark_unreliable(self, fault: str) -> None:
-        """Note that the tracer has missed events, or had those of others. The lines of the capture are lost."""
+        """Record that the tracer has missed events, or got those of other stacks. The capture's lines are lost."""
         self.fault = fault
         if self.capture is not None:
             self.capture.state.fault = fault
 
     def base(self) -> Sink:
-        """What :meth:`sink` is outside of captures."""
+        """Return the sink that is used outside of captures."""
         raise NotImplementedError
 
     def sink(self) -> Sink:
-        """Where the tracer writes."""
+        """Return the sink that the tracer currently writes to."""
         return self.tracer.data
 
     def write_to(self, sink: Sink) -> None:
-        """Have the tracer write there from the next function on that begins."""
+        """Let the tracer write to ``sink``, starting with the next function that begins."""
         self.tracer.data = sink
 
     def begin(self, capture: Capture) -> None:
-        """Have the tracer write into the lines of ``capture``."""
+        """Let the tracer write into the lines of ``capture``."""
         self.tracer.data = capture.lines
         self.capture = capture
 
     @contextmanager
     def detached(self) -> Iterator[None]:
-        """Have the tracer write, in the block, where it does outside of captures."""
+        """A block in which the tracer writes to the sink that is used outside of captures."""
         capture, sink = self.capture, self.sink()
         self.capture = None
         self.write_to(self.base())
@@ -87,7 +88,7 @@ class TracedStack:
 
 
 class CaptureState:
-    """What a capture replaced in its stack, and who else writes into it."""
+    """The values that a capture replaced in its stack, and the greenlets that also write into it."""
 
     fault: str | None = None
 
@@ -99,13 +100,13 @@ class CaptureState:
         self.followers: list[weakref.ref[Any]] = []
 
     def is_followed(self) -> bool:
-        """Whether a greenlet that the capture began goes on."""
+        """True if a greenlet that began in the capture is alive."""
         greenlets = [reference() for reference in self.followers]
         return any(greenlet is not None and not greenlet.dead for greenlet in greenlets)
 
 
 class OwnStack(TracedStack):
-    """A tracer of ours, which belongs to one greenlet alone."""
+    """A stack with a tracer of ours, which serves no other stack."""
 
     def __init__(self, tracer: Tracer, ambient: RawLines, thread: int) -> None:
         super().__init__(tracer, bool(tracer.trace_arcs))
@@ -113,16 +114,16 @@ class OwnStack(TracedStack):
         self._ambient = ambient
 
     def base(self) -> Sink:
-        """The dict of what no capture has."""
+        """Return the dict of the ambient lines."""
         return self._ambient
 
     def stop(self) -> None:
-        """Trace no longer: the engine was stopped."""
+        """Stop tracing."""
         self.is_stopped = True
         self.tracer.stop()
 
     def take_over(self, before: TracedStack) -> None:
-        """Have the captures of ``before``, whose engine was stopped in them, go on here."""
+        """Continue the captures of ``before``, during which the engine was stopped and started again."""
         self.capture = capture = before.capture
         if capture is not None:
             self.write_to(capture.lines)
@@ -134,7 +135,7 @@ class OwnStack(TracedStack):
 
 
 class BorrowedStack(TracedStack):
-    """A tracer of another ``Coverage``, borrowed for captures. The greenlets of its thread share it."""
+    """A stack with a tracer of another ``Coverage``, borrowed for captures. The greenlets of its thread share it."""
 
     def __init__(self, tracer: Any, lender: Lender) -> None:
         super().__init__(tracer, lender.arcs)
@@ -143,30 +144,33 @@ class BorrowedStack(TracedStack):
         self._left: WeakKeyMap[tuple[Sink, Capture | None, str | None]] = WeakKeyMap()
 
     def base(self) -> Sink:
-        """The lender's."""
+        """Return the lender's own sink."""
         return self._base
 
     def sink(self) -> Sink:
-        """The dict, and which files are traced: the lender wants others than we."""
+        """Return the dict, and what decides which files are traced: the lender's choice differs from ours."""
         return self.tracer.data, self.tracer.should_trace, self.tracer.should_trace_cache
 
     def write_to(self, sink: Sink) -> None:
-        """Have the tracer write there from the next function on that begins."""
+        """Let the tracer write to ``sink``, starting with the next function that begins."""
         self.tracer.data, self.tracer.should_trace, self.tracer.should_trace_cache = sink
 
     def begin(self, capture: Capture) -> None:
-        """Have the tracer write into the lines of ``capture``, also those of files that the lender does not want."""
+        """Let the tracer write into the lines of ``capture``, including files that the lender does not measure."""
         lender = self.lender
         self.write_to((capture.lines, lender.should_trace_for_both, lender.dispositions))
         self.capture = capture
 
     @property
     def separates_greenlets(self) -> bool:
-        """Whether the lender's configuration says that there are greenlets: then its tracer has a stack for each."""
+        """True if the lender is configured for greenlets: then its tracer has a stack for each of them."""
         return self.tracer.concur_id_func is not None
 
     def switch(self, origin: Any, target: Any, *, inherits: bool) -> None:
-        """Have the tracer write for ``target``, which goes on: where ``origin`` does if it is new and ``inherits``."""
+        """Let the tracer write for ``target``, which continues.
+
+        A new greenlet that ``inherits`` writes to the sink of ``origin``, another new one to the lender's own.
+        """
         self._left[origin] = (self.sink(), self.capture, self.fault)
         left = self._left.pop(target)
         if left is not None:
@@ -175,7 +179,7 @@ class BorrowedStack(TracedStack):
         elif not inherits:
             self.write_to(self._base)
             self.capture = self.fault = None
-        # It looks for the stack of the greenlet when a function begins or ends, and not before the next line.
+        # The tracer selects the greenlet's stack when a function begins or ends, not at the next line.
         for event in ("call", "return"):
             coveragepy.report_event(self.tracer, _FRAME_OF_NO_FILE, event)
 
@@ -191,7 +195,7 @@ _FRAME_OF_NO_FILE = _frame_of_no_file()
 
 
 class Lender:
-    """Another ``Coverage``, already tracing, whose tracers are borrowed for captures."""
+    """Another ``Coverage`` that already traces this process and whose tracers are borrowed for captures."""
 
     def __init__(self, tracer: Any, should_trace: coveragepy.ShouldTrace) -> None:
         self.data: TraceData = tracer.data
@@ -201,23 +205,23 @@ class Lender:
         self._own_should_trace = should_trace
         self._should_trace: coveragepy.ShouldTrace = tracer.should_trace
         self._wanted: set[str] = set()
-        # What need not be reported as ambient: reported before, collected before we came, or taken from captures.
+        # Lines that are not ambient any more: reported before, collected before the engine started, or from captures.
         self._known = coveragepy.executed_only(self.data)
 
     def borrow(self, tracer: Any) -> BorrowedStack:
-        """The stack of one of its tracers."""
+        """Return the stack of one of the lender's tracers."""
         stack = self.stacks.get(tracer)
         if stack is None:
             stack = self.stacks[tracer] = BorrowedStack(tracer, self)
         return stack
 
     def is_in_capture(self, tracer: Any) -> bool:
-        """Whether a tracer of its writes into a capture of ours."""
+        """True if ``tracer`` is one of the lender's and writes into a capture."""
         stack = self.stacks.get(tracer) if coveragepy.is_ctracer(tracer) else None
         return stack is not None and stack.capture is not None
 
     def should_trace_for_both(self, filename: str, frame: FrameType) -> Disposition:
-        """A disposition to trace what we measure and what the lender measures: their configurations may differ."""
+        """Decide to trace a file if we or the lender measure it: the configurations may differ."""
         make_room(self.dispositions)
         own = self._own_should_trace(filename, frame)
         lenders = self._should_trace(filename, frame)
@@ -233,7 +237,7 @@ class Lender:
         merge(self._known, wanted)
 
     def ambient(self) -> RawLines:
-        """What the lender collected since the last call, outside captures."""
+        """Return the lines that the lender collected outside captures since the last call."""
         collected = coveragepy.executed_only(self.data)
         fresh = {path: numbers - self._known.get(path, set()) for path, numbers in collected.items()}
         merge(self._known, fresh)
@@ -241,6 +245,6 @@ class Lender:
 
 
 def merge(into: TraceData, lines: TraceData) -> None:
-    """Add ``lines`` to what is in ``into``."""
+    """Add ``lines`` to ``into``."""
     for path, numbers in lines.items():
         into.setdefault(path, set()).update(numbers)

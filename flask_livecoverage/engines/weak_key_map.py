@@ -1,4 +1,4 @@
-"""Values by greenlet, without a function that is called when a greenlet dies."""
+"""A mapping from greenlets to values, without a callback that runs when a greenlet dies."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-_FEWEST = 64
+_MIN_SWEEP = 64
 
 
 class WeakKeyMap(Generic[T]):
-    """Keeps its keys alive as little as ``weakref.WeakKeyDictionary``, which cannot be used for greenlets.
+    """Does not keep its keys alive, like ``weakref.WeakKeyDictionary``, which cannot be used for greenlets.
 
-    That one has a function in Python called when a key dies. The first greenlet of a thread dies in a pending call of
-    the interpreter's main thread, and if that thread is traced, CPython 3.11 does not come to the first instruction of
-    such a function as long as another pending call waits: which is for ever. Here, keys that are dead are dropped when
-    there may be as many of them as of others.
+    That class registers a callback in Python for the death of each key. A thread's main greenlet dies in a pending call
+    of the interpreter's main thread, and if that thread is traced, CPython 3.11 does not reach the first instruction of
+    such a callback as long as another pending call waits: which is forever. Here, dead keys are dropped when there may
+    be as many of them as live ones.
     """
 
     def __init__(self) -> None:
-        # A reference equals the one that is made of the same object, and a dead one itself alone.
+        # A live reference equals other references to the same object, a dead one only itself.
         self._values: dict[weakref.ref[Any], T] = {}
-        self._next_sweep = _FEWEST
+        self._next_sweep = _MIN_SWEEP
 
     def get(self, key: Any) -> T | None:
-        """The value of ``key``, if it has one."""
+        """Return the value of ``key``, if it has one."""
         return self._values.get(weakref.ref(key))
 
     def __contains__(self, key: Any) -> bool:
@@ -38,7 +38,7 @@ class WeakKeyMap(Generic[T]):
             self._sweep()
 
     def pop(self, key: Any) -> T | None:
-        """Take out the value of ``key``, if it has one."""
+        """Remove and return the value of ``key``, if it has one."""
         return self._values.pop(weakref.ref(key), None)
 
     def update(self, items: Iterable[tuple[Any, T]]) -> None:
@@ -47,11 +47,11 @@ class WeakKeyMap(Generic[T]):
             self[key] = value
 
     def values(self) -> list[T]:
-        """Those of the keys that live."""
+        """Return the values of the keys that are alive."""
         return [value for reference, value in list(self._values.items()) if reference() is not None]
 
     def _sweep(self) -> None:
         for reference in list(self._values):
             if reference() is None:
                 self._values.pop(reference, None)
-        self._next_sweep = 2 * len(self._values) + _FEWEST
+        self._next_sweep = 2 * len(self._values) + _MIN_SWEEP

@@ -36,7 +36,7 @@ def replace_data_file(path: Path, content: bytes) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """A path in the same folder that nobody can guess, for a file that will replace the one at ``path``."""
+    """Return an unpredictable path in the same folder, for a file that will replace the one at ``path``."""
     return path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
 
 

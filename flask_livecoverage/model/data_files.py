@@ -61,7 +61,7 @@ def open_for_reading(path: Path | str) -> BinaryIO:
 
 
 def read_data_file(path: Path | str) -> bytes:
-    """The content of a file of the data directory. Raises OSError, as :func:`open_data_file` does."""
+    """Return the content of a file of the data directory. Raises OSError, as :func:`open_data_file` does."""
     with open_for_reading(path) as file:
         return file.read()
 

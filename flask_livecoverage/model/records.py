@@ -78,7 +78,7 @@ class FileStatements:
                 found |= all_lines
         return found
 
-    def firsts(self) -> dict[int, int]:
+    def first_lines(self) -> dict[int, int]:
         """Map each line of a statement to the first line of that statement."""
         firsts: dict[int, int] = {}
         for first, lines in self.multiline:
@@ -90,7 +90,7 @@ class FileStatements:
 
     def statement_of(self, line: int) -> list[int]:
         """Return all lines of the statement that contains ``line``; empty if there is none."""
-        first = self.firsts().get(line)
+        first = self.first_lines().get(line)
         return [] if first is None else from_bitmap(self.all_lines(1 << first))
 
 

@@ -38,18 +38,18 @@ class Tags:
     """The test's name in each request: tests may run at the same time, but only with supported clients."""
 
     def __init__(self, routes: ControlRoutes) -> None:
-        from ..testid.clients import Carriers
+        from ..testid.clients import TestIdentityClients
 
         self._routes = routes
-        self._carriers = Carriers(routes.url)
-        self._carriers.install()
+        self._clients = TestIdentityClients(routes.url)
+        self._clients.install()
 
     def set_test(self, name: str | None) -> None:
         """Let the clients send ``name``."""
-        self._carriers.set_test(name)
+        self._clients.set_test(name)
         # Nothing else connects to the server here: without this, a dead server would not be noticed.
         self._routes.check()
 
     def close(self) -> None:
         """Restore the clients."""
-        self._carriers.uninstall()
+        self._clients.uninstall()

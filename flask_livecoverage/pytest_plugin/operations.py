@@ -33,8 +33,8 @@ class Operations:
         """See :class:`.Library`."""
         patches.wrap(module.Case, "call", self._calling)
 
-    def tell_clients(self) -> None:
-        """Each request asks for the test."""
+    def update_clients(self) -> None:
+        """Do nothing: each request reads the current test."""
 
     def _calling(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)

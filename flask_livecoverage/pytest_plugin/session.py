@@ -125,19 +125,19 @@ class LiveSession:
     @contextmanager
     def _start_server(self) -> Iterator[str]:
         from ..journal.run_folder import new_run_id
-        from ..serving.launcher import own_server
-        from ..serving.readiness import Failed
+        from ..serving.launcher import managed_server
+        from ..serving.readiness import StartupFailed
 
         run_id = os.environ.get(RUN_VARIABLE) or self._run_id or new_run_id()
         arguments = ["--app", self._options.app, "livecov", "serve", "--port", "0", "--no-access-log", "--no-report"]
         environ = {**os.environ, RUN_VARIABLE: run_id}
         with ExitStack() as stack:
             try:
-                server = own_server([*arguments, *self._options.serve_options], environ, _STARTUP_SECONDS)
+                server = managed_server([*arguments, *self._options.serve_options], environ, _STARTUP_SECONDS)
                 url = stack.enter_context(server).url
                 self._is_server_managed = True
                 self._connect(url)
-            except Failed:
+            except StartupFailed:
                 pytest.fail(f"--livecov-app {self._options.app} did not start: see what it has printed", pytrace=False)
             except (OSError, LiveCoverageError) as error:
                 pytest.fail(f"--livecov-app {self._options.app}: {error}", pytrace=False)

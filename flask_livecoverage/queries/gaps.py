@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from ..analysis.priorities import File, Priority, rank
 from ..model.records import Executed, Trace
+from ..sources.content import read_source
 from ..sources.functions import Function, functions_in
-from ..sources.selection import read_source
 from ..store import RunQueries
 from .routes import UnusedRule, merged_name, unused_rules
 from .statements import Statements, read_statements

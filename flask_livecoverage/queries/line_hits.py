@@ -15,8 +15,8 @@ import coverage
 from ..model.bitmap import from_bitmap
 from ..model.filters import Filters
 from ..model.records import FileStatements
+from ..sources.content import content_hash
 from ..sources.coveragepy import StatementCounter
-from ..sources.selection import content_hash
 from ..store import RunQueries
 from ..store.queries.lines import LineHits
 from .counting import CountedFile

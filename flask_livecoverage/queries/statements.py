@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from ..exports.reports import local_paths, none_is_here, open_reports
+from ..exports.reports import local_paths, no_recorded_file, open_reports
 from ..model.bitmap import to_bitmap
 from ..model.records import Run, Trace
-from ..sources.selection import content_hash
+from ..sources.content import content_hash
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def read_statements(traces: Iterable[Trace], other_files: Iterable[str] = ()) ->
         here = {path: local_path(path) for path in recorded}
     contents = {path: content_hash(path) for path in here.values()}
     if contents and not any(contents.values()):
-        raise DataError(none_is_here(min(contents)))
+        raise DataError(no_recorded_file(min(contents)))
     executed: dict[str, dict[str, int]] = {trace: {} for trace in by_id}
     for trace in by_id.values():
         for path, lines in trace.files.items():

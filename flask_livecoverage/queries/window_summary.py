@@ -61,7 +61,7 @@ def summarise_last_window(recorded: RunQueries, histories: WindowHistories, run:
     window, requests = found
     number = recorded.windows.last_opened()
     with histories.use(run) as history:
-        before = recorded.windows.left_before(window.opened_at, history.known_traces)
+        before = recorded.windows.traces_before(window.opened_at, history.known_traces)
         before |= recorded.lines.ambient_traces()
         history.add_before(recorded.lines.by_numbers(before.difference(history.known_traces)))
         last = _update(recorded, history, number)
@@ -72,14 +72,14 @@ def summarise_last_window(recorded: RunQueries, histories: WindowHistories, run:
 def _update(recorded: RunQueries, history: WindowHistory, last: int) -> list[Trace]:
     """Bring ``history`` up to date with all windows; return the traces that were left in the last one."""
     # One number, so that windows that stay as they were cost nothing each.
-    unchanged = history.mark == recorded.windows.mark_of_all(but=last)
-    marks = {} if unchanged else recorded.windows.marks()
-    left = recorded.windows.left_in([*{*history.changed(marks), last}])
+    unchanged = history.mark == recorded.windows.fingerprint_of_all(but=last)
+    marks = {} if unchanged else recorded.windows.fingerprints()
+    left = recorded.windows.traces_in([*{*history.changed(marks), last}])
     traces = recorded.lines.by_numbers({number for numbers in left.values() for number in numbers})
     # A trace that is not in any journal yet may come without a change of the marks.
     incomplete = {window for window, numbers in left.items() if not numbers <= traces.keys()}
     for window, numbers in left.items():
         mark = None if window in incomplete else marks.get(window)
         history.put(window, mark, [traces[number] for number in numbers if number in traces])
-    history.mark = None if incomplete else recorded.windows.mark_of_all()
+    history.mark = None if incomplete else recorded.windows.fingerprint_of_all()
     return [traces[number] for number in left[last] if number in traces]

@@ -1,4 +1,4 @@
-"""Access logs as real servers write them; what each line asks for was worked out by hand."""
+"""Access logs as real servers write them; the expected requests were determined by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flask_livecoverage.analysis.access_log import AccessLog
 
 TIME = b"[10/Oct/2000:13:55:36 -0700]"
 
-# The line, and what it asks for.
+# Each line, with the method and path that it requests.
 LINES: list[tuple[bytes, tuple[str, str]]] = [
     # Apache's documentation: common and combined.
     (b'127.0.0.1 - frank %s "GET /apache_pb.gif HTTP/1.0" 200 2326' % TIME, ("GET", "/apache_pb.gif")),
@@ -119,7 +119,7 @@ def test_malformed_lines(tmp_path: Path, line: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", *MALFORMED])
-def test_file_that_is_no_log(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_not_a_log(tmp_path: Path, content: bytes) -> None:
     found = log(tmp_path / "access.log", content)
     assert list(found) == []
     with pytest.raises(
@@ -152,13 +152,13 @@ def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("damage", [slice(0, -12), slice(0, 15)])
-def test_compressed_file_that_is_cut_off(tmp_path: Path, damage: slice) -> None:
+def test_truncated_compressed_file(tmp_path: Path, damage: slice) -> None:
     found = log(tmp_path / "access.log.gz", gzip.compress(LINES[0][0] * 3)[damage])
     with pytest.raises(ConfigurationError, match=r"cannot read the access log .*access\.log\.gz \("):
         list(found)
 
 
-def test_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot read the access log .*nothing \(No such file or directory\)"):
         list(AccessLog(str(tmp_path / "nothing")))
 

@@ -1,4 +1,4 @@
-"""Duplicates and subsumed tests: what can go without a line lost, and which one stays.
+"""Duplicates and subsumed tests: which can be removed without losing a line, and which one is kept.
 
 Tests ``analysis.duplicates``, ``analysis.subsets`` and ``analysis.survivors``.
 """
@@ -66,7 +66,7 @@ def test_tests_without_lines_are_neither() -> None:
 
 
 @given(drawn_suites(), preferences)
-def test_redundancy_is_what_comparing_all_pairs_finds(tests: Tests, prefer: Preference) -> None:
+def test_redundancy_equals_a_comparison_of_all_pairs(tests: Tests, prefer: Preference) -> None:
     found = find_redundancy(suite_of(tests), prefer)
     ran = {name: lines for name, (lines, _) in tests.items() if lines}
 

@@ -1,4 +1,4 @@
-"""The smallest suite: it keeps every line, and the exact one is what trying all parts finds.
+"""The smallest suite keeps every line; the exact one equals the result of trying all subsets.
 
 Tests ``analysis.minimise``, ``analysis.cover`` and ``analysis.suite``.
 """
@@ -33,7 +33,7 @@ def names(suite: Suite, least: Least = "tests", **options: bool) -> list[str]:
     return [choice.member.name for choice in minimise(suite, least, **options).choices]
 
 
-def test_what_each_adds() -> None:
+def test_lines_that_each_choice_adds() -> None:
     found = minimise(make_suite({"small": [4, 5], "large": [1, 2, 3, 4], "within": [1, 2]}))
 
     assert [(one.member.name, one.lines, one.adds) for one in found.choices] == [("large", 4, 4), ("small", 2, 1)]
@@ -46,7 +46,7 @@ def test_of_the_same_lines_the_one_that_dedup_keeps() -> None:
 
     assert names(suite) == ["other", "test-9"]
     assert [group.survivor.name for group in find_redundancy(suite).groups] == ["test-9"]
-    # What is asked for is the least time, so the fastest stands for all, of equal ones the first.
+    # For the least duration the fastest is kept, among equals the first.
     assert names(suite, "duration") == ["other", "test-10"]
 
 
@@ -67,7 +67,7 @@ def test_a_part_of_another_ones_lines_is_never_chosen() -> None:
 
 
 @given(drawn_suites(), st.sampled_from(["natural", "fastest", "keploy", None]))
-def test_who_follows_dedup_and_minimise_loses_no_line(tests: Tests, prefer: Preference | None) -> None:
+def test_applying_dedup_and_minimise_loses_no_line(tests: Tests, prefer: Preference | None) -> None:
     suite = suite_of(tests)
     found = find_redundancy(suite, prefer)
     removed = {one.name for one in found.duplicates} | {one.member.name for one in found.subsumed}
@@ -92,7 +92,7 @@ def test_least_duration_is_not_least_tests() -> None:
     assert minimise(suite, "duration").duration_ms == 3.0
 
 
-def test_what_became_redundant_is_dropped() -> None:
+def test_choices_that_became_redundant_are_dropped() -> None:
     assert sorted(names(make_suite(REDUNDANT_AT_THE_END))) == ["left", "right"]
 
 
@@ -109,7 +109,7 @@ def test_exact_is_less_than_greedy_where_nothing_is_redundant() -> None:
     assert exact.proof == Proof(optimal=True, lower_bound=2, gap=0)
 
 
-def test_nothing_to_keep() -> None:
+def test_no_lines_to_keep() -> None:
     for suite in (make_suite({}), make_suite({"idle": []})):
         for exact in (False, True):
             assert minimise(suite, exact=exact).choices == []
@@ -129,7 +129,7 @@ def test_greedy_keeps_every_line_and_nothing_redundant(tests: Tests) -> None:
 
 @given(drawn_suites(largest=9))
 @settings(max_examples=60, deadline=None)
-def test_exact_is_what_trying_all_parts_finds(tests: Tests) -> None:
+def test_exact_equals_trying_all_subsets(tests: Tests) -> None:
     suite = suite_of(tests)
     for least in LEASTS:
         found = minimise(suite, least, exact=True)
@@ -161,7 +161,7 @@ def cheapest(tests: Tests, least: Least) -> float:
 
 @given(drawn_suites(largest=9))
 @settings(max_examples=60, deadline=None)
-def test_cover_and_its_bound_are_the_cheapest_without_the_greedy_one_to_help(tests: Tests) -> None:
+def test_cover_and_its_bound_are_the_cheapest_without_the_greedy_one(tests: Tests) -> None:
     for least in LEASTS:
         costs = [1.0 if least == "tests" else duration for _, duration in tests.values()]
         chosen, bound = smallest_cover([to_bitmap(lines) for lines, _ in tests.values()], costs)
@@ -217,7 +217,7 @@ class NothingFound:
     mip_dual_bound = 2.2
 
 
-def test_unproven_says_the_gap_and_is_not_worse_than_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unproven_result_has_a_gap_and_is_not_worse_than_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {}
 
     def impatient(costs: list[float], **options: object) -> NothingFound:
@@ -233,7 +233,8 @@ def test_unproven_says_the_gap_and_is_not_worse_than_greedy(monkeypatch: pytest.
     assert found.proof == Proof(optimal=False, lower_bound=3, gap=0.25)
 
 
-def test_an_answer_of_the_solver_that_covers_not_all_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_result_of_the_solver_that_does_not_cover_all_lines_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+
     class Wrong:
         x = (1.0, 0.0, 0.0, 0.0, 0.0)
         mip_dual_bound = 1.0

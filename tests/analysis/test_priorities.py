@@ -1,4 +1,4 @@
-"""Ranking is traffic times gap, and nothing else."""
+"""Routes are ranked by traffic times gap only."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ def test_by_hand() -> None:
     ]
 
 
-def test_a_route_that_was_recorded_is_judged_by_what_it_ran() -> None:
+def test_a_recorded_route_is_ranked_by_the_lines_it_ran() -> None:
     executed = {"GET /": {"/app/a.py": bits(2)}}
     [found] = rank({"GET /": 1}, executed, FILES, {"GET /": [("/app/b.py", HELPER)]})
     assert [gap.function for gap in found.gaps] == ["login"]
 
 
-def test_equals_are_in_the_order_of_their_names() -> None:
+def test_equal_scores_are_in_natural_order() -> None:
     names = ["GET /10", "GET /b", "GET /9", "GET /a"]
     found = rank(dict.fromkeys(names, 2), {name: {"/app/a.py": bits(2)} for name in names}, FILES, {})
     assert [p.route for p in found] == ["GET /9", "GET /10", "GET /a", "GET /b"]
 
 
-def test_def_lines_alone_enter_nothing() -> None:
+def test_def_lines_alone_enter_no_function() -> None:
     assert rank({"GET /": 1}, {"GET /": {"/app/a.py": bits(1, 10)}}, FILES, {}) == []
 
 

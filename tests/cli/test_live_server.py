@@ -55,7 +55,7 @@ def test_no_server_or_another(commands: Commands) -> None:
         path = "/shutdown" if name == "shutdown" else "/__coverage__/status"
         assert result.stderr in (
             f"Error: no server answers at {url}{path} ([Errno 111] Connection refused)\n",
-            f"Error: {url}{path} does not speak HTTP: does it name the server that is measured?\n",
+            f"Error: {url}{path} does not speak HTTP: check that the URL names the measured server\n",
         )
 
 

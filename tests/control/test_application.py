@@ -169,9 +169,9 @@ class TestStatus:
         status = ok(client, "status")
         assert status.pop("run")
         assert status.pop("time") == pytest.approx(time.time(), abs=60)
-        # Built without a compiler, the engine has no part in C.
-        reason = status.pop("reason").removesuffix("; its part in C is left out")
-        assert reason == "asked for by LIVECOVERAGE_ENGINE"
+        # Without a compiler, the engine has no C extension.
+        reason = status.pop("reason").removesuffix("; without the C extension")
+        assert reason == "set by LIVECOVERAGE_ENGINE"
         assert status == {
             "version": version, "data_dir": str(tmp_path / ".livecov"), "engine": engine_name,
             "branch": False, "recording": True, "window": "w",

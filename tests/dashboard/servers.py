@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from collections.abc import Iterator
@@ -10,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
-from typing import Any
 
 from ..support.lines import line_of
-from ..support.processes import Command, Commands
+from ..support.measured_server import MeasuredServer
+from ..support.processes import Commands
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&amp;{{ 7*7 }}"
 
@@ -81,15 +80,8 @@ class Answer:
 
 
 @dataclass
-class Live:
+class Live(MeasuredServer):
     """The measured server, and its clients."""
-
-    command: Command
-    source: Path
-
-    @property
-    def url(self) -> str:
-        return self.command.url
 
     @property
     def dashboard(self) -> str:
@@ -119,13 +111,6 @@ class Live:
             assert answer.status == 200, answer.text
             if "data-behind>" not in answer.text:
                 return answer.text
-
-    def json(self, path: str) -> Any:
-        return json.loads(self.ask(f"/__coverage__/{path}").text)
-
-    def reset(self) -> None:
-        """Let only later requests count."""
-        assert self.ask("/__coverage__/reset", "POST").status == 200
 
     def lines(self, *texts: str) -> list[int]:
         return sorted(line_of(self.source, f"# {text}") for text in texts)

@@ -24,8 +24,8 @@ from flask_livecoverage.journal.reader import reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 from flask_livecoverage.model.records import FileLines, Trace
+from flask_livecoverage.sources.content import content_hash
 from flask_livecoverage.sources.coveragepy import StatementCounter
-from flask_livecoverage.sources.selection import content_hash
 from flask_livecoverage.store import RunQueries, Store, open_store, store_url
 
 from ..support import REPOSITORY

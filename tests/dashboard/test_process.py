@@ -130,7 +130,7 @@ class TestLife:
                 # On a busy machine, the process has not opened the store yet.
                 answer = live.ask("/__coverage__/")
             assert answer.status == 500
-            assert "LIVECOVERAGE_STORE is &#39;oracle://somewhere/store&#39;" in answer.text
+            assert "LIVECOVERAGE_STORE needs a driver that is not installed (oracle://somewhere/store" in answer.text
 
     def test_is_restarted_after_a_kill(self, live: Live) -> None:
         live.get("/item/5")

@@ -1,4 +1,7 @@
-"""An application in an archive, from which Python imports it, and coverage.py reads its source."""
+"""An application in an archive, from which Python imports it, and coverage.py reads its source.
+
+Tests ``sources.content``.
+"""
 
 from __future__ import annotations
 

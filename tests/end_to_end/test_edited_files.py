@@ -1,4 +1,7 @@
-"""Files that are edited while their old code runs: its lines are never shown as those of the new text."""
+"""Files that are edited while their old code runs: its lines are never shown as those of the new text.
+
+Tests ``sources.content``.
+"""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def answer(asked):
 
 def used():
     # The thread that checks the files may be reading one. The next request restarts it.
-    current_recorder().flusher.put_off()
+    current_recorder().flusher.stop()
     # Lines of the last second are kept until they are written.
     for _ in range(3):
         current_recorder().flush()

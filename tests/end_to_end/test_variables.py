@@ -58,8 +58,8 @@ Answers = dict[str, Any]
 
 
 def in_python(answers: Answers) -> bool:
-    # Without the part in C, the variable changes nothing.
-    return not HAS_PART_IN_C or "its part in C is left out" in answers["status"]["reason"]
+    # Without the C extension, the variable changes nothing.
+    return not HAS_PART_IN_C or "without the C extension" in answers["status"]["reason"]
 
 
 # For each variable: its value, whether the environment has LIVECOVERAGE=1 too, and a check of its effect.

@@ -1,4 +1,4 @@
-"""Here, the monitoring engine is tested in C and in Python."""
+"""Fixtures for the tests of engines: the monitoring engine is tested both in C and in Python."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["monitoring", "monitoring-in-python", "ctrace"])
 def engine_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each engine in turn, ``monitoring`` twice."""
+    """The name of an engine: one after the other, ``monitoring`` twice."""
     name: str = request.param
     if name == "ctrace":
         return name
@@ -29,7 +29,7 @@ def engine_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         pytest.skip("the monitoring engine needs sys.monitoring, new in Python 3.12")
     if name == "monitoring":
         if not HAS_PART_IN_C:
-            pytest.skip("its part in C was not compiled")
+            pytest.skip("the C extension was not compiled")
     else:
         monkeypatch.setenv("LIVECOVERAGE_PURE_PYTHON", "1")
     return "monitoring"
@@ -37,7 +37,7 @@ def engine_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
-    """The engine, started."""
+    """The started engine."""
     engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
     engine.start()
     yield engine
@@ -51,7 +51,7 @@ def locations_of(engine: Any) -> Locations:
 
 
 def captured(engine: Engine, call: Callable[[], object]) -> Hits:
-    """The lines that ``call`` executes in a request of its own."""
+    """Return the lines that ``call`` executes in a capture of its own."""
     capture = engine.begin()
     try:
         call()

@@ -1,4 +1,4 @@
-"""The chain of greenlet's trace functions in a thread, of which several are ours and some may be others'."""
+"""Tests of greenlet_switches: a thread's chain of greenlet's trace functions, hook and those of other packages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ greenlet = pytest.importorskip("greenlet")
 
 
 @pytest.fixture(autouse=True)
-def _trace_function_of_before() -> Iterator[None]:
+def _restore_trace_function() -> Iterator[None]:
     before = greenlet.settrace(None)
     yield
     greenlet.settrace(before)
 
 
-class Ours(SwitchHook):
-    """Notes that it was called, until it has ended."""
+class Hook(SwitchHook):
+    """Counts its calls until it has ended."""
 
     def __init__(self) -> None:
         self.has_ended = False
@@ -33,12 +33,12 @@ class Ours(SwitchHook):
             self.previous(event, greenlets)
 
     def end(self) -> None:
-        """As the engine and the recorder do it."""
+        """End as the engine's and the recorder's hooks do."""
         self.has_ended = True
         self.remove()
 
 
-def set_others() -> Callable[..., None]:
+def set_other_function() -> Callable[..., None]:
     """Set a trace function that calls the one before it."""
 
     def other(event: str, greenlets: tuple[Any, Any]) -> None:
@@ -53,25 +53,25 @@ def switch_once() -> None:
     greenlet.greenlet(int).switch()
 
 
-def test_first_one_is_taken_away() -> None:
-    ours = Ours()
+def test_first_hook_is_removed() -> None:
+    hook = Hook()
     switch_once()
-    assert ours.calls == 2  # there and back
-    ours.end()
+    assert hook.calls == 2  # there and back
+    hook.end()
     assert greenlet.gettrace() is None
 
 
-def test_another_in_front_stays() -> None:
-    ours = Ours()
-    other = set_others()
-    ours.end()
+def test_function_of_another_package_in_front_stays() -> None:
+    hook = Hook()
+    other = set_other_function()
+    hook.end()
     assert greenlet.gettrace() is other
     switch_once()
-    assert ours.calls == 0
+    assert hook.calls == 0
 
 
-def test_one_of_ours_in_front_stays() -> None:
-    first, second = Ours(), Ours()
+def test_hook_in_front_stays() -> None:
+    first, second = Hook(), Hook()
     first.end()
     switch_once()
     assert (first.calls, second.calls) == (0, 2)
@@ -79,24 +79,24 @@ def test_one_of_ours_in_front_stays() -> None:
     assert greenlet.gettrace() is None
 
 
-def test_those_that_have_ended_are_dropped() -> None:
-    kept = Ours()
+def test_ended_hooks_are_dropped() -> None:
+    kept = Hook()
     for _ in range(3):
-        last = Ours()
-        before = [Ours(), Ours()]
+        last = Hook()
+        before = [Hook(), Hook()]
         for function in [last, *before]:
             function.has_ended = True
-    last = Ours()
+    last = Hook()
     assert last.previous is kept
     assert kept.previous is None
 
 
-def test_behind_another_they_stay() -> None:
-    """What another has kept is not ours to change."""
-    ours = Ours()
-    other = set_others()
-    ours.end()
-    last = Ours()
+def test_ended_hooks_behind_another_package_stay() -> None:
+    """References that another package keeps cannot be changed."""
+    hook = Hook()
+    other = set_other_function()
+    hook.end()
+    last = Hook()
     assert last.previous is other
     switch_once()
-    assert (ours.calls, last.calls) == (0, 2)
+    assert (hook.calls, last.calls) == (0, 2)

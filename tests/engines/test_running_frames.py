@@ -1,6 +1,6 @@
-"""Functions that have begun before the engine: their remaining lines are seen, and nobody's lines go astray.
+"""Tests of running_frames: the remaining lines of functions that run when the engine starts are measured.
 
-Tests ``engines.frames``.
+Tests ``engines.running_frames``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from flask_livecoverage.sources.selection import Sources
 
 Load = Callable[..., ModuleType]
 
-# What runs after the engine's start says so.
+# Lines that run after the engine's start are marked.
 PROGRAM = """
     def leaf():
         return 5  # after
@@ -99,14 +99,14 @@ CALLS: dict[str, Callable[[ModuleType, Callable[[], None]], object]] = {
 
 @pytest.fixture
 def engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
-    """Not started."""
+    """The engine, not started."""
     engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
     yield engine
     engine.stop()
 
 
 def after(module: ModuleType, *functions: Callable[..., object]) -> list[int]:
-    """The lines of these functions, and of what is in them, that are marked."""
+    """Return the marked lines of these functions, including nested code."""
     found = []
     source = Path(str(module.__file__)).read_text().splitlines()
     for function in functions:
@@ -137,7 +137,7 @@ def test_remaining_lines(engine: Engine, load_module: Load, name: str) -> None:
     expected = after(program, *(getattr(program, function) for function in FUNCTIONS[name]))
     assert sorted(found[str(program.__file__)]) == expected
     assert list(found) == [str(program.__file__)]
-    # What is entered afterwards is not disturbed by what was left.
+    # Functions that are entered afterwards are measured normally.
     capture = engine.begin()
     program.leaf()
     assert {path: sorted(lines) for path, lines in engine.end(capture).items()} == {
@@ -162,8 +162,8 @@ THREAD = """
 """
 
 
-def test_thread_that_has_begun_before(engine: Engine, load_module: Load) -> None:
-    """On Python 3.11, nobody can set another thread's trace function: there, its lines are missing, and no others."""
+def test_running_thread(engine: Engine, load_module: Load) -> None:
+    """On Python 3.11, another thread's trace function cannot be set: there, its lines are missing, but no others."""
     program = load_module(THREAD)
     lock, ready = threading.Lock(), threading.Event()
     lock.acquire()
@@ -177,7 +177,7 @@ def test_thread_that_has_begun_before(engine: Engine, load_module: Load) -> None
     assert found == ([] if sys.version_info < (3, 12) else after(program, program.work, program.leaf))
 
 
-def test_greenlet_that_has_begun_before(engine: Engine, load_module: Load) -> None:
+def test_suspended_greenlet(engine: Engine, load_module: Load) -> None:
     greenlet = pytest.importorskip("greenlet", reason="greenlet is not installed")
     program = load_module("""
         def work(switch):
@@ -255,7 +255,7 @@ FACTORY = """
 
 @pytest.mark.parametrize("branch", [False, True], ids=["lines", "branches"])
 def test_module_factory_and_script(engine_name: str, branch: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whole from ``init_app`` on. Coverage.py, which measures the script from its first line, says what that is."""
+    """All lines from ``init_app`` on are measured. The oracle is coverage.py, which measures the script from line 1."""
     if branch and engine_name == "monitoring":
         pytest.skip("the monitoring engine measures lines")
     monkeypatch.setenv("COVERAGE_CORE", "ctrace")
@@ -271,7 +271,7 @@ def test_module_factory_and_script(engine_name: str, branch: bool, monkeypatch: 
     found = eval(_run("script.py", "dump"))
     found["script.py"] = [line for line in found["script.py"] if line <= tail]
     if branch:
-        # Whoever goes on from the line of the call tells of it, too.
+        # The branch that leaves the line of the call includes that line, too.
         assert {path: set(lines) - expected[path] for path, lines in found.items()} == {
             "script.py": {4},
             "factory.py": {10},

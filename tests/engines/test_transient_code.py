@@ -1,6 +1,6 @@
-"""Code that the application makes at work, runs and drops: its ids are given out again, and nothing of it is kept.
+"""Tests of locations with transient code: ids of code objects are reused, and unused code is freed.
 
-Tests ``engines.locations`` and ``engines.decisions``.
+Tests ``engines.locations`` and ``engines.file_decisions``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from flask_livecoverage.sources.selection import Sources
 
 from .conftest import captured, locations_of
 
-# What a request runs is counted by hand: each statement notes its line.
+# The expected lines are recorded by the code itself: each statement adds its line to a set.
 FILE_LINES = 400
 
 
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> str:
 
 
 def code_of_function(path: str, chance: random.Random) -> CodeType:
-    """A function ``made(ran, rounds)`` somewhere in the file: a loop with lines that run or not, and one in another."""
+    """Return a function ``made(ran, rounds)`` in the file: with a loop, conditional lines and an inner function."""
     text = [
         "def made(ran, rounds):",
         *(f"    # {number}" for number in range(chance.randrange(8))),
@@ -55,7 +55,7 @@ def code_of_function(path: str, chance: random.Random) -> CodeType:
 
 
 def wrong_answers(engine: Engine, path: str, seed: int, count: int) -> list[object]:
-    """What was wrong of ``count`` requests in each of four threads, while a fifth asks for the ambient lines."""
+    """Return the errors in ``count`` requests in each of four threads, while a fifth requests the ambient lines."""
     wrong: deque[object] = deque()
     ids: deque[int] = deque()
     cached: weakref.WeakValueDictionary[int, CodeType] = weakref.WeakValueDictionary()
@@ -64,11 +64,11 @@ def wrong_answers(engine: Engine, path: str, seed: int, count: int) -> list[obje
     def work(number: int) -> None:
         chance = random.Random(f"{seed}-{number}")
         for _ in range(count):
-            # Some code is held by a weak reference alone, between the calls.
-            place = chance.randrange(8)
-            code = cached.get(place)
+            # Some code is referred to only by a weak reference between the calls.
+            slot = chance.randrange(8)
+            code = cached.get(slot)
             if code is None or chance.random() < 0.8:
-                code = cached[place] = code_of_function(path, chance)
+                code = cached[slot] = code_of_function(path, chance)
                 ids.append(id(code))
             ran: set[int] = set()
             rounds = chance.choice([0, 1, 2, 40])
@@ -78,27 +78,27 @@ def wrong_answers(engine: Engine, path: str, seed: int, count: int) -> list[obje
                 wrong.append((found, ran))
             del code, function
 
-    def ask() -> None:
+    def read_ambient() -> None:
         while not ended.wait(0.001):
             if engine.ambient().get(path):
                 wrong.append("ambient")
 
     workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    asking = threading.Thread(target=ask)
-    asking.start()
+    reader = threading.Thread(target=read_ambient)
+    reader.start()
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     ended.set()
-    asking.join()
+    reader.join()
     assert len(set(ids)) < 0.9 * len(ids)
     return list(wrong)
 
 
 @pytest.mark.promise
 @pytest.mark.parametrize("switch_interval", [1e-6, 1e-4, 5e-3])
-def test_ids_that_are_used_again(engine: Engine, path: str, switch_interval: float, thorough: bool) -> None:
+def test_reused_ids(engine: Engine, path: str, switch_interval: float, thorough: bool) -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(switch_interval)
     try:
@@ -107,7 +107,7 @@ def test_ids_that_are_used_again(engine: Engine, path: str, switch_interval: flo
         sys.setswitchinterval(interval)
 
 
-def test_code_that_nobody_holds_is_let_go(engine: Engine, path: str) -> None:
+def test_unused_code_is_freed(engine: Engine, path: str) -> None:
     chance = random.Random(1)
     references = []
     for _ in range(3_000):
@@ -139,8 +139,8 @@ def test_code_that_an_open_capture_has_visited_is_kept(engine: Engine, path: str
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12")
 @pytest.mark.parametrize("rounds", [1, 100])
-def test_code_that_comes_back(engine: Any, engine_name: str, path: str, rounds: int) -> None:
-    """Whoever has a weak reference can bring code back that has just been forgotten, its hot locations included."""
+def test_forgotten_code_that_comes_back(engine: Any, engine_name: str, path: str, rounds: int) -> None:
+    """A weak reference can bring code back that has just been forgotten, its hot locations included."""
     if engine_name == "ctrace":
         pytest.skip("ctrace keeps nothing of code objects")
     code = code_of_function(path, random.Random(3))
@@ -159,7 +159,7 @@ def test_code_that_comes_back(engine: Any, engine_name: str, path: str, rounds: 
 
 @pytest.mark.parametrize("name", ["<made {}>", "{folder}/made_{}.py"], ids=["not-measured", "measured"])
 def test_ever_new_names_of_files(name: str, tmp_path: Path) -> None:
-    """What is decided about the files that were there first stays; of the others, the newest are known."""
+    """Decisions about the first files are kept, and those about the newest of the others."""
     import coverage.files
 
     first = tmp_path / "application.py"

@@ -45,16 +45,14 @@ class TestContexts:
         with open_reports([make_run((None, trace(source, FLAT)), root=tmp_path)]) as reports:
             assert lines_by_context(reports.data(), tmp_path) == {"GET /<int:n>": FLAT}
 
-    def test_unknown_contexts_name_the_known(self, run: Run) -> None:
+    def test_error_for_unknown_contexts_lists_the_valid_ones(self, run: Run) -> None:
         with (
             pytest.raises(ConfigurationError, match="unknown contexts 'user': choose test, route, request or none"),
             open_reports([run], contexts="user"),
         ):
             pass
 
-    def test_lines_put_aside_by_a_reset_count_as_far_as_they_are_import_time(
-        self, source: Path, tmp_path: Path
-    ) -> None:
+    def test_of_lines_recorded_before_a_reset_those_of_import_time_are_kept(self, source: Path, tmp_path: Path) -> None:
         old = trace(source, [*STARTUP, *FLAT])
         run = Run("run", [], [], {old.id: old}, before_reset=[old.id])
         with open_reports([run]) as reports:

@@ -37,17 +37,17 @@ class TestSources:
             assert reports.json_object()["files"]["app.py"]["executed_lines"] == [1]
             assert len(reports.warnings) == 1
 
-    def test_vanished_file_is_left_out_and_named(self, run: Run, source: Path, tmp_path: Path) -> None:
+    def test_removed_file_is_left_out_and_named(self, run: Run, source: Path, tmp_path: Path) -> None:
         other = tmp_path / "other.py"
         other.write_text("x = 1\n")
         kept = make_run(("t", trace(other, [1])), root=tmp_path, name="kept")
         source.unlink()
         with open_reports([run, kept]) as reports:
             assert reports.json_object()["files"].keys() == {"other.py"}
-            assert reports.warnings == [f"{source} is gone since its lines were recorded: those are left out"]
+            assert reports.warnings == [f"{source} has been removed since its lines were recorded: those are left out"]
 
     def test_invented_file_names_are_left_out(self, run: Run, tmp_path: Path) -> None:
-        """``compile`` takes any: nobody could read such a file, and each report would warn again."""
+        """``compile`` accepts any name: a warning about each would be of no use, and appear in every report."""
         ghost, nameless = tmp_path / "ghost.py", tmp_path / "rule 7"
         made = make_run(("t", trace(ghost, [1])), (None, trace(nameless, [1])), root=tmp_path, name="ghost")
         with open_reports([run, made]) as reports:
@@ -60,10 +60,10 @@ class TestSources:
         late.write_text("x = 1\n")
         with open_reports([run, made]) as reports:
             assert reports.json_object()["files"].keys() == {"app.py"}
-            assert reports.warnings == [f"{late} was not there when its lines ran: those are left out"]
+            assert reports.warnings == [f"{late} did not exist when its lines ran: those are left out"]
 
     def test_archive_that_coverage_py_does_not_read(self, run: Run, tmp_path: Path) -> None:
-        """Python imports from it, whatever its name; coverage.py's report has no source for it."""
+        """Python imports from it, whatever its name; coverage.py's reports cannot read its sources."""
         path = archive(tmp_path / "app.pyz", {"packed.py": "x = 1\n"}) / "packed.py"
         made = make_run(("t", trace(path, [1])), root=tmp_path, name="packed")
         with open_reports([run, made]) as reports:
@@ -79,15 +79,15 @@ class TestSources:
             (file,) = reports.json_object()["files"].values()
             assert file["executed_lines"] == FLAT
             assert reports.warnings == []
-        # Made anew, with other content at other places.
+        # Created again, with other content at other offsets.
         archive(tmp_path / f"lib{kind}", {"first.py": "x = 1\n", "packed/inside.py": f"# edited\n{SOURCE}"})
         with open_reports([run]) as reports:
             assert reports.warnings == [f"{path} has changed since its lines were recorded: those are left out"]
         archive(tmp_path / f"lib{kind}", {"other.py": ""})
         with open_reports([run]) as reports:
-            assert reports.warnings == [f"{path} is gone since its lines were recorded: those are left out"]
+            assert reports.warnings == [f"{path} has been removed since its lines were recorded: those are left out"]
 
-    def test_nothing_at_all_is_one_clear_line(self, tmp_path: Path) -> None:
+    def test_error_without_any_data_is_one_line(self, tmp_path: Path) -> None:
         for make in ("text", "xml", "lcov", "json", "html_zip", "total"):
             with (
                 open_reports([make_run(root=tmp_path)]) as reports,
@@ -97,14 +97,14 @@ class TestSources:
             assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize("configuration", ["", "[paths]\nhere =\n    .\n    /srv/another\n"])
-    def test_recorded_elsewhere_and_not_mapped(self, tmp_path: Path, configuration: str) -> None:
-        """In a container, say: what is wrong are the paths, not `source`."""
+    def test_recorded_in_a_container_and_not_mapped(self, tmp_path: Path, configuration: str) -> None:
+        """As in a container: the message is about the paths, not about `source`."""
         configure(configuration)
         run = make_run(("t", trace(Path("/srv/container/app.py"), FLAT)), root=Path("/srv/container"))
         with (
             open_reports([run]) as reports,
             pytest.raises(
-                DataError, match=r"none of .* is here, such as /srv/container/app\.py: .*\[paths\]"
+                DataError, match=r"none of .* exists here, for example /srv/container/app\.py: .*\[paths\]"
             ) as caught,
         ):
             reports.text()
@@ -119,7 +119,7 @@ class TestSources:
             page = next(reports.html(tmp_path / "html").parent.glob("*latin_py.html")).read_text("utf-8")
         assert "&#252;" in page or "ü" in page
 
-    def test_source_that_is_no_python_is_named(self, run: Run, tmp_path: Path) -> None:
+    def test_error_for_source_that_is_not_python_names_the_file(self, run: Run, tmp_path: Path) -> None:
         broken = tmp_path / "broken.py"
         broken.write_text("print 'Python 2'\n")
         both = make_run(("t", trace(tmp_path / "app.py", FLAT)), root=tmp_path, source_files=[broken])

@@ -13,7 +13,7 @@ from flask_livecoverage.exports.dump import dump_object
 from flask_livecoverage.exports.reports import open_reports
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Run, Trace
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 
 from ..support.runs import DEEP, FLAT, make_run, trace
 from .reading import configure, coverage_command, lines_by_context, report
@@ -46,7 +46,7 @@ class TestFormats:
         assert [f'<line number="{n}" hits="{int(n != 11)}"/>' in xml for n in (1, 4, 11)] == [True] * 3
         assert [f"DA:{n},{int(n != 11)}" in lcov for n in (1, 4, 11)] == [True] * 3
 
-    def test_html_goes_where_the_configuration_says(self, run: Run, tmp_path: Path) -> None:
+    def test_html_is_written_to_the_configured_folder(self, run: Run, tmp_path: Path) -> None:
         configure("[html]\ndirectory = pages\n")
         with open_reports([run]) as reports:
             assert reports.html() == Path("pages/index.html")
@@ -81,15 +81,15 @@ class TestConfiguration:
     def test_fail_under(self, run: Run) -> None:
         configure("[report]\nfail_under = 85.8\nprecision = 1\n")
         with open_reports([run]) as reports:
-            assert reports.is_below(None) == "Coverage failure: total of 85.7 is less than fail-under=85.8"
-            assert reports.is_below(85) is None
-            assert reports.is_below(100) == "Coverage failure: total of 85.7 is less than fail-under=100.0"
+            assert reports.fail_under_message(None) == "Coverage failure: total of 85.7 is less than fail-under=85.8"
+            assert reports.fail_under_message(85) is None
+            assert reports.fail_under_message(100) == "Coverage failure: total of 85.7 is less than fail-under=100.0"
 
     def test_no_fail_under(self, run: Run) -> None:
         with open_reports([run]) as reports:
-            assert reports.is_below(None) is None
+            assert reports.fail_under_message(None) is None
 
-    def test_paths_bring_files_recorded_elsewhere_home(self, source: Path, tmp_path: Path) -> None:
+    def test_paths_map_files_recorded_in_a_container(self, source: Path, tmp_path: Path) -> None:
         configure("[paths]\nhere =\n    .\n    /srv/container/*/src\n")
         away = "/srv/container/7/src/app.py"
         recorded = Trace.of({away: FileLines(content_hash(str(source)), to_bitmap(FLAT))})
@@ -129,7 +129,7 @@ class TestConfiguration:
         assert data.measured_files() == {"app.py"}
         data.close()
 
-    def test_wrong_configuration_is_one_line(self, run: Run) -> None:
+    def test_error_for_a_wrong_configuration_is_one_line(self, run: Run) -> None:
         configure("[run]\nbranch = perhaps\n")
         with pytest.raises(ConfigurationError, match=r"coverage\.py's configuration: .*perhaps") as caught:
             report(run)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ..support.lines import lines_of
-from ..support.processes import GATE_MODULE, GUARD_SECONDS, Command, Commands, Gate, answer
+from ..support.processes import GATE_MODULE, GUARD_SECONDS, Command, Commands, Gate, read_response
 from .client import Keploy, keploy_client
 
 APP = """
@@ -122,7 +122,7 @@ class Served:
     gate: Gate
 
     def get(self, path: str, test: str | None = None) -> None:
-        answer(self.ask(path, test))
+        read_response(self.ask(path, test))
 
     def ask(self, path: str, test: str | None = None) -> http.client.HTTPConnection:
         test_set, _, name = (test or "").partition("/")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..serving.test_werkzeug_server import MANY_DESCRIPTORS
 from ..support.lines import lines_of
-from ..support.processes import Command, Commands, Gate, answer
+from ..support.processes import Command, Commands, Gate, read_response
 from .client import Keploy, keploy_client
 from .served import SUITE, Served, here_only, serve, start_agent, with_gunicorn_only
 
@@ -117,7 +117,7 @@ class TestLines:
         assert served.keploy.end("outlived/first") == {}
         served.keploy.start("outlived/second")
         passage.close()
-        assert answer(waiting) == (200, "this is wait")
+        assert read_response(waiting) == (200, "this is wait")
         served.get("/a")
         assert served.keploy.end("outlived/second") == served.lines("this is a")
 

@@ -1,4 +1,4 @@
-"""``dedupData.yaml`` of a run: ``keploy.dedup_yaml`` writes it."""
+"""``dedupData.yaml`` of a run, which ``keploy.dedup_yaml`` writes."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def test_nested_where_all_ids_have_a_set(source: Path, tmp_path: Path) -> None:
     }
 
 
-def test_flat_where_some_have_none(source: Path, tmp_path: Path) -> None:
+def test_flat_where_some_ids_have_no_set(source: Path, tmp_path: Path) -> None:
     run = make_run(("s-0/t-1", trace(source, FLAT)), ("t-2", trace(source, DEEP)), root=tmp_path)
     assert [test["id"] for test in yaml.safe_load(dedup_yaml(run))] == ["s-0/t-1", "t-2"]
 
 
-def test_odd_names_survive(source: Path, tmp_path: Path) -> None:
+def test_unusual_names_are_kept(source: Path, tmp_path: Path) -> None:
     names = ["é ✓", "- a: [b", "yes", "1", "a\nb", "x" * 300]
     run = make_run(*((name, trace(source, FLAT)) for name in names), root=tmp_path)
     assert [test["id"] for test in yaml.safe_load(dedup_yaml(run))] == sorted(names, key=natural_key)
 
 
-def test_nothing(tmp_path: Path) -> None:
+def test_empty_run(tmp_path: Path) -> None:
     assert yaml.safe_load(dedup_yaml(make_run(root=tmp_path))) == []

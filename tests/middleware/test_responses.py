@@ -24,7 +24,7 @@ from ..support.views import lines, only_request, recorder, run_so_far
 
 
 def test_record_is_on_disk_before_the_body_leaves(app: Flask, views: ModuleType) -> None:
-    """Chunk by chunk: what ran for a chunk is on disk when the client can have it."""
+    """Chunk by chunk: the lines that ran for a chunk are on disk before it is sent."""
     environ = EnvironBuilder("/stream").get_environ()
     body = app.wsgi_app(environ, lambda status, headers, exc_info=None: lambda data: None)
     iterator = iter(body)
@@ -42,7 +42,7 @@ def test_record_is_on_disk_before_the_body_leaves(app: Flask, views: ModuleType)
 
 
 def test_stream_lasts_until_its_end(app: Flask, load_module: Callable[..., ModuleType]) -> None:
-    """Also if its last steps run no line that none ran before."""
+    """Also if its last steps run no new line."""
     module = load_module("""
         def body():
             yield from "12345"
@@ -64,7 +64,7 @@ def test_stream_lasts_until_its_end(app: Flask, load_module: Callable[..., Modul
 
 
 class TestStreamsUnderWay:
-    """A stream that goes on when the lines of others are written is told to be under way, until it ends."""
+    """A stream that has not ended at a flush is recorded as under way, until it ends."""
 
     @pytest.fixture
     def streams(self, app: Flask) -> Flask:
@@ -90,7 +90,7 @@ class TestStreamsUnderWay:
         recorder().flush()
         assert not only_request().under_way
 
-    def test_client_that_hangs_up(self, streams: Flask) -> None:
+    def test_client_that_disconnects(self, streams: Flask) -> None:
         body, _, _ = run_wsgi_app(streams, EnvironBuilder("/endless/3").get_environ())
         next(iter(body))
         recorder().flush()
@@ -98,7 +98,7 @@ class TestStreamsUnderWay:
         body.close()  # type: ignore[attr-defined]
         assert not only_request().under_way
 
-    def test_quick_ones_cost_no_line(self, streams: Flask) -> None:
+    def test_short_streams_write_no_such_line(self, streams: Flask) -> None:
         body, _, _ = run_wsgi_app(streams, EnvironBuilder("/endless/1").get_environ())
         list(body)
         body.close()  # type: ignore[attr-defined]
@@ -107,7 +107,7 @@ class TestStreamsUnderWay:
         assert '"amend"' not in journal.read_text()
         assert not only_request().under_way
 
-    def test_json_names_it_while_it_is(self, streams: Flask) -> None:
+    def test_json_has_the_key_while_it_is_true(self, streams: Flask) -> None:
         body, _, _ = run_wsgi_app(streams, EnvironBuilder("/endless/3").get_environ())
         client = streams.test_client()
         next(iter(body))
@@ -128,7 +128,7 @@ def test_stream_that_fails(app: Flask, views: ModuleType) -> None:
     )
 
 
-def test_what_runs_in_close_is_the_requests(app: Flask, views: ModuleType) -> None:
+def test_lines_of_close_belong_to_the_request(app: Flask, views: ModuleType) -> None:
     response = app.test_client().get("/closes")
     before = lines_of(views, "# closing", "# registers close", "# returns closing")
     assert lines(only_request(), views) == before
@@ -136,7 +136,7 @@ def test_what_runs_in_close_is_the_requests(app: Flask, views: ModuleType) -> No
     assert lines(only_request(), views) == sorted([*before, *lines_of(views, "# on close")])
 
 
-def test_nothing_of_an_unclosed_response_leaks_into_others(app: Flask, views: ModuleType) -> None:
+def test_lines_of_an_unclosed_response_are_in_no_other_request(app: Flask, views: ModuleType) -> None:
     client = app.test_client()
     unread = client.get("/stream", buffered=False)
     client.get("/plain/9")
@@ -189,7 +189,7 @@ HANDSHAKE = {"HTTP_UPGRADE": "WebSocket", "HTTP_CONNECTION": "Upgrade"}
 
 
 class TestWebSockets:
-    """Their handlers answer clients by themselves, and tell each server in another way that nothing is left to do."""
+    """Their handlers write to the client by themselves, and end in a different way for each server."""
 
     @pytest.fixture
     def application(self, load_module: Callable[..., ModuleType], engine_name: str) -> ModuleType:

@@ -14,7 +14,7 @@ from flask_livecoverage.model.text import window_name
 from flask_livecoverage.pytest_plugin.line_references import find_missing
 from flask_livecoverage.pytest_plugin.names import part_name, test_name, whole_name
 from flask_livecoverage.pytest_plugin.summary import summarise
-from flask_livecoverage.testid.clients import carried_name
+from flask_livecoverage.testid.clients import sendable_name
 
 from ..support.strategies import node_ids
 
@@ -26,7 +26,7 @@ class TestNames:
     @given(node_ids, node_ids)
     def test_server_accepts_them_unchanged(self, node_id: str, part: str) -> None:
         for name in (test_name(node_id, ""), part_name(test_name(node_id, ""), part)):
-            assert window_name(name) == carried_name(name) == name
+            assert window_name(name) == sendable_name(name) == name
         assert test_name(test_name(node_id, ""), "") == test_name(node_id, "")
         assert whole_name(part_name(test_name(node_id, ""), part), {test_name(node_id, "")}) == test_name(node_id, "")
 

@@ -21,7 +21,7 @@ from flask_livecoverage.queries.line_hits import (
     who_executed_in,
 )
 from flask_livecoverage.queries.stored_runs import open_stored_runs
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 from flask_livecoverage.store import RunQueries
 
 from ..support.journals import Writer, run_folder, trace_of

@@ -10,7 +10,7 @@ import pytest
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.queries.statements import read_statements
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 
 SOURCE = """
     def f(n):
@@ -50,7 +50,7 @@ def test_changed_and_missing_files(source: Path) -> None:
     assert found.executed == {old.id: {}, gone.id: {}}
     assert found.warnings == [
         f"{path} has changed since its lines were recorded: those are left out",
-        "/gone.py is gone since its lines were recorded: those are left out",
+        "/gone.py has been removed since its lines were recorded: those are left out",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Threads, pools and tasks that a request starts: what they run is the request's, as long as they run."""
+"""Threads, pools and tasks that a request starts: their lines belong to the request, as long as they run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_threads_belong_to_their_request(app: Flask, views: ModuleType) -> None:
     assert found == sorted([*lines_of(views, *texts, *inner), lines_of(views, "# inner thread")[0] - 1])
 
 
-def test_pool_threads_belong_to_whoever_submits(app: Flask, views: ModuleType) -> None:
+def test_calls_in_a_pool_belong_to_the_request_that_submits_them(app: Flask, views: ModuleType) -> None:
     client = app.test_client()
     with ThreadPoolExecutor(1) as views.executor:
         for n in (1, 9, 1):

@@ -45,7 +45,7 @@ def test_recording_off_until_a_window_opens(views: ModuleType, engine_name: str)
     ask_around_a_window(app)
     record = only_request()
     assert (record.path, record.test, record.window) == ("/plain/9", "many", "many")
-    # What an unrecorded request ran is nobody's, not start-up's.
+    # Lines of an unrecorded request belong to no request, and not to start-up.
     recorder().flush()
     run = run_so_far()
     ambient = [line for t in run.ambient for line in run.traces[t].line_numbers().get(str(views.__file__), [])]
@@ -53,7 +53,7 @@ def test_recording_off_until_a_window_opens(views: ModuleType, engine_name: str)
 
 
 def test_recording_that_started_before_the_application_was_known(views: ModuleType, engine_name: str) -> None:
-    """As under ``livecov run``: what the application's configuration says of it holds all the same."""
+    """As under ``livecov run``: the application's configuration is applied although recording has started already."""
     start_recording(load_settings({"LIVECOVERAGE_ENGINE": engine_name}))
     assert recorder().session.recording
     app = make_app(views, engine_name, LIVECOVERAGE_AUTOSTART=False)
@@ -97,7 +97,7 @@ class TestFork:
             text = "# many" if record.path == "/plain/9" else "# few"
             assert lines(record, views) == lines_of(views, "if n > 5:  # plain", text)
 
-    def test_what_a_requests_child_runs_is_the_requests(
+    def test_lines_of_a_requests_child_belong_to_the_request(
         self, app: Flask, views: ModuleType, forked: Callable[[Callable[[], object]], None]
     ) -> None:
         @app.get("/forks")
@@ -108,10 +108,10 @@ class TestFork:
         app.test_client().get("/forks")
         assert lines(only_request(), views) == [lines_of(views, "# big")[0] - 1, *lines_of(views, "# big")]
 
-    def test_flushing_is_no_work_of_the_request_that_forks(
+    def test_flushing_does_not_belong_to_the_request_that_forks(
         self, app: Flask, load_module: Callable[..., ModuleType], forked: Callable[[Callable[[], object]], None]
     ) -> None:
-        """The thread that flushes is started anew by each fork. An application's handler of logs sees it at work."""
+        """Each fork restarts the flushing thread. A logging handler of the application observes its work."""
         module = load_module("""
             import logging
             import threading
@@ -143,7 +143,7 @@ class TestFork:
         assert lines(only_request(), module) == []
 
     def test_window_that_another_process_opens(self, views: ModuleType, engine_name: str) -> None:
-        """One worker answers /start, another gets the requests."""
+        """One worker answers /start, another one the requests."""
         client = make_app(views, engine_name, LIVECOVERAGE_AUTOSTART=False).test_client()
         client.get("/plain/1")
         child = os.fork()

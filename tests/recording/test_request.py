@@ -1,4 +1,4 @@
-"""From a request to its record: a request of its own for each client, nested ones too, with exactly its lines."""
+"""From a request to its record: each client's request, nested ones too, has a record with exactly its lines."""
 
 from __future__ import annotations
 

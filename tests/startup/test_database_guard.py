@@ -1,4 +1,4 @@
-"""Tests of database_guard: the application uses the database of ``--temp-database`` or is refused; real data stay intact."""
+"""Tests of database_guard: the application uses the database of ``--temp-database``, and never another one."""
 
 from __future__ import annotations
 

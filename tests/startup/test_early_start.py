@@ -13,7 +13,7 @@ import pytest
 
 import flask_livecoverage
 from flask_livecoverage.journal.data_dir import DataDir
-from flask_livecoverage.serving.launcher import own_server
+from flask_livecoverage.serving.launcher import managed_server
 
 from ..support.processes import FLASK, Command, Commands, Gate, fetch, skip_without
 
@@ -177,7 +177,7 @@ def test_application_sees_no_difference(shop: Commands, gate: Gate, command: str
 def test_server_whose_parent_waits(shop: Commands) -> None:
     """Started as the plugin for pytest does: the connection to the parent survives the restart."""
     arguments = ("--app", "shop", "livecov", "serve", "--port", "0", "--no-report")
-    with own_server(arguments, shop.environ, 60) as server:
+    with managed_server(arguments, shop.environ, 60) as server:
         assert fetch(f"{server.url}/") == (200, "6")
     assert server.process.returncode == 0
     assert missing(shop) == expected(shop, *REQUESTED)

@@ -1,4 +1,4 @@
-"""Recording starts before the application's import, in its processes only, without side effects.
+"""Tests of sitecustomize: recording starts before the application is imported, without other effects.
 
 Tests ``startup.site.sitecustomize``.
 """
@@ -18,7 +18,7 @@ import flask_livecoverage
 
 from ..end_to_end.servers.test_each_server import GEVENT_SERVER
 from ..support.lines import line_of
-from ..support.processes import Commands, Gate, answer, ask, fetch
+from ..support.processes import Commands, Gate, fetch, read_response, send_request
 from ..support.real_servers import GUNICORN, PYTHON, WAITRESS, gevent_for_gunicorn, lines, recorded, start
 
 STARTUP = Path(flask_livecoverage.__file__).parent / "startup" / "site"
@@ -46,7 +46,7 @@ SEEN_APP = """
 """
 
 
-def before_others(folder: Path) -> str:
+def pythonpath_from(folder: Path) -> str:
     """Return a PYTHONPATH that begins with ``folder``."""
     return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
 
@@ -56,7 +56,7 @@ def test_is_invisible_and_measures_only_what_imports_the_application(commands: C
     commands.write("helper.py", "first = 1\nimport helped\n")
     commands.write("helped.py", "second = 2\n")
     own = commands.write("own/sitecustomize.py", 'MARK = "the user\'s"\n')
-    live = start(commands, gate, f"{GUNICORN} -w 2 seen:app", PYTHONPATH=before_others(own.parent))
+    live = start(commands, gate, f"{GUNICORN} -w 2 seen:app", PYTHONPATH=pythonpath_from(own.parent))
     file, mark, same, path = json.loads(fetch(f"{live.url}/seen")[1])
     assert (file, mark, same) == (str(own), "the user's", True)
     assert str(STARTUP) not in path
@@ -88,7 +88,7 @@ def test_installed_application(commands: Commands, gate: Gate) -> None:
         """,
     )
     commands.write(".coveragerc", "[run]\nsource = shop\n")
-    live = start(commands, gate, f"{WAITRESS} shop:app", PYTHONPATH=before_others(module.parent.parent))
+    live = start(commands, gate, f"{WAITRESS} shop:app", PYTHONPATH=pythonpath_from(module.parent.parent))
     live.end()
     assert lines(recorded(commands), module) == {1, 3, 4, 6, 7, 8}
     # A signal would have ended it at once, with the last second's lines unwritten.
@@ -106,7 +106,7 @@ def test_switched_off(commands: Commands) -> None:
 
 
 def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    environ = {"PYTHONPATH": before_others(STARTUP), "LIVECOVERAGE": "1", "LIVECOVERAGE_STARTUP": "", **environ}
+    environ = {"PYTHONPATH": pythonpath_from(STARTUP), "LIVECOVERAGE": "1", "LIVECOVERAGE_STARTUP": "", **environ}
     environ = {**os.environ, **environ}
     return subprocess.run([sys.executable, *arguments], env=environ, capture_output=True, text=True, check=True)
 
@@ -198,12 +198,12 @@ def test_gevent_under_ctrace(commands: Commands, gate: Gate, server: str, thorou
     live = start(commands, gate, command)
     held = []
     for _ in range(3):
-        connection = ask(f"{live.url}/wait")
+        connection = send_request(f"{live.url}/wait")
         held.append((connection, gate.reached()))
         assert fetch(f"{live.url}/who")[0] == 200
     for connection, passage in held:
         passage.close()
-        assert answer(connection)[0] == 200
+        assert read_response(connection)[0] == 200
     live.end()
 
     run = recorded(commands)

@@ -1,4 +1,4 @@
-"""Runs that processes write by hand, and the store's answers about them compared with the reader's."""
+"""Runs with hand-written journals, and a comparison of the store's answers with the reader's."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def by_id(records: list[RequestRecord]) -> dict[str, RequestRecord]:
 
 
 def executed_in(run: Run, by: str) -> dict[str, tuple[int, int, set[str]]]:
-    """Requests, microseconds and traces of each test, route or request, counted one by one."""
+    """Return requests, microseconds and traces of each test, route or request, counted one by one."""
     sums: dict[str, tuple[int, int, set[str]]] = {}
     for request in run.requests:
         name = {
@@ -67,9 +67,9 @@ def executed_in(run: Run, by: str) -> dict[str, tuple[int, int, set[str]]]:
 
 
 def assert_equal(found: RunQueries, run: Run, histories: WindowHistories | None = None) -> None:
-    """The store's answers are those that counting the requests of ``run`` gives.
+    """Assert that the store's answers are those from counting the requests of ``run``.
 
-    ``histories`` are those of summaries that were asked for before.
+    ``histories`` are those of earlier summaries.
     """
     assert by_id(found.requests.newest()) == by_id(list(run.requests))
     times = [record.started_at for record in found.requests.newest()]
@@ -93,7 +93,7 @@ def assert_windows(found: RunQueries, run: Run, histories: WindowHistories) -> N
     wanted: list[list[RequestRecord]] = [[] for _ in run.windows]
     for request in run.requests:
         opened = [index for index, window in enumerate(run.windows) if window.opened_at <= request.started_at]
-        # All in a window belong to a test, but for those that are no test's.
+        # All requests in a window belong to a test, except those that name none explicitly.
         if opened and run.windows[opened[-1]].contains(request.started_at) and request.test is not None:
             wanted[opened[-1]].append(request)
     last = found.windows.last()

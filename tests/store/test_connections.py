@@ -1,4 +1,4 @@
-"""The database: its version, its URL, other tables beside it, many who make it at once.
+"""The database: its version, its URL, other tables beside it, and concurrent creation.
 
 Tests ``store.connections``, ``store.schema`` and ``store.store``.
 """
@@ -34,10 +34,10 @@ class TestDatabase:
         with engine.begin() as connection:
             connection.execute(sa.update(schema.meta).filter_by(key="schema_version").values(value="99"))
         engine.dispose()
-        with pytest.raises(DataError, match=r"has version 99, and this package reads \d+: .*made anew"), synced(folder):
+        with pytest.raises(DataError, match=r"has version 99, and this package reads \d+: .*rebuilt"), synced(folder):
             pass
 
-    def test_identity_is_of_one_file(self) -> None:
+    def test_identity_differs_between_files(self) -> None:
         url = "sqlite:///store.sqlite3"
         with open_store(url) as first, open_store(url) as again:
             assert again.identity == first.identity
@@ -61,16 +61,16 @@ class TestDatabase:
         [
             ("nonsense://", "use an SQLAlchemy URL"),
             ("sqlite", "use an SQLAlchemy URL"),
-            ("mysql://user:secret@host/db", r"sqlite or postgresql alone|not installed"),
+            ("mysql://user:secret@host/db", r"a URL of sqlite or postgresql|not installed"),
             ("postgresql+nodriver://user:secret@host/db", "use an SQLAlchemy URL"),
         ],
     )
-    def test_url_that_cannot_be(self, url: str, message: str) -> None:
+    def test_invalid_url(self, url: str, message: str) -> None:
         with pytest.raises(ConfigurationError, match=message) as raised, open_store(url):
             pass
         assert "secret" not in str(raised.value)
 
-    def test_lives_beside_other_tables(self) -> None:
+    def test_other_tables_in_the_database(self) -> None:
         engine = sa.create_engine("sqlite:///theirs.sqlite3")
         with engine.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE requests (mine)")
@@ -82,7 +82,7 @@ class TestDatabase:
             assert connection.exec_driver_sql("SELECT * FROM requests").all() == [(1,)]
         engine.dispose()
 
-    def test_every_statement_can_be_written_for_postgresql(self) -> None:
+    def test_tables_compile_for_postgresql(self) -> None:
         from sqlalchemy.dialects import postgresql
         from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -93,8 +93,8 @@ class TestDatabase:
                 assert str(CreateIndex(index).compile(dialect=postgresql.dialect()))
 
 
-def test_many_make_it_at_once(tmp_path: Path) -> None:
-    """SQLite refuses some of those who open a new file at once, whatever their timeout."""
+def test_concurrent_creation(tmp_path: Path) -> None:
+    """SQLite refuses some connections that open a new file at once, whatever their timeout."""
     for number in range(10):
         url = f"sqlite:///{tmp_path / f'{number}.sqlite3'}"
         begin = threading.Barrier(8)
@@ -109,8 +109,8 @@ def test_many_make_it_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///file:store.sqlite3?vfs=unix-none&uri=true"])
-def test_where_there_can_be_no_wal(url: str) -> None:
-    """In memory, and on a file system without shared memory, such as SQLite's ``unix-none`` plays."""
+def test_databases_without_a_wal(url: str) -> None:
+    """In memory, and on a file system without shared memory, which SQLite's ``unix-none`` simulates."""
     folder = run_folder()
     Writer(folder, "aaaaaaaa").request(TRACES[1], NOW)
     with open_store(url) as store, store.recorded([store.sync(folder)]) as found:

@@ -1,4 +1,4 @@
-"""A store that is kept open.
+"""A store that stays open between its uses.
 
 Tests ``store.handle``.
 """
@@ -20,12 +20,12 @@ from ..support.journals import Writer, remove_store, run_folder
 from .runs import NOW, TRACES
 
 
-class TestKept:
+class TestHandle:
     @pytest.fixture
-    def kept(self) -> Iterator[StoreHandle]:
-        with closing(StoreHandle(store_url(Path(".livecov"), None))) as kept:
-            yield kept
-        # A connection that is left open is told of now.
+    def handle(self) -> Iterator[StoreHandle]:
+        with closing(StoreHandle(store_url(Path(".livecov"), None))) as handle:
+            yield handle
+        # Python warns now of a connection that was left open.
         gc.collect()
 
     @pytest.fixture
@@ -35,43 +35,43 @@ class TestKept:
         return folder
 
     def log(self) -> Path:
-        """A file that SQLite removes when nobody has the store open any more."""
+        """Return the file that SQLite removes when the last connection to the store is closed."""
         return Path(".livecov/store.sqlite3-wal")
 
-    def test_stays_open_until_it_is_closed(self, kept: StoreHandle, folder: RunFolder) -> None:
-        with kept.use() as store:
+    def test_stays_open_until_it_is_closed(self, handle: StoreHandle, folder: RunFolder) -> None:
+        with handle.use() as store:
             store.sync(folder)
         assert self.log().exists()
-        kept.close()
+        handle.close()
         assert not self.log().exists()
 
-    def test_who_uses_it_may_go_on(self, kept: StoreHandle, folder: RunFolder) -> None:
-        with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
-            kept.close()
+    def test_present_uses_may_continue_after_close(self, handle: StoreHandle, folder: RunFolder) -> None:
+        with handle.use() as store, store.recorded([store.sync(folder)]) as recorded:
+            handle.close()
             assert recorded.requests.count() == 1
-        with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
+        with handle.use() as store, store.recorded([store.sync(folder)]) as recorded:
             assert recorded.requests.count() == 1
         assert not self.log().exists()
 
-    def test_file_that_was_removed(self, kept: StoreHandle, folder: RunFolder) -> None:
-        with kept.use() as store:
+    def test_file_that_was_removed(self, handle: StoreHandle, folder: RunFolder) -> None:
+        with handle.use() as store:
             store.sync(folder)
         remove_store()
-        with kept.use() as anew:
-            assert anew.identity != store.identity
+        with handle.use() as rebuilt:
+            assert rebuilt.identity != store.identity
 
-    def test_file_that_is_removed_meanwhile(self, kept: StoreHandle, folder: RunFolder) -> None:
-        with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
+    def test_file_that_is_removed_during_a_use(self, handle: StoreHandle, folder: RunFolder) -> None:
+        with handle.use() as store, store.recorded([store.sync(folder)]) as recorded:
             remove_store()
-            with kept.use() as anew, anew.recorded([anew.sync(folder)]) as recorded_anew:
-                assert anew.identity != store.identity
-                assert recorded_anew.requests.count() == recorded.requests.count() == 1
-        with kept.use() as again:
-            assert again.identity == anew.identity
+            with handle.use() as rebuilt, rebuilt.recorded([rebuilt.sync(folder)]) as recorded_again:
+                assert rebuilt.identity != store.identity
+                assert recorded_again.requests.count() == recorded.requests.count() == 1
+        with handle.use() as again:
+            assert again.identity == rebuilt.identity
 
-    def test_several_at_once(self, kept: StoreHandle, folder: RunFolder) -> None:
+    def test_several_at_once(self, handle: StoreHandle, folder: RunFolder) -> None:
         def count(_number: int) -> tuple[str, int]:
-            with kept.use() as store, store.recorded([store.sync(folder)]) as recorded:
+            with handle.use() as store, store.recorded([store.sync(folder)]) as recorded:
                 return store.identity, recorded.requests.count()
 
         with ThreadPoolExecutor(8) as pool:

@@ -9,7 +9,7 @@ import pytest
 
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Process, RequestRecord, Run, Trace
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 
 SOURCE = """\
 import os
@@ -47,7 +47,7 @@ def make_run(
     name: str = "run",
     branch: bool = False,
 ) -> Run:
-    """A run of requests, given by their test and their trace."""
+    """A run of requests, given by their tests and traces."""
     ambient = list(ambient)
     return Run(
         id=name,

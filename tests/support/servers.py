@@ -18,7 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-# Serves `app` of the module `application` until it gets a line on its standard input, or that ends.
+# Serves `app` of the module `application` until it reads a line from its standard input, or that ends.
 SERVE = """
     import sys
     import threading
@@ -36,14 +36,14 @@ SERVE = """
 
 
 def write_script(path: Path) -> Path:
-    """Write the script that serves."""
+    """Write the server's script."""
     path.write_text(textwrap.dedent(SERVE).lstrip())
     return path
 
 
 @contextmanager
 def process(command: list[str], environ: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that is over when the block is left, whatever happens. Its standard error is part of its output."""
+    """Run a process that is killed when the block is left. Its standard error is part of its output."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=folder, env=dict(environ), text=True, **pipes) as running:
         try:
@@ -57,9 +57,9 @@ def process(command: list[str], environ: Mapping[str, str], folder: Path) -> Ite
 
 
 def read_port(running: subprocess.Popen[str], marker: str) -> int:
-    """The port that a server tells when it listens, at the end of the line that holds ``marker``.
+    """Return the port that a server prints when it listens, at the end of the line that contains ``marker``.
 
-    What it prints after that is read and dropped: nobody drains a pipe by not looking.
+    Later output is read and discarded, so that the pipe cannot fill up.
     """
     assert running.stdout is not None
     seen = []
@@ -82,7 +82,7 @@ class QuietHandler(WSGIRequestHandler):
 
 @contextmanager
 def serving(app: WSGIApplication) -> Iterator[int]:
-    """Serve ``app`` to real clients, each in a thread; over when all of these have ended. The port."""
+    """Serve ``app`` to real clients, each in a thread, and yield the port. Ends when all of the threads have ended."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
     with serving_in_thread(server):
         yield server.server_port
@@ -90,7 +90,7 @@ def serving(app: WSGIApplication) -> Iterator[int]:
 
 @contextmanager
 def serving_in_thread(server: BaseServer) -> Iterator[None]:
-    """Let a threaded ``server`` serve; over when the threads of requests have ended, too."""
+    """Let a threaded ``server`` serve. Ends when the threads of requests have ended, too."""
     server.daemon_threads = False  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -104,7 +104,7 @@ def serving_in_thread(server: BaseServer) -> Iterator[None]:
 
 
 def get(port: int, path: str, *, method: str = "GET") -> tuple[int, bytes]:
-    """The status and the body of a response. Raises OSError or HTTPException if it does not come whole."""
+    """Return the status and the body of a response. Raises OSError or HTTPException if it is incomplete."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path)

@@ -13,7 +13,7 @@ Tests = Mapping[str, tuple[frozenset[int], float]]
 
 
 def make_suite(tests: Mapping[str, Iterable[int]], durations: Mapping[str, float] | None = None) -> Suite:
-    """A suite of tests that executed these lines, of one file, in so many milliseconds (0 unless said)."""
+    """Return a suite of tests that executed these lines of one file, in so many milliseconds (0 by default)."""
     traces = {
         name: Trace.of({"/app.py": FileLines("c", to_bitmap(lines))} if lines else {}) for name, lines in tests.items()
     }
@@ -22,12 +22,12 @@ def make_suite(tests: Mapping[str, Iterable[int]], durations: Mapping[str, float
 
 
 def suite_of(tests: Tests) -> Suite:
-    """The suite of what :func:`~.strategies.drawn_suites` drew."""
+    """Return the suite of the tests that :func:`~.strategies.drawn_suites` drew."""
     return make_suite(
         {name: lines for name, (lines, _) in tests.items()}, {name: duration for name, (_, duration) in tests.items()}
     )
 
 
 def lines_of(tests: Tests, names: Iterable[str]) -> frozenset[int]:
-    """All lines of the tests called ``names``."""
+    """Return all lines of the tests called ``names``."""
     return frozenset().union(*(tests[name][0] for name in names))

@@ -21,7 +21,7 @@ from ...keploy.cases import Case, read_recording
 from ...keploy.dedup_yaml import write_dedup
 from ...keploy.duplicates_yaml import write_duplicates
 from ...keploy.replay import Outcome, lines_by_case, replay_cases
-from ...keploy.runs import LiveRun, NoServer
+from ...keploy.runs import RemoteRun, ServerUnreachable
 from ...keploy.sockets import listening
 from ...model.bitmap import to_bitmap
 from ...model.text import printable
@@ -29,7 +29,7 @@ from ...queries.redundancy import find_redundant
 from ...queries.suites import RecordedSuite
 from ...serving.external_server import describe_status
 from ...serving.serve_options import ReplayOptions, ServeOptions
-from ...serving.signals import EndingSignals
+from ...serving.signals import TerminationHandler
 from ...settings import load_settings
 from .reporting import warn, write_file
 from .serving import start_managed_server
@@ -40,20 +40,20 @@ from .serving import start_managed_server
 def run_agent(url: str, control_socket: str, data_socket: str) -> None:
     """Answer Keploy's commands for the server at ``url`` until a signal comes."""
     run = _live_run(url)
-    with EndingSignals() as signals, listening(control_socket) as listener:
+    with TerminationHandler() as signals, listening(control_socket) as listener:
         try:
             run.find()
-        except NoServer as error:
+        except ServerUnreachable as error:
             # Keploy may be about to start it.
             warn(str(error))
         agent = Agent(listener, run, data_socket)
-        signals.next_calls(agent.stop)
+        signals.call_on_next_signal(agent.stop)
         click.echo(f" * Keploy's agent listens on {control_socket}", err=True)
         agent.serve_until_stopped()
 
 
-def _live_run(url: str) -> LiveRun:
-    return LiveRun(f"{url}{load_settings({}).url_prefix}/status")
+def _live_run(url: str) -> RemoteRun:
+    return RemoteRun(f"{url}{load_settings({}).url_prefix}/status")
 
 
 # replay
@@ -64,7 +64,7 @@ def replay(info: ScriptInfo, options: ServeOptions, replay_options: ReplayOption
     recording = read_recording(Path(replay_options.path))
     for warning in recording.warnings:
         warn(warning)
-    with EndingSignals(), _server(info, options, replay_options) as (url, run):
+    with TerminationHandler(), _server(info, options, replay_options) as (url, run):
         since = run.clock().now()
         outcomes = list(
             replay_cases(

@@ -116,7 +116,7 @@ def _writing(what: Path | str, option: str) -> Iterator[None]:
 
 def check_fail_under(reports: Reports, fail_under: float | None) -> int:
     """Return 2, with a message, if the total is below ``fail_under`` (default: the configuration's), else 0."""
-    below = reports.is_below(fail_under)
+    below = reports.fail_under_message(fail_under)
     if below is None:
         return 0
     click.echo(below, err=True)

@@ -14,22 +14,22 @@ from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from ...control.application import is_control
-from ...control_client import own_token
+from ...control_client import ensure_token
 from ...errors import ConfigurationError, LiveCoverageError, ServerError
 from ...extension import State, attach
 from ...journal.run_folder import new_run_id
 from ...keploy.agent import Agent
-from ...keploy.runs import OwnRun
+from ...keploy.runs import LocalRun
 from ...keploy.sockets import listening
 from ...model.records import Run
 from ...model.text import printable
 from ...recording.process import start_recording, stop_recording
 from ...serving.database import TemporaryDatabase, create_missing_tables, tables, temporary_database
 from ...serving.external_server import describe_status
-from ...serving.launcher import Server, foreign_server, inherited_environment, own_server, run_command
-from ...serving.readiness import Parent
+from ...serving.launcher import Server, external_server, inherited_environment, managed_server, run_command
+from ...serving.readiness import ParentConnection
 from ...serving.serve_options import RunOptions, ServeOptions
-from ...serving.signals import EndingSignals, Terminated
+from ...serving.signals import Terminated, TerminationHandler
 from ...serving.werkzeug_server import LiveServer, listen
 from ...settings import RUN_VARIABLE, URL_VARIABLE, Settings, load_settings
 from ...startup import database_guard
@@ -49,20 +49,20 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
     ``control_fd`` is a socket to the ``livecov run`` that started this process.
     """
     os.environ.update(options.environment(os.environ.get(RUN_VARIABLE) or new_run_id()))
-    with _restored_folder(os.getcwd()), EndingSignals() as signals, ExitStack() as stack:
-        parent = Parent(control_fd)
-        with parent.told_of_failure():
+    with _restored_folder(os.getcwd()), TerminationHandler() as signals, ExitStack() as stack:
+        parent = ParentConnection(control_fd)
+        with parent.reporting_failures():
             late = restart_if_late(keep=() if control_fd is None else (control_fd,))
             if late is not None:
                 warn(late)
             database = stack.enter_context(temporary_database()) if options.temporary_database else None
             server, settings = stack.enter_context(_prepared_server(info, options, database))
         # From here on, also while the tables are dropped, the first signal is a request to end.
-        signals.next_calls(server.shutdown)
+        signals.call_on_next_signal(server.shutdown)
         click.echo(f" * Running on {server.url}", err=True)
         if control_fd is None:
             click.echo(f" * Dashboard: {server.url}{settings.url_prefix}/", err=True)
-        parent.answers_at(server.url)
+        parent.report_ready(server.url)
         server.serve_until_shutdown()
         if database is not None:
             database.check()
@@ -104,7 +104,7 @@ def _prepared_server(
         recorder.flush()
         if control is not None:
             data_socket = os.path.join(recorder.root, options.data_socket)
-            stack.enter_context(Agent(control, OwnRun(recorder), data_socket).in_background())
+            stack.enter_context(Agent(control, LocalRun(recorder), data_socket).in_background())
             click.echo(f" * Keploy's agent listens on {options.control_socket}", err=True)
         server = LiveServer(
             app,
@@ -179,9 +179,9 @@ def _call_all(app: Flask, functions: Sequence[Callable[[], Any]], when: str) -> 
 def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int:
     """Start the server, run the command against it, end the server, report; return the exit status."""
     run_id = new_run_id()
-    with EndingSignals(), ExitStack() as stack:
+    with TerminationHandler(), ExitStack() as stack:
         # With it, the server accepts our requests and those of the command's pytest plugin, from any address.
-        stack.enter_context(own_token())
+        stack.enter_context(ensure_token())
         database = None
         if run_options.server is not None and options.temporary_database:
             database = stack.enter_context(temporary_database())
@@ -227,7 +227,7 @@ def _start_server(
                 "--keploy is for the server of `livecov run` itself: beside --server, start `flask livecov keploy`"
             )
         environ = {**environ, "FLASK_APP": app} if app else environ
-        return foreign_server(
+        return external_server(
             run_options.server, options.host, options.port, load_settings({}), environ, run_options.startup_timeout
         )
     return start_managed_server(info, options, environ, run_options.startup_timeout)
@@ -238,13 +238,13 @@ def start_managed_server(
 ) -> AbstractContextManager[Server]:
     """Start ``livecov serve`` for the application of ``info``, as a subprocess.
 
-    See :func:`~...serving.launcher.own_server`.
+    See :func:`~...serving.launcher.managed_server`.
 
     Raises ConfigurationError if coverage.py's configuration cannot be used.
     """
     app = info.app_import_path
     arguments = [*(["--app", app] if app else []), "livecov", "serve", *options.arguments(), "--no-report"]
-    return own_server(arguments, early_start_environ(environ, once=True), timeout)
+    return managed_server(arguments, early_start_environ(environ, once=True), timeout)
 
 
 def _report_run(data_dir: str, run_id: str, run_options: RunOptions, url: str) -> int:

@@ -81,7 +81,7 @@ class Proxy:
             reason=recorder.reason,
             branch=recorder.engine.branch,
             fault=recorder.session.fault,
-            lost=recorder.journal.losses.untold,
+            lost=recorder.journal.losses.unreported,
         )
 
     def _start(self, request: ControlRequest) -> None:

@@ -149,7 +149,7 @@ def _lines(file: FileSnapshot, code: Sequence[Markup], hits: FileHits) -> list[L
     # A statement inside the lines of another one has its own state.
     for bitmap, state in ((counted.statements & ~file.covered, "missing"), (file.covered & ~shown, "others")):
         states.update(dict.fromkeys(from_bitmap(bitmap), state))
-    firsts = counted.firsts()
+    firsts = counted.first_lines()
     hottest = max(counts.values(), default=0)
     return [
         Line(

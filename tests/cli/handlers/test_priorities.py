@@ -1,6 +1,6 @@
 """``livecov priorities``: what to cover next, worked out by hand for a small application.
 
-Tests ``cli.questions``, ``cli.handlers.priorities`` and ``cli.handlers.traffic``.
+Tests ``cli.questions``, ``cli.handlers.priorities``, ``cli.handlers.traffic`` and ``queries.gaps``.
 """
 
 from __future__ import annotations

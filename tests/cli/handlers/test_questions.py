@@ -1,6 +1,7 @@
 """``requests``, ``tests``, ``routes``, ``diff`` and ``who``, asked about a run whose lines are known.
 
-Tests ``cli.questions``, ``cli.handlers.questions``, ``cli.handlers.answers`` and ``cli.handlers.line_references``.
+Tests ``cli.questions``, ``cli.handlers.questions``, ``cli.handlers.answers``, ``cli.handlers.line_references`` and
+``cli.handlers.opening``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.cli.handlers import opening
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 
 from ...support.journals import Writer, run_folder, trace_of
 from ...support.processes import Invoke

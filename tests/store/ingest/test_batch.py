@@ -1,4 +1,4 @@
-"""Journals brought into the store, against the reader, which reads a whole run at once: the second opinion.
+"""Journals read into the store, compared with the reader, which reads a whole run at once and is the oracle.
 
 Tests ``store.ingest.batch``, ``store.ingest.interning``, ``store.ingest.late_updates``,
 ``store.ingest.window_assignment``,
@@ -26,7 +26,7 @@ from ..runs import NOW, TRACES, assert_equal, by_id, recorded, synced
 
 _BROKEN = [b"{\n", b"\n", b"[1]\n", b'{"type":"request"}\n', b"\xff\xfe\n", b'{"type":"window","name":"w"}\n']
 
-# What processes do, one after the other. Numbers choose among what there is.
+# Actions of processes, one after the other. Numbers choose among the existing processes, requests and traces.
 _number = st.integers(0, 5)
 
 _events = st.lists(
@@ -50,7 +50,7 @@ _events = st.lists(
 
 
 class _World:
-    """Three processes of a run that do what they are told."""
+    """Three processes of a run that perform the given actions."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -119,7 +119,7 @@ class _World:
                 Records(found, [], "run").last_window(self.histories)
 
     def half(self, who: int) -> None:
-        """Half a line is written, and a synchronisation comes before the other half."""
+        """Write half a line, and synchronise before the other half is written."""
         writer = self.writer(who)
         line = json.dumps({"type": "window", "name": "half", "at": self.now}, separators=(",", ":")).encode() + b"\n"
         writer.write(line[:20])
@@ -143,8 +143,8 @@ class TestAgainstReader:
             since = read_run(world.folder, since_mark=True)
             assert by_id(found.requests.newest()).keys() == {request.id for request in since.requests}
 
-    def test_a_request_that_comes_before_its_window(self) -> None:
-        """Another process opened the window, and its journal is read later than the request's."""
+    def test_request_that_is_stored_before_its_window(self) -> None:
+        """Another process opened the window, and its journal is read after the journal of the request."""
         folder = run_folder()
         first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
         first.request(TRACES[1], NOW + 5)
@@ -160,8 +160,8 @@ class TestAgainstReader:
             assert [record.window for record in found.requests.newest()] == [None, "w"]
             assert_equal(found, read_run(folder))
 
-    def test_requests_that_are_no_tests(self) -> None:
-        """Before and after the window is known: another process opens it."""
+    def test_requests_that_belong_to_no_test(self) -> None:
+        """Stored before and after the window, which another process opens."""
         folder = run_folder()
         first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
         first.request(TRACES[1], NOW + 1, test=NO_TEST)
@@ -192,8 +192,8 @@ class TestAgainstReader:
         with recorded(folder, period=3) as found:
             assert found.requests.newest() == []
 
-    def test_torn_lines_that_make_a_whole_one_together(self) -> None:
-        """Lines are read many at once, with commas between them."""
+    def test_torn_lines_that_form_a_valid_object_together(self) -> None:
+        """Many lines are parsed at once, with commas between them."""
         folder = run_folder()
         writer = Writer(folder, "aaaaaaaa")
         writer.request(TRACES[1], NOW)
@@ -204,8 +204,8 @@ class TestAgainstReader:
             assert [record.id for record in found.requests.newest()] == ["aaaaaaaa-1"]
             assert store.warnings == [f"{writer.path}: 2 lines cannot be read, skipped"]
 
-    def test_trace_that_is_told_later_by_another_process(self) -> None:
-        """A forked child does not repeat what its parent has told, and its journal may be read first."""
+    def test_trace_that_only_the_journal_of_another_process_holds(self) -> None:
+        """A forked child does not write its parent's traces again, and its journal may be read first."""
         folder = run_folder()
         child = Writer(folder, "aaaaaaaa")
         request_id = child.request(TRACES[1], NOW, traced=False)
@@ -240,7 +240,7 @@ class TestAgainstReader:
             {"id": "x--1"},
         ],
     )  # fmt: skip
-    def test_numbers_that_no_database_takes(self, change: dict[str, Any]) -> None:
+    def test_numbers_that_no_database_accepts(self, change: dict[str, Any]) -> None:
         folder = run_folder()
         writer = Writer(folder, "aaaaaaaa")
         writer.request(TRACES[1], **{"started_at": NOW, **change})
@@ -249,8 +249,8 @@ class TestAgainstReader:
             assert found.requests.count() == 1
             assert store.warnings == [f"{writer.path}: 1 line cannot be read, skipped"]
 
-    def test_text_that_no_database_takes(self) -> None:
-        """A file name of bytes that are no UTF-8, as Python decodes it."""
+    def test_text_that_no_database_accepts(self) -> None:
+        """A file name of bytes that are not UTF-8, as Python decodes it."""
         folder = run_folder()
         trace = trace_of({"/srv/caf\udce9.py": [3]})
         Writer(folder, "aaaaaaaa").request(trace, NOW, path="/\udcff", test="\ud800")
@@ -262,12 +262,12 @@ class TestAgainstReader:
 
 
 def tell_all(world: _World) -> None:
-    """What a process leaves out, because its parent has told it before the fork, is somewhere in the end."""
+    """Write all traces: those that children leave out because of their parent are in some journal in the end."""
     for trace in TRACES:
         world.writers[0].trace(trace)
 
 
-class TestWindowsOfManyKinds:
+class TestBoundsOfWindows:
     def test_event_at_the_same_moment_as_a_request(self) -> None:
         folder = run_folder()
         writer = Writer(folder, "aaaaaaaa")

@@ -1,4 +1,4 @@
-"""Synchronisation of the store with journals: those that have grown, by several processes at once, after a kill."""
+"""Synchronisation of the store with the journals: only the grown ones, by several processes at once, after a kill."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ with open_store(store_url(Path(".livecov"), None)) as store:
     store.sync(DataDir(".livecov").run("run"), progress)
 """
 
-# An audit hook stays for as long as its process lives, and Python traces nothing of what it does.
+# In a process of its own: an audit hook cannot be removed.
 SYNC_AUDITED = f"""
 import json, os, sys
 from pathlib import Path
@@ -78,7 +78,7 @@ class TestManyJournals:
         return writers
 
     def synchronise(self) -> tuple[list[str], list[str], list[str]]:
-        """The journals that the store opens in another process, and the reader, and the store's warnings."""
+        """Return the journals that the store and the reader open in another process, and the store's warnings."""
         command = [sys.executable, "-c", SYNC_AUDITED]
         done = subprocess.run(command, input="go\n", capture_output=True, text=True, check=True)
         by_store, by_reader, warnings = json.loads(done.stdout.splitlines()[-1])
@@ -136,8 +136,8 @@ class TestSynchronisation:
         with recorded(folder) as found:
             assert_equal(found, read_run(folder))
 
-    def test_who_finds_nothing_new_finds_all_done(self, folder: RunFolder) -> None:
-        """What requests ran late is there as soon as the last line of the journals is."""
+    def test_late_lines_are_applied_with_the_last_piece(self, folder: RunFolder) -> None:
+        """Another process that finds nothing new to read then finds complete requests."""
         writer = Writer(folder, "late")
         for number in range(3):
             request = writer.request(TRACES[1], NOW + number)
@@ -162,19 +162,19 @@ class TestSynchronisation:
         with recorded(folder) as found:
             assert_equal(found, read_run(folder))
 
-    def test_progress_is_told_in_bytes(self, folder: RunFolder) -> None:
-        told: list[tuple[int, int]] = []
+    def test_progress_is_reported_in_bytes(self, folder: RunFolder) -> None:
+        reported: list[tuple[int, int]] = []
         size = sum(path.stat().st_size for path in folder.journals())
         with open_store(store_url(Path(".livecov"), None)) as store:
-            store.sync(folder, lambda done, total: told.append((done, total)))
-            assert {total for _, total in told} == {size}
-            assert [done for done, _ in told] == sorted({done for done, _ in told})
-            assert told[-1] == (size, size)
-            told.clear()
-            store.sync(folder, lambda done, total: told.append((done, total)))
-            assert told == []
+            store.sync(folder, lambda done, total: reported.append((done, total)))
+            assert {total for _, total in reported} == {size}
+            assert [done for done, _ in reported] == sorted({done for done, _ in reported})
+            assert reported[-1] == (size, size)
+            reported.clear()
+            store.sync(folder, lambda done, total: reported.append((done, total)))
+            assert reported == []
 
-    def test_runs_share_traces_and_nothing_else(self) -> None:
+    def test_runs_share_only_traces(self) -> None:
         folders = [run_folder(name) for name in ("one", "two")]
         for folder, count in zip(folders, (1, 2), strict=True):
             writer = Writer(folder, "aaaaaaaa")
@@ -196,12 +196,14 @@ class TestSynchronisation:
             writer.path.write_bytes(b"".join(writer.path.read_bytes().splitlines(keepends=True)[:3]))
         with synced(folder) as (store, run), store.recorded([run]) as found:
             assert found.requests.count() == 2
-            assert "shorter than when it was read last" in store.warnings[0]
+            assert "shorter than at the last synchronisation" in store.warnings[0]
 
     @pytest.mark.parametrize("left", ["nothing", "whole lines", "half a line"])
     @pytest.mark.parametrize("when", ["windows are looked for", "pieces are put in"])
-    def test_journal_that_is_cut_while_it_is_read(self, when: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is read no further, and what was read is in the store."""
+    def test_journal_that_is_truncated_while_it_is_read(
+        self, when: str, left: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is read no further, and the lines that were read are stored."""
         folder = run_folder()
         writer = Writer(folder, "aaaaaaaa")
         for number in range(3):
@@ -210,7 +212,7 @@ class TestSynchronisation:
         data = writer.path.read_bytes()
         last_line = data.rindex(b"\n", 0, -1) + 1
         size = {"nothing": 0, "whole lines": last_line, "half a line": last_line + 30}[left]
-        # The first reading is of windows.
+        # The first read searches for windows.
         cut_at = 1 if when == "windows are looked for" else 2
         open_regular, readings = sync.open_regular, []
 

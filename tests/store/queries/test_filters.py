@@ -1,4 +1,4 @@
-"""Queries with filters, against filtering the reader's requests here.
+"""Queries with filters, compared with filtering the reader's requests.
 
 Tests ``store.queries.base``, ``store.queries.groups`` and ``store.queries.run_queries``.
 """

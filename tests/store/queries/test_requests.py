@@ -1,4 +1,4 @@
-"""Requests sorted and by the page, and the lines of all of them, against counting them here.
+"""Requests in sorted pages, and the lines of all of them, compared with counting them one by one.
 
 Tests ``store.queries.requests``, ``store.queries.lines`` and ``store.traces``.
 """
@@ -22,7 +22,7 @@ from ..runs import FILES, NOW, TRACES, synced
 
 
 class TestPages:
-    """Requests sorted and by the page, against sorting all of them here."""
+    """Requests in sorted pages, compared with sorting all of them."""
 
     KEYS: ClassVar[dict[str, Callable[[RequestRecord], Any]]] = {
         "time": lambda record: record.started_at,
@@ -85,8 +85,8 @@ class TestPages:
             moments = {trace: record.started_at for trace, record in oldest.items()}
             records = found.requests.first_of_traces(moments, Filters())
             assert {record.id for record in records} == {record.id for record in oldest.values()}
-            told = found.lines.told_traces()
-            assert dict(told.values()) == moments
+            first = found.lines.first_executions()
+            assert dict(first.values()) == moments
 
     def test_counts_until(self, folder: RunFolder) -> None:
         with synced(folder) as (store, run), store.recorded([run]) as found:
