@@ -27,7 +27,7 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
 
 
 def filter_options(command: Command) -> Command:
-    """The options that say which requests count."""
+    """The options that select requests."""
     for option in reversed(
         (
             click.option("--test", metavar="NAME", help="Only requests of this test."),
@@ -56,7 +56,7 @@ limit_option = click.option(
     help="At most N requests, 0 for all.",
 )
 by_option = click.option(
-    "--by", type=click.Choice(("test", "route", "request")), help="What the names are, where they can be several."
+    "--by", type=click.Choice(("test", "route", "request")), help="The kind of the names, where they fit several."
 )
 
 
@@ -131,9 +131,7 @@ def show_who(reference: str, limit: int, **options: Any) -> None:
 @data_dir_option
 @run_option
 @output_format_option
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Show so many routes."
-)
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Show N routes.")
 @click.option(
     "--access-log",
     metavar="FILE",

@@ -1,4 +1,4 @@
-"""One function for each question about what was recorded; it returns plain data, which whoever asks prints.
+"""One function for each question about what was recorded; it returns plain data, which the caller prints.
 
 The command line, the control routes, the dashboard and the pytest plugin ask here, so their numbers agree.
 

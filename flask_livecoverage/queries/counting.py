@@ -1,4 +1,4 @@
-"""Which of the recorded lines an answer counts: all of them, or statements, as coverage.py's reports do."""
+"""Selects the lines that an answer counts: all recorded ones, or statements, as coverage.py's reports count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to cover next: the gaps of the routes with the most traffic, recorded or in an access log."""
+"""Ranks the gaps in coverage by the traffic of routes, recorded or from an access log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .statements import Statements, read_statements
 
 @dataclass(frozen=True)
 class RecordedRoutes:
-    """What was recorded of an application's routes, by name, HEAD with GET.
+    """The recorded requests of an application's routes, by name, HEAD with GET.
 
     ``traces`` are those of requests, by id, ``ambient`` those of what ran outside of requests. ``unused`` are the rules
     that no request was for.
@@ -44,7 +44,7 @@ class RecordedRoutes:
 
 
 def recorded_routes(recorded: RunQueries) -> RecordedRoutes:
-    """Read what was recorded of the routes."""
+    """Read the recorded requests by their routes."""
     routes = _merged(recorded.groups.executed("route"))
     unused = unused_rules(recorded.rules(), routes)
     return RecordedRoutes(routes, recorded.lines.traces(), recorded.lines.ambient(), unused, recorded.root)
@@ -80,7 +80,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Priorities:
-    """What to cover next, the most urgent first.
+    """The routes to cover next, the most urgent first.
 
     ``requests`` is the number of all requests that count, ``unmatched`` of those that match no route. ``never_hit`` are
     routes that no recorded request was for. ``statements`` (by file) and ``root`` are for showing the gaps.

@@ -1,4 +1,4 @@
-"""Which requests, tests and routes were recorded, and with how many lines."""
+"""Lists of the recorded requests, tests and routes, with the number of lines of each."""
 
 from __future__ import annotations
 

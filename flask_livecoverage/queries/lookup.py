@@ -1,4 +1,4 @@
-"""One request, test or route: which lines it executed, and how two of them differ."""
+"""One request, test or route: the lines that it executed, and the difference of two of them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def find_subject(recorded: RunQueries, kind: Kind, name: str) -> Subject | None:
 
 
 def find_subjects(recorded: RunQueries, name: str, kinds: Iterable[Kind] = KINDS) -> list[Subject]:
-    """The subjects with this name, one of a kind at most; if there are none, those whose names end so."""
+    """The subjects with this name, one of a kind at most; if there are none, those whose names end with it."""
     kinds = list(kinds)
     exact = [subject for kind in kinds if (subject := find_subject(recorded, kind, name)) is not None]
     return exact or [subject for kind in kinds for subject in _ending_with(recorded, kind, name)]

@@ -1,4 +1,4 @@
-"""Which tests, or requests, of a suite execute nothing of their own, and the smallest suite that keeps all lines."""
+"""Finds the tests, or requests, of a suite that execute nothing of their own, and the smallest suite with all lines."""
 
 from __future__ import annotations
 

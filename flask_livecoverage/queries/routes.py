@@ -38,7 +38,7 @@ def merged_name(route: str) -> str:
 
 
 def unused_rules(rules: Iterable[Rule], routes: Collection[str]) -> list[UnusedRule]:
-    """What of ``rules`` none of the recorded ``routes`` (names such as ``GET /user/<id>``) has used.
+    """The methods of ``rules`` that none of the recorded ``routes`` (names such as ``GET /user/<id>``) used.
 
     A HEAD request runs the code of GET, so it uses that.
     """

@@ -1,4 +1,4 @@
-"""Which statements nobody executed, and which lines of each trace count, in files that still are what they were."""
+"""The statements that were not executed, and the lines of each trace that count, in files that have not changed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..sources.content import content_hash
 
 @dataclass(frozen=True)
 class Statements:
-    """What :func:`read_statements` found, as bitmaps of lines.
+    """The result of :func:`read_statements`, as bitmaps of lines.
 
-    ``all`` holds the statements of each file that is reported on, ``missing`` those that nobody executed. ``executed``
-    holds the lines of each trace, by the trace's id and the file. ``warnings`` name the files that have changed, which
-    are left out.
+    ``all`` holds the statements of each file that is reported on, ``missing`` those that were not executed.
+    ``executed`` holds the lines of each trace, by the trace's id and the file. ``warnings`` name the files that have
+    changed, which are left out.
     """
 
     all: Mapping[str, int]

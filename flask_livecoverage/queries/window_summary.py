@@ -1,4 +1,4 @@
-"""The summary of the last window: what its requests executed, what of it was new, which window did the same."""
+"""The summary of the last window: its lines, the new ones among them, and an earlier window with the same lines."""
 
 from __future__ import annotations
 

@@ -37,14 +37,14 @@ def test_status_and_shutdown(commands: Commands) -> None:
 
 def test_no_server_or_another(commands: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+        unused = f"http://127.0.0.1:{free.getsockname()[1]}"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         other = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=speak_something_else, args=(listener, 2))
         thread.start()
         results = {
             (name, url): commands.livecov(name, "--url", url, app=None).wait()
-            for url in (nobody, other)
+            for url in (unused, other)
             for name in ("shutdown", "status")
         }
         thread.join()

@@ -23,7 +23,7 @@ Ask = Callable[..., Any]
 
 STATIC = "/static/<path:filename>"
 
-# Newest first: what was asked for, test, status, recorded lines, statements, statements that nobody had run before.
+# Newest first: request, test, status, recorded lines, statements, statements that had not run before.
 REQUESTS = [
     ("POST /cart", "test_shop.py::test_post", 200, 2, 2, 0),
     ("POST /cart", "test_shop.py::test_cart", 200, 2, 2, 1),
@@ -81,7 +81,7 @@ SUBSUMED = [
     ("test_shop.py::test_home", 1, "test_shop.py::test_few", 4),
     ("test_shop.py::test_post", 2, "test_shop.py::test_cart", 4),
 ]
-# What each adds.
+# The lines that each adds.
 KEPT = {
     "window": 6,
     "by header": 5,
@@ -90,7 +90,7 @@ KEPT = {
     "test_shop.py::test_many": 1,
 }
 
-# By file: statements, and those that nobody ran: to remove from the cart, and what no request was for.
+# By file: statements, and missing ones: removing from the cart, and the view that no request was for.
 STATEMENTS = {"shop.py": (45, 2), "stock.py": (2, 0)}
 
 
@@ -277,7 +277,7 @@ class TestRoutes:
         )
         never = page.table("never")[1:]
         assert [f"{methods.partition('(')[0]} {rule}" for rule, methods, _ in never] == UNUSED_ROUTES
-        assert [rule for rule, methods, _ in never if "others were" not in methods] == NEVER_HIT
+        assert [rule for rule, methods, _ in never if "other methods were" not in methods] == NEVER_HIT
 
     def test_priorities(self, ask: Ask) -> None:
         """Flask's route for static files has no code to cover."""
@@ -331,12 +331,12 @@ class TestWho:
         assert (answer["requests"], answer["startup"]) == (sum(routes.values()), False)
         assert {one["test"]: one["requests"] for one in answer["tests"]} == tests
         assert {one["route"]: one["requests"] for one in answer["routes"]} == routes
-        said = who_of_page(shop, "shop.py", line)
-        assert said.startswith(
-            f"{count_of_requests(routes)} ran line {line} · " if routes else f"Nobody ran line {line} · "
+        answered = who_of_page(shop, "shop.py", line)
+        assert answered.startswith(
+            f"{count_of_requests(routes)} ran line {line} · " if routes else f"Line {line} did not run · "
         )
         for name, count in {**tests, **routes}.items():
-            assert f"{name} {count}" in said
+            assert f"{name} {count}" in answered
 
     def test_start_up(self, shop: Shop, ask: Ask) -> None:
         (line,) = shop.lines("background")
@@ -351,8 +351,8 @@ def count_of_requests(routes: dict[str, int]) -> str:
 
 
 def who_of_page(shop: Shop, name: str, line: int) -> str:
-    """What the dashboard says of a line of a file."""
-    return shop.page(f"ui/files/{shop.key(name)}", line=str(line)).text("who")
+    """The dashboard's answer about a line of a file."""
+    return shop.page(f"ui/files/{shop.key(name)}", line=str(line)).text("line-details")
 
 
 class TestDuplicates:
@@ -418,7 +418,7 @@ class TestCoverage:
         assert shown == ",".join(map(str, missing))
 
     def test_priorities(self, shop: Shop, ask: Ask) -> None:
-        """Those who use the cart pass the line that nobody ran."""
+        """The routes of the cart enter the function with the missing line."""
         answer = ask("priorities")
         keys = ("route", "requests", "uncovered")
         assert [tuple(one[key] for key in keys) for one in answer["priorities"]] == [

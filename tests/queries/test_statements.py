@@ -1,4 +1,4 @@
-"""Which statements nobody executed: under the user's configuration, in files that are what they were."""
+"""Statements that were not executed: under the user's configuration, in files that have not changed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_traces_together(source: Path) -> None:
 def test_changed_and_missing_files(source: Path) -> None:
     path = str(source)
     old, gone = trace(path, "another", 1, 2), trace("/gone.py", "content", 1)
-    # Named as one more file to report on, it is left out all the same: nobody knows what ran of it.
+    # It is left out, even when named as one more file to report on: what ran of its present content is not known.
     found = read_statements([old, gone], [path])
     assert (found.all, found.missing) == ({}, {})
     assert found.executed == {old.id: {}, gone.id: {}}
@@ -80,7 +80,7 @@ def test_exclusions(source: Path) -> None:
 
 
 def test_recorded_elsewhere(source: Path, tmp_path: Path) -> None:
-    """In a container, say; the configuration tells where the files are here."""
+    """For example in a container; the configuration maps its paths to those here."""
     Path(".coveragerc").write_text(f"[paths]\nsource =\n    {tmp_path}\n    /container/\n")
     path = str(source)
     there = trace("/container/source.py", content_hash(path), 1, 2, 6)

@@ -1,4 +1,4 @@
-"""What ``flask livecov keploy`` and ``replay`` do, apart from reading their options."""
+"""The work of ``flask livecov keploy`` and ``replay``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import click
 from flask.cli import ScriptInfo
 from tabulate import tabulate
 
-from ...analysis.duplicates import find_redundancy
 from ...analysis.suite import Suite
 from ...errors import DataError, ServerError
 from ...journal.data_dir import DataDir
@@ -26,6 +25,8 @@ from ...keploy.runs import RemoteRun, ServerUnreachable
 from ...keploy.sockets import listening
 from ...model.bitmap import to_bitmap
 from ...model.text import printable
+from ...queries.redundancy import find_redundant
+from ...queries.suites import RecordedSuite
 from ...serving.external_server import describe_status
 from ...serving.serve_options import ReplayOptions, ServeOptions
 from ...serving.signals import TerminationHandler
@@ -119,6 +120,6 @@ def _write_lines(run: RunFolder, cases: Sequence[Case], since: float, options: R
     suite = Suite.of_lines(
         {test: {path: to_bitmap(numbers) for path, numbers in files.items()} for test, files in lines.items()}
     )
-    removable = [member.name for member in find_redundancy(suite, "keploy").duplicates]
-    write_file(options.duplicates, write_duplicates(removable).encode(), "--duplicates")
-    click.echo(f"Wrote {len(removable)} duplicates to {options.duplicates}")
+    duplicates = find_redundant(RecordedSuite(suite, "test"), "keploy").duplicates
+    write_file(options.duplicates, write_duplicates(duplicates).encode(), "--duplicates")
+    click.echo(f"Wrote {len(duplicates)} duplicates to {options.duplicates}")

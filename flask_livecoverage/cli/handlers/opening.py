@@ -22,12 +22,12 @@ PATIENCE_SECONDS = 2.0
 
 
 @contextmanager
-def open_recorded(data_dir: str, wanted: str) -> Iterator[RunQueries]:
-    """The recorded runs that ``wanted`` names, in the store; unreadable records are reported on standard error."""
+def open_recorded(data_dir: str, selection: str) -> Iterator[RunQueries]:
+    """The recorded runs that ``selection`` names, in the store; unreadable records are reported on standard error."""
     directory = DataDir(data_dir)
     for path in directory.foreign_files():
         warn(f"{path}: not a file of this program's, skipped")
-    folders = directory.select(wanted)
+    folders = directory.select(selection)
     setting = load_settings({}).store
     with open_stored_runs(directory.path, folders, setting, synchronise=_sync) as runs:
         for warning in runs.warnings:

@@ -30,12 +30,12 @@ from .traffic import LoggedTraffic, view_code
 DETAILED = 5
 
 
-def find_priorities(info: ScriptInfo, data_dir: str, wanted: str, access_log: str | None) -> Priorities:
-    """Rank the routes of the runs that ``wanted`` names, by their traffic there or in an access log.
+def find_priorities(info: ScriptInfo, data_dir: str, selection: str, access_log: str | None) -> Priorities:
+    """Rank the routes of the runs that ``selection`` names, by their traffic there or in an access log.
 
     Raises DataError if nothing is recorded, ConfigurationError for an access log that cannot be read or matched.
     """
-    with open_recorded(data_dir, wanted) as stored:
+    with open_recorded(data_dir, selection) as stored:
         recorded = recorded_routes(stored)
     if access_log is not None:
         traffic = _logged_traffic(info, access_log, recorded)
@@ -105,12 +105,10 @@ def _views(app: Flask, traffic: LoggedTraffic, recorded: RecordedRoutes) -> dict
 
 
 def text(priorities: Priorities, limit: int) -> str:
-    """The table of the first ``limit`` routes, and the gaps of those at its head."""
+    """The table of the first ``limit`` routes, and the gaps of the first of these."""
     shown = priorities.ranked[:limit]
     if not priorities.statements:
-        parts = [
-            "Nothing can be said: all recorded files have changed, are gone, or are left out by the configuration."
-        ]
+        parts = ["Nothing to rank: all recorded files have changed, are gone, or are left out by the configuration."]
     elif not shown:
         parts = ["Every statement is covered in the functions that the requests enter."]
     else:
@@ -150,7 +148,7 @@ def _line_reference(priorities: Priorities, gap: Gap) -> str:
 
 
 def json_object(priorities: Priorities, limit: int) -> dict[str, Any]:
-    """The same, as an object for JSON."""
+    """The first ``limit`` routes and their gaps, as an object for JSON."""
     return {
         "requests": priorities.requests,
         "unmatched": priorities.unmatched,

@@ -1,4 +1,4 @@
-"""What ``flask livecov serve`` and ``run`` do, apart from reading their options."""
+"""The work of ``flask livecov serve`` and ``run``."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
 
 
 def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = None) -> str:
-    """Serve the application of ``info`` until it is told to end; return the id of the run.
+    """Serve the application of ``info`` until a signal or a request for a shutdown; return the id of the run.
 
-    ``control_fd`` is a socket to the ``livecov run`` that started us.
+    ``control_fd`` is a socket to the ``livecov run`` that started this process.
     """
     os.environ.update(options.environment(os.environ.get(RUN_VARIABLE) or new_run_id()))
-    with _coming_back(os.getcwd()), TerminationHandler() as signals, ExitStack() as stack:
+    with _restored_folder(os.getcwd()), TerminationHandler() as signals, ExitStack() as stack:
         parent = ParentConnection(control_fd)
         with parent.reporting_failures():
             late = restart_if_late(keep=() if control_fd is None else (control_fd,))
@@ -70,8 +70,8 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
 
 
 @contextmanager
-def _coming_back(folder: str) -> Iterator[None]:
-    """At the block's end, change back to ``folder``, which the application may have left: the report is made there."""
+def _restored_folder(folder: str) -> Iterator[None]:
+    """Change back to ``folder`` at the end of the block: the application may have left it, and the report needs it."""
     try:
         yield
     finally:
@@ -83,10 +83,10 @@ def _coming_back(folder: str) -> Iterator[None]:
 def _prepared_server(
     info: ScriptInfo, options: ServeOptions, database: TemporaryDatabase | None
 ) -> Iterator[tuple[LiveServer, Settings]]:
-    """The server of an application that was imported under coverage, and has its tables; and the settings of that."""
+    """The server of the application, which is imported under coverage and gets its tables; and the settings."""
     with ExitStack() as stack:
         listener = stack.enter_context(listen(options.host, options.port))
-        # The application may change the working directory; and no path at all is none.
+        # Absolute, because the application may change the working directory. An empty path stays empty.
         path = options.control_socket and os.path.abspath(options.control_socket)
         control = stack.enter_context(listening(path)) if options.keploy else None
         recorder = start_recording(load_settings({}))
@@ -142,7 +142,7 @@ def _describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     if isinstance(error, SyntaxError):
-        # It names its place itself, though not the folder; the last frame is the importing machinery's.
+        # Its message names the file (without the folder) and the line; the last frame is the import system's.
         where = ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 
@@ -180,7 +180,7 @@ def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int
     """Start the server, run the command against it, end the server, report; return the exit status."""
     run_id = new_run_id()
     with TerminationHandler(), ExitStack() as stack:
-        # Whatever the server makes of who asks, our requests and those of the command's pytest plugin pass.
+        # With it, the server accepts our requests and those of the command's pytest plugin, from any address.
         stack.enter_context(ensure_token())
         database = None
         if run_options.server is not None and options.temporary_database:
@@ -196,10 +196,10 @@ def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int
     report_status = _report_run(options.data_dir, run_id, run_options, server.url)
     if refused:
         raise ConfigurationError(refused)
-    # Other programs have their own ideas of the status after SIGTERM.
+    # After SIGTERM, other programs end with statuses of all kinds.
     fault = server.process.returncode if run_options.server is None else early
     if fault:
-        # A database that was refused late, say.
+        # For example, a database that was refused late.
         error = ConfigurationError if fault == ConfigurationError.exit_code else ServerError
         raise error(
             f"the server {describe_status(fault)}: see its output above; the command ended with status {status}"
@@ -236,7 +236,7 @@ def _start_server(
 def start_managed_server(
     info: ScriptInfo, options: ServeOptions, environ: Mapping[str, str], timeout: float
 ) -> AbstractContextManager[Server]:
-    """``livecov serve`` for the application of ``info``, in a process of its own.
+    """Start ``livecov serve`` for the application of ``info``, as a subprocess.
 
     See :func:`~...serving.launcher.managed_server`.
 

@@ -63,7 +63,7 @@ def load_suite(origin: Origin) -> RecordedSuite:
 
 def _refuse_without_durations(origin: Origin, option: str, instead: str) -> None:
     if origin.input_path is not None:
-        raise ConfigurationError(f"{option}: {origin.input_path} does not say how long tests took: use {instead}")
+        raise ConfigurationError(f"{option}: {origin.input_path} holds no durations: use {instead}")
 
 
 def _count(number: int, by: str) -> str:

@@ -23,7 +23,7 @@ _LONGEST_CHAIN = 3
 
 
 class LoggedTraffic:
-    """The requests of an access log by the routes that they are for, named as records name them."""
+    """The requests of an access log by the routes that they are for, which are named as in records."""
 
     def __init__(self, app: Flask) -> None:
         self.by_route: Counter[str] = Counter()
@@ -41,7 +41,7 @@ class LoggedTraffic:
 
     @property
     def unmatched(self) -> int:
-        """How many requests the application would answer with 404 or 405."""
+        """The number of requests that the application would answer with 404 or 405."""
         return sum(requests for name, requests in self.by_route.items() if name not in self.rules)
 
 
@@ -94,7 +94,7 @@ def _match(adapter: MapAdapter, method: str, path: str) -> Rule | None:
 
 
 def view_code(app: Flask, rule: Rule, method: str) -> CodeType | None:
-    """The code of the view that answers ``method``, beneath its decorators; None if that cannot be told."""
+    """The code of the view that answers ``method``, beneath its decorators; None if Flask answers, or code in C."""
     if method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
         return None  # Flask answers itself
     view: Any = inspect.unwrap(app.view_functions.get(rule.endpoint, _no_view))

@@ -210,7 +210,7 @@ def priorities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[P
 
 @pytest.fixture
 def found(priorities: Priorities) -> Found:
-    """What the command answers as JSON."""
+    """Asks the command for JSON."""
 
     def found(*arguments: str, app: str | None = None) -> dict[str, Any]:
         result = priorities("--format", "json", *arguments, app=app)
@@ -318,7 +318,7 @@ class TestRecordedRequests:
         assert result.status == 0
         assert "shop.py has changed since its lines were recorded: those are left out" in result.stderr
         assert json.loads(result.stdout)["priorities"] == []
-        assert priorities().stdout.startswith("Nothing can be said: all recorded files have changed")
+        assert priorities().stdout.startswith("Nothing to rank: all recorded files have changed")
 
     @pytest.mark.usefixtures("record")
     def test_configured_exclusions_hold(self, shop: Commands, found: Found) -> None:
@@ -406,7 +406,7 @@ class TestAccessLog:
         assert ranking(json.loads(process.stdout)) == [("GET /never", 1, 2, False)]
 
     @pytest.mark.usefixtures("record")
-    def test_lines_that_are_skipped_are_named(self, shop: Commands, priorities: Priorities) -> None:
+    def test_skipped_lines_are_reported(self, shop: Commands, priorities: Priorities) -> None:
         log = shop.folder / write_log(shop, "GET /never")
         with log.open("ab") as file:
             file.write(b'\x00\xff\n{"json": 1}\n' + LOG_LINE.format(r"\x16\x03\x01").encode())
@@ -458,7 +458,7 @@ class TestAccessLog:
         assert error.startswith(f"Error: {message}")
 
     @pytest.mark.usefixtures("record")
-    def test_file_that_is_not_there(self, priorities: Priorities) -> None:
+    def test_missing_file(self, priorities: Priorities) -> None:
         result = priorities("--access-log", "access.log", app="shop")
         assert (result.status, result.errors) == (
             2, ["Error: cannot read the access log access.log (No such file or directory)"]
