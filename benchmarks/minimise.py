@@ -1,12 +1,12 @@
-"""How long it takes to find the duplicates of a large suite, and the smallest part of it that keeps its lines.
+"""Measures how long it takes to find the duplicates of a large suite, and the smallest part that keeps its lines.
 
 ::
 
-    python benchmarks/minimise.py
-    python benchmarks/minimise.py --members 10000 --line-sets 10000 --lines 50000
+    python -m benchmarks.minimise
+    python -m benchmarks.minimise --members 10000 --line-sets 10000 --lines 50000
 
-The suite is made up, the same for the same sizes. Each set of lines is that of a test which asks for a few routes, and
-in each takes some branches, common ones or rare ones. Routes and sets are chosen unevenly, as traffic does. With
+The suite is generated, the same for the same sizes. Each set of lines is that of a test which requests a few routes,
+and in each takes some branches, common ones or rare ones. Routes and sets are chosen unevenly, as traffic does. With
 ``--shape random``, sets are of any blocks of lines: the worst case for a proof.
 """
 
@@ -62,13 +62,13 @@ def make_traces(chance: random.Random, line_sets: int, lines: int, shape: str) -
 
 
 def requests_of_routes(chance: random.Random, blocks: range) -> Iterator[frozenset[int]]:
-    """Tests that ask for one to four routes. Each has blocks that always run, and branches: common, rare, very rare."""
+    """Tests that request one to four routes. Each has blocks that always run, and branches: common, rare, very rare."""
     common = blocks[: min(len(blocks) // 20, 100)]
     routes = [blocks[i : i + BLOCKS_PER_ROUTE] for i in range(len(common), len(blocks), BLOCKS_PER_ROUTE)] or [blocks]
     likely = {block: 1.0 if chance.random() < 0.3 else chance.random() ** 3 for block in blocks}
     while True:
-        asked = [routes[int(len(routes) * chance.random() ** 2)] for _ in range(chance.randint(1, 4))]
-        yield frozenset(common) | {block for route in asked for block in route if chance.random() < likely[block]}
+        wanted = [routes[int(len(routes) * chance.random() ** 2)] for _ in range(chance.randint(1, 4))]
+        yield frozenset(common) | {block for route in wanted for block in route if chance.random() < likely[block]}
 
 
 def any_blocks(chance: random.Random, blocks: range) -> Iterator[frozenset[int]]:
@@ -87,7 +87,7 @@ def make_trace(blocks: frozenset[int]) -> Trace:
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """What ``work`` returns, and the seconds that it took."""
+    """The result of ``work``, and the seconds that it took."""
     began = time.perf_counter()
     return work(), time.perf_counter() - began
 

@@ -1,6 +1,7 @@
 """Flask-LiveCoverage: code coverage measured inside a live Flask server.
 
-PYTEST_DONT_REWRITE (pytest would warn where this package is imported before pytest starts, in a command of ``flask``).
+PYTEST_DONT_REWRITE: without this marker, pytest warns where the package is imported before pytest starts, by a
+``flask`` command for example.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # On demand, because it imports Flask: recording starts before the application is imported, and before gevent
-    # patches what Flask imports.
+    # Imported on demand, because it imports Flask: recording starts before the application is imported, and before
+    # gevent patches the modules that Flask imports.
     if name == "LiveCoverage":
         from .extension import LiveCoverage
 

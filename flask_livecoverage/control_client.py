@@ -1,4 +1,4 @@
-"""Asks the control routes of a live server."""
+"""Sends requests to the control routes of a live server."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import Any
 from .errors import ServerError
 from .settings import TOKEN_VARIABLE
 
-# Never through a proxy: the server is on this machine.
+# Without a proxy: the server is on this machine.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class NotMeasured(ServerError):
-    """A server that answers, but not as live coverage does."""
+    """The server answers, but not as one with live coverage."""
 
 
 class Refused(ServerError):
-    """An error that a control route answers with, and its HTTP ``status``."""
+    """An error response of a control route, with its HTTP ``status``."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -32,18 +32,18 @@ class Refused(ServerError):
 
 
 def fetch_json(url: str, *, timeout: float = 30) -> dict[str, Any]:
-    """The JSON object at ``url``. Raises OSError if nobody answers, ServerError for another answer."""
+    """The JSON object at ``url``. Raises OSError if no server answers, ServerError for any other response."""
     try:
         answer = json.loads(fetch(url, timeout=timeout))
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise NotMeasured(f"{url} does not answer as live coverage does: does it name the server that is measured?")
+        raise NotMeasured(f"{url} is not a server with live coverage: check that the URL names the measured server")
     return answer
 
 
 def fetch(url: str, *, method: str = "GET", timeout: float = 30) -> bytes:
-    """What ``url`` answers. Raises OSError if nobody does, ServerError if the answer is an error."""
+    """The response of ``url``. Raises OSError if no server answers, ServerError for an error response."""
     token = os.environ.get(TOKEN_VARIABLE)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
@@ -57,12 +57,12 @@ def fetch(url: str, *, method: str = "GET", timeout: float = 30) -> bytes:
             raise NotMeasured(f"{url} answers {error.code}: is live coverage active there?") from None
         raise Refused(f"{url} answers {error.code}: {reason}", error.code) from None
     except http.client.HTTPException:
-        raise NotMeasured(f"{url} does not speak HTTP: does it name the server that is measured?") from None
+        raise NotMeasured(f"{url} does not speak HTTP: check that the URL names the measured server") from None
 
 
 @contextmanager
-def own_token() -> Iterator[None]:
-    """Have a token in the environment, for this process and those that it starts: a random one, if there is none."""
+def ensure_token() -> Iterator[None]:
+    """Set a random token in the environment, also for processes that are started here, unless one is set already."""
     if os.environ.get(TOKEN_VARIABLE):
         yield
         return

@@ -1,7 +1,7 @@
-"""Any Flask application, unchanged, for a WSGI server of one's choice: ``gunicorn flask_livecoverage.wsgi:app``.
+"""Serves any Flask application, unchanged, under any WSGI server: ``gunicorn flask_livecoverage.wsgi:app``.
 
 ``FLASK_APP`` names the application, as for the ``flask`` command; ``livecov run --server`` sets it. Recording starts
-before the application is imported, so that its start-up is measured too.
+before the application is imported, so its start-up is measured too.
 """
 
 from __future__ import annotations

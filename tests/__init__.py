@@ -1,5 +1,5 @@
-"""The tests. A folder for each room of the package, with the same name, and in it the tests of the room's modules.
+"""The tests. Each folder of the package has a folder of the same name here, with the tests of its modules.
 
-``end_to_end`` holds the tests of the product as a whole, ``support`` what several folders share. The docstring of a
-test module names the modules that it tests.
+``end_to_end`` contains the tests of the product as a whole, ``support`` helpers that several folders share. The
+docstring of a test module names the modules that it tests.
 """

@@ -1,9 +1,13 @@
-"""The structure holds: layers, sizes, public names, and an inactive extension that does nothing at all."""
+"""The structure holds: layers, sizes, public names, and an inactive extension that does nothing at all.
+
+Tests ``_version`` and ``errors``.
+"""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -11,17 +15,20 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 import flask_livecoverage
 
 PACKAGE = Path(flask_livecoverage.__file__).parent
+TESTS = Path(__file__).parent
+BENCHMARKS = TESTS.parent / "benchmarks"
 
 # The rooms, from the ground up: packages, and the modules beside them. A room imports itself and those of lower floors.
 FLOORS = [
     {"_version", "errors", "model"},
-    {"interpreter", "settings"},
+    {"helper_process", "settings"},
     {"control_client", "sources", "testid"},
     {"carriers", "engines", "journal"},
     {"analysis", "recording", "store"},
@@ -43,6 +50,26 @@ WITH_FLASK = {"", "cli", "control", "dashboard", "django", "extension", "measure
 
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
+
+# Folders of tests that are no room of the package.
+OTHER_TESTS = {"", "data", "end_to_end", "support"}
+
+# Private names that tests and benchmarks use, and why.
+PRIVATE_NAMES = {
+    # Of others.
+    "os._exit": "ends a forked child without Python's own end; documented",
+    "parts._replace": "a named tuple's; documented",
+    "session._setupstate": "a plugin of somebody else does so; the test plays one",
+    "_typeshed.wsgi": "types alone",
+    "partial_module.__spec__._initializing": "marks a module that is being imported; importlib sets it",
+    "sys._is_gil_enabled": "there is no other way to see a free-threaded build from inside",
+    "threading._active_limbo_lock": "gevent's patch shows there",
+    # Of this package.
+    "flask_livecoverage._version": "listed among the modules that an idle plugin imports",
+    "flask_livecoverage.engines._locations": "compiled, or not: find_spec sees it without importing it",
+    "flask_livecoverage.journal._appended": "compiled, or not: find_spec sees it without importing it",
+    "engine._locations": "which code has disabled locations shows nowhere else",
+}
 
 
 def module_name(path: Path) -> str:
@@ -167,6 +194,91 @@ class TestSizes:
                     lengths[f"{name}.{node.name}"] = (node.end_lineno or begin) - begin + 1
         assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
         assert sorted(lengths.values())[len(lengths) // 2] <= 8
+
+
+def parsed(folder: Path) -> Iterator[tuple[Path, ast.Module]]:
+    for path in sorted(folder.rglob("*.py")):
+        yield path.relative_to(folder.parent), ast.parse(path.read_text())
+
+
+def named_by_file(path: Path) -> str:
+    """The module whose tests a file of this name holds."""
+    return ".".join([*path.parts[1:-1], path.stem.removeprefix("test_")])
+
+
+def named_in(docstring: str) -> list[str]:
+    """The modules that a test module's docstring names, in a paragraph such as "Tests ``a.b`` and ``c.d``."."""
+    paragraphs = [text for text in docstring.split("\n\n") if text.startswith("Tests ``")]
+    return [name for text in paragraphs for name in re.findall(r"``([\w.]+)``", text)]
+
+
+class TestTests:
+    NAMED: ClassVar = {
+        path: named_in(ast.get_docstring(tree) or "") for path, tree in parsed(TESTS) if path.name.startswith("test_")
+    }
+
+    def test_every_module_has_tests_that_name_it(self) -> None:
+        modules = {name for name, path in MODULES.items() if path.name != "__init__.py"}
+        named = {name for names in self.NAMED.values() for name in names}
+        assert modules - named - {named_by_file(path) for path in self.NAMED} == set()
+
+    def test_named_modules_exist(self) -> None:
+        wrong = {str(path): {*names} - MODULES.keys() for path, names in self.NAMED.items()}
+        assert {path: names for path, names in wrong.items() if names} == {}
+
+    def test_folders_are_rooms(self) -> None:
+        folders = {path.relative_to(TESTS).parts[0] for path in TESTS.rglob("*") if path.parent != TESTS}
+        rooms = {room_of(name) for name, path in MODULES.items() if path.name == "__init__.py"}
+        assert folders - rooms - OTHER_TESTS - {"__pycache__"} == set()
+
+    def test_private_names_have_reasons(self) -> None:
+        found: dict[str, set[str]] = {}
+        for folder in (TESTS, BENCHMARKS):
+            for path, tree in parsed(folder):
+                for name in () if path.name == Path(__file__).name else private_names(tree):
+                    found.setdefault(name, set()).add(str(path))
+        assert {name: paths for name, paths in found.items() if name not in PRIVATE_NAMES} == {}
+        assert found.keys() == PRIVATE_NAMES.keys()
+
+    @pytest.mark.parametrize(
+        ("source", "names"),
+        [
+            ("self._own = cls._own", []),
+            ("thing._x.y", ["thing._x"]),
+            ("monkeypatch.setattr(module, '_x', 1)", ["module._x"]),
+            ("monkeypatch.setattr('package.module._x', 1)", ["package.module._x"]),
+            ("run('import a\\na._x = 1')", ["a._x"]),
+            ("from package.module import _x", ["package.module._x"]),
+            ("from package._module import x", ["package._module"]),
+            ("thing.__class__, thing.__dict__['x']", []),
+        ],
+    )
+    def test_private_names_are_found(self, source: str, names: list[str]) -> None:
+        assert list(private_names(ast.parse(source))) == names
+
+
+def private_names(tree: ast.AST) -> Iterator[str]:
+    """The private names of others that a module uses: attributes, what it patches or imports, and in texts of code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            if is_private(node.attr) and ast.unparse(node.value) not in ("self", "cls"):
+                yield ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if any(map(is_private, origin.split("."))):
+                yield origin
+            yield from (f"{origin}.{alias.name}" for alias in node.names if is_private(alias.name))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner, name = (ast.unparse(argument).strip("'") for argument in (*node.args, *[ast.Constant("")] * 2)[:2])
+            if node.func.attr in ("setattr", "delattr") and is_private(name):
+                yield f"{owner}.{name}"
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts = re.findall(r"(?<![\w.])(?:\w+\.)+_[A-Za-z]\w*", node.value)
+            yield from (text for text in texts if not text.startswith(("self._", "cls._")))
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
 
 
 class TestPublicNames:

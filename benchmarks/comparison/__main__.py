@@ -1,10 +1,10 @@
-"""Runs the benchmark, and writes what came of it.
+"""Runs the benchmark, and writes its results.
 
 ::
 
     python -m benchmarks.comparison --python .venvs/bench-3.11/bin/python --python .venvs/bench-3.13/bin/python
-    python -m benchmarks.comparison --quick            # whether it runs at all, with this interpreter
-    python -m benchmarks.comparison --from benchmarks/results.json      # tables and charts anew
+    python -m benchmarks.comparison --quick            # a check that it runs, with this interpreter
+    python -m benchmarks.comparison --from benchmarks/results.json      # tables and charts again
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ THROUGHPUT = "throughput"
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be measured."""
+    """The selection to measure."""
 
     whole: bool
     quick: bool
@@ -56,7 +56,7 @@ class Choice:
 
     @property
     def needs_wrk(self) -> bool:
-        """Whether requests are made over HTTP."""
+        """True if requests are made over HTTP."""
         return THROUGHPUT in self.parts and any(LEVELS[level].server for level in self.levels)
 
 
@@ -70,7 +70,7 @@ class Choice:
 @click.option("--rival-rounds", type=click.IntRange(1), help=f"Those with the rivals. [default: {Plan.rival_rounds}]")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help=f"For a round. [default: {Plan.seconds}]")
 @click.option("--seed", type=int, help=f"Of the order in a round. [default: {Plan.seed}]")
-@click.option("--quick", is_flag=True, help="See whether it runs; its figures mean nothing.")
+@click.option("--quick", is_flag=True, help="Check that it runs; its figures mean nothing.")
 @click.option("--from", "source", type=click.Path(exists=True, path_type=Path), help="Measure nothing: read this file.")
 @click.option(
     "--output",
@@ -78,14 +78,14 @@ class Choice:
     help="The folder for all that is written. [default: benchmarks and docs/performance; build/benchmark for a part]",
 )
 def main(pythons: tuple[str, ...], source: Path | None, output: Path | None, **selection: Any) -> None:
-    """Compare Flask-LiveCoverage with what people would use instead, on this machine."""
+    """Compare Flask-LiveCoverage with other tools, on this machine."""
     choice = choose(**selection)
     folders = (RESULTS, DOCS) if choice.whole and output is None else in_one(output or PARTIAL)
     if source is not None:
         write(json.loads(source.read_text()), *folders)
         return
     if choice.needs_wrk and not find_wrk():
-        raise click.ClickException("wrk makes the HTTP requests, and is not here: apt-get install wrk")
+        raise click.ClickException("wrk makes the HTTP requests, and is not installed: apt-get install wrk")
     run(pythons or (sys.executable,), choice, lambda results: write(results, *folders))
     click.echo(f"Wrote {folders[0] / 'results.md'}", err=True)
 
@@ -99,7 +99,7 @@ def choose(
     contestants: Sequence[str],
     **plan: Any,
 ) -> Choice:
-    """What the options say; nothing of a kind is all of it."""
+    """The selection that the options make; without an option of a kind, all of that kind."""
     given = {name: value for name, value in plan.items() if value is not None}
     return Choice(
         whole=not (quick or parts or works or levels or contestants),
@@ -114,12 +114,12 @@ def choose(
 
 
 def in_one(folder: Path) -> tuple[Path, Path]:
-    """Where results and what is made for the documentation go, if all goes into one folder."""
+    """The folders for results and for files of the documentation, if all are in one folder."""
     return folder, folder / "performance"
 
 
 def run(pythons: Sequence[str], choice: Choice, keep: Callable[[dict[str, Any]], None]) -> None:
-    """Measure with one interpreter after the other; what there is is kept after each."""
+    """Measure with one interpreter after the other; after each, the results so far are kept."""
     results: dict[str, Any] = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(),
@@ -138,7 +138,7 @@ def run(pythons: Sequence[str], choice: Choice, keep: Callable[[dict[str, Any]],
 
 
 def measure_python(interpreter: Interpreter, choice: Choice) -> dict[str, Any]:
-    """All that was chosen, with one interpreter."""
+    """Measure the selection with one interpreter."""
     measured = {name: interpreter.facts[name] for name in ("version", "packages", "compiled")}
     if THROUGHPUT in choice.parts:
         measured[THROUGHPUT] = measure(
@@ -158,12 +158,12 @@ def measure_python(interpreter: Interpreter, choice: Choice) -> dict[str, Any]:
 
 
 def progress(text: str) -> None:
-    """Say what is measured now."""
+    """Print what is measured now."""
     click.echo(text, err=True)
 
 
 def write(results: dict[str, Any], output: Path, docs: Path) -> None:
-    """Write the results, and what is made of them."""
+    """Write the results, and the tables and charts made from them."""
     output.mkdir(parents=True, exist_ok=True)
     (output / "results.json").write_text(json.dumps(results, separators=(",", ":")) + "\n")
     (output / "results.md").write_text(markdown(results))
@@ -172,7 +172,7 @@ def write(results: dict[str, Any], output: Path, docs: Path) -> None:
 
 
 def machine() -> str:
-    """What the figures were made on."""
+    """The machine, as the results name it."""
     return f"{processor()}, {os.cpu_count()} processors, {platform.system()} {platform.machine()}"
 
 

@@ -43,7 +43,7 @@ FONT = "sans-serif"
 
 
 def style(colours: tuple[str, ...]) -> Style:
-    """What all charts have in common."""
+    """The style of all charts."""
     return Style(
         background="transparent",
         plot_background="transparent",
@@ -158,7 +158,7 @@ def _marked(value: float, low: float, high: float) -> dict[str, Any]:
 
 
 def overlap_chart(python: str, overlap: Mapping[str, Any]) -> pygal.HorizontalStackedBar:
-    """What the records of each contestant are worth, in each situation."""
+    """The shares of right, wrong and missing records of each contestant, in each situation."""
     found = [
         (f"{CONTESTANTS[name].title}, {situation}", counts)
         for name, situations in overlap["contestants"].items()
@@ -183,7 +183,7 @@ def overlap_chart(python: str, overlap: Mapping[str, Any]) -> pygal.HorizontalSt
 
 
 def growth_chart(kind: str, grown: Mapping[str, Any]) -> pygal.Bar:
-    """What a request costs more than in the bare application, by the size of something, for each Python."""
+    """The additional cost of a request beside the bare application, by the size of something, for each Python."""
     chart = pygal.Bar(
         **options(
             PYTHON_COLOURS,

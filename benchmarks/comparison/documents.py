@@ -1,4 +1,4 @@
-"""Writes what ``docs/performance.rst`` includes."""
+"""Writes the files that ``docs/performance.rst`` includes."""
 
 from __future__ import annotations
 

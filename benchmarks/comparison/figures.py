@@ -47,7 +47,7 @@ def spread(figures: Iterable[float]) -> Ratio:
 
 
 class Throughput:
-    """The cells of one Python, asked."""
+    """Answers from the cells of one Python."""
 
     def __init__(self, cells: Sequence[Mapping[str, Any]]) -> None:
         self._cells: dict[Key, Mapping[str, Any]] = {
@@ -58,12 +58,12 @@ class Throughput:
         self.contestants = list(dict.fromkeys(contestant for _, _, contestant in self._cells))
 
     def ratio(self, work: str, level: str, contestant: str, beside: str = "bare") -> Ratio | None:
-        """How fast a contestant is beside another one; None where there is no round of both."""
+        """The speed of a contestant in relation to another one's; None without a round of both."""
         ratios = [rate / other for rate, other in self._both(work, level, contestant, beside)]
         return spread(ratios) if ratios else None
 
     def cost(self, work: str, level: str, contestant: str, beside: str) -> float | None:
-        """How many microseconds more than beside another one a request takes, as a median."""
+        """The microseconds that a request takes longer than under another contestant, as a median."""
         both = self._both(work, level, contestant, beside)
         costs = [1e6 / rate - 1e6 / other for rate, other in both if rate]
         return statistics.median(costs) if costs else None
@@ -102,9 +102,9 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Aim:
-    """One figure that the project wants to reach beside a contestant, and what was measured.
+    """An aim of the project: a figure compared with a contestant's, and the one that was measured.
 
-    ``allowed`` is what a request may then take longer, in microseconds, and ``cost`` what it does.
+    ``allowed`` is by how many microseconds a request may be slower then, and ``cost`` by how many it is.
     """
 
     work: str
@@ -117,12 +117,12 @@ class Aim:
 
     @property
     def reached(self) -> bool:
-        """Whether the median is there."""
+        """True if the median reaches the aim."""
         return self.figure is not None and self.figure.median >= self.wanted
 
     @property
     def missing(self) -> float:
-        """By how much it is missed, as a part of what was wanted."""
+        """The distance from the aim, as a part of it."""
         return max(0.0, 1 - self.figure.median / self.wanted) if self.figure else 1.0
 
 
@@ -145,7 +145,7 @@ def aims(python: str, throughput: Throughput) -> Iterator[Aim]:
 
 
 def share_wanted(work: str, level: str) -> float:
-    """The share of the bare throughput that is wanted from Python 3.12 on."""
+    """The share of the bare throughput that is the aim from Python 3.12 on."""
     if level.startswith("wsgi"):
         return TRIVIAL_WSGI_AIM if work == "trivial" else WSGI_AIM
     return TRIVIAL_HTTP_AIM if work == "trivial" else HTTP_AIM

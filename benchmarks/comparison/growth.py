@@ -1,4 +1,4 @@
-"""How the cost of a request grows: with the application, with the requests in flight, with the distinct traces.
+"""Measures how the cost of a request grows with the application, the requests in flight and the distinct traces.
 
 Each time the bare application and this project take turns, and their times for a request are compared.
 """
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .growing import GROWING
-from .processes import Child, Interpreter
+from .processes import Interpreter, Subprocess
 from .tables import Table
 from .turns import alive, beside, microseconds, take_turns
 from .works import LARGE_VARIABLE, WORKS
@@ -31,7 +31,7 @@ Found = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: what grows, and the rounds for each size."""
+    """The extent of the measurement: the sizes, and the rounds for each."""
 
     rounds: int = 7
     seconds: float = 0.2
@@ -48,7 +48,7 @@ QUICK = Sizes(rounds=1, seconds=0.02, functions=(200,), in_flight=(4,), traces=(
 
 
 def measure_growth(interpreter: Interpreter, sizes: Sizes, report: Report) -> dict[str, Any]:
-    """What a request costs beside the bare application, by what grows and by how much there is of it."""
+    """The cost of a request, compared with the bare application, by each dimension and size."""
     found = {"functions": beside_functions(interpreter, sizes, report)}
     found["in_flight"], found["threads"] = beside_clients(interpreter, sizes, report)
     found["traces"], found["known_traces"] = beside_traces(interpreter, sizes, report)
@@ -91,13 +91,13 @@ def beside_traces(interpreter: Interpreter, sizes: Sizes, report: Report) -> tup
     return new, known
 
 
-def once_each(children: Mapping[str, Child], count: int, sizes: Sizes) -> dict[str, Any]:
+def once_each(children: Mapping[str, Subprocess], count: int, sizes: Sizes) -> dict[str, Any]:
     """Requests for so many distinct traces, a part of them in each round."""
     total = max(sizes.traces)
     paths = paths_of([number % count for number in range(total)])
     parts = [paths[number :: sizes.rounds] for number in range(sizes.rounds)]
 
-    def turns_of(child: Child) -> Callable[[], float]:
+    def turns_of(child: Subprocess) -> Callable[[], float]:
         left = iter(parts)
         return lambda: microseconds(child.ask(paths=next(left), requests=1))
 
@@ -105,7 +105,7 @@ def once_each(children: Mapping[str, Child], count: int, sizes: Sizes) -> dict[s
     return beside(*(times[name] for name in PAIR))
 
 
-def in_turns(children: Mapping[str, Child], sizes: Sizes, command: Mapping[str, Any]) -> dict[str, Any]:
+def in_turns(children: Mapping[str, Subprocess], sizes: Sizes, command: Mapping[str, Any]) -> dict[str, Any]:
     """The same command to each in each round, after one that does not count."""
     turns = {name: partial(time_of, child, {**command, "seconds": sizes.seconds}) for name, child in children.items()}
     take_turns(turns, 1)
@@ -113,7 +113,7 @@ def in_turns(children: Mapping[str, Child], sizes: Sizes, command: Mapping[str, 
     return beside(*(times[name] for name in PAIR))
 
 
-def time_of(child: Child, command: Mapping[str, Any]) -> float:
+def time_of(child: Subprocess, command: Mapping[str, Any]) -> float:
     """The time of one request."""
     return microseconds(child.ask(**command))
 

@@ -1,11 +1,11 @@
-"""A process that takes journals into the store, as often as it is told.
+"""A process that brings journals into the store, in so many rounds.
 
 ::
 
     python -m benchmarks.comparison.ingesting
 
-Its standard input is an object as JSON: how many ``requests`` with how many distinct ``traces`` the journals are to
-have, and the ``rounds``. It answers with the ``seconds`` of each, and the ``bytes`` of the store.
+Its standard input is an object as JSON: how many ``requests`` with how many distinct ``traces`` the journals have, and
+the ``rounds``. It answers with the ``seconds`` of each, and the ``bytes`` of the store.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Measures throughput: all contestants' processes are alive at once, and take turns in each round.
 
-So a machine's moods hit all alike, and what counts is the ratio to the bare application in the same round.
+So changes of the machine's speed affect all alike; the result is the ratio to the bare application in the same round.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from itertools import groupby
 from typing import Any
 
 from .contestants import Contestant
-from .processes import Child, Interpreter, ProcessFailed, started
+from .processes import Interpreter, ProcessFailed, Subprocess, started
 from .works import Work
 from .wrk import run_wrk, script
 
 
 @dataclass(frozen=True)
 class Level:
-    """Where requests are made: at the WSGI callable or through a server, by how many clients at once."""
+    """The place where requests are made, the WSGI callable or a server, and the number of clients."""
 
     name: str
     title: str
@@ -48,7 +48,7 @@ LONGEST_ROUND = 1.5
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. Rivals take part in some of the rounds."""
+    """The extent of the measurement. Rivals take part in some of the rounds."""
 
     rounds: int = 21
     rival_rounds: int = 3
@@ -56,7 +56,7 @@ class Plan:
     seed: int = 1
 
     def takes_part(self, contestant: Contestant, number: int) -> bool:
-        """Whether a contestant is measured in the round of this number, from 0."""
+        """True if a contestant is measured in the round of this number, from 0."""
         if not contestant.rival or self.rival_rounds >= self.rounds:
             return True
         step = self.rounds / self.rival_rounds
@@ -77,7 +77,7 @@ class Entrant:
     rounds: list[dict[str, Any]] = field(default_factory=list)
 
     def warm_up(self, clients: int, seconds: float) -> None:
-        """Make requests that are not counted; they tell how long a round must be."""
+        """Make requests that are not counted, and set how long a round must be."""
         result = self._ask(clients, seconds)
         made = result["requests"] + result["failed"] if result else 0
         needed = result["seconds"] * REQUESTS_WANTED / made if result and made else LONGEST_ROUND
@@ -151,13 +151,13 @@ def entrants_of(
         ]
 
 
-def _terminate(children: Sequence[Child]) -> None:
+def _terminate(children: Sequence[Subprocess]) -> None:
     for child in children:
         child.process.terminate()
 
 
 @contextmanager
-def _entrant(contestant: Contestant, child: Child, server: str | None) -> Iterator[Entrant]:
+def _entrant(contestant: Contestant, child: Subprocess, server: str | None) -> Iterator[Entrant]:
     """The contestant of a process that is ready, or that is not going to be."""
     try:
         facts = child.facts
@@ -171,7 +171,7 @@ def _entrant(contestant: Contestant, child: Child, server: str | None) -> Iterat
             yield Entrant(contestant, partial(run_wrk, facts["port"], mix), facts["complaint"])
 
 
-def _ask_worker(child: Child, clients: int, seconds: float) -> dict[str, Any]:
+def _ask_worker(child: Subprocess, clients: int, seconds: float) -> dict[str, Any]:
     return child.ask(threads=clients, seconds=seconds)
 
 

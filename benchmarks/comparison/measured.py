@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """An application under a contestant; ``complaint`` says why its figures would mean nothing."""
+    """An application under a contestant; ``complaint`` is the reason if its figures would mean nothing."""
 
     contestant: Contestant
     app: Flask
@@ -32,7 +32,7 @@ class Measured:
 
 
 def load(work: Work, contestant: Contestant) -> Measured:
-    """Import the application as the contestant wants it, and let it answer each request of its mix once."""
+    """Import the application as the contestant requires, and let it answer each request of its mix once."""
     app, wsgi, paths = opened(work, contestant)
     for path in paths:
         request(wsgi, EnvironBuilder(path).get_environ())
@@ -40,7 +40,7 @@ def load(work: Work, contestant: Contestant) -> Measured:
 
 
 def opened(work: Work, contestant: Contestant) -> tuple[Flask, WSGIApplication, list[str]]:
-    """The application, what the contestant makes of it, and the paths of one round; nothing was asked for yet."""
+    """The application, the one that the contestant makes of it, and the paths of one round, before any request."""
     contestant.prepare(work.source())
     app, paths = work.load()
     return app, contestant.wrap(app), paths
@@ -87,7 +87,7 @@ def _write(data: bytes) -> None:
 
 
 def _complaint(contestant: Contestant, app: Flask, paths: list[str]) -> str | None:
-    """What is missing of the views' lines in the contestant's data."""
+    """The complaint, if lines of the views are missing in the contestant's data."""
     if not contestant.measures:
         return None
     seen = contestant.lines(app)

@@ -1,8 +1,8 @@
-"""How many records are wrong when requests overlap: counted, for each contestant that tells requests apart.
+"""Counts the wrong records when requests overlap, for each contestant that tells requests apart.
 
 The same random requests are made one after the other, by four threads at once, and by four threads that Python makes
-take turns a hundred times as often as by default. Each record is compared with the truth: what ``sys.settrace`` says of
-the same request alone.
+take turns a hundred times as often as by default. Each record is compared with the truth: the lines that
+``sys.settrace`` reports for the same request alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Situation:
-    """How requests meet."""
+    """A way in which requests overlap."""
 
     name: str
     threads: int
@@ -41,7 +41,7 @@ SITUATIONS = (
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured, and for how long one contestant is waited for."""
+    """The extent of the measurement, and the longest wait for a contestant."""
 
     requests: int = 1000
     seconds: float = 120
@@ -54,7 +54,7 @@ QUICK = Sizes(requests=40, situations=SITUATIONS[1:2])
 def measure_overlap(
     interpreter: Interpreter, sizes: Sizes, report: Report, contestants: Collection[str] = tuple(CONTESTANTS)
 ) -> dict[str, Any]:
-    """The records of each contestant, counted by what they are worth."""
+    """The numbers of right, wrong and missing records of each contestant."""
     paths = random_paths(sizes.requests)
     report("overlap: the oracle")
     truth = answer_of(interpreter.path, "overlapping", [ORACLE], {"paths": paths}, seconds=sizes.seconds)["records"]

@@ -1,4 +1,4 @@
-"""Says in a line of JSON what an interpreter has: its version, the packages, and where the sources of the works are."""
+"""Prints facts about an interpreter as a line of JSON: its version, the packages, and the sources of the works."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ def package_version(name: str) -> str | None:
 
 
 def parts_in_c() -> list[str]:
-    """Flask-LiveCoverage's, that this version can have."""
-    return ["_appended"] + (["engines._locations"] if sys.version_info >= (3, 12) else [])
+    """The names of Flask-LiveCoverage's compiled modules that this version can have."""
+    locations = ["flask_livecoverage.engines._locations"] if sys.version_info >= (3, 12) else []
+    return ["flask_livecoverage.journal._appended", *locations]
 
 
 def main() -> None:
-    """Print it."""
+    """Print the facts."""
     facts = {
         "version": sys.version.split()[0],
         "packages": {name: package_version(name) for name in PACKAGES},
-        "compiled": all(find_spec(f"flask_livecoverage.{name}") for name in parts_in_c()),
+        "compiled": all(map(find_spec, parts_in_c())),
         "sources": {work.name: work.source() for work in WORKS.values()},
     }
     print(json.dumps(facts))

@@ -34,7 +34,7 @@ def markdown(results: Results) -> str:
 
 
 def circumstances(results: Results) -> Iterator[str]:
-    """How the figures were made."""
+    """The circumstances of the measurement."""
     plan = results["plan"]
     yield (
         f"{results['date']}, {results['machine']}. Rounds of {plan['seconds']:g} seconds: {plan['rounds']}, of which "
@@ -52,13 +52,13 @@ def circumstances(results: Results) -> Iterator[str]:
 
 
 def works_table() -> Table:
-    """What the applications are."""
+    """The applications."""
     rows = [[work.label, work.title] for work in WORKS.values()]
     return Table("The applications", ["", "What it is"], rows, text_columns=2)
 
 
 def contestants_table(results: Results) -> Table:
-    """What each contestant can do; what its records are worth is measured."""
+    """The properties of each contestant; its wrong records are measured."""
     rows = [
         [
             contestant.title,
@@ -74,7 +74,7 @@ def contestants_table(results: Results) -> Table:
 
 
 def _not_right(results: Results, contestant: str) -> str:
-    """How many requests that overlapped others have not the record that they should have, of how many."""
+    """The number of overlapping requests without a right record, and of all."""
     found = [
         (overlap["requests"], counts.get("right", 0))
         for overlap in (measured.get("overlap", {}) for measured in results["pythons"].values())
@@ -86,7 +86,7 @@ def _not_right(results: Results, contestant: str) -> str:
 
 
 def aim_tables(results: Results) -> Iterator[Table]:
-    """What the project wanted, in one table for each Python."""
+    """The aims of the project, in one table for each Python."""
     for python, measured in results["pythons"].items():
         found = list(aims(python, Throughput(measured.get("throughput", []))))
         if found:

@@ -1,4 +1,4 @@
-"""What a measured process costs besides throughput: start-up, each request, memory, disk, and the store's time."""
+"""Measures the costs of a process besides throughput: start-up, each request, memory, disk, and the store's time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 
 from .contestants import CONTESTANTS, Contestant
 from .figures import Ratio, spread
-from .processes import Child, Interpreter, ProcessFailed, answer_of, started
+from .processes import Interpreter, ProcessFailed, Subprocess, answer_of, started
 from .tables import Table
 from .turns import beside, microseconds, more, see_that_it_measures, take_turns
 
@@ -26,7 +26,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """The extent of the measurement."""
 
     contestants: tuple[str, ...] = tuple(CONTESTANTS)
     works: tuple[str, ...] = ("trivial", "large")
@@ -93,7 +93,7 @@ def measure_memory(
 
 
 def memory_used(interpreter: Interpreter, work: str, contestant: Contestant, requests: int) -> float:
-    """MiB, the process's share of what it shares included where the system tells. Raises ProcessFailed."""
+    """MiB, with the process's part of shared memory where the system reports it. Raises ProcessFailed."""
     with started(*interpreter.command("worker", work, contestant)) as child:
         see_that_it_measures(child)
         child.ask(threads=1, requests=requests)
@@ -132,7 +132,7 @@ def seconds_to_answer(interpreter: Interpreter, work: str, contestant: Contestan
 
 
 def measure_request(interpreter: Interpreter, contestants: Sequence[Contestant], sizes: Sizes) -> dict[str, Any]:
-    """What a request to a view of one line costs at the WSGI callable, beside the bare application."""
+    """The cost of a request to a view of one line at the WSGI callable, compared with the bare application."""
     with ExitStack() as stack:
         children = {
             contestant.name: stack.enter_context(started(*interpreter.command("worker", "trivial", contestant)))
@@ -146,7 +146,7 @@ def measure_request(interpreter: Interpreter, contestants: Sequence[Contestant],
     return {name: beside(rounds["bare"], times) for name, times in rounds.items()}
 
 
-def time_of_request(child: Child, seconds: float) -> float:
+def time_of_request(child: Subprocess, seconds: float) -> float:
     """Microseconds."""
     return microseconds(child.ask(threads=1, seconds=seconds))
 
@@ -169,17 +169,17 @@ def measure_disk(interpreter: Interpreter, sizes: Sizes) -> dict[str, float]:
 def bytes_of_requests(lines: Sequence[bytes], paths: Container[str]) -> dict[str, float]:
     """The bytes of the requests for these paths, and of those together with the traces that no other had left."""
     objects = [(len(line), json.loads(line)) for line in lines]
-    traces = {told["id"]: size for size, told in objects if told["type"] == "trace"}
-    requests = [(size, told) for size, told in objects if told["type"] == "request"]
-    asked = [(size, told["trace"]) for size, told in requests if told["path"] in paths]
+    traces = {line["id"]: size for size, line in objects if line["type"] == "trace"}
+    requests = [(size, line) for size, line in objects if line["type"] == "request"]
+    asked = [(size, line["trace"]) for size, line in requests if line["path"] in paths]
     known = statistics.mean(size for size, _ in asked)
-    others = {told["trace"] for _, told in requests if told["path"] not in paths}
+    others = {line["trace"] for _, line in requests if line["path"] not in paths}
     left = {trace for _, trace in asked} - others
     return {"known": known, "new": known + statistics.mean(traces[trace] for trace in left), "traces": len(left)}
 
 
 def measure_ingest(interpreter: Interpreter, sizes: Sizes) -> dict[str, Any]:
-    """How many requests the store takes in in a second, and the bytes of each in it."""
+    """The requests that the store takes in per second, and the bytes of each in it."""
     command = {"requests": sizes.ingested, "traces": min(1000, sizes.ingested), "rounds": sizes.ingest_rounds}
     answer = answer_of(interpreter.path, "ingesting", [], command, seconds=600)
     rates = [answer["requests"] / seconds for seconds in answer["seconds"]]
@@ -191,7 +191,7 @@ def _spread(figures: Ratio) -> list[float]:
 
 
 def tables(data: Mapping[str, Any]) -> Iterator[Table]:
-    """What a process costs under each contestant, and what this project writes."""
+    """The costs of a process under each contestant, and the size of this project's files."""
     works = list(data["start_up"])
     headers = ["", "µs for a request"]
     headers += [f"{what}, {work}" for what in ("start-up, s", "memory, MiB") for work in works]

@@ -9,7 +9,7 @@ from typing import Any
 
 from .contestants import CONTESTANTS
 from .figures import Ratio, spread
-from .processes import Child, Interpreter, ProcessFailed, arguments_of, environ_of, started
+from .processes import Interpreter, ProcessFailed, Subprocess, arguments_of, environ_of, started
 from .works import Work
 
 SEED = 7
@@ -20,7 +20,7 @@ Times = Sequence[float]
 @contextmanager
 def alive(
     interpreter: Interpreter, module: str, work: Work, contestants: Collection[str], source: str, **environ: str
-) -> Iterator[dict[str, Child]]:
+) -> Iterator[dict[str, Subprocess]]:
     """A process for each contestant, all at once. Raises ProcessFailed if one does not start, or does not measure."""
     with ExitStack() as stack:
         children = {
@@ -32,7 +32,7 @@ def alive(
         yield children
 
 
-def see_that_it_measures(child: Child) -> None:
+def see_that_it_measures(child: Subprocess) -> None:
     """Wait until it is ready. Raises ProcessFailed if its figures would mean nothing."""
     if child.facts["complaint"]:
         raise ProcessFailed(child.facts["complaint"])
@@ -40,14 +40,14 @@ def see_that_it_measures(child: Child) -> None:
 
 def _started(
     interpreter: Interpreter, module: str, work: Work, name: str, source: str, environ: Mapping[str, str]
-) -> AbstractContextManager[Child]:
+) -> AbstractContextManager[Subprocess]:
     contestant = CONTESTANTS[name]
     command = arguments_of(interpreter.path, module, [work.name, name], contestant, source)
     return started(command, environ_of(contestant, source, **environ))
 
 
 def take_turns(turns: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """What each brought in each round; their order is another one each time."""
+    """The results of each in each round; their order differs from round to round."""
     rng = random.Random(SEED)
     found: dict[str, list[float]] = {name: [] for name in turns}
     for _ in range(rounds):

@@ -1,12 +1,13 @@
-"""A process that calls a work's WSGI application when it is told to.
+"""A process that calls a work's WSGI application on command.
 
 ::
 
     python -m benchmarks.comparison.worker WORK CONTESTANT
 
-It says what it is in a line of JSON, and then answers each line on its standard input, ``{"threads": 4, "seconds":
-0.3}`` or ``{"threads": 1, "requests": 1000}``, with ``{"requests": 4711, "failed": 0, "seconds": 0.3004}``. Requests
-that failed raised an exception; they are not among the others.
+It writes facts about itself as a line of JSON, and then answers each line on its standard input,
+``{"threads": 4, "seconds": 0.3}`` or ``{"threads": 1, "requests": 1000}``, with
+``{"requests": 4711, "failed": 0, "seconds": 0.3004}``. Requests that failed raised an exception; they are not among the
+others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pure functions over records: duplicates, the smallest suite, priorities, how coverage grew, access logs.
+"""Pure functions over records: duplicates, the smallest suite, priorities, growth of coverage, access logs.
 
-May import: model, errors, sources.functions. Reads no run and prints nothing; runs wherever a question is asked.
+May import: model, errors, sources.functions. Reads no run and prints nothing; runs in any process.
 """

@@ -1,8 +1,8 @@
 r"""Access logs of web servers, in the Common and the Combined Log Format.
 
 The formats are Apache's: https://httpd.apache.org/docs/current/mod/mod_log_config.html. nginx, gunicorn, uWSGI and most
-others write them too, with further fields behind. Apache escapes a quotation mark in a request as ``\"``, nginx as
-``\x22``, and both what cannot be printed as ``\xhh``.
+others write them too, with further fields at the end. Apache escapes a quotation mark in a request as ``\"``, nginx as
+``\x22``, and both escape unprintable bytes as ``\xhh``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from ..errors import ConfigurationError
 
-# Whatever is no log may have no lines.
+# A file that is not a log may have no line ends.
 LONGEST_LINE = 1 << 16
 
 _LINE = re.compile(rb'\S+ [^"]*\[[^\]"]+\] "((?:[^"\\]|\\.)*)" [0-9]{3} (?:[0-9]+|-)(?=\s|$)')
@@ -33,8 +33,8 @@ _GZIP = b"\x1f\x8b"
 class AccessLog:
     """The requests in the access log at ``path`` (``-``: standard input; compressed with gzip or not).
 
-    Iterating reads it, once and a line at a time: method and path of each request, the path decoded and without the
-    query. The counters tell then what was no request.
+    Iterating reads it, once and a line at a time, and yields the method and path of each request, the path decoded and
+    without the query. Afterwards, the counters hold the number of all lines and of those without a request.
     """
 
     def __init__(self, path: str) -> None:
@@ -59,7 +59,7 @@ class AccessLog:
                     yield request
 
     def check(self) -> None:
-        """Raise ConfigurationError if it was read and holds no line of a log."""
+        """Raise ConfigurationError if no line that was read is in a log's format."""
         if self.malformed == self.lines:
             state = f"none of its {self.lines} lines is" if self.lines else "it is empty, and not"
             raise ConfigurationError(
@@ -69,7 +69,7 @@ class AccessLog:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return "standard input" if self.path == "-" else self.path
 
     def _count_malformed(self, line: bytes) -> None:
@@ -108,7 +108,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _request(logged: bytes) -> tuple[str, str] | None:
-    """Method and path; None for what is no HTTP request, such as a TLS handshake."""
+    """Method and path; None for anything but an HTTP request, such as a TLS handshake."""
     found = _REQUEST.fullmatch(_ESCAPE.sub(_unescape, logged))
     path = found and _PATH.match(found[2])
     if not found or not path or not found[2]:

@@ -1,8 +1,8 @@
-"""How coverage grew: which lines each trace was the first to run.
+"""Growth of coverage: the lines that each trace was the first to run.
 
-Traces may come in any order, because several processes record at once and each one's records are read on their own.
-Each line belongs to the earliest trace that ran it, so adding a trace looks at the owners of a file's lines alone, of
-which there are never more than lines, however many traces there are.
+Traces may be added in any order, because several processes record at once and their records are read separately. Each
+line belongs to the earliest trace that ran it. Adding a trace compares it only with the owners of a file's lines, which
+are never more than the lines, however many traces there are.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class _File:
 
 
 class Growth:
-    """Who was the first to run which lines of which file."""
+    """The lines of each file, each with the trace that was the first to run it."""
 
     def __init__(self) -> None:
         self._files: dict[Hashable, _File] = {}
 
     def add_base(self, file: Hashable, lines: int) -> None:
-        """``lines`` of ``file`` ran before all traces: nobody is the first to run them."""
+        """Add ``lines`` of ``file`` that ran before all traces: they belong to no trace."""
         found = self._files.setdefault(file, _File())
         found.base |= lines
         found.covered |= lines
@@ -43,7 +43,7 @@ class Growth:
         found.shares = [share for share in found.shares if share.lines]
 
     def add(self, file: Hashable, trace: str, at: float, lines: int) -> None:
-        """``trace`` ran ``lines`` of ``file`` at the time ``at``; of equal times, what is added last was first."""
+        """Add ``lines`` of ``file`` that ``trace`` ran at ``at``; of equal times, the last one added counts first."""
         found = self._files.setdefault(file, _File())
         new = lines & ~found.base
         # No two shares have a line in common, so their order does not matter.
@@ -63,6 +63,6 @@ class Growth:
         return 0 if found is None else found.covered
 
     def shares(self, file: Hashable) -> Iterator[Share]:
-        """The shares of ``file`` that traces have, in no order."""
+        """The traces' shares of ``file``, in no particular order."""
         found = self._files.get(file)
         return iter(()) if found is None else iter(found.shares)

@@ -1,4 +1,4 @@
-"""What a window's requests executed, compared with what was executed before it."""
+"""Compares the lines that a window's requests executed with those that were executed before it."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from typing import Any
 
 from ..model.records import Trace
 
-# By path and content: lines of different contents of a file are not the same lines.
+# By path and content hash: the lines of different versions of a file are different lines.
 Bitmaps = dict[tuple[str, str], int]
 
 
 class WindowHistory:
-    """What the windows of a run executed, one after the other, so that a summary costs what is new since the last.
+    """The lines that the windows of a run executed, kept so that a summary processes only new ones.
 
-    All that was executed before the last window is kept as one set of lines, and of each window a digest of its own.
+    All lines that were executed before the last window are one set; of each window, only a digest is kept.
     """
 
     def __init__(self) -> None:
         self.mark: Hashable = None
-        """For the caller's use: of all windows together, as that of :meth:`put` is of one."""
-        self._known: Bitmaps = {}
-        self._known_traces: set[Any] = set()
-        # The digest of each window's lines, and what it was made from.
+        """A mark for the caller's use: for all windows together, like that of :meth:`put` for one."""
+        self._earlier: Bitmaps = {}
+        self._trace_ids: set[Any] = set()
+        # For each window, the mark and the digest of its lines.
         self._digests: dict[int, tuple[Hashable, str]] = {}
         self._windows: dict[str, set[int]] = {}
 
     @property
     def known_traces(self) -> Collection[Any]:
-        """The ids of the traces that :meth:`add_before` has got."""
-        return self._known_traces
+        """The ids of the traces that were passed to :meth:`add_before`."""
+        return self._trace_ids
 
     def add_before(self, traces: Mapping[Any, Trace]) -> None:
-        """Add traces, by id, that were left before the last window."""
-        _add(self._known, traces.values())
-        self._known_traces.update(traces)
+        """Add traces, by id, whose requests ended before the last window."""
+        _add(self._earlier, traces.values())
+        self._trace_ids.update(traces)
 
     def changed(self, marks: Mapping[int, Hashable]) -> list[int]:
-        """The windows whose mark is another than the one that :meth:`put` got for them."""
+        """The windows whose mark differs from the one that was passed to :meth:`put`."""
         return [window for window, mark in marks.items() if self._digests.get(window, (None,))[0] != mark]
 
     def put(self, window: int, mark: Hashable, traces: Iterable[Trace]) -> None:
-        """Set what ``window`` executed; ``mark`` is another one when that changes."""
+        """Set the traces of ``window``; ``mark`` must differ whenever they change."""
         _, before = self._digests.get(window, (None, ""))
         self._windows.get(before, set()).discard(window)
         digest = _digest(_executed(traces))
@@ -51,16 +51,16 @@ class WindowHistory:
             self._windows.setdefault(digest, set()).add(window)
 
     def same_as(self, traces: Iterable[Trace], but: int) -> set[int]:
-        """The windows other than ``but`` that executed the very lines of ``traces``; none if these are none."""
+        """The windows other than ``but`` that executed exactly the lines of ``traces``; none if there are no lines."""
         return self._windows.get(_digest(_executed(traces)), set()) - {but}
 
     def count(self, traces: Iterable[Trace]) -> dict[str, int]:
-        """How many files and lines ``traces`` have, and lines that were not executed before the last window."""
+        """Count the files and lines of ``traces``, and the lines that were not executed before the last window."""
         executed = _executed(traces)
         return {
             "files": len({path for path, _ in executed}),
             "lines": _count(executed),
-            "new_lines": _count({file: lines & ~self._known.get(file, 0) for file, lines in executed.items()}),
+            "new_lines": _count({file: lines & ~self._earlier.get(file, 0) for file, lines in executed.items()}),
         }
 
 
@@ -78,7 +78,7 @@ def _add(executed: Bitmaps, traces: Iterable[Trace]) -> None:
 
 
 def _digest(executed: Bitmaps) -> str:
-    """The same for the same lines; empty for none."""
+    """A digest that is equal for equal lines; empty if there are none."""
     digest = hashlib.sha256()
     for (path, content), lines in sorted(executed.items()):
         digest.update(f"{path}\0{content}\0{lines:x}\n".encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""``keploy`` and ``replay``: what Keploy's users need."""
+"""The commands ``keploy`` and ``replay``, for users of Keploy."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .serving import read_serve_options, serve_options, startup_timeout_option
 @url_option
 @keploy_socket_options
 def keploy(url: str | None, control_socket: str, data_socket: str) -> None:
-    """Tell Keploy which lines its tests execute in a live server, until SIGTERM or Ctrl-C.
+    """Report to Keploy the lines that its tests execute in a live server, until SIGTERM or Ctrl-C.
 
-    For servers other than livecov's own, which have it with `serve --keploy`. Run it where the server runs.
+    For servers that livecov does not start; with `serve --keploy`, its own do this. Run it where the server runs.
     """
     from .handlers.keploy import run_agent
 

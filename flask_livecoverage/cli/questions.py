@@ -1,4 +1,4 @@
-"""``requests``, ``tests``, ``routes``, ``diff``, ``who`` and ``priorities``: questions about what was recorded."""
+"""The commands ``requests``, ``tests``, ``routes``, ``diff``, ``who`` and ``priorities``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
 
 
 def filter_options(command: Command) -> Command:
-    """The options that say which requests count."""
+    """The options that select requests."""
     for option in reversed(
         (
             click.option("--test", metavar="NAME", help="Only requests of this test."),
@@ -56,7 +56,7 @@ limit_option = click.option(
     help="At most N requests, 0 for all.",
 )
 by_option = click.option(
-    "--by", type=click.Choice(("test", "route", "request")), help="What the names are, where they can be several."
+    "--by", type=click.Choice(("test", "route", "request")), help="The kind of the names, where they fit several."
 )
 
 
@@ -107,7 +107,7 @@ def list_routes(name: str | None, **options: Any) -> None:
 @data_dir_option
 @run_option
 @output_format_option
-def show_diff(first: str, second: str, by: str | None, **options: Any) -> None:
+def show_diff(first: str, second: str, by: Any, **options: Any) -> None:
     """Show the lines that A executed and B did not; A and B are ids of requests, or names of tests or routes."""
     from .handlers import answers
 
@@ -115,25 +115,23 @@ def show_diff(first: str, second: str, by: str | None, **options: Any) -> None:
 
 
 @livecov.command("who")
-@click.argument("place", metavar="FILE:LINE")
+@click.argument("reference", metavar="FILE:LINE")
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Show N requests.")
 @data_dir_option
 @run_option
 @output_format_option
-def show_who(place: str, limit: int, **options: Any) -> None:
+def show_who(reference: str, limit: int, **options: Any) -> None:
     """Show which tests, routes and requests executed a line."""
     from .handlers import answers
 
-    answers.who(place, limit, **options)
+    answers.who(reference, limit, **options)
 
 
 @livecov.command()
 @data_dir_option
 @run_option
 @output_format_option
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Show so many routes."
-)
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Show N routes.")
 @click.option(
     "--access-log",
     metavar="FILE",

@@ -1,4 +1,4 @@
-"""``report``, ``status`` and ``shutdown``: the totals of what was recorded, and a live server's state."""
+"""The commands ``report``, ``status`` and ``shutdown``: the totals of what was recorded, and a live server's state."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _WORDS = {"None": "none", "True": "yes", "False": "no"}
     type=click.Choice(REPORT_FORMATS),
     default="text",
     show_default=True,
-    help="What to report.",
+    help="The kind of report.",
 )
 @click.option(
     "--contexts",
     type=click.Choice(CONTEXTS),
     show_default="test where requests name tests, else route",
-    help="What the contexts of html, json and coverage are.",
+    help="The contexts in html, json and coverage.",
 )
 @click.option(
     "--output", metavar="F", help="The file, or for html the folder, to write; - for standard output (not html)."

@@ -1,4 +1,4 @@
-"""``serve`` and ``run``: serve an application under coverage."""
+"""The commands ``serve`` and ``run``, which serve an application under coverage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _key_values(ctx: click.Context, parameter: click.Parameter, values: tuple[st
 
 
 def serve_options(command: Command) -> Command:
-    """The options that say where to serve, what to measure and what to tell the application."""
+    """The options for the address, the sources to measure, and the application's configuration."""
     for option in reversed(
         (
             click.option("--host", default="127.0.0.1", show_default=True, help="The interface to listen on."),
@@ -74,7 +74,7 @@ def serve_options(command: Command) -> Command:
 
 def keploy_options(command: Command) -> Command:
     """The options for Keploy's agent in the serving process."""
-    keploy = click.option("--keploy", is_flag=True, help="Tell Keploy which lines its tests execute.")
+    keploy = click.option("--keploy", is_flag=True, help="Report to Keploy the lines that its tests execute.")
     return keploy(keploy_socket_options(command))
 
 
@@ -151,7 +151,7 @@ def run(
 
 
 def read_serve_options(options: dict[str, Any], **defaults: Any) -> ServeOptions:
-    """The options of the commands that serve, whose defaults differ."""
+    """Collect the options of a command that serves; the commands' ``defaults`` differ."""
     for name, default in defaults.items():
         if options[name] is None:
             options[name] = default

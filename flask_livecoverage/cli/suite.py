@@ -1,4 +1,4 @@
-"""``dedup`` and ``minimise``: what of a suite can go."""
+"""The commands ``dedup`` and ``minimise``, which find the redundant part of a suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .options import Command, data_dir_option, output_format_option, run_option
 
 
 def suite_options(command: Command) -> Command:
-    """The options that say which suite."""
+    """The options that choose the suite."""
     by = click.option(
         "--by",
         type=click.Choice(("test", "request")),
@@ -28,7 +28,7 @@ def suite_options(command: Command) -> Command:
 
 
 def prefer_option(default: str) -> Callable[[Command], Command]:
-    """The option that says which of several tests with the same lines stays."""
+    """The option that chooses which of several tests with the same lines stays."""
     return click.option(
         "--prefer",
         type=click.Choice(("natural", "fastest", "keploy")),
@@ -54,7 +54,7 @@ def prefer_option(default: str) -> Callable[[Command], Command]:
 @click.option("--rm-subsumed", is_flag=True, help="With --rm: delete the subsumed ones too.")
 @click.option("--yes", is_flag=True, help="With --rm: do not ask.")
 def dedup(folder: Path | None, rm_subsumed: bool, yes: bool, **options: Any) -> None:
-    """Find tests that execute nothing which another one does not.
+    """Find tests all of whose lines another test executes too.
 
     Duplicates executed exactly the same lines, subsumed ones a part of another's. Nothing is deleted without --rm.
     """
@@ -73,7 +73,7 @@ def dedup(folder: Path | None, rm_subsumed: bool, yes: bool, **options: Any) -> 
     type=click.Choice(("tests", "duration")),
     default="tests",
     show_default=True,
-    help="What there shall be as little of: tests, or the time that the server spends on them.",
+    help="Minimise the number of tests, or the time that the server spends on them.",
 )
 @prefer_option("as dedup; fastest with --least duration")
 @click.option("--exact", is_flag=True, help="Look for the minimum and prove it; needs Flask-LiveCoverage[exact].")
@@ -83,7 +83,7 @@ def dedup(folder: Path | None, rm_subsumed: bool, yes: bool, **options: Any) -> 
     metavar="S",
     default=60,
     show_default=True,
-    help="With --exact: settle for what is found after S seconds, and say how far it may be from the minimum.",
+    help="With --exact: stop after S seconds, and print how far the result may be from the minimum.",
 )
 @click.option(
     "--format",
@@ -101,7 +101,7 @@ def minimise(**options: Any) -> None:
 
 
 def _origin(options: dict[str, Any]) -> Any:
-    """Takes the options of :func:`suite_options` out of ``options``."""
+    """Take the options of :func:`suite_options` out of ``options``."""
     from .handlers.suites import Origin
 
     origin = Origin(*(options.pop(name) for name in ("data_dir", "run_id", "by", "input_path")))

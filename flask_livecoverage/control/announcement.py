@@ -1,4 +1,4 @@
-"""Logs once that a server is measured, where no command of ours reports on it."""
+"""Logs once per run that a server is measured, unless a ``livecov`` command reports on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..model.atomic_files import open_own
+from ..model.data_files import open_data_file
 from ..recording.recorder import Recorder
 from ..settings import ACTIVE_VARIABLE, STARTUP_VARIABLE, Settings
 from .shutdown import SERVER_KEY
@@ -20,10 +20,10 @@ logger = logging.getLogger("flask_livecoverage")
 
 
 def announce(environ: WSGIEnvironment, recorder: Recorder, settings: Settings) -> None:
-    """Log that requests are recorded, where, and how to report on them: at a server's first request, once a run.
+    """Log that requests are recorded, where, and how to report on them: at a server's first request, once per run.
 
-    Not before, because an application that is merely made, in a test say, is no server; nor for a test client. Servers
-    of ``livecov serve`` and ``run`` report by themselves.
+    Not earlier, because an application that is only created, in a test for example, is no server; and not for a test
+    client. Servers of ``livecov serve`` and ``run`` have their own output.
     """
     if SERVER_KEY in environ or STARTUP_VARIABLE in os.environ or not environ.get("REMOTE_PORT"):
         return
@@ -36,10 +36,10 @@ def announce(environ: WSGIEnvironment, recorder: Recorder, settings: Settings) -
 
 
 def _is_first(recorder: Recorder) -> bool:
-    """Whether no process of the run has asked before: a server's workers are one."""
+    """True if no process of the run has announced it yet: all workers of a server share one announcement."""
     with suppress(OSError):
-        sign = recorder.run.path / "marks.announced"
-        os.close(open_own(sign, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        marker = recorder.run.path / "marks.announced"
+        os.close(open_data_file(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         return True
     return False
 
@@ -57,10 +57,10 @@ def _report_command(recorder: Recorder) -> str:
 
 
 def _log(message: str) -> None:
-    # As with Werkzeug's, only a level of its own hides the line. The root logger's is mostly the default, WARNING, also
-    # where a server has configured logging for itself, as waitress does.
+    # As with Werkzeug's logger, only a level set on this logger hides the line. The root logger's level is mostly the
+    # default, WARNING, also where a server has configured logging for itself, as waitress does.
     if logger.level > logging.INFO:
         return
     record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s", (message,), None)
-    # Without any handler, Python would show warnings alone.
+    # Without any handler, Python would show nothing below WARNING.
     (logger if logger.hasHandlers() else logging.StreamHandler()).handle(record)

@@ -1,7 +1,7 @@
-"""The control routes, as a WSGI application of their own in front of the measured one.
+"""The control routes: a separate WSGI application in front of the measured one.
 
-They are not routes of the application, so that its ``before_request`` functions, log-in walls and error handlers do not
-stand in their way, and their requests are none of the application's.
+They are not routes of the application, so its ``before_request`` functions, log-in checks and error handlers do not
+apply to them, and their requests are not counted among the application's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from copy import copy
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,12 @@ from ..middleware.wsgi import unrecorded
 from ..model import filters
 from ..model.records import CONTEXTS, Run
 from ..model.text import printable, window_name
+from ..queries.counts import count_run
 from ..recording.recorder import Recorder
 from ..settings import Settings
 from .access import embedded, refusal
 from .announcement import announce
-from .dashboard_host.proxy import Front, dashboard_rules, error_page, is_page
+from .dashboard_host.proxy import Proxy, dashboard_rules, error_page, is_page
 from .dashboard_host.urls import PREFIX
 from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters, stored_name
 from .readings import reading, reset_run
@@ -40,7 +42,8 @@ from .readings import reading, reset_run
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .records import Records, WindowHistories
+    from ..queries.window_summary import WindowHistories
+    from .records import Records
 
 
 Shutdown = Callable[["WSGIEnvironment"], Callable[[], None]]
@@ -48,20 +51,20 @@ Shutdown = Callable[["WSGIEnvironment"], Callable[[], None]]
 logger = logging.getLogger("flask_livecoverage")
 
 _DEFAULT_LIMIT = 100
-# Bytes of journals: some 15,000 requests.
-_SHORT_RUN = 4 << 20
+# Bytes of journals: about 15,000 requests.
+SHORT_RUN_BYTES = 4 << 20
 
-# So many warnings are known again. Some hold counts, and so new ones come for as long as clients ask on a full disk.
-_MOST_WARNINGS = 1000
+# Warnings remembered, each to be logged once. Some contain counts, so on a full disk each request can bring a new one.
+MOST_WARNINGS = 1000
 
-# What a plain GET changes something with, for drivers that can send nothing else.
+# Endpoints that change something also by a plain GET, for drivers that can send nothing else.
 _CHANGING = frozenset({"livecoverage.start", "livecoverage.stop", "livecoverage.shutdown"})
 
 DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
 
 
 def is_control(path: str, settings: Settings) -> bool:
-    """Whether requests to ``path`` are answered here, and not by the application."""
+    """True if requests to ``path`` are answered here, and not by the application."""
     return path.startswith(f"{settings.url_prefix}/") or path in (settings.url_prefix, settings.shutdown_url or None)
 
 
@@ -87,16 +90,16 @@ def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]
 def _rule(path: str, endpoint: str, methods: list[str], build_only: bool) -> Rule:
     rule = Rule(path, endpoint=endpoint, methods=methods, build_only=build_only)
     if "POST" in methods and rule.methods is not None:
-        # Werkzeug adds HEAD to GET; here it would do something and drop the answer.
+        # Werkzeug adds HEAD to GET; here it would change something and discard the response.
         rule.methods.discard("HEAD")
     return rule
 
 
 class ControlMiddleware:
-    """Answers the control routes of ``settings``, and hands all else to ``app``.
+    """Answers the control routes of ``settings``, and passes all other requests to ``app``.
 
-    :param shutdown: returns a function that ends the server that answers a request with this environment, once what is
-        in flight is done. Raises ServerError if it cannot be ended.
+    :param shutdown: takes the WSGI environment of a request, and returns a function that ends the server answering it,
+        once the requests in flight are done. Raises ServerError if the server cannot be ended.
     """
 
     def __init__(self, app: WSGIApplication, recorder: Recorder, settings: Settings, shutdown: Shutdown) -> None:
@@ -120,7 +123,7 @@ class ControlMiddleware:
             "livecoverage.request": self._show_request,
             "livecoverage.shutdown": self._shut_down,
         }
-        self._dashboard = Front(recorder, settings)
+        self._dashboard = Proxy(recorder, settings)
         self._histories: WindowHistories | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -137,10 +140,10 @@ class ControlMiddleware:
         return self.app(environ, start_response)
 
     def around(self, app: WSGIApplication) -> ControlMiddleware:
-        """The same routes in front of another ``app``."""
-        around = copy(self)
-        around.app = app
-        return around
+        """Return a copy with the same routes in front of another ``app``."""
+        outer = copy(self)
+        outer.app = app
+        return outer
 
     def _answer(self, request: ControlRequest) -> Response:
         reason = refusal(request, self._settings.token, self._settings.behind_proxy)
@@ -171,7 +174,7 @@ class ControlMiddleware:
             return response
 
     def _error(self, request: ControlRequest, status: int, message: str, **details: Any) -> Response:
-        """An error, for a program or, where the dashboard is, for a person."""
+        """Answer with an error: JSON, or HTML below the dashboard's addresses."""
         if is_page(request.path, self._settings):
             return error_page(status, message, self._settings, request.script_root)
         return _error(status, message, **details)
@@ -193,7 +196,7 @@ class ControlMiddleware:
 
     def _summary_of_last_window(self, records: Records) -> dict[str, Any]:
         if self._histories is None:
-            from .records import WindowHistories
+            from ..queries.window_summary import WindowHistories
 
             self._histories = WindowHistories()
         return records.last_window(self._histories)
@@ -208,7 +211,7 @@ class ControlMiddleware:
         return _json(self.status())
 
     def status(self) -> dict[str, Any]:
-        """The state of this process's recorder, and the counts of its run."""
+        """Return the state of this process's recorder, and the counts of its run."""
         recorder = self._recorder
         recorder.check()
         counts = self._counts()
@@ -222,22 +225,23 @@ class ControlMiddleware:
             "branch": recorder.engine.branch,
             "recording": recorder.session.recording,
             **counts,
-            "lost": counts["lost"] + recorder.journal.losses.untold,
+            "lost": counts["lost"] + recorder.journal.losses.unreported,
             "fault": recorder.session.fault,
         }
 
     def _counts(self) -> dict[str, Any]:
-        # A short run is read faster than the store is loaded, and `livecov run` asks each server that it starts.
-        # And the state must be known where the store cannot be used, on a full disk say, however long this takes.
+        # A short run is read faster than the store is loaded, and `livecov run` requests the status of each server
+        # that it starts. Also, the status must work without the store, on a full disk for example, however long that
+        # takes.
         with suppress(DataError, StorageError, OSError):
-            if sum(path.stat().st_size for path in self._recorder.run.journals()) > _SHORT_RUN:
+            if sum(path.stat().st_size for path in self._recorder.run.journals()) > SHORT_RUN_BYTES:
                 from .records import open_records
 
                 with open_records(self._recorder, self._settings.store) as records:
                     return records.counts()
-        # Without it, nobody might see yet that something was removed or lost.
+        # Writes what is pending, and so detects removed files and lost records.
         self._recorder.flush()
-        return _counts_of(read_run(self._recorder.run, since_mark=True))
+        return asdict(count_run(read_run(self._recorder.run, since_mark=True)))
 
     def _list_tests(self, request: ControlRequest) -> Response:
         given = filters.Filters(**parameters(request, **self._filters()))
@@ -258,7 +262,7 @@ class ControlMiddleware:
     def _answer_from_store(
         self, ask: Callable[[Records], dict[str, Any] | None], *, since_reset: bool = True
     ) -> Response:
-        # Imported here: a server that is never asked must not pay for SQLAlchemy.
+        # Imported here: a server whose records nobody requests must not pay for SQLAlchemy.
         from .records import open_records
 
         with open_records(self._recorder, self._settings.store, since_reset=since_reset) as records:
@@ -271,9 +275,9 @@ class ControlMiddleware:
     def _dump(self, request: ControlRequest) -> Response:
         given = parameters(request, format=one_of(DUMP_FORMATS), reset=flag, contexts=one_of(CONTEXTS))
         if given.get("reset") and request.method != "POST":
-            # No driver needs it, as it cannot read the answer; and whoever opens a link would lose the dump in it.
-            raise MethodNotAllowed(["POST"], "reset=1 changes what later dumps hold: send it with POST")
-        # The answer is made inside: a report that fails must not have reset anything.
+            # Drivers that only send GET cannot read the response; and a link that is opened would lose that dump.
+            raise MethodNotAllowed(["POST"], "reset=1 changes what later dumps contain: send it with POST")
+        # The response is built inside the block: a report that fails must not have reset anything.
         with reading(self._recorder, reset=given.get("reset", False)) as run:
             self._warn(run.warnings)
             dump_format = given.get("format", "json")
@@ -286,10 +290,10 @@ class ControlMiddleware:
                     self._warn(reports.warnings)
 
     def _warn(self, warnings: Iterable[str]) -> None:
-        """Log warnings, each once as long as it is remembered: dumps have no place for them."""
+        """Log warnings, each once while it is remembered: dumps have no field for them."""
         for warning in warnings:
             if warning not in self._warned:
-                if len(self._warned) >= _MOST_WARNINGS:
+                if len(self._warned) >= MOST_WARNINGS:
                     self._warned.clear()
                 self._warned.add(warning)
                 logger.warning("%s", printable(warning))
@@ -324,17 +328,6 @@ class ControlMiddleware:
 _FILTERS: dict[str, Callable[[str], Any]] = {
     "test": stored_name, "route": stored_name, "status": filters.parse_status,
 }  # fmt: skip
-
-
-def _counts_of(run: Run) -> dict[str, Any]:
-    window = run.open_window
-    return {
-        "window": window.name if window else None,
-        "requests": len(run.requests),
-        "traces": len({request.trace for request in run.requests}),
-        "processes": len(run.processes),
-        "lost": run.lost,
-    }
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:

@@ -1,4 +1,4 @@
-"""A request as it came over its connection, beneath what servers and middleware have made of it."""
+"""Details of a request's connection, as they were before servers and middleware changed them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .socket_users import socket_users
 
 
 def peer_address(request: Request) -> str:
-    """The socket's peer, from before ProxyFix put a forwarded address in its place."""
+    """The address of the socket's peer, even if ProxyFix has replaced it by a forwarded one."""
     original = request.environ.get("werkzeug.proxy_fix.orig", {})
     return str(original.get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR") or "")
 
@@ -21,8 +21,8 @@ def peer_address(request: Request) -> str:
 def sent_headers(request: Request) -> list[str] | None:
     """The names of the headers that were sent, in lower case; None where the server may have removed some.
 
-    waitress removes the forwarding headers of proxies that it was not told to trust, before the application is called.
-    Apache does so before mod_wsgi, or mod_wsgi itself (``WSGITrustedProxies``), where they are configured to.
+    waitress removes the forwarding headers of proxies that it is not configured to trust, before it calls the
+    application. Apache before mod_wsgi, or mod_wsgi itself (``WSGITrustedProxies``), can be configured to do so.
     """
     environ = request.environ
     client_disconnected = environ.get("waitress.client_disconnected")
@@ -35,7 +35,7 @@ def sent_headers(request: Request) -> list[str] | None:
 
 def _read_by_waitress(client_disconnected: Any) -> list[str] | None:
     try:
-        # The channel's, whose first request is the one that is answered.
+        # This is the channel's method; the channel's first request is the one being answered.
         headers = client_disconnected.__self__.requests[0].headers
     except (AttributeError, IndexError):
         return None
@@ -43,10 +43,10 @@ def _read_by_waitress(client_disconnected: Any) -> list[str] | None:
 
 
 def client_users(request: Request) -> frozenset[int] | None:
-    """The ids of the users who hold the other end of the connection; None where that cannot be known, as off Linux.
+    """The ids of the users who hold the other end of the connection; None if it cannot be determined, as off Linux.
 
-    Where the server does not hand on the client's port, those of all connections to it count. None hold the end of a
-    client that has gone.
+    If the server does not pass on the client's port, the users of all connections to the server count. The set is
+    empty if the client has closed its end.
     """
     address, ports = _other_end(request)
     server_port = str(request.environ.get("SERVER_PORT", ""))
@@ -54,12 +54,12 @@ def client_users(request: Request) -> frozenset[int] | None:
 
 
 def _other_end(request: Request) -> tuple[str, set[int]]:
-    """Its address, and the ports that it may have."""
+    """The address of the client's socket, and its possible ports."""
     environ = request.environ
     given = str(environ.get("REMOTE_PORT", ""))
     if _is_number(given) and 0 < int(given) < 1 << 16:
         port = int(given)
-        # uWSGI's HTTP router swaps its bytes.
+        # uWSGI's HTTP router swaps the bytes of the port.
         return peer_address(request), {port, socket.htons(port)} if "UWSGI_ROUTER" in environ else {port}
     uwsgi = loaded_module("uwsgi") if "uwsgi.version" in environ else None
     end = _end_of(uwsgi.connection_fd()) if uwsgi is not None else None
@@ -71,7 +71,7 @@ def _end_of(descriptor: int) -> tuple[str, set[int]] | None:
         with socket.socket(fileno=os.dup(descriptor)) as connection:
             address, port = connection.getpeername()[:2]
     except (OSError, ValueError):
-        # Closed meanwhile, or a Unix socket.
+        # It has been closed, or is a Unix socket.
         return None
     return str(address), {int(port)}
 

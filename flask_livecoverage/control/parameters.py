@@ -1,4 +1,4 @@
-"""What the control routes take from a request: few parameters, in the query or in a small form."""
+"""Parameters of the control routes: few, in the query or in a small form, all checked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from ..model.text import LONGEST_NAME, shortened, storable
+from ..model.text import LONGEST_NAME, quoted, storable
 from ..settings import to_bool
 
 LARGEST_FORM = 1 << 16
@@ -19,27 +19,27 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class ControlRequest(Request):
-    """A request to a control route. Whatever its body is, little of it is read."""
+    """A request to a control route. However large its body is, only a little of it is read."""
 
     max_content_length = LARGEST_FORM
     max_form_memory_size = LARGEST_FORM
     max_form_parts = MOST_PARTS
 
     def make_form_data_parser(self) -> FormDataParser:
-        """One that does not take what it cannot read for an empty form."""
+        """Return a parser that raises for a malformed form, and does not treat it as an empty one."""
         parser = super().make_form_data_parser()
         parser.silent = False
         return parser
 
     def _get_file_stream(self, *args: Any, **kwargs: Any) -> BytesIO:
-        # Werkzeug's would have to be closed; there is nothing to spool.
+        # Werkzeug's file would have to be closed; forms this small need no temporary file.
         return BytesIO()
 
 
 class BadParameters(Exception):
-    """Parameters that a control route does not take; ``accepted`` are those that it does.
+    """Raised for parameters that a control route does not accept; ``accepted`` lists those that it does.
 
-    ``status`` is the HTTP status that says so.
+    ``status`` is the HTTP status of the response.
     """
 
     def __init__(self, message: str, accepted: list[str], status: int = 400) -> None:
@@ -51,19 +51,19 @@ class BadParameters(Exception):
 def parameters(
     request: ControlRequest, repeated: str | None = None, /, **accepted: Callable[[str], Any]
 ) -> dict[str, Any]:
-    """The request's parameters, checked. Raises BadParameters naming what is accepted.
+    """Return the request's parameters, checked. Raises BadParameters naming what is accepted.
 
-    Of the one that may be ``repeated``, there is a list of values.
+    The value of the parameter that may be ``repeated`` is a list.
     """
     takes = f"{request.path} takes {', '.join(accepted) if accepted else 'none'}"
     _check_query(request, list(accepted))
     _check_body(request, list(accepted))
-    # A body of another method is none of ours.
+    # The body of another method is ignored.
     given = request.values if request.method == "POST" else request.args
     found: dict[str, Any] = {}
     for name in given:
         if name not in accepted:
-            raise BadParameters(f"unknown parameter {shortened(name)}: {takes}", list(accepted))
+            raise BadParameters(f"unknown parameter {quoted(name)}: {takes}", list(accepted))
         values = given.getlist(name)
         if name != repeated and len(values) > 1:
             raise BadParameters(f"{name} is given more than once: {request.path} takes it once", list(accepted))
@@ -76,18 +76,18 @@ def _checked(name: str, value: str, check: Callable[[str], Any]) -> Any:
     try:
         return check(value)
     except ValueError as error:
-        raise BadParameters(f"{name} cannot be {shortened(value)}: {error}", _choices(error)) from None
+        raise BadParameters(f"{name} cannot be {quoted(value)}: {error}", _choices(error)) from None
 
 
 def _check_query(request: ControlRequest, accepted: list[str]) -> None:
     try:
         request.query_string.decode()
     except UnicodeDecodeError:
-        raise BadParameters("the query is no UTF-8 text: send each byte of it as %XX", accepted) from None
+        raise BadParameters("the query is not valid UTF-8: encode it as UTF-8, each byte as %XX", accepted) from None
 
 
 def _check_body(request: ControlRequest, accepted: list[str]) -> None:
-    """Raise BadParameters for a body that would be passed over, or that is too large to be read."""
+    """Raise BadParameters for a body that would be ignored, or that is too large to be read."""
     if request.method != "POST":
         return
     has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
@@ -96,22 +96,24 @@ def _check_body(request: ControlRequest, accepted: list[str]) -> None:
     try:
         body = request.get_data()
         if request.mimetype == _FORMS[0]:
-            # Werkzeug 3.0 takes bytes that are no text for too many parameters.
+            # Werkzeug 3.0 reports bytes that are not UTF-8 as too many parameters.
             body.decode()
         files = list(request.files)
-        # One in chunks is cut there.
+        # A body in chunks is truncated at this size.
         too_large = len(body) >= LARGEST_FORM
     except RequestEntityTooLarge:
         too_large = True
     except ValueError:
-        raise BadParameters("the form cannot be read: send it as its Content-Type says, in UTF-8", accepted) from None
+        raise BadParameters(
+            "the form is malformed: send it as declared by its Content-Type, in UTF-8", accepted
+        ) from None
     if too_large:
         limits = f"use less than {LARGEST_FORM >> 10} KB, in {MOST_PARTS} parts at most"
         raise BadParameters(f"the form is too large: {limits}", accepted, 413)
     if len(body) < (request.content_length or 0):
         raise BadParameters("the body ends before its Content-Length", accepted)
     if files:
-        raise BadParameters(f"the parameter {shortened(files[0])} is a file: send parameters as text", accepted)
+        raise BadParameters(f"the parameter {quoted(files[0])} is a file: send parameters as text", accepted)
 
 
 def _choices(error: ValueError) -> list[str]:
@@ -120,7 +122,7 @@ def _choices(error: ValueError) -> list[str]:
 
 
 def one_of(choices: Iterable[str]) -> Callable[[str], str]:
-    """A check that a parameter is one of ``choices``."""
+    """Return a check that a parameter is one of ``choices``."""
 
     def check(value: str) -> str:
         if value not in choices:
@@ -131,7 +133,7 @@ def one_of(choices: Iterable[str]) -> Callable[[str], str]:
 
 
 def flag(value: str) -> bool:
-    """Yes or no. Raises ValueError for anything else."""
+    """Parse a boolean. Raises ValueError for anything else."""
     try:
         return to_bool(value)
     except ValueError:
@@ -139,17 +141,17 @@ def flag(value: str) -> bool:
 
 
 def count(value: str, digits: int = 6) -> int:
-    """A number from 1 up, of so many digits at most. Raises ValueError naming the highest."""
+    """Parse a number from 1 up, of at most ``digits`` digits. Raises ValueError naming the highest."""
     if not (value.isascii() and value.isdecimal() and 1 <= len(value) <= digits and int(value)):
         raise ValueError(f"use 1 to {'9' * digits}")
     return int(value)
 
 
 def page_number(value: str) -> int:
-    """The number of a page or a line. Raises ValueError naming the highest."""
+    """Parse the number of a page or a line. Raises ValueError naming the highest."""
     return count(value, digits=7)
 
 
 def stored_name(value: str) -> str:
-    """``value`` as records have it."""
+    """Return ``value`` in the form in which records store names."""
     return storable(value, LONGEST_NAME)

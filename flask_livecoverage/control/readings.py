@@ -1,4 +1,4 @@
-"""Readings of the run in which this process takes part, and resets: all that its processes have recorded."""
+"""Reads and resets the run that this process belongs to: the records of all its processes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..recording.recorder import Recorder
 
 @contextmanager
 def reading(recorder: Recorder, *, reset: bool = False) -> Iterator[Run]:
-    """The run since the last reset; with ``reset``, one happens when the block ends well.
+    """Yield the run since the last reset; with ``reset``, reset it when the block ends without an error.
 
-    Raises StorageError where a reset cannot be written.
+    Raises StorageError if the reset cannot be written.
     """
     recorder.flush()
     recorder.inventory.write()
@@ -27,7 +27,7 @@ def reading(recorder: Recorder, *, reset: bool = False) -> Iterator[Run]:
 
 
 def reset_run(recorder: Recorder) -> None:
-    """Move the mark from which readings count to now. Nothing is deleted. Raises StorageError."""
+    """Let later readings count from now on. Nothing is deleted. Raises StorageError."""
     recorder.flush()
     reader.reset(recorder.run)
     recorder.flush()

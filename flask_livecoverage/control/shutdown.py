@@ -1,4 +1,4 @@
-"""Ends the server that answers a request, whichever it is, once what is in flight is done."""
+"""Ends the server that answers a request, whichever server it is, once the requests in flight are done."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("flask_livecoverage")
 
-# `livecov serve` puts a function here that ends its server.
+# WSGI environment keys that `livecov serve` sets: a function that ends its server,
 SERVER_KEY = "flask_livecoverage.shutdown"
-# ... and one here that tells whether it is about to end: what would go on for ever ends with it.
+# and one that returns True if the server is about to end, so that endless responses can end.
 ENDING_KEY = "flask_livecoverage.ending"
 
 GRACE_SECONDS = 30.0
@@ -36,11 +36,11 @@ End = Callable[[], None]
 
 
 def server_end(environ: WSGIEnvironment, in_flight: InFlight) -> End:
-    """A function that ends the server that answers the request with ``environ``, all its processes.
+    """Return a function that ends the server, with all its processes, that answers the request with ``environ``.
 
-    ``livecov serve`` ends itself. gunicorn and uWSGI end all workers gracefully. Another server's process gets the
-    signal that a terminal's Ctrl-C sends, once the requests in flight are done, and SIGTERM where that one is ignored
-    or does not end it. Raises ServerError if nothing here can end it.
+    ``livecov serve`` provides its own. gunicorn and uWSGI end all workers gracefully. Another server's process gets
+    SIGINT, as by Ctrl-C, once the requests in flight are done, and SIGTERM if it ignores SIGINT or is not ended by it.
+    Raises ServerError if the server cannot be ended from here.
     """
     software = environ.get("SERVER_SOFTWARE", "")
     end: End | None = environ.get(SERVER_KEY)
@@ -51,18 +51,18 @@ def server_end(environ: WSGIEnvironment, in_flight: InFlight) -> End:
     if "uwsgi.version" in environ:
         return partial(_end_uwsgi, sys.modules["uwsgi"], in_flight)
     if "mod_wsgi.version" in environ:
-        raise ServerError("Apache starts the processes of mod_wsgi anew: end it with `apachectl graceful-stop`")
+        raise ServerError("Apache would restart the processes of mod_wsgi: end it with `apachectl graceful-stop`")
     if not software:
-        raise ServerError("no server is known here that could be ended: end it as you have started it")
+        raise ServerError("the server is unknown and cannot be ended from here: end it the way you started it")
     end = _signals_to_itself()
     if "waitress.client_disconnected" in environ:
-        # Its main thread, which the signal ends, may have to send what the requests' threads have left it.
+        # The main thread, which the signal ends, may still have to send the responses that the request threads made.
         waitress = environ["waitress.client_disconnected"].__self__.server
         return partial(_when_done, in_flight, lambda: _nothing_to_send(waitress), end)
     return partial(_when_done, in_flight, lambda: True, end)
 
 
-# The process that has started this one. It is still there as long as it is the parent.
+# The process that started this one. It has ended if it is no longer the parent.
 _parent = os.getppid()
 
 
@@ -75,14 +75,14 @@ os.register_at_fork(after_in_child=_remember_parent)
 
 
 def _end_gunicorn() -> None:
-    # Whoever has adopted the worker of a master that is gone is none of gunicorn's.
+    # If gunicorn's master has ended, the process that adopted this worker is not gunicorn's.
     master_lives = os.getppid() == _parent
     os.kill(_parent if master_lives else os.getpid(), signal.SIGTERM)
 
 
 def _signals_to_itself() -> End:
-    """A function that ends this process by a signal. Raises ServerError if it ignores all that would do."""
-    # A shell lets what it starts in the background of a script ignore SIGINT.
+    """Return a function that ends this process by a signal. Raises ServerError if it ignores SIGINT and SIGTERM."""
+    # A shell makes the background processes of a script ignore SIGINT.
     numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
     if not numbers:
         raise ServerError(f"the server ignores SIGINT and SIGTERM: end its process {os.getpid()} with SIGKILL")
@@ -105,13 +105,13 @@ def _signal_until_it_ends(numbers: Iterable[signal.Signals]) -> None:
 def _signal(number: signal.Signals) -> None:
     recorder = current_recorder()
     if recorder is not None:
-        # SIGTERM ends a process at once, unless it has a handler.
+        # SIGTERM ends a process immediately, unless it has a handler.
         recorder.flush()
         recorder.inventory.write()
     send = partial(os.kill, os.getpid(), number)
     monkey = loaded_module("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
-        # Our thread is a greenlet of the main thread. It would be interrupted itself, or another in mid-work.
+        # This thread is a greenlet of the main thread. The signal would interrupt it, or another greenlet at work.
         sys.modules["gevent"].get_hub().loop.run_callback(send)
     else:
         send()
@@ -124,7 +124,7 @@ def _nothing_to_send(waitress: Any) -> bool:
 def _end_uwsgi(uwsgi: Any, in_flight: InFlight) -> None:
     master = uwsgi.masterpid()
     if master and master != os.getppid():
-        # It is gone.
+        # The master has ended.
         master = 0
     if master and "gracefully_kill_them_all" in str(uwsgi.opt.get("hook-master-start")):
         os.kill(master, signal.SIGTERM)
@@ -134,7 +134,7 @@ def _end_uwsgi(uwsgi: Any, in_flight: InFlight) -> None:
         return not any(worker["status"] == b"busy" and worker["pid"] != os.getpid() for worker in uwsgi.workers())
 
     def end() -> None:
-        # Without a master, the workers are on their own.
+        # Without a master, each worker must be ended separately.
         for pid in [master] if master else _of_this_session(worker["pid"] for worker in uwsgi.workers()):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT)
@@ -143,7 +143,7 @@ def _end_uwsgi(uwsgi: Any, in_flight: InFlight) -> None:
 
 
 def _of_this_session(pids: Iterable[int]) -> list[int]:
-    """Those of ``pids`` that belong to this server still: the system reuses those of workers that have ended."""
+    """Those of ``pids`` that still belong to this server: the system reuses the ids of workers that have ended."""
     found = []
     for pid in pids:
         with suppress(OSError):
@@ -153,7 +153,7 @@ def _of_this_session(pids: Iterable[int]) -> list[int]:
 
 
 def _when_done(in_flight: InFlight, all_sent: Callable[[], bool], end: End) -> None:
-    """Call ``end`` when the requests in flight are answered and ``all_sent`` says so, or when their time is over."""
+    """Call ``end`` when the requests in flight are answered and ``all_sent()`` is true, or after the grace period."""
 
     def wait() -> None:
         deadline = time.monotonic() + GRACE_SECONDS
@@ -163,5 +163,5 @@ def _when_done(in_flight: InFlight, all_sent: Callable[[], bool], end: End) -> N
             time.sleep(_POLL_SECONDS)
         end()
 
-    # In another thread, because this one has its response to finish.
+    # In another thread, because this one must finish its own response.
     threading.Thread(target=wait, name="flask-livecoverage-shutdown").start()

@@ -1,7 +1,7 @@
-"""The dashboard: pages that show a run while it is recorded, made by a process of their own (:mod:`.main`).
+"""The dashboard: pages that show a run while it is recorded, rendered by a separate process (:mod:`.main`).
 
-It reads what the server's processes have written, and runs with low priority, so an open dashboard costs the
-application nothing, whatever it takes to count and compare.
+It reads the records that the server's processes have written, and runs with low priority, so an open dashboard does
+not slow the application down, however much there is to count and compare.
 
 May import: queries and what lies below, and of control its parameters and the dashboard's addresses.
 """

@@ -1,4 +1,4 @@
-"""The dashboard as a WSGI application, which only the measured server asks."""
+"""The dashboard as a WSGI application, whose only client is the measured server."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..control.dashboard_host.urls import ACTIONS, CONTROLS, PAGES, PREFIX, STAT
 from ..control.parameters import BadParameters, ControlRequest
 from ..errors import DataError, LiveCoverageError, StorageError
 from .pages import compare, files, overview, requests, suite_pages
-from .pages.context import Visit
+from .pages.context import PageContext
 from .pages.rendering import make_environment
 from .pages.static import static_file
-from .run_reader import Config, NotYet, RunReader
+from .run_reader import Config, NotReady, RunReader
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -38,7 +38,7 @@ _VIEWS: dict[str, Callable[..., Response]] = {
 
 
 class Dashboard:
-    """Answers with pages about the run that ``config`` names. Raises ConfigurationError if coverage.py refuses its."""
+    """Answers with pages about the run in ``config``. Raises ConfigurationError for invalid coverage.py settings."""
 
     def __init__(self, config: Config) -> None:
         self._reader = RunReader(config)
@@ -61,38 +61,38 @@ class Dashboard:
         state = ServerState(**json.loads(request.headers[STATE_HEADER]))
         environ["SCRIPT_NAME"] = state.script_name
         addresses = self._map.bind_to_environ(environ)
-        with closing(Visit(request, state, addresses, self._reader, self._environment)) as visit:
-            response = self._answer(visit, addresses.match)
+        with closing(PageContext(request, state, addresses, self._reader, self._environment)) as context:
+            response = self._answer(context, addresses.match)
         return response(environ, start_response)
 
-    def rest(self) -> None:
-        """Hold nothing of the store until the next request."""
-        self._reader.rest()
+    def release_store(self) -> None:
+        """Release the store until the next request."""
+        self._reader.release_store()
 
-    def _answer(self, visit: Visit, match: Callable[[], tuple[Any, Any]]) -> Response:
+    def _answer(self, context: PageContext, match: Callable[[], tuple[Any, Any]]) -> Response:
         try:
             endpoint, arguments = match()
-            return _VIEWS[endpoint.removeprefix(PREFIX)](visit, **arguments)
-        except NotYet as error:
-            return _prepare(visit, str(error))
+            return _VIEWS[endpoint.removeprefix(PREFIX)](context, **arguments)
+        except NotReady as error:
+            return _prepare(context, str(error))
         except BadParameters as error:
-            return visit.render("error.html", error.status, message=str(error))
+            return context.render("error.html", error.status, message=str(error))
         except DataError as error:
-            return visit.render("error.html", 409, message=str(error))
+            return context.render("error.html", 409, message=str(error))
         except StorageError as error:
-            return visit.render("error.html", 507, message=str(error))
+            return context.render("error.html", 507, message=str(error))
         except LiveCoverageError as error:
-            return visit.render("error.html", 500, message=str(error))
+            return context.render("error.html", 500, message=str(error))
         except HTTPException as error:
-            if visit.is_behind:
-                # What is not found may be on its way.
-                return _prepare(visit, "Reading what was recorded")
-            return visit.render("error.html", error.code or 500, message=error.description or error.name)
+            if context.is_behind:
+                # The missing item may be in what is being read.
+                return _prepare(context, "Reading the records")
+            return context.render("error.html", error.code or 500, message=error.description or error.name)
 
 
-def _prepare(visit: Visit, progress: str) -> Response:
-    visit.is_behind = True
-    response = visit.render("preparing.html", progress=progress)
-    # Without scripts too.
+def _prepare(context: PageContext, progress: str) -> Response:
+    context.is_behind = True
+    response = context.render("preparing.html", progress=progress)
+    # Reloads the page also in browsers without scripts.
     response.headers["Refresh"] = "1"
     return response

@@ -1,4 +1,4 @@
-"""Work that takes longer than a reader of pages should wait."""
+"""Runs work in a thread that takes longer than the reader of a page should wait."""
 
 from __future__ import annotations
 
@@ -13,105 +13,107 @@ from .gc_policy import working
 
 Result = TypeVar("Result")
 
-# Told how far the work is, in words.
+# Called with a text that describes the progress of the work.
 Progress = Callable[[str], None]
 
-# Longer than to wait for a result: what is known is a fault that may be mended by now.
-_SECONDS_AFTER_FAULT = 2.0
+# Longer than the wait for a result: a failure was found last time, and its cause may be fixed by now.
+_SECONDS_AFTER_FAILURE = 2.0
 
-# After work comes rest, so many times as long: an open page must not keep a processor busy where there is much to do.
-_REST = 3.0
-_LONGEST_REST_SECONDS = 10.0
+# After work comes a pause of this many times its processor time: an open page must not keep a processor busy where
+# there is much to do.
+_PAUSE_FACTOR = 3.0
+_LONGEST_PAUSE_SECONDS = 10.0
 
 
 class Background(Generic[Result]):
-    """A result that a thread brings up to date when it is asked for.
+    """A result that a thread brings up to date on request.
 
     :param work: makes the result.
-    :param stamp: tells what the result depends on; as long as that is the same, nothing is done.
+    :param stamp: returns a value that changes with the result's input; while it is the same, no work is done.
     """
 
     def __init__(self, work: Callable[[Progress], Result], stamp: Callable[[], Hashable]) -> None:
         self._work = work
         self._stamp = stamp
         self._changed = threading.Condition()
-        self._asked = self._served = 0
-        self._works = False
-        # Since when somebody has waited for what is not served yet; and until when there is rest.
-        self._since = self._rested = 0.0
-        self._of: Hashable = object()
+        self._requested = self._served = 0
+        self._is_running = False
+        # The time since which requests have waited without an answer, and the time at which the pause ends.
+        self._waiting_since = self._paused_until = 0.0
+        self._result_stamp: Hashable = object()
         self._error: LiveCoverageError | None = None
         self._result: Result | None = None
         self.progress = ""
 
     def get(self, wait: float) -> tuple[Result | None, bool]:
-        """The result, brought up to date if that takes no longer than ``wait`` seconds; else the last one, if any.
+        """Return the result, brought up to date if that takes at most ``wait`` seconds; otherwise the last one, if any.
 
-        And whether it tells what there was when this was called. The seconds count from when anybody asked first for
-        what is new: who comes when that has taken longer already does not wait. Raises LiveCoverageError if the work
-        has failed.
+        The second item is True if the result includes everything up to this call. The seconds count from the first
+        request for the new state: a later request does not wait if they are over. Raises LiveCoverageError if the work
+        failed.
         """
         with self._changed:
-            if self._error is None and self._of == self._stamp():
+            if self._error is None and self._result_stamp == self._stamp():
                 return self._result, True
-            if self._served == self._asked:
-                self._since = time.monotonic()
-            self._asked += 1
-            wanted = self._asked
+            if self._served == self._requested:
+                self._waiting_since = time.monotonic()
+            self._requested += 1
+            number = self._requested
             self._start()
-            patience = wait if self._error is None else max(wait, _SECONDS_AFTER_FAULT)
-            self._changed.wait_for(lambda: self._served >= wanted, self._since + patience - time.monotonic())
+            patience = wait if self._error is None else max(wait, _SECONDS_AFTER_FAILURE)
+            timeout = self._waiting_since + patience - time.monotonic()
+            self._changed.wait_for(lambda: self._served >= number, timeout)
             if self._error is not None:
                 raise self._error
-            return self._result, self._served >= wanted
+            return self._result, self._served >= number
 
-    def forget(self, result: Result | None = None) -> None:
-        """Make the result anew when it is asked for next; only if it is still ``result``, where that is given."""
+    def invalidate(self, result: Result | None = None) -> None:
+        """Rebuild the result at the next request; if ``result`` is given, only if it is still the current one."""
         with self._changed:
             if result is None or result is self._result:
-                self._result, self._of = None, object()
+                self._result, self._result_stamp = None, object()
 
     def _start(self) -> None:
-        if not self._works:
-            self._works = True
+        if not self._is_running:
+            self._is_running = True
             threading.Thread(target=self._run, name="flask-livecoverage-dashboard", daemon=True).start()
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                if self._served >= self._asked:
-                    self._works = False
+                if self._served >= self._requested:
+                    self._is_running = False
                     self.progress = ""
                     return
-            time.sleep(max(0.0, self._rested - time.monotonic()))
+            time.sleep(max(0.0, self._paused_until - time.monotonic()))
             self._attempt()
 
     def _attempt(self) -> None:
-        asked, began = self._asked, time.thread_time()
+        requested, began = self._requested, time.thread_time()
         stamp: Hashable = None
         result, error = self._result, None
         try:
-            # First: what changes while the work is done is for the next time.
+            # Taken first: changes during the work are left to the next attempt.
             stamp = self._stamp()
             with working():
-                result = self._work(self._tell)
-            later = self._asked
+                result = self._work(self._set_progress)
+            requested_meanwhile = self._requested
             if self._stamp() == stamp:
-                # So those who came meanwhile are served, too.
-                asked = later
+                # The result is also current for the requests that came meanwhile.
+                requested = requested_meanwhile
         except LiveCoverageError as failure:
             error = failure
         except Exception as failure:
-            # A page says so too, rather than wait for ever.
+            # Pages show this error, instead of waiting for ever.
             traceback.print_exc()
-            error = LiveCoverageError(f"the dashboard has a fault ({failure!r}): see the server's output")
-        rest = min(_REST * (time.thread_time() - began), _LONGEST_REST_SECONDS)
+            error = LiveCoverageError(f"internal error in the dashboard ({failure!r}): see the server's output")
+        pause = min(_PAUSE_FACTOR * (time.thread_time() - began), _LONGEST_PAUSE_SECONDS)
         with self._changed:
-            self._since = time.monotonic()
-            # What is worked out first is most of the work: what follows is what is new.
-            self._rested = self._since + rest if self._result is not None else 0.0
-            self._result, self._error, self._of, self._served = result, error, stamp, asked
+            self._waiting_since = time.monotonic()
+            # No pause after the first result: it was most of the work, and the rest is only what is new.
+            self._paused_until = self._waiting_since + pause if self._result is not None else 0.0
+            self._result, self._error, self._result_stamp, self._served = result, error, stamp, requested
             self._changed.notify_all()
 
-    def _tell(self, progress: str) -> None:
+    def _set_progress(self, progress: str) -> None:
         self.progress = progress

@@ -1,6 +1,7 @@
-"""Full garbage collections of the dashboard's process: all its threads wait for them, so they come when they are short.
+"""Full garbage collections of the dashboard process: all its threads wait for them, so they run when they are short.
 
-One that comes while 100,000 requests are compared takes half a second; when that is done, most of the objects are gone.
+A collection while 100,000 requests are compared takes half a second; after the comparison, most of the objects are
+gone.
 """
 
 from __future__ import annotations
@@ -10,30 +11,30 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# In collections of the younger objects, which most garbage is among: after so many, the next quiet moment is taken,
-# and after so many there is no waiting for one.
-_WANTED_AFTER = 1_000
+# Counted in collections of the younger generations, which free most garbage: after the first number, a full collection
+# runs as soon as no work is in progress; after the second, it runs in any case.
+WANTED_AFTER = 1_000
 _NEEDED_AFTER = 20_000
 
 _lock = threading.Lock()
-_works = 0
+_working = 0
 
 
-def put_off() -> None:
-    """From now on collect all garbage when nothing is :func:`working`, not when Python finds that it is time."""
+def postpone_collections() -> None:
+    """From now on, run full collections when no thread is :func:`working`, not when Python's thresholds are reached."""
     gc.set_threshold(*gc.get_threshold()[:2], _NEEDED_AFTER)
 
 
 @contextmanager
 def working() -> Iterator[None]:
-    """While many objects are in use. Several threads may be at it."""
-    global _works
+    """Mark a block in which many objects are in use. Several threads may be in such a block."""
+    global _working
     with _lock:
-        _works += 1
+        _working += 1
     try:
         yield
     finally:
         with _lock:
-            _works -= 1
-            if not _works and gc.get_count()[2] >= _WANTED_AFTER:
+            _working -= 1
+            if not _working and gc.get_count()[2] >= WANTED_AFTER:
                 gc.collect()

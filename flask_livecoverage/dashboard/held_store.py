@@ -1,4 +1,4 @@
-"""The store as it was when figures were made, for as long as pages are made of both."""
+"""Keeps the store's content as it was when a snapshot was made, while pages are rendered from both."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ..store import RunQueries
-from .snapshot import Figures
+from .snapshot import Snapshot
 
 
-class Snapshot:
-    """Figures, and what the store held at that moment, whatever has come into it since.
+class HeldStore:
+    """A snapshot, and the store's content at that moment, whatever has been written to the store since.
 
-    It is one transaction of the store's database, so one user at a time reads, and SQLite keeps what was there then:
-    the snapshot is closed when whoever made it and all who hold it have released it.
+    It is one transaction of the store's database, so only one user reads at a time, and SQLite keeps the old content
+    until the transaction ends: when the creator and all other holders have released it.
 
     :param stack: closes ``recorded``.
     """
 
-    def __init__(self, figures: Figures, recorded: RunQueries, stack: ExitStack) -> None:
-        self.figures = figures
+    def __init__(self, snapshot: Snapshot, recorded: RunQueries, stack: ExitStack) -> None:
+        self.snapshot = snapshot
         self._recorded = recorded
         self._stack = stack
         self._counting, self._reading = threading.Lock(), threading.Lock()
-        # Its maker's.
+        # The creator.
         self._holders = 1
 
     def hold(self) -> bool:
-        """Keep it open until :meth:`release`; False if it is closed already."""
+        """Keep it open until :meth:`release`; return False if it is already closed."""
         with self._counting:
             if self._holders:
                 self._holders += 1
             return self._holders > 0
 
     def release(self) -> None:
-        """Hold it no longer."""
+        """Stop holding it; the last holder closes it."""
         with self._counting:
             self._holders -= 1
             is_last = not self._holders
@@ -44,6 +44,6 @@ class Snapshot:
 
     @contextmanager
     def recorded(self) -> Iterator[RunQueries]:
-        """What the store held. Whoever asks must hold the snapshot."""
+        """Queries of the store's content at that moment. The caller must hold it."""
         with self._reading:
             yield self._recorded

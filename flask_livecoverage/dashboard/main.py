@@ -1,4 +1,4 @@
-"""The dashboard's own process: serves pages to the measured server, over a Unix socket, for as long as that lives."""
+"""The dashboard process: serves pages to the measured server over a Unix socket, until that server ends."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-# The application comes first wherever processors are scarce, but a page still comes within a second.
+# The application takes precedence where processors are scarce, but a page still takes less than a second.
 _NICENESS = 5
-# A page that is made while something long is worked out gets its turn soon. Each row from the store costs one.
+# A page that is rendered during long work must not wait: the threads switch this often, and at each row from the store.
 _SWITCH_SECONDS = 0.0005
-# Without a request, it makes room; the next request starts it anew.
+# After this time without a request, the process ends; the next request starts another one.
 _IDLE_SECONDS = 600.0
-_LOOK_SECONDS = 5.0
-# Without a request, the store may be brought up to date in place again.
-_REST_SECONDS = 30.0
+_POLL_SECONDS = 5.0
+# After this time without a request, the store is released, so that it can be updated in place again.
+_RELEASE_SECONDS = 30.0
 
 
 class _Handler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: the measured server logs what it is asked."""
+        """Log nothing: the measured server logs its requests."""
 
 
-class _Idle:
-    """How long no request has come."""
+class _IdleTimer:
+    """Measures the time since the last request to ``app``."""
 
     def __init__(self, app: Dashboard) -> None:
         self._app = app
@@ -51,27 +51,27 @@ class _Idle:
         return self._app(environ, start_response)
 
     def wait(self) -> None:
-        """Wait until it has been long."""
+        """Return after ``_IDLE_SECONDS`` without a request; release the store earlier."""
         while (idle := time.monotonic() - self._last) < _IDLE_SECONDS:
-            if idle > _REST_SECONDS:
-                self._app.rest()
-            time.sleep(_LOOK_SECONDS)
+            if idle > _RELEASE_SECONDS:
+                self._app.release_store()
+            time.sleep(_POLL_SECONDS)
 
 
-def main(listener: int, told: dict[str, Any], control: socket.socket) -> None:
-    """Serve on the socket with this file descriptor, as it was ``told``, until ``control`` ends.
+def main(listener: int, config: dict[str, Any], control: socket.socket) -> None:
+    """Serve on the socket with the file descriptor ``listener``, until the stream ``control`` ends.
 
-    That ends with the server's process, however it has ended.
+    That stream ends when the server's process does, for whatever reason.
     """
-    gc_policy.put_off()
+    gc_policy.postpone_collections()
     sys.setswitchinterval(_SWITCH_SECONDS)
-    _give_way()
+    _lower_priority()
     try:
-        os.chdir(told.pop("folder"))
-        dashboard = Dashboard(Config(**told))
+        os.chdir(config.pop("folder"))
+        dashboard = Dashboard(Config(**config))
     except (LiveCoverageError, OSError) as error:
         sys.exit(f"Flask-LiveCoverage: no dashboard: {error}")
-    app = _Idle(dashboard)
+    app = _IdleTimer(dashboard)
     server = ThreadedWSGIServer("unix://", 0, app, _Handler, fd=listener)
     for wait in (lambda: control.recv(1), app.wait):
         threading.Thread(target=_end_after, args=(wait, server), daemon=True).start()
@@ -79,20 +79,20 @@ def main(listener: int, told: dict[str, Any], control: socket.socket) -> None:
         try:
             server.serve_forever()
         finally:
-            _remove_address(own.getsockname())
+            _remove_socket(own.getsockname())
 
 
-def _remove_address(path: str) -> None:
-    # A server that was killed leaves it to us. The folder was made for the socket alone.
+def _remove_socket(path: str) -> None:
+    # The server removes it, unless it was killed. The folder was made only for the socket.
     with suppress(OSError):
         os.unlink(path)
         os.rmdir(os.path.dirname(path))
 
 
-def _give_way() -> None:
+def _lower_priority() -> None:
     with suppress(OSError):
         os.nice(_NICENESS)
-    # Linux may share processors out between sessions first, and this is a session of its own: see sched(7).
+    # Linux may first divide the processors among sessions, and this process has its own session: see sched(7).
     with suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(_NICENESS))
 

@@ -1,4 +1,4 @@
-"""What the pages are made of: figures and comparisons, brought up to date behind them."""
+"""Reads the run for the pages: snapshots and comparisons, brought up to date in the background."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from typing import Generic, Literal, TypeVar
 from ..control.dashboard_host.events import stamp
 from ..errors import DataError
 from ..journal.run_folder import RunFolder
-from ..model.records import Rule
+from ..queries.counting import statements_of
+from ..queries.lists import Group, RouteList, list_routes, list_tests
+from ..queries.redundancy import SuiteComparison, compare_suite
+from ..queries.suites import recorded_suite
 from ..sources.coveragepy import StatementCounter
 from ..store import RunQueries, StoreHandle, identify, store_url
-from .aggregator import Ledger, StoredPeriod
+from .aggregator import Aggregator, StoredPeriod
 from .background import Background, Progress
-from .held_store import Snapshot
-from .pages.suite_figures import Member, Redundant, find_redundant, list_members
-from .snapshot import Figures
+from .held_store import HeldStore
+from .snapshot import Snapshot
 
 By = Literal["test", "request"]
 _T = TypeVar("_T")
 
-# So long may a page wait to be up to date: that is often enough, and else it comes again when all is ready.
+# A page waits this long to be up to date, which is mostly enough; otherwise, it is loaded again when all is ready.
 _PATIENCE_SECONDS = 0.06
 _WORK_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class Config:
-    """What the dashboard's process is told when it starts. ``run`` is the run's folder, ``store`` the store's setting.
+    """Configuration of the dashboard process: ``run`` is the run's folder, ``store`` the setting LIVECOVERAGE_STORE.
 
-    ``source_files`` are all files that coverage.py's configuration wants measured, executed or not.
+    ``source_files`` are all files that coverage.py's configuration selects, executed or not.
     """
 
     run: str
@@ -45,7 +47,7 @@ class Config:
 
 @dataclass(frozen=True)
 class Answer(Generic[_T]):
-    """What a page is made of, and whether it tells all that is recorded."""
+    """Content for a page; ``is_current`` is whether it includes all that is recorded."""
 
     content: _T
     is_current: bool
@@ -53,15 +55,14 @@ class Answer(Generic[_T]):
 
 @dataclass(frozen=True)
 class Listed(Generic[_T]):
-    """A table that took long to make, and the figures of that time. ``rules`` are the application's, for routes."""
+    """A table that takes long to make, and the snapshot it was made from."""
 
-    figures: Figures
+    snapshot: Snapshot
     content: _T
-    rules: Sequence[Rule] = ()
 
 
-class NotYet(Exception):
-    """What a page needs is still being worked out; says how far that is."""
+class NotReady(Exception):
+    """Raised while the content of a page is still being computed; the message describes the progress."""
 
 
 class RunReader:
@@ -72,110 +73,114 @@ class RunReader:
         self._store_url = store_url(self.folder.path.parent.parent, config.store)
         self._store = StoreHandle(self._store_url, is_own=not config.store)
         self.counter = StatementCounter()
-        self._ledger = Ledger(config.source_files, self.counter)
-        self._snapshots = Background(self._read, self._state)
+        self._aggregator = Aggregator(config.source_files, self.counter)
+        self._held_stores = Background(self._read, self._state)
         # The newest, which this object holds until it is closed.
-        self._newest: Snapshot | None = None
+        self._newest: HeldStore | None = None
         self._is_closed = False
         self._swapping = threading.Lock()
-        self._tests = Background(partial(self._list, "test"), self._state)
-        self._routes = Background(partial(self._list, "route"), self._state)
+        self._tests = Background(self._list_tests, self._state)
+        self._routes = Background(self._list_routes, self._state)
         self._redundant = {by: Background(partial(self._compare, by), self._state) for by in ("test", "request", None)}
 
     def close(self) -> None:
         """Close the store."""
         self._is_closed = True
-        self.rest()
+        self.release_store()
         self._store.close()
 
-    def rest(self) -> None:
-        """Hold nothing of the store until the next page is asked for: it could not be brought up to date in place."""
+    def release_store(self) -> None:
+        """Release the store until the next page is requested: while it is held, it cannot be updated in place."""
         if self._newest is not None:
             self._keep(None)
-            self._snapshots.forget()
+            self._held_stores.invalidate()
 
-    def _keep(self, snapshot: Snapshot | None) -> None:
-        """Hold ``snapshot`` in place of the one before."""
+    def _keep(self, held: HeldStore | None) -> None:
+        """Hold ``held`` in place of the one before."""
         with self._swapping:
-            before, self._newest = self._newest, snapshot
+            before, self._newest = self._newest, held
         if before is not None:
             before.release()
 
     def _state(self) -> Hashable:
-        """What changes with what the server's processes write, and if somebody removes the store."""
+        """Return a value that changes when the server's processes write, or when the store is removed."""
         return stamp(self.folder), identify(self._store_url)
 
-    def snapshot(self) -> Answer[Snapshot]:
-        """Figures, as new as can be had soon, and the store of that moment, held for the caller.
+    def hold(self) -> Answer[HeldStore]:
+        """Return the newest snapshot that is available soon, and the store of that moment, held for the caller.
 
-        Raises NotYet if there are none, LiveCoverageError for a fault.
+        Raises NotReady if there is none, LiveCoverageError for a failure.
         """
         while True:
-            answer = _soon(self._snapshots)
+            answer = _soon(self._held_stores)
             if answer.content.hold():
                 return answer
-            # Closed just now, for a newer one or for a rest.
-            self._snapshots.forget(answer.content)
+            # Closed just now, replaced by a newer one or released.
+            self._held_stores.invalidate(answer.content)
 
-    def tests(self) -> Answer[Listed[Sequence[Member]]]:
-        """What each test executed; raises as :meth:`snapshot`."""
+    def tests(self) -> Answer[Listed[Sequence[Group]]]:
+        """Return the coverage of each test; raises as :meth:`hold`."""
         return _soon(self._tests)
 
-    def routes(self) -> Answer[Listed[Sequence[Member]]]:
-        """What each route executed; raises as :meth:`snapshot`."""
+    def routes(self) -> Answer[Listed[RouteList]]:
+        """Return the coverage of each route; raises as :meth:`hold`."""
         return _soon(self._routes)
 
-    def redundant(self, by: By | None) -> Answer[Listed[Redundant]]:
-        """Which tests or requests execute nothing of their own; raises as :meth:`snapshot`."""
+    def redundant(self, by: By | None) -> Answer[Listed[SuiteComparison]]:
+        """Return the tests or requests that execute no lines of their own; raises as :meth:`hold`."""
         return _soon(self._redundant[by])
 
     @contextmanager
-    def recorded(self, snapshot: Snapshot) -> Iterator[RunQueries]:
-        """What the store held when ``snapshot`` was made. Raises LiveCoverageError if it cannot be read."""
-        with self._store.use(), snapshot.recorded() as recorded:
+    def recorded(self, held: HeldStore) -> Iterator[RunQueries]:
+        """Queries of the store's content in ``held``. Raises LiveCoverageError if it cannot be read."""
+        with self._store.use(), held.recorded() as recorded:
             yield recorded
 
-    def _read(self, tell: Progress) -> Snapshot:
+    def _read(self, report: Progress) -> HeldStore:
         version = stamp(self.folder)
         with self._store.use() as store, ExitStack() as stack:
-            run = store.sync(self.folder, lambda done, total: tell(f"Reading what was recorded: {done / total:.0%}"))
+            run = store.sync(self.folder, lambda done, total: report(f"Reading the records: {done / total:.0%}"))
             period = StoredPeriod(store.identity, run, len(self.folder.marks()))
             recorded = stack.enter_context(store.recorded([run], period=period.number))
-            figures = self._ledger.update(store, recorded, period, version, tell)
-            found = Snapshot(figures, recorded, stack.pop_all())
-        self._keep(found)
+            snapshot = self._aggregator.update(store, recorded, period, version, report)
+            held = HeldStore(snapshot, recorded, stack.pop_all())
+        self._keep(held)
         if self._is_closed:
-            # By whoever did not wait for this.
-            self.rest()
-        return found
+            # It was closed while this thread worked.
+            self.release_store()
+        return held
 
-    # What follows takes long, so it does not read from the snapshot that pages wait for.
+    # The following take long, so they do not read from the held store, which pages wait for.
 
-    def _list(self, by: Literal["test", "route"], _tell: Progress) -> Listed[Sequence[Member]]:
-        figures = self._finished_figures()
-        with self._reading(figures) as recorded:
-            rules = recorded.rules() if by == "route" else ()
-            return Listed(figures, list_members(recorded, figures, by), rules)
+    def _list_tests(self, _report: Progress) -> Listed[Sequence[Group]]:
+        snapshot = self._finished_snapshot()
+        with self._reading(snapshot) as recorded:
+            return Listed(snapshot, list_tests(recorded, counting=statements_of(snapshot.by_path)))
 
-    def _compare(self, by: By | None, _tell: Progress) -> Listed[Redundant]:
-        figures = self._finished_figures()
-        with self._reading(figures) as recorded:
-            return Listed(figures, find_redundant(recorded, by))
+    def _list_routes(self, _report: Progress) -> Listed[RouteList]:
+        snapshot = self._finished_snapshot()
+        with self._reading(snapshot) as recorded:
+            return Listed(snapshot, list_routes(recorded, counting=statements_of(snapshot.by_path)))
+
+    def _compare(self, by: By | None, _report: Progress) -> Listed[SuiteComparison]:
+        snapshot = self._finished_snapshot()
+        with self._reading(snapshot) as recorded:
+            return Listed(snapshot, compare_suite(recorded_suite(recorded, by)))
 
     @contextmanager
-    def _reading(self, figures: Figures) -> Iterator[RunQueries]:
-        with self._store.use() as store, store.recorded([figures.run], period=figures.period) as recorded:
+    def _reading(self, snapshot: Snapshot) -> Iterator[RunQueries]:
+        with self._store.use() as store, store.recorded([snapshot.run], period=snapshot.period) as recorded:
             yield recorded
 
-    def _finished_figures(self) -> Figures:
-        snapshot, _ = self._snapshots.get(_WORK_SECONDS)
-        if snapshot is None:
-            raise DataError("what was recorded could not be read in time: reload the page")
-        return snapshot.figures
+    def _finished_snapshot(self) -> Snapshot:
+        held, _ = self._held_stores.get(_WORK_SECONDS)
+        if held is None:
+            raise DataError("the records could not be read in time: reload the page")
+        return held.snapshot
 
 
 def _soon(work: Background[_T]) -> Answer[_T]:
     result, is_current = work.get(_PATIENCE_SECONDS)
     if result is None:
-        raise NotYet(work.progress or "Comparing what was recorded")
+        raise NotReady(work.progress or "Comparing the records")
     return Answer(result, is_current)

@@ -1,4 +1,4 @@
-"""The figures that the pages show, as they were at one moment."""
+"""The coverage that pages show, as it was at one moment: immutable data."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..model.records import FileStatements, RequestRecord, Window
 
 
 @dataclass(frozen=True)
-class FileFigures:
-    """One file: what counts in it, and which of its statements were ``covered`` (a bitmap).
+class FileSnapshot:
+    """The coverage of one file: its statements, and a bitmap of the ``covered`` ones.
 
-    ``number`` is the store's for this content of it; None if nothing of it ran.
+    ``number`` is the store's number of this version of the file; None if no line of it ran.
     """
 
     path: str
@@ -26,81 +26,81 @@ class FileFigures:
 
     @cached_property
     def key(self) -> str:
-        """What stands for it in addresses: they name no paths."""
+        """The file's key in addresses, which must not contain paths."""
         return hashlib.sha256(self.path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     @property
     def statements(self) -> int:
-        """How many statements it has."""
+        """The number of statements."""
         return self.counted.statements.bit_count()
 
     @property
     def executed(self) -> int:
-        """How many of them ran."""
+        """The number of statements that ran."""
         return self.covered.bit_count()
 
     @property
     def missing(self) -> int:
-        """How many of them did not run."""
+        """The number of statements that did not run."""
         return self.statements - self.executed
 
     @property
     def excluded(self) -> int:
-        """How many lines the configuration excludes."""
+        """The number of lines that the configuration excludes."""
         return self.counted.excluded.bit_count()
 
 
 @dataclass(frozen=True)
-class First:
-    """When a trace was left first, and how many statements nobody had run before."""
+class FirstExecution:
+    """The time of the first request with a trace, and the number of statements that had not run before it."""
 
     at: float
     new: int
 
 
 @dataclass(frozen=True)
-class Figures:
-    """A run between two resets. Counts are of statements, as coverage.py counts them.
+class Snapshot:
+    """The coverage of a run between two resets. Counts are of statements, as coverage.py counts them.
 
-    ``files`` are sorted by name; ``changed`` names those that are not any more what was recorded, and ``unreadable``
-    those that coverage.py cannot count, with the reason. ``lines`` and ``firsts`` are by the traces' ids. ``curve``
-    are points: after so many requests, so many statements were covered. ``warnings`` name what cannot be read, or was
-    lost.
+    ``files`` are sorted by name; ``changed`` names those that have changed since they were recorded, and ``unreadable``
+    those that coverage.py cannot count, with the reason. The keys of ``lines`` and ``first_executions`` are trace ids.
+    ``growth`` has pairs of a number of requests and the statements covered after them. ``warnings`` name records that
+    cannot be read or were lost.
     """
 
     run: int
     period: int
     version: str
-    files: Mapping[str, FileFigures]
+    files: Mapping[str, FileSnapshot]
     changed: Sequence[str]
     unreadable: Sequence[tuple[str, str]]
     requests: int
     lines: Mapping[str, int]
-    firsts: Mapping[str, First]
+    first_executions: Mapping[str, FirstExecution]
     at_startup: int
-    curve: Sequence[tuple[int, int]]
+    growth: Sequence[tuple[int, int]]
     warnings: Sequence[str]
 
     @cached_property
     def statements(self) -> int:
-        """How many statements there are."""
+        """The number of statements in all files."""
         return sum(file.statements for file in self.files.values())
 
     @cached_property
     def executed(self) -> int:
-        """How many of them ran."""
+        """The number of statements that ran, in all files."""
         return sum(file.executed for file in self.files.values())
 
     @cached_property
-    def by_path(self) -> Mapping[str, FileFigures]:
+    def by_path(self) -> Mapping[str, FileSnapshot]:
         """The files by their paths."""
         return {file.path: file for file in self.files.values()}
 
     def new_in(self, window: Window) -> int:
-        """How many statements the requests of ``window`` were the first to run."""
-        return sum(first.new for first in self.firsts.values() if window.holds(first.at))
+        """Return the number of statements that requests of ``window`` were the first to run."""
+        return sum(first.new for first in self.first_executions.values() if window.contains(first.at))
 
     def new(self, request: RequestRecord) -> int:
-        """How many statements ``request`` was the first to run."""
-        first = self.firsts.get(request.trace)
+        """Return the number of statements that ``request`` was the first to run."""
+        first = self.first_executions.get(request.trace)
         return first.new if first is not None and first.at == request.started_at else 0

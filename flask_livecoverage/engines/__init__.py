@@ -1,7 +1,7 @@
 """Engines measure which lines run; :func:`choose_engine` picks one and gives the reason.
 
-May import: sources, model, errors, settings. Runs in the measured server, below every request: what is done
-here at each line is what measuring costs.
+May import: sources, model, errors, settings. Runs in the measured server, below every request: the work done here for
+each line is the cost of measuring.
 """
 
 from __future__ import annotations

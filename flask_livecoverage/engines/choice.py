@@ -1,4 +1,4 @@
-"""The choice of an engine, and the reason for it."""
+"""Chooses an engine, and reports the reason."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if sys.version_info >= (3, 12):
 ENGINES = ("monitoring", "ctrace")
 
 _VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-_FORCED = "asked for by LIVECOVERAGE_ENGINE"
+_FORCED = "set by LIVECOVERAGE_ENGINE"
 
 
 def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:
-    """An engine for ``sources``, not started, and the reason for it in a few words.
+    """Return an engine for ``sources``, not started, and the reason for the choice in a few words.
 
     ``wanted`` is ``auto`` or the name of one of :data:`ENGINES`. Raises ConfigurationError for another name,
-    EngineError if the engine asked for cannot do what the configuration wants on this Python.
+    EngineError if the wanted engine does not support the configuration or this Python.
     """
     if wanted not in ("auto", *ENGINES):
         raise ConfigurationError(f"unknown engine {wanted!r}: choose auto, {' or '.join(ENGINES)}")
@@ -35,7 +35,7 @@ def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:
     if sys.version_info >= (3, 12):
         engine = MonitoringEngine(sources)
         reason = _FORCED if wanted == "monitoring" else f"{_VERSION} has sys.monitoring"
-        return engine, reason if engine.is_fast else f"{reason}; its part in C is left out"
+        return engine, reason if engine.is_fast else f"{reason}; without the C extension"
     else:
         if wanted == "monitoring":
             raise EngineError(f"the monitoring engine needs Python 3.12, this is {_VERSION}: leave the engine at auto")

@@ -1,4 +1,4 @@
-"""Delivers the events of what the garbage collector runs during a callback that is written in Python."""
+"""Delivers the events of code that the garbage collector runs during a callback that is written in Python."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _lifted: dict[CollectorWatch, Callable[[], object]] = {}
 
 
 class CollectorWatch:
-    """Lifts CPython's suppression of events for the time of a collection, if that comes during a callback.
+    """Lifts CPython's suppression of events for the time of a collection that runs during a callback.
 
-    Bytecode is where the collector runs. So it can run in callbacks in Python, and then the lines of finalizers and of
-    weak references' callbacks would be nobody's. Without ctypes, nothing is done.
+    The collector runs between bytecode instructions. So it can run in callbacks in Python, and then the lines of
+    finalizers and of weak references' callbacks would be lost. Without ctypes, this class does nothing.
 
-    Nor is anything done in an audit hook that Python calls in a callback: Python traces nothing in those.
+    Nor does it do anything in an audit hook that Python calls in a callback: Python traces nothing in those.
 
-    :param callbacks: the code of the callbacks, and the code that they call, is all in one file.
+    :param callbacks: the callbacks. Their code, and the code that they call, must be in one file.
     """
 
     def __init__(self, callbacks: tuple[Callable[..., Any], ...]) -> None:
@@ -39,12 +39,12 @@ class CollectorWatch:
     def start(self) -> None:
         """Watch the collector."""
         if ctypes is not None:
-            # Twice: at the end of a collection, an exception from a signal handler may end the first call at its start.
+            # Twice: when a collection ends, an exception from a signal handler may end the first call at its start.
             gc.callbacks.insert(0, self._on_collection)
             gc.callbacks.append(self._on_collection)
 
     def stop(self) -> None:
-        """Leave the collector as it was found, and the thread as well in which a collection is under way."""
+        """Restore the collector's callbacks, and the state of a thread in which a collection is running."""
         removals = [partial(gc.callbacks.remove, self._on_collection)] * gc.callbacks.count(self._on_collection)
         _in_one_step(chain(removals, self._restoration()))
 
@@ -59,11 +59,11 @@ class CollectorWatch:
                 _in_one_step([is_on, leave, partial(operator.setitem, _lifted, self, enter)])
 
     def _restoration(self) -> Iterable[Callable[[], object]]:
-        """The call that restores the suppression, if this watch has lifted it; it is taken at most once."""
+        """Return the call that restores the suppression, if this watch has lifted it; it is returned at most once."""
         return map(_lifted.pop, [self], [int])
 
     def _in_callback(self) -> bool:
-        # Nobody has called that one, when the interpreter ends.
+        # At the interpreter's end, there is no caller.
         frame = sys._getframe(1).f_back
         while frame is not None and frame.f_code.co_filename == self._filename:
             if frame.f_code in self._callbacks:
@@ -73,7 +73,10 @@ class CollectorWatch:
 
 
 def _changes_of_tracing() -> list[Callable[[], object]]:
-    """Two calls, for any thread: deliver events in this thread, and suppress them again. In CPython since 3.11."""
+    """Return two functions, callable in any thread: deliver events in this thread, and suppress them again.
+
+    CPython has them since 3.11.
+    """
     ctypes.pythonapi.PyThreadState_Get.restype = ctypes.c_void_p
     thread = ctypes.c_void_p(ctypes.pythonapi.PyThreadState_Get())
     return [
@@ -83,5 +86,5 @@ def _changes_of_tracing() -> list[Callable[[], object]]:
 
 
 def _in_one_step(steps: Iterable[Callable[[], object]]) -> None:
-    """Call each, without a call in Python: no other thread, signal handler or exception comes between."""
+    """Call each step from C: no other thread, signal handler or exception can come between them."""
     deque(map(operator.call, steps), 0)

@@ -1,8 +1,8 @@
 """Reports for a server that has left the folder in which it was started.
 
-coverage.py looks for its configuration in the working directory, and takes what is relative there from it. An
-application may change that at any time, or remove it, and all threads of a process have the same. So the report is made
-by a process of its own, in the folder in which recording started.
+coverage.py reads its configuration from the working directory, and resolves relative paths against it. An application
+may change or remove the working directory at any time, and all threads of a process share it. So the report is made by
+a process of its own, in the folder in which recording started.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from ..errors import LiveCoverageError, ServerError
-from ..interpreter import search_path, start_python
+from ..helper_process import search_path, start_python
 from ..model.records import Run
 from .reports import Reports, open_reports
 
-# It gets its path, in a line, and what to report through its standard input, and answers there.
+# It receives its search path, as one line, and the report to make through its standard input, and answers there.
 _PROGRAM = """# Flask-LiveCoverage: a report
 import json, os, socket, sys
-# What a server has not kept from its children: its listening socket, say.
+# Descriptors that the server's children inherit, such as its listening socket.
 os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 with socket.socket(fileno=0) as control:
     control.setblocking(True)
@@ -34,17 +34,17 @@ with socket.socket(fileno=0) as control:
 """
 
 
-class ReportsElsewhere:
-    """The reports of :class:`~.reports.Reports` that a live server is asked for, made in ``folder``.
+class ReportsInSubprocess:
+    """The reports of :class:`~.reports.Reports` that a live server serves, made in ``folder`` by another process.
 
-    ``warnings`` are there when a report has been made. Each raises what it would raise here, and ServerError if its
-    process fails.
+    ``warnings`` is set after a report was made. Each method raises the errors of its counterpart, and ServerError if
+    its process fails.
     """
 
     def __init__(self, folder: str, runs: Sequence[Run], contexts: str | None) -> None:
         self.folder = folder
         self.warnings: Sequence[str] = ()
-        self._question = runs, contexts
+        self._arguments = runs, contexts
 
     def text(self, *, markdown: bool = False) -> str:
         """The table that ``coverage report`` prints."""
@@ -63,37 +63,37 @@ class ReportsElsewhere:
         return str(self._ask("lcov"))
 
     def json_object(self) -> dict[str, Any]:
-        """coverage.py's JSON report, read."""
+        """coverage.py's JSON report, parsed."""
         return dict(self._ask("json_object"))
 
     def data(self) -> bytes:
-        """The data file."""
+        """The content of the data file."""
         return bytes(self._ask("data"))
 
     def _ask(self, name: str, **options: Any) -> Any:
-        found = _converse((self.folder, *self._question, name, options))
-        if found is None:
-            raise ServerError("the process that makes the report has ended: the server's output says why")
-        result, self.warnings = found
+        answered = _ask_process((self.folder, *self._arguments, name, options))
+        if answered is None:
+            raise ServerError("the process that makes the report has ended: see the server's output for the reason")
+        result, self.warnings = answered
         if isinstance(result, LiveCoverageError):
             raise result
         return result
 
 
-LiveReports = Reports | ReportsElsewhere
+LiveReports = Reports | ReportsInSubprocess
 
 
 @contextmanager
 def open_reports_in(folder: str, runs: Sequence[Run], *, contexts: str | None = None) -> Iterator[LiveReports]:
-    """The reports on ``runs`` as if the working directory were ``folder``; see :func:`~.reports.open_reports`."""
-    if _is_here(folder):
+    """The reports on ``runs``, made as if the working directory were ``folder``; see :func:`~.reports.open_reports`."""
+    if _is_working_directory(folder):
         with open_reports(runs, contexts=contexts) as reports:
             yield reports
     else:
-        yield ReportsElsewhere(folder, runs, contexts)
+        yield ReportsInSubprocess(folder, runs, contexts)
 
 
-def _is_here(folder: str) -> bool:
+def _is_working_directory(folder: str) -> bool:
     try:
         return os.path.samefile(folder, os.getcwd())
     except OSError:
@@ -101,31 +101,31 @@ def _is_here(folder: str) -> bool:
         return False
 
 
-def _converse(question: object) -> tuple[Any, Sequence[str]] | None:
-    """What a process of our own answers; None if it ends without an answer."""
-    ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
+def _ask_process(question: object) -> tuple[Any, Sequence[str]] | None:
+    """The answer of a process that is started for ``question``; None if it ends without one."""
+    connection, process_end = socket.socketpair()
+    with connection:
+        with process_end:
             try:
-                pid = start_python(_PROGRAM, theirs.fileno())
+                pid = start_python(_PROGRAM, process_end.fileno())
             except OSError as error:
                 raise ServerError(f"the process that makes the report cannot be started: {error}") from error
         try:
-            with ours.makefile("rwb") as stream, suppress(OSError, EOFError):
+            with connection.makefile("rwb") as stream, suppress(OSError, EOFError):
                 stream.write(f"{json.dumps(search_path())}\n".encode())
                 pickle.dump(question, stream)
                 stream.flush()
-                found: tuple[Any, Sequence[str]] = pickle.load(stream)
-                return found
+                answered: tuple[Any, Sequence[str]] = pickle.load(stream)
+                return answered
             return None
         finally:
-            # An application may have told the system to forget its children.
+            # If the application ignores SIGCHLD, the system reaps its children.
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
 
 
 def answer(stream: IO[bytes]) -> None:
-    """Make the report that is asked for in ``stream``, and write it there, or the error that it has met."""
+    """Read a question from ``stream``, make the report, and write it, or the error that it raised, to ``stream``."""
     folder, runs, contexts, name, options = pickle.load(stream)
     warnings: Sequence[str] = ()
     result: Any
@@ -138,7 +138,7 @@ def answer(stream: IO[bytes]) -> None:
         result = error
     except OSError as error:
         result = ServerError(
-            f"no report can be made in {folder}, where the server was started ({error.strerror}): coverage.py's "
-            "configuration is looked for there"
+            f"no report can be made in {folder}, where the server was started ({error.strerror}): coverage.py reads "
+            "its configuration from there; run `flask livecov report --data-dir DIR` in another folder"
         )
     pickle.dump((result, warnings), stream)

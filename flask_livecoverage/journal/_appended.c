@@ -1,7 +1,7 @@
-/* os.write for appended.py, without giving up the GIL.
+/* os.write for append_file.py, without releasing the GIL.
  *
- * A write into the page cache takes a microsecond or two. To give up the GIL for it, and to ask for it again, costs a
- * switch of threads as soon as there are others that want it: ten times as much.
+ * A write into the page cache takes a microsecond or two. Releasing the GIL for it, and acquiring it again, costs a
+ * switch of threads as soon as other threads wait for it: ten times as much.
  *
  * Built for the stable ABI of Python 3.11 (PEP 384), so that one build serves all later versions.
  */
@@ -35,7 +35,7 @@ appended_write(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize
 
 static PyMethodDef appended_methods[] = {
     {"write", (PyCFunction)(void (*)(void))appended_write, METH_FASTCALL,
-     "write(descriptor, data, /)\n--\n\nAs os.write does it."},
+     "write(descriptor, data, /)\n--\n\nLike os.write, without releasing the GIL."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,10 +1,10 @@
-"""The clock of a run: the same in all its processes on a machine, and it never goes back.
+"""The clock of a run: the same in all its processes on a machine, and monotonic.
 
-Windows and requests find each other by their times, and a wall clock may be set while they are recorded: by NTP, by the
-machine's administrator, or when a virtual machine is resumed. So a run asks the wall clock once, when its first process
-starts, and from then on counts the seconds since the machine was started, which nobody can set. The difference between
-both is in a file of the run's folder, from which its other processes take it. Times stay UNIX seconds: those of a
-wall clock that was right when the run began.
+Requests are assigned to windows by their times, and a wall clock may be set while they are recorded: by NTP, by the
+machine's administrator, or when a virtual machine is resumed. So a run reads the wall clock once, when its first
+process starts, and from then on counts the seconds since the machine was booted, which cannot be set. The difference
+between both is stored in a file of the run's folder, where its other processes read it. Times stay UNIX seconds: those
+of a wall clock that was right when the run began.
 """
 
 from __future__ import annotations
@@ -19,25 +19,26 @@ from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
-from ..model.atomic_files import lock, open_own, read_own, releasing
+from ..model.data_files import lock, open_data_file, read_data_file, releasing
 
 _NAME = "marks.clock-"
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
-# Who holds it writes a line, and no more.
+# The lock is held for the time of writing one line.
 _LOCK_SECONDS = 5.0
 
-# Linux's counts the time in which the machine slept, too.
+# Linux's CLOCK_BOOTTIME includes the time in which the machine was suspended.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 ticks: Callable[[], int] = partial(time.clock_gettime_ns, _CLOCK)
-"""Nanoseconds since the machine was started."""
+"""Returns the nanoseconds since the machine was booted."""
 
 
 class RunClock:
-    """UNIX time in seconds, of a wall clock that nobody sets.
+    """UNIX time in seconds, of a wall clock that is never set.
 
-    ``offset`` is when the machine was started, by it; ``origin`` the same in nanoseconds, to which :data:`ticks` add.
+    ``offset`` is the time of the machine's boot by this clock; ``origin`` the same in nanoseconds, to which
+    :data:`ticks` is added.
     """
 
     __slots__ = ("offset", "origin")
@@ -47,27 +48,26 @@ class RunClock:
         self.origin = round(offset * 1e9)
 
     def now(self) -> float:
-        """The time."""
+        """Return the time."""
         return self.offset + time.clock_gettime(_CLOCK)
 
 
 def wall_clock() -> RunClock:
-    """A clock that goes on from what the wall clock says now."""
+    """Return a clock that continues from the present time of the wall clock."""
     return RunClock(time.time() - time.clock_gettime(_CLOCK))
 
 
 def shared_clock(folder: Path, own: RunClock | None = None) -> RunClock:
-    """The clock of the run in ``folder``, which exists: ``own``, by default the wall clock's, if it has none yet.
+    """Return the clock of the run in ``folder``, which exists: ``own`` (default: the wall clock) if it has none yet.
 
-    Where it cannot be shared (nothing can be written, or the system does not say which boot of the machine this is), it
-    is ``own``.
+    Where it cannot be shared (nothing can be written, or the system has no id for the boot), return ``own``.
     """
     own = own or wall_clock()
     path = clock_path(folder)
     if path is None:
         return own
     with suppress(OSError):
-        descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
+        descriptor = open_data_file(path, os.O_RDWR | os.O_CREAT)
         with releasing(descriptor), open(descriptor, "r+b", closefd=False) as file:
             lock(descriptor, _LOCK_SECONDS)
             return _parse(file.read()) or _write(file, own)
@@ -84,37 +84,37 @@ def _write(file: BinaryIO, clock: RunClock) -> RunClock:
 
 
 def known_clock(folder: Path) -> RunClock | None:
-    """The clock of the run in ``folder`` since this machine was started; None if it has none."""
+    """Return the clock of the run in ``folder`` for this boot of the machine; None if it has none."""
     path = clock_path(folder)
     try:
-        return _parse(read_own(path)) if path is not None else None
+        return _parse(read_data_file(path)) if path is not None else None
     except OSError:
         return None
 
 
 def clock_path(folder: Path) -> Path | None:
-    """The file by which the processes of the run in ``folder`` share their clock; None where they cannot."""
-    name = _name()
+    """Return the file by which the processes of the run in ``folder`` share their clock; None where they cannot."""
+    name = clock_name()
     return folder / name if name is not None else None
 
 
 def _parse(data: bytes) -> RunClock | None:
     try:
         found = json.loads(data)
-        # Greater in a program that was told other times than ours, by libfaketime say.
+        # The ticks are greater if the writing process saw other times than this one, under libfaketime for example.
         return RunClock(float(found["offset"])) if found["ticks"] <= time.clock_gettime(_CLOCK) else None
     except (ValueError, KeyError, TypeError):
         return None
 
 
 @cache
-def _name() -> str | None:
-    """The name of the file for this boot of the machine: after the next one, its seconds begin anew."""
+def clock_name() -> str | None:
+    """Return the name of the file for this boot of the machine: after the next boot, seconds count from zero again."""
     try:
         boot = Path(_BOOT).read_bytes()
     except OSError:
         return None
-    # A container may have seconds of its own.
+    # A container may have a time namespace of its own.
     with suppress(OSError):
         boot += os.readlink("/proc/self/ns/time").encode()
     return _NAME + hashlib.sha256(boot).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""The data directory: which runs there are, and which of them a user means."""
+"""The data directory: lists the runs in it, and selects those that a user names."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class DataDir:
         self.path = Path(path)
 
     def run(self, run_id: str) -> RunFolder:
-        """The folder of a run that may not exist yet."""
+        """Return the folder of a run, which may not exist yet."""
         return RunFolder(self.path / "runs" / run_id)
 
     def runs(self) -> list[RunFolder]:
-        """All runs, the one to which a process was added last at the end."""
+        """Return all runs, sorted by the start of their last process."""
         folder = self.path / "runs"
         if not folder.is_dir():
             return []
@@ -29,12 +29,12 @@ class DataDir:
         return sorted(runs, key=lambda run: (run.last_start(), run.id))
 
     def foreign_files(self) -> list[Path]:
-        """What lies among the runs and is none."""
+        """Return the files beside the runs that are no runs."""
         folder = self.path / "runs"
         return [path for path in sorted(folder.iterdir()) if not path.is_dir()] if folder.is_dir() else []
 
     def select(self, wanted: str) -> list[RunFolder]:
-        """The runs that ``wanted`` names: an id or the beginning of one, ``latest`` or ``all``.
+        """Return the runs that ``wanted`` names: an id or the beginning of one, ``latest`` or ``all``.
 
         Raises DataError if there are none.
         """

@@ -1,13 +1,13 @@
-"""What the lines about requests and windows mean together: the one statement of it.
+"""Folds the lines about requests and windows into records: the rules, in one place.
 
 * A request belongs to the test that it names, else to the window in which it began, else to no test. One whose test is
-  empty (:data:`~..model.records.NOBODY`) belongs to no test and to no window.
+  empty (:data:`~..model.records.NO_TEST`) belongs to no test and to no window.
 * At most one window is open at a time, in all processes of the run: opening one closes the one before.
-* Late lines are added to their request, in their order. They may be read before it: a forked child can write sooner
-  than its parent.
+* Late lines are added to their request, in their order. They may be read before it: a forked child can write before
+  its parent.
 
-Journals are read one after the other, so lines come in any order. The store does the same in SQL, a piece of a journal
-at a time, and is tested against this module.
+Journals are read one after the other, so lines arrive in any order. The store applies the same rules in SQL, a piece of
+a journal at a time, and is tested against this module.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..model.records import NOBODY, RequestRecord, Trace, Window
+from ..model.records import NO_TEST, RequestRecord, Trace, Window
 from .windows import window_at, windows_of
 
 _REPLACED = ("status", "duration_ms")
 
 
 @dataclass(frozen=True, slots=True)
-class Late:
-    """A late line: the id of a trace, and fields of the record that have another value now."""
+class LateUpdate:
+    """A late line: the id of a trace, and the fields of the record that it changes."""
 
     trace: str
     changes: dict[str, Any]
 
     @classmethod
-    def of(cls, line: dict[str, Any]) -> Late:
-        """What a line of the kind ``amend`` holds."""
+    def of(cls, line: dict[str, Any]) -> LateUpdate:
+        """Return the late update that a line of the kind ``amend`` holds."""
         changes: dict[str, Any] = {key: line[key] for key in _REPLACED if key in line}
         if "ended" in line:
             changes["under_way"] = not line["ended"]
@@ -40,21 +40,21 @@ class Late:
 
 @dataclass(slots=True)
 class FoldedRequest:
-    """A request's record as it was written first, and what late lines have added to it."""
+    """A request's record as it was first written, and its late updates."""
 
     record: RequestRecord
-    late: list[Late]
+    late: list[LateUpdate]
 
     @property
     def traces(self) -> list[str]:
-        """The ids of the traces that it has left, the record's first."""
+        """The ids of its traces, the record's first."""
         return [self.record.trace, *(late.trace for late in self.late)]
 
-    def whole(self, traces: Mapping[str, Trace]) -> tuple[RequestRecord, Trace | None]:
-        """The record as it is in the end, and all lines of the request, where ``traces`` has those of its record.
+    def combined(self, traces: Mapping[str, Trace]) -> tuple[RequestRecord, Trace | None]:
+        """Return the record with all late updates, and all its lines; None for these if the record's trace is missing.
 
-        Without them it has none: a part of its lines would look like all. Late lines that are missing are left out,
-        with what they change.
+        Late lines alone would look like all lines of the request. Updates whose trace is missing are left out, with
+        the fields that they change.
         """
         record, trace = self.record, traces.get(self.record.trace)
         if trace is None:
@@ -67,14 +67,14 @@ class FoldedRequest:
 
 
 class RequestFold:
-    """Folds lines about requests and windows, in whatever order they are read.
+    """Folds lines about requests and windows, in any order.
 
-    ``requests`` are those whose record was read, by id. ``early`` are late lines whose record was not.
+    ``requests`` are those whose record was read, by id. ``early`` are late updates whose record was not read yet.
     """
 
     def __init__(self) -> None:
         self.requests: dict[str, FoldedRequest] = {}
-        self.early: dict[str, list[Late]] = {}
+        self.early: dict[str, list[LateUpdate]] = {}
         self._window_events: list[tuple[float, str]] = []
 
     def add(self, kind: str, line: dict[str, Any], pid: int = 0) -> bool:
@@ -84,7 +84,7 @@ class RequestFold:
         elif kind == "amend":
             request = self.requests.get(line["id"])
             late = self.early.setdefault(line["id"], []) if request is None else request.late
-            late.append(Late.of(line))
+            late.append(LateUpdate.of(line))
         elif kind == "window":
             self._window_events.append((line["at"], line["name"]))
         else:
@@ -97,16 +97,16 @@ class RequestFold:
         self.requests[record.id] = FoldedRequest(record, late)
 
     def windows(self) -> list[Window]:
-        """The windows that were opened, in the order of time."""
+        """Return the windows that were opened, in the order of time."""
         return windows_of(self._window_events)
 
-    def place(self, records: Iterable[RequestRecord]) -> Iterator[RequestRecord]:
-        """Records with their window and their test, as far as windows are known by now."""
+    def assign_windows(self, records: Iterable[RequestRecord]) -> Iterator[RequestRecord]:
+        """Yield the records with their window and their test, by the windows that were read so far."""
         windows = self.windows()
         openings = [window.opened_at for window in windows]
         for record in records:
             window = window_at(record.started_at, windows, openings)
-            if record.test == NOBODY:
+            if record.test == NO_TEST:
                 yield replace(record, test=None)
             elif window is not None:
                 yield replace(record, window=window.name, test=record.test or window.name)
@@ -114,7 +114,7 @@ class RequestFold:
                 yield record
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all lines that were added."""
         self.requests.clear()
         self.early.clear()
         self._window_events.clear()

@@ -1,7 +1,7 @@
-"""The format of a journal's lines, for those who write them and those who read them.
+"""The format of a journal's lines, for writing and for reading.
 
-:mod:`flask_livecoverage.journal` describes what each kind of line holds. Lines are JSON objects in ASCII. Readers check
-each one, because a file may have been garbled or written by another version.
+:mod:`flask_livecoverage.journal` describes the fields of each kind of line. Lines are JSON objects in ASCII. Readers
+check each one, because a file may have been damaged, or written by another version.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from ..model.records import Arc, FileLines, Process, Trace
 
 FORMAT_VERSION = 1
 
-# How every line of a journal begins. Inside one, quotation marks are escaped.
-BEGIN = b'{"type":'
+# Every line of a journal begins so, and no other place in it has these bytes: quotation marks in texts are escaped.
+LINE_PREFIX = b'{"type":'
 
 
-def begin_of(kind: str) -> bytes:
-    """How every line of this kind begins."""
-    return BEGIN + json.dumps(kind).encode()
+def prefix_of(kind: str) -> bytes:
+    """Return the bytes with which every line of this kind begins."""
+    return LINE_PREFIX + json.dumps(kind).encode()
 
 
 # Writing
 
 
 def line_of(kind: str, **fields: Any) -> str:
-    """A line of ``kind``, without the newline. Raises ValueError or TypeError for what JSON cannot hold."""
+    """Return a line of ``kind``, without the newline. Raises ValueError or TypeError for what JSON cannot hold."""
     return json.dumps({"type": kind, **fields}, separators=(",", ":"))
 
 
 def header_line(fields: Mapping[str, Any]) -> str:
-    """The first line of a journal: ``fields`` are those of :class:`~..model.records.Process`."""
+    """Return the first line of a journal: ``fields`` are those of :class:`~..model.records.Process`."""
     return json.dumps({"type": "process", "version": FORMAT_VERSION, **fields})
 
 
 def fields_of(trace: Trace) -> dict[str, Any]:
-    """The fields of the line for ``trace``."""
+    """Return the fields of the line for ``trace``."""
     return {"id": trace.id, "files": {path: _entry_of(lines) for path, lines in trace.files.items()}}
 
 
@@ -51,15 +51,15 @@ def _entry_of(lines: FileLines) -> dict[str, Any]:
     return entry
 
 
-# Requests' lines are put together by hand: a JSON encoder takes several times as long, and so does a float's way to
-# decimals. Nothing is kept of texts, because clients think of ever-new ones.
+# Lines of requests are formatted by hand: a JSON encoder takes several times as long, and so does the conversion of
+# floats to decimals. Texts that clients choose are not cached: their number has no limit.
 
 
 def request_line(
     request_id: str, trace: str, method: str, route: str | None, endpoint: str | None, path: str, test: str | None,
     status: int, started_ns: int, duration_us: int,
 ) -> str:  # fmt: skip
-    """The line for a request's record. Times are integers, in nanoseconds (UNIX time) and microseconds."""
+    """Return the line for a request's record. Times are integers, in nanoseconds (UNIX time) and microseconds."""
     quoted_test = "null" if test is None else _quote(test)
     return (
         f'{{"type":"request","id":"{request_id}","trace":"{trace}",{_rule(method, route, endpoint)},'
@@ -74,24 +74,24 @@ def _rule(method: str, route: str | None, endpoint: str | None) -> str:
 
 
 def amended_line(request_id: str, trace: str, status: int, duration_us: int, *, ended: bool) -> str:
-    """The line for what a request ran since its record: ``ended`` if the journal holds that its stream goes on."""
+    """Return the line for a request's changes since its record: ``ended`` if the journal holds that it has not."""
     head = f'{{"type":"amend","id":"{request_id}","trace":"{trace}","status":{status},"duration_ms":{duration_us}e-3'
     return f'{head},"ended":true}}' if ended else f"{head}}}"
 
 
 def late_line(request_id: str, trace: str) -> str:
-    """The line for what a request ran after its response, or in a forked child."""
+    """Return the line for what a request ran after its response, or in a forked child."""
     return f'{{"type":"amend","id":"{request_id}","trace":"{trace}"}}'
 
 
 def under_way_line(request_id: str, trace: str) -> str:
-    """The line that says that a request's response goes on."""
+    """Return the line for a response that has not ended."""
     return f'{{"type":"amend","id":"{request_id}","trace":"{trace}","ended":false}}'
 
 
 # Reading
 
-# Types themselves, not what derives from them: to JSON, true is no number.
+# Exact types, without subclasses: in JSON, true is no number.
 _NUMBER = (int, float)
 _OPTIONAL = (str, type(None))
 _TYPES: dict[str, dict[str, Any]] = {
@@ -116,7 +116,7 @@ _CHECKS = {
 }
 _AMENDED = {"status": (int,), "duration_ms": _NUMBER, "ended": (bool,)}
 
-# Numbers lie between 0 and these, which databases can hold. JSON has greater ones, and infinity.
+# Numbers must be at least 0 and less than these, which databases can store. JSON has greater ones, and infinity.
 _STATUS, _SECONDS = ("status", 1000), 1e12
 _LIMITS: dict[str, tuple[tuple[str, float], ...]] = {
     "process": (("pid", 1 << 32), ("started_at", _SECONDS)),
@@ -124,26 +124,26 @@ _LIMITS: dict[str, tuple[tuple[str, float], ...]] = {
     "amend": (_STATUS, ("duration_ms", _SECONDS)),
     "window": (("at", _SECONDS),),
 }
-_MOST_LINES = 1 << 31
+_MAX_LINES = 1 << 31
 
 # Some 15,000 requests.
-_PIECE = 4 << 20
+PIECE_BYTES = 4 << 20
 
 _good_shapes: set[tuple[Any, ...]] = set()
-_MOST_SHAPES = 1000
+_MAX_SHAPES = 1000
 
-# What the functions below raise for a line that is not as its kind is; the last one for values nested too deeply.
+# The errors that the functions below raise for a malformed line; the last one for values nested too deeply.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def pieces(file: BinaryIO, position: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """A journal from ``position`` on, not beyond ``end``, in pieces of whole lines, each with its byte in the file.
+    """Yield a journal from ``position`` to ``end``, in pieces of whole lines, each with its offset in the file.
 
-    The last one is not whole if the last line is torn.
+    If the last line is torn, it is the last piece.
     """
     file.seek(position)
     rest = b""
-    while data := file.read(_PIECE if end is None else max(0, min(_PIECE, end - position - len(rest)))):
+    while data := file.read(PIECE_BYTES if end is None else max(0, min(PIECE_BYTES, end - position - len(rest)))):
         data = rest + data
         whole = data.rfind(b"\n") + 1
         if whole:
@@ -154,7 +154,7 @@ def pieces(file: BinaryIO, position: int = 0, end: int | None = None) -> Iterato
 
 
 def objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Each line's offset and JSON object, None for one that is none."""
+    """Yield each line's offset and JSON object; None for a line that is no JSON object."""
     lines = data.split(b"\n")
     together = _objects_together(data, len(lines) - 1)
     offset = 0
@@ -162,19 +162,19 @@ def objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
         if line:
             found = together[index] if together else _object(line)
             yield offset, found
-            if found is None and (begin := line.rfind(BEGIN)) > 0:
-                # Another thread's line behind one that was torn when the disk was full.
+            if found is None and (begin := line.rfind(LINE_PREFIX)) > 0:
+                # The line of another thread, behind one that was torn when the disk was full.
                 yield offset, _object(line[begin:])
         offset += len(line) + 1
 
 
 def _objects_together(data: bytes, count: int) -> list[dict[str, Any] | None] | None:
-    """The objects of all lines at once, which takes half the time; None unless each of them is one."""
+    """Return the objects of all lines, parsed at once in half the time; None unless each line is an object."""
     try:
         found: list[dict[str, Any] | None] = json.loads(b"[%b]" % data[:-1].replace(b"\n", b","))
     except (ValueError, RecursionError):
         return None
-    # Two torn lines may make a whole one with the comma between them.
+    # Two torn lines may form a valid object with the comma between them.
     return found if len(found) == count and all(type(item) is dict for item in found) else None
 
 
@@ -187,18 +187,18 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 def kind_of(line: dict[str, Any] | None) -> str:
-    """Take the kind out of a journal's line. A kind that a newer version wrote is none that anybody knows.
+    """Remove the kind from a journal's line and return it, with the line checked. Kinds of newer versions pass.
 
-    Raises KeyError, TypeError or ValueError if the line is none, or lacks what its kind has.
+    Raises KeyError, TypeError or ValueError if the line is malformed, or lacks a field of its kind.
     """
     if line is None:
         raise ValueError("not a JSON object")
     kind: str = line.pop("type", "")
-    # Nearly all lines of a kind have the same keys and types: those are checked once.
+    # Nearly all lines of a kind have the same keys and types: each such shape is checked once.
     shape = kind, *line, *map(type, line.values())
     if shape not in _good_shapes:
         _check_shape(kind, line)
-        if len(_good_shapes) < _MOST_SHAPES:
+        if len(_good_shapes) < _MAX_SHAPES:
             _good_shapes.add(shape)
     for key, limit in _LIMITS.get(kind, ()):
         if key in line and not 0 <= line[key] < limit:
@@ -210,7 +210,7 @@ def _check_shape(kind: str, line: dict[str, Any]) -> None:
     for key, types in _CHECKS.get(kind, ()):
         if type(line[key]) not in types:
             raise TypeError(f"{key} cannot be of type {type(line[key]).__name__}")
-    # Values of keys that nobody knows could be nested too deeply for those who read on.
+    # Values of unknown keys could be nested too deeply for later steps.
     if kind in ("request", "trace", "amend") and not line.keys() <= {*_TYPES[kind], *_AMENDED}:
         raise TypeError(f"a {kind} has other keys")
     if kind == "amend":
@@ -220,13 +220,13 @@ def _check_shape(kind: str, line: dict[str, Any]) -> None:
 
 
 def header(line: bytes) -> tuple[Process | None, str]:
-    """The process that wrote a journal with this first line, or None and why the journal cannot be read."""
+    """Return the process that wrote a journal with this first line, or None and why the journal cannot be read."""
     first = _object(line)
     if first is None or first.get("type") != "process":
-        return None, "not a journal of this program's, skipped"
+        return None, "not a journal of Flask-LiveCoverage, skipped"
     version = first.get("version")
     if type(version) is int and version != FORMAT_VERSION:
-        return None, f"written in format {version}, which this version cannot read; skipped"
+        return None, f"written in format {version}, which this version cannot read, skipped"
     try:
         kind_of(first)
         return process_of(first), ""
@@ -235,14 +235,14 @@ def header(line: bytes) -> tuple[Process | None, str]:
 
 
 def process_of(line: dict[str, Any]) -> Process:
-    """The process that a line of that kind holds. Raises KeyError or TypeError if it does not."""
+    """Return the process in a line of that kind. Raises KeyError, TypeError or ValueError for other lines."""
     if line.pop("version") != FORMAT_VERSION:
         raise ValueError("another version")
     return Process(**line)
 
 
 def source_files_of(line: dict[str, Any]) -> list[str]:
-    """The paths in a line of the kind ``sources``. Raises TypeError for others."""
+    """Return the paths in a line of the kind ``sources``. Raises TypeError for other lines."""
     files: list[str] = line["files"]
     if not all(type(path) is str for path in files):
         raise TypeError("a path is no text")
@@ -250,27 +250,16 @@ def source_files_of(line: dict[str, Any]) -> list[str]:
 
 
 def rules_of(line: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
-    """Rule, endpoint and methods of each rule in a line of that kind. Raises TypeError or ValueError for others."""
+    """Return rule, endpoint and methods of each rule in a line of that kind. Raises TypeError or ValueError."""
     entries = line["rules"]
     for rule, endpoint, methods in entries:
         if type(methods) is not list or not all(type(text) is str for text in (rule, endpoint, *methods)):
-            raise TypeError("a rule is other than rule, endpoint and methods")
+            raise TypeError("a rule is not a list of rule, endpoint and methods")
     return [(rule, endpoint, methods) for rule, endpoint, methods in entries]
 
 
-def describe_loss(counts: Mapping[str, int]) -> str | None:
-    """A warning of the records that were lost, by the reason; None if none were."""
-    total = sum(counts.values())
-    if not total:
-        return None
-    return (
-        f"{total} record{' was' if total == 1 else 's were'} lost ({', '.join(sorted(counts))}): what these requests "
-        "executed is not known"
-    )
-
-
 def trace_of(line: dict[str, Any]) -> Trace:
-    """The trace in a line of that kind. Raises KeyError, TypeError, ValueError or AttributeError if there is none."""
+    """Return the trace in a line of that kind. Raises KeyError, TypeError, ValueError or AttributeError."""
     return Trace(line["id"], {path: _file(entry) for path, entry in line["files"].items()})
 
 
@@ -283,6 +272,6 @@ def _file(entry: dict[str, Any]) -> FileLines:
 
 def _arc(pair: list[int]) -> Arc:
     first, second = pair
-    if type(first) is not int or type(second) is not int or max(abs(first), abs(second)) >= _MOST_LINES:
+    if type(first) is not int or type(second) is not int or max(abs(first), abs(second)) >= _MAX_LINES:
         raise ValueError("an arc is no pair of line numbers")
     return first, second

@@ -1,39 +1,51 @@
-"""Counts the records that a process could not write, until its journal tells them."""
+"""Counts the records that a process could not write, and describes them."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 
 class Losses:
-    """What was lost: ``count`` in all, ``untold`` of them not in the journal, and the last ``reason``."""
+    """Lost records: ``count`` in all, ``unreported`` of them not counted in the journal, and the last ``reason``."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.untold = 0
+        self.unreported = 0
         self.reason = "removed"
         self._lock = threading.Lock()
 
     def add(self, count: int, reason: str | None = None) -> None:
-        """More was lost, for this reason or for the last one."""
+        """Count more lost records, for this reason or for the last one."""
         with self._lock:
             self.count += count
-            self.untold += count
+            self.unreported += count
             self.reason = reason or self.reason
 
     def take(self) -> int:
-        """How many the journal has to tell; they count as told until :meth:`give_back`."""
+        """Return how many the journal has to report; they count as reported until :meth:`give_back`."""
         with self._lock:
-            count, self.untold = self.untold, 0
+            count, self.unreported = self.unreported, 0
             return count
 
     def give_back(self, count: int) -> None:
-        """So many could not be told."""
+        """Count so many as unreported again."""
         with self._lock:
-            self.untold += count
+            self.unreported += count
 
-    def describe_untold(self) -> str | None:
-        """A warning of what the journal does not tell; None if it tells all."""
-        if not self.untold:
+    def describe_unreported(self) -> str | None:
+        """Return a warning of the records that the journal does not report; None if it reports all."""
+        if not self.unreported:
             return None
-        return f"{self.untold} records of this process were lost ({self.reason}), and no report will tell so"
+        return f"{self.unreported} records of this process were lost ({self.reason}), and no report will count them"
+
+
+def describe_losses(counts: Mapping[str, int]) -> str | None:
+    """Return a warning of the records that were lost, by the reason; None if none were."""
+    total = sum(counts.values())
+    if not total:
+        return None
+    return (
+        f"{total} record{' was' if total == 1 else 's were'} lost ({', '.join(sorted(counts))}): the lines of these "
+        "requests are missing"
+    )

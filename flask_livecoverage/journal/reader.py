@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..model.atomic_files import open_regular
+from ..model.data_files import open_for_reading
 from ..model.records import Process, RequestRecord, Rule, Run, Trace
-from .fold import Late, RequestFold
+from .fold import LateUpdate, RequestFold
 from .format import (
-    BEGIN,
+    LINE_PREFIX,
     UNREADABLE,
-    describe_loss,
     header,
     kind_of,
     objects,
@@ -25,14 +24,15 @@ from .format import (
     source_files_of,
     trace_of,
 )
+from .losses import describe_losses
 from .run_folder import RunFolder
 
 
 def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
-    """The run in ``folder``; with ``since_mark``, its requests since the last reset alone.
+    """Return the run in ``folder``; with ``since_mark``, only its requests since the last reset.
 
-    What cannot be read is left out, and named in the run's ``warnings``. Traces from before the mark are kept, the
-    run's ``put_aside``: the lines that ran when modules were imported stay covered after a reset.
+    Lines that cannot be read are left out, and named in the run's ``warnings``. Traces from before the mark are kept as
+    the run's ``before_reset``: the lines of imports stay covered after a reset.
     """
     run, _offsets = _read(folder, folder.last_mark() if since_mark else {})
     return run
@@ -40,9 +40,9 @@ def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
 
 @contextmanager
 def reading_and_reset(folder: RunFolder) -> Iterator[Run]:
-    """The run since the last reset, and a reset in one step: every request is in exactly one such reading.
+    """Yield the run since the last reset, and reset in one step: every request is in exactly one such reading.
 
-    The reset happens when the block ends well, so what is read is not lost with a report that fails.
+    The reset happens if the block ends without an error: a report that fails loses nothing.
     """
     with folder.locked():
         run, offsets = _read(folder, folder.last_mark())
@@ -51,7 +51,7 @@ def reading_and_reset(folder: RunFolder) -> Iterator[Run]:
 
 
 def reset(folder: RunFolder) -> None:
-    """Move the mark from which dumps count to the end of what is recorded. Nothing is deleted."""
+    """Move the mark from which dumps count to the end of the journals. Nothing is deleted."""
     with folder.locked():
         _, offsets = _read(folder, folder.last_mark())
         folder.mark(offsets)
@@ -59,14 +59,14 @@ def reset(folder: RunFolder) -> None:
 
 @dataclass
 class _Collected:
-    """What the journals of a run say, in the making."""
+    """The content of a run's journals, while they are read."""
 
     processes: list[Process] = field(default_factory=list)
     fold: RequestFold = field(default_factory=RequestFold)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: dict[str, None] = field(default_factory=dict)
-    # The traces of requests from before the mark. Not by request: a long run has many.
-    put_aside: dict[str, None] = field(default_factory=dict)
+    # The traces of requests before the mark. Not by request: a long run has many.
+    before_mark: dict[str, None] = field(default_factory=dict)
     source_files: set[str] = field(default_factory=set)
     # The methods, by rule and endpoint.
     rules: dict[tuple[str, str], set[str]] = field(default_factory=dict)
@@ -80,23 +80,23 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
     offsets = dict(mark)
     for path in folder.journals():
         try:
-            # A line that is being written, or was torn by a kill, is not counted yet.
+            # A line that is being written, or was torn by a kill, is not included yet.
             offsets[path.name] = _read_journal(path, mark.get(path.name, 0), collected)
         except OSError as error:
             collected.warnings.append(f"{path}: cannot be read ({error.strerror}), skipped")
     for path in sorted(folder.path.iterdir()) if folder.path.is_dir() else ():
         if not path.name.startswith(("journal-", "marks.")):
-            collected.warnings.append(f"{path}: not a file of this program's, skipped")
+            collected.warnings.append(f"{path}: not a file of Flask-LiveCoverage, skipped")
     _keep_lines_of_earlier_requests(folder, mark, collected)
-    requests = _whole_requests(collected)
-    collected.warnings += filter(None, [describe_loss(collected.lost)])
+    requests = _combined_requests(collected)
+    collected.warnings += filter(None, [describe_losses(collected.lost)])
     run = Run(
         id=folder.id,
         processes=sorted(collected.processes, key=lambda process: process.started_at),
-        requests=sorted(collected.fold.place(requests), key=lambda request: request.started_at),
+        requests=sorted(collected.fold.assign_windows(requests), key=lambda request: request.started_at),
         traces=collected.traces,
         ambient=list(collected.ambient),
-        put_aside=list(collected.put_aside),
+        before_reset=list(collected.before_mark),
         windows=collected.fold.windows(),
         source_files=sorted(collected.source_files),
         rules=[Rule(*key, tuple(sorted(methods))) for key, methods in sorted(collected.rules.items())],
@@ -110,12 +110,12 @@ def _read_journal(path: Path, mark: int, collected: _Collected) -> int:
     """Read a journal; return the byte behind its last whole line. Raises OSError."""
     end = broken = 0
     process: Process | None = None
-    with open_regular(path) as file:
+    with open_for_reading(path) as file:
         for position, data in pieces(file):
             if not data.endswith(b"\n"):
                 collected.warnings.append(f"{path}: the last line is torn, skipped")
-                if not position and data.startswith(BEGIN[: len(data)]):
-                    return 0  # killed before it had told anything
+                if not position and data.startswith(LINE_PREFIX[: len(data)]):
+                    return 0  # killed while it wrote the first line
             if process is None:
                 process, problem = header(data.partition(b"\n")[0])
                 if process is None:
@@ -141,15 +141,15 @@ def _take_all(position: int, data: bytes, pid: int, mark: int, collected: _Colle
 
 
 def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, counts: bool) -> None:
-    """Add one line; ``counts`` is whether it lies behind the mark. A kind that a newer version wrote is passed over."""
+    """Add one line; ``counts`` is whether it lies behind the mark. Unknown kinds, of newer versions, are skipped."""
     kind = kind_of(line)
     assert line is not None
     if kind in ("request", "amend") and not counts:
-        collected.put_aside[line["trace"]] = None
+        collected.before_mark[line["trace"]] = None
     elif collected.fold.add(kind, line, pid):
         pass
     elif kind == "trace":
-        # The first that is told, as the store and those who follow do: others are the same, unless they are garbled.
+        # The first one counts, as in the store and in `tail`: others are equal, unless they are damaged.
         collected.traces.setdefault(line["id"], trace_of(line))
     elif kind == "ambient":
         collected.ambient[line["trace"]] = None
@@ -161,16 +161,16 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
     elif kind == "process":
         collected.processes.append(process_of(line))
     elif kind == "lost":
-        # Also before the mark: nobody knows when they were lost.
+        # Before the mark too: a loss may be reported much later than it happened.
         collected.lost[line["reason"]] += line["count"]
 
 
-def _whole_requests(collected: _Collected) -> list[RequestRecord]:
-    """The records with all that was added late, and their traces among the others."""
+def _combined_requests(collected: _Collected) -> list[RequestRecord]:
+    """Return the records with their late updates, and add their traces to the others."""
     records = []
     missing = []
     for request in collected.fold.requests.values():
-        record, trace = request.whole(collected.traces)
+        record, trace = request.combined(collected.traces)
         records.append(record)
         if trace is None:
             missing.append(record.id)
@@ -181,14 +181,14 @@ def _whole_requests(collected: _Collected) -> list[RequestRecord]:
     return records
 
 
-def _missing_late_lines(request_id: str, late: Iterable[Late], collected: _Collected) -> Iterator[str]:
+def _missing_late_lines(request_id: str, late: Iterable[LateUpdate], collected: _Collected) -> Iterator[str]:
     for one in late:
         if one.trace not in collected.traces:
             yield f"request {request_id}: trace {one.trace} is missing"
 
 
 def _keep_lines_of_earlier_requests(folder: RunFolder, mark: dict[str, int], collected: _Collected) -> None:
-    """Keep what requests ran late whose record lies before the mark, in an earlier dump, as lines of no request."""
+    """Keep the late lines of requests whose record lies before the mark, in an earlier dump, as ambient lines."""
     early = collected.fold.early
     before = _traces_before(folder, mark, early.keys())
     for request_id, late in early.items():
@@ -204,10 +204,10 @@ def _keep_lines_of_earlier_requests(folder: RunFolder, mark: dict[str, int], col
 
 
 def _traces_before(folder: RunFolder, mark: dict[str, int], requests: Collection[str]) -> dict[str, list[str]]:
-    """The traces that these requests left before the mark: read once more, because few requests outlive a reset."""
+    """Return the traces of these requests before the mark: read once more, because few requests outlive a reset."""
     found: dict[str, list[str]] = {}
     for path in folder.journals() if requests and mark else ():
-        with suppress(OSError), open_regular(path) as file:
+        with suppress(OSError), open_for_reading(path) as file:
             for _, data in pieces(file, end=mark.get(path.name, 0)):
                 for _, line in objects(data):
                     with suppress(*UNREADABLE):

@@ -11,20 +11,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..model.atomic_files import NotRegularError, lock, open_own, open_regular, read_own, releasing, replace_own
+from ..model.atomic_files import replace_data_file
+from ..model.data_files import NotRegularError, lock, open_data_file, open_for_reading, read_data_file, releasing
 from .clock import RunClock, known_clock, shared_clock, wall_clock
-from .storage import changing, make_run_folder, storage_error
+from .storage import make_run_folder, storage_error, storage_errors
 
-# A dump that resets holds the lock while its report is made.
+# A dump that resets holds the lock until its report is written.
 _LOCK_SECONDS = 30.0
 
 logger = logging.getLogger("flask_livecoverage")
 
 
 def new_run_id() -> str:
-    """A run id: ids sort by the time at which they were made."""
+    """Return a new run id: ids sort by their time of creation."""
     now = time.time()
-    # Not local time: it runs backwards once a year.
+    # Not local time: it goes back once a year.
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     return f"{stamp}-{int(now * 1000) % 1000:03d}-{secrets.token_hex(2)}"
 
@@ -41,11 +42,11 @@ class RunFolder:
         return self.path.name
 
     def journals(self) -> list[Path]:
-        """The journals of the run's processes."""
+        """Return the journals of the run's processes."""
         return sorted(self.path.glob("journal-*.jsonl"))
 
     def last_start(self) -> float:
-        """When the last of the run's processes started, in UNIX seconds by today's wall clock; 0 if none did."""
+        """Return when the last of the run's processes started, in UNIX seconds by the present wall clock; 0 if none."""
         start = max(map(_start, self.journals()), default=0.0)
         clock = known_clock(self.path)
         if clock is None or start < clock.offset:
@@ -53,43 +54,43 @@ class RunFolder:
         return start - clock.offset + wall_clock().offset
 
     def clock(self) -> RunClock:
-        """The clock of the run's processes."""
+        """Return the clock of the run's processes."""
         with suppress(OSError):
             make_run_folder(self.path)
         return shared_clock(self.path)
 
-    def show_window(self) -> None:
-        """Tell all processes of the run that a window is open. Raises StorageError."""
-        with changing(self.path, "no window was opened"):
+    def set_window_open(self) -> None:
+        """Create the file that shows all processes of the run that a window is open. Raises StorageError."""
+        with storage_errors(self.path, "no window was opened"):
             make_run_folder(self.path)
             with suppress(FileExistsError):
-                os.close(open_own(self.path / "marks.window", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+                os.close(open_data_file(self.path / "marks.window", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
 
-    def hide_window(self) -> None:
-        """Tell all processes of the run that no window is open. Raises StorageError."""
-        with changing(self.path, "the window is still open"):
+    def set_window_closed(self) -> None:
+        """Remove the file that shows all processes of the run that a window is open. Raises StorageError."""
+        with storage_errors(self.path, "the window is still open"):
             (self.path / "marks.window").unlink(missing_ok=True)
 
-    def shows_window(self) -> bool:
-        """Whether a process of the run has opened a window that none has closed."""
+    def has_open_window(self) -> bool:
+        """Return whether a process of the run has opened a window that none has closed."""
         return os.path.lexists(self.path / "marks.window")
 
     @contextmanager
     def locked(self, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
-        """Hold the run's marks: no other process or thread moves them meanwhile.
+        """Lock the run's marks: no other process or thread moves them during the block.
 
-        Raises StorageError, also if another holds them for so many ``seconds``.
+        Raises StorageError, also if the lock is not free within ``seconds``.
         """
-        with changing(self.path / "marks.lock", "nothing was reset"):
+        with storage_errors(self.path / "marks.lock", "nothing was reset"):
             make_run_folder(self.path)
             descriptor = self._lock(seconds)
         with releasing(descriptor):
             yield
 
     def _lock(self, seconds: float) -> int:
-        """A descriptor that holds the lock. Raises OSError."""
+        """Return a descriptor that holds the lock. Raises OSError."""
         while True:
-            descriptor = open_own(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT)
+            descriptor = open_data_file(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT)
             try:
                 lock(descriptor, seconds)
             except BaseException:
@@ -97,35 +98,35 @@ class RunFolder:
                 raise
             if os.fstat(descriptor).st_nlink:
                 return descriptor
-            # It was removed while we waited, and the others lock another one.
+            # It was removed while this process waited, and others lock a new one.
             os.close(descriptor)
 
     def mark(self, offsets: dict[str, int]) -> None:
         """Move the mark from which dumps count to ``offsets``: the name of each journal → bytes.
 
-        Raises StorageError; the mark has not moved then.
+        Raises StorageError; then the mark has not moved.
         """
         line = json.dumps({"at": shared_clock(self.path).now(), "offsets": offsets})
         path = self.path / "marks.jsonl"
-        with changing(path, "nothing was reset"):
-            # A newline first: the rest of a line torn by a kill must not swallow this one.
-            replace_own(path, self.read_marks() + f"\n{line}\n".encode())
+        with storage_errors(path, "nothing was reset"):
+            # A newline first: this line must not become part of one that a kill has torn.
+            replace_data_file(path, self.read_marks() + f"\n{line}\n".encode())
 
     def read_marks(self) -> bytes:
-        """The file of marks; empty if there is none, or something else in its place. Raises OSError."""
+        """Return the file of marks; empty if there is none, or no regular file at its path. Raises OSError."""
         try:
-            return read_own(self.path / "marks.jsonl")
+            return read_data_file(self.path / "marks.jsonl")
         except (FileNotFoundError, NotRegularError):
             return b""
 
     @contextmanager
-    def unmoved(self) -> Iterator[None]:
-        """Hold the run's marks, if there can be any: where nothing can be written, nobody moves them."""
+    def locked_if_possible(self) -> Iterator[None]:
+        """Lock the run's marks, unless nothing can be written here: then they cannot be moved either."""
         try:
             descriptor = self._lock(_LOCK_SECONDS)
         except TimeoutError as error:
             raise storage_error(
-                self.path / "marks.lock", error, "what was recorded cannot be told by its mark"
+                self.path / "marks.lock", error, "the requests since the last reset are unknown"
             ) from None
         except OSError:
             yield
@@ -134,35 +135,35 @@ class RunFolder:
             yield
 
     def marks(self) -> list[dict[str, int]]:
-        """The offsets of all marks, in their order. A line that cannot be read is named in the log."""
+        """Return the offsets of all marks, in their order. A line that cannot be read is logged."""
         path = self.path / "marks.jsonl"
         try:
-            with open_regular(path) as file:
+            with open_for_reading(path) as file:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:
-            logger.warning("%s: cannot be read (%s): no reset counts", path, error.strerror)
+            logger.warning("%s: cannot be read (%s): resets are ignored", path, error.strerror)
             return []
         marks = []
         for line in filter(None, lines):
             try:
                 marks.append({str(name): int(offset) for name, offset in json.loads(line)["offsets"].items()})
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-                logger.warning("%s: a line cannot be read: the mark before it counts", path)
+                logger.warning("%s: a line cannot be read: the reset before it counts", path)
         return marks
 
     def last_mark(self) -> dict[str, int]:
-        """The offsets of the last mark; empty without one."""
+        """Return the offsets of the last mark; empty without one."""
         marks = self.marks()
         return marks[-1] if marks else {}
 
 
 def _start(journal: Path) -> float:
     try:
-        with open_regular(journal) as file:
+        with open_for_reading(journal) as file:
             started_at = float(json.loads(file.readline())["started_at"])
-            # JSON has numbers that are no time.
+            # JSON allows numbers that are no valid time.
             return started_at if 0 <= started_at < 1e12 else 0.0
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0.0

@@ -1,4 +1,4 @@
-"""Writes that the file system refuses: how errors describe them, and what they advise."""
+"""Creates the data directory and its folders, and describes writes that the file system refuses."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import StorageError
-from ..model.atomic_files import NotRegularError, make_own_folder, replace_own
+from ..model.atomic_files import replace_data_file
+from ..model.data_files import NotRegularError, make_data_folder
 
 
 def describe(error: OSError) -> str:
-    """The reason alone, without number and path."""
+    """Return the reason alone, without number and path."""
     return error.strerror or str(error)
 
 
 def storage_error(path: Path, error: OSError | None, what: str) -> StorageError:
-    """The error of a write to ``path``; ``what`` says what did not happen."""
+    """Return the error for a failed write to ``path``; ``what`` describes the consequence."""
     reason = describe(error) if error is not None else "now it can"
     return StorageError(
         f"{path}: cannot be written ({reason}), so {what}: {advice(error)}, or name another folder with "
@@ -25,15 +26,15 @@ def storage_error(path: Path, error: OSError | None, what: str) -> StorageError:
 
 
 def advice(error: OSError | None) -> str:
-    """What to do about the path that could not be written."""
+    """Return what to do about the path that could not be written."""
     if isinstance(error, NotRegularError):
         return "remove it"
     return "end that process" if isinstance(error, TimeoutError) else "make room there"
 
 
 @contextmanager
-def changing(path: Path, what: str) -> Iterator[None]:
-    """Raises StorageError, saying what was not done, where nothing can be written."""
+def storage_errors(path: Path, what: str) -> Iterator[None]:
+    """Convert an OSError in the block to the StorageError for a failed write to ``path``."""
     try:
         yield
     except OSError as error:
@@ -41,19 +42,19 @@ def changing(path: Path, what: str) -> Iterator[None]:
 
 
 def make_data_dir(path: Path) -> None:
-    """Make a data directory if it is not there; it may be a symbolic link. Raises OSError."""
+    """Create a data directory if it does not exist; it may be a symbolic link. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_dir():
-        make_own_folder(path)
+        make_data_folder(path)
 
 
 def make_run_folder(folder: Path) -> None:
-    """Make a run's folder, and those above it, if they are not there. Raises OSError."""
+    """Create a run's folder, and those above it, if they do not exist. Raises OSError."""
     make_data_dir(folder.parent.parent)
-    make_own_folder(folder.parent)
-    make_own_folder(folder)
+    make_data_folder(folder.parent)
+    make_data_folder(folder)
     ignore = folder.parent.parent / ".gitignore"
     if not ignore.exists():
-        # Not needed for recording; the next file that is made is a new occasion.
+        # Not needed for recording; the next call tries again.
         with suppress(OSError):
-            replace_own(ignore, b"*\n")
+            replace_data_file(ignore, b"*\n")

@@ -1,4 +1,4 @@
-"""Follows a run's journals: what was written since the last look, without reading the whole run again."""
+"""Follows a run's journals: reads the lines since the last call, without reading the whole run again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..model.atomic_files import open_regular
+from ..model.data_files import open_for_reading
 from ..model.records import Trace
 from .format import UNREADABLE, header, kind_of, objects, trace_of
 from .run_folder import RunFolder
@@ -15,35 +15,35 @@ from .run_folder import RunFolder
 
 @dataclass
 class _Followed:
-    """A journal: up to which byte it was read, and whether it is one that this version can read."""
+    """A journal: the byte up to which it was read, and whether this version can read it."""
 
     offset: int = 0
     readable: bool = True
 
 
 class Tail:
-    """What the processes of a run have written since the last :meth:`read`.
+    """Reads the lines that the processes of a run have written since the last :meth:`read`.
 
-    It keeps where each trace lies in the journals, not the traces: a long run has many, and few are asked for.
+    It keeps the position of each trace in the journals, not the traces: a long run has many, and few are used.
     """
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.pids: set[int] = set()
         self._journals: dict[Path, _Followed] = {}
-        # By the trace's id: the journal, the offset of the line and its length in bytes. Each process wrote its own,
-        # and one of these lines may be damaged.
+        # By the trace's id: the journal, the offset of the line and its length in bytes. Several processes may have
+        # written the same trace, and one of these lines may be damaged.
         self._traces: dict[str, list[tuple[Path, int, int]]] = {}
 
     def read(self) -> list[tuple[str, dict[str, Any]]]:
-        """The new lines, as kind and fields, in each journal's order; traces are for :meth:`trace` alone.
+        """Return the new lines, as kind and fields, in each journal's order; traces only by :meth:`trace`.
 
-        Only complete lines count. What cannot be read is left out; :func:`~.reader.read_run` names it.
+        Only complete lines count. Lines that cannot be read are left out; :func:`~.reader.read_run` names them.
         """
         return [found for path in self.folder.journals() for found in self._read_journal(path)]
 
     def trace(self, trace_id: str) -> Trace | None:
-        """A trace that was written before the last :meth:`read`, None if none was."""
+        """Return a trace that was written before the last :meth:`read`; None if none was."""
         for path, offset, length in self._traces.get(trace_id, ()):
             try:
                 data = _read_bytes(path, offset, length)
@@ -61,7 +61,7 @@ class Tail:
             data = _read_bytes(path, journal.offset, size - journal.offset)
         except OSError:
             return
-        # A line that is being written is not counted yet.
+        # A line that is being written is not included yet.
         data = data[: data.rfind(b"\n") + 1]
         begin = journal.offset
         journal.offset += len(data)
@@ -81,8 +81,8 @@ class Tail:
         if line is None or kind is None:
             return
         if kind == "trace":
-            place = path, position, data.index(b"\n", offset) + 1 - offset
-            self._traces.setdefault(line["id"], []).append(place)
+            span = path, position, data.index(b"\n", offset) + 1 - offset
+            self._traces.setdefault(line["id"], []).append(span)
         else:
             if kind == "process":
                 self.pids.add(line["pid"])
@@ -90,6 +90,6 @@ class Tail:
 
 
 def _read_bytes(path: Path, offset: int, length: int) -> bytes:
-    with open_regular(path) as file:
+    with open_for_reading(path) as file:
         file.seek(offset)
         return file.read(length)

@@ -9,9 +9,9 @@ from .writer import Journal
 
 
 class WindowSwitch:
-    """Opens and closes windows by lines in ``journal``; a file beside the journals shows that one is open.
+    """Opens and closes windows with lines in ``journal``; a file beside the journals shows that one is open.
 
-    Where one of both cannot be written, neither is changed. Both methods raise StorageError then.
+    If one of both cannot be written, neither is changed, and the methods raise StorageError.
     """
 
     def __init__(self, run: RunFolder, journal: Journal, clock: RunClock) -> None:
@@ -21,18 +21,18 @@ class WindowSwitch:
 
     def open(self, name: str) -> None:
         """Open a window, closing an open one."""
-        shown = self._run.shows_window()
-        self._run.show_window()
+        was_open = self._run.has_open_window()
+        self._run.set_window_open()
         if not self._append(name):
-            if not shown:
-                self._run.hide_window()
+            if not was_open:
+                self._run.set_window_closed()
             raise storage_error(self._journal.path, self._journal.error, "no window was opened")
 
     def close(self) -> None:
         """Close the open window."""
-        self._run.hide_window()
+        self._run.set_window_closed()
         if not self._append(""):
-            self._run.show_window()
+            self._run.set_window_open()
             raise storage_error(self._journal.path, self._journal.error, "the window is still open")
 
     def _append(self, name: str) -> bool:

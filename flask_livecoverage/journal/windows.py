@@ -1,4 +1,4 @@
-"""Windows: at most one is open at a time, in all processes of a run."""
+"""Windows of a run: at most one is open at a time, in all its processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..model.records import Window
 
 
 def windows_of(events: Iterable[tuple[float, str]]) -> list[Window]:
-    """The windows that these events opened and closed: at most one is open at a time, in all processes of the run."""
+    """Return the windows that these events opened and closed; an event with an empty name closes the open one."""
     windows: list[Window] = []
     for at, name in sorted(events, key=lambda event: event[0]):
         if windows and windows[-1].closed_at is None:
@@ -21,6 +21,6 @@ def windows_of(events: Iterable[tuple[float, str]]) -> list[Window]:
 
 
 def window_at(moment: float, windows: Sequence[Window], openings: Sequence[float]) -> Window | None:
-    """The window that holds ``moment``. ``windows`` are ascending, ``openings`` the times at which they opened."""
+    """Return the window that contains ``moment``. ``windows`` are ascending, ``openings`` are their opening times."""
     index = bisect_right(openings, moment) - 1
-    return windows[index] if index >= 0 and windows[index].holds(moment) else None
+    return windows[index] if index >= 0 and windows[index].contains(moment) else None

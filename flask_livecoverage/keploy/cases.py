@@ -36,7 +36,7 @@ Noise = Mapping[str, Sequence[re.Pattern[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedResponse:
     """The recorded response. ``body`` is None if it was not kept whole; ``size`` is its length in bytes if that was."""
 
     status: int
@@ -52,7 +52,7 @@ class Case:
     test_set: str
     name: str
     request: Request
-    response: Recorded
+    response: RecordedResponse
     noise: Noise
 
     @property
@@ -172,13 +172,13 @@ def _id(name: str, what: str) -> str:
     return name
 
 
-def _recorded(fields: Fields) -> Recorded:
+def _recorded(fields: Fields) -> RecordedResponse:
     status, headers = number(fields, "status_code"), texts(fields, "header")
     if fields.get("body_skipped") == "true":
-        return Recorded(status, headers, None, number(fields, "body_size"))
+        return RecordedResponse(status, headers, None, number(fields, "body_size"))
     if isinstance(fields.get("body"), list):
-        return Recorded(status, headers, None)
-    return Recorded(status, headers, content(fields))
+        return RecordedResponse(status, headers, None)
+    return RecordedResponse(status, headers, content(fields))
 
 
 def _noise(noise: Any) -> Iterator[tuple[str, Sequence[re.Pattern[str]]]]:

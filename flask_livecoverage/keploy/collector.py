@@ -107,7 +107,7 @@ class Collector:
     def _assign(self, request_ids: Iterable[str]) -> None:
         """Give new requests to their tests, and forget those of others."""
         requests = [self.fold.requests[request_id] for request_id in request_ids]
-        placed = self.fold.place(request.record for request in requests)
+        placed = self.fold.assign_windows(request.record for request in requests)
         for request, record in zip(requests, placed, strict=True):
             if record.test in self._tests:
                 self._tests[record.test].append(request)

@@ -21,15 +21,16 @@ from .yaml_stream import YamlStream, describe, quote
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-class _Dumper(_SafeDumper):  # type: ignore[misc]
+class Dumper(_SafeDumper):  # type: ignore[misc]
     """Escapes in names what is no plain text: between other quotation marks, some line ends are read as blanks."""
 
     def represent_text(self, text: str) -> Any:
+        """Represent a text as YAML, in double quotation marks where it has characters to escape."""
         return self.represent_scalar(_STRING, text, style=None if text.isprintable() else '"')
 
 
 _STRING = "tag:yaml.org,2002:str"
-_Dumper.add_representer(str, _Dumper.represent_text)
+Dumper.add_representer(str, Dumper.represent_text)
 
 # A file of 64 MB holds some twelve million line numbers, and is read in about a minute.
 LARGEST_FILE = 64 << 20
@@ -59,7 +60,7 @@ def write_dedup(lines_by_id: Mapping[str, Mapping[str, Iterable[int]]]) -> str:
 
 def dump_yaml(document: Any, *, flow: bool | None = None) -> str:
     """``document`` as YAML, keys in the order that they have; innermost lists in one line unless ``flow`` is False."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=flow)
+    return yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=flow)
 
 
 def dedup_yaml(run: Run) -> str:

@@ -24,11 +24,11 @@ logger = logging.getLogger("flask_livecoverage")
 _ANSWER_SECONDS = 5.0
 
 
-class NoServer(ServerError):
+class ServerUnreachable(ServerError):
     """Nobody answers where the server should be."""
 
 
-class OwnRun:
+class LocalRun:
     """The run that this process's recorder takes part in."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -47,7 +47,7 @@ class OwnRun:
         self._collector.end_all()
 
 
-class LiveRun:
+class RemoteRun:
     """The run of the server at ``status_url``; asked for again when that has died.
 
     Keploy starts the server anew for each test set.
@@ -64,7 +64,7 @@ class LiveRun:
             status = fetch_json(self._status_url, timeout=_ANSWER_SECONDS)
         except OSError as error:
             reason = getattr(error, "reason", error)
-            raise NoServer(
+            raise ServerUnreachable(
                 f"no server answers at {self._status_url} ({reason}): start it, or name it with --url"
             ) from None
         data_dir = DataDir(str(status.get("data_dir")))
@@ -125,16 +125,16 @@ class _WindowJournal:
         self._switch = WindowSwitch(run, self._journal, clock)
 
     def open_window(self, name: str) -> None:
-        self._journal.look_after()
+        self._journal.maintain()
         self._switch.open(name)
 
     def close_window(self) -> None:
-        self._journal.look_after()
+        self._journal.maintain()
         self._switch.close()
 
     def flush(self) -> None:
         """See that readers find the windows. The server's processes cannot be asked."""
-        self._journal.look_after()
+        self._journal.maintain()
 
     def close(self) -> None:
         self._journal.close()

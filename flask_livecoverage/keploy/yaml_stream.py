@@ -17,7 +17,7 @@ import yaml
 from ..errors import ConfigurationError
 
 # C where libyaml is there: ten times as fast, the same events.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _STRING = "tag:yaml.org,2002:str"
 _NUMBER = re.compile("0|[1-9][0-9]*")
@@ -37,7 +37,7 @@ class YamlStream:
 
     def _load(self, text: str) -> Any:
         try:
-            return _Loader(text)
+            return LOADER(text)
         except yaml.YAMLError as error:
             self._malformed(error)
 

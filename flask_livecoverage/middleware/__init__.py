@@ -1,6 +1,6 @@
-"""Where a request begins and ends: the WSGI middleware.
+"""The WSGI middleware, in which a request begins and ends.
 
-May import: recording and what lies below it, testid.headers; no web framework. Runs in the measured server, for every
+May import: recording and the rooms below it, testid.headers; no web framework. Runs in the measured server, for every
 request.
 """
 

@@ -1,8 +1,8 @@
-"""The WSGI boundary: where a request begins and ends, whatever application answers it.
+"""The WSGI middleware: where a request begins and ends, whatever application answers it.
 
-Rules (PEP 3333): a response body may be executed long after the application was called, by each step of its iteration
-and by ``close()``. All of that is the request's. Its record is on disk before a chunk of the body leaves, so a client
-that has the response can rely on the record.
+Rules (PEP 3333): a response body may run code long after the application was called, in each step of its iteration and
+in ``close()``. All of that belongs to the request. Its record is on disk before a chunk of the body is sent, so a
+client that has the response can rely on the record.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..model.records import NOBODY
+from ..model.records import NO_TEST
 from ..model.text import LONGEST_METHOD, LONGEST_PATH, storable
 from ..recording.process import start_recording
 from ..recording.recorder import Recorder
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 REQUEST_ID_HEADER = "Livecov-Request"
 
-# In the environment of a request on its way from the outermost middleware of an application to the inner one: the
-# request, and the environment as the server made it, where what lies between may change it.
+# Keys in the environment of a request on its way from the outermost middleware of an application to the inner one: the
+# request, and the environment as the server created it, which middleware in between may change.
 _REQUEST_KEY = "flask_livecoverage.request"
 _ORIGINAL_KEY = "flask_livecoverage.original"
 _SWITCHING_PROTOCOLS = 101
-# How handlers of WebSockets tell Gunicorn and Werkzeug that nothing is left to answer.
-_ENDS_OF_WEBSOCKETS = (StopIteration, ConnectionError)
+# WebSocket handlers raise these under Gunicorn and Werkzeug when no response is to be sent.
+_WEBSOCKET_END_ERRORS = (StopIteration, ConnectionError)
 
 _USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -39,18 +39,18 @@ IsMaterialized = Callable[[Iterable[bytes]], bool]
 
 
 def is_sequence(body: Iterable[bytes]) -> bool:
-    """Whether ``body`` is a plain list or tuple, which runs no code when it is sent."""
+    """Return whether ``body`` is a plain list or tuple, which runs no code when it is sent."""
     return type(body) in (list, tuple)
 
 
 class LiveCoverageMiddleware:
     """Records the requests that pass through it to ``app``, any WSGI application.
 
-    :param recorder: default: this process's, started now if it was not, with settings from the environment.
-    :param describe: tells the route and the endpoint from a request's environment, while it is answered or after.
-    :param ignore: paths whose requests are no test's (``LIVECOVERAGE_IGNORE``); default: what the environment says.
-    :param is_materialized: tells whether a response body runs no code of the application when it is sent and closed.
-        Most do not, and it costs less to send them unwatched.
+    :param recorder: default: this process's recorder, started now if none runs, with settings from the environment.
+    :param describe: returns the route and the endpoint for a request's environment, while it is answered or after.
+    :param ignore: paths whose requests belong to no test; default: ``LIVECOVERAGE_IGNORE`` from the environment.
+    :param is_materialized: returns whether a response body runs no code of the application when it is sent and closed.
+        Most run none, and it costs less to send them unmeasured.
     """
 
     def __init__(
@@ -71,23 +71,23 @@ class LiveCoverageMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request as ``app`` does, and record it."""
-        if _REQUEST_KEY in environ and (under_way := _on_its_way(environ)) is not None:
+        if _REQUEST_KEY in environ and (under_way := _request_on_its_way(environ)) is not None:
             return self._pass_through(under_way, environ, start_response)
         path = _path(environ)
-        test = NOBODY if self._is_ignored(path) else test_identity(environ)
+        test = NO_TEST if self._is_ignored(path) else test_identity(environ)
         request = self.recorder.open_request(_method(environ), path, test)
         has_server = "SERVER_SOFTWARE" in environ or "uwsgi.version" in environ
         in_flight = self.in_flight if has_server else _UNAWAITED
         in_flight.add(request)
         if "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket":
-            # Unless the application answers otherwise: a WebSocket's handler talks to the client by itself.
+            # Unless the application starts another response: a WebSocket handler writes to the client by itself.
             request.status = _SWITCHING_PROTOCOLS
 
         def start_recorded_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request.status = int(status[:3])
             self._name_route(request, environ)
             headers = [*headers, (REQUEST_ID_HEADER, request.id)]
-            # Not every server takes a third argument that says nothing.
+            # Not every server accepts None as the third argument.
             write = start_response(status, headers) if exc_info is None else start_response(status, headers, exc_info)
 
             def recorded_write(data: bytes) -> object:
@@ -100,7 +100,7 @@ class LiveCoverageMiddleware:
         try:
             body = self._call(request, environ, start_recorded_response)
         except BaseException as error:
-            if request.status != _SWITCHING_PROTOCOLS or not isinstance(error, _ENDS_OF_WEBSOCKETS):
+            if request.status != _SWITCHING_PROTOCOLS or not isinstance(error, _WEBSOCKET_END_ERRORS):
                 request.status = 500
             request.leave(segment)
             self._name_route(request, environ)
@@ -123,14 +123,14 @@ class LiveCoverageMiddleware:
     def _pass_through(
         self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Let a request through that is recorded already; those that the application makes of it are its own."""
+        """Let a request through that is recorded already; new requests with its environment are recorded separately."""
         del environ[_REQUEST_KEY]
         try:
             return self.app(environ, start_response)
         finally:
             environ[_REQUEST_KEY] = request
             if self._describe is not None and _ORIGINAL_KEY in environ:
-                # What lies between may have put the application elsewhere, or chosen this one of several.
+                # Middleware in between may have mounted the application elsewhere, or chosen this one of several.
                 request.route, request.endpoint = self._describe(environ)
 
     def _name_route(self, request: RequestCapture, environ: WSGIEnvironment) -> None:
@@ -139,12 +139,12 @@ class LiveCoverageMiddleware:
 
 
 class OutermostMiddleware(LiveCoverageMiddleware):
-    """Records the requests to an application with all that lies between it and ``inner``, to which ``app`` leads.
+    """Records the requests to an application, and measures all middleware between it and ``inner``, called by ``app``.
 
-    What is put around the application later is measured so, too. ``inner`` lets these requests through, and records
-    those that reach it otherwise.
+    So middleware that is added around the application later is measured too. ``inner`` lets these requests through, and
+    records those that reach it otherwise.
 
-    :param is_direct: tells whether nothing lies between.
+    :param is_direct: returns whether there is no middleware in between.
     """
 
     def __init__(self, app: WSGIApplication, inner: LiveCoverageMiddleware, is_direct: Callable[[], bool]) -> None:
@@ -160,7 +160,7 @@ class OutermostMiddleware(LiveCoverageMiddleware):
         self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         if self._is_direct():
-            # Most applications: the way there would lead nowhere else, and each request would pay for it.
+            # Most applications: the calls in between would do nothing, at a cost for each request.
             return self._innermost(environ, start_response)
         environ[_ORIGINAL_KEY] = environ.copy()
         environ[_REQUEST_KEY] = request
@@ -169,28 +169,28 @@ class OutermostMiddleware(LiveCoverageMiddleware):
     def _pass_through(
         self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        # Another application's outermost one was first: a dispatcher's, say.
+        # The outermost middleware of another application, a dispatcher for example, has recorded this request.
         return self.app(environ, start_response)
 
 
-def _on_its_way(environ: WSGIEnvironment) -> RequestCapture | None:
-    """The request with ``environ``, if it is recorded already and has not reached the application itself yet."""
+def _request_on_its_way(environ: WSGIEnvironment) -> RequestCapture | None:
+    """Return the request with ``environ``, if it is recorded already and has not reached the application itself yet."""
     request: RequestCapture | None = environ.get(_REQUEST_KEY)
-    # Another one's mark is left over in an environment from which an application has made several requests.
+    # The key of another request is left over in an environment that an application has used for several requests.
     return request if request is not None and current_request() in (request, None) else None
 
 
 def unrecorded(environ: WSGIEnvironment) -> WSGIEnvironment:
-    """Leave the request with ``environ`` unrecorded; its environment as the server made it.
+    """Leave the request with ``environ`` unrecorded; return its environment as the server created it.
 
-    Its path alone is the one that it has now: what lies before may have put the application elsewhere.
+    Only the path stays as it is now: middleware before may have mounted the application elsewhere.
     """
-    request = _on_its_way(environ)
+    request = _request_on_its_way(environ)
     if request is None:
         return environ
-    request.forget()
-    place = {name: environ.get(name, "") for name in ("SCRIPT_NAME", "PATH_INFO")}
-    return {**environ.get(_ORIGINAL_KEY, environ), **place}
+    request.discard()
+    path = {name: environ.get(name, "") for name in ("SCRIPT_NAME", "PATH_INFO")}
+    return {**environ.get(_ORIGINAL_KEY, environ), **path}
 
 
 class _MaterializedBody:
@@ -252,7 +252,7 @@ class _Body:
             raise
         finally:
             request.leave(segment)
-            # A body of one chunk, as other frameworks make of a whole one, has told its duration with it.
+            # The record of a body of one chunk, as other frameworks return a whole body, has its duration already.
             request.commit(ended=self._ended and (request.end_response() or self._chunks > 1))
             if self._chunks == 1 and not self._ended:
                 request.begin_stream()
@@ -266,32 +266,32 @@ class _Body:
                 close()
         finally:
             request.leave(segment)
-            # A client that hung up has ended it now.
+            # A client that has disconnected ends it now.
             request.end_response()
             request.commit(ended=not self._ended)
             self.__del__()
 
     def __del__(self) -> None:
-        # Servers close what they got (PEP 3333). What nobody has any more, nobody closes.
+        # Servers close the body (PEP 3333). A body that is dropped without close() must not stay in flight.
         self._in_flight.remove(self._request)
 
 
 class InFlight:
-    """The requests that came through a server and whose response is not closed yet.
+    """The requests that a server received and whose response is not closed yet.
 
-    Those of test clients are not among them: nobody waits for their end, and many test suites never close a response.
+    Requests of test clients are not included: their end is not waited for, and many test suites never close a response.
     """
 
     def __init__(self) -> None:
         self._requests: set[RequestCapture] = set()
         self._someone_waits = False
         self._emptied = threading.Condition()
-        self.add = self._requests.add  # a request that came in
+        self.add = self._requests.add  # takes a request that was received
 
     def remove(self, request: RequestCapture) -> None:
-        """Its response is closed."""
+        """Note that the response of ``request`` is closed."""
         self._requests.discard(request)
-        # Looked at after the removal, as the waiter looks at the requests after it has said that it waits.
+        # Read after the removal, as the waiter reads the requests after it has set this flag.
         if self._someone_waits:
             with self._emptied:
                 self._emptied.notify_all()
@@ -300,21 +300,21 @@ class InFlight:
         return len(self._requests)
 
     def wait_until_empty(self, timeout: float) -> bool:
-        """Wait for all to be closed, at most ``timeout`` seconds; whether they are."""
+        """Wait until all are closed, at most ``timeout`` seconds; return whether they are."""
         self._someone_waits = True
         with self._emptied:
             return self._emptied.wait_for(lambda: not self._requests, timeout)
 
 
 class _Unawaited(InFlight):
-    """Takes requests whose end nobody waits for."""
+    """Requests whose end is not waited for: none is kept."""
 
     def __init__(self) -> None:
         super().__init__()
         self.add = self.remove
 
     def remove(self, request: RequestCapture) -> None:
-        """Do nothing: no request is kept."""
+        """Do nothing."""
 
 
 _UNAWAITED = _Unawaited()
@@ -326,7 +326,7 @@ def _method(environ: WSGIEnvironment) -> str:
 
 
 def _path(environ: WSGIEnvironment) -> str:
-    # WSGI hands bytes over as latin-1 text.
+    # WSGI passes bytes as latin-1 text.
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     if not path.isascii():
         path = path.encode("latin-1", "replace").decode("utf-8", "replace")

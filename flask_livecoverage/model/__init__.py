@@ -1,5 +1,5 @@
-"""The vocabulary: records, sets of lines, filters, and the small tools that every other package uses.
+"""The vocabulary: records, sets of lines, filters, and small tools that every other package uses.
 
-May import: errors and settings alone. Knows neither journals nor stores nor frameworks, and is used by every process:
+May import: errors and settings alone; nothing here depends on journals, stores or frameworks. Used by every process:
 the measured server, its dashboard process and the commands.
 """

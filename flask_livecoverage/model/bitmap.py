@@ -13,7 +13,7 @@ _HEX = re.compile("[0-9a-f]+")
 
 
 def to_bitmap(lines: Iterable[int]) -> int:
-    """The bitmap of ``lines`` (numbers from 0 up, any order, repeats allowed)."""
+    """Return the bitmap of ``lines`` (numbers from 0 up, any order, repeats allowed)."""
     lines = set(lines)
     if not lines:
         return 0
@@ -25,7 +25,7 @@ def to_bitmap(lines: Iterable[int]) -> int:
 
 
 def from_bitmap(bitmap: int) -> list[int]:
-    """The line numbers in ``bitmap``, ascending."""
+    """Return the line numbers in ``bitmap``, ascending."""
     return [
         8 * index + bit
         for index, octet in enumerate(to_numbits(bitmap))
@@ -36,7 +36,7 @@ def from_bitmap(bitmap: int) -> list[int]:
 
 
 def to_ranges(lines: Iterable[int]) -> str:
-    """Line numbers, ascending, as people write them: ``1-3, 7``."""
+    """Format ascending line numbers for people: ``1-3, 7``."""
     ranges: list[list[int]] = []
     for line in lines:
         if ranges and ranges[-1][1] == line - 1:
@@ -47,22 +47,22 @@ def to_ranges(lines: Iterable[int]) -> str:
 
 
 def to_hex(bitmap: int) -> str:
-    """``bitmap`` as the journal stores it."""
+    """Format ``bitmap`` as the journal stores it."""
     return format(bitmap, "x")
 
 
 def from_hex(text: str) -> int:
-    """The bitmap that :func:`to_hex` wrote as ``text``; ValueError if it did not."""
+    """Parse what :func:`to_hex` returned. Raises ValueError for any other text."""
     if not _HEX.fullmatch(text):
         raise ValueError(f"{text[:20]!r} is not a bitmap")
     return int(text, 16)
 
 
 def to_numbits(bitmap: int) -> bytes:
-    """``bitmap`` as coverage.py stores it: bit *n* of byte *m* stands for line *8m + n*."""
+    """Encode ``bitmap`` as coverage.py stores it: bit *n* of byte *m* stands for line *8m + n*."""
     return bitmap.to_bytes((bitmap.bit_length() + 7) // 8, "little")
 
 
 def from_numbits(octets: bytes) -> int:
-    """The bitmap that :func:`to_numbits` wrote as ``octets``."""
+    """Decode what :func:`to_numbits` returned."""
     return int.from_bytes(octets, "little")

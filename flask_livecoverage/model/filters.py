@@ -1,4 +1,4 @@
-"""Which requests a question is about."""
+"""The filters that select requests, and how they are parsed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECONDS = re.compile(r"\d{1,11}(\.\d+)?", re.ASCII)
 class Filters:
     """The requests of one test, to one route (``/user/<id>`` or ``GET /user/<id>``), with a status, since a moment.
 
-    ``status`` is the lowest and the highest that counts, ``since`` UNIX seconds. None lets all pass.
+    ``status`` is the lowest and the highest that match, ``since`` UNIX seconds. None matches every request.
     """
 
     test: str | None = None
@@ -27,7 +27,7 @@ class Filters:
 
 
 def parse_status(text: str) -> tuple[int, int]:
-    """``404`` or a class, ``4xx``, as the lowest and the highest status. Raises ValueError naming what is accepted."""
+    """Parse ``404`` or a class, ``4xx``: the lowest and highest status. Raises ValueError naming what is accepted."""
     if not _STATUS.fullmatch(text.lower()):
         raise ValueError("use a status (404) or a class of them (4xx)")
     if text.isdigit():
@@ -36,9 +36,10 @@ def parse_status(text: str) -> tuple[int, int]:
 
 
 def parse_since(text: str, now: float | None = None) -> float:
-    """A moment in UNIX seconds: from ``10m`` (ago; s, m, h, d), ``2026-11-21T10:30`` or UNIX seconds themselves.
+    """Parse ``10m`` (ago; s, m, h, d), ``2026-11-21T10:30`` or UNIX seconds; return UNIX seconds.
 
-    A time without a zone is this machine's, and so is ``now`` by default. Raises ValueError naming what is accepted.
+    A time without a zone is in this machine's zone; ``now`` is this machine's time by default. Raises ValueError naming
+    what is accepted.
     """
     if ago := _AGO.fullmatch(text):
         return (time.time() if now is None else now) - float(ago[1]) * _UNITS[ago[2]]

@@ -1,4 +1,7 @@
-"""Modules that others have imported, or will import. Importing them here would be too early, or for nothing."""
+"""Access to modules that others import: those that are loaded, and a callback when one is imported.
+
+Importing such a module here could be too early (before gevent patches it), or in vain.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,22 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-# Called with the name, which need not be the module's own, and the module.
+# Called with the imported name, which may differ from the module's ``__name__``, and the module.
 AfterImport = Callable[[str, ModuleType], None]
 
 
 def loaded_module(name: str) -> Any:
-    """The module of that name, if anybody has imported it, wholly; else None.
+    """Return the module of that name if it is completely imported, else None.
 
-    One that another thread is importing is in ``sys.modules`` already, and lacks what comes later in it.
+    A module that another thread is importing is in ``sys.modules`` already, but lacks what comes later in it.
     """
     module = sys.modules.get(name)
-    # As the import statement itself decides whether it has to wait.
+    # The check with which the import statement itself decides whether it has to wait.
     return None if getattr(getattr(module, "__spec__", None), "_initializing", False) else module
 
 
 def when_imported(name: str, function: AfterImport) -> None:
-    """Call ``function`` with the name and the module: now, if it is imported, and right after each later import."""
+    """Call ``function`` with the name and the module: now if it is imported, and right after each later import."""
     after_import(name, function)
     if name in sys.modules:
         # Another thread may still be importing it: wait for that.
@@ -39,7 +42,7 @@ def after_import(name: str, function: AfterImport) -> None:
 
 
 def cancel(name: str, function: AfterImport) -> None:
-    """End what :func:`when_imported` or :func:`after_import` has begun, if anything."""
+    """Undo :func:`when_imported` or :func:`after_import`. Idempotent."""
     functions = _watch.waiting.get(name, [])
     if function in functions:
         functions.remove(function)
@@ -50,7 +53,7 @@ def cancel(name: str, function: AfterImport) -> None:
 
 
 class _ImportWatch:
-    """A finder that stands first on ``sys.meta_path`` while anybody waits for the import of a module."""
+    """A finder that is first on ``sys.meta_path`` while a callback waits for the import of a module."""
 
     def __init__(self) -> None:
         self.waiting: dict[str, list[AfterImport]] = {}
@@ -59,7 +62,7 @@ class _ImportWatch:
         """Return the other finders' answer, with a loader that reports the import."""
         if name not in self.waiting or self not in sys.meta_path:
             return None
-        # Those before this one were asked already.
+        # Finders before this one have been asked already.
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
@@ -74,7 +77,7 @@ class _ImportWatch:
 
 
 class _Loader:
-    """A module's loader, which reports when the module is there, and is never seen on the module."""
+    """Wraps a module's loader to report that the module is loaded; the module itself keeps the original loader."""
 
     def __init__(self, loader: Any, name: str, report: AfterImport) -> None:
         self._loader = loader

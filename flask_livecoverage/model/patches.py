@@ -1,4 +1,4 @@
-"""Attributes of others' classes and modules that are replaced for a time."""
+"""Temporary replacements of attributes of other packages' classes and modules."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 
 class Patches:
-    """A registry of what was replaced. What somebody else has replaced in the meantime is left as it is then."""
+    """A registry of replaced attributes. Undoing skips an attribute that somebody else has replaced meanwhile."""
 
     def __init__(self) -> None:
-        # The owner, the attribute's name, whether it was the owner's own, and what it was and is.
+        # The owner, the attribute's name, whether the owner defines it itself, the original and the replacement.
         self._done: list[tuple[Any, str, bool, Any, Any]] = []
 
     def wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-        """Replace an attribute of a class or a module, its own or inherited, by what ``make`` makes of it.
+        """Replace an attribute of a class or a module, its own or inherited, by ``make(attribute)``.
 
-        Nothing is done where it is replaced already, by this registry: a module may have imported it from another one.
-        Raises AttributeError if there is none.
+        An attribute that this registry has already replaced stays: a module may have imported it from another one.
+        Raises AttributeError if there is no such attribute.
         """
         original = getattr(owner, name)
         if any(original is replacement for *_, replacement in self._done):
@@ -27,7 +27,7 @@ class Patches:
         setattr(owner, name, replacement)
 
     def undo(self, after: int = 0) -> None:
-        """Put all back but the first ``after``."""
+        """Restore the originals of all replacements but the first ``after``."""
         while len(self._done) > after:
             owner, name, is_own, original, replacement = self._done.pop()
             if vars(owner).get(name) is not replacement:

@@ -1,4 +1,4 @@
-"""What the layers exchange: the recorded facts of a run, as frozen dataclasses."""
+"""The records that the layers exchange: the facts of a run, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ Arc = tuple[int, int]
 
 STARTUP_CONTEXT = "(startup)"
 
-# In place of the URL rule, of requests that matched none.
+# Stands for the URL rule of requests that matched none.
 NO_ROUTE = "(no route)"
 
-# In a request's line of a journal, in place of a test's name: it is no test's, whatever window is open.
-NOBODY = ""
+# Stands for the test's name in a request's line of a journal: the request belongs to no test, whatever window is open.
+NO_TEST = ""
 
-# By what a report can tell lines apart.
+# The contexts by which a report can group lines.
 CONTEXTS = ("test", "route", "request", "none")
 
 
 @dataclass(frozen=True, slots=True)
 class FileLines:
-    """The lines that ran in one content of one file.
+    """The lines that ran in one version of a file.
 
-    ``content`` is the hash of the file's bytes as they were when it was first measured, ``lines`` a bitmap (see
-    :mod:`.bitmap`), ``arcs`` the branches as coverage.py counts them (pairs of line numbers, negative
-    for entry and exit), or None when lines alone were measured.
+    ``content`` is the hash of the file's bytes when it was first measured, ``lines`` a bitmap (see :mod:`.bitmap`),
+    ``arcs`` the branches as coverage.py counts them (pairs of line numbers, negative for entry and exit), or None when
+    only lines were measured.
     """
 
     content: str
@@ -38,7 +38,7 @@ class FileLines:
 
     def __or__(self, other: FileLines) -> FileLines:
         if self.content != other.content:
-            raise ValueError("lines of different contents of a file must not be merged")
+            raise ValueError("lines of different versions of a file must not be merged")
         arcs = None
         if self.arcs is not None or other.arcs is not None:
             arcs = (self.arcs or frozenset()) | (other.arcs or frozenset())
@@ -53,9 +53,9 @@ class FileLines:
 
 @dataclass(frozen=True, slots=True)
 class FileStatements:
-    """What of one content of one file counts, as bitmaps: its statements by their first lines, and excluded lines.
+    """The executable and excluded lines of one version of a file, as bitmaps. Statements count by their first lines.
 
-    ``multiline`` are the statements of more than one line: first line, bitmap of all.
+    ``multiline`` are the statements of more than one line: first line, bitmap of all its lines.
     """
 
     statements: int
@@ -63,7 +63,7 @@ class FileStatements:
     multiline: Sequence[tuple[int, int]] = ()
 
     def executed(self, lines: int) -> int:
-        """The statements of which any of ``lines`` is a part, as coverage.py counts them."""
+        """Return the statements that contain any of ``lines``, as coverage.py counts them."""
         found = lines
         for first, all_lines in self.multiline:
             if lines & all_lines:
@@ -71,26 +71,26 @@ class FileStatements:
         return found & self.statements
 
     def all_lines(self, statements: int) -> int:
-        """All lines of ``statements``: an editor's view, where a statement is more than its first line."""
+        """Return all lines of ``statements``, for an editor that marks whole statements, not their first lines."""
         found = statements
         for first, all_lines in self.multiline:
             if statements >> first & 1:
                 found |= all_lines
         return found
 
-    def firsts(self) -> dict[int, int]:
-        """For each line of a statement, the first line of that statement."""
+    def first_lines(self) -> dict[int, int]:
+        """Map each line of a statement to the first line of that statement."""
         firsts: dict[int, int] = {}
         for first, lines in self.multiline:
             if self.statements >> first & 1:
                 firsts.update(dict.fromkeys(from_bitmap(lines), first))
-        # A statement within another one's lines stands for itself.
+        # A statement nested in another one's lines maps to itself.
         firsts.update((line, line) for line in from_bitmap(self.statements))
         return firsts
 
     def statement_of(self, line: int) -> list[int]:
-        """All lines of the statement that ``line`` is a part of; empty if it is part of none."""
-        first = self.firsts().get(line)
+        """Return all lines of the statement that contains ``line``; empty if there is none."""
+        first = self.first_lines().get(line)
         return [] if first is None else from_bitmap(self.all_lines(1 << first))
 
 
@@ -103,7 +103,7 @@ class Trace:
 
     @classmethod
     def of(cls, files: Mapping[str, FileLines]) -> Trace:
-        """The trace of ``files``; its id is a hash of their paths, contents, lines and arcs."""
+        """Return the trace of ``files``; its id is a hash of their paths, contents, lines and arcs."""
         digest = hashlib.sha256()
         for path, lines in sorted(files.items()):
             arcs = "" if lines.arcs is None else str(sorted(lines.arcs))
@@ -112,23 +112,23 @@ class Trace:
 
     @classmethod
     def union(cls, traces: Iterable[Trace]) -> Trace:
-        """The lines of all. Of a file whose content changed between them, those of the newer content, in later ones."""
+        """Return the lines of all traces. Where a file's content changed between them, those of the later content."""
         return cls.of(_merged(traces))
 
     def __or__(self, other: Trace) -> Trace:
-        """The lines of both; see :meth:`union`."""
+        """Return the lines of both; see :meth:`union`."""
         files = _merged((self, other))
         return self if files == self.files else other if files == other.files else Trace.of(files)
 
     def __sub__(self, other: Trace) -> Trace:
-        """The lines that are not in ``other``."""
+        """Return the lines that are not in ``other``."""
         remaining = (
             (path, lines - other.files[path] if path in other.files else lines) for path, lines in self.files.items()
         )
         return Trace.of({path: lines for path, lines in remaining if lines.lines})
 
     def line_numbers(self) -> dict[str, list[int]]:
-        """Line numbers by file, both ascending."""
+        """Return the line numbers by file, both ascending."""
         return {path: from_bitmap(self.files[path].lines) for path in sorted(self.files)}
 
 
@@ -143,11 +143,11 @@ def _merged(traces: Iterable[Trace]) -> dict[str, FileLines]:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request: what it asked, what it got, and the id of the trace that it left.
+    """One request, its response's status, and the id of its trace.
 
     ``started_at`` is UNIX time in seconds, ``duration_ms`` milliseconds. ``test`` is the identity that the client sent,
-    or else the name of the window that was open; ``route`` is the URL rule (``/user/<id>``). ``under_way`` is whether
-    its response, a stream, had not ended when that was told last.
+    or else the name of the open window; ``route`` is the URL rule (``/user/<id>``). ``under_way`` is true if its
+    response, a stream, had not ended when the request was last written.
     """
 
     id: str
@@ -165,7 +165,7 @@ class RequestRecord:
     under_way: bool = False
 
     def to_object(self) -> dict[str, Any]:
-        """For JSON. ``under_way`` is there only where it is true."""
+        """Return a dict for JSON. It has the key ``under_way`` only if that is true."""
         found = asdict(self)
         if not self.under_way:
             del found["under_way"]
@@ -174,9 +174,9 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """What all requests of a test or a route executed, or a single request: together, as one.
+    """The combined execution of all requests of a test or a route, or of a single request.
 
-    ``traces`` are the ids of its requests' distinct traces, ``duration_ms`` the sum of their durations.
+    ``traces`` are the ids of their distinct traces, ``duration_ms`` is the sum of their durations.
     """
 
     name: str
@@ -189,7 +189,7 @@ class Executed:
 class Rule:
     """A URL rule of the application (``/user/<id>``).
 
-    ``methods`` are those that it answers, sorted, without HEAD and OPTIONS, which Flask adds.
+    ``methods`` are the ones that it accepts, sorted, without HEAD and OPTIONS, which Flask adds.
     """
 
     rule: str
@@ -199,14 +199,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A named stretch of time (UNIX seconds); ``closed_at`` is None while it is open."""
+    """A named interval of time (UNIX seconds); ``closed_at`` is None while it is open."""
 
     name: str
     opened_at: float
     closed_at: float | None = None
 
-    def holds(self, moment: float) -> bool:
-        """Whether ``moment`` lies in the window."""
+    def contains(self, moment: float) -> bool:
+        """True if ``moment`` lies in the window."""
         return self.opened_at <= moment and (self.closed_at is None or moment < self.closed_at)
 
 
@@ -225,13 +225,12 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One use of the server, as its journals tell it.
+    """One run of the server, as read from its journals.
 
-    ``requests`` are in the order of their start. ``ambient`` are the ids of traces that ran outside any request,
-    ``put_aside`` those of requests from before the last reset.
-    ``source_files`` are all files that the user's configuration wants measured, executed or not, ``rules`` the
-    applications' URL rules, asked for or not. ``lost`` counts records that could not be written, as far as
-    processes could tell. ``warnings`` name what could not be read.
+    ``requests`` are in the order of their start. ``ambient`` are the ids of traces of lines that ran outside any
+    request, ``before_reset`` those of requests that were recorded before the last reset. ``source_files`` are all files
+    that the user's configuration selects, executed or not, ``rules`` the applications' URL rules, requested or not.
+    ``lost`` counts the records that are known to be lost. ``warnings`` name what could not be read.
     """
 
     id: str
@@ -239,7 +238,7 @@ class Run:
     requests: Sequence[RequestRecord]
     traces: Mapping[str, Trace]
     ambient: Sequence[str] = ()
-    put_aside: Sequence[str] = ()
+    before_reset: Sequence[str] = ()
     windows: Sequence[Window] = ()
     source_files: Sequence[str] = ()
     rules: Sequence[Rule] = ()
@@ -248,15 +247,15 @@ class Run:
 
     @property
     def root(self) -> str:
-        """The folder in which the server ran; reports show paths relative to it."""
+        """The server's working directory; reports show paths relative to it."""
         return self.processes[0].root if self.processes else ""
 
     @property
     def branch(self) -> bool:
-        """Whether branches were measured."""
+        """True if branches were measured."""
         return any(process.branch for process in self.processes)
 
     @property
     def open_window(self) -> Window | None:
-        """The window that is open, if any."""
+        """The open window, if any."""
         return next((w for w in reversed(self.windows) if w.closed_at is None), None)

@@ -1,4 +1,4 @@
-"""Text that clients chose: names, paths, methods. What of it is kept, and how it is shown."""
+"""Text that clients chose (names, paths, methods): how it is cut for storage, and how it is shown."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(text: str, longest: int) -> str:
-    """At most ``longest`` characters of ``text``, without those that not every database and file format can hold.
+    """Cut ``text`` to ``longest`` characters and replace those that some databases or file formats cannot hold.
 
-    These are NUL and the halves of surrogate pairs; U+FFFD stands for them. All others are kept.
+    These are NUL and the halves of surrogate pairs; U+FFFD replaces them.
     """
     if text.isascii() and "\0" not in text:
         return text[:longest]
@@ -27,22 +27,22 @@ def storable(text: str, longest: int) -> str:
 
 
 def printable(text: str) -> str:
-    r"""``text`` in one line, for people: what a terminal would act on is written as an escape, such as ``\x1b``.
+    r"""Return ``text`` in one line, for people: control characters are escaped, such as ``\x1b``.
 
-    So are the characters that cannot be seen or change the direction of others.
+    So are characters that are invisible or change the direction of others.
     """
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
-def shortened(text: str) -> str:
-    """``text`` in quotation marks, as an error message names it: printable, and not long."""
+def quoted(text: str) -> str:
+    """Return ``text`` in quotation marks for an error message: printable, and not long."""
     return repr(text if len(text) <= 100 else f"{text[:97]}...")
 
 
 def abridged(text: str, longest: int = LONGEST_SHOWN_PATH) -> str:
-    """``text`` for a cell of a table: of a longer one than ``longest`` characters, its beginning and its end."""
+    """Shorten ``text`` for a table's cell: beyond ``longest`` characters, only its beginning and end are kept."""
     if len(text) <= longest:
         return text
     end = longest // 3
@@ -50,7 +50,7 @@ def abridged(text: str, longest: int = LONGEST_SHOWN_PATH) -> str:
 
 
 def window_name(text: str) -> str:
-    """``text``, if a window may have that name; raises ValueError saying what one may have."""
+    """Return ``text`` if a window may have that name. Raises ValueError naming what is accepted."""
     if not 0 < len(text) <= LONGEST_NAME or not text.isprintable():
         raise ValueError(f"use 1 to {LONGEST_NAME} printable characters")
     return text

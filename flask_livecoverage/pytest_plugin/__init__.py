@@ -1,10 +1,10 @@
-"""The pytest plugin: tells the live server which test is running, and at the end what each test was worth.
+"""The pytest plugin: sends the name of the running test to the live server, and summarises what each test executed.
 
-pytest imports this package in every session of everybody who has it installed. So it imports next to nothing, and
-registers no hooks unless there is a server to talk to.
+pytest imports this package in every session wherever it is installed. So it imports almost nothing, and registers no
+hooks unless a server is configured.
 
-May import: queries, serving, control_client, testid.clients and what lies below; here, in functions alone. Runs in the
-suite's process.
+May import: queries, serving, control_client, testid.clients and what lies below; in this module, only inside functions.
+Runs in the suite's process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SESSION = pytest.StashKey["LiveSession | None"]()
 
 
 class Server:
-    """What the fixture ``livecov_server`` returns: ``url`` is the server's address, without a slash at its end."""
+    """The value of the fixture ``livecov_server``: ``url`` is the server's address, without a slash at its end."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take part in the session if there is a server, or will be."""
+    """Register the session's hooks if a server is configured, or an application to start."""
     options = read_options(config)
     if not (options.url or options.app):
         return
@@ -52,8 +52,8 @@ def _session(config: pytest.Config, fixture: str) -> LiveSession:
     session = config.stash.get(_SESSION, None)
     if session is None:
         pytest.fail(
-            f"the fixture {fixture} needs a live server: name it with --livecov-url or LIVECOVERAGE_URL, or the "
-            "application to start with --livecov-app",
+            f"the fixture {fixture} needs a live server: give its address with --livecov-url or LIVECOVERAGE_URL, or "
+            "an application to start with --livecov-app",
             pytrace=False,
         )
     return session
@@ -61,7 +61,7 @@ def _session(config: pytest.Config, fixture: str) -> LiveSession:
 
 @pytest.fixture
 def livecov(request: pytest.FixtureRequest) -> CurrentTest:
-    """This test, as the live server sees it: its lines, windows for its parts, ``assert_ran("app.py:42")``."""
+    """The running test in the live server: its lines, windows for its parts, ``assert_ran("app.py:42")``."""
     session = _session(request.config, "livecov")
     if not session.connected:
         request.getfixturevalue("livecov_server")
@@ -70,6 +70,6 @@ def livecov(request: pytest.FixtureRequest) -> CurrentTest:
 
 @pytest.fixture(scope="session")
 def livecov_server(pytestconfig: pytest.Config) -> Iterator[Server]:
-    """The live server: the one that is known already, or else the application of ``--livecov-app``, started now."""
+    """The live server: the configured one, or else the application of ``--livecov-app``, which is started now."""
     with _session(pytestconfig, "livecov_server").server() as url:
         yield Server(url)

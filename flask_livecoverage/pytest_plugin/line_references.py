@@ -1,4 +1,4 @@
-"""``app.py:42`` and ``app.py:42-45``: which statements are meant, and whether they ran."""
+"""Line references, ``app.py:42`` and ``app.py:42-45``: finds their statements, and reports those that did not run."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..model.bitmap import to_ranges
 
-_PLACE = re.compile(r"(.+):([1-9]\d{0,8})(?:-([1-9]\d{0,8}))?", re.DOTALL | re.ASCII)
+_REFERENCE = re.compile(r"(.+):([1-9]\d{0,8})(?:-([1-9]\d{0,8}))?", re.DOTALL | re.ASCII)
 _SHOWN_FILES = 5
 
 Lines = Mapping[str, Sequence[int]]
 
 
-def find_missing(places: Iterable[str], executed: Lines, statements: Callable[[], Lines]) -> list[str]:
-    """What of ``places`` did not run, as messages. ``statements`` is only called for a range.
+def find_missing(references: Iterable[str], executed: Lines, statements: Callable[[], Lines]) -> list[str]:
+    """Return a message for each of ``references`` that did not run. ``statements`` is only called for a range.
 
-    Raises ValueError for a place that cannot be read.
+    Raises ValueError for a malformed reference.
     """
-    messages = (_check(place, executed, statements) for place in places)
+    messages = (_check(reference, executed, statements) for reference in references)
     return [message for message in messages if message]
 
 
-def _check(place: str, executed: Lines, statements: Callable[[], Lines]) -> str | None:
-    match = _PLACE.fullmatch(place)
+def _check(reference: str, executed: Lines, statements: Callable[[], Lines]) -> str | None:
+    match = _REFERENCE.fullmatch(reference)
     if match is None or (match[3] and int(match[3]) < int(match[2])):
-        raise ValueError(f"{place!r} is not of the form FILE:LINE or FILE:FIRST-LAST, such as app.py:42")
+        raise ValueError(f"{reference!r} is not of the form FILE:LINE or FILE:FIRST-LAST, such as app.py:42")
     name, first = match[1], int(match[2])
     if match[3] is None:
         path = _find(name, executed)
         if path is not None and first in executed[path]:
             return None
-        return f"{place} was not executed by this test: {_instead(path, name, executed)}"
-    return _check_range(place, name, range(first, int(match[3]) + 1), executed, statements())
+        return f"{reference} was not executed by this test: {_instead(path, name, executed)}"
+    return _check_range(reference, name, range(first, int(match[3]) + 1), executed, statements())
 
 
-def _check_range(place: str, name: str, lines: range, executed: Lines, statements: Lines) -> str | None:
+def _check_range(reference: str, name: str, lines: range, executed: Lines, statements: Lines) -> str | None:
     path = _find(name, statements)
     wanted = [line for line in statements[path] if line in lines] if path is not None else []
     if path is None or not wanted:
-        return f"{place} holds no statement that is measured"
-    # What ran in a line that begins no statement, ran in the statement before it.
+        return f"{reference} contains no measured statement"
+    # A line that begins no statement belongs to the statement before it.
     starts = statements[path]
     ran = {starts[max(0, bisect_right(starts, line) - 1)] for line in executed.get(path, ())}
     missing = [line for line in wanted if line not in ran]
     if not missing:
         return None
-    return f"{place}: {to_ranges(missing)} not executed by this test: {_instead(path, name, executed)}"
+    return f"{reference}: {to_ranges(missing)} not executed by this test: {_instead(path, name, executed)}"
 
 
 def _find(name: str, files: Iterable[str]) -> str | None:
-    """The one of ``files`` that ``name`` names: whole, by the end of its path, or with folders before it."""
+    """Return the one of ``files`` that ``name`` names: the whole path, its end, or a path that ends with it."""
     files = list(files)
     if name in files:
         return name

@@ -1,4 +1,4 @@
-"""What a session has recorded: where it is, whether it is whole, and the summary of it."""
+"""The report of a session: its recordings, the outages of its server, and the summary."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _INTERLEAVED = (
     "tests ran at the same time in one process, so their requests belong to no test: run them one after the other, or "
     "with pytest-xdist"
 )
-_UNNAMED = "A client that does not carry the test's name can send the headers of the fixture livecov."
+_UNNAMED = "A client that does not send the test's name can send the headers of the fixture livecov."
 
 
 @dataclass(frozen=True)
-class Gone:
-    """A server that did not answer: when ``test`` began, or else ``during`` it, and why."""
+class Outage:
+    """A server that did not answer when ``test`` began, or ``during`` the test, with the reason."""
 
     test: str
     during: bool
@@ -30,110 +30,106 @@ class Gone:
 
 @dataclass(frozen=True)
 class Recording:
-    """A run in a data directory, which may be another machine's."""
+    """A run in a data directory, which may be on another machine."""
 
     data_dir: str
     run: str
 
     def tests(self, since: float) -> dict[str, Any] | None:
-        """What the tests executed, as the server would say it; None if the run is not here."""
+        """Return the coverage of the tests, as the route ``tests`` does; None if the run is not on this machine."""
         from ..journal.data_dir import DataDir
         from ..model.filters import Filters
+        from ..queries.stored_runs import open_stored_runs
         from ..queries.suites import suite_object
         from ..settings import load_settings
-        from ..store import open_store, store_url
 
         directory = DataDir(self.data_dir)
         folder = directory.run(self.run)
         if not folder.path.is_dir():
             return None
-        setting = load_settings({}).store
-        with open_store(store_url(directory.path, setting), is_own=not setting) as store:
-            run = store.sync(folder)
-            with store.recorded([run]) as recorded:
-                return suite_object(recorded, Filters(since=since))
+        with open_stored_runs(directory.path, [folder], load_settings({}).store) as runs:
+            return suite_object(runs.recorded, Filters(since=since))
 
 
 @dataclass
 class Report:
-    """What a session has to report; ``order`` are the names of its tests as they began.
+    """The report of a session; ``order`` has the names of its tests in the order in which they began.
 
-    ``skipped`` are those of them that did not run.
-    ``since`` is when the session began, by the run's clock. ``names_travel`` is whether tests are told apart by what
-    their clients send, ``interleaved`` whether tests ran at the same time in one process, ``own_servers`` how many
-    tests started which server of their own.
+    ``skipped`` has the names of the tests that did not run. ``since`` is when the session began, by the run's clock.
+    ``tags`` is whether the clients send the tests' names, ``interleaved`` whether tests ran at the same time in one
+    process. ``unmeasured_servers`` counts the tests that started another server, by the name of the server.
     """
 
     since: float = float("inf")
     order: dict[str, None] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
     recordings: list[Recording] = field(default_factory=list)
-    gone: list[Gone] = field(default_factory=list)
-    names_travel: bool = False
+    outages: list[Outage] = field(default_factory=list)
+    tags: bool = False
     interleaved: bool = False
-    own_servers: Counter[str] = field(default_factory=Counter)
+    unmeasured_servers: Counter[str] = field(default_factory=Counter)
 
-    def note_own_server(self, name: str | None) -> None:
-        """Count a test that starts this server of its own; None: it starts none."""
+    def count_unmeasured_server(self, name: str | None) -> None:
+        """Count a test that starts the server ``name``; nothing if it is None."""
         if name is not None:
-            self.own_servers[name] += 1
+            self.unmeasured_servers[name] += 1
 
-    def to_tell(self) -> dict[str, Any]:
-        """What a worker tells the controller, in simple types."""
+    def to_object(self) -> dict[str, Any]:
+        """Return the report of a worker for the controller, in simple types."""
         return {
             "since": self.since,
-            "names_travel": self.names_travel,
+            "tags": self.tags,
             "interleaved": self.interleaved,
-            "own_servers": dict(self.own_servers),
+            "unmeasured_servers": dict(self.unmeasured_servers),
             "recordings": [(one.data_dir, one.run) for one in self.recordings],
-            "gone": [(one.test, one.during, one.reason) for one in self.gone],
+            "outages": [(one.test, one.during, one.reason) for one in self.outages],
         }
 
-    def hear(self, told: dict[str, Any] | None) -> None:
-        """Take in what a worker has told."""
-        if told:
-            self.since = min(self.since, told["since"])
-            self.names_travel |= told["names_travel"]
-            self.interleaved |= told["interleaved"]
-            self.own_servers.update(told["own_servers"])
-            self.recordings += (Recording(*one) for one in told["recordings"])
-            self.gone += (Gone(*one) for one in told["gone"])
+    def merge(self, worker: dict[str, Any] | None) -> None:
+        """Add the report of a worker, if there is one."""
+        if worker:
+            self.since = min(self.since, worker["since"])
+            self.tags |= worker["tags"]
+            self.interleaved |= worker["interleaved"]
+            self.unmeasured_servers.update(worker["unmeasured_servers"])
+            self.recordings += (Recording(*one) for one in worker["recordings"])
+            self.outages += (Outage(*one) for one in worker["outages"])
 
     def summary(self, routes: ControlRoutes | None, verbosity: int) -> Iterator[str]:
-        """The lines of the summary. None, if there was no server."""
+        """The lines of the summary; none if the session had no server."""
         if not self.recordings:
             return
-        if self.gone:
-            yield f"WARNING: {self._warning()}"
+        if self.outages:
+            yield f"WARNING: {self._describe_outages()}"
         if self.interleaved:
             yield f"WARNING: {_INTERLEAVED}"
-        for name, count in sorted(self.own_servers.items()):
-            yield f"WARNING: {_own_server_used(name, count)}"
+        for name, count in sorted(self.unmeasured_servers.items()):
+            yield f"WARNING: {_describe_unmeasured(name, count)}"
         try:
             summary = self._summarise(routes)
             yield from summary.lines(verbosity)
-            if self.names_travel and summary.requests_without_test:
+            if self.tags and summary.requests_without_test:
                 yield _UNNAMED
         except (OSError, LiveCoverageError) as error:
-            yield f"WARNING: what the tests executed cannot be told: {error}"
+            yield f"WARNING: the lines that the tests executed cannot be read: {error}"
 
-    def _warning(self) -> str:
-        places = {test: index for index, test in enumerate(self.order)}
-        first = min(self.gone, key=lambda gone: (places.get(gone.test, len(places)), gone.during))
+    def _describe_outages(self) -> str:
+        # In the order of the tests, because workers run them at the same time.
+        order = {test: index for index, test in enumerate(self.order)}
+        first = min(self.outages, key=lambda outage: (order.get(outage.test, len(order)), outage.during))
         text = f"the server stopped answering {'during' if first.during else 'before'} {printable(first.test)}"
-        # In the order of the tests, because workers run them side by side.
-        lost = {gone.test for gone in self.gone if not gone.during}
+        lost = {outage.test for outage in self.outages if not outage.during}
         count = f"{len(lost)} test{'s' if len(lost) > 1 else ''}"
-        return f"{text}; from there on, {count} could not be told to it ({first.reason})" if lost else f"{text}."
+        return f"{text}; from then on, {count} could not be reported to it ({first.reason})" if lost else f"{text}."
 
     def _summarise(self, routes: ControlRoutes | None) -> Summary:
         tests = self._from_server(routes) or self._from_disk()
         if tests is None:
             raise DataError("the server has ended, and its data directory is not on this machine")
-        return summarise(tests, list(self.order), skipped=self.skipped, unsure=self.names_travel or self.interleaved)
+        return summarise(tests, list(self.order), skipped=self.skipped, unsure=self.tags or self.interleaved)
 
     def _from_server(self, routes: ControlRoutes | None) -> dict[str, Any] | None:
-        if routes is None or self.gone:
+        if routes is None or self.outages:
             return None
         try:
             return routes.tests(self.since)
@@ -141,13 +137,13 @@ class Report:
             return None
 
     def _from_disk(self) -> dict[str, Any] | None:
-        # Of the workers' servers, all record into one run.
+        # The servers of all workers record into one run.
         return self.recordings[-1].tests(self.since)
 
 
-def _own_server_used(name: str, count: int) -> str:
-    tests, own = (f"{count} tests", "servers of their own") if count > 1 else ("1 test", "a server of its own")
+def _describe_unmeasured(name: str, count: int) -> str:
+    tests = "1 test" if count == 1 else f"{count} tests"
     return (
-        f"{tests} used {name}, {own} that this session does not measure: take the address from the fixture "
+        f"{tests} used {name}, a server that this session does not measure: take the address from the fixture "
         "livecov_server, or from LIVECOVERAGE_URL"
     )

@@ -1,4 +1,4 @@
-"""The plugin's part in a session of pytest that has a live server, or will have one."""
+"""The plugin's hooks in a pytest session with a live server."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .identity import Tags, Windows
 from .names import test_name
 from .operations import Operations
 from .options import Options
-from .others import is_interleaved, own_server
+from .other_plugins import is_interleaved, unmeasured_server
 from .recordings import Recording, Report
-from .routes import ControlRoutes, TestAnswers
+from .routes import ControlRoutes, ExecutedLines
 from .running_test import RunningTest
 
 _STARTUP_SECONDS = 60
@@ -27,7 +27,7 @@ _FIXTURES = {"livecov", "livecov_server"}
 
 
 class LiveSession:
-    """Hooks that tell the server which test is running.
+    """Hooks that identify the running test to the server.
 
     pytest-xdist has a controller, which runs no tests and reports at the end, and workers, which run them.
     """
@@ -37,8 +37,8 @@ class LiveSession:
         self._is_worker = hasattr(config, "workerinput")
         self._config = config
         self._routes: ControlRoutes | None = None
-        self._answers: TestAnswers | None = None
-        self._own_server = False
+        self._executed: ExecutedLines | None = None
+        self._is_server_managed = False
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
         self.report = Report()
         self._running = RunningTest(self.report)
@@ -46,7 +46,7 @@ class LiveSession:
 
     @property
     def _is_controller(self) -> bool:
-        # Not by its options: `--dist` alone, as in a project's `addopts`, distributes nothing.
+        # Not determined by the options: `--dist` alone, as in a project's `addopts`, distributes nothing.
         return self._config.pluginmanager.has_plugin("dsession")
 
     @property
@@ -55,19 +55,19 @@ class LiveSession:
 
     @property
     def _runs_tests(self) -> bool:
-        # Under --setup-only, fixtures may use the server, but what they execute is no test's.
+        # Under --setup-only, fixtures may use the server, but their lines belong to no test.
         return not self._config.getoption("setuponly", False)
 
     # The server
 
     @property
     def connected(self) -> bool:
-        """Whether there is a server by now."""
+        """Whether a server is connected."""
         return self._routes is not None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
-        """Find the server before the first test."""
+        """Connect to the server before the first test."""
         if self._options.url and self._runs_something and (session.items or self._is_controller):
             self._connect_first()
         try:
@@ -76,7 +76,7 @@ class LiveSession:
             self._disconnect()
 
     def _connect_first(self) -> None:
-        """Raises pytest.UsageError if the server does not answer or is not measured."""
+        """Connect to ``--livecov-url``. Raises pytest.UsageError if the server does not answer or is not measured."""
         try:
             self._connect(server_url(self._options.url))
         except ValueError as error:
@@ -100,7 +100,7 @@ class LiveSession:
         self._routes = routes
         self.report.recordings.append(Recording(status["data_dir"], status["run"]))
         self.report.since = status["time"]
-        self.report.names_travel = tags
+        self.report.tags = tags
         if self._runs_tests and not self._is_controller:
             self._running.connect(Tags(routes) if tags else Windows(routes))
             self._operations.install()
@@ -111,7 +111,7 @@ class LiveSession:
 
     @contextmanager
     def server(self) -> Iterator[str]:
-        """The address of the server, which is started now, and for as long as the block runs, if there is none."""
+        """Yield the address of the server; if none is connected, start one for as long as the block runs."""
         if self._routes is not None:
             yield self._routes.url
             return
@@ -125,19 +125,19 @@ class LiveSession:
     @contextmanager
     def _start_server(self) -> Iterator[str]:
         from ..journal.run_folder import new_run_id
-        from ..serving.launcher import own_server
-        from ..serving.readiness import Failed
+        from ..serving.launcher import managed_server
+        from ..serving.readiness import StartupFailed
 
         run_id = os.environ.get(RUN_VARIABLE) or self._run_id or new_run_id()
         arguments = ["--app", self._options.app, "livecov", "serve", "--port", "0", "--no-access-log", "--no-report"]
         environ = {**os.environ, RUN_VARIABLE: run_id}
         with ExitStack() as stack:
             try:
-                server = own_server([*arguments, *self._options.serve_options], environ, _STARTUP_SECONDS)
+                server = managed_server([*arguments, *self._options.serve_options], environ, _STARTUP_SECONDS)
                 url = stack.enter_context(server).url
-                self._own_server = True
+                self._is_server_managed = True
                 self._connect(url)
-            except Failed:
+            except StartupFailed:
                 pytest.fail(f"--livecov-app {self._options.app} did not start: see what it has printed", pytrace=False)
             except (OSError, LiveCoverageError) as error:
                 pytest.fail(f"--livecov-app {self._options.app}: {error}", pytrace=False)
@@ -146,12 +146,12 @@ class LiveSession:
     # The tests
 
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
-        """Note the order of the tests; a controller hears of its workers' tests too."""
+        """Record the order of the tests; in a controller, this is called for its workers' tests too."""
         self.report.order.setdefault(test_name(nodeid, location[2]))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Around all of a test, set-up and tear-down too: let its requests be its own."""
+        """Assign requests to the test while it runs, including set-up and tear-down."""
         if not self._begin(item):
             return (yield)
         try:
@@ -160,56 +160,56 @@ class LiveSession:
             self._running.end()
 
     def _begin(self, item: pytest.Item) -> bool:
-        """Whether requests can be of this test."""
+        """Begin a test; return True if requests can be assigned to it."""
         name = test_name(item.nodeid, item.location[2])
         if not self._running.begin(name, interleaved=is_interleaved(item)):
             return False
-        self.report.note_own_server(own_server(item))
-        # Of our own server, tests that do not use it have nothing to tell.
-        if not self._own_server or _FIXTURES & set(getattr(item, "fixturenames", ())):
+        self.report.count_unmeasured_server(unmeasured_server(item))
+        # A server that this plugin started is only used by tests with one of its fixtures.
+        if not self._is_server_managed or _FIXTURES & set(getattr(item, "fixturenames", ())):
             self._running.set_identity(name)
         return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
-        """The operation that was called last is over: what tear-downs send is of the whole test."""
+        """End the last operation: requests of tear-downs belong to the whole test."""
         self._running.end_part()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the tests that are skipped before they begin."""
+        """Record the tests that are skipped before they begin."""
         if report.skipped and report.when == "setup":
             self.report.skipped.add(test_name(report.nodeid, report.location[2]))
 
     # The fixture `livecov`
 
     def current_test(self) -> CurrentTest:
-        """The object for the fixture of the running test."""
+        """Return the value of the fixture for the running test."""
         assert self._routes is not None
         name = self._running.name
-        if name is None or self._running.in_threads:
+        if name is None or self._running.has_overlapped:
             pytest.fail(
-                "the fixture livecov needs tests that run one after the other in their process: others run beside this "
-                "one, and whose a request is cannot be seen",
+                "the fixture livecov needs tests that run one after the other in their process: other tests run at the "
+                "same time, so requests cannot be assigned to a test",
                 pytrace=False,
             )
-        # It may have asked for the fixture by getfixturevalue().
+        # The test may have requested the fixture by getfixturevalue().
         if self._running.identity is None:
             self._running.set_identity(name)
-        if self._answers is None:
-            self._answers = TestAnswers(self._routes, self.report.since)
-        return CurrentTest(self._routes.url, name, self._running, self._answers)
+        if self._executed is None:
+            self._executed = ExecutedLines(self._routes, self.report.since)
+        return CurrentTest(self._routes.url, name, self._running, self._executed)
 
     # The end
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """As a worker, tell the controller what only we know."""
+        """In a worker, send the report to the controller."""
         if self._is_worker:
-            self._config.workeroutput["livecov"] = self.report.to_tell()  # type: ignore[attr-defined]
+            self._config.workeroutput["livecov"] = self.report.to_object()  # type: ignore[attr-defined]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Let all workers' servers record into one run, as one measurement."""
+        """Let the servers of all workers record into one run, as one measurement."""
         if not self._run_id:
             from ..journal.run_folder import new_run_id
 
@@ -218,14 +218,14 @@ class LiveSession:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Hear what a worker has to tell, if it has not crashed."""
-        self.report.hear(getattr(node, "workeroutput", {}).get("livecov"))
+        """Merge the report of a worker, if it has not crashed."""
+        self.report.merge(getattr(node, "workeroutput", {}).get("livecov"))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write what the tests executed."""
+        """Write the summary of the lines that the tests executed."""
         if self._config.option.no_summary or not self._runs_tests:
             return
-        routes = None if self._own_server else self._routes
+        routes = None if self._is_server_managed else self._routes
         lines = list(self.report.summary(routes, terminalreporter.verbosity))
         if lines:
             terminalreporter.section("live coverage")

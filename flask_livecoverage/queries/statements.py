@@ -1,4 +1,4 @@
-"""Which statements nobody executed, and which lines of each trace count, in files that still are what they were."""
+"""The statements that were not executed, and the lines of each trace that count, in files that have not changed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from ..exports.reports import local_paths, none_is_here, open_reports
+from ..exports.reports import local_paths, no_recorded_file, open_reports
 from ..model.bitmap import to_bitmap
 from ..model.records import Run, Trace
-from ..sources.selection import content_hash
+from ..sources.content import content_hash
 
 
 @dataclass(frozen=True)
 class Statements:
-    """What :func:`read_statements` found, as bitmaps of lines.
+    """The result of :func:`read_statements`, as bitmaps of lines.
 
-    ``all`` holds the statements of each file that is reported on, ``missing`` those that nobody executed. ``executed``
-    holds the lines of each trace, by the trace's id and the file. ``warnings`` name the files that have changed, which
-    are left out.
+    ``all`` holds the statements of each file that is reported on, ``missing`` those that were not executed.
+    ``executed`` holds the lines of each trace, by the trace's id and the file. ``warnings`` name the files that have
+    changed, which are left out.
     """
 
     all: Mapping[str, int]
@@ -43,7 +43,7 @@ def read_statements(traces: Iterable[Trace], other_files: Iterable[str] = ()) ->
         here = {path: local_path(path) for path in recorded}
     contents = {path: content_hash(path) for path in here.values()}
     if contents and not any(contents.values()):
-        raise DataError(none_is_here(min(contents)))
+        raise DataError(no_recorded_file(min(contents)))
     executed: dict[str, dict[str, int]] = {trace: {} for trace in by_id}
     for trace in by_id.values():
         for path, lines in trace.files.items():

@@ -1,4 +1,4 @@
-"""Suites from the store, and the JSON document of ``/__coverage__/tests``."""
+"""The suite that was recorded, for comparisons, and the lines of its tests, for programs."""
 
 from __future__ import annotations
 
@@ -18,29 +18,27 @@ CAUTION = (
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A suite of members that are a ``by`` each (test, request), and how many requests belong to none."""
+class RecordedSuite:
+    """A suite whose members are all tests, or all requests (``by``); ``without_test`` counts the requests left out."""
 
     suite: Suite
     by: str
     without_test: int = 0
 
-    def count(self, number: int) -> str:
-        """``number`` and what is counted, in the right grammatical number."""
-        return f"{number} {self.by}" if number == 1 else f"{number} {self.by}s"
 
-
-def recorded_suite(recorded: RunQueries, by: str | None = None) -> Loaded:
-    """The suite of the tests where any request names one, of requests else, unless ``by`` says which."""
+def recorded_suite(recorded: RunQueries, by: str | None = None) -> RecordedSuite:
+    """The suite of tests, if any request names one, else of requests; or as ``by`` demands."""
     if by != "request":
         tests = list(recorded.groups.executed("test"))
         if tests or by == "test":
-            return Loaded(Suite.of(tests, recorded.lines.traces()), "test", recorded.requests.count_without_test())
-    return Loaded(Suite.of(recorded.groups.executed("request"), recorded.lines.traces()), "request")
+            return RecordedSuite(
+                Suite.of(tests, recorded.lines.traces()), "test", recorded.requests.count_without_test()
+            )
+    return RecordedSuite(Suite.of(recorded.groups.executed("request"), recorded.lines.traces()), "request")
 
 
 def suite_object(recorded: RunQueries, filters: Filters | None = None) -> dict[str, Any]:
-    """What each test executed, as an object for JSON: tests, and the traces that these refer to.
+    """The lines that each test executed, as an object for JSON: tests, and the traces that these refer to.
 
     ``startup`` are the lines that ran outside of requests. Paths are as in a dump.
     """

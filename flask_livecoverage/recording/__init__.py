@@ -1,5 +1,5 @@
-"""The write side: one recorder for each process, the request under way, traces, and what follows a request's work.
+"""The write side: one recorder for each process, the requests while they run, traces, and context propagation.
 
-May import: engines, the writing half of journal, and what lies below; never a reader, a store or an export. Runs in the
-measured server alone, and a measured server that is not asked anything runs nothing above it but the middleware.
+May import: engines, the writing half of journal, and the rooms below; never a reader, a store or an export. Runs in the
+measured server alone. While nobody queries that server, no room above this one runs but the middleware.
 """

@@ -1,11 +1,11 @@
-"""Work that a request hands over belongs to the request, and nothing else that the worker does.
+"""Propagates the current request into threads, pools, futures and greenlets.
 
-Contexts (:mod:`contextvars`) do not follow into threads, so while a recorder runs, what starts threads and what hands
-calls to workers carries the current request along: the practice of tracing libraries such as OpenTelemetry. Only the
-request is carried, nothing of the application's own context.
+Contexts (:mod:`contextvars`) are not inherited by threads. So while a recorder runs, the functions that start threads
+and those that submit calls to workers are wrapped, and pass the current request on: the practice of tracing libraries
+such as OpenTelemetry. Only the request is propagated, nothing of the application's own context.
 
-A thread that a request starts is the request's as long as it lives. The workers of a pool serve others too: there the
-request owns the call, and the workers are nobody's, whoever caused them to be started.
+A thread that a request starts belongs to the request as long as it lives. The workers of a pool serve other requests
+too: there the submitted call belongs to the request, and the workers to no request, whichever caused their start.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _run_thread(thread: threading.Thread, request: RequestCapture, run: Callable
 
 
 def _start_greenlet_for_request(greenlet: Any) -> None:
-    """Called by gevent before a greenlet starts, in the context of who starts it."""
+    """Called by gevent before a greenlet starts, in the context of its starter."""
     greenlet_contexts.link_in_context(greenlet)
     request = current_request()
     if request is not None:
@@ -66,27 +66,27 @@ def _submit_for_request(submit: Function) -> Function:
         if request is None:
             return submit(self, function, *args, **kwargs)
         # It may start workers.
-        with request.outside():
-            return submit(self, _carried(self, request, function), *args, **kwargs)
+        with request.detached():
+            return submit(self, _bound(self, request, function), *args, **kwargs)
 
     return wrapper
 
 
-def _init_outside(init: Function) -> Function:
+def _init_detached(init: Function) -> Function:
     @wraps(init)
     def wrapper(self: Pool, *args: Any, **kwargs: Any) -> None:
         request = current_request()
         if request is None:
             init(self, *args, **kwargs)
         else:
-            with request.outside():
+            with request.detached():
                 init(self, *args, **kwargs)
 
     return wrapper
 
 
 def _call_for_request(method: Function) -> Function:
-    """Wrap a ``method`` of :class:`multiprocessing.pool.Pool`, whose workers are there already."""
+    """Wrap a ``method`` of :class:`multiprocessing.pool.Pool`, whose workers have been started already."""
     parameters = signature(method)
 
     @wraps(method)
@@ -95,19 +95,19 @@ def _call_for_request(method: Function) -> Function:
         if request is None:
             return method(*args, **kwargs)
         call = parameters.bind(*args, **kwargs).arguments
-        call["func"] = _carried(call["self"], request, call["func"])
-        # Called in a thread of the pool's.
+        call["func"] = _bound(call["self"], request, call["func"])
+        # Called in a thread of the pool.
         for name in ("callback", "error_callback"):
             if call.get(name) is not None:
                 call[name] = partial(request.run, call[name])
         if method.__name__.startswith("imap"):
-            call["iterable"] = _each(request, call["iterable"])
+            call["iterable"] = _iterated_in(request, call["iterable"])
         return method(**call)
 
     return wrapper
 
 
-def _each(request: RequestCapture, iterable: Iterable[Any]) -> Iterator[Any]:
+def _iterated_in(request: RequestCapture, iterable: Iterable[Any]) -> Iterator[Any]:
     iterator = request.run(iter, iterable)
     while True:
         try:
@@ -117,24 +117,26 @@ def _each(request: RequestCapture, iterable: Iterable[Any]) -> Iterator[Any]:
         yield item
 
 
-def _carried(pool: Any, request: RequestCapture, function: Function) -> Function:
-    """``function`` as work of ``request``, where a recorder watches the workers of ``pool``."""
-    if _is_a(pool, "concurrent.futures.process", "ProcessPoolExecutor"):
-        return _carried_to_process(pool._mp_context, request, function)
-    if _is_a(pool, "multiprocessing.pool", "Pool") and not _is_a(pool, "multiprocessing.pool", "ThreadPool"):
-        return _carried_to_process(pool._ctx, request, function)
-    if _is_a(pool, "concurrent.futures.interpreter", "InterpreterPoolExecutor"):
-        # New in Python 3.14. Nobody watches the other interpreters.
+def _bound(pool: Any, request: RequestCapture, function: Function) -> Function:
+    """Return ``function`` bound to ``request``, where a recorder measures the workers of ``pool``."""
+    if _is_instance(pool, "concurrent.futures.process", "ProcessPoolExecutor"):
+        return _bound_in_process(pool._mp_context, request, function)
+    if _is_instance(pool, "multiprocessing.pool", "Pool") and not _is_instance(
+        pool, "multiprocessing.pool", "ThreadPool"
+    ):
+        return _bound_in_process(pool._ctx, request, function)
+    if _is_instance(pool, "concurrent.futures.interpreter", "InterpreterPoolExecutor"):
+        # New in Python 3.14. The other interpreters are not measured.
         return function
     return partial(request.run, function)
 
 
-def _is_a(pool: Any, module: str, name: str) -> bool:
+def _is_instance(pool: Any, module: str, name: str) -> bool:
     found = getattr(loaded_module(module), name, None)
     return found is not None and isinstance(pool, found)
 
 
-def _carried_to_process(context: Any, request: RequestCapture, function: Function) -> Function:
+def _bound_in_process(context: Any, request: RequestCapture, function: Function) -> Function:
     if context.get_start_method() != "fork":
         return function
     return partial(_run_in_child, request.id, request.recorded, function)
@@ -143,14 +145,14 @@ def _carried_to_process(context: Any, request: RequestCapture, function: Functio
 def _run_in_child(request_id: str, recorded: bool, function: Function, /, *args: Any, **kwargs: Any) -> Any:
     if _recorder is None:
         return function(*args, **kwargs)
-    return _recorder.request_of_parent(request_id, recorded).run(function, *args, **kwargs)
+    return _recorder.parent_request(request_id, recorded).run(function, *args, **kwargs)
 
 
 def _add_callback(add: Function) -> Function:
     @wraps(add)
     def wrapper(self: Future[Any], function: Function) -> None:
         request = current_request()
-        # Asyncio's own wakes a loop up, in a context of the view's.
+        # Asyncio's own callback wakes a loop up, in the context of the view.
         if request is None or getattr(function, "__module__", None) == "asyncio.futures":
             add(self, function)
         else:
@@ -161,30 +163,30 @@ def _add_callback(add: Function) -> Function:
 
 _Wrap = Callable[[Any], Any]
 
-# Module → class (none for a function), name and wrapper. Those that are not imported are wrapped when they are:
+# Module → class (empty for a function), name and wrapper. Modules that are not imported yet are wrapped when they are:
 # imported before gevent patches the standard library, multiprocessing would block all greenlets.
 _WRAPPED: dict[str, list[tuple[str, str, _Wrap]]] = {
     "threading": [("Thread", "start", _start_for_request)],
     "concurrent.futures.thread": [("ThreadPoolExecutor", "submit", _submit_for_request)],
     "concurrent.futures.process": [("ProcessPoolExecutor", "submit", _submit_for_request)],
     "concurrent.futures._base": [("Future", "add_done_callback", _add_callback)],
-    # Its greenlets start with an empty context, as threads do. The class is in C, and tells of each start by itself.
+    # Its greenlets start with an empty context, as threads do. The class is in C, and has callbacks for each start.
     "gevent.greenlet": [],
     "gevent.hub": [
-        ("Hub", "run", greenlet_contexts.run_outside),
-        ("Hub", "loop", greenlet_contexts.LoopOfHub),
+        ("Hub", "run", greenlet_contexts.run_detached),
+        ("Hub", "loop", greenlet_contexts.HubLoop),
         ("", "spawn_raw", greenlet_contexts.spawn_in_context),
     ],
-    # Imported from there, perhaps before that was wrapped.
+    # Re-exported from gevent.hub, perhaps before that was wrapped.
     "gevent": [("", "spawn_raw", greenlet_contexts.spawn_in_context)],
     "eventlet.hubs.hub": [
-        ("BaseHub", "run", greenlet_contexts.run_outside),
+        ("BaseHub", "run", greenlet_contexts.run_detached),
         ("BaseHub", "schedule_call_global", greenlet_contexts.schedule_in_context),
         ("BaseHub", "schedule_call_local", greenlet_contexts.schedule_in_context),
     ],
-    "eventlet.hubs.asyncio": [("Hub", "run", greenlet_contexts.run_outside)],
+    "eventlet.hubs.asyncio": [("Hub", "run", greenlet_contexts.run_detached)],
     "multiprocessing.pool": [
-        ("Pool", "__init__", _init_outside),
+        ("Pool", "__init__", _init_detached),
         *[("Pool", name, _call_for_request) for name in ("apply_async", "_map_async", "imap", "imap_unordered")],
     ],
 }
@@ -201,7 +203,7 @@ def _wrap_module(name: str, module: Any) -> None:
 
 
 def install(recorder: Recorder) -> None:
-    """Carry the requests of ``recorder`` along from now on."""
+    """Propagate the requests of ``recorder`` from now on."""
     global _recorder
     _recorder = recorder
     greenlet_contexts.install()
@@ -210,7 +212,7 @@ def install(recorder: Recorder) -> None:
 
 
 def uninstall() -> None:
-    """Leave all as it was found, unless somebody else has wrapped it meanwhile."""
+    """Restore the original functions, except where other code has wrapped them in the meantime."""
     global _recorder
     _recorder = None
     greenlet_contexts.uninstall()

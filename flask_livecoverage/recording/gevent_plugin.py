@@ -1,6 +1,6 @@
-"""What gevent calls around its patch, as a plugin of it: nothing of ours may be a native thread meanwhile, nor after.
+"""Plugins of gevent, called before and after it patches: the flushing thread must be no native thread then, nor after.
 
-gevent replaces locks only while there is no other thread than the main one.
+gevent replaces locks only while the main thread is the only one.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ def after_patch(event: object) -> None:
 
 
 def _recorder() -> Any:
-    # Every process that gevent patches comes here. Most record nothing, and must not import coverage for it.
+    # Called in every process that gevent patches. Most record nothing, and must not import coverage for it.
     process = sys.modules.get("flask_livecoverage.recording.process")
     return None if process is None else process.current_recorder()

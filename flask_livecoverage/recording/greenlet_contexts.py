@@ -1,9 +1,10 @@
-"""Greenlets that a request starts are its own.
+"""Propagates the current capture into greenlets: those that a request starts belong to the request.
 
-Contexts (:mod:`contextvars`) do not follow into greenlets: each begins with an empty one. Whoever switches to a
-greenlet first has started it. greenlet's trace function sees that, whatever made the greenlet; the classes are in C and
-cannot be wrapped. A hub, the greenlet of an event loop, starts others on behalf of those that asked for it: what is
-handed to it carries along what the context knew of its capture. The hub itself is nobody's, whoever started it.
+Contexts (:mod:`contextvars`) are not inherited by greenlets: each begins with an empty one. The greenlet that first
+switches to another has started it. greenlet's trace function observes that, whatever created the greenlet; the classes
+are in C and cannot be wrapped. A hub, the greenlet of an event loop, starts greenlets on behalf of others: callbacks
+that are passed to it keep the capture handle of the context that passed them. The hub itself belongs to no request,
+whichever started it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import partial, wraps
 from typing import Any
 
 from ..engines.base import Handle, current_handle
-from ..engines.switches import TraceFunction, loaded_greenlet
+from ..engines.greenlet_switches import SwitchHook, loaded_greenlet
 from ..model.imports import loaded_module
 
 Function = Callable[..., Any]
@@ -25,13 +26,13 @@ _active = False
 
 
 def install() -> None:
-    """Let greenlets be their starter's, in each thread in which :func:`follow` is called."""
+    """Propagate captures into new greenlets, in each thread in which :func:`trace_current_thread` is called."""
     global _active
     _active = True
 
 
 def uninstall() -> None:
-    """Take the trace function of this thread away; the others' do so themselves."""
+    """Remove the trace function of this thread; those of other threads remove themselves."""
     global _active
     _active = False
     greenlet = loaded_module("greenlet")
@@ -39,14 +40,14 @@ def uninstall() -> None:
         tracer.remove()
 
 
-def follow() -> None:
-    """See which greenlets are started in this thread, if the process has any."""
+def trace_current_thread() -> None:
+    """Observe which greenlets are started in this thread, if the process uses greenlet."""
     if _active and (greenlet := loaded_greenlet()) is not None and type(greenlet.gettrace()) is not _Tracer:
         _Tracer().install()
 
 
-class _Tracer(TraceFunction):
-    """Hands on what the context of the greenlet that switches knows."""
+class _Tracer(SwitchHook):
+    """Copies the capture handle from the context of the greenlet that switches into a new one's."""
 
     def __init__(self) -> None:
         self._is_replaced = False
@@ -57,16 +58,16 @@ class _Tracer(TraceFunction):
         return self._is_replaced or not _active
 
     def install(self) -> None:
-        """Be the first: behind another function, it does not see what has run."""
+        """Install it as the first function: behind another one, it cannot see whether the greenlet has run before."""
         function = loaded_greenlet().gettrace()
-        while isinstance(function, TraceFunction):
+        while isinstance(function, SwitchHook):
             if isinstance(function, _Tracer):
                 function._is_replaced = True
             function = function.previous
         super().install()
 
     def __call__(self, event: str, greenlets: tuple[Any, Any]) -> None:
-        # Called in the greenlet that is switched to. Only where nothing has run yet, nothing has called.
+        # Called in the greenlet that is switched to. Only one in which nothing has run yet has no calling frame.
         if sys._getframe().f_back is None:
             _inherit(*greenlets)
         if not _active:
@@ -78,13 +79,13 @@ class _Tracer(TraceFunction):
 def _inherit(starter: Any, started: Any) -> None:
     context = starter.gr_context
     handle = None if context is None else context.get(current_handle)
-    # One without a parent is no new one, but a thread's own.
+    # A greenlet without a parent is not new: it is the main greenlet of a thread.
     if handle is not None and current_handle.get() is None and started.parent is not None:
         current_handle.set(handle)
 
 
-def run_outside(run: Function) -> Function:
-    """Wrap the ``run`` of a hub: it works for everybody."""
+def run_detached(run: Function) -> Function:
+    """Wrap the ``run`` of a hub, which serves all requests: it belongs to none."""
 
     @wraps(run)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -99,7 +100,7 @@ def schedule_in_context(schedule: Function) -> Function:
 
     @wraps(schedule)
     def wrapper(self: Any, seconds: Any, callback: Function, *args: Any, **kwargs: Any) -> Any:
-        return schedule(self, seconds, _carried(callback), *args, **kwargs)
+        return schedule(self, seconds, _bound(callback), *args, **kwargs)
 
     return wrapper
 
@@ -120,10 +121,10 @@ def spawn_in_context(spawn: Function) -> Function:
     return wrapper
 
 
-class LoopOfHub:
-    """The attribute ``loop`` of gevent's hubs: callbacks that are handed to it in a request are the request's.
+class HubLoop:
+    """The attribute ``loop`` of gevent's hubs: callbacks that a request passes to it belong to the request.
 
-    :param attribute: the descriptor in whose place it is.
+    :param attribute: the descriptor that this one replaces.
     """
 
     def __init__(self, attribute: Any) -> None:
@@ -140,7 +141,7 @@ class LoopOfHub:
 
 
 class _Loop:
-    """An event loop of gevent's, whose class is in C. Its compiled parts use the loop itself."""
+    """Wraps an event loop of gevent, whose class is in C. gevent's compiled parts use the loop itself."""
 
     __slots__ = ("_inner",)
 
@@ -148,10 +149,10 @@ class _Loop:
         object.__setattr__(self, "_inner", loop)
 
     def run_callback(self, callback: Function, *args: Any) -> Any:
-        return self._inner.run_callback(_carried(callback), *args)
+        return self._inner.run_callback(_bound(callback), *args)
 
     def run_callback_threadsafe(self, callback: Function, *args: Any) -> Any:
-        return self._inner.run_callback_threadsafe(_carried(callback), *args)
+        return self._inner.run_callback_threadsafe(_bound(callback), *args)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -167,23 +168,23 @@ class _Loop:
 
 
 def link_in_context(greenlet: Any) -> None:
-    """Let the callbacks that are linked to ``greenlet``, one of gevent's, be those' who link them."""
-    # Weak: with a reference to itself, it would live until the next garbage collection.
+    """Bind the callbacks that are linked to ``greenlet``, of gevent, to the capture that links them."""
+    # Weak: with a reference to itself, the greenlet would live until the next garbage collection.
     greenlet.rawlink = partial(_rawlink, weakref.ref(greenlet))
 
 
 def _rawlink(reference: Callable[[], Any], callback: Function) -> None:
     greenlet = reference()
-    type(greenlet).rawlink(greenlet, _carried(callback))
+    type(greenlet).rawlink(greenlet, _bound(callback))
 
 
-def _carried(callback: Function) -> Function:
+def _bound(callback: Function) -> Function:
     handle = current_handle.get()
-    return callback if handle is None else _Carried(handle, callback)
+    return callback if handle is None else _BoundCallback(handle, callback)
 
 
-class _Carried:
-    """A callback that an event loop runs as work of whoever handed it over. Equal to the callback itself."""
+class _BoundCallback:
+    """A callback that an event loop runs in the capture that passed it. Equal to the callback itself."""
 
     __slots__ = ("_callback", "_handle")
 
@@ -199,7 +200,7 @@ class _Carried:
             current_handle.reset(token)
 
     def __eq__(self, other: object) -> bool:
-        return bool(self._callback == (other._callback if isinstance(other, _Carried) else other))
+        return bool(self._callback == (other._callback if isinstance(other, _BoundCallback) else other))
 
     def __hash__(self) -> int:
         return hash(self._callback)

@@ -1,4 +1,4 @@
-"""What an application consists of, as reports need it: its files, and its URL rules."""
+"""Records what an application consists of, for reports: its source files and its URL rules."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ..model.records import Rule
 from ..sources.selection import Sources
 from .session import RecordingSession
 
-# An application's URL rules. Asked with False, it leaves them out while they may be being added in another thread.
+# Returns an application's URL rules. With False, it returns none while another thread may be adding rules.
 RuleSource = Callable[[bool], Iterable[Rule]]
 
 
 class Inventory:
-    """Writes the files that the configuration wants measured, and the applications' URL rules, each once."""
+    """Writes the files that the configuration selects, and the applications' URL rules, each once."""
 
     def __init__(self, sources: Sources, session: RecordingSession) -> None:
         self.rule_sources: list[RuleSource] = []
@@ -28,7 +28,7 @@ class Inventory:
         self.write_rules()
 
     def write_sources(self) -> None:
-        """Write which files the configuration wants measured, if that has changed."""
+        """Write the files that the configuration selects, if the list has changed."""
         files = self._sources.possible_files()
         if files != self._written_files and self._session.journal.append_object("sources", files=files):
             self._written_files = files
@@ -36,7 +36,7 @@ class Inventory:
     def write_rules(self, *, at_rest: bool = True) -> None:
         """Write the applications' URL rules that are not written yet.
 
-        Not ``at_rest``: another thread may be adding rules to an application that does not serve yet.
+        With ``at_rest`` false, another thread may be adding rules: applications that do not serve yet are left out.
         """
         new = {rule for source in self.rule_sources for rule in source(at_rest)} - self._written_rules
         entries = sorted((rule.rule, rule.endpoint, rule.methods) for rule in new)

@@ -1,36 +1,36 @@
-"""Lines that no request writes with its response: of start-up, and of work that goes on after a response."""
+"""Writes the lines that no request writes with its response: those of start-up, and of work after a response."""
 
 from __future__ import annotations
 
 import threading
 
 from ..journal.run_folder import RunFolder
-from ..journal.shared_files import RunGuard
+from ..journal.shared_files import SharedFiles
 from .session import NO_HITS, RecordingSession
 
 
 class LateLines:
-    """Writes what runs outside of the requests' own calls."""
+    """Writes the lines that run outside of the requests' own calls."""
 
     def __init__(self, session: RecordingSession, run: RunFolder) -> None:
         self._session = session
-        self._guard = RunGuard(run, session.clock)
+        self._shared_files = SharedFiles(run, session.clock)
         self._unwritten_ambient = NO_HITS
         self._lock = threading.Lock()
 
     def write(self) -> None:
-        """Write the ambient lines since the last time, and what requests ran after their response."""
+        """Write the ambient lines since the last call, and the lines that requests ran after their response."""
         with self._lock:
-            self._look_after_files()
+            self._restore_files()
             self._write_ambient()
             self._write_late()
 
-    def _look_after_files(self) -> None:
-        """See that readers find what was written, and write what could not be written before."""
-        # First: the journal makes the folder anew, and then nobody sees that it was gone.
-        self._guard.look_after()
-        self._session.journal.look_after()
-        self._session.traces.write_left()
+    def _restore_files(self) -> None:
+        """Restore removed files, so that readers find all that was written, and write pending traces."""
+        # First: once the journal has created the folder again, its removal can no longer be seen.
+        self._shared_files.restore()
+        self._session.journal.maintain()
+        self._session.traces.write_pending()
 
     def _write_ambient(self) -> None:
         session = self._session
@@ -48,8 +48,8 @@ class LateLines:
             capture.owner.commit_late()
         for request in list(self._session.streaming):
             self._session.streaming.pop(request, None)
-            request.tell_under_way()
+            request.write_under_way()
 
     def after_fork(self) -> None:
-        """In a forked child: another thread of the parent may have held the lock."""
+        """Replace the lock in a forked child: another thread of the parent may have held it."""
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The one recorder of this process: an interpreter can be watched once, however many applications it serves."""
+"""The one recorder of this process: an interpreter can be measured once, however many applications it serves."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from ..errors import ConfigurationError
 from ..journal.data_dir import DataDir
 from ..journal.run_folder import new_run_id
 from ..model.imports import loaded_module
-from ..settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, anchored, is_active, load_settings
+from ..settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, is_active, load_settings, resolved
 from ..sources.selection import Sources, configured_sources
 from . import context_propagation
 from .recorder import Recorder
-from .steps import do_all
+from .steps import run_all
 
 logger = logging.getLogger("flask_livecoverage")
 
 _recorder: Recorder | None = None
 _fork_hooks_registered = False
-# A signal handler may fork while its thread is about to.
+# Re-entrant: a signal handler may fork while the thread that it interrupts holds the lock.
 _fork_lock = threading.RLock()
 _uwsgi_hook_registered = False
 
 
 def start_recording(settings: Settings) -> Recorder:
-    """The process's recorder, started if it was not.
+    """Return the process's recorder, started if none runs yet.
 
-    The environment's ``LIVECOVERAGE_RUN`` names the run to join, ``LIVECOVERAGE_SOURCE`` (separated by commas) what
-    stands in for coverage.py's ``source``. Raises ConfigurationError if a recorder runs that was set up otherwise,
-    EngineError if nothing can measure here.
+    The environment's ``LIVECOVERAGE_RUN`` names the run to join, ``LIVECOVERAGE_SOURCE`` (separated by commas) replaces
+    coverage.py's ``source``. Raises ConfigurationError if a recorder with other settings runs, EngineError if no engine
+    can measure here.
     """
     global _recorder
     # The application may have changed the working directory since.
-    data_dir = os.path.abspath(settings.data_dir if _recorder is None else anchored(settings, _recorder.root).data_dir)
+    data_dir = os.path.abspath(settings.data_dir if _recorder is None else resolved(settings, _recorder.root).data_dir)
     if _recorder is not None:
         _check_agreement(_recorder, settings, data_dir)
-        # Refused now, if gevent has come since.
+        # Raises now if gevent has been imported since.
         _recorder.engine.start()
         # Recording may have started before any application's settings were known.
         session = _recorder.session
@@ -61,10 +61,10 @@ def start_recording(settings: Settings) -> Recorder:
 
 
 def start_recording_if_active(folder: str | None = None) -> None:
-    """Start the process's recorder if the environment says so.
+    """Start the process's recorder if the environment asks for it.
 
-    ``folder`` was the working directory when the process started: what is relative is so to that, as under ``coverage
-    run``, also where a server has changed to another since.
+    ``folder`` was the working directory when the process started: relative paths are relative to it, as under
+    ``coverage run``, even if a server has changed to another directory since.
     """
     settings = load_settings({})
     if is_active(settings, {}):
@@ -74,11 +74,11 @@ def start_recording_if_active(folder: str | None = None) -> None:
 
 @contextmanager
 def _working_in(folder: str | None) -> Iterator[None]:
-    """A block with ``folder`` as the working directory, if it can be entered."""
+    """Run a block with ``folder`` as the working directory, if it can be entered."""
     with ExitStack() as stack:
         with suppress(OSError):
             if folder is not None and not os.path.samefile(folder, os.curdir):
-                # Its path may be out of reach, where a server has given up rights.
+                # A descriptor: the path may be inaccessible by now, if a server has dropped its privileges.
                 before = os.open(os.curdir, os.O_RDONLY | os.O_CLOEXEC)
                 stack.callback(os.close, before)
                 os.chdir(folder)
@@ -89,15 +89,15 @@ def _working_in(folder: str | None) -> Iterator[None]:
 def stop_recording() -> str | None:
     """Stop the process's recorder, if it has one, and leave the interpreter as it was found.
 
-    Returns a warning if it has lost records and could not write so: nobody else will tell.
+    Returns a warning if records were lost that the journal does not count: no report will name that loss.
     """
     global _recorder
     if _recorder is not None:
         recorder, _recorder = _recorder, None
         atexit.unregister(_stop_at_exit)
         os.environ.pop(PARENT_VARIABLE, None)
-        do_all(context_propagation.uninstall, recorder.stop)
-        return recorder.journal.losses.describe_untold()
+        run_all(context_propagation.uninstall, recorder.stop)
+        return recorder.journal.losses.describe_unreported()
     return None
 
 
@@ -139,17 +139,17 @@ def _make_recorder(settings: Settings, data_dir: str) -> Recorder:
 
 
 def _run_of_parent() -> str | None:
-    """The run of a process that started this one through :mod:`multiprocessing`, as its worker."""
+    """Return the run of the process that started this one through :mod:`multiprocessing`, as its worker."""
     processes = loaded_module("multiprocessing.process")
     if processes is None:
         return None
-    # While such a process imports its parent's main module, it has no parent yet.
+    # While a worker imports its parent's main module, `parent_process` returns None still.
     is_worker = processes.parent_process() or getattr(processes.current_process(), "_inheriting", False)
     return os.environ.get(PARENT_VARIABLE) if is_worker else None
 
 
 def _register_fork_hooks() -> None:
-    """A fork copies one thread alone: the flushing thread must not hold anything then, and must be made anew."""
+    """Pause the flushing thread around forks: a fork copies only the current thread, and locks as they are."""
     global _fork_hooks_registered
     if not _fork_hooks_registered and hasattr(os, "register_at_fork"):
         _fork_hooks_registered = True
@@ -159,33 +159,33 @@ def _register_fork_hooks() -> None:
 
 
 def _prepare_for_uwsgi(recorder: Recorder) -> None:
-    """See to uWSGI's forks, of which it tells Python only with an option."""
+    """Handle uWSGI's forks, which call Python's fork hooks only with an option."""
     global _uwsgi_hook_registered
-    # In uWSGI's processes alone; put there when its interpreter is ready.
+    # The module exists in uWSGI's processes alone, once their interpreter is ready.
     uwsgi = loaded_module("uwsgi")
     if uwsgi is None or _uwsgi_hook_registered or "py-call-uwsgi-fork-hooks" in uwsgi.opt:
         return
     _uwsgi_hook_registered = True
-    # In the child, the interpreter would still hold the frames of the parent's threads, and stumble over them.
-    recorder.flusher.put_off()
+    # No thread at the fork: in the child, the interpreter would still hold its frames, and fail on them.
+    recorder.flusher.stop()
     try:
         postfork = importlib.import_module("uwsgidecorators").postfork
     except Exception:
         # Not installed, or no master: then no module of the application can use it either, and replace our hook.
-        uwsgi.post_fork_hook = _after_untold_fork
+        uwsgi.post_fork_hook = _after_uwsgi_fork
     else:
-        postfork(_after_untold_fork)
+        postfork(_after_uwsgi_fork)
 
 
-def _after_untold_fork() -> None:
-    # The first request starts flushing.
+def _after_uwsgi_fork() -> None:
+    # The first request starts the flushing thread.
     if _recorder is not None:
         _recorder.after_fork()
         _recorder.engine_can_stop = False
 
 
 def _before_fork() -> None:
-    # One fork at a time: another thread's must not begin while this one's hooks are under way.
+    # One fork at a time: another thread must not fork while the hooks of this fork run.
     _fork_lock.acquire()
     if _recorder is not None:
         _recorder.flusher.pause()
@@ -209,8 +209,8 @@ def _after_fork_in_child() -> None:
 
 
 def _flush_when_child_ends() -> None:
-    """A child of :mod:`multiprocessing` ends without the functions that are registered with atexit."""
-    # Absent in other forks.
+    """Register a flush at the end of a child of :mod:`multiprocessing`, which runs no atexit functions."""
+    # Not loaded in other forks.
     util = loaded_module("multiprocessing.util")
     if util is not None:
         util.register_after_fork(_flush, lambda flush: util.Finalize(None, flush, exitpriority=-100))

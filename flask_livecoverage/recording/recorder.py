@@ -1,4 +1,4 @@
-"""The recorder: ties requests to the lines that they ran, and is the only owner of the engine's on and off."""
+"""The recorder: records requests with the lines that they ran, and alone starts and stops the engine."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .inventory import Inventory
 from .late_lines import LateLines
 from .request import RequestCapture, current_request
 from .session import RecordingSession
-from .steps import do_all
+from .steps import run_all
 from .trace_writer import TraceWriter
 
-# So many are remembered, so as not to write again what a call for the same request has written before.
-_REQUESTS_OF_PARENT = 256
+# How many are kept, so that later calls for the same request do not write its lines again.
+_MAX_PARENT_REQUESTS = 256
 
 
 class Recorder:
@@ -48,23 +48,23 @@ class Recorder:
         self.session = RecordingSession(engine, run, run.clock(), autostart=autostart)
         self.inventory = Inventory(sources, self.session)
         self.flusher = Flusher(self._flush_regularly)
-        # Called before the state is told, the first time before any request of a suite that `livecov run` starts.
+        # Called before the status is reported, the first time before any request of a suite that `livecov run` starts.
         self.at_check: list[Callable[[], None]] = []
         # Called when recording stops.
         self.at_stop: list[Callable[[], None]] = []
-        # Not in a fork of which Python was not told.
+        # False in a fork by uWSGI that did not call Python's fork hooks.
         self.engine_can_stop = True
         self.sources = sources
         self._late = LateLines(self.session, run)
-        self._of_parent: dict[str, RequestCapture] = {}
+        self._parent_requests: dict[str, RequestCapture] = {}
         self._open_journal()
 
     def _open_journal(self) -> None:
         journal = Journal(self.run.path, self._header())
         self.session.use(journal, TraceWriter(self.sources, journal))
         self._windows = WindowSwitch(self.run, journal, self.session.clock)
-        self._serves = False
-        self._serves_from = 0.0
+        self._is_serving = False
+        self._next_start = 0.0
         self._request_ids = itertools.count(1)
 
     def _header(self) -> dict[str, Any]:
@@ -83,10 +83,10 @@ class Recorder:
         """The journal of this process."""
         return self.session.journal
 
-    # Life
+    # Life cycle
 
     def start(self) -> None:
-        """Start the engine, and write ambient lines every second. A second call does nothing."""
+        """Start the engine, and write ambient lines every second. Idempotent."""
         if not self.session.started:
             self.sources.note_imported()
             self.engine.start()
@@ -94,22 +94,22 @@ class Recorder:
             self.resume_flushing()
 
     def stop(self) -> None:
-        """Stop the engine and write what is left. A second call does nothing.
+        """Stop the engine and write what is not written yet. Idempotent.
 
-        What requests in flight run from now on is not recorded; after another :meth:`start`, they are measured again.
-        All steps are done: an error of one is logged.
+        Lines that requests in flight run from now on are not recorded; after another :meth:`start`, they are again.
+        All steps are done: an error in one is logged.
         """
         if self.session.started:
-            do_all(self.flusher.pause)
+            run_all(self.flusher.pause)
             self.session.started = False
             stop_engine = self.engine.stop if self.engine_can_stop else self.engine.abandon
             write_inventory = self.inventory.write_sources, self.inventory.write_rules
-            do_all(stop_engine, self.flush, *self.at_stop, *write_inventory, self.journal.close)
+            run_all(stop_engine, self.flush, *self.at_stop, *write_inventory, self.journal.close)
 
     def check(self) -> None:
-        """See whether the engine still can tell requests apart.
+        """Check that the engine still separates the lines of requests.
 
-        gevent may have come since it was started, or another tool may have ended it.
+        gevent may have been imported since its start, or another tool may have ended it.
         """
         if self.session.started:
             try:
@@ -120,72 +120,72 @@ class Recorder:
             check()
 
     def resume_flushing(self) -> None:
-        """Start the thread that flushes, after a pause too. Where none can be started, the next request tries again."""
+        """Start the flushing thread, after a pause too. If no thread can be started, the next request tries again."""
         if not self.flusher.resume():
-            self._serves = False
+            self._is_serving = False
 
     def flush(self) -> None:
-        """Write what runs outside of the requests' own calls, so that readers find all that has run by now."""
+        """Write the lines that run outside of the requests' own calls, so that readers find all that has run by now."""
         self._late.write()
 
     def _flush_regularly(self) -> None:
-        do_all(self.check, self.flush, partial(self.inventory.write_rules, at_rest=False))
+        run_all(self.check, self.flush, partial(self.inventory.write_rules, at_rest=False))
 
     def after_fork(self) -> None:
-        """In a forked child: a journal of its own, and only the captures of the thread that lives on."""
+        """Continue in a forked child: with a journal of its own, and only the captures of the surviving thread."""
         self.flusher.after_fork()
         self._late.after_fork()
         capture = self.engine.after_fork()
-        written = self.journal.content
+        generation = self.journal.generation
         self._open_journal()
-        # The parent has written its traces for both.
-        self.journal.content = written
+        # The traces that the parent has written count for the child too.
+        self.journal.generation = generation
         self.session.after_fork()
-        self._of_parent.clear()
+        self._parent_requests.clear()
         request = current_request()
         if request is not None and capture is not None:
-            request.go_on_in_fork()
+            request.continue_in_fork()
             self.session.watch(capture)
 
     # Requests
 
     def open_request(self, method: str, path: str, test: str | None = None) -> RequestCapture:
-        """A request that begins now."""
-        if not self._serves and time.monotonic() >= self._serves_from:
-            self._begin_to_serve()
+        """Create the capture of a request that begins now."""
+        if not self._is_serving and time.monotonic() >= self._next_start:
+            self._start_serving()
         session = self.session
         return RequestCapture(session, f"{session.journal.token}-{next(self._request_ids)}", method, path, test)
 
-    def _begin_to_serve(self) -> None:
-        """Flush, and see that this goes on: where no thread can be started, a request comes here once a second."""
-        self._serves = True
-        self._serves_from = time.monotonic() + self.flusher.seconds
-        # What the import ran is on disk before the first response, whatever happens to the process within a second.
+    def _start_serving(self) -> None:
+        """Flush, and start the flushing thread: if none can be started, one request a second comes here."""
+        self._is_serving = True
+        self._next_start = time.monotonic() + self.flusher.seconds
+        # The lines of imports are on disk before the first response, whatever happens to the process within a second.
         self.flush()
         if self.session.started:
-            self._serves = self.flusher.start()
+            self._is_serving = self.flusher.start()
 
-    def request_of_parent(self, request_id: str, recorded: bool) -> RequestCapture:
-        """In a forked child: a request of its parent's for which it works, and to whose record it adds."""
-        request = self._of_parent.get(request_id)
+    def parent_request(self, request_id: str, recorded: bool) -> RequestCapture:
+        """Return, in a forked child, the capture of a request of the parent, to whose record the child adds lines."""
+        request = self._parent_requests.get(request_id)
         if request is None:
-            if len(self._of_parent) >= _REQUESTS_OF_PARENT:
-                self._of_parent.clear()
-            request = self._of_parent[request_id] = RequestCapture(self.session, request_id, "", "", None)
-            request.go_on_in_fork(recorded=recorded)
+            if len(self._parent_requests) >= _MAX_PARENT_REQUESTS:
+                self._parent_requests.clear()
+            request = self._parent_requests[request_id] = RequestCapture(self.session, request_id, "", "", None)
+            request.continue_in_fork(recorded=recorded)
         return request
 
-    # Windows, of all the run's processes
+    # Windows, shared by all processes of the run
 
     def open_window(self, name: str) -> None:
         """Open a window, closing an open one; requests are recorded as long as it is open. Raises StorageError."""
         self._windows.open(name)
 
     def close_window(self) -> bool:
-        """Close the window that a process of the run has opened; whether there was one. Raises StorageError."""
-        # First: the sign may have been removed with the folder.
+        """Close the window that a process of the run has opened; True if one was open. Raises StorageError."""
+        # First: the file that marks an open window may have been removed with the folder.
         self.flush()
-        if not self.run.shows_window():
+        if not self.run.has_open_window():
             return False
         self._windows.close()
         return True

@@ -1,4 +1,4 @@
-"""One request while it runs: the pieces that it is executed in, and the record that is written of it."""
+"""One request while it runs: the segments that it is executed in, and its record in the journal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..engines import Capture, Hits, current_owner
 from ..errors import EngineError
 from ..journal.clock import ticks
 from ..journal.format import amended_line, late_line, request_line, under_way_line
-from .greenlet_contexts import follow
+from .greenlet_contexts import trace_current_thread
 from .session import NO_HITS, RecordingSession
 
 T = TypeVar("T")
 
 
 def current_request() -> RequestCapture | None:
-    """The request that the current context works for, if any."""
+    """Return the request to which the current context belongs, if any."""
     request: RequestCapture | None = current_owner()
     return request
 
@@ -31,12 +31,12 @@ class RequestCapture:
     that it started. Every :meth:`enter` is matched by a :meth:`leave` in the same context, and :meth:`commit` puts on
     disk what has run so far.
 
-    A request that another makes, through a test client say, is a request of its own, and part of the other.
+    A request that another one makes, through a test client for example, is a request of its own, and part of the other.
     """
 
     __slots__ = (
         "_began", "_committed_hits", "_committed_status", "_ended", "_hits", "_in_fork", "_lock", "_made_by",
-        "_recorded", "_session", "_told_under_way",
+        "_recorded", "_reported_under_way", "_session",
         "endpoint", "id", "method", "path", "route", "status", "test",
     )  # fmt: skip
 
@@ -49,30 +49,30 @@ class RequestCapture:
         self.endpoint: str | None = None
         self.status = 500  # until the application says otherwise
         maker: RequestCapture | None = current_owner()
-        # Its id alone: requests that make requests, for ever, must not keep each other alive.
+        # Only its id: endless chains of requests that make requests must not keep each other alive.
         self._made_by = None if maker is None else maker.id
         self._began = ticks()
         self._session = session
         self._recorded = session.started and (session.autostart or session.recording)
         self._hits = NO_HITS
-        # Its own: requests that wait for each other's would go on doing so, one switch of threads a request.
+        # One for each request: with a common lock, requests would queue up, with a thread switch for each of them.
         self._lock = threading.Lock()
         self._in_fork = False
         self._committed_hits: Hits | None = None
         self._committed_status = 0
-        # Of a stream: whether it has, and whether the journal says that it has not.
-        self._ended = self._told_under_way = False
+        # Of a stream: whether it has ended, and whether the journal holds that it has not.
+        self._ended = self._reported_under_way = False
 
     def enter(self) -> Capture | None:
-        """Begin a segment in the current context; None if nothing is measured, or its lines cannot be told apart."""
+        """Begin a segment in the current context; None if nothing is measured, or its lines cannot be separated."""
         if not self._session.started:
             return None
         if "greenlet" in sys.modules:
-            follow()
+            trace_current_thread()
         try:
             return self._session.engine.begin(self)
         except EngineError as error:
-            self._give_up(error)
+            self._abandon(error)
             return None
 
     def leave(self, segment: Capture | None) -> None:
@@ -81,24 +81,24 @@ class RequestCapture:
             try:
                 hits = self._session.engine.end(segment)
             except EngineError as error:
-                self._give_up(error)
+                self._abandon(error)
                 return
             if hits:
                 self.add(hits)
 
-    def _give_up(self, error: EngineError) -> None:
-        """Record no more of this request. The application must not suffer, and lines must not be mixed."""
+    def _abandon(self, error: EngineError) -> None:
+        """Record no more of this request: the application must not fail, and lines must not be mixed."""
         if self._recorded:
             self._recorded = False
             self._session.report_fault(error)
             self._session.journal.losses.add(1, "lines could not be told apart")
 
     def is_part_of(self, other: RequestCapture) -> bool:
-        """Whether ``other`` made this request, so that what this one runs within it is its too."""
+        """Return whether ``other`` made this request: lines that this one runs within it belong to both."""
         return self._made_by == other.id
 
     def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """Call ``function`` as work of this request that another thread does, even after the response."""
+        """Call ``function`` as part of this request in another thread, even after the response."""
         segment = self.enter()
         if segment is None:
             return function(*args, **kwargs)
@@ -111,28 +111,28 @@ class RequestCapture:
             self.commit_late()
 
     def add(self, hits: Hits) -> None:
-        """Add lines to the request's."""
+        """Add lines to the request."""
         with self._lock:
             self._hits = self._hits.union(hits) if self._hits else hits
 
     def commit(self, *, ended: bool = False) -> None:
-        """Write the request's record, or what has changed about it: if its response has ``ended``, the duration."""
+        """Write the request's record, or the changes since: the duration too if its response has ``ended``."""
         journal = self._session.journal
         changed = ended or self._hits is not self._committed_hits or self.status != self._committed_status
         while changed and self._recorded:
             hits, status = self._hits, self.status
-            trace = hits.trace if hits.written_to is journal.content else self._session.trace_id(hits)
+            trace = hits.trace if hits.written_to is journal.generation else self._session.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._amend(trace)
-            # Without its record, what comes later would be nobody's; so it is lost whole, and counted once.
+            # Without the record, later lines would belong to no request: the request is lost whole, and counted once.
             self._recorded = journal.append(line)
             self._committed_hits, self._committed_status = hits, status
-            # A thread that added lines before it could see that there is a record leaves them to us.
+            # Another thread that added lines before it could see the record leaves them to this one.
             changed = self._hits is not hits
 
     def commit_late(self) -> None:
-        """Write the lines that were added, if the record is written already; else it will tell.
+        """Write the lines that were added, if the record is written already; else the record will contain them.
 
-        They change neither the status nor the duration, which are the response's.
+        They change neither the status nor the duration, which belong to the response.
         """
         while self._recorded and self._committed_hits is not None:
             hits = self._hits
@@ -141,42 +141,42 @@ class RequestCapture:
             self._recorded = self._session.journal.append(late_line(self.id, self._session.trace_id(hits)))
             self._committed_hits = hits
 
-    def forget(self) -> None:
-        """Write no record: it was no request to the application."""
+    def discard(self) -> None:
+        """Write no record: this was no request to the application."""
         self._recorded = False
 
     def begin_stream(self) -> None:
-        """The first chunk is about to leave, and more may come: for long, or for ever."""
+        """Note that the first chunk is about to be sent and others may follow, for a long time or without end."""
         if self._recorded:
             self._session.streaming[self] = None
 
-    def tell_under_way(self) -> None:
-        """Write that the response goes on, if it does: the record has been written for its first chunk."""
+    def write_under_way(self) -> None:
+        """Write that the response has not ended, if so: the record was written with its first chunk."""
         with self._lock:
             if self._recorded and not self._ended and self._committed_hits is not None:
                 trace = self._session.trace_id(self._committed_hits)
-                self._told_under_way = self._session.journal.append(under_way_line(self.id, trace))
+                self._reported_under_way = self._session.journal.append(under_way_line(self.id, trace))
 
     def end_response(self) -> bool:
-        """The response has ended, and nobody writes any more that it goes on; whether somebody has."""
+        """Note that the response has ended; return whether the journal holds that it had not."""
         self._session.streaming.pop(self, None)
         with self._lock:
             self._ended = True
-            return self._told_under_way
+            return self._reported_under_way
 
     @property
     def recorded(self) -> bool:
         """Whether its record is written at all."""
         return self._recorded
 
-    def outside(self) -> AbstractContextManager[None]:
-        """A block whose work is not this request's, nor what is started in it."""
-        return self._session.engine.outside()
+    def detached(self) -> AbstractContextManager[None]:
+        """Return a block that is not part of this request, nor is anything that it starts."""
+        return self._session.engine.detached()
 
-    def go_on_in_fork(self, recorded: bool | None = None) -> None:
-        """In a forked child: the parent writes the record, and the child what it adds to it.
+    def continue_in_fork(self, recorded: bool | None = None) -> None:
+        """Continue in a forked child: the parent writes the record, and the child the lines that it adds.
 
-        ``recorded`` is whether the parent writes it, where this object was made by the child.
+        ``recorded`` is whether the parent writes a record, if this object was created by the child.
         """
         if recorded is not None:
             self._recorded = recorded
@@ -195,5 +195,5 @@ class RequestCapture:
     def _amend(self, trace: str) -> str:
         if self._in_fork:
             return late_line(self.id, trace)
-        ended = self._ended and self._told_under_way
+        ended = self._ended and self._reported_under_way
         return amended_line(self.id, trace, self.status, (ticks() - self._began) // 1000, ended=ended)

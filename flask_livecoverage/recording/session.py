@@ -20,12 +20,12 @@ NO_HITS = Hits()
 class Streaming(Protocol):
     """A request whose response has begun and not ended."""
 
-    def tell_under_way(self) -> None:
+    def write_under_way(self) -> None:
         """Write that the response goes on."""
 
 
 class RecordingSession:
-    """The engine, the journal, the traces and the clock of one process, and which of its requests need attention.
+    """The engine, journal, traces and clock of one process, and the requests that each flush has to look at.
 
     :param engine: not started yet.
     :param run: the folder of the run that the process takes part in.
@@ -38,11 +38,11 @@ class RecordingSession:
         self.autostart = autostart
         self.started = False
         self.fault: str | None = None
-        """Why requests are not recorded, if one was not."""
+        """Why a request was not recorded, if one was not."""
         self.watched: dict[int, Capture] = {}
-        """The segments that may outlast their response: what they run is written while they run."""
+        """The segments that may outlast their response: their lines are written while they run."""
         self.streaming: dict[Streaming, None] = {}
-        """The requests whose response began to stream since the last flush, and has not ended."""
+        """The requests whose response has begun to stream since the last flush, and has not ended."""
         self._run = run
 
     def use(self, journal: Journal, traces: TraceWriter) -> None:
@@ -54,14 +54,14 @@ class RecordingSession:
     @property
     def recording(self) -> bool:
         """Whether requests that begin now are recorded."""
-        return self.autostart or self._run.shows_window()
+        return self.autostart or self._run.has_open_window()
 
     def watch(self, segment: Capture) -> None:
-        """Write what this segment runs while it runs, because it may go on after the response, or for ever."""
+        """Write the lines of this segment while it runs, because it may outlast the response, or never end."""
         self.watched[id(segment)] = segment
 
     def unwatch(self, segment: Capture) -> None:
-        """The segment has ended."""
+        """Note that the segment has ended."""
         self.watched.pop(id(segment), None)
 
     def report_fault(self, error: EngineError) -> None:
@@ -71,6 +71,6 @@ class RecordingSession:
             logger.error("a request is not recorded: %s", error)
 
     def after_fork(self) -> None:
-        """In a forked child: forget the parent's requests."""
+        """Drop the parent's requests in a forked child."""
         self.watched.clear()
         self.streaming.clear()

@@ -1,4 +1,4 @@
-"""Steps that are all taken, whatever happens in one of them."""
+"""Runs several steps to the end, even if one of them fails."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import ExitStack
 logger = logging.getLogger("flask_livecoverage")
 
 
-def do_all(*steps: Callable[[], object]) -> None:
-    """Take all these steps, in their order. An error of one is logged, and the others are taken all the same."""
+def run_all(*steps: Callable[[], object]) -> None:
+    """Run all these steps, in their order. An error in one is logged, and the others still run."""
     with ExitStack() as stack:
         for step in reversed(steps):
             stack.callback(_logged, step)

@@ -1,4 +1,4 @@
-"""Writes traces into the journal: each once, and again when what was written may be gone."""
+"""Writes traces into the journal: each once, and again if the written ones may have been removed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..model.bitmap import to_bitmap
 from ..model.records import FileLines, Trace
 from ..sources.selection import Sources
 
-# So many line numbers are kept in all, to know traces again: some 20 MB. What is kept of each file beside its lines
-# takes as much as this number of them.
-_MOST_LINES = 300_000
-_BESIDE = 16
+# How many line numbers are cached in all, to recognise traces: some 20 MB. The overhead of each file takes as much
+# memory as so many line numbers.
+MAX_LINES = 300_000
+_FILE_OVERHEAD = 16
 
-# Traces that wait for room on the disk. Those beyond are written when another request leaves them.
-_MOST_LEFT = 10_000
+# How many traces wait for space on the disk. Those beyond are written when another request leaves the same trace.
+_MAX_PENDING = 10_000
 
 # The path of each file, with the line numbers or, where branches are measured, the arcs.
 Lines = frozenset[tuple[str, frozenset[Any]]]
@@ -29,43 +29,43 @@ class TraceWriter:
     def __init__(self, sources: Sources, journal: Journal) -> None:
         self._sources = sources
         self._journal = journal
-        self._left: dict[str, Hits] = {}
-        # The ids of what was written to `_content`, by the lines: hashing those anew takes much longer.
+        self._pending: dict[str, Hits] = {}
+        # The ids of the traces in this generation of the journal, by their lines: hashing them again is much slower.
         self._ids: dict[Lines, str] = {}
-        self._kept_lines = 0
-        self._content = journal.content
+        self._cached_lines = 0
+        self._generation = journal.generation
 
     def id_of(self, hits: Hits) -> str:
-        """The id of the trace of ``hits``, which is on disk when this returns, unless nothing can be written."""
-        if hits.written_to is not self._journal.content:
+        """Return the id of the trace of ``hits``, which is on disk then, unless nothing can be written."""
+        if hits.written_to is not self._journal.generation:
             self._write(hits)
         return hits.trace
 
-    def write_left(self) -> None:
+    def write_pending(self) -> None:
         """Write the traces that could not be written."""
-        for hits in list(self._left.values()):
+        for hits in list(self._pending.values()):
             self._write(hits)
 
     def _write(self, hits: Hits) -> None:
-        content = self._journal.content
+        generation = self._journal.generation
         lines = frozenset(hits.items() if hits.arcs is None else hits.arcs.items())
-        known = self._known_ids(content).get(lines)
-        if known is not None:
-            hits.trace, hits.written_to = known, content
+        written = self._written_ids(generation).get(lines)
+        if written is not None:
+            hits.trace, hits.written_to = written, generation
             return
         trace = Trace.of({path: self._file_lines(path, hits) for path in hits})
         hits.trace = trace.id
         if self._journal.append_object("trace", **fields_of(trace)):
-            hits.written_to = content
-            self._left.pop(trace.id, None)
+            hits.written_to = generation
+            self._pending.pop(trace.id, None)
             self._ids[lines] = trace.id
-            self._kept_lines += _BESIDE * len(hits) + sum(map(len, hits.values()))
-        elif len(self._left) < _MOST_LEFT:
-            self._left[trace.id] = hits
+            self._cached_lines += _FILE_OVERHEAD * len(hits) + sum(map(len, hits.values()))
+        elif len(self._pending) < _MAX_PENDING:
+            self._pending[trace.id] = hits
 
-    def _known_ids(self, content: object) -> dict[Lines, str]:
-        if content is not self._content or self._kept_lines > _MOST_LINES:
-            self._ids, self._kept_lines, self._content = {}, 0, content
+    def _written_ids(self, generation: object) -> dict[Lines, str]:
+        if generation is not self._generation or self._cached_lines > MAX_LINES:
+            self._ids, self._cached_lines, self._generation = {}, 0, generation
         return self._ids
 
     def _file_lines(self, path: str, hits: Hits) -> FileLines:

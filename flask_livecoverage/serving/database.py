@@ -1,4 +1,4 @@
-"""A Flask-SQLAlchemy database for the time of serving."""
+"""Databases of Flask-SQLAlchemy that exist only while an application is served."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, LiveCoverageError, ServerError
 from ..settings import DATABASE_VARIABLE
-from ..startup.database_guard import RefusedDatabase, refusal
+from ..startup.database_guard import RefusedDatabase, read_refusal
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -20,19 +20,19 @@ URI_VARIABLE = "FLASK_SQLALCHEMY_DATABASE_URI"
 
 
 class TemporaryDatabase:
-    """A fresh SQLite ``file`` that the application should use."""
+    """A new SQLite ``file`` that the application should use."""
 
     def __init__(self, file: str) -> None:
         self.file = file
 
     def check(self) -> None:
-        """Raise RefusedDatabase if a process of the server has refused the application another database."""
-        message = refusal(self.file)
+        """Raise RefusedDatabase if any process of the server has refused a connection to another database."""
+        message = read_refusal(self.file)
         if message is not None:
             raise RefusedDatabase(message)
 
     def has_tables(self) -> bool:
-        """Whether anybody has made a table there."""
+        """Return whether the file contains any table."""
         if not os.path.exists(self.file):
             return False
         with closing(sqlite3.connect(self.file)) as connection:
@@ -41,9 +41,9 @@ class TemporaryDatabase:
 
 @contextmanager
 def temporary_database() -> Iterator[TemporaryDatabase]:
-    """Name a fresh SQLite file to applications that call ``app.config.from_prefixed_env()``; remove it at the end.
+    """Pass a new SQLite file to applications that call ``app.config.from_prefixed_env()``; remove it at the end.
 
-    Where the server cannot be started because it was refused another database, that is what is raised.
+    Raises RefusedDatabase if the server cannot be started because another database was refused.
     """
     with tempfile.TemporaryDirectory(prefix="livecov-") as folder:
         database = TemporaryDatabase(os.path.join(os.path.realpath(folder), "temporary.sqlite"))
@@ -63,35 +63,35 @@ def temporary_database() -> Iterator[TemporaryDatabase]:
 
 
 def create_missing_tables(app: Flask, database: TemporaryDatabase) -> None:
-    """Create the tables of the application's models in the temporary database, if nobody has created any."""
+    """Create the tables of the application's models in the temporary database, unless it has tables already."""
     db: Any = app.extensions.get("sqlalchemy")
     if hasattr(db, "create_all") and not database.has_tables():
-        with app.app_context(), _in_one_line("filled with the application's tables"):
-            # Of the default bind alone.
+        with app.app_context(), _one_line_errors("filled with the application's tables"):
+            # Only those of the default bind.
             db.create_all(bind_key=None)
 
 
 @contextmanager
 def tables(app: Flask, db: Any) -> Iterator[None]:
-    """Create all tables of ``db``, and drop them at the end; nothing without a ``db``.
+    """Create all tables of ``db``, and drop them at the end; without a ``db``, do nothing.
 
-    Raises ConfigurationError, and touches nothing, if the database holds tables already: somebody may need them.
+    Raises ConfigurationError, and changes nothing, if the database already contains tables, which may be needed.
     """
     if db is None:
         yield
         return
     with app.app_context():
         try:
-            with _in_one_line("reached"):
+            with _one_line_errors("reached"):
                 _refuse_tables(db)
         finally:
             _disconnect(db)
     try:
-        with app.app_context(), _in_one_line("filled with the application's tables"):
+        with app.app_context(), _one_line_errors("filled with the application's tables"):
             db.create_all()
         yield
     finally:
-        with app.app_context(), _in_one_line("emptied"):
+        with app.app_context(), _one_line_errors("emptied"):
             db.session.remove()
             db.drop_all()
             _disconnect(db)
@@ -103,15 +103,15 @@ def _disconnect(db: Any) -> None:
 
 
 @contextmanager
-def _in_one_line(done: str) -> Iterator[None]:
+def _one_line_errors(action: str) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except SQLAlchemyError as error:
-        # Further lines hold the statement, and a link.
+        # Further lines contain the statement, and a link.
         reason = str(error).partition("\n")[0]
-        raise ServerError(f"the database cannot be {done}: {reason}") from error
+        raise ServerError(f"the database cannot be {action}: {reason}") from error
 
 
 def _refuse_tables(db: Any) -> None:
@@ -123,5 +123,5 @@ def _refuse_tables(db: Any) -> None:
             where = engine.url.render_as_string(hide_password=True)
             raise ConfigurationError(
                 f"the database {where} already holds tables ({', '.join(sorted(names)[:5])}): `livecov serve` would "
-                "drop them at its end; use --temp-database, or name an empty database"
+                "drop them at the end; use --temp-database, or name an empty database"
             )

@@ -1,4 +1,4 @@
-"""Waits until a server that another program's command has started answers, and finds out why it does not."""
+"""Waits until an external server answers, or finds the reason why it does not."""
 
 from __future__ import annotations
 
@@ -16,33 +16,36 @@ from ..errors import ConfigurationError, ServerError
 from .werkzeug_server import url_of
 
 _POLL_SECONDS = 0.1
-# How often to look where the server listens, and how long it may listen elsewhere alone: its main port may come last.
-_LOOK_SECONDS = 1.0
-_ELSEWHERE_SECONDS = 5.0
-_ASK_SECONDS = 2.0
+# How often to check where the server listens, and how long it may listen only at other addresses: its main port may
+# come last.
+_CHECK_SECONDS = 1.0
+_OTHER_ADDRESS_SECONDS = 5.0
+_REQUEST_SECONDS = 2.0
+
+_NO_PORT = "its command has no {port}, and --port was not given"
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A server that was started, the ``url`` and ``path`` at which it should answer, and the run that it should name.
+    """A server that was started, the ``url`` and ``path`` at which it should answer, and the run that it should report.
 
-    ``told_port`` is whether its command, or the user, names the port.
+    ``port_given`` is true if the server's command contains ``{port}``, or the user has chosen the port.
     """
 
     process: subprocess.Popen[bytes]
     url: str
     path: str
     run_id: str
-    told_port: bool
+    port_given: bool
 
 
 def wait_for_answer(expected: Expected, timeout: float) -> None:
     """Wait until the server answers.
 
-    Raises ServerError if it does not within ``timeout`` seconds, dies, or is not measured; ConfigurationError if it
+    Raises ServerError if it does not within ``timeout`` seconds, exits, or is not measured; ConfigurationError if it
     answers at another address.
     """
-    places = _Places(expected)
+    addresses = _Addresses(expected)
     deadline = time.monotonic() + timeout
     while True:
         found = _run_at(expected.url, expected.path, max(_POLL_SECONDS, deadline - time.monotonic()))
@@ -50,12 +53,12 @@ def wait_for_answer(expected: Expected, timeout: float) -> None:
             return
         if found is not None:
             raise ServerError(f"another program answers at {expected.url}: choose another port with --port")
-        places.look()
+        addresses.check()
         try:
             status = expected.process.wait(_POLL_SECONDS)
         except subprocess.TimeoutExpired:
             if time.monotonic() > deadline:
-                raise ServerError(_too_slow(expected, places.elsewhere, timeout)) from None
+                raise ServerError(_too_slow(expected, addresses.others, timeout)) from None
         else:
             raise died(status)
 
@@ -66,16 +69,16 @@ def died(status: int) -> ServerError:
 
 
 def describe_status(status: int) -> str:
-    """How a process ended, for a message."""
+    """Describe how a process ended, for a message."""
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"ended with status {status}"
 
 
 def _run_at(url: str, path: str, timeout: float) -> str | None:
-    """The run that the server at ``url`` records into; None if nobody answers yet.
+    """The run that the server at ``url`` records into; None if no server answers yet.
 
-    Raises ServerError if what answers cannot be measured.
+    Raises ServerError if the server that answers is not measured.
     """
     try:
         status = fetch_json(url + path, timeout=timeout)
@@ -92,47 +95,51 @@ def _run_at(url: str, path: str, timeout: float) -> str | None:
     return str(status.get("run"))
 
 
-class _Places:
-    """Where the server listens, as long as that is not where it was expected."""
+class _Addresses:
+    """The addresses at which the server listens, ``others`` while none of them is the expected one."""
 
     def __init__(self, expected: Expected) -> None:
         self._expected = expected
-        self._next_look = time.monotonic() + _LOOK_SECONDS
-        self._since: float | None = None
-        self.elsewhere: list[str] = []
+        self._next_check = time.monotonic() + _CHECK_SECONDS
+        self._others_since: float | None = None
+        self.others: list[str] = []
 
-    def look(self) -> None:
-        """Look, once in a while. Raises ConfigurationError if the server is at another address."""
+    def check(self) -> None:
+        """Check, at intervals, where the server listens. Raises ConfigurationError if it is at another address."""
         now = time.monotonic()
-        if now < self._next_look:
+        if now < self._next_check:
             return
         urls = sorted(set(_listening(self._expected.process.pid)))
-        self.elsewhere = [] if self._expected.url in urls else urls
-        for url in self.elsewhere:
-            if self._is_ours(url):
+        self.others = [] if self._expected.url in urls else urls
+        for url in self.others:
+            if self._records_run(url):
                 raise ConfigurationError(self._wrong_address(url))
-        self._since = (self._since or now) if self.elsewhere else None
-        if self._since is not None and not self._expected.told_port and now - self._since > _ELSEWHERE_SECONDS:
-            raise ConfigurationError(self._wrong_address(self.elsewhere[0]))
-        self._next_look = time.monotonic() + _LOOK_SECONDS
+        self._others_since = (self._others_since or now) if self.others else None
+        if self._others_since is not None and not self._expected.port_given:
+            self._check_time(now - self._others_since)
+        self._next_check = time.monotonic() + _CHECK_SECONDS
 
-    def _is_ours(self, url: str) -> bool:
+    def _check_time(self, seconds: float) -> None:
+        if seconds > _OTHER_ADDRESS_SECONDS:
+            raise ConfigurationError(self._wrong_address(self.others[0]))
+
+    def _records_run(self, url: str) -> bool:
         with suppress(ServerError):
-            return _run_at(url, self._expected.path, _ASK_SECONDS) == self._expected.run_id
+            return _run_at(url, self._expected.path, _REQUEST_SECONDS) == self._expected.run_id
         return False
 
     def _wrong_address(self, url: str) -> str:
         port = url.rpartition(":")[2]
-        lacks = "" if self._expected.told_port else ", for its command has no {port}, and no --port was given"
+        reason = "" if self._expected.port_given else f" ({_NO_PORT})"
         return (
-            f"the server listens on {url}, and {self._expected.url} was asked{lacks}: write {{host}} and {{port}} into "
-            f"--server where its own stand, or add --port {port}"
+            f"the server listens on {url}, not on {self._expected.url}{reason}: write {{host}} and {{port}} into "
+            f"--server in place of its own host and port, or add --port {port}"
         )
 
 
 def _listening(pid: int) -> Iterator[str]:
     """The addresses at which a process and its descendants listen."""
-    # psutil.Error: it has ended, or the system does not tell.
+    # psutil.Error: it has ended, or the system does not report connections.
     with suppress(psutil.Error):
         root = psutil.Process(pid)
         family = {root.pid, *(child.pid for child in root.children(recursive=True))}
@@ -141,13 +148,10 @@ def _listening(pid: int) -> Iterator[str]:
                 yield url_of(*connection.laddr[:2])
 
 
-def _too_slow(expected: Expected, elsewhere: list[str], timeout: float) -> str:
-    where = f" (it listens on {', '.join(elsewhere)})" if elsewhere else ""
-    if expected.told_port:
-        advice = "see its output above, or give it more with --startup-timeout"
+def _too_slow(expected: Expected, others: list[str], timeout: float) -> str:
+    where = f" (it listens on {', '.join(others)})" if others else ""
+    if expected.port_given:
+        advice = "see its output above, or allow more time with --startup-timeout"
     else:
-        advice = (
-            "its command has no {port}, and no --port was given: write {port} into --server, or name the port that it "
-            "listens on with --port"
-        )
+        advice = f"{_NO_PORT}: write {{port}} into --server, or name the port that it listens on with --port"
     return f"the server did not answer at {expected.url} within {timeout:g} seconds{where}: {advice}"

@@ -1,4 +1,4 @@
-"""``livecov run``: a server under coverage, a command that drives it, and nothing left behind."""
+"""Starts and ends the processes of ``livecov run``: a measured server, and a command that drives it."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ from ..control.shutdown import GRACE_SECONDS
 from ..control_client import fetch
 from ..errors import ConfigurationError, ServerError
 from ..settings import RUN_VARIABLE, Settings
-from ..startup.early_start import started_early
+from ..startup.early_start import early_start_environ
 from .external_server import Expected, died, wait_for_answer
-from .readiness import Failed, wait_for_server
+from .readiness import StartupFailed, wait_for_server
 from .werkzeug_server import listen, url_of
 
 logger = logging.getLogger("flask_livecoverage")
 
-
-# A little more than the server allows its own requests in flight.
+# A little more than the server gives its own requests in flight.
 _END_SECONDS = GRACE_SECONDS + 10
-_KILL_SECONDS = 5.0
-_ASK_SECONDS = 2.0
-# A signal does not end a wait if it comes in the moment before that begins, or to another thread.
-_LOOK_SECONDS = 1.0
+KILL_SECONDS = 5.0
+_REQUEST_SECONDS = 2.0
+# A signal does not interrupt a wait if it arrives just before the wait, or in another thread: wait in short steps.
+_WAIT_SECONDS = 1.0
 
-# By default, uWSGI's SIGTERM means "reload". It also forks without telling Python, which we can do without: with
-# UWSGI_PY_CALL_UWSGI_FORK_HOOKS, its --mount crashes.
+# By default, SIGTERM makes uWSGI reload. It also forks without calling Python's fork hooks. That is left as it is,
+# because with UWSGI_PY_CALL_UWSGI_FORK_HOOKS its --mount crashes, and recording works without the hooks.
 _FOR_UWSGI = {"UWSGI_HOOK_MASTER_START": "unix_signal:15 gracefully_kill_them_all"}
 
 
@@ -51,62 +50,63 @@ class Server:
 
 
 @contextmanager
-def own_server(arguments: Sequence[str], environ: Mapping[str, str], timeout: float) -> Iterator[Server]:
-    """``flask livecov serve`` with ``arguments`` in a process of its own, ended when the block is left.
+def managed_server(arguments: Sequence[str], environ: Mapping[str, str], timeout: float) -> Iterator[Server]:
+    """Run ``flask livecov serve`` with ``arguments`` in a process of its own, which is ended with the block.
 
-    Raises ServerError if it does not answer within ``timeout`` seconds, Failed if it has told the user why not.
+    Raises ServerError if it does not answer within ``timeout`` seconds, StartupFailed if it has reported the reason to
+    the user.
     """
-    ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "flask", *arguments, "--control-fd", str(theirs.fileno())]
-    with ours:
-        with theirs:
-            process = _start_server(command, environ, pass_fds=(theirs.fileno(),))
-        with _none_left(process):
+    connection, server_end = socket.socketpair()
+    command = [sys.executable, "-m", "flask", *arguments, "--control-fd", str(server_end.fileno())]
+    with connection:
+        with server_end:
+            process = _start_server(command, environ, pass_fds=(server_end.fileno(),))
+        with _no_process_left(process):
             try:
-                url = wait_for_server(ours, timeout)
+                url = wait_for_server(connection, timeout)
             except TimeoutError:
                 raise ServerError(_too_slow(timeout)) from None
-            except Failed:
-                # It has yet to print its message, and to put its things in order.
+            except StartupFailed:
+                # It still has to print its message and clean up.
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_END_SECONDS)
                 raise
             if url is None:
                 raise died(process.wait())
-            with _ended(process):
+            with _graceful_end(process):
                 yield Server(process, url)
 
 
 @contextmanager
-def foreign_server(
+def external_server(
     command: str, host: str, port: int, settings: Settings, environ: Mapping[str, str], timeout: float
 ) -> Iterator[Server]:
-    """Another server's ``command``, with ``{host}`` and ``{port}`` filled in, ended when the block is left.
+    """Run the ``command`` of another server, with ``{host}`` and ``{port}`` filled in; it is ended with the block.
 
     Raises ServerError if it does not answer within ``timeout`` seconds, or is not measured.
     """
     words = _split(command)
-    told_port = bool(port) or any("{port}" in word for word in words)
+    port_given = bool(port) or any("{port}" in word for word in words)
     with listen(host, port) as free:
         port = free.getsockname()[1]
     words = [word.replace("{host}", host).replace("{port}", str(port)) for word in words]
-    process = _start_server(words, {**_FOR_UWSGI, **started_early(environ), "PORT": str(port)})
-    with _none_left(process):
+    process = _start_server(words, {**_FOR_UWSGI, **early_start_environ(environ), "PORT": str(port)})
+    with _no_process_left(process):
         url = url_of(host, port)
-        expected = Expected(process, url, f"{settings.url_prefix}/status", environ[RUN_VARIABLE], told_port)
+        expected = Expected(process, url, f"{settings.url_prefix}/status", environ[RUN_VARIABLE], port_given)
         wait_for_answer(expected, timeout)
-        with _ended(process):
+        with _graceful_end(process):
             yield Server(process, url)
-            # Many servers know no graceful end by a signal, and lose what they have not written.
-            if settings.shutdown_url and _told_to_end(url + settings.shutdown_url):
+            # Many servers do not end gracefully on a signal, and lose the data that they have not written.
+            if settings.shutdown_url and _request_shutdown(url + settings.shutdown_url):
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_END_SECONDS)
 
 
-def _told_to_end(url: str) -> bool:
-    """Whether the server has been told to end; not, if it is gone, or all its workers are busy."""
+def _request_shutdown(url: str) -> bool:
+    """Ask the server to shut down; return False if it has ended already, or all its workers are busy."""
     try:
-        fetch(url, timeout=_ASK_SECONDS)
+        fetch(url, timeout=_REQUEST_SECONDS)
     except (OSError, ServerError):
         return False
     return True
@@ -125,18 +125,18 @@ def _split(command: str) -> list[str]:
 
 
 def inherited_environment() -> dict[str, str]:
-    """This process's environment without what Flask's command line has put there for itself.
+    """This process's environment, without the variable that Flask's command line has set for itself.
 
-    In a process that finds ``FLASK_RUN_FROM_CLI``, ``app.run()`` does nothing.
+    With ``FLASK_RUN_FROM_CLI`` in the environment, ``app.run()`` does nothing.
     """
     return {name: value for name, value in os.environ.items() if name != "FLASK_RUN_FROM_CLI"}
 
 
 def run_command(command: Sequence[str], environ: Mapping[str, str], timeout: float | None) -> int:
-    """Run ``command`` to its end and return its exit status, 128 + N when signal N killed it.
+    """Run ``command`` to its end and return its exit status, 128 + N if signal N killed it.
 
-    Ctrl-C reaches it from the terminal and is left to it. Raises ServerError, and ends it with all that it started,
-    when ``timeout`` seconds are over.
+    The terminal sends Ctrl-C to the command, too, which decides what to do. Raises ServerError after ``timeout``
+    seconds, and ends the command with all processes that it started.
     """
     try:
         process = subprocess.Popen(command, env=dict(environ))
@@ -147,8 +147,8 @@ def run_command(command: Sequence[str], environ: Mapping[str, str], timeout: flo
     except subprocess.TimeoutExpired:
         end_tree(process)
         raise ServerError(
-            f"the command still ran after {timeout:g} seconds (--timeout) and was ended; `flask livecov report` shows "
-            "what it covered"
+            f"the command was still running after {timeout:g} seconds (--timeout) and was ended; "
+            "`flask livecov report` shows what it covered"
         ) from None
     except BaseException:
         end_tree(process)
@@ -162,23 +162,22 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> int:
     while True:
         left = deadline - time.monotonic()
         try:
-            return process.wait(max(0.0, min(left, _LOOK_SECONDS)))
+            return process.wait(max(0.0, min(left, _WAIT_SECONDS)))
         except subprocess.TimeoutExpired:
-            if left <= _LOOK_SECONDS:
+            if left <= _WAIT_SECONDS:
                 raise
         except KeyboardInterrupt:
-            # The terminal has sent it to the command too, which may have things to put in order. A second one is for
-            # us.
+            # The terminal has sent it to the command too, which may have to clean up. Only a second one ends the wait.
             if interrupted:
                 raise
             interrupted = True
 
 
 def end_tree(process: subprocess.Popen[bytes]) -> None:
-    """End ``process`` and all its descendants: asked first, killed after a few seconds."""
+    """End ``process`` and all its descendants: by SIGTERM first, by SIGKILL after a few seconds."""
     try:
         root = psutil.Process(process.pid)
-        # Listed before any ends: the children of a dead parent cannot be found any more.
+        # Listed before any ends: the children of a dead parent cannot be found.
         family = [*root.children(recursive=True), root]
     except psutil.NoSuchProcess:
         process.wait()
@@ -186,13 +185,13 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
     for member in family:
         with suppress(psutil.Error):
             member.terminate()
-    _, family = psutil.wait_procs(family, timeout=_KILL_SECONDS)
+    _, family = psutil.wait_procs(family, timeout=KILL_SECONDS)
     _kill(family)
     process.wait()
 
 
 def _kill(processes: list[psutil.Process]) -> None:
-    """Kill ``processes`` and their descendants; each is stopped before its children are listed, and starts no more."""
+    """Kill ``processes`` and their descendants; each is suspended first, so that it starts no more children."""
     found, waiting = [], list(processes)
     while waiting:
         member = waiting.pop()
@@ -203,19 +202,19 @@ def _kill(processes: list[psutil.Process]) -> None:
     for member in found:
         with suppress(psutil.Error):
             member.kill()
-    psutil.wait_procs(found, timeout=_KILL_SECONDS)
+    psutil.wait_procs(found, timeout=KILL_SECONDS)
 
 
 def _start_server(command: Sequence[str], environ: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
     try:
-        # A session of its own: the terminal's Ctrl-C is for the command, which still needs its server then.
+        # A session of its own: the terminal's Ctrl-C goes to the command only, which still needs its server then.
         return subprocess.Popen(command, env=dict(environ), stdin=subprocess.DEVNULL, start_new_session=True, **options)
     except OSError as error:
         raise ConfigurationError(f"cannot run the server's command {command[0]!r} ({error.strerror})") from None
 
 
 def _terminate(process: subprocess.Popen[bytes], timeout: float) -> bool:
-    """Ask ``process`` to end, and kill it when ``timeout`` seconds are over; whether it ended by itself."""
+    """Terminate ``process``, and kill it after ``timeout`` seconds; return whether it ended without being killed."""
     if process.poll() is None:
         process.terminate()
     try:
@@ -227,8 +226,8 @@ def _terminate(process: subprocess.Popen[bytes], timeout: float) -> bool:
 
 
 @contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """At the block's end, end the server gracefully."""
+def _graceful_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End the server gracefully at the block's end."""
     try:
         yield
     finally:
@@ -237,13 +236,13 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 @contextmanager
-def _none_left(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """At the block's end, see to it that none of the server's processes is left."""
+def _no_process_left(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End all processes of the server at the block's end."""
     try:
         yield
     finally:
         try:
-            _terminate(process, _KILL_SECONDS)
+            _terminate(process, KILL_SECONDS)
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -252,6 +251,6 @@ def _none_left(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 def _too_slow(timeout: float) -> str:
     return (
-        f"the server did not answer within {timeout:g} seconds: see its output above, or give it more with "
-        "--startup-timeout"
+        f"the server did not answer within {timeout:g} seconds: see its output above, or allow more time "
+        "with --startup-timeout"
     )

@@ -1,7 +1,7 @@
-"""What ``livecov run`` and the ``livecov serve`` that it starts tell each other, through a socket.
+"""The connection between ``livecov run`` and the ``livecov serve`` that it starts.
 
-The server says that it answers, or that it has failed and said why; the end of the connection, before that, says that
-it died. The connection's other end tells the server when to go: it closes however ``livecov run`` ends.
+The server reports that it answers, or that it has failed and printed the reason. If the connection closes before
+either, the server has died. Its parent's end closes however ``livecov run`` ends; the server ends then.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ import click
 from ..errors import LiveCoverageError
 
 
-class Failed(LiveCoverageError):
-    """The server has said itself, on standard error, why it did not start; ``exit_code`` is its exit status."""
+class StartupFailed(LiveCoverageError):
+    """The server did not start, and has printed the reason on standard error; ``exit_code`` is its exit status."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__("")
         self.exit_code = exit_code
 
 
-class Parent:
-    """The server's end; without a ``descriptor``, nobody waits for this server."""
+class ParentConnection:
+    """The server's end; does nothing without a ``descriptor``, if no parent waits for this server."""
 
     def __init__(self, descriptor: int | None) -> None:
         self._socket = None if descriptor is None else socket.socket(fileno=descriptor)
         if self._socket is not None:
-            # What the application starts must not keep the connection open.
+            # Processes that the application starts must not keep the connection open.
             self._socket.set_inheritable(False)
             threading.Thread(target=self._wait, name="flask-livecoverage-parent", daemon=True).start()
 
@@ -42,26 +42,26 @@ class Parent:
         assert self._socket is not None
         with suppress(OSError):
             self._socket.recv(1)
-        # As if told from outside, because the application may be in the middle of its import. Whoever started
-        # `livecov run` may have had some signals ignored.
+        # By a signal, as from outside, because the main thread may be importing the application. `livecov run` may have
+        # been started with some signals ignored.
         numbers = (signal.SIGTERM, signal.SIGINT)
-        heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-        os.kill(os.getpid(), heard[0] if heard else signal.SIGKILL)
+        effective = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+        os.kill(os.getpid(), effective[0] if effective else signal.SIGKILL)
 
-    def answers_at(self, url: str) -> None:
-        """Say that the server answers."""
-        self._tell(url=url)
+    def report_ready(self, url: str) -> None:
+        """Report that the server answers."""
+        self._send(url=url)
 
     @contextmanager
-    def told_of_failure(self) -> Iterator[None]:
-        """Say so if the block fails with an error that is shown to the user."""
+    def reporting_failures(self) -> Iterator[None]:
+        """Report failures of the block to the parent, if they are errors that are shown to the user."""
         try:
             yield
         except (LiveCoverageError, click.ClickException) as error:
-            self._tell(exit_code=error.exit_code)
+            self._send(exit_code=error.exit_code)
             raise
 
-    def _tell(self, **message: Any) -> None:
+    def _send(self, **message: Any) -> None:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.sendall(json.dumps(message).encode() + b"\n")
@@ -70,7 +70,8 @@ class Parent:
 def wait_for_server(connection: socket.socket, timeout: float) -> str | None:
     """The address at which the server answers; None if it died.
 
-    Raises Failed if the server has failed and said why, TimeoutError if it says nothing for ``timeout`` seconds.
+    Raises StartupFailed if the server has failed and printed the reason, TimeoutError if it reports nothing for
+    ``timeout`` seconds.
     """
     connection.settimeout(timeout)
     with connection.makefile("rb") as lines:
@@ -79,5 +80,5 @@ def wait_for_server(connection: socket.socket, timeout: float) -> str | None:
         return None
     message = json.loads(line)
     if "exit_code" in message:
-        raise Failed(message["exit_code"])
+        raise StartupFailed(message["exit_code"])
     return str(message["url"])

@@ -1,4 +1,4 @@
-"""What the command line says, read."""
+"""The parsed command-line options of the commands that serve."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..settings import ACTIVE_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """Where to serve, what to measure, and what to tell the application."""
+    """Where to serve, what to measure, and the application's configuration."""
 
     host: str
     port: int
@@ -26,7 +26,7 @@ class ServeOptions:
     data_socket: str = DATA_SOCKET
 
     def environment(self, run_id: str) -> dict[str, str]:
-        """The environment variables that tell a server's processes to record into run ``run_id``."""
+        """The environment variables that make a server's processes record into run ``run_id``."""
         variables = {
             ACTIVE_VARIABLE: "1",
             RUN_VARIABLE: run_id,
@@ -34,13 +34,13 @@ class ServeOptions:
             **{f"FLASK_{key}": value for key, value in self.config},
         }
         if self.source:
-            # Processes that the server starts may be elsewhere.
+            # Processes that the server starts may have another working directory.
             folders = (os.path.abspath(name) if os.path.isdir(name) else name for name in self.source)
             variables[SOURCE_VARIABLE] = ",".join(folders)
         return variables
 
     def arguments(self) -> list[str]:
-        """The options of ``livecov serve`` for what :meth:`environment` does not say."""
+        """The options of ``livecov serve`` that :meth:`environment` does not contain."""
         arguments = ["--host", self.host, "--port", str(self.port), "--data-dir", self.data_dir]
         arguments.append("--access-log" if self.access_log else "--no-access-log")
         arguments.append("--with-threads" if self.threads else "--without-threads")
@@ -53,7 +53,7 @@ class ServeOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What to run against the server, how long to wait, and what to report."""
+    """The command to run against the server, how long to wait, and what to report."""
 
     command: tuple[str, ...]
     server: str | None
@@ -66,9 +66,10 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """Which recording to replay, how, and where to write what came of it.
+    """The recording to replay, how to replay it, and where to write the results.
 
-    ``url`` is a live server's address, in place of a server of the command's own; ``timeout`` seconds for each request.
+    ``url`` is the address of a live server; without one, the command starts a server. ``timeout`` is in seconds, for
+    each request.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Signals that ask a process to end, which then puts its things in order first."""
+"""Termination signals, handled so that a process cleans up before it ends."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Self
 
 
 class Terminated(SystemExit):
-    """SIGTERM, or the SIGHUP of a terminal that was closed. The exit status is the shell's: 128 + the signal."""
+    """Raised on SIGTERM, and on the SIGHUP of a closed terminal. The exit status is the shell's: 128 + the signal."""
 
 
-class EndingSignals:
-    """In a ``with`` block, SIGTERM and SIGHUP raise Terminated, SIGINT raises KeyboardInterrupt as ever.
+class TerminationHandler:
+    """In a ``with`` block, SIGTERM and SIGHUP raise Terminated; SIGINT raises KeyboardInterrupt, as by default.
 
-    A signal that is ignored, as SIGHUP is under ``nohup``, stays so.
+    Signals that are ignored, as SIGHUP is under ``nohup``, stay ignored.
     """
 
     def __init__(self) -> None:
@@ -33,8 +33,8 @@ class EndingSignals:
         for number, before in self._before.items():
             signal.signal(number, before)
 
-    def next_calls(self, action: Callable[[], None]) -> None:
-        """Let the next signal call ``action``, and only those after it raise."""
+    def call_on_next_signal(self, action: Callable[[], None]) -> None:
+        """Let the next signal call ``action``; the signals after it raise."""
         self._action = action
 
     def _handle(self, number: int, frame: Any) -> None:

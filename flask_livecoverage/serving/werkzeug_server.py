@@ -1,4 +1,4 @@
-"""Werkzeug's server, which ends gracefully."""
+"""Werkzeug's server with a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ _POLL_SECONDS = 0.1
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; ``port`` 0 takes any that is free. Raises ServerError if it cannot be had."""
+    """A listening socket; ``port`` 0 takes any free port. Raises ServerError if the address cannot be used."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        # create_server() names the address once more.
+        # create_server() appends the address.
         reason = (error.strerror or str(error)).partition(" (while attempting")[0]
         raise ServerError(
             f"cannot listen on {host} port {port} ({reason}): stop the program that uses it, or choose another with "
-            "--port (0: any that is free)"
+            "--port (0: any free port)"
         ) from None
 
 
 def url_of(host: str, port: int) -> str:
-    """The address at which this machine reaches a server that listens on ``host``."""
+    """The URL by which this machine reaches a server that listens on ``host``."""
     with suppress(ValueError):
         address = ipaddress.ip_address(host)
         if address.is_unspecified:
@@ -52,9 +52,9 @@ def url_of(host: str, port: int) -> str:
 class LiveServer:
     """Serves ``app`` on ``listener``, which is closed at the end.
 
-    :param access_log: log all requests, not just those that are answered with an error.
-    :param threads: answer each request in a thread of its own, rather than one after the other.
-    :param is_control: tells whether a path is none of the application's. Requests to it are logged only if they fail.
+    :param access_log: log all requests, not only those that are answered with an error.
+    :param threads: answer each request in a thread of its own, instead of one after the other.
+    :param is_control: returns whether a path is a control route's. Requests to these are logged only if they fail.
     """
 
     def __init__(
@@ -81,19 +81,19 @@ class LiveServer:
         return self._app(environ, start_response)
 
     def serve_until_shutdown(self) -> None:
-        """Serve until :meth:`shutdown`, and until the requests that are in flight then are answered."""
+        """Serve until :meth:`shutdown`, then wait until the requests in flight are answered."""
         try:
             self._server.serve_forever(_POLL_SECONDS)
         finally:
-            # Both hold the port open: the server has a descriptor of its own.
+            # Both keep the port open: the server has a descriptor of its own.
             self._server.server_close()
             self._listener.close()
         unanswered = self._server.connections.wait_until_closed(GRACE_SECONDS)
         if unanswered:
-            logger.warning("%d requests still run after %.0f seconds: ending", unanswered, GRACE_SECONDS)
+            logger.warning("%d requests are still running after %.0f seconds: ending", unanswered, GRACE_SECONDS)
 
     def shutdown(self) -> None:
-        """End serving; returns at once. A second call does nothing."""
+        """Stop serving, and return at once. A second call does nothing."""
         if not self._ending.is_set():
             self._ending.set()
             # The server's own shutdown() waits for its loop, which may be the caller's thread.
@@ -101,8 +101,8 @@ class LiveServer:
 
     def _end(self) -> None:
         try:
-            # Without threads, the loop itself waits for the request of a connection that a browser has opened ahead.
-            self._server.connections.hang_up_unasked()
+            # Without threads, the loop itself waits for the request of a connection that a browser has opened early.
+            self._server.connections.end_unused()
         finally:
             self._server.shutdown()
 
@@ -111,48 +111,49 @@ class _Connections:
     """The open connections of a server, each of which carries one request."""
 
     def __init__(self) -> None:
-        self._asked: dict[socket.socket, bool] = {}
+        # For each connection, whether its request has begun to arrive.
+        self._used: dict[socket.socket, bool] = {}
         self._ending = False
         self._changed = threading.Condition()
 
     def opened(self, connection: socket.socket) -> None:
         with self._changed:
-            self._asked[connection] = False
+            self._used[connection] = False
             if self._ending:
-                self._hang_up_unasked()
+                self._end_unused()
 
-    def asked(self, connection: socket.socket) -> None:
-        """A request has begun to arrive."""
+    def used(self, connection: socket.socket) -> None:
+        """Note that a request has begun to arrive."""
         with self._changed:
-            self._asked[connection] = True
+            self._used[connection] = True
 
     def closed(self, connection: socket.socket) -> None:
         with self._changed:
-            self._asked.pop(connection, None)
+            self._used.pop(connection, None)
             self._changed.notify_all()
 
-    def hang_up_unasked(self) -> None:
-        """End the connections that browsers open ahead: who waits there for a request reads the end of the stream."""
+    def end_unused(self) -> None:
+        """End the connections that browsers open early: a thread that waits there for a request reads end-of-file."""
         with self._changed:
             self._ending = True
-            self._hang_up_unasked()
+            self._end_unused()
 
-    def _hang_up_unasked(self) -> None:
-        for connection, asked in self._asked.items():
-            if not asked and not _has_input(connection):
+    def _end_unused(self) -> None:
+        for connection, used in self._used.items():
+            if not used and not _has_input(connection):
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
 
     def wait_until_closed(self, timeout: float) -> int:
-        """Wait, at most ``timeout`` seconds, until all requests are answered; how many are not."""
-        self.hang_up_unasked()
+        """Wait, at most ``timeout`` seconds, until all requests are answered; return how many are not."""
+        self.end_unused()
         with self._changed:
-            self._changed.wait_for(lambda: not self._asked, timeout)
-            return len(self._asked)
+            self._changed.wait_for(lambda: not self._used, timeout)
+            return len(self._used)
 
 
 def _has_input(connection: socket.socket) -> bool:
-    # select() takes no descriptor from 1024 on.
+    # Not select(), which fails for descriptors from 1024 on.
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     return bool(poll.poll(0))
@@ -182,11 +183,11 @@ class _RequestHandler(WSGIRequestHandler):
     server: _Server
 
     def parse_request(self) -> bool:
-        self.server.connections.asked(self.connection)
+        self.server.connections.used(self.connection)
         return super().parse_request()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        # There is no path where the request could not be read.
+        # There is no path if the request could not be parsed.
         path = unquote(getattr(self, "path", "").partition("?")[0])
         if not 200 <= int(code) < 400 or self.server.is_logged(path):
             super().log_request(code, size)

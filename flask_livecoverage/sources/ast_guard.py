@@ -1,4 +1,4 @@
-"""Parses Python beside other threads."""
+"""Guards the parsing of Python against a fault of CPython 3.11 that other threads trigger."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# CPython 3.11 counts in one place for all threads how deep it is in a syntax tree, until 3.11.8 (gh-106905). Which
-# other thread parses is not ours to choose: 3.11 does so for tracebacks that it prints.
+# CPython 3.11 before 3.11.8 counts the depth in a syntax tree in one place for all threads (gh-106905). Other threads
+# cannot be kept from parsing: 3.11 does so itself for tracebacks that it prints.
 _SHARED_DEPTH = (3, 11) <= sys.version_info < (3, 11, 8)
 
 _lock = threading.Lock()
@@ -19,10 +19,10 @@ _resume = False
 
 @contextmanager
 def parsing() -> Iterator[None]:
-    """A block in which syntax trees are made, by :func:`ast.parse` or within coverage.py.
+    """A block in which syntax trees are built, by :func:`ast.parse` or within coverage.py.
 
-    Where Python has the fault that gives such a block a SystemError when another thread parses meanwhile, garbage is
-    not collected until the block ends: nothing but that lets another thread run while a tree is made. Blocks may
+    A Python with the fault raises SystemError in such a block when another thread parses meanwhile. There, garbage is
+    not collected until the block ends: only a collection lets another thread run while a tree is built. Blocks may
     overlap, in threads too.
     """
     if not _SHARED_DEPTH:

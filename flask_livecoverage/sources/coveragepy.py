@@ -1,8 +1,8 @@
-"""The only module that touches coverage.py's internals.
+"""The only module that uses coverage.py's internals.
 
-Two things are not in coverage.py's public interface and are needed here: the decision whether a file is measured
+Two things that are needed here are not in coverage.py's public interface: the decision whether a file is measured
 (``InOrOut``), and the C tracer. Both are used as coverage.py uses them itself; the test suite runs against the oldest
-coverage.py that the package allows and against the newest.
+and the newest coverage.py that the package allows.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ TraceFunction = Callable[..., Any]
 
 HAS_CTRACER = CTracer is not None
 
-# coverage.py 7.14 made room for files of more than a million lines (see `CTracer_record_pair` in its tracer.c).
+# coverage.py 7.14 widened line numbers for files of more than a million lines (see `CTracer_record_pair` in its
+# tracer.c).
 _ARC_BITS = 28 if coverage.version_info >= (7, 14) else 20
 _ARC_MASK = (1 << _ARC_BITS) - 1
 
 
 def unpack_arc(packed: int) -> tuple[int, int]:
-    """The pair of line numbers in one of the C tracer's packed arcs."""
+    """Return the pair of line numbers in one of the C tracer's packed arcs."""
     first = packed & _ARC_MASK
     second = packed >> _ARC_BITS & _ARC_MASK
     if packed >> 2 * _ARC_BITS & 1:
@@ -63,57 +64,57 @@ def unpack_arc(packed: int) -> tuple[int, int]:
 
 
 def pack_arc(first: int, second: int) -> int:
-    """A pair of line numbers as the C tracer packs it."""
+    """Pack a pair of line numbers as the C tracer does."""
     signs = (first < 0) << 2 * _ARC_BITS | (second < 0) << 2 * _ARC_BITS + 1
     return signs | abs(second) << _ARC_BITS | abs(first)
 
 
 def make_coverage(source: Sequence[str] = (), **options: Any) -> coverage.Coverage:
-    """A ``Coverage`` object under the user's own configuration; ``source`` stands in for its ``source``.
+    """Return a ``Coverage`` object under the user's own configuration; ``source`` replaces its ``source``.
 
     Its plugins are loaded, those in the working directory included, as under ``coverage run``. Raises
     ConfigurationError if coverage.py cannot use the configuration.
     """
     try:
         cov = coverage.Coverage(source=list(source) or None, **options)
-    # Not all that can be wrong in a file is a CoverageException: before coverage.py 7.11, not even ConfigError is.
+    # Not every error in a file is a CoverageException: before coverage.py 7.11, not even ConfigError is.
     except Exception as error:
-        raise _refused(error) from error
+        raise _configuration_error(error) from error
     try:
         with _loading(cov.config.plugins):
             cov._init()
     except Exception as error:
-        raise _refused_plugin(cov, error) from error
+        raise _plugin_error(cov, error) from error
     return cov
 
 
-def _refused(error: Exception) -> ConfigurationError:
+def _configuration_error(error: Exception) -> ConfigurationError:
     if isinstance(error, UnicodeDecodeError):
         return ConfigurationError(
-            f"coverage.py's configuration: {_undecodable_file()} is not encoded in UTF-8 ({error}): save it so"
+            f"coverage.py's configuration: {_undecodable_file()} is not encoded in UTF-8 ({error}): save it as UTF-8"
         )
     return ConfigurationError(f"coverage.py's configuration: {_one_line(error)}")
 
 
-def _refused_plugin(cov: coverage.Coverage, error: Exception) -> ConfigurationError:
-    # None once all are loaded: then one of them has failed to configure.
+def _plugin_error(cov: coverage.Coverage, error: Exception) -> ConfigurationError:
+    # None once all are loaded: then the configuration by one of them has failed.
     name = cov._plugins.current_module
     which = f"the plugin {name!r}" if name else "a plugin"
     file = cov.config.config_file or "its configuration"
     return ConfigurationError(
-        f"coverage.py's configuration: {which} in {file} cannot be used ({_one_line(error)}): install or mend it, or "
+        f"coverage.py's configuration: {which} in {file} cannot be used ({_one_line(error)}): install or repair it, or "
         "remove it from `plugins` there"
     )
 
 
 def _one_line(error: Exception) -> str:
-    """The message of ``error``; its type stands before it where coverage.py did not write the message."""
+    """Return the message of ``error`` in one line, preceded by its type unless the message is coverage.py's own."""
     written = isinstance(error, coverage.CoverageException | ConfigError)
     return " ".join((str(error) if written else f"{type(error).__name__}: {error}").split())
 
 
 def _undecodable_file() -> str:
-    """The configuration file that coverage.py could not decode."""
+    """Return the name of the configuration file that coverage.py could not decode."""
     for name, *_ in config_files_to_try(True):
         try:
             Path(name).read_text(encoding="utf-8")
@@ -124,13 +125,13 @@ def _undecodable_file() -> str:
     return "its file"
 
 
-# Whether plugins are being loaded: what is imported meanwhile is theirs, and no sign that the application begins.
+# True while plugins are being loaded: imports at that time are the plugins', not the start of the application.
 loading_plugins = False
 
 
 @contextmanager
 def _loading(plugins: Iterable[str]) -> Iterator[None]:
-    """A block in which ``plugins`` are found in the working directory, as by coverage.py's own commands."""
+    """A block in which ``plugins`` can be imported from the working directory, as by coverage.py's own commands."""
     global loading_plugins
     if all(name in sys.modules for name in plugins):
         yield
@@ -148,15 +149,15 @@ def _loading(plugins: Iterable[str]) -> Iterator[None]:
 
 
 def archive_of(path: str) -> tuple[str, str] | None:
-    """The archive in which the file at ``path`` is, and its name there, where coverage.py can read it; else None.
+    """Return the archive that contains the file at ``path`` and its name there, if coverage.py can read it; else None.
 
-    An archive is a folder to the import system, and in paths: ``lib.zip/module.py``.
+    To the import system, and in paths, an archive is a folder: ``lib.zip/module.py``.
     """
     return zip_location(path)
 
 
 class FileChooser:
-    """Which files are measured under the user's configuration, as coverage.py would decide it."""
+    """Decides which files are measured under the user's configuration, as coverage.py does."""
 
     def __init__(self, source: Sequence[str] = ()) -> None:
         self._coverage = make_coverage(source, data_file=None)
@@ -169,9 +170,9 @@ class FileChooser:
                 include_namespace_packages=self.config.include_namespace_packages,
             )
         except (coverage.CoverageException, ConfigError) as error:
-            raise _refused(error) from error
+            raise _configuration_error(error) from error
         self._in_or_out.plugins = self._plugins
-        # The C tracer takes nothing but its own class; for everybody else the two are alike.
+        # The C tracer accepts only its own class; all other users accept either.
         self._in_or_out.disp_class = CFileDisposition if HAS_CTRACER else FileDisposition
 
     @property
@@ -181,35 +182,35 @@ class FileChooser:
 
     @property
     def file_tracer_plugins(self) -> list[str]:
-        """Names of the configured plugins that trace files other than Python's."""
+        """The names of the configured plugins that trace files other than Python's."""
         return [plugin._coverage_plugin_name for plugin in self._plugins.file_tracers]
 
     def disable_file_tracers(self) -> None:
-        """Measure Python alone, as coverage.py does itself where its core supports no plugins."""
+        """Measure only Python files, as coverage.py does itself where its core supports no plugins."""
         for plugin in self._plugins.file_tracers:
             plugin._coverage_enabled = False
 
     def disposition(self, filename: str, frame: FrameType | None) -> Disposition:
-        """coverage.py's decision on the code in ``filename`` that ``frame`` runs.
+        """Return coverage.py's decision on the code in ``filename`` that ``frame`` runs.
 
-        ``trace`` says whether it is measured, ``source_filename`` under which canonical path.
+        Its ``trace`` is true if the code is measured, ``source_filename`` is the canonical path.
         """
         make_room(coverage.files.CANONICAL_FILENAME_CACHE)
         try:
             return self._in_or_out.should_trace(filename, frame)
         except OSError:
-            # The working directory was removed, and the name is relative. No error is to reach the application.
+            # The working directory was removed, and the name is relative. The application must not get this error.
             return disposition_init(self._in_or_out.disp_class, filename)
 
     def possible_files(self) -> Iterable[str]:
-        """All files inside the configured ``source``, executed or not; nothing without one."""
+        """Return all files inside the configured ``source``, executed or not; nothing without one."""
         return (path for path, _plugin in self._in_or_out.find_possibly_unexecuted_files())
 
 
 class StatementCounter:
-    """Tells which lines of a file count in reports, under the user's configuration.
+    """Determines which lines of a file count in reports under the user's configuration.
 
-    Raises ConfigurationError if coverage.py refuses it.
+    Raises ConfigurationError if coverage.py cannot use it.
     """
 
     def __init__(self) -> None:
@@ -221,20 +222,20 @@ class StatementCounter:
         self.rules = hashlib.sha256("\0".join(rules).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def reports_on(self, path: str) -> bool:
-        """Whether the configuration wants the file in its reports."""
+        """True if the configuration includes the file in reports."""
         return (self._include is None or self._include.match(path)) and not (self._omit and self._omit.match(path))
 
     def percent(self, executed: int, statements: int) -> str:
-        """Percent covered, with the digits that the configuration wants; 0 and 100 for nothing but none and all."""
+        """Format percent covered with the configured precision; 0 and 100 stand for exactly none and all."""
         precision = self._coverage.config.precision
         return Numbers(precision, n_statements=statements, n_missing=statements - executed).pc_covered_str
 
     def count(self, path: str) -> FileStatements:
-        """What counts in the file at ``path``. Raises CoverageException if it cannot be read as Python."""
+        """Return the lines that count in the file at ``path``. Raises CoverageException if it is no readable Python."""
         reporter = PythonFileReporter(path, self._coverage)
         with parsing():
             statements = reporter.lines()
-        # Which statement a line belongs to is said of each line alone.
+        # The reporter maps a set of lines to a set of statements, so each line is translated alone.
         lines_of = defaultdict(set)
         for line in range(1, reporter.source().count("\n") + 2):
             for first in reporter.translate_lines([line]):
@@ -250,16 +251,16 @@ def _matcher(patterns: Sequence[str] | None, name: str) -> GlobMatcher | None:
 
 
 class Tracer(CTracer or object):  # type: ignore[misc]
-    """A C tracer of ours. As a type of its own it can be told from one that belongs to a running ``Coverage``.
+    """A C tracer of this package. Its type distinguishes it from one that belongs to a running ``Coverage``.
 
-    Python calls the object only where somebody has set another trace function since, or has put this one back with
+    Python calls the object only after other code has set another trace function, or has restored this one with
     ``sys.settrace``: until then, Python calls the C function itself.
     """
 
     when_called: TraceFunction
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
-        """Leave it to ``when_called``."""
+        """Delegate to ``when_called``."""
         return self.when_called(self, frame, event, argument)
 
 
@@ -271,7 +272,7 @@ def make_tracer(
     branch: bool,
     when_called: Callable[[Tracer, FrameType, str, Any], Any],
 ) -> Tracer:
-    """A C tracer that writes into ``data``, not started yet. Raises EngineError where coverage.py has none."""
+    """Create a C tracer that writes into ``data``, not started yet. Raises EngineError where coverage.py has none."""
     if not HAS_CTRACER:
         raise EngineError(
             "the ctrace engine needs coverage.py's C extension, which this installation lacks: reinstall coverage, or "
@@ -283,26 +284,26 @@ def make_tracer(
     tracer.should_trace = should_trace
     tracer.should_trace_cache = cache
     tracer.file_tracers = {}
-    # None, not missing: the C code compares these with None alone.
+    # Set to None explicitly: the C code compares these only with None.
     tracer.concur_id_func = tracer.should_start_context = tracer.switch_context = None
     tracer.check_include = lambda filename, frame: True
     tracer.warn = lambda *args, **kwargs: None
     tracer.disable_plugin = lambda disposition: None
-    # Called for each function that begins: no lock, and nothing that is written in Python.
+    # Called for each function that begins: so without a lock, and not a function written in Python.
     tracer.lock_data = tracer.unlock_data = bool
     tracer.when_called = when_called
     return tracer
 
 
 def report_event(tracer: Any, frame: FrameType, event: str, argument: Any = None) -> Any:
-    """Have a C tracer take note of an event. The event ``call`` makes it the thread's trace function."""
+    """Deliver an event to a C tracer. The event ``call`` makes it the thread's trace function."""
     return CTracer.__call__(tracer, frame, event, argument)
 
 
 def enter_frames(tracer: Any, frame: FrameType | None) -> None:
-    """Have ``tracer`` note that ``frame`` and its callers are under way, as if it had seen them begin.
+    """Register ``frame`` and its callers with ``tracer``, as if it had seen them begin.
 
-    Python must not trace meanwhile. Nothing is recorded: which line of a frame ran last is known, and no more.
+    Python must not trace meanwhile. No line is recorded: the tracer only learns which line of each frame ran last.
     """
     frames = []
     while frame is not None:
@@ -311,23 +312,23 @@ def enter_frames(tracer: Any, frame: FrameType | None) -> None:
     for entered in reversed(frames):
         report_event(tracer, entered, "call")
         if tracer.trace_arcs:
-            # It takes some frames for new ones. That an event of the line is recorded is not wanted, but that the next
-            # line comes from this one.
+            # The tracer takes some frames for new ones. The event of the line is needed so that the next line's arc
+            # starts from it, but the arcs that it records itself have not run here.
             line, arcs = _line(entered), _arcs(tracer, entered)
             invented = {pack_arc(line, line), pack_arc(-entered.f_code.co_firstlineno, line)} - arcs
             report_event(tracer, entered, "line")
             arcs -= invented
 
 
-def report_line(tracer: Any, frame: FrameType, last_line: int) -> Any:
-    """Have ``tracer`` note the line of a frame that it entered on that line, and which came after ``last_line``."""
+def report_line(tracer: Any, frame: FrameType, previous_line: int) -> Any:
+    """Deliver to ``tracer`` the current line of a frame that was registered on it, which follows ``previous_line``."""
     if not tracer.trace_arcs:
         return report_event(tracer, frame, "line")
     line, arcs = _line(frame), _arcs(tracer, frame)
     invented = {pack_arc(line, line)} - arcs
     trace = report_event(tracer, frame, "line")
     arcs -= invented
-    arcs.add(pack_arc(last_line, line))
+    arcs.add(pack_arc(previous_line, line))
     return trace
 
 
@@ -337,34 +338,34 @@ def _line(frame: FrameType) -> int:
 
 def _arcs(tracer: Any, frame: FrameType) -> set[int]:
     disposition = tracer.should_trace_cache.get(frame.f_code.co_filename)
-    # None where ever-new names of files have pushed it out just now.
+    # None where ever-new names of files have just evicted it.
     is_traced = disposition is not None and disposition.trace
     arcs: set[int] = tracer.data.get(disposition.source_filename, set()) if is_traced else set()
     return arcs
 
 
 def is_ctracer(trace_function: object) -> bool:
-    """Whether ``trace_function`` (from ``sys.gettrace()``) is a C tracer, ours or another's."""
+    """True if ``trace_function`` (from ``sys.gettrace()``) is a C tracer, this package's or another's."""
     return HAS_CTRACER and isinstance(trace_function, CTracer)
 
 
 def below_fail_under(total: float, fail_under: float, precision: int) -> bool:
-    """Whether ``total`` percent misses ``fail_under``, by coverage.py's rule for rounding."""
+    """True if ``total`` percent misses ``fail_under``, by coverage.py's rule for rounding."""
     return should_fail_under(total, fail_under, precision)
 
 
 def fail_under_setting(cov: coverage.Coverage) -> tuple[float, int]:
-    """``fail_under`` and ``precision`` from the user's configuration."""
+    """Return ``fail_under`` and ``precision`` from the user's configuration."""
     return cov.config.fail_under, cov.config.precision
 
 
 def format_lines(statements: Iterable[int], lines: Iterable[int]) -> str:
-    """Those ``statements`` that are in ``lines``, as coverage.py's reports print missing ones: ``12-14, 20``."""
+    """Format the ``statements`` that are in ``lines`` as coverage.py's reports print missing ones: ``12-14, 20``."""
     return _format_lines(statements, lines)
 
 
 def executed_only(data: Mapping[str, set[int]]) -> dict[str, set[int]]:
-    """A copy of trace data without the files in which nothing ran.
+    """Copy trace data without the files in which nothing ran.
 
     Both copies are single C calls: a tracer in another thread may add to ``data`` meanwhile.
     """

@@ -1,4 +1,4 @@
-"""The functions in a file, and which lines are theirs."""
+"""Finds the functions in a file and their lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Function:
 
     ``name`` is qualified (``Cart.total``). ``first_line`` is that of its decorators, as in a code object. ``body`` is
     the bitmap of the lines that run when it is called: without its ``def`` line, which runs when the module is
-    imported, and without the bodies of functions in it, which are functions of their own.
+    imported, and without the bodies of nested functions, which are listed separately.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Function:
 
 
 def functions_in(source: bytes) -> list[Function]:
-    """The functions in a module's source, in the order of their lines; none if Python cannot parse it."""
+    """Return the functions in a module's source, in the order of their lines; none if Python cannot parse it."""
     try:
         with parsing():
             module = ast.parse(source)
@@ -45,7 +45,7 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[Function]:
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    # No function is defined in an expression, and expressions can be nested deeper than Python recurses.
+    # Without expressions: they define no functions, and can be nested deeper than Python recurses.
     return (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
 
 

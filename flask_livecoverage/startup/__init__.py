@@ -1,5 +1,5 @@
-"""What a server's process does before the application is imported: recording starts, a temporary database is guarded.
+"""Work of a server's process before the application is imported: recording starts, a temporary database is guarded.
 
-May import: recording and what lies below it. Runs in the measured server; ``site`` is the folder that is put on its
-PYTHONPATH, for the ``sitecustomize`` in it.
+May import: recording and the packages below it. Runs in the measured server; the folder ``site`` is put on its
+PYTHONPATH for its ``sitecustomize``.
 """

@@ -1,17 +1,17 @@
-"""Sees to it that ``--temp-database`` is the database that the application uses, and no other.
+"""Ensures that the application uses the database of ``--temp-database``, and no other.
 
-A suite must not write to somebody's data because the application has not taken the temporary database over. So in the
-server's processes
+A suite must not write to real data because the application does not use the temporary database. So in the server's
+processes
 
 *   each SQLAlchemy engine, Flask-SQLAlchemy's and any other, is refused a connection to another database, from the
-    first import on. This also holds for engines that are made late, and for what an application does to its database
-    while it is imported;
-*   before the first request, the engines that there are by then must be the temporary database's, and there must be
-    one, or something else must have written to its file.
+    first import on. This also holds for engines that are created late, and for access to a database while the
+    application is imported;
+*   before the first request, all engines that exist must be the temporary database's. There must be at least one, or
+    something else must have written to the database's file.
 
-Allowed are databases in memory, and those that the operator has named: they occur in the environment's ``FLASK_…``
-variables (``--config``). A refusal is written beside the database's file, where ``livecov serve`` and ``livecov run``
-find it, whichever process it was.
+Databases in memory are allowed, and those that the operator has named: they occur in the environment's ``FLASK_…``
+variables (``--config``). A refusal is written to a file beside the database, where ``livecov serve`` and ``livecov
+run`` find it, whichever process has refused.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from ..settings import DATABASE_VARIABLE, load_settings
 
 _REFUSAL = "refusal"
 _URL = re.compile(r"[a-z][\w+]*://[^\s\"'\\,}\]]*")
-_LEAVE_OUT = "or leave --temp-database out"
-_TAKE_OVER = (
+_OR_LEAVE_OUT = "or leave --temp-database out"
+_READ_CONFIG = (
     "call app.config.from_prefixed_env() after the application's own SQLALCHEMY_DATABASE_URI and before "
     "db.init_app(app)"
 )
@@ -46,31 +46,31 @@ def install() -> None:
     global _guard
     if _guard is None and DATABASE_VARIABLE in os.environ:
         _guard = Guard(os.environ[DATABASE_VARIABLE])
-        # Importing it here would be too early: gevent may be about to replace what it imports in its turn.
+        # Importing it here would be too early: gevent may be about to patch modules that it imports.
         when_imported("sqlalchemy", _guard.listen)
 
 
 def watch(app: Any) -> None:
-    """Look at the Flask-SQLAlchemy engines of a Flask application too."""
+    """Check the Flask-SQLAlchemy engines of a Flask application too."""
     install()
     if _guard is not None:
         _guard.apps.add(app)
 
 
 def check() -> None:
-    """Before the first request: raise RefusedDatabase if the application uses another database."""
+    """Raise RefusedDatabase if the application uses another database. To be called before the first request."""
     if _guard is not None:
         _guard.check()
 
 
-def check_quietly() -> None:
-    """Do the same where another process is to find the refusal."""
+def check_without_raising() -> None:
+    """Check, but only write the refusal, for another process to find."""
     with suppress(RefusedDatabase):
         check()
 
 
-def refusal(file: str) -> str | None:
-    """The refusal of any process that was given the database ``file``, if there was one."""
+def read_refusal(file: str) -> str | None:
+    """Return the refusal of any process that was given the database ``file``, if there is one."""
     with suppress(FileNotFoundError), open(_refusal_path(file), encoding="utf-8") as lines:
         return lines.read() or None
     return None
@@ -81,7 +81,7 @@ def _refusal_path(file: str) -> str:
 
 
 class Guard:
-    """Refuses the engines of this process all databases but ``file``, and those that the operator has named."""
+    """Refuses connections of this process to databases other than ``file`` and those that the operator has named."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -89,33 +89,34 @@ class Guard:
         self.apps: WeakSet[Any] = WeakSet()
 
     def listen(self, name: str, sqlalchemy: Any) -> None:
-        """Hear of each connection that is about to be made; no other import of the module is of interest."""
+        """Listen for each connection that is about to be opened; later imports of the module need no callback."""
         cancel(name, self.listen)
         sqlalchemy.event.listen(sqlalchemy.Engine, "do_connect", self._before_connection)
 
     def _before_connection(self, dialect: Any, record: Any, args: list[Any], parameters: dict[str, Any]) -> None:
         if not self._is_allowed(dialect, args, parameters):
-            self._refuse(_unwanted(None, _describe(dialect, args, parameters)))
+            self._refuse(_refusal_message(None, _describe(dialect, args, parameters)))
 
     def check(self) -> None:
         """Raise RefusedDatabase if an engine is another database's, or none is the temporary database's."""
         if self._checked:
             return
-        ours = []
+        are_temporary = []
         for bind, engine in self._engines():
             where = engine.dialect.create_connect_args(engine.url)
-            ours.append(self._is_temporary(engine.dialect, where[0]))
+            are_temporary.append(self._is_temporary(engine.dialect, where[0]))
             if not self._is_allowed(engine.dialect, *where):
-                self._refuse(_unwanted(bind, _describe(engine.dialect, *where)))
-        if not any(ours) and not _is_written(self._file):
+                self._refuse(_refusal_message(bind, _describe(engine.dialect, *where)))
+        if not any(are_temporary) and not _is_written(self._file):
             self._refuse(
-                "the application does not use the temporary database, which FLASK_SQLALCHEMY_DATABASE_URI names: make "
-                f"an SQLAlchemy engine for that address at start-up (with Flask-SQLAlchemy, {_TAKE_OVER}), {_LEAVE_OUT}"
+                "the application does not use the temporary database, which FLASK_SQLALCHEMY_DATABASE_URI names: "
+                f"create an SQLAlchemy engine for that URL at start-up (with Flask-SQLAlchemy, {_READ_CONFIG}), "
+                f"{_OR_LEAVE_OUT}"
             )
         self._checked = True
 
     def _engines(self) -> Iterator[tuple[str | None, Any]]:
-        """The engines that there are, each with its bind key: empty for the default, None outside Flask-SQLAlchemy."""
+        """Yield all engines, each with its bind key: empty for the default, None outside Flask-SQLAlchemy."""
         found = []
         for app in list(self.apps):
             extension: Any = app.extensions.get("sqlalchemy")
@@ -125,23 +126,23 @@ class Guard:
         yield from found
         sqlalchemy = loaded_module("sqlalchemy")
         if sqlalchemy is not None:
-            # Those that nobody uses any more may still be there.
+            # Unused engines may not have been collected yet.
             gc.collect()
             known = {id(engine) for _, engine in found}
-            for thing in gc.get_objects():
-                # type() and not isinstance(), which asks objects that pretend to be others.
-                if issubclass(type(thing), sqlalchemy.Engine) and id(thing) not in known:
-                    yield None, thing
+            for candidate in gc.get_objects():
+                # type(), not isinstance(): that calls objects which pretend to have another class.
+                if issubclass(type(candidate), sqlalchemy.Engine) and id(candidate) not in known:
+                    yield None, candidate
 
     def _is_temporary(self, dialect: Any, args: Any) -> bool:
         return dialect.name == "sqlite" and _path(args[0]) == self._file
 
     def _is_allowed(self, dialect: Any, args: Any, parameters: Mapping[str, Any]) -> bool:
         if dialect.name == "sqlite" and (
-            self._is_temporary(dialect, args) or _is_in_memory(str(args[0])) or _is_ours(_path(args[0]))
+            self._is_temporary(dialect, args) or _is_in_memory(str(args[0])) or _is_data_file(_path(args[0]))
         ):
             return True
-        return any(_leads_there(url, dialect, args, parameters) for url in self._named_urls())
+        return any(_is_same_database(url, dialect, args, parameters) for url in self._named_urls())
 
     def _named_urls(self) -> Iterator[str]:
         stores = [load_settings(app.config).store for app in list(self.apps)]
@@ -150,7 +151,7 @@ class Guard:
             yield from _URL.findall(text)
 
     def _refuse(self, message: str) -> None:
-        # The first one counts: others follow from it.
+        # Keep the first refusal: others are its consequences.
         with suppress(OSError), open(_refusal_path(self._file), "x", encoding="utf-8") as file:
             file.write(message)
         raise RefusedDatabase(message)
@@ -159,18 +160,18 @@ class Guard:
 _guard: Guard | None = None
 
 
-def _unwanted(bind: str | None, where: str) -> str:
+def _refusal_message(bind: str | None, where: str) -> str:
     if bind:
         example = f'{{"{bind}": "sqlite:////tmp/{bind}.sqlite"}}'
         return (
             f"the application also connects to {where} (bind {bind!r}), which --temp-database does not replace: name "
-            f"another with --config 'SQLALCHEMY_BINDS={example}', {_LEAVE_OUT}"
+            f"another with --config 'SQLALCHEMY_BINDS={example}', {_OR_LEAVE_OUT}"
         )
-    return f"the application connects to {where}, not to the temporary database: {_TAKE_OVER}, {_LEAVE_OUT}"
+    return f"the application connects to {where}, not to the temporary database: {_READ_CONFIG}, {_OR_LEAVE_OUT}"
 
 
 def _describe(dialect: Any, args: Any, parameters: Mapping[str, Any]) -> str:
-    """The place of a connection, without a password."""
+    """Return the URL of a connection, without a password."""
     if dialect.name == "sqlite":
         return f"sqlite:///{args[0]}"
     host = parameters.get("host", "")
@@ -179,7 +180,7 @@ def _describe(dialect: Any, args: Any, parameters: Mapping[str, Any]) -> str:
 
 
 def _path(argument: Any) -> str:
-    """The path in the first argument for a connection to SQLite: a path or a URI."""
+    """Return the path in the first argument of a connection to SQLite: a path or a URI."""
     file = str(argument)
     return file.removeprefix("file:").partition("?")[0] if file.startswith("file:") else file
 
@@ -188,8 +189,8 @@ def _is_in_memory(file: str) -> bool:
     return file in ("", ":memory:") or file.startswith("file::memory:") or "mode=memory" in file
 
 
-def _is_ours(file: str) -> bool:
-    """Whether ``file`` is in the data directory: the store, say."""
+def _is_data_file(file: str) -> bool:
+    """True if ``file`` is in the data directory, as the store is."""
     data_dir = os.path.abspath(load_settings({}).data_dir)
     return os.path.abspath(file).startswith(os.path.join(data_dir, ""))
 
@@ -200,8 +201,8 @@ def _is_written(file: str) -> bool:
     return False
 
 
-def _leads_there(text: str, dialect: Any, args: Any, parameters: Mapping[str, Any]) -> bool:
-    """Whether the URL ``text`` is the one of a connection with these arguments."""
+def _is_same_database(text: str, dialect: Any, args: Any, parameters: Mapping[str, Any]) -> bool:
+    """True if the URL ``text`` is that of a connection with these arguments."""
     sqlalchemy = loaded_module("sqlalchemy")
     try:
         url = sqlalchemy.make_url(text)
@@ -212,6 +213,6 @@ def _leads_there(text: str, dialect: Any, args: Any, parameters: Mapping[str, An
             return bool(url.database) and f"/{args[0]}".endswith(f"/{url.database}")
         wanted_args, wanted = dialect.create_connect_args(url)
     except Exception:
-        # What only looks like a URL.
+        # The text only looks like a URL.
         return False
     return list(wanted_args) == list(args) and wanted.items() <= dict(parameters).items()

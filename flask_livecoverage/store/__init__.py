@@ -1,10 +1,10 @@
-"""The store: what was recorded, in a database that answers questions quickly.
+"""The store: the recorded runs in a database, for fast answers.
 
-It is made from the journals, and can be made anew from them: the journals are what counts. By default it is an SQLite
+It is built from the journals and can be rebuilt from them: the journals are authoritative. By default it is an SQLite
 file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
 
-May import: journal, model, errors. Runs wherever a question is asked: in a command, in the dashboard process, or in a
-server that is asked, and never for a request that is merely recorded.
+May import: journal, model, errors. Runs wherever a question is answered: in a command, in the dashboard process, or in
+the measured server for a control route, and never for a request that is merely recorded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A store that is kept open between its uses, and put aside when it is broken."""
+"""A store that stays open between its uses, and is moved aside and rebuilt when it is broken."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import DataError, LiveCoverageError, StorageError
 from .connections import Connections
-from .damage import ReplacedError, damage_of, path_of, put_aside
+from .damage import ReplacedError, damage_of, move_aside, path_of
 from .dialect import cannot_write, is_locked, shown_url
 from .store import FAULTS, Store
 
 
 def store_url(data_dir: Path, setting: str | None) -> str:
-    """The URL of the store: ``setting`` (``LIVECOVERAGE_STORE``) or the file in ``data_dir``."""
+    """Return the URL of the store: ``setting`` (``LIVECOVERAGE_STORE``) or the file in ``data_dir``."""
     return setting or f"sqlite:///{data_dir.absolute() / 'store.sqlite3'}"
 
 
 class StoreHandle:
-    """The store at ``url``, kept open between its uses; several threads may be at it.
+    """The store at ``url``, kept open between its uses; thread-safe.
 
-    That spares who uses it often three things: connecting, preparing the same statements again, and that SQLite brings
-    its file up to date when nobody has it open any more. A disk may take a second for that, and whoever opens the file
-    meanwhile waits.
+    For frequent use this saves three costs: connecting, preparing the same statements again, and SQLite's checkpoint
+    when the last connection closes. A disk may take a second for that checkpoint, and other processes that open the
+    file meanwhile wait.
 
-    :param is_own: whether it is the data directory's, so that a broken one is put aside and made anew. One that
-        ``LIVECOVERAGE_STORE`` names may hold other things.
+    :param is_own: whether it is the data directory's store: a broken one is moved aside and rebuilt. A database that
+        ``LIVECOVERAGE_STORE`` names may hold other data.
     """
 
     def __init__(self, url: str, *, is_own: bool = False) -> None:
@@ -42,13 +42,13 @@ class StoreHandle:
 
     @contextmanager
     def use(self) -> Iterator[Store]:
-        """The store, made if it is not there, or not there any more. Raises as :func:`open_store`."""
-        store = Store(self._get_connections(), self._remake)
+        """Yield the store, created if it does not exist or was removed. Raises the errors of :func:`open_store`."""
+        store = Store(self._get_connections(), self._rebuild)
         try:
             try:
                 store.open()
             except FAULTS as error:
-                if not self._remake(store, error):
+                if not self._rebuild(store, error):
                     raise
             yield store
         except FAULTS as error:
@@ -58,63 +58,63 @@ class StoreHandle:
             if self._is_closed:
                 self.close()
 
-    def _remake(self, store: Store, error: BaseException) -> bool:
-        """Put a broken store aside and open a new one; whether that is what the error calls for."""
-        if store.is_remade:
-            return False  # not over and over: a disk may be broken
+    def _rebuild(self, store: Store, error: BaseException) -> bool:
+        """Move a broken store aside and open a new one; False if the error has another cause."""
+        if store.is_rebuilt:
+            return False  # not repeatedly: the disk may be broken
         if not isinstance(error, ReplacedError):
-            damage = self._damage_to_mend(store, error)
+            damage = damage_of(error, store.connections.engine) if self._can_rebuild(store) else None
             if damage is None:
                 return False
-            store.warnings.append(f"{self._put_aside(store, damage)}: it is made anew from the journals")
-        store.is_remade = True
+            store.warnings.append(f"{self._move_aside(store, damage)}: it is rebuilt from the journals")
+        store.is_rebuilt = True
         store.connections = self._get_connections()
         store.open()
         return True
 
-    def _damage_to_mend(self, store: Store, error: BaseException) -> str | None:
-        return damage_of(error, store.connections.engine) if self._is_own and not store.is_remade else None
+    def _can_rebuild(self, store: Store) -> bool:
+        return self._is_own and not store.is_rebuilt
 
     def _explain(self, error: BaseException, store: Store) -> None:
-        """Raise what says what is wrong with the store, and what to do; nothing if it is another fault."""
-        damage = self._damage_to_mend(store, error)
-        if damage is not None:
-            raise DataError(
-                f"{self._put_aside(store, damage)}: ask again, it is made anew from the journals"
-            ) from error
-        if isinstance(error, SQLAlchemyError):
+        """Raise an error that names the damage to the store, and what to do; return if the error has another cause."""
+        is_of_database = isinstance(error, SQLAlchemyError)
+        can_rebuild = self._can_rebuild(store)
+        # The check may read the whole file: it is done once, and only where its result is used.
+        damage = damage_of(error, store.connections.engine) if can_rebuild or not is_of_database else None
+        if damage is not None and can_rebuild:
+            raise DataError(f"{self._move_aside(store, damage)}: try again, it is rebuilt from the journals") from error
+        if is_of_database:
             raise _unusable(self._url, error.orig if isinstance(error, DBAPIError) else error) from error
-        damage = damage_of(error, store.connections.engine)
         if damage is not None:
             raise _unusable(self._url, damage) from error
 
-    def _put_aside(self, store: Store, damage: str) -> str:
-        """Put the broken store aside, and return what is to be said of it."""
+    def _move_aside(self, store: Store, damage: str) -> str:
+        """Move the broken store aside, and return a description of it."""
         assert self._path is not None
-        store.connections.give_up()
+        store.connections.close()
         try:
-            aside = put_aside(self._path, store.connections.file)
+            aside = move_aside(self._path, store.connections.file)
         except OSError as error:
             raise DataError(
-                f"the store {self._path} is broken and cannot be put aside ({error.strerror}): remove it, it is "
-                "made anew from the journals"
+                f"the store {self._path} is broken and cannot be renamed ({error.strerror}): remove it, it is rebuilt "
+                "from the journals"
             ) from error
         described = f"the store {self._path} was broken ({' '.join(damage.split())})"
         return described if aside is None else f"{described} and is kept as {aside.name}"
 
     def close(self) -> None:
-        """Keep it open no longer. Who uses it now may go on."""
+        """Close the store, after its present uses have ended."""
         self._is_closed = True
         with self._lock:
             connections, self._connections = self._connections, None
         if connections is not None:
-            connections.give_up()
+            connections.close()
 
     def _get_connections(self) -> Connections:
-        """Those to the store that is there now."""
+        """Return the connections to the store that exists now."""
         with self._lock:
             if self._connections is not None and not self._connections.are_current:
-                self._connections.give_up()
+                self._connections.close()
                 self._connections = None
             if self._connections is None:
                 self._connections = Connections(self._url, is_own=self._is_own)
@@ -123,12 +123,12 @@ class StoreHandle:
 
 @contextmanager
 def open_store(url: str, *, is_own: bool = False) -> Iterator[Store]:
-    """The store at ``url``, made if it is not there; ``is_own`` as for :class:`StoreHandle`.
+    """Yield the store at ``url``, created if it does not exist; ``is_own`` as for :class:`StoreHandle`.
 
-    Raises ConfigurationError for a URL that cannot be used, DataError for a database that cannot be, or whose tables
-    another version of this package has made.
+    Raises ConfigurationError for a URL that cannot be used, DataError for a database that cannot be used, or whose
+    tables another version of this package has created.
     """
-    with closing(StoreHandle(url, is_own=is_own)) as kept, kept.use() as store:
+    with closing(StoreHandle(url, is_own=is_own)) as handle, handle.use() as store:
         yield store
 
 
@@ -137,8 +137,8 @@ def _unusable(url: str, reason: object) -> LiveCoverageError:
     if cannot_write(reason):
         return StorageError(f"{described}: make room there, or name another one with LIVECOVERAGE_STORE")
     if is_locked(reason):
-        return DataError(f"{described}: another process holds it: end that one, or ask again")
+        return DataError(f"{described}: end the other process that has locked it, or try again")
     return DataError(
-        f"{described}: name another one with LIVECOVERAGE_STORE, or remove it if it is broken: it is made anew from "
-        "the journals"
+        f"{described}: name another one with LIVECOVERAGE_STORE, or remove it if it is broken: it is rebuilt from the "
+        "journals"
     )

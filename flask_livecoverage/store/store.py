@@ -1,4 +1,4 @@
-"""One store: its tables, bringing it up to date with the journals, and reading from it."""
+"""One store: creates its tables, synchronises it with the journals, and reads from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import DataError
 from ..journal.run_folder import RunFolder
-from ..model.atomic_files import NotRegularError
+from ..model.data_files import NotRegularError
 from . import schema
 from .connections import Connections
 from .damage import OldStoreError, ReplacedError
@@ -20,7 +20,7 @@ from .ingest.sync import Progress, RunSync
 from .queries.run_queries import RunQueries
 from .queries.statements import Analysed, load_statements, save_statements
 
-# What a store that is broken makes its readers raise: a garbled file may be read, and hold what we have never written.
+# Errors that a broken store can cause: a damaged file may still be readable, with rows that were never written.
 FAULTS: tuple[type[BaseException], ...] = (
     SQLAlchemyError, LookupError, TypeError, ValueError, AttributeError, OverflowError, OldStoreError, ReplacedError,
     NotRegularError,
@@ -28,16 +28,16 @@ FAULTS: tuple[type[BaseException], ...] = (
 
 
 class Store:
-    """The store in one database; made by :func:`open_store`.
+    """The store in one database; created by :func:`open_store`.
 
-    :ivar identity: differs between stores, one that was made anew in the same place included: each has its own numbers.
+    :ivar identity: differs between stores, also if one was rebuilt at the same path: each has its own row numbers.
     """
 
     def __init__(self, connections: Connections, remake: Callable[[Store, BaseException], bool]) -> None:
         self.connections = connections
-        self._remake = remake
+        self._rebuild = remake
         self.identity = ""
-        self.is_remade = False
+        self.is_rebuilt = False
         self.warnings: list[str] = []
 
     @property
@@ -45,19 +45,19 @@ class Store:
         return self.connections.engine
 
     def open(self) -> None:
-        """Make the tables if they are not there."""
+        """Create the tables if they do not exist."""
         self.identity = _prepare(self._engine)
 
     def sync(self, folder: RunFolder, progress: Progress = lambda done, total: None) -> int:
         """Bring the store up to date with the journals of a run; return the run's number in the store.
 
-        Several processes may do this at once. What cannot be read is named in :attr:`warnings`, and so is a store that
-        was broken and is made anew.
+        Several processes may do this at once. Lines that cannot be read are named in :attr:`warnings`, and so is a
+        store that was broken and rebuilt.
         """
         try:
             return self._sync(folder, progress)
         except FAULTS as error:
-            if not self._remake(self, error):
+            if not self._rebuild(self, error):
                 raise
         return self._sync(folder, progress)
 
@@ -68,31 +68,31 @@ class Store:
         return number
 
     def load_statements(self, rules: str, contents: Iterable[str]) -> dict[str, Analysed]:
-        """What is known of the contents of source files (hashes) under ``rules``."""
+        """Return the stored analysis of source files, by the hashes of their contents, under ``rules``."""
         with self._engine.connect() as connection:
             return load_statements(connection, rules, contents)
 
     def save_statements(self, rules: str, analysed: Mapping[str, Analysed]) -> None:
-        """Keep what counts in the contents of source files."""
+        """Store the analysis of source files, by the hashes of their contents, under ``rules``."""
         with writing(self._engine).begin() as connection:
             save_statements(connection, rules, analysed)
 
     @contextmanager
     def recorded(self, runs: Sequence[int], *, period: int | None = None) -> Iterator[RunQueries]:
-        """What the store holds of ``runs``, as it is now; with ``period``, of that period of theirs alone."""
+        """Yield the queries on ``runs``, as they are stored now; with ``period``, on that period alone."""
         with self._engine.connect() as connection:
             yield RunQueries(connection, runs, period)
 
 
 def _prepare(engine: sa.Engine) -> str:
-    """Make the tables if they are not there; return the store's identity."""
+    """Create the tables if they do not exist; return the store's identity."""
     if not sa.inspect(engine).has_table(schema.meta.name):
         with writing(engine).begin() as connection:
             schema.metadata.create_all(connection)
             about = {"schema_version": str(schema.VERSION), "identity": uuid.uuid4().hex}
             rows = [{"key": key, "value": value} for key, value in about.items()]
             connection.execute(insert_missing(connection, schema.meta), rows)
-            # Number 1: the index of named tests leaves it out.
+            # Number 1, which stands for no test.
             connection.execute(insert_missing(connection, schema.tests), [{"name": ""}])
     with engine.connect() as connection:
         found: dict[str, str] = {row.key: row.value for row in connection.execute(sa.select(schema.meta))}
@@ -102,5 +102,5 @@ def _prepare(engine: sa.Engine) -> str:
     is_newer = version is not None and version.isdecimal() and int(version) > schema.VERSION
     raise (DataError if is_newer else OldStoreError)(
         f"the store {engine.url.render_as_string()} has version {version}, and this package reads {schema.VERSION}: "
-        "name another one with LIVECOVERAGE_STORE, or remove it: it is made anew from the journals"
+        "name another one with LIVECOVERAGE_STORE, or remove it: it is rebuilt from the journals"
     )

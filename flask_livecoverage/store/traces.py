@@ -14,7 +14,7 @@ from .schema import files, trace_files, traces
 
 
 def load_traces(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, Trace]:
-    """The traces with these numbers; those that no journal has told yet are missing."""
+    """Return the traces with these numbers; those not yet seen in any journal are missing."""
     wanted = sorted(set(numbers))
     found: dict[int, Trace] = {}
     for start in range(0, len(wanted), CHUNK):

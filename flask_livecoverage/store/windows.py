@@ -1,7 +1,6 @@
-"""The windows of a run, and the requests that began in them.
+"""The windows of a run, as intervals of time.
 
-Any process of a run may open and close windows, so an event may come into the store after requests that began behind
-it.
+Any process of a run may open and close windows, so an event may be stored after requests that began later than it.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ NO_WINDOW = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of time, to the next event: the window in it (:data:`NO_WINDOW` for none) and its name."""
+class Interval:
+    """An interval of time between two events: the window in it (:data:`NO_WINDOW` for none) and its name."""
 
     begins_at: float
     window: int
@@ -28,15 +27,15 @@ class Stretch:
 
 
 class Windows:
-    """Which window a moment lies in; at most one is open at a time, in all processes of the run."""
+    """Finds the window at a moment; at most one is open at a time, in all processes of the run."""
 
-    def __init__(self, stretches: Sequence[Stretch] = ()) -> None:
-        self.stretches = stretches
-        self._beginnings = [stretch.begins_at for stretch in stretches]
+    def __init__(self, intervals: Sequence[Interval] = ()) -> None:
+        self.intervals = intervals
+        self._beginnings = [interval.begins_at for interval in intervals]
 
     @classmethod
     def of_run(cls, connection: sa.Connection, run: int, since: float | None = None) -> Windows:
-        """The windows of ``run`` that are in the store; with ``since``, as far as moments from then on need them."""
+        """Return the windows of ``run`` in the store; with ``since``, those that moments from then on can lie in."""
         events = (
             sa.select(windows.c.at, windows.c.id, windows.c.name)
             .join(journals, journals.c.id == windows.c.journal)
@@ -47,29 +46,29 @@ class Windows:
             lies_in = latest_event(run, windows.c.at <= since).scalar_subquery()
             events = events.where(windows.c.at >= sa.func.coalesce(lies_in, since))
         found = connection.execute(events)
-        return cls([Stretch(at, window if name else NO_WINDOW, name) for at, window, name in found])
+        return cls([Interval(at, window if name else NO_WINDOW, name) for at, window, name in found])
 
     def at(self, moment: float) -> tuple[int, str]:
-        """The window in which ``moment`` lies, and its name; NO_WINDOW and an empty name for none."""
+        """Return the window in which ``moment`` lies, and its name; NO_WINDOW and an empty name for none."""
         index = bisect_right(self._beginnings, moment) - 1
         if index < 0:
             return NO_WINDOW, ""
-        stretch = self.stretches[index]
-        return stretch.window, stretch.name
+        interval = self.intervals[index]
+        return interval.window, interval.name
 
-    def since(self, moment: float) -> list[tuple[Stretch, float]]:
-        """The stretches that begin at ``moment`` or later, and the one it lies in, each with its end."""
+    def since(self, moment: float) -> list[tuple[Interval, float]]:
+        """Return the intervals that begin at ``moment`` or later, and the one it lies in, each with its end."""
         first = max(0, bisect_right(self._beginnings, moment) - 1)
         ends = [*self._beginnings[first + 1 :], float("inf")]
-        return list(zip(self.stretches[first:], ends, strict=True))
+        return list(zip(self.intervals[first:], ends, strict=True))
 
 
 def latest_event(run: int, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """When the latest of the events of ``run`` happened for which ``conditions`` hold."""
+    """Return a query for the time of the latest event of ``run`` for which ``conditions`` hold."""
     return sa.select(sa.func.max(windows.c.at)).where(windows.c.run == run, *conditions)
 
 
 def last_event(connection: sa.Connection, run: int) -> int:
-    """A number that changes when a window event of ``run`` is added."""
+    """Return a number that changes when a window event of ``run`` is added."""
     newest: Any = connection.execute(sa.select(sa.func.max(windows.c.id)).where(windows.c.run == run)).scalar()
     return newest or 0

@@ -1,4 +1,5 @@
-"""A test's name on its way from a test to the server.
+"""Test identity: how clients send the name of the running test, and how the server reads it from a request.
 
-May import: model, errors, settings. Of its parts, headers runs in the measured server, clients in the suite's process.
+May import: model, errors, settings. :mod:`.headers` runs in the measured server, :mod:`.clients` in the suite's
+process.
 """

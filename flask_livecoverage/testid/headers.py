@@ -1,4 +1,4 @@
-"""Which test a request belongs to, as the client says it."""
+"""Reads the name of a request's test from its headers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TEST_HEADER = "Livecov-Test"
 BAGGAGE_MEMBER = "livecov.test"
 COOKIE = "livecov_test"
 
-# By themselves, whatever a test does.
-_ASKED_BY_BROWSERS = frozenset({"/favicon.ico"})
+# Browsers request these on their own, not because a test asks for them.
+_REQUESTED_BY_BROWSERS = frozenset({"/favicon.ico"})
 _WILDCARDS = re.compile(r"[*?[]")
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -25,9 +25,9 @@ _ESCAPED = re.compile(rb"\\(?:([0-3][0-7]{2})|(.))")
 def test_identity(environ: Mapping[str, Any]) -> str | None:
     """The test that a WSGI request names, or None.
 
-    In this order: header ``Livecov-Test``; the member ``livecov.test`` of W3C ``baggage``
+    The first that is not empty counts: header ``Livecov-Test``; the member ``livecov.test`` of W3C ``baggage``
     (https://www.w3.org/TR/baggage/); Keploy's ``KEPLOY-TEST-ID``, as ``set/id`` with ``KEPLOY-TEST-SET-ID``; cookie
-    ``livecov_test``. At most 1000 characters count; see :func:`~..model.text.storable`.
+    ``livecov_test``. Names are cut to 1000 characters; see :func:`~..model.text.storable`.
     """
     found = (
         ("HTTP_LIVECOV_TEST" in environ and _readable(environ["HTTP_LIVECOV_TEST"]).strip())
@@ -39,12 +39,12 @@ def test_identity(environ: Mapping[str, Any]) -> str | None:
 
 
 def ignored_paths(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """A function that answers whether a request to a path is no test's.
+    """Return a predicate: True for the paths whose requests belong to no test.
 
-    ``patterns`` are whole paths, in which ``*`` stands for any characters and ``?`` for one.
+    ``patterns`` match whole paths; ``*`` stands for any characters, ``?`` for one.
     """
     patterns = list(patterns)
-    plain = frozenset(_ASKED_BY_BROWSERS.union(path for path in patterns if not _WILDCARDS.search(path)))
+    plain = frozenset(_REQUESTED_BY_BROWSERS.union(path for path in patterns if not _WILDCARDS.search(path)))
     wild = [fnmatch.translate(path) for path in patterns if _WILDCARDS.search(path)]
     if not wild:
         return plain.__contains__
@@ -68,24 +68,24 @@ def _from_keploy(environ: Mapping[str, Any]) -> str:
 def _from_cookie(header: str) -> str | None:
     if COOKIE not in header:
         return None
-    # By hand, because browsers send what parsers refuse, blanks in values for one, and SimpleCookie gives up the whole
-    # header for one cookie that is not to its taste.
+    # Parsed here, because browsers send values that parsers reject, such as ones with spaces, and SimpleCookie discards
+    # the whole header for one malformed cookie.
     return _member(header.split(";"), COOKIE)
 
 
-def _member(members: Iterable[str], wanted: str) -> str | None:
+def _member(members: Iterable[str], name: str) -> str | None:
     for member in members:
         key, _, value = member.partition("=")
-        if key.strip() == wanted:
+        if key.strip() == name:
             return unquote(_unquoted(value.strip())).strip()
     return None
 
 
 def _unquoted(value: str) -> str:
-    """``value`` without the quotation marks around it, where they are a quoted string's.
+    """``value`` without its quotation marks, if it is a quoted string.
 
-    Python's clients and Werkzeug's send cookies so: quotation marks and backslashes within have a backslash before
-    them, other bytes may be three octal digits (:mod:`http.cookies`). Any other quotation mark is a part of the name.
+    Python's and Werkzeug's clients quote cookie values: quotation marks and backslashes inside are escaped by a
+    backslash, other bytes may be three octal digits (:mod:`http.cookies`). Other quotation marks are part of the name.
     """
     quoted = _QUOTED.fullmatch(value)
     if quoted is None:
@@ -98,7 +98,7 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
 
 
 def _readable(text: str) -> str:
-    """WSGI hands a header over with each byte as one character; nearly all clients mean UTF-8."""
+    """Decode a header as UTF-8, which nearly all clients send; WSGI passes each byte as one character."""
     if text.isascii():
         return text
     try:

@@ -1,10 +1,10 @@
-"""Access logs as real servers write them; what each line asks for was worked out by hand."""
+"""Access logs as real servers write them; the expected requests were determined by hand."""
 
 from __future__ import annotations
 
 import gzip
-import io
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from flask_livecoverage.analysis.access_log import AccessLog
 
 TIME = b"[10/Oct/2000:13:55:36 -0700]"
 
-# The line, and what it asks for.
+# Each line, with the method and path that it requests.
 LINES: list[tuple[bytes, tuple[str, str]]] = [
     # Apache's documentation: common and combined.
     (b'127.0.0.1 - frank %s "GET /apache_pb.gif HTTP/1.0" 200 2326' % TIME, ("GET", "/apache_pb.gif")),
@@ -119,7 +119,7 @@ def test_malformed_lines(tmp_path: Path, line: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", *MALFORMED])
-def test_file_that_is_no_log(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_not_a_log(tmp_path: Path, content: bytes) -> None:
     found = log(tmp_path / "access.log", content)
     assert list(found) == []
     with pytest.raises(
@@ -152,34 +152,28 @@ def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("damage", [slice(0, -12), slice(0, 15)])
-def test_compressed_file_that_is_cut_off(tmp_path: Path, damage: slice) -> None:
+def test_truncated_compressed_file(tmp_path: Path, damage: slice) -> None:
     found = log(tmp_path / "access.log.gz", gzip.compress(LINES[0][0] * 3)[damage])
     with pytest.raises(ConfigurationError, match=r"cannot read the access log .*access\.log\.gz \("):
         list(found)
 
 
-def test_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot read the access log .*nothing \(No such file or directory\)"):
         list(AccessLog(str(tmp_path / "nothing")))
 
 
-class CountedFile(io.BytesIO):
-    """Notes the longest piece that was read at once."""
-
-    longest = 0
-
-    def readline(self, size: int | None = -1) -> bytes:
-        line = super().readline(size)
-        CountedFile.longest = max(CountedFile.longest, len(line))
-        return line
-
-
-def test_endless_lines_are_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_LINE", 200)
+def test_endless_lines_are_not_held_in_memory(tmp_path: Path) -> None:
     good = LINES[0][0] + b"\n"
-    content = good + b"x" * 100_000 + b"\n" + good + b"y" * 200 + b"\n" + good + b"z" * 5_000
-    monkeypatch.setattr(module, "_decompressed", lambda file: CountedFile(file.read()))
-    found = log(tmp_path / "access.log", content)
-    assert list(found) == [LINES[0][1]] * 3
+    endless = b"x" * 20_000_000 + b"\n"
+    content = gzip.compress(good + endless + good + b"y" * module.LONGEST_LINE + b"\n" + good + endless, 1)
+    tracemalloc.start()
+    try:
+        found = log(tmp_path / "access.log", content)
+        tracemalloc.reset_peak()
+        assert list(found) == [LINES[0][1]] * 3
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert (found.lines, found.malformed, found.first_malformed) == (6, 3, 2)
-    assert CountedFile.longest == 200
+    assert peak < 4_000_000

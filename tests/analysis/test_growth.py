@@ -1,4 +1,4 @@
-"""Which request was the first to run a line, against a replay in the order of time."""
+"""The request that was the first to run a line, checked against a replay in order of time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.analysis.growth import Growth
 
-# Few files, lines and moments, so that all of them meet.
-LINES = st.integers(0, 255)
-RUNS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("pqrst"), LINES), max_size=12)
-BASES = st.lists(st.tuples(st.sampled_from("ab"), LINES), max_size=3)
+from ..support.strategies import lines_over_time, start_up_lines
+
 Run = tuple[str, str, int]
 
 
@@ -23,7 +21,7 @@ def owners(growth: Growth, file: str) -> dict[int, str]:
 
 
 def replay(runs: list[tuple[float, Run]], bases: list[tuple[str, int]], file: str) -> dict[int, str]:
-    """The first trace of each line: all of them, one line at a time, in the order of time."""
+    """The first trace of each line, found one line at a time, in order of time."""
     found: dict[int, str] = {}
     base = {line for name, lines in bases if name == file for line in range(8) if lines >> line & 1}
     for _, (name, trace, lines) in sorted(runs, key=lambda run: run[0]):
@@ -33,8 +31,8 @@ def replay(runs: list[tuple[float, Run]], bases: list[tuple[str, int]], file: st
     return found
 
 
-@given(RUNS, BASES, st.randoms(use_true_random=False), st.integers(0, 12))
-def test_any_order_gives_what_a_replay_gives(runs: list[Run], bases: list[tuple[str, int]], rng, late: int) -> None:
+@given(lines_over_time, start_up_lines, st.randoms(use_true_random=False), st.integers(0, 12))
+def test_any_order_equals_a_replay(runs: list[Run], bases: list[tuple[str, int]], rng, late: int) -> None:
     timed = [(float(at), run) for at, run in enumerate(runs)]
     shuffled = timed[:]
     rng.shuffle(shuffled)
@@ -56,7 +54,7 @@ def test_any_order_gives_what_a_replay_gives(runs: list[Run], bases: list[tuple[
 
 class TestAtTheSameTime:
     def test_the_later_one_takes_over(self) -> None:
-        """What a request ran after its record is a trace of its own, and holds all that the first one did."""
+        """A request's trace with its late lines is a separate one, and contains all lines of the first."""
         growth = Growth()
         growth.add("a", "before", 1.0, 0b0110)
         growth.add("a", "amended", 1.0, 0b1110)

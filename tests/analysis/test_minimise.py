@@ -1,4 +1,7 @@
-"""The smallest suite: it keeps every line, and the exact one is what trying all parts finds."""
+"""The smallest suite keeps every line; the exact one equals the result of trying all subsets.
+
+Tests ``analysis.minimise``, ``analysis.cover`` and ``analysis.suite``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.analysis import cover
 from flask_livecoverage.analysis.cover import Proof, smallest_cover
 from flask_livecoverage.analysis.duplicates import find_redundancy
 from flask_livecoverage.analysis.minimise import Least, minimise
@@ -18,7 +20,8 @@ from flask_livecoverage.analysis.survivors import Preference
 from flask_livecoverage.errors import ConfigurationError
 from flask_livecoverage.model.bitmap import to_bitmap
 
-from ..support.suites import Tests, lines_of, make_suite, some_tests, suite_of
+from ..support.strategies import drawn_suites
+from ..support.suites import Tests, lines_of, make_suite, suite_of
 
 LEASTS: tuple[Least, ...] = ("tests", "duration")
 
@@ -30,7 +33,7 @@ def names(suite: Suite, least: Least = "tests", **options: bool) -> list[str]:
     return [choice.member.name for choice in minimise(suite, least, **options).choices]
 
 
-def test_what_each_adds() -> None:
+def test_lines_that_each_choice_adds() -> None:
     found = minimise(make_suite({"small": [4, 5], "large": [1, 2, 3, 4], "within": [1, 2]}))
 
     assert [(one.member.name, one.lines, one.adds) for one in found.choices] == [("large", 4, 4), ("small", 2, 1)]
@@ -43,7 +46,7 @@ def test_of_the_same_lines_the_one_that_dedup_keeps() -> None:
 
     assert names(suite) == ["other", "test-9"]
     assert [group.survivor.name for group in find_redundancy(suite).groups] == ["test-9"]
-    # What is asked for is the least time, so the fastest stands for all, of equal ones the first.
+    # For the least duration the fastest is kept, among equals the first.
     assert names(suite, "duration") == ["other", "test-10"]
 
 
@@ -63,8 +66,8 @@ def test_a_part_of_another_ones_lines_is_never_chosen() -> None:
     assert [one.member.name for one in find_redundancy(suite).subsumed] == ["part"]
 
 
-@given(some_tests(), st.sampled_from(["natural", "fastest", "keploy", None]))
-def test_who_follows_dedup_and_minimise_loses_no_line(tests: Tests, prefer: Preference | None) -> None:
+@given(drawn_suites(), st.sampled_from(["natural", "fastest", "keploy", None]))
+def test_applying_dedup_and_minimise_loses_no_line(tests: Tests, prefer: Preference | None) -> None:
     suite = suite_of(tests)
     found = find_redundancy(suite, prefer)
     removed = {one.name for one in found.duplicates} | {one.member.name for one in found.subsumed}
@@ -89,7 +92,7 @@ def test_least_duration_is_not_least_tests() -> None:
     assert minimise(suite, "duration").duration_ms == 3.0
 
 
-def test_what_became_redundant_is_dropped() -> None:
+def test_choices_that_became_redundant_are_dropped() -> None:
     assert sorted(names(make_suite(REDUNDANT_AT_THE_END))) == ["left", "right"]
 
 
@@ -106,13 +109,13 @@ def test_exact_is_less_than_greedy_where_nothing_is_redundant() -> None:
     assert exact.proof == Proof(optimal=True, lower_bound=2, gap=0)
 
 
-def test_nothing_to_keep() -> None:
+def test_no_lines_to_keep() -> None:
     for suite in (make_suite({}), make_suite({"idle": []})):
         for exact in (False, True):
             assert minimise(suite, exact=exact).choices == []
 
 
-@given(some_tests())
+@given(drawn_suites())
 def test_greedy_keeps_every_line_and_nothing_redundant(tests: Tests) -> None:
     for least in LEASTS:
         found = minimise(suite_of(tests), least)
@@ -124,9 +127,9 @@ def test_greedy_keeps_every_line_and_nothing_redundant(tests: Tests) -> None:
             assert lines_of(tests, set(chosen) - {name}) != lines_of(tests, tests)
 
 
-@given(some_tests(largest=9))
+@given(drawn_suites(largest=9))
 @settings(max_examples=60, deadline=None)
-def test_exact_is_what_trying_all_parts_finds(tests: Tests) -> None:
+def test_exact_equals_trying_all_subsets(tests: Tests) -> None:
     suite = suite_of(tests)
     for least in LEASTS:
         found = minimise(suite, least, exact=True)
@@ -156,9 +159,9 @@ def cheapest(tests: Tests, least: Least) -> float:
     )
 
 
-@given(some_tests(largest=9))
+@given(drawn_suites(largest=9))
 @settings(max_examples=60, deadline=None)
-def test_cover_and_its_bound_are_the_cheapest_without_the_greedy_one_to_help(tests: Tests) -> None:
+def test_cover_and_its_bound_are_the_cheapest_without_the_greedy_one(tests: Tests) -> None:
     for least in LEASTS:
         costs = [1.0 if least == "tests" else duration for _, duration in tests.values()]
         chosen, bound = smallest_cover([to_bitmap(lines) for lines, _ in tests.values()], costs)
@@ -176,7 +179,7 @@ def test_of_equal_minima_the_greedy_one_is_kept_unless_it_takes_longer(monkeypat
         assert sorted(names(suite, exact=True)) == expected
 
 
-@given(some_tests())
+@given(drawn_suites())
 @settings(max_examples=40, deadline=None)
 def test_the_order_of_the_tests_does_not_matter(tests: Tests) -> None:
     reverse = dict(reversed(tests.items()))
@@ -214,19 +217,14 @@ class NothingFound:
     mip_dual_bound = 2.2
 
 
-def test_unproven_says_the_gap_and_is_not_worse_than_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    optimize, sparse = cover._solver()
+def test_unproven_result_has_a_gap_and_is_not_worse_than_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {}
 
-    class Impatient:
-        Bounds, LinearConstraint = optimize.Bounds, optimize.LinearConstraint
+    def impatient(costs: list[float], **options: object) -> NothingFound:
+        asked.update(options)
+        return NothingFound()
 
-        @staticmethod
-        def milp(costs: list[float], **options: object) -> NothingFound:
-            asked.update(options)
-            return NothingFound()
-
-    monkeypatch.setattr(cover, "_solver", lambda: (Impatient, sparse))
+    monkeypatch.setattr("scipy.optimize.milp", impatient)
     suite = make_suite({f"test-{i}": [i, (i + 1) % 7] for i in range(7)})
     found = minimise(suite, exact=True, time_limit=0.5)
 
@@ -235,18 +233,13 @@ def test_unproven_says_the_gap_and_is_not_worse_than_greedy(monkeypatch: pytest.
     assert found.proof == Proof(optimal=False, lower_bound=3, gap=0.25)
 
 
-def test_an_answer_of_the_solver_that_covers_not_all_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    optimize, sparse = cover._solver()
+def test_result_of_the_solver_that_does_not_cover_all_lines_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Wrong:
         x = (1.0, 0.0, 0.0, 0.0, 0.0)
         mip_dual_bound = 1.0
 
-    class Mistaken:
-        Bounds, LinearConstraint = optimize.Bounds, optimize.LinearConstraint
-        milp = staticmethod(lambda *_, **__: Wrong())
-
-    monkeypatch.setattr(cover, "_solver", lambda: (Mistaken, sparse))
+    monkeypatch.setattr("scipy.optimize.milp", lambda *_, **__: Wrong())
 
     assert smallest_cover(CYCLE, [1.0] * 5) == (None, 1.0)
 

@@ -1,4 +1,4 @@
-"""Ranking is traffic times gap, and nothing else."""
+"""Routes are ranked by traffic times gap only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from flask_livecoverage.analysis.priorities import File, Gap, rank
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.sources.functions import Function
+
+from ..support.strategies import function_lines, routes
 
 
 def function(name: str, first: int, last: int) -> Function:
@@ -51,30 +53,26 @@ def test_by_hand() -> None:
     ]
 
 
-def test_a_route_that_was_recorded_is_judged_by_what_it_ran() -> None:
+def test_a_recorded_route_is_ranked_by_the_lines_it_ran() -> None:
     executed = {"GET /": {"/app/a.py": bits(2)}}
     [found] = rank({"GET /": 1}, executed, FILES, {"GET /": [("/app/b.py", HELPER)]})
     assert [gap.function for gap in found.gaps] == ["login"]
 
 
-def test_equals_are_in_the_order_of_their_names() -> None:
+def test_equal_scores_are_in_natural_order() -> None:
     names = ["GET /10", "GET /b", "GET /9", "GET /a"]
     found = rank(dict.fromkeys(names, 2), {name: {"/app/a.py": bits(2)} for name in names}, FILES, {})
     assert [p.route for p in found] == ["GET /9", "GET /10", "GET /a", "GET /b"]
 
 
-def test_def_lines_alone_enter_nothing() -> None:
+def test_def_lines_alone_enter_no_function() -> None:
     assert rank({"GET /": 1}, {"GET /": {"/app/a.py": bits(1, 10)}}, FILES, {}) == []
-
-
-lines = st.sets(st.integers(0, 59), max_size=12).map(to_bitmap)
-routes = st.sampled_from([f"GET /{n}" for n in range(12)])
 
 
 @given(
     traffic=st.dictionaries(routes, st.integers(0, 1000)),
-    executed=st.dictionaries(routes, st.dictionaries(st.sampled_from(["a", "b"]), lines)),
-    missing=st.fixed_dictionaries({"a": lines, "b": lines}),
+    executed=st.dictionaries(routes, st.dictionaries(st.sampled_from(["a", "b"]), function_lines)),
+    missing=st.fixed_dictionaries({"a": function_lines, "b": function_lines}),
     seed=st.randoms(use_true_random=False),
 )
 def test_ranking_is_traffic_times_gap(

@@ -1,4 +1,7 @@
-"""What a window's summary counts."""
+"""The counts of a window's summary.
+
+Tests ``analysis.window_history`` and ``model.records``.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def test_what_was_executed_before_is_not_new() -> None:
     assert summary(traces, [window("last", "t")], before=["u", "v"])["new_lines"] == 1
 
 
-def test_duplicate_executed_the_same_in_whatever_order_and_number() -> None:
+def test_duplicate_executed_the_same_lines_in_any_order_and_number() -> None:
     traces = [trace("t", [1]), trace("u", [2]), trace("both", [1, 2]), trace("more", [1, 2, 3])]
     windows = [
         window("less", "t"),
@@ -53,10 +56,10 @@ def test_lines_of_another_content_are_other_lines() -> None:
     assert (found["duplicate_of"], found["new_lines"], found["files"]) == (None, 2, 1)
 
 
-def test_missing_trace_counts_as_nothing() -> None:
+def test_missing_trace_has_no_lines() -> None:
     found = summary([], [window("before", "gone"), window("last", "gone")], before=["gone"])
     assert (found["requests"], found["lines"], found["duplicate_of"]) == (1, 0, None)
 
 
-def test_windows_without_lines_are_nobodys_duplicates() -> None:
+def test_windows_without_lines_are_no_duplicates() -> None:
     assert summary([], [window("before"), window("last")])["duplicate_of"] is None

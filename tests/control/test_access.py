@@ -1,4 +1,4 @@
-"""Who may use the control routes: programs and browsers on this machine, and bearers of the token."""
+"""Access to the control routes: for programs and browsers on this machine, and for clients with the token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKEN = "correct-horse"
 def make_request(
     peer: str | None = "127.0.0.1", host: str | None = "localhost:5000", method: str = "GET", **headers: str
 ) -> Request:
-    """A request as a server hands it over; keywords are headers, ``_`` for ``-``."""
+    """A request as a server passes it on; keywords are headers, with ``_`` for ``-``."""
     builder = EnvironBuilder("/__coverage__/status", method=method)
     environ = builder.get_environ()
     builder.close()
@@ -42,21 +42,21 @@ def bearer(token: str) -> dict[str, str]:
 
 class TestPeer:
     @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
-    def test_loopback_passes(self, peer: str) -> None:
+    def test_loopback_is_allowed(self, peer: str) -> None:
         assert refusal(make_request(peer), None) is None
 
     @pytest.mark.parametrize(
         "peer", ["10.0.0.1", "192.168.1.5", "::2", "fe80::1", "::ffff:10.0.0.1", "0.0.0.0", "::", "localhost"]
     )
-    def test_others_do_not(self, peer: str) -> None:
+    def test_other_addresses_are_refused(self, peer: str) -> None:
         assert refusal(make_request(peer), None) == "only clients on this machine are answered"
 
     @pytest.mark.parametrize("peer", ["", None])
-    def test_who_is_not_known_does_not(self, peer: str | None) -> None:
-        """A Unix socket's peer: nearly always a proxy."""
+    def test_unknown_peer_is_refused(self, peer: str | None) -> None:
+        """The peer of a Unix socket is nearly always a proxy."""
         reason = refusal(make_request(peer), None)
         assert reason is not None
-        assert reason.startswith("the server does not say who asks")
+        assert reason.startswith("the server passes on no client address")
 
     @pytest.mark.parametrize(
         "header",
@@ -70,7 +70,7 @@ class TestPeer:
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("value", ["127.0.0.1", "10.0.0.1", ""])
-    def test_forwarded_is_not_local_whatever_it_says(self, header: str, value: str) -> None:
+    def test_forwarded_is_not_local_whatever_its_value(self, header: str, value: str) -> None:
         reason = refusal(make_request(**{header: value}), None)
         assert reason is not None
         assert "came through a proxy" in reason
@@ -81,7 +81,7 @@ class TestPeer:
 
 
 class TestServersThatHide:
-    """Servers that may remove what shows a proxy. Real ones are in tests/hostile."""
+    """Servers that may remove the headers of a proxy. Real servers are in tests/end_to_end/hostile."""
 
     HIDING = (
         {"mod_wsgi.version": (4, 9, 4)},
@@ -95,23 +95,23 @@ class TestServersThatHide:
         return request
 
     @pytest.mark.parametrize("environ", HIDING)
-    def test_are_not_believed(self, environ: dict[str, Any]) -> None:
+    def test_are_refused(self, environ: dict[str, Any]) -> None:
         reason = refusal(self.make_request(environ), None)
         assert reason is not None
-        assert reason.startswith("the server may hide the headers")
+        assert reason.startswith("the server may have removed the headers")
         assert "LIVECOVERAGE_BEHIND_PROXY=0" in reason
 
     @pytest.mark.parametrize("environ", HIDING)
-    def test_are_if_the_operator_says_that_there_is_no_proxy(self, environ: dict[str, Any]) -> None:
+    def test_are_allowed_if_configured_without_a_proxy(self, environ: dict[str, Any]) -> None:
         assert refusal(self.make_request(environ), None, behind_proxy=False) is None
 
     @pytest.mark.parametrize("environ", HIDING)
-    def test_token_opens(self, environ: dict[str, Any]) -> None:
+    def test_token_is_accepted(self, environ: dict[str, Any]) -> None:
         assert refusal(self.make_request(environ, **bearer(TOKEN)), TOKEN) is None
 
-    def test_what_waitress_has_read_counts(self) -> None:
+    def test_headers_that_waitress_has_read_count(self) -> None:
         class Channel:
-            """As waitress's, which are in the environment by one of their methods."""
+            """A channel of waitress; the environment contains one of its methods."""
 
             def __init__(self, *headers: str) -> None:
                 self.requests = [self]
@@ -127,17 +127,17 @@ class TestServersThatHide:
 
 
 class TestBehindProxy:
-    """``LIVECOVERAGE_BEHIND_PROXY``: what the operator says of what cannot be seen."""
+    """``LIVECOVERAGE_BEHIND_PROXY``: configures what cannot be detected."""
 
-    def test_there_is_one(self) -> None:
+    def test_with_a_proxy(self) -> None:
         for token in (None, TOKEN):
             reason = refusal(make_request(), token, behind_proxy=True)
             assert reason is not None
             assert "a proxy is in front of the server" in reason
         assert refusal(make_request(**bearer(TOKEN)), TOKEN, behind_proxy=True) is None
 
-    def test_there_is_none(self) -> None:
-        """A Unix socket's peer is a program of this machine then."""
+    def test_without_a_proxy(self) -> None:
+        """In that case, the peer of a Unix socket is a program on this machine."""
         for peer in ("127.0.0.1", "", None):
             assert refusal(make_request(peer), None, behind_proxy=False) is None
 
@@ -149,12 +149,12 @@ class TestBehindProxy:
             ("127.0.0.1", {"sec_fetch_site": "cross-site"}), ("127.0.0.1", {"origin": "http://evil.example"}),
         ],
     )  # fmt: skip
-    def test_there_is_none_but_it_shows(self, peer: str, headers: dict[str, str]) -> None:
+    def test_without_a_proxy_but_with_signs_of_one(self, peer: str, headers: dict[str, str]) -> None:
         assert refusal(make_request(peer, **headers), None, behind_proxy=False) is not None
 
 
 class TestProxyFix:
-    """Applications wrap themselves in ProxyFix, inside of us or outside; it believes what clients say."""
+    """Applications wrap themselves in ProxyFix, inside or outside the middleware; it trusts what clients send."""
 
     def reason(self, peer: str, **headers: str) -> str | None:
         reasons = []
@@ -180,12 +180,12 @@ class TestProxyFix:
         reason = self.reason("127.0.0.1", x_forwarded_for="10.0.0.1")
         assert reason is not None
 
-    def test_local_client_passes(self) -> None:
+    def test_local_client_is_allowed(self) -> None:
         assert self.reason("127.0.0.1") is None
 
 
 class TestHost:
-    """A name of the attacker's that resolves to 127.0.0.1 makes a page there same-origin with us (DNS rebinding)."""
+    """An attacker's name that resolves to 127.0.0.1 makes a page there same-origin with the server (DNS rebinding)."""
 
     @pytest.mark.parametrize(
         "host",
@@ -200,7 +200,7 @@ class TestHost:
             "[::1]:5000",
         ],
     )
-    def test_loopback_names_pass(self, host: str) -> None:
+    def test_loopback_names_are_allowed(self, host: str) -> None:
         assert refusal(make_request(host=host), None) is None
 
     @pytest.mark.parametrize(
@@ -213,14 +213,14 @@ class TestHost:
             "localhost:\N{ARABIC-INDIC DIGIT FIVE}",
         ],
     )  # fmt: skip
-    def test_others_do_not(self, host: str | None) -> None:
+    def test_other_names_are_refused(self, host: str | None) -> None:
         reason = refusal(make_request(host=host), None)
         assert reason is not None
-        assert "ask for localhost or 127.0.0.1" in reason
+        assert "use localhost or 127.0.0.1" in reason
 
     @pytest.mark.parametrize("variable", ["RAW_URI", "REQUEST_URI"])
-    def test_one_in_the_request_line_counts(self, variable: str) -> None:
-        """Servers call it by either name; uWSGI by the second alone."""
+    def test_host_in_the_request_line_counts(self, variable: str) -> None:
+        """Servers use either variable; uWSGI only the second."""
         for target, passes in (("http://evil.example/x", False), ("http://127.0.0.1/x", True), ("/http://x", True)):
             request = make_request()
             request.environ.pop("RAW_URI")
@@ -246,17 +246,17 @@ def test_refusals_are_one_short_line(headers: dict[str, str]) -> None:
 
 class TestPages:
     @pytest.mark.parametrize("site", ["none", "same-origin"])
-    def test_typed_url_driver_and_own_page_pass(self, site: str) -> None:
+    def test_typed_url_driver_and_own_page_are_allowed(self, site: str) -> None:
         assert refusal(make_request(sec_fetch_site=site), None) is None
 
     @pytest.mark.parametrize("mode", ["navigate", "no-cors", "cors", "websocket"])
     @pytest.mark.parametrize("site", ["cross-site", "same-site", "none, cross-site", "a-new-word", ""])
-    def test_image_link_or_fetch_of_another_site_does_not(self, site: str, mode: str) -> None:
+    def test_image_link_or_fetch_of_another_site_is_refused(self, site: str, mode: str) -> None:
         reason = refusal(make_request(sec_fetch_site=site, sec_fetch_mode=mode), None)
         assert reason == "a page of another site may not use this"
 
     @pytest.mark.parametrize("origin", ["http://localhost:5000", "HTTP://LOCALHOST:5000"])
-    def test_own_origin_passes(self, origin: str) -> None:
+    def test_own_origin_is_allowed(self, origin: str) -> None:
         assert refusal(make_request(origin=origin, method="POST"), None) is None
 
     @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ class TestPages:
             "chrome-extension://abcdef",
         ],
     )  # fmt: skip
-    def test_foreign_origin_does_not(self, origin: str) -> None:
+    def test_other_origin_is_refused(self, origin: str) -> None:
         reason = refusal(make_request(origin=origin, method="POST"), None)
         assert reason is not None
         assert "a page of another origin" in reason
@@ -282,13 +282,13 @@ class TestPages:
     @pytest.mark.parametrize(
         "header", [{"sec_purpose": "prefetch;prerender"}, {"purpose": "prefetch"}, {"x_moz": "prefetch"}]
     )
-    def test_browsers_guess_while_an_url_is_typed_does_not(self, header: dict[str, str]) -> None:
+    def test_prefetching_is_refused(self, header: dict[str, str]) -> None:
         reason = refusal(make_request(sec_fetch_site="none", **header), None)
-        assert reason == "this must not be loaded ahead"
+        assert reason == "prefetching is refused: open the address itself"
 
 
 class TestEmbedded:
-    """What an application's page shows of what its users write is of the same origin as the control routes."""
+    """Content that users wrote, in a page of the application, has the same origin as the control routes."""
 
     @pytest.mark.parametrize(
         "kind", ["image", "iframe", "frame", "script", "style", "object", "video", "a-new-word", ""]
@@ -303,7 +303,7 @@ class TestEmbedded:
 
 class TestToken:
     @pytest.mark.parametrize("peer", ["127.0.0.1", "10.0.0.1", "2001:db8::1", ""])
-    def test_right_token_opens_to_all(self, peer: str) -> None:
+    def test_right_token_is_accepted_from_everywhere(self, peer: str) -> None:
         request = make_request(peer, "build.example", x_forwarded_for="10.0.0.9", **bearer(TOKEN))
         assert refusal(request, TOKEN) is None
 
@@ -319,14 +319,14 @@ class TestToken:
             f"Bearer {TOKEN.upper()}", f"Token {TOKEN}",
         ],
     )  # fmt: skip
-    def test_wrong_token_is_refused_and_the_way_named(self, authorization: str) -> None:
+    def test_wrong_token_is_refused_with_instructions(self, authorization: str) -> None:
         reason = refusal(make_request("10.0.0.1", authorization=authorization), TOKEN)
         assert reason is not None
         assert "Authorization: Bearer" in reason
         assert TOKEN not in reason
 
     @pytest.mark.parametrize("token", [None, ""])
-    def test_no_token_set_opens_to_nobody(self, token: str | None) -> None:
+    def test_without_a_token_none_is_accepted(self, token: str | None) -> None:
         for authorization in ("Bearer", "Bearer ", "Bearer None"):
             assert refusal(make_request("10.0.0.1", authorization=authorization), token) is not None
 

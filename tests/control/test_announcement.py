@@ -1,4 +1,4 @@
-"""A server that nobody of ours has started says once that it is measured, and where; no other process says so."""
+"""A server that no ``livecov`` command started logs once that it is measured, and where; no other process does."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ APP = """
 
 
 def announcements(server: Command) -> list[str]:
-    """The lines of a server's log, when it has ended."""
+    """The announcements in a server's log, after it has ended."""
     server.process.terminate()
     return [line for line in server.wait().stderr.splitlines() if "live coverage" in line]
 
 
-def test_says_where_it_records_and_how_to_report(commands: Commands) -> None:
+def test_names_the_run_and_the_command_that_reports(commands: Commands) -> None:
     commands.write("app.py", APP)
     server = commands.start(*FLASK, "run", "--port", "0", LIVECOVERAGE="1")
     assert [fetch(f"{server.url}/") for _ in range(2)] == [(200, "hello")] * 2
-    (said,) = announcements(server)
+    (message,) = announcements(server)
     folder = commands.folder / ".livecov"
     (run,) = DataDir(folder).runs()
-    assert said == (
+    assert message == (
         f"live coverage is on (LIVECOVERAGE=1): requests are recorded in {folder}, run {run.id}; "
         "dashboard: /__coverage__/; report: `flask livecov report`"
     )
@@ -60,9 +60,9 @@ def test_names_the_reason_and_the_folder(commands: Commands) -> None:
     settings = {"FLASK_TESTING": "true", "LIVECOVERAGE_DATA_DIR": "what was run", "LIVECOVERAGE_URL_PREFIX": "/cov"}
     server = commands.start(*FLASK, "run", "--port", "0", **settings)
     fetch(f"{server.url}/cov/status")
-    (said,) = announcements(server)
-    assert said.startswith("live coverage is on (TESTING): ")
-    assert said.endswith(
+    (message,) = announcements(server)
+    assert message.startswith("live coverage is on (TESTING): ")
+    assert message.endswith(
         f"dashboard: /cov/; report: `flask livecov report --data-dir '{commands.folder}/what was run'`"
     )
 
@@ -75,7 +75,7 @@ def test_names_the_reason_and_the_folder(commands: Commands) -> None:
     ],
 )
 def test_levels_of_other_loggers_do_not_hide_it(commands: Commands, logging: str, count: int) -> None:
-    """The root logger's level is the default, WARNING, where nobody has thought of this line."""
+    """The root logger's level is the default, WARNING, unless the application configures it for this line."""
     commands.write("app.py", f"    import logging; {logging}{APP}")
     server = commands.start(*FLASK, "run", "--port", "0", LIVECOVERAGE="1")
     fetch(f"{server.url}/")
@@ -83,7 +83,7 @@ def test_levels_of_other_loggers_do_not_hide_it(commands: Commands, logging: str
 
 
 def test_forked_workers_are_one_server(commands: Commands) -> None:
-    """Each request has a process of its own."""
+    """Each request is answered by its own process."""
     commands.write("app.py", APP)
     server = commands.start(sys.executable, "app.py", LIVECOVERAGE="1")
     assert [fetch(f"{server.url}/") for _ in range(3)] == [(200, "hello")] * 3
@@ -110,7 +110,7 @@ def test_livecov_run_reports_by_itself(commands: Commands) -> None:
 
 
 def test_test_clients_are_no_servers(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    """An application's own tests assert on what it logs."""
+    """An application's own tests may assert on its log."""
     caplog.set_level(logging.INFO)
     app = Flask(__name__)
     app.config.update(TESTING=True, LIVECOVERAGE_DATA_DIR=str(tmp_path))

@@ -1,4 +1,4 @@
-"""Whose a socket is: what the kernel answers of sockets that this process holds, or has held."""
+"""The users of sockets, as the kernel reports them for sockets that this process holds or has held."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from flask_livecoverage.control.socket_users import socket_users
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says whose a socket is")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the users of sockets")
 
 OWN = frozenset({os.geteuid()})
 NOBODY = 65534
@@ -21,7 +21,7 @@ NOBODY = 65534
 
 @contextmanager
 def connected(host: str = "127.0.0.1", family: int = socket.AF_INET) -> Iterator[tuple[socket.socket, int]]:
-    """A client's socket, and the port of the server that it is connected to; the server has accepted it."""
+    """A client's socket that a server has accepted, and the port of that server."""
     everywhere = "::" if family == socket.AF_INET6 else ""
     try:
         listener = socket.create_server(
@@ -30,7 +30,7 @@ def connected(host: str = "127.0.0.1", family: int = socket.AF_INET) -> Iterator
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
     with listener, socket.socket(family) as client:
-        # Others may share its port, if their servers are others.
+        # Other sockets may share its port if they are connected to other servers.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         client.bind((host, 0))
         client.connect((host, listener.getsockname()[1]))
@@ -44,7 +44,7 @@ def connected(host: str = "127.0.0.1", family: int = socket.AF_INET) -> Iterator
         ("127.0.0.1", socket.AF_INET, "127.0.0.1"),
         ("127.0.0.1", socket.AF_INET, "::ffff:127.0.0.1"),
         ("::1", socket.AF_INET6, "::1"),
-        # As of a program in Java.
+        # As in a program in Java.
         ("::ffff:127.0.0.1", socket.AF_INET6, "127.0.0.1"),
         ("::ffff:127.0.0.1", socket.AF_INET6, "::ffff:127.0.0.1"),
     ],
@@ -58,7 +58,7 @@ def test_own_socket(host: str, family: int, seen: str) -> None:
 
 
 def test_ipv6_socket_that_shares_its_port_with_an_ipv4_one() -> None:
-    """The other is connected to another server."""
+    """The IPv4 socket is connected to another server."""
     with (
         socket.create_server(("127.0.0.1", 0)) as other,
         connected("::ffff:127.0.0.1", socket.AF_INET6) as (client, server_port),
@@ -68,13 +68,13 @@ def test_ipv6_socket_that_shares_its_port_with_an_ipv4_one() -> None:
         assert socket_users("127.0.0.1", set(), server_port) == OWN
 
 
-def test_one_that_only_listens_further() -> None:
+def test_listening_socket_does_not_count() -> None:
     with connected() as (client, server_port):
         client.shutdown(socket.SHUT_WR)
         assert socket_users("127.0.0.1", {client.getsockname()[1]}, server_port) == OWN
 
 
-def test_one_that_is_closed_is_nobodys() -> None:
+def test_closed_socket_has_no_user() -> None:
     with connected() as (client, server_port):
         port = client.getsockname()[1]
         client.close()
@@ -105,7 +105,7 @@ sys.stdin.read()
 
 @contextmanager
 def other_users_connection(server_port: int, port: int = 0) -> Iterator[int]:
-    """A connection of another user's to ``server_port``: its own port."""
+    """The port of another user's connection to ``server_port``."""
     if os.geteuid() != 0:
         pytest.skip("only the superuser can act as another user")
     command = [sys.executable, "-c", OTHER_USER, str(NOBODY), str(server_port), str(port)]
@@ -128,7 +128,7 @@ def test_sockets_to_two_servers_can_share_a_port() -> None:
         with other_users_connection(second_port, port):
             assert socket_users("127.0.0.1", {port}, first_port) == OWN
             assert socket_users("127.0.0.1", {port}, second_port) == {NOBODY}
-            # Through a redirection, say.
+            # Through a redirection, for example.
             assert socket_users("127.0.0.1", {port}, 1) == {NOBODY, *OWN}
 
 

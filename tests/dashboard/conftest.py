@@ -35,7 +35,7 @@ def chrome() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture
 def browser(chrome: webdriver.Chrome, live: Live) -> Iterator[Browser]:
-    """A browser whose console stays empty."""
+    """A browser whose console must stay empty."""
     chrome.get("about:blank")
     chrome.get_log("browser")
     yield Browser(chrome, live)

@@ -1,4 +1,7 @@
-"""An application in an archive: Python imports it from there, and coverage.py reads its source from there."""
+"""An application in an archive, from which Python imports it, and coverage.py reads its source.
+
+Tests ``sources.content``.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ APP = """
 
     @app.get("/")
     def index():
-        # A name that nobody could open.
+        # The name of a file that does not exist.
         names = {}
         exec(compile("made = 1\\nmade += 1\\n", "invented.py", "exec"), names)
         return json.dumps(names["made"])

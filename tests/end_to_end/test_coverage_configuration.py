@@ -1,4 +1,4 @@
-"""The commands under coverage.py configurations that say more than which files count."""
+"""The commands with coverage.py configurations that do more than select files."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ APP = """
     def other():  # not counted
         return "other"
 """
-# Unlike `python -m flask`, it does not put the working directory on the path.
+# Unlike `python -m flask`, this script does not put the working directory on the path.
 FLASK = Path(sys.executable).with_name("flask")
 
 
-def test_a_plugin_in_the_projects_folder(commands: Commands) -> None:
+def test_plugin_in_the_projects_folder(commands: Commands) -> None:
     """The oracle is ``coverage run``."""
     commands.write("leave_out.py", PLUGIN)
     commands.write("plain.py", APP)
@@ -62,7 +62,7 @@ def test_a_plugin_in_the_projects_folder(commands: Commands) -> None:
 
 
 @pytest.mark.parametrize("server", [None, GUNICORN])
-def test_a_plugin_is_no_part_of_the_application(commands: Commands, server: str | None) -> None:
+def test_plugin_is_not_measured(commands: Commands, server: str | None) -> None:
     """It is loaded before anything is measured, as under ``coverage run``."""
     commands.write("leave_out.py", PLUGIN)
     commands.write("plain.py", APP)
@@ -75,8 +75,8 @@ def test_a_plugin_is_no_part_of_the_application(commands: Commands, server: str 
 
 
 @pytest.mark.parametrize("configuration", [b"[run]\nplugins = no_such_plugin\n", b"[run]\n# caf\xe9\n", b"[run\n"])
-def test_a_configuration_that_cannot_be_used(commands: Commands, configuration: bytes) -> None:
-    """One line, wrong use, and no server: not even its start is tried."""
+def test_invalid_configuration(commands: Commands, configuration: bytes) -> None:
+    """One line, exit status 2, and no attempt to start a server."""
     (commands.folder / ".coveragerc").write_bytes(configuration)
     for command in (
         commands.serve(),

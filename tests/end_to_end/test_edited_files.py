@@ -1,4 +1,7 @@
-"""Files that are edited while their old code runs: its lines are never shown as those of the new text."""
+"""Files that are edited while their old code runs: its lines are never shown as those of the new text.
+
+Tests ``sources.content``.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ SCRIPT = """
     def change():
         if CHANGE == "edit":
             helpers.write_text("# one more line above\\n" + helpers.read_text())
-        # Whatever the resolution of the file system's clock is.
+        # Later at any resolution of the file system's clock.
         if CHANGE != "nothing":
             later = time.time() + 10
             os.utime(helpers, (later, later))
@@ -88,7 +91,7 @@ def run(folder: Path, engine: str, *arguments: str) -> Any:
 
 @pytest.mark.parametrize("when", ["before start", "after start", "after import"])
 def test_edited(tmp_path: Path, engine: str, when: str) -> None:
-    """After its import, and before its first line in a request."""
+    """The file is edited after its import, and before its first line runs in a request."""
     lines, warnings = run(tmp_path, engine, when, "edit")
     assert lines is None
     (warning,) = [warning for warning in warnings if "helpers.py" in warning]
@@ -98,7 +101,7 @@ def test_edited(tmp_path: Path, engine: str, when: str) -> None:
 @pytest.mark.parametrize("change", ["touch", "nothing"])
 @pytest.mark.parametrize("when", ["before start", "after start", "after import"])
 def test_same_text(tmp_path: Path, engine: str, when: str, change: str) -> None:
-    """Checking out a file, or copying it, changes its times alone."""
+    """Checking out or copying a file changes only its times."""
     lines, warnings = run(tmp_path, engine, when, change)
     assert lines == ([1, 2, 3] if when == "after import" else [2, 3])
     assert [warning for warning in warnings if "helpers.py" in warning] == []

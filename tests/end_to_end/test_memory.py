@@ -1,4 +1,4 @@
-"""The server's memory stays flat, whatever clients ask for and whatever they call themselves."""
+"""The server's memory stays flat, whatever paths, methods and names clients send."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 
 from ..support.lines import line_of
-from ..support.live import PYTHON
+from ..support.servers import PYTHON
 
-# Makes code as templates, notebooks and tracing tools do: under a name of a file that is measured.
+# Compiles code as templates, notebooks and tracing tools do: under the name of a measured file.
 MAKER = """\
 from types import FunctionType
 
@@ -38,7 +38,7 @@ def make(kind, name):
 
 """
 
-# One view with a hundred ways through it.
+# One view with a hundred different paths through its code.
 APPLICATION = (
     f"from flask import Flask, request\nfrom flask_livecoverage import LiveCoverage\n{MAKER}"
     "app = Flask(__name__)\nLiveCoverage(app)\n\n"
@@ -48,8 +48,8 @@ APPLICATION = (
     + "".join(f"    if way == {way}:\n        return 'way {way}'\n" for way in range(100))
 )
 
-# Calls the application as a server does, and tells by how much its own memory has grown. Of many requests the
-# process's own growth is told; of few ones, where the allocator's habits are most of it, that of Python's objects.
+# Calls the application as a server does, and prints the growth of memory: for many requests, of the process; for few,
+# where the allocator's overhead would dominate, of Python's objects.
 DRIVE = """\
 import gc, json, sys, threading, tracemalloc
 
@@ -78,7 +78,7 @@ def ask(number):
     elif kind == "windows" and not number % 10:
         control(f"/__coverage__/start?name=window%20{number}%20{chunk}")
     if kind == "test-client":
-        # Neither read nor closed, as most test suites do it.
+        # Neither read nor closed, as in most test suites.
         found = client.get(f"/{number}").status
         assert found == "200 OK", found
     elif kind == "dropped":
@@ -108,9 +108,9 @@ def answer(asked):
 
 
 def used():
-    # The thread that looks after the files may be reading one. The next request starts it anew.
-    current_recorder().flusher.put_off()
-    # What ran in the last second is kept until it is written.
+    # The thread that checks the files may be reading one. The next request restarts it.
+    current_recorder().flusher.stop()
+    # Lines of the last second are kept until they are written.
     for _ in range(3):
         current_recorder().flush()
     gc.collect()
@@ -136,7 +136,7 @@ def test_a_hundred_traces(kind: str, engine_name: str, thorough: bool, tmp_path:
 
 @pytest.mark.promise
 @pytest.mark.parametrize("kind", ["tests", "paths", "methods", "windows"])
-def test_ever_new_texts(kind: str, thorough: bool, tmp_path: Path) -> None:
+def test_always_new_texts(kind: str, thorough: bool, tmp_path: Path) -> None:
     assert_flat(kind, "auto", thorough, tmp_path)
 
 
@@ -146,20 +146,20 @@ def test_responses_that_are_never_closed(kind: str, thorough: bool, tmp_path: Pa
     assert_flat(kind, "auto", thorough, tmp_path)
 
 
-# Ten code objects or more are made for a request, and of each 2 KB could be kept: without a bound, that is 30 MB.
+# At least ten code objects are made for a request, and 2 KB of each could be kept: without a limit, that is 30 MB.
 MADE = {"compiled": 15e6, "replaced": 15e6}
 
 
 @pytest.mark.promise
 @pytest.mark.parametrize("kind", MADE)
-def test_code_that_is_made_for_each_request(kind: str, engine_name: str, thorough: bool, tmp_path: Path) -> None:
+def test_code_compiled_for_each_request(kind: str, engine_name: str, thorough: bool, tmp_path: Path) -> None:
     assert_flat(kind, engine_name, thorough, tmp_path)
 
 
 @pytest.mark.promise
 @pytest.mark.parametrize("kind", MADE)
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12")
-def test_code_that_is_made_for_each_request_without_the_part_in_c(
+def test_code_compiled_for_each_request_in_pure_python(
     kind: str, thorough: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIVECOVERAGE_PURE_PYTHON", "1")
@@ -167,7 +167,7 @@ def test_code_that_is_made_for_each_request_without_the_part_in_c(
 
 
 def assert_flat(kind: str, engine_name: str, thorough: bool, folder: Path) -> None:
-    # A cache of texts may fill while the application warms up.
+    # Caches of texts may fill while the application warms up.
     warm_up, count, most, measure = (5_000, 200_000, 20e6, "process") if thorough else (4_500, 2_500, 0.6e6, "objects")
     if kind in MADE:
         count, most = (20_000, 40e6) if thorough else (count, MADE[kind])
@@ -192,7 +192,7 @@ def assert_flat(kind: str, engine_name: str, thorough: bool, folder: Path) -> No
 
 
 def assert_recorded(folder: Path, source: Path, count: int, *, routed: bool) -> None:
-    """Memory is easily kept flat by recording nothing."""
+    """Check that the requests were recorded: memory also stays flat without recording."""
     run = read_run(DataDir(folder / ".livecov").select("latest")[0])
     assert len(run.requests) == count
     for request in run.requests[-100:] if routed else ():

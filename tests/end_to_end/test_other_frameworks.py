@@ -1,4 +1,7 @@
-"""Django, and a bare WSGI function: exact records of each request, under real servers in processes of their own."""
+"""Django, and a bare WSGI function: exact records of each request, under real servers in separate processes.
+
+Tests ``django`` and ``measured``.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from flask_livecoverage.model.records import RequestRecord, Run
 from ..support import REPOSITORY
 from ..support.journals import run_folder
 from ..support.lines import line_of, lines_of
-from ..support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from ..support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 pytest.importorskip("django")
 
@@ -100,7 +103,7 @@ VIEWS = """
         return HttpResponse(version)  # api
 """
 
-# Not beside the views, which nothing but the URL configuration must import.
+# In a separate module: only the URL configuration may import the views.
 MIDDLEWARE = """
     def middleware(get_response):
         def answer(request):
@@ -157,7 +160,7 @@ def write(folder: Path, **modules: str) -> None:
 
 
 def write_site(folder: Path) -> Path:
-    """Write a Django project, its ``wsgi.py`` the one of the manual."""
+    """Write a Django project with the ``wsgi.py`` of the documentation."""
     write(folder / "mysite", __init__="", settings=SETTINGS, urls=URLS, views=VIEWS, middleware=MIDDLEWARE)
     shutil.copy(REPOSITORY / "docs/wsgi/django_wsgi.py", folder / "mysite/wsgi.py")
     write(folder, application="from mysite.wsgi import application as app\n")
@@ -171,7 +174,7 @@ def mysite(tmp_path: Path) -> Path:
 
 @contextmanager
 def serving(folder: Path, **environ: str) -> Iterator[int]:
-    """Serve ``app`` of ``application.py``; the process ends by itself when the block is left."""
+    """Serve ``app`` of ``application.py``; the process ends at the end of the block."""
     script = folder / "serve.py"
     if not script.exists():
         write_script(script)
@@ -189,19 +192,19 @@ def recorded(folder: Path) -> Run:
 
 
 def executed(run: Run, path: Path) -> dict[str, list[int]]:
-    """The lines of ``path`` that each request ran, by the requests' paths, which must differ."""
+    """The lines of ``path`` that each request ran, by the paths of the requests, which must differ."""
     found = {r.path: run.traces[r.trace].line_numbers().get(str(path), []) for r in run.requests}
     assert len(found) == len(run.requests)
     return found
 
 
 def executed_files(run: Run) -> set[str]:
-    """The files of which requests ran lines."""
+    """The files with lines that requests ran."""
     return {path for r in run.requests for path in run.traces[r.trace].files}
 
 
 def livecov(*arguments: str) -> str:
-    """What the command prints, run in this process."""
+    """The output of the command, run in this process."""
     result = CliRunner().invoke(livecov_command, arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
@@ -214,7 +217,7 @@ def environ(engine_name: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Site:
-    """A Django project that was served once, with all that was asked of it."""
+    """A Django project that was served once, and the responses to all requests."""
 
     folder: Path
     answers: dict[str, tuple[int, bytes]]
@@ -224,7 +227,7 @@ class Site:
         return self.folder / "mysite"
 
     def recorded(self, wanted: Callable[[RequestRecord], bool]) -> Run:
-        """What was recorded, of its requests the wanted ones."""
+        """The recorded run, with only the wanted requests."""
         run = recorded(self.folder)
         return replace(run, requests=[r for r in run.requests if wanted(r)])
 
@@ -239,7 +242,7 @@ def names_test(request: RequestRecord) -> bool:
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]], Site]:
-    """Serves a project in an environment, once, and asks all of it that the tests are about."""
+    """A function that serves a project in an environment, once, and sends all requests that the tests need."""
     served: dict[str, Site] = {}
 
     def site(environ: dict[str, str]) -> Site:
@@ -248,14 +251,14 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]]
             folder = tmp_path_factory.mktemp(engine)
             write_site(folder)
             with serving(folder, **environ) as port:
-                served[engine] = Site(folder, ask_all(port))
+                served[engine] = Site(folder, send_all(port))
         return served[engine]
 
     return site
 
 
-def ask_all(port: int) -> dict[str, tuple[int, bytes]]:
-    """Ask one path after the other, then two that overlap, then some in the name of a test; return the answers."""
+def send_all(port: int) -> dict[str, tuple[int, bytes]]:
+    """Request one path after the other, then two that overlap, then some for tests; return the responses."""
     paths = ["user/3/", "user/9/", "stream/", "broken/", "nowhere", "async/", "caf%C3%A9/", "api/v2"]
     answers = {f"/{path}": get(port, f"/{path}") for path in paths}
 
@@ -322,7 +325,7 @@ class TestDjango:
         assert str(site.package / "settings.py") in {path for t in run.ambient for path in run.traces[t].files}
 
     def test_requests_that_overlap(self, site: Site) -> None:
-        """Each waits in its view until the other is there, too."""
+        """Each waits in its view for the other."""
         assert {number: site.answers[f"/both/{number}"] for number in (1, 2)} == {1: (200, b"one"), 2: (200, b"two")}
         views = site.package / "views.py"
         common = ["# both", "# one?", "# leaves", "# answers both"]
@@ -332,16 +335,16 @@ class TestDjango:
         }
 
     def test_commands_work_there(self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Asked about the requests of tests alone."""
+        """The commands read only the requests of tests."""
         views = site.package / "views.py"
         assert executed_files(site.recorded(names_test)) == {str(views), str(site.package / "middleware.py")}
         [run] = DataDir(site.folder / ".livecov").runs()
         [journal] = run.path.glob("journal-*.jsonl")
         records = [(line, json.loads(line)) for line in journal.read_text().splitlines(keepends=True)]
-        # What they ran late is theirs, too.
-        nobodys = {record["id"] for _, record in records if record["type"] == "request" and record["test"] is None}
+        # Late lines belong to these requests, too.
+        without_test = {record["id"] for _, record in records if record["type"] == "request" and record["test"] is None}
         (run_folder(run.id, tmp_path / ".livecov").path / journal.name).write_text(
-            "".join(line for line, record in records if record.get("id") not in nobodys)
+            "".join(line for line, record in records if record.get("id") not in without_test)
         )
         monkeypatch.chdir(site.folder)
 
@@ -357,7 +360,7 @@ class TestDjango:
         assert [(r["test"], r["path"]) for r in requests] == [("c", "/user/9/"), ("b", "/user/4/"), ("a", "/user/3/")]
         [group] = ask("dedup")["duplicates"]
         assert (group["survivor"], group["duplicates"]) == ("a", ["b"])
-        # Nobody executed the view's other lines, because there are none.
+        # The view has no lines that were not executed.
         assert ask("priorities")["priorities"] == []
 
     def test_control_routes(self, mysite: Path, environ: dict[str, str]) -> None:
@@ -369,7 +372,7 @@ class TestDjango:
         assert (summary["name"], summary["requests"]) == ("first", 1)
         assert status["requests"] == 1
 
-    def test_off_means_off(self, mysite: Path) -> None:
+    def test_inactive(self, mysite: Path) -> None:
         with serving(mysite.parent) as port:
             assert get(port, "/user/3/") == (200, b"few")
             assert get(port, "/__coverage__/status")[0] == 404
@@ -402,7 +405,7 @@ class TestBareFunction:
         assert "application.py" in livecov("report")
 
     def test_with_control_routes(self, tmp_path: Path, environ: dict[str, str]) -> None:
-        """As the manual composes it: recording starts before the application is imported."""
+        """As in the documentation: recording starts before the application is imported."""
         write(tmp_path, shop=BARE.partition("app = ")[0].replace("import LiveCoverageMiddleware", "import InFlight"))
         shutil.copy(REPOSITORY / "docs/wsgi/any_wsgi.py", tmp_path / "composed.py")
         write(tmp_path, application="from composed import application as app\n")

@@ -1,4 +1,4 @@
-"""Two requests made at the same moment by different clients, over sockets: each has exactly its own lines."""
+"""Two simultaneous requests of different clients, over sockets: each has exactly its own lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask import Flask
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.recording.process import current_recorder
-from tests.support.live import serving
+from tests.support.servers import serving
 
 from ..support.lines import lines_of
 

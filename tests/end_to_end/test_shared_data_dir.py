@@ -1,4 +1,7 @@
-"""Two servers at once on one data directory, in two runs or in one: nothing is mixed, nothing is lost."""
+"""Two servers that share a data directory, in two runs or in one: nothing is mixed, and nothing is lost.
+
+Tests ``journal.data_dir``.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ def serve(tmp_path: Path, engine_name: str) -> Iterator[Callable[..., Serving]]:
 
 
 def ask(data_dir: Path, *arguments: str) -> str:
-    """What a reading command says, in a third process."""
+    """The output of a command that reads the run, in a third process."""
     command = [sys.executable, "-m", "flask", "livecov", *arguments, "--data-dir", str(data_dir)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -82,13 +85,13 @@ def test_two_servers(tmp_path: Path, serve: Callable[..., Serving], runs: tuple[
         pytest.skip("in two runs, with --thorough; in one run, where more could be mixed, always")
     data_dir = tmp_path / ".livecov"
     seen = {run: Seen() for run in runs}
-    # One of them controls: what clients know of a run's windows, each has to know in order.
+    # In one run, only one server's clients open windows: the check needs the order of the run's windows.
     first, second = serve(runs[0], seen[runs[0]]), serve(runs[1], seen[runs[1]], control=runs[0] != runs[1])
     first.load.wait()
     second.load.wait()
     asked = json.loads(ask(data_dir, "requests", "--run", "all", "--limit", "0", "--format", "json"))["requests"]
     report = json.loads(ask(data_dir, "report", "--run", "all", "--format", "json", "--output", "-"))
-    # And of the script that starts the server under `ctrace`, what runs behind the start of measuring.
+    # Under `ctrace`, also lines of the script that starts the server are measured, those after the start of measuring.
     assert [path for path in report["files"] if not path.endswith("forkserver.py")] == ["application.py"]
     first.kill()
     count = len(seen[second.run].exchanges)
@@ -100,13 +103,13 @@ def test_two_servers(tmp_path: Path, serve: Callable[..., Serving], runs: tuple[
         assert check(DataDir(data_dir).run(run), seen[run], tmp_path / "application.py") > 200 / len(set(runs))
     known = {exchange.id for one in seen.values() for exchange in one.exchanges}
     assert len(asked) > 100
-    # Those whose response never came are known to nobody.
+    # The clients do not know the requests whose response never arrived.
     assert sum(request["id"] not in known for request in asked) <= 2 * (CLIENTS + 1)
     assert {request["status"] for request in asked} <= {200, 500}
 
 
 def test_two_servers_with_temporary_databases(tmp_path: Path) -> None:
-    """Each has its own database, whatever the other does with its."""
+    """Each server has its own database, independent of the other."""
     commands = Commands(tmp_path)
     commands.write(
         "app.py",

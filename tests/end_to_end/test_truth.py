@@ -1,4 +1,7 @@
-"""The report's numbers equal what `coverage run` gives for the same requests on the same server, line for line."""
+"""The report's numbers equal what `coverage run` gives for the same requests on the same server, line for line.
+
+Tests ``sources.selection``.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from typing import Any
 import coverage
 import pytest
 
-from ..support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from ..support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 TREES = "application/trees.py"
 FILES = {
     "application/__init__.py": '''\
-"""A small application with one of everything that counts lines oddly."""
+"""A small application with one of each construct whose lines are counted in an unusual way."""
 
 from flask import Flask, abort, request
 
@@ -177,7 +180,7 @@ class Cart:
         return None
 ''',
     TREES: '''\
-"""Code that a tool makes: some of its lines are far behind the end of the file."""
+"""Code that a tool generates: some of its lines are far behind the end of the file."""
 
 import ast
 
@@ -227,7 +230,7 @@ def drive(port: int) -> None:
 
 
 def numbers(path: Path) -> dict[str, Any]:
-    """What a JSON report of coverage.py's says about each file."""
+    """The numbers of each file in a JSON report of coverage.py."""
     kinds = ("executed_lines", "missing_lines", "excluded_lines", "executed_branches", "missing_branches", "summary")
     files = json.loads(path.read_text())["files"]
     return {name: {kind: file[kind] for kind in kinds if kind in file} for name, file in files.items()}
@@ -271,7 +274,7 @@ Measured = tuple[Path, bool, dict[str, Any]]
 
 @pytest.fixture(scope="module", params=[False, True], ids=["lines", "branches"])
 def truth(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    """The application's folder, whether branches are measured, and what `coverage run` finds."""
+    """The application's folder, whether branches are measured, and the numbers of `coverage run`."""
     folder, branch = tmp_path_factory.mktemp("truth"), request.param
     for name, text in FILES.items():
         path = folder / name
@@ -287,15 +290,15 @@ def test_numbers_equal_those_of_coverage_run(truth: Measured, engine_name: str) 
         pytest.skip("the monitoring engine measures no branches")
     found = measured_live(folder, engine_name)
     if coverage.version_info < (7, 13, 1):
-        # Its reports name lines that a file does not have.
+        # Reports of these versions contain lines that are not in the file.
         trees = {**expected[TREES], "executed_lines": found[TREES]["executed_lines"]}
         expected = {**expected, TREES: trees}
     assert found == expected
-    # By the number of its lines, not by the numbers that they have.
+    # The size of a journal depends on how many lines ran, not on their line numbers.
     assert max(journal.stat().st_size for journal in folder.rglob("journal-*.jsonl")) < 30_000
 
 
-def test_truth_has_something_to_tell(truth: Measured) -> None:
+def test_truth_has_lines_of_each_kind(truth: Measured) -> None:
     _, branch, expected = truth
     assert expected.keys() == set(FILES)
     models = expected["application/models.py"]

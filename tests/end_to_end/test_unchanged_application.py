@@ -1,4 +1,4 @@
-"""An application that knows nothing of this package: httpbin from PyPI, beside ``coverage run``."""
+"""An unmodified application, httpbin from PyPI, compared with ``coverage run``."""
 
 from __future__ import annotations
 

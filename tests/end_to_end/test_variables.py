@@ -1,4 +1,4 @@
-"""Each documented variable of the environment is used as documented, by a process of its own."""
+"""Each documented environment variable works as documented, in a separate process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from flask_livecoverage.settings import SETTINGS
 
 from ..support import REPOSITORY
+from ..support.compiled import HAS_PART_IN_C
 
 APP = """
     import helper
@@ -32,7 +32,7 @@ APP = """
         return helper.answer()
 """
 
-# Asks the application as clients do, and prints what they see.
+# Sends requests to the application, and prints the responses.
 ASK = """
     import json, sys
     from app import app
@@ -57,15 +57,12 @@ ASK = """
 Answers = dict[str, Any]
 
 
-# Where it is in Python anyway, the variable changes nothing.
-HAS_PART_IN_C = sys.version_info >= (3, 12) and find_spec("flask_livecoverage.engines._locations") is not None
-
-
 def in_python(answers: Answers) -> bool:
-    return not HAS_PART_IN_C or "its part in C is left out" in answers["status"]["reason"]
+    # Without the C extension, the variable changes nothing.
+    return not HAS_PART_IN_C or "without the C extension" in answers["status"]["reason"]
 
 
-# For each variable: its value, whether the environment has LIVECOVERAGE=1 too, and what is to be seen then.
+# For each variable: its value, whether the environment has LIVECOVERAGE=1 too, and a check of its effect.
 USES: dict[str, tuple[str, bool, Callable[[Answers], bool]]] = {
     "LIVECOVERAGE": ("1", False, lambda seen: seen["status"]["recording"] is True),
     "LIVECOVERAGE_RUN": ("20300101-run", True, lambda seen: seen["status"]["run"] == "20300101-run"),
@@ -82,12 +79,12 @@ USES: dict[str, tuple[str, bool, Callable[[Answers], bool]]] = {
     "LIVECOVERAGE_IGNORE": ("/, /favicon.ico", True, lambda seen: seen["requests"]["requests"][-1]["test"] is None),
     "LIVECOVERAGE_STORE": ("sqlite:///own.sqlite3", True, lambda seen: Path("own.sqlite3").exists()),
 }  # fmt: skip
-# Not a server's: its use is below.
+# Not a variable of servers: it is tested below.
 OTHERS = {"LIVECOVERAGE_URL"}
 
 
 def ask(folder: Path, **variables: str) -> Answers:
-    """What clients see of the application in a process with these variables."""
+    """The responses of the application in a process with these variables."""
     (folder / "app.py").write_text(textwrap.dedent(APP))
     (folder / "helper.py").write_text("def answer():\n    return 'answer'\n")
     command = [sys.executable, "-c", textwrap.dedent(ASK)]
@@ -99,20 +96,20 @@ def ask(folder: Path, **variables: str) -> Answers:
 
 @pytest.fixture(scope="module")
 def without(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Answers]:
-    """What clients see without any of the variables, and with LIVECOVERAGE=1 alone."""
+    """The responses without any of the variables, and with only LIVECOVERAGE=1."""
     folder = tmp_path_factory.mktemp("without")
     return {False: ask(folder), True: ask(folder, LIVECOVERAGE="1")}
 
 
 def test_every_documented_variable_is_used_here() -> None:
     pages = [*REPOSITORY.glob("docs/*.rst"), REPOSITORY / "README.rst"]
-    # Names that end so stand for a beginning.
+    # A name that ends with an underscore is only a prefix.
     named = set(re.findall(r"\bLIVECOVERAGE(?:_[A-Z]+)*\b(?!_)", "".join(page.read_text() for page in pages)))
     assert named | {setting.key for setting in SETTINGS} == USES.keys() | OTHERS
 
 
 @pytest.mark.parametrize("variable", USES)
-def test_of_a_server(without: dict[bool, Answers], tmp_path: Path, variable: str) -> None:
+def test_variable_of_a_server(without: dict[bool, Answers], tmp_path: Path, variable: str) -> None:
     value, needs_active, is_seen = USES[variable]
     if variable != "LIVECOVERAGE_PURE_PYTHON" or HAS_PART_IN_C:
         assert not _safely(is_seen, without[needs_active])
@@ -124,14 +121,14 @@ def _safely(is_seen: Callable[[Answers], bool], answers: Answers) -> bool:
     try:
         return is_seen(answers)
     except (TypeError, OSError):
-        # No such route, or no such folder.
+        # The route or the folder does not exist.
         return False
 
 
 @pytest.mark.parametrize("command", ["status", "shutdown"])
-def test_address(foreign_server: str, command: str) -> None:
+def test_address(unmeasured_server: str, command: str) -> None:
     arguments = [sys.executable, "-m", "flask", "livecov", command]
-    environ = {**os.environ, "LIVECOVERAGE_URL": foreign_server}
+    environ = {**os.environ, "LIVECOVERAGE_URL": unmeasured_server}
     result = subprocess.run(arguments, env=environ, capture_output=True, text=True)
     assert result.returncode == 1
-    assert foreign_server in result.stderr
+    assert unmeasured_server in result.stderr

@@ -1,4 +1,7 @@
-"""An application may change the working directory, or remove it: what is relative is so to where the server started."""
+"""An application changes or removes the working directory: paths remain relative to where the server was started.
+
+Tests ``exports.report_process``.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +45,14 @@ APP = """
 
     @app.get("/relative")
     def relative():
-        # Nobody can say what this name stands for when the folder is gone.
+        # This name cannot be resolved after the folder has been removed.
         exec(compile("removed = 1", "relative.py", "exec"))
         return "done"
 
     def never():  # not counted
         return 1
 """
-# Each of them is looked for in the working directory.
+# Each of these is searched in the working directory.
 CONFIGURATION = """
     [run]
     omit = left_out.py
@@ -66,7 +69,7 @@ PLUGIN = """
 
 @pytest.fixture
 def moving(commands: Commands) -> Commands:
-    """An application that leaves the folder in which it was started."""
+    """An application that changes from the folder in which it was started to another one."""
     commands.write("moving.py", APP)
     commands.write("left_out.py", "LEFT = 1\n")
     commands.write(".coveragerc", CONFIGURATION)
@@ -75,7 +78,7 @@ def moving(commands: Commands) -> Commands:
 
 
 def expected(commands: Commands) -> dict[str, list[int]]:
-    """The executed lines by ``coverage run``, which returns to the folder at its end."""
+    """The executed lines according to ``coverage run``, which returns to the folder at its end."""
     client = "from moving import app; app.test_client().get('/'); app.test_client().get('/remove')"
     commands.write("client.py", client)
     environ = {"PYTHONWARNINGS": "ignore"}
@@ -128,8 +131,8 @@ def test_run(moving: Commands) -> None:
     assert "\nmoving.py " in result.stdout
 
 
-def test_the_folder_of_the_start_is_removed(moving: Commands) -> None:
-    """Its configuration is gone, so no report can be made; the application goes on."""
+def test_start_folder_is_removed(moving: Commands) -> None:
+    """Its configuration is missing, so no report can be made; the application continues."""
     folder = moving.folder / "started"
     folder.mkdir()
     moving.write("started/staying.py", "import os\nos.chdir('..')\n" + (moving.folder / "app.py").read_text())
@@ -160,7 +163,7 @@ SETTINGS_CLIENT = """
 
 
 def test_relative_settings(moving: Commands) -> None:
-    """The extension is attached after the application has moved; nobody else has named the folder before."""
+    """The extension is attached after the application has changed the folder, and nothing else has fixed it before."""
     client = moving.write("settings_client.py", SETTINGS_CLIENT)
     variables = {"LIVECOVERAGE_DATA_DIR": "data", "LIVECOVERAGE_STORE": "sqlite:///own.sqlite3"}
     result = moving.start(sys.executable, client, FLASK_APP="moving", LIVECOVERAGE="1", **variables).wait()
@@ -194,7 +197,7 @@ def test_keploys_sockets(moving: Commands) -> None:
     assert not (moving.folder / "control.sock").exists()
 
 
-def test_sources_are_the_same_for_processes_elsewhere(tmp_path: Path) -> None:
+def test_sources_are_absolute_for_other_processes(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     variables = ServeOptions("127.0.0.1", 0, "data", source=("src", "package")).environment("run")
     assert variables["LIVECOVERAGE_SOURCE"] == f"{tmp_path / 'src'},package"
@@ -217,8 +220,8 @@ INNER = """
 """
 
 
-def test_a_server_that_changes_the_folder_before_the_import(commands: Commands, gate: Gate) -> None:
-    """The configuration is that of the folder where it was started, as under ``coverage run``."""
+def test_server_that_changes_the_folder_before_the_import(commands: Commands, gate: Gate) -> None:
+    """The configuration of the folder in which it was started counts, as under ``coverage run``."""
     commands.write(".coveragerc", "[run]\nomit = inner/parts.py\n")
     commands.write("inner/.coveragerc", "[run]\nbranch = True\n")
     commands.write("inner/parts.py", "PART = 1\n")

@@ -1,4 +1,4 @@
-"""The watch that has events delivered during a collection that comes in a callback."""
+"""Tests of gc_watch: events are delivered during a garbage collection that runs in a callback."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def program(load_module: Callable[..., ModuleType]) -> ModuleType:
 
 
 class Monitoring:
-    """Notes the lines of a program, in a callback that has the collector run when that was asked for."""
+    """Records the lines of a program, in a callback that runs the garbage collector on demand."""
 
     def __init__(self) -> None:
         self.lines: list[int] = []
@@ -47,7 +47,7 @@ class Monitoring:
             gc.collect()
 
     def collecting(self, call: Callable[[], object]) -> list[int]:
-        """The lines of a call, in whose first callback the collector runs."""
+        """Return the lines of a call during whose first callback the collector runs."""
         self.lines.clear()
         self.is_collection_due = True
         call()
@@ -94,7 +94,7 @@ def in_a_thread(call: Callable[[], object]) -> None:
     thread.join()
 
 
-def test_finalizers_are_seen(watch: Any, monitoring: Monitoring, program: ModuleType) -> None:
+def test_lines_of_finalizers_are_measured(watch: Any, monitoring: Monitoring, program: ModuleType) -> None:
     for _ in range(3):
         leave_garbage(program.finalize)
         lines = monitoring.collecting(program.work)
@@ -105,17 +105,17 @@ def test_finalizers_are_seen(watch: Any, monitoring: Monitoring, program: Module
 def test_stopped_during_a_collection(
     where: Callable[[Callable[[], object]], None], watch: Any, monitoring: Monitoring, program: ModuleType
 ) -> None:
-    """The thread's events go on, also for those who watch the collector later."""
+    """The thread's events continue, also for a watch that is started later."""
     leave_garbage(lambda: where(watch.stop))
     assert monitoring.collecting(program.work) == lines_of(program, "first = 1", "return first")
     watch.start()
-    test_finalizers_are_seen(watch, monitoring, program)
+    test_lines_of_finalizers_are_measured(watch, monitoring, program)
 
 
 def test_interrupted_at_the_end_of_a_collection(
     watch: Any, monitoring: Monitoring, program: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a signal that comes where the watch is entered, and whose handler raises."""
+    """By a signal that arrives when the watch's function is entered, and whose handler raises."""
     caught: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", caught.append)
 
@@ -135,4 +135,4 @@ def test_interrupted_at_the_end_of_a_collection(
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert [type(error.exc_value) for error in caught] == [InterruptedError]
-    test_finalizers_are_seen(watch, monitoring, program)
+    test_lines_of_finalizers_are_measured(watch, monitoring, program)

@@ -1,6 +1,6 @@
-"""Journals cut at any byte, garbled, or not journals at all: what is whole is read, and nothing else is invented.
+"""Journals truncated at any byte, damaged, or not journals at all: whole lines are read, and nothing else is reported.
 
-The oracle is :func:`tests.end_to_end.crash.truth.read_journals`, which reads the lines that a journal had before it was
+The oracle is :func:`tests.end_to_end.crash.truth.read_journals`, which reads the lines of a journal before it is
 damaged.
 """
 
@@ -34,9 +34,9 @@ from ..support.journals import Writer, run_folder, trace_of
 NOW = 1_700_000_000.0
 FILE = "/srv/app.py"
 FIRST, SECOND = "aaaaaaaa", "bbbbbbbb"
-# By record id: path, status and lines.
-# Ids that a process of these journals can have given.
+# Ids that a process of these journals can have assigned.
 POSSIBLE = re.compile(f"({FIRST}|{SECOND})-(0|[1-9][0-9]{{0,8}})")
+# By record id: path, status and lines.
 Answer = tuple[str, int, frozenset[tuple[str, int]]]
 Answers = dict[str, Answer]
 
@@ -78,7 +78,7 @@ def _lines(run: Run, trace: str) -> frozenset[tuple[str, int]]:
 
 
 def read_by_all(folder: RunFolder, *, store: bool = True) -> tuple[Answers, list[str]]:
-    """What the reader answers, and its warnings. The follower and the store must answer the same."""
+    """Return the reader's answers and warnings. The tail and the store must give the same answers."""
     assert [found.id for found in DataDir(folder.path.parent.parent).runs()] == ["run"]
     run = read_run(folder)
     assert all("\n" not in warning for warning in run.warnings)
@@ -87,14 +87,14 @@ def read_by_all(folder: RunFolder, *, store: bool = True) -> tuple[Answers, list
     followed = [line for kind, line in tail.read() if kind == "request"]
     assert {line["id"] for line in followed} == answers.keys()
     assert all((tail.trace(line["trace"]) is None) == (line["trace"] not in run.traces) for line in followed)
-    # The store takes no ids but those that a journal's process can have given.
+    # The store accepts only ids that a journal's process can have assigned.
     stored = {key: as_stored(answer) for key, answer in answers.items() if POSSIBLE.fullmatch(key)}
     assert not store or ask_store(folder, "sqlite://") == stored
     return answers, list(run.warnings)
 
 
 def as_stored(answer: Answer) -> Answer:
-    """With text that no database takes written as Python shows it."""
+    """Return the answer with text that no database accepts escaped, as Python shows it."""
     path, status, lines = answer
     return storable(path), status, frozenset((storable(file), line) for file, line in lines)
 
@@ -136,13 +136,13 @@ class TestCut:
             torn = data[:cut].rpartition(b"\n")[2] != b""
             expected = answers_of(read_journals(folder.path))
             warnings = [f"{path}: {TORN}"] if torn else []
-            # The other journal's request has its trace from this one.
+            # The request of the other journal uses a trace of this one.
             warnings += read_run(folder).warnings[len(warnings) :] if not expected[f"{SECOND}-1"][2] else []
             assert read_by_all(folder, store=number % 8 == 0) == (expected, warnings), cut
 
     @pytest.mark.promise
     def test_and_appended_to(self, folder: RunFolder, thorough: bool) -> None:
-        """The disk was full for a moment: what follows is glued to the half of a line."""
+        """The disk was full for a moment: the next line follows directly behind half a line."""
         path = journal(folder)
         data = path.read_bytes()
         header = data.index(b"\n") + 1
@@ -170,11 +170,10 @@ class TestCut:
             path.write_bytes(data[:cut])
             url = f"sqlite:///{tmp_path}/byte-by-byte.sqlite3"
             wanted = answers_of(read_journals(folder.path))
-            # Stored, as the path with a letter that no database takes would be.
             assert ask_store(folder, url) == wanted
 
 
-# As JSON: values that no process writes in any place, or in most.
+# As JSON: values that no process writes for any key, or for most.
 VALUES = [
     "null", "true", "0", "-1", "-0.5", "1.5", "1e308", "1e999", "-1e999", "NaN", "Infinity", "1" + "0" * 30, "9" * 5000,
     '""', '"x"', '"\\ud800"', '"\\uD800"', '"\\u0000"', '"\ud800"', '"' + "a" * 100_000 + '"', "[]", "{}", '["x"]',
@@ -192,7 +191,7 @@ VALUES = [
 
 
 def raw_line(fields: dict[str, str]) -> bytes:
-    """A line of these keys and values, which are JSON texts already."""
+    """Return a line of these keys and values, which are JSON texts already."""
     text = ",".join(f'"{key}":{value}' for key, value in fields.items())
     return f"{{{text}}}\n".encode("utf-8", "surrogatepass")
 
@@ -208,8 +207,8 @@ def kinds_and_keys() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("kind", "key"), list(kinds_and_keys()))
-def test_any_value_in_any_place(folder: RunFolder, kind: str, key: str) -> None:
-    """No value harms a reader, nor the lines beside its own."""
+def test_any_value_for_any_key(folder: RunFolder, kind: str, key: str) -> None:
+    """No value breaks a reader, or affects other lines."""
     path = journal(folder)
     before = answers_of(read_journals(folder.path))
     good = next(line for line in map(json.loads, path.read_text().splitlines()) if line["type"] == kind)
@@ -261,8 +260,8 @@ def test_any_value_in_the_first_line(folder: RunFolder, key: str) -> None:
 
 
 @pytest.mark.parametrize("letter", [b"\\ud800", b"\\uD800", b"\xed\xa0\x80"])
-def test_text_that_no_database_takes(folder: RunFolder, letter: bytes) -> None:
-    """Alone in its journal: most journals have none, and are not searched twice."""
+def test_text_that_no_database_accepts(folder: RunFolder, letter: bytes) -> None:
+    """The only one in its journal: journals without such text are not searched twice."""
     path = journal(folder, SECOND)
     path.write_bytes(path.read_bytes().replace(b'"/3"', b'"/' + letter + b'"'))
     answers, warnings = read_by_all(folder)
@@ -273,7 +272,7 @@ def test_text_that_no_database_takes(folder: RunFolder, letter: bytes) -> None:
 class TestNoJournals:
     @pytest.fixture(params=["folder", "pipe", "loop", "nowhere", "device", "empty"])
     def odd(self, request: pytest.FixtureRequest, folder: RunFolder) -> Path:
-        """Something in the place of a journal."""
+        """A file that is no journal, at the path of one."""
         path = folder.path / "journal-odd.jsonl"
         if request.param == "folder":
             path.mkdir()
@@ -285,7 +284,7 @@ class TestNoJournals:
             path.symlink_to({"device": "/dev/zero", "nowhere": "nowhere", "loop": path.name}[request.param])
         return path
 
-    def test_nobody_waits_for_them(self, folder: RunFolder, odd: Path) -> None:
+    def test_readers_do_not_wait(self, folder: RunFolder, odd: Path) -> None:
         answers, warnings = read_by_all(folder)
         assert len(answers) == 5
         if odd.is_file():
@@ -296,7 +295,7 @@ class TestNoJournals:
         reset(folder)
         assert read_run(folder, since_mark=True).requests == []
 
-    def test_in_the_place_of_the_marks(self, folder: RunFolder, odd: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_at_the_path_of_the_marks(self, folder: RunFolder, odd: Path, caplog: pytest.LogCaptureFixture) -> None:
         odd.rename(folder.path / "marks.jsonl")
         assert len(read_by_all(folder)[0]) == 5
         assert len(read_run(folder, since_mark=True).requests) == 5
@@ -307,7 +306,7 @@ _GARBAGE = st.sampled_from([
     "\u2028".encode(), b"\\ud800", b'{"type":', b"\x1a", b"\xef\xbb\xbf", b'"', b"\\", b"}{", b",", b"\n,\n",
 ]) | st.binary(max_size=20)  # fmt: skip
 _number = st.integers(0, 400)
-# A journal, a line in it, a place in that, and what happens there.
+# A journal, a line in it, a position in that line, and the damage there.
 _damages = st.lists(
     st.tuples(
         st.sampled_from([FIRST, SECOND]), _number, _number,
@@ -331,7 +330,7 @@ def damaged(line: bytes, place: int, what: str, how: Any) -> bytes:
 
 
 def objects_in(data: bytes) -> Iterator[dict[str, Any]]:
-    """What may be read from damaged lines."""
+    """Yield the objects that may be read from damaged lines."""
     for line in data.split(b"\n"):
         for text in (line, line[max(0, line.rfind(b'{"type":')) :]):
             try:
@@ -369,12 +368,12 @@ class TestDamage:
             journal(folder, token).write_bytes(b"".join(kept))
         answers, warnings = read_by_all(folder)
         self.compare(answers_of(original), answers, before, lines, hit)
-        # What was deleted wholly, nobody can miss.
+        # A line that was deleted completely causes no warning.
         if len(answers) < len(original) and all(lines[token][index].strip() for token, index in hit):
             assert any(str(folder.path) in warning for warning in warnings) or self.unknown_kinds(lines, hit)
 
     def unknown_kinds(self, lines: dict[str, list[bytes]], hit: set[tuple[str, int]]) -> bool:
-        """Whether damage made a line of a kind that a newer version could have written."""
+        """Return whether the damage has created a line of an unknown kind, as a newer version could have written."""
         known = {"process", "sources", "rules", "trace", "request", "amend", "ambient", "window"}
         found = [one for token, index in hit for one in objects_in(lines[token][index])]
         return any(one.get("type") not in known for one in found)
@@ -388,11 +387,11 @@ class TestDamage:
         hit: set[tuple[str, int]],
     ) -> None:
         unread = {token for token, index in hit if index == 0}
-        told_by_damage = [one for token, index in hit for one in objects_in(lines[token][index])]
+        found_in_damage = [one for token, index in hit for one in objects_in(lines[token][index])]
         lost = [json.loads(before[token][index]) for token, index in hit]
         lost += [json.loads(line) for token in unread for line in before[token]]
-        # Whose own line, trace or amend was hit, or is told by a line that was.
-        ids = {str(one.get("id")) for one in (*told_by_damage, *lost)}
+        # The requests whose line, trace or amend was damaged, or is contained in a damaged line.
+        ids = {str(one.get("id")) for one in (*found_in_damage, *lost)}
         for key in original.keys() - answers.keys():
             assert key in ids, (key, "is lost")
         asked = [json.loads(line) for kept in before.values() for line in kept]
@@ -401,4 +400,4 @@ class TestDamage:
                 ids.add(one["id"])
         for key in original.keys() - ids:
             assert answers[key] == original[key]
-        assert len(answers.keys() - original.keys()) <= len(told_by_damage)
+        assert len(answers.keys() - original.keys()) <= len(found_in_damage)

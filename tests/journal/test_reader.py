@@ -1,4 +1,7 @@
-"""A run is read back exactly, and what cannot be read is named and costs nothing else."""
+"""A run is read back exactly. Lines that cannot be read are named, and all other lines are read.
+
+Tests ``journal.reader``, ``journal.fold``, ``journal.format``, ``journal.run_folder`` and ``journal.windows``.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 @pytest.fixture
 def write(folder: RunFolder) -> Callable[..., Path]:
-    """Appends lines to a journal, objects as JSON and bytes as they are; the first journal has its header."""
+    """Return a function that appends lines to a journal, objects as JSON and bytes unchanged, after a header."""
 
     def write(*lines: Line, name: str = "a", header: dict[str, Any] | None = PROCESS) -> Path:
         path = folder.path / f"journal-{name}.jsonl"
@@ -102,7 +105,7 @@ class TestWhole:
         write(request(2), name="b")
         assert ids(read_run(folder)) == ["r-1", "r-2", "r-3"]
 
-    def test_a_run_that_is_not_there_is_empty(self, folder: RunFolder) -> None:
+    def test_run_that_does_not_exist_is_empty(self, folder: RunFolder) -> None:
         run = read_run(folder)
         assert (run.requests, run.processes, run.warnings, run.root) == ([], [], [], "")
 
@@ -157,19 +160,19 @@ class TestBadInput:
         foreign = write(content, name="foreign", header=None)
         run = read_run(folder)
         assert ids(run) == ["r-1"]
-        assert f"{foreign}: not a journal of this program's, skipped" in run.warnings
+        assert f"{foreign}: not a journal of Flask-LiveCoverage, skipped" in run.warnings
 
     def test_foreign_file_beside_the_journals(self, folder: RunFolder, write: Callable[..., Path]) -> None:
         write(trace(), request(1))
         (folder.path / "notes.txt").write_text("mine")
-        assert ids(self.one_warning(folder, "notes.txt", "not a file of this program's")) == ["r-1"]
+        assert ids(self.one_warning(folder, "notes.txt", "not a file of Flask-LiveCoverage")) == ["r-1"]
 
     def test_other_version(self, folder: RunFolder, write: Callable[..., Path]) -> None:
         write(trace(), request(1))
         newer = write(request(2), name="newer", header={**PROCESS, "version": 2})
         assert ids(self.one_warning(folder, str(newer), "format 2", "skipped")) == ["r-1"]
 
-    def test_newer_kind_of_line_is_passed_over(self, folder: RunFolder, write: Callable[..., Path]) -> None:
+    def test_unknown_kinds_are_skipped(self, folder: RunFolder, write: Callable[..., Path]) -> None:
         write({"type": "weather", "sun": True}, trace(), request(1))
         run = read_run(folder)
         assert ids(run) == ["r-1"]
@@ -214,7 +217,7 @@ class TestAmends:
         assert run.traces[run.requests[0].trace].line_numbers() == {"/app/a.py": [2]}
 
     def test_of_a_request_whose_trace_is_missing(self, folder: RunFolder, write: Callable[..., Path]) -> None:
-        """A part of its lines would look like all of them."""
+        """Late lines alone would look like all of its lines."""
         write(request(1, "gone"), trace("later", "4"), {"type": "amend", "id": "r-1", "trace": "later"})
         run = read_run(folder)
         assert run.requests[0].trace == "gone"
@@ -226,7 +229,7 @@ class TestAmends:
 
 
 class TestWindows:
-    def test_are_one_stretch_of_time_across_processes(self, folder: RunFolder, write: Callable[..., Path]) -> None:
+    def test_are_the_same_for_all_processes(self, folder: RunFolder, write: Callable[..., Path]) -> None:
         write(window(101.5, "first"), window(103.5, "second"), trace(), request(1), request(2), request(3), name="a")
         write(window(104.5, ""), request(4), request(5, test="own"), request(6), window(105.5, "third"), name="b")
         run = read_run(folder)
@@ -268,12 +271,12 @@ class TestMarks:
         assert ids(read_run(folder, since_mark=True)) == ["r-2"]
         assert ids(read_run(folder)) == ["r-1", "r-2"]
 
-    def test_traces_from_before_stay_and_are_named(self, folder: RunFolder, write: Callable[..., Path]) -> None:
+    def test_traces_from_before_are_kept(self, folder: RunFolder, write: Callable[..., Path]) -> None:
         write(trace("start"), {"type": "ambient", "trace": "start"}, trace("old"), request(1, "old"))
         reset(folder)
         run = read_run(folder, since_mark=True)
         assert run.ambient == ["start"]
-        assert run.put_aside == ["old"]
+        assert run.before_reset == ["old"]
         assert set(run.traces) == {"start", "old"}
 
     def test_line_being_written_at_the_reset_counts_after_it(
@@ -304,7 +307,7 @@ class TestMarks:
         hidden.rename(path)
         assert ids(read_run(folder, since_mark=True)) == []
 
-    def test_what_a_request_ran_after_the_reset_is_not_lost_nor_what_it_ran_before_counted(
+    def test_late_lines_after_the_reset_are_ambient_without_those_from_before(
         self, folder: RunFolder, write: Callable[..., Path]
     ) -> None:
         write(trace("old", "6", arcs=[[-1, 1], [1, 2]]), request(1, "old"))
@@ -316,10 +319,10 @@ class TestMarks:
         assert run.traces[ambient].line_numbers() == {"/app/a.py": [3]}
         assert run.traces[ambient].files["/app/a.py"].arcs == {(2, 3)}
 
-    def test_what_lies_before_is_not_held_in_memory(
+    def test_requests_before_the_mark_are_not_held_in_memory(
         self, folder: RunFolder, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.journal.format._PIECE", 1 << 14)
+        monkeypatch.setattr("flask_livecoverage.journal.format.PIECE_BYTES", 1 << 14)
         path = write(trace(), *(request(number) for number in range(10_000)))
         reset(folder)
         write(request(10_000))
@@ -335,7 +338,7 @@ class TestMarks:
     def test_pieces_of_any_size(
         self, piece: int, folder: RunFolder, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.journal.format._PIECE", piece)
+        monkeypatch.setattr("flask_livecoverage.journal.format.PIECE_BYTES", piece)
         write(trace("old", "6"), request(1, "old"), b"broken\n", request(2, "old"))
         reset(folder)
         write(trace("new", "e"), {"type": "amend", "id": "r-1", "trace": "new"}, request(3, "new"), b'{"type":"re')

@@ -1,4 +1,4 @@
-"""Following journals gives what reading them whole gives, bit by bit."""
+"""Following journals in steps gives the same lines as reading them at once."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_traces_are_found_in_any_journal(folder: RunFolder) -> None:
     ]  # fmt: skip
 
 
-def test_what_cannot_be_read_is_left_out(folder: RunFolder) -> None:
+def test_lines_that_cannot_be_read_are_left_out(folder: RunFolder) -> None:
     tail = Tail(folder)
     append(folder, "foreign", b"something else\n" + encoded(window("no")))
     append(folder, "newer", encoded({**HEADER, "version": FORMAT_VERSION + 1}, window("no")))

@@ -1,4 +1,4 @@
-"""The journal writes each line once, survives what disks do, and says what it lost."""
+"""The journal writes each line once, works with failing disks, and counts its losses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lines(journal: Journal) -> list[str]:
 
 
 class FaultyDisk:
-    """Stands in for ``os.write``: each call does what the next of ``faults`` says, and after them works."""
+    """Replaces ``os.write``: each call runs the next of ``faults``; after the last, calls succeed."""
 
     def __init__(self, faults: list[Callable[[int, bytes], int]]) -> None:
         self.faults = faults
@@ -70,21 +70,21 @@ def break_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def break_disk(*faults: Callable[[int, bytes], int]) -> None:
         write = FaultyDisk(list(faults))
         monkeypatch.setattr(appended_module, "os", type("os", (), {**vars(os), "write": staticmethod(write)}))
-        monkeypatch.setattr(appended_module, "_write_line", write)
+        monkeypatch.setattr(appended_module, "write_line", write)
 
     return break_disk
 
 
 @pytest.fixture
 def limit_files() -> Iterator[Callable[[int], None]]:
-    """No file of this process grows beyond so many bytes."""
+    """Return a function that limits the size of all files of this process."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 class TestWriting:
-    def test_nothing_is_made_before_the_first_line(self, journal: Journal, folder: RunFolder) -> None:
+    def test_nothing_is_created_before_the_first_line(self, journal: Journal, folder: RunFolder) -> None:
         assert not folder.path.exists()
 
     def test_header_comes_first_and_type_first_in_each_line(self, journal: Journal) -> None:
@@ -127,7 +127,7 @@ class TestWriting:
 
 
 class TestClosing:
-    """A thread that appends meanwhile writes into the journal, and never into what has got its descriptor since."""
+    """A thread that appends meanwhile writes into the journal, and never into another file with its descriptor."""
 
     @pytest.mark.parametrize("kind", ["line", "object"])
     def test_at_each_step_of_an_append(self, journal: Journal, tmp_path: Path, kind: str) -> None:
@@ -148,7 +148,7 @@ class TestClosing:
         assert journal.losses.count == 0
         assert journal.error is None
 
-    def test_descriptors_are_given_back(self, journal: Journal) -> None:
+    def test_descriptors_are_closed(self, journal: Journal) -> None:
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(5):
             journal.append("{}")
@@ -179,7 +179,7 @@ class TestClosing:
 
 
 def close_and_open_others(journal: Journal, folder: Path) -> None:
-    """As another thread does. The others get the numbers of descriptors that were closed."""
+    """Close the journal in another thread, and open files that reuse the numbers of closed descriptors."""
     descriptors: list[int] = []
 
     def work() -> None:
@@ -190,12 +190,12 @@ def close_and_open_others(journal: Journal, folder: Path) -> None:
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    # As long as the append takes.
+    # Kept open until the append has ended.
     threading.current_thread().others = descriptors  # type: ignore[attr-defined]
 
 
 class Interruption:
-    """Calls ``action`` before the line that a call executes after ``steps`` others, in this package."""
+    """Calls ``action`` before one line of a call: the line of this package after ``steps`` others."""
 
     def __init__(self, steps: int, action: Callable[[], None]) -> None:
         self.was_reached = False
@@ -237,7 +237,7 @@ class TestFullDisk:
         assert str(journal.path) in record.message
         assert os.strerror(errno.ENOSPC) in record.message
 
-    def test_folder_that_cannot_be_made(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_folder_that_cannot_be_created(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         (tmp_path / "data").write_text("a file")
         journal = Journal(DataDir(tmp_path / "data").run("r").path, HEADER)
         assert not journal.append("{}")
@@ -246,7 +246,7 @@ class TestFullDisk:
         assert len(caplog.records) == 1
 
     @pytest.mark.parametrize("fault", [full, half])
-    def test_header_is_written_whole_once_there_is_room(
+    def test_header_is_written_completely_once_there_is_space(
         self, journal: Journal, break_disk: Callable[..., None], fault: Any
     ) -> None:
         break_disk(fault)
@@ -362,7 +362,7 @@ class TestRuns:
         assert [run.id for run in data_dir.select(wanted)] == found
 
     @pytest.mark.parametrize(("wanted", "problem"), [("2023", "no run '2023'"), ("20240102", "more than one run")])
-    def test_wrong_selection_names_what_there_is(self, data_dir: DataDir, wanted: str, problem: str) -> None:
+    def test_wrong_selection_lists_the_runs(self, data_dir: DataDir, wanted: str, problem: str) -> None:
         with pytest.raises(DataError, match=problem) as caught:
             data_dir.select(wanted)
         assert "latest, all or one of 20240102-c, 20240102-b, 20240101-a" in str(caught.value)
@@ -375,7 +375,7 @@ class TestRuns:
         assert [run.id for run in data_dir.select("20240102")] == ["20240102"]
 
     @pytest.mark.parametrize("wanted", ["latest", "all", "x"])
-    def test_nothing_recorded_says_how_to_record(self, tmp_path: Path, wanted: str) -> None:
+    def test_message_without_runs_names_the_command_that_records(self, tmp_path: Path, wanted: str) -> None:
         with pytest.raises(DataError, match=r"nothing is recorded in .*livecov run"):
             DataDir(tmp_path / "none").select(wanted)
 
@@ -401,7 +401,7 @@ class TestRuns:
         assert ids == sorted(ids)
         assert ids[0].startswith("20241027-005000-250-")
 
-    def test_ids_that_are_made_at_the_same_moment_differ(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_ids_of_the_same_moment_differ(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(run_folder.time, "time", lambda: 1729990200.25)
         assert len({new_run_id() for _ in range(4)}) > 1
 

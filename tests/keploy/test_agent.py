@@ -1,215 +1,22 @@
-"""Keploy's agent, in livecov's own server and beside gunicorn, as Keploy talks to it."""
+"""Keploy's agent, in livecov's own server and beside gunicorn, as Keploy talks to it.
+
+Tests ``keploy.agent`` and ``keploy.runs``.
+"""
 
 from __future__ import annotations
 
-import http.client
-import itertools
-import re
-import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import pytest
 
 from ..serving.test_werkzeug_server import MANY_DESCRIPTORS
 from ..support.lines import lines_of
-from ..support.processes import GATE_MODULE, GUARD_SECONDS, Command, Commands, Gate, answer
+from ..support.processes import Command, Commands, Gate, read_response
 from .client import Keploy, keploy_client
-
-APP = """
-    import threading
-
-    from flask import Flask, Response
-
-    import gate
-
-    app = Flask(__name__)
-
-    @app.get("/a")
-    def a():
-        return "this is a"
-
-    @app.get("/b")
-    def b():
-        return "this is b"
-
-    @app.get("/c")
-    def c():
-        return "this is c"
-
-    @app.get("/d")
-    def d():
-        return "this is d"
-
-    @app.get("/header")
-    def header():
-        return "this is header"
-
-    @app.get("/wait")
-    def wait():
-        gate.wait()
-        return "this is wait"
-
-    @app.get("/stream")
-    def stream():
-        def parts():
-            yield "this is "
-            yield "a stream"
-
-        return Response(parts())
-
-    def work():
-        return "this is work"
-
-    @app.get("/thread")
-    def thread():
-        worker = threading.Thread(target=work)
-        worker.start()
-        worker.join()
-        return "this is thread"
-
-    def work_late():
-        first = gate.wait()
-        print("this is late")
-        second = gate.wait()
-
-    @app.get("/late")
-    def late():
-        threading.Thread(target=work_late).start()
-        return "this is soon"
-
-    def zero():
-        return "this is zero"
-
-    def one():
-        return "this is one"
-
-    def two():
-        return "this is two"
-
-    def three():
-        return "this is three"
-
-    @app.get("/number/<int:number>")
-    def number(number):
-        return (zero, one, two, three)[number]()
-"""
-
-GUNICORN = f"{shlex.quote(sys.executable)} -m gunicorn --threads 4 --bind {{host}}:{{port}} -w 2"
-SUITE = "import gate, os\nprint(os.environ['LIVECOVERAGE_URL'], flush=True)\ngate.wait()\n"
-
-_numbers = itertools.count()
-
-
-@pytest.fixture
-def keploy() -> Iterator[Keploy]:
-    with keploy_client() as keploy:
-        yield keploy
-
-
-@dataclass
-class Served:
-    """A server with an agent, which is ``agent``, the same process or another."""
-
-    url: str
-    agent: Command
-    app: Path
-    keploy: Keploy
-    commands: Commands
-    gate: Gate
-
-    def get(self, path: str, test: str | None = None) -> None:
-        answer(self.ask(path, test))
-
-    def ask(self, path: str, test: str | None = None) -> http.client.HTTPConnection:
-        test_set, _, name = (test or "").partition("/")
-        headers = {"KEPLOY-TEST-ID": name, "KEPLOY-TEST-SET-ID": test_set} if test else {}
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=GUARD_SECONDS)
-        connection.request("GET", path, headers=headers)
-        return connection
-
-    def lines(self, *texts: str) -> dict[str, list[int]]:
-        """The lines that hold these texts, as the agent reports them."""
-        return {str(self.app): lines_of(self.app, *texts)} if texts else {}
-
-    def log(self) -> str:
-        """All that the agent has logged: what it says to this command comes last."""
-        test = f"log/{next(_numbers)}"
-        assert self.keploy.send(f"END {test}\n".encode()) == b"ACK\n"
-        self.agent.match(f"END {test}: it was not started, and nothing is reported")
-        return self.agent.text("stderr")
-
-
-def serve(commands: Commands, keploy: Keploy, gate: Gate, **environ: str) -> Served:
-    """Starts ``serve --keploy``."""
-    server = commands.serve("--no-report", "--keploy", *keploy.options, GATE=gate.address, **environ)
-    return Served(server.url, server, commands.folder / "app.py", keploy, commands, gate)
-
-
-def serve_with_gunicorn(commands: Commands, keploy: Keploy, gate: Gate) -> Served:
-    """Starts gunicorn with two workers, and the agent beside it."""
-    suite = commands.write("suite.py", SUITE)
-    environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore", "GATE": gate.address}
-    server = f"{GUNICORN} flask_livecoverage.wsgi:app"
-    run = commands.livecov("run", "--report", "text", "--server", server, "--", sys.executable, suite, **environ)
-    url = run.match("http.*", "stdout")[0]
-    gate.reached()
-    agent = start_agent(commands, keploy, url)
-    agent.match("Keploy's agent listens on")
-    return Served(url, agent, commands.folder / "app.py", keploy, commands, gate)
-
-
-def start_agent(commands: Commands, keploy: Keploy, url: str) -> Command:
-    return commands.livecov("keploy", "--url", url, *keploy.options, app=None)
-
-
-Serve = Callable[[Commands, Keploy, Gate], Served]
-
-
-@pytest.fixture(scope="module", params=[serve, serve_with_gunicorn], ids=lambda start: start.__name__)
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server that all tests share that neither end it nor keep it busy."""
-    start: Serve = request.param
-    folder = tmp_path_factory.mktemp("served")
-    with closing(Commands(folder)) as commands, keploy_client() as keploy, closing(Gate()) as gate:
-        commands.write("gate.py", GATE_MODULE)
-        commands.write("app.py", APP)
-        yield start(commands, keploy, gate)
-        gate.open()
-        commands.end_all()
-
-
-@pytest.fixture
-def served(running: Served) -> Iterator[Served]:
-    """The server for one test, which must take all that the agent reports to it."""
-    yield running
-    assert not running.keploy.has_received()
-
-
-here_only = pytest.mark.parametrize("running", [serve], indirect=True, ids=["serve"])
-with_gunicorn_only = pytest.mark.parametrize(
-    "running", [serve_with_gunicorn], indirect=True, ids=["serve_with_gunicorn"]
-)
-
-
-@pytest.fixture
-def app(commands: Commands) -> Path:
-    return commands.write("app.py", APP)
-
-
-@pytest.fixture
-def own(commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> Iterator[Served]:
-    """A server of the test's own, to end."""
-    yield serve(commands, keploy, gate)
-    commands.end_all()
+from .served import SUITE, Served, here_only, serve, start_agent, with_gunicorn_only
 
 
 class TestLines:
@@ -310,7 +117,7 @@ class TestLines:
         assert served.keploy.end("outlived/first") == {}
         served.keploy.start("outlived/second")
         passage.close()
-        assert answer(waiting) == (200, "this is wait")
+        assert read_response(waiting) == (200, "this is wait")
         served.get("/a")
         assert served.keploy.end("outlived/second") == served.lines("this is a")
 
@@ -390,131 +197,6 @@ class TestWithoutKeploy:
         with served.keploy.connect() as connection:
             connection.sendall(b"END hasty/quick\n")
         assert served.keploy.next_document()["executedLinesByFile"] == served.lines("this is a")
-
-
-BAD_COMMANDS = {
-    "nothing": (b"", None),
-    "no end of line": (b"START s/x", "no end of line after 'START s/x'"),
-    "no id": (b"START\n", "not a command of Keploy's: 'START'"),
-    "a blank id": (b"START  \n", "not a command of Keploy's: 'START'"),
-    "an unknown verb": (b"RESET s/x\n", "not a command of Keploy's: 'RESET s/x'"),
-    "a verb in lower case": (b"start s/x\n", "not a command of Keploy's: 'start s/x'"),
-    "binary": (b"START \xff\xfe\n", "no UTF-8 text"),
-    "control characters": (b"START s/\x00x\n", r"not a command of Keploy's: 'START s/\\x00x'"),
-    "huge": (b"START " + b"x" * 1_000_000 + b"\n", "no end of line within 4096 bytes"),
-    "a long id": (b"START " + b"x" * 1001 + b"\n", "not a command of Keploy's: 'START xxx"),
-}
-
-
-class TestBadCommands:
-    @here_only
-    def test_are_not_acknowledged(self, served: Served) -> None:
-        for name, (command, message) in BAD_COMMANDS.items():
-            before = len(served.log())
-            served.keploy.start(f"bad/{name}")
-            assert served.keploy.send(command, end=True) == b"", name
-            served.get("/a")
-            assert served.keploy.end(f"bad/{name}") == served.lines("this is a")
-            logged = served.log()[before:]
-            assert "Traceback" not in logged
-            if message is None:
-                assert "Keploy's:" not in logged
-            else:
-                assert re.search(message, logged), (name, logged)
-
-    def test_end_of_what_was_not_started(self, served: Served) -> None:
-        assert served.keploy.send(b"END never/started\n") == b"ACK\n"
-        assert not served.keploy.has_received()
-        served.agent.match("END never/started: it was not started, and nothing is reported")
-
-    @here_only
-    def test_a_silent_client_blocks_nobody(self, served: Served) -> None:
-        silent = [served.keploy.connect() for _ in range(20)]
-        silent[0].sendall(b"STA")
-        served.keploy.start("silent/one")
-        served.get("/a")
-        assert served.keploy.end("silent/one") == served.lines("this is a")
-        # The agent closes these after a few seconds.
-        assert [client.recv(1) for client in silent] == [b""] * 20
-        for client in silent:
-            client.close()
-
-    def test_line_ends_of_other_systems(self, served: Served) -> None:
-        assert served.keploy.send(b"START line-ends/one\r\n") == b"ACK\n"
-        served.get("/a")
-        assert served.keploy.end("line-ends/one") == served.lines("this is a")
-
-
-def in_use(keploy: Keploy) -> Iterator[str]:
-    with closing(socket.socket(socket.AF_UNIX)) as other:
-        other.bind(keploy.control)
-        other.listen()
-        yield keploy.control
-        assert Path(keploy.control).exists()
-
-
-def a_file(keploy: Keploy) -> Iterator[str]:
-    Path(keploy.control).write_text("precious")
-    yield keploy.control
-    assert Path(keploy.control).read_text() == "precious"
-
-
-def too_long(keploy: Keploy) -> Iterator[str]:
-    yield keploy.control * 30
-
-
-def no_folder(keploy: Keploy) -> Iterator[str]:
-    yield f"{keploy.control}/nowhere/c"
-
-
-def empty(keploy: Keploy) -> Iterator[str]:
-    # Linux takes it as: any abstract address.
-    yield ""
-
-
-UNUSABLE = {
-    empty: "cannot listen on the control socket .*No such file or directory",
-    in_use: "another agent listens on the control socket",
-    a_file: "a file that is no socket",
-    too_long: "cannot listen on the control socket .*(AF_UNIX path too long|File name too long)",
-    no_folder: "cannot listen on the control socket .*No such file or directory",
-}
-
-
-class TestSocket:
-    def test_that_cannot_be_had(self, commands: Commands) -> None:
-        """Of each command that listens; all say it before they import the application."""
-        commands.write("app.py", "print('imported')\n")
-        started: list[tuple[str, Command]] = []
-        with ExitStack() as stack:
-            paths = []
-            for make, message in UNUSABLE.items():
-                keploy = stack.enter_context(keploy_client())
-                paths.append(make(keploy))
-                options = ("--control-socket", next(paths[-1]), "--data-socket", keploy.data)
-                started.append((message, commands.serve("--keploy", *options)))
-                started.append((message, commands.livecov("keploy", *options, app=None)))
-                if make is in_use:
-                    started.append((message, commands.livecov("run", "--keploy", *options, "--", "true")))
-            results = [(message, command.wait()) for message, command in started]
-            assert [next(path, None) for path in paths] == [None] * len(paths)
-
-        for message, result in results:
-            assert result.status == 2
-            assert result.stdout == ""
-            assert len(result.stderr.splitlines()) == 1, result.stderr
-            assert re.match(f"Error: .*{message}", result.stderr), result.stderr
-            assert "--control-socket" in result.stderr
-
-    def test_of_an_agent_that_was_killed_is_replaced(self, own: Served) -> None:
-        own.agent.match("Running on")
-        own.agent.signal(signal.SIGKILL)
-        own.agent.wait()
-        assert Path(own.keploy.control).is_socket()
-        served = serve(own.commands, own.keploy, own.gate)
-        own.keploy.start("s/one")
-        served.get("/a")
-        assert own.keploy.end("s/one") == served.lines("this is a")
 
 
 class TestBesideAServer:

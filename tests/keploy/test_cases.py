@@ -1,4 +1,7 @@
-"""Reading recordings: what Keploy writes, and what is wrong with a file."""
+"""Reading recordings: what Keploy writes, and what is wrong with a file.
+
+Tests ``keploy.cases`` and ``keploy.fields``.
+"""
 
 from __future__ import annotations
 

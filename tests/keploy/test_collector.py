@@ -14,7 +14,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.tail import Tail
 from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.keploy.collector import Collector
-from flask_livecoverage.model.records import NOBODY
+from flask_livecoverage.model.records import NO_TEST
 
 HEADER = {
     "pid": 1, "started_at": 1.0, "root": "/", "engine": "ctrace", "reason": "", "branch": False, "python": "3.11.0",
@@ -112,7 +112,7 @@ def test_a_request_belongs_to_the_window_in_which_it_began(run: Run, collector: 
 
 def test_what_is_no_tests_is_not_the_windows(run: Run, collector: Collector) -> None:
     collector.start("a")
-    run.request(1, test=NOBODY)
+    run.request(1, test=NO_TEST)
     run.request(2)
     assert end(collector, "a") == [2]
     assert [request.test for request in read_run(run.folder).requests] == [None, "a"]
@@ -149,20 +149,16 @@ def test_a_window_written_between_two_looks(run: Run, collector: Collector, monk
     collector.start("a")
     run.request(9, process=1)
     collector.start("b")
-    tail = collector.tail
-    read_journal = tail._read_journal
     paths = [journal.path for journal in run.journals]
-    monkeypatch.setattr(RunFolder, "journals", lambda self: paths)
 
-    def interrupted(path: Path) -> list[object]:
-        found = list(read_journal(path))
-        if path == paths[0]:
-            monkeypatch.setattr(tail, "_read_journal", read_journal)
-            run.open_window("by hand")
-            run.request(1, process=1)
-        return found
+    def interrupted(folder: RunFolder) -> Iterator[Path]:
+        monkeypatch.setattr(RunFolder, "journals", lambda self: paths)
+        yield paths[0]
+        run.open_window("by hand")
+        run.request(1, process=1)
+        yield from paths[1:]
 
-    monkeypatch.setattr(tail, "_read_journal", interrupted)
+    monkeypatch.setattr(RunFolder, "journals", interrupted)
     assert end(collector, "b") == []
     assert end(collector, "a") == [9]
     assert {request.test for request in read_run(run.folder).requests} == {"a", "by hand"}
@@ -194,4 +190,3 @@ def test_nothing_is_kept_of_tests_that_are_over(run: Run, collector: Collector) 
     collector.start("a")
     assert collector.fold.windows() == []
     assert collector.fold.requests == collector.fold.early == {}
-    assert len(collector.tail._traces) == 4

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.keploy.cases import Case, Recorded
+from flask_livecoverage.keploy.cases import Case, RecordedResponse
 from flask_livecoverage.keploy.comparison import NEVER_COMPARED, differences
 from flask_livecoverage.keploy.resending import Request, Response
 
@@ -26,7 +26,7 @@ def compare(
     size: int | None = None,
     ignore_ordering: bool = False,
 ) -> list[str]:
-    recorded = Recorded(status, headers or {}, None if size is not None else encoded(expected), size)
+    recorded = RecordedResponse(status, headers or {}, None if size is not None else encoded(expected), size)
     patterns = {field.lower(): [re.compile(pattern) for pattern in found] for field, found in (noise or {}).items()}
     case = Case("set", "test", Request(method, "/", (), b""), recorded, patterns)
     response = Response(got_status, got_headers or [], encoded(actual))

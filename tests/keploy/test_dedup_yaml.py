@@ -1,4 +1,7 @@
-"""dedupData.yaml and duplicates.yaml: equal data are equal bytes; what others wrote is read, or refused in one line."""
+"""dedupData.yaml and duplicates.yaml: equal data are equal bytes; what others wrote is read, or refused in one line.
+
+Tests ``keploy.dedup_yaml``, ``keploy.duplicates_yaml`` and ``keploy.yaml_stream``.
+"""
 
 from __future__ import annotations
 
@@ -19,27 +22,17 @@ from flask_livecoverage.keploy.dedup_yaml import HIGHEST_LINE, LARGEST_FILE, rea
 from flask_livecoverage.keploy.duplicates_yaml import write_duplicates
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 
+from ..support.strategies import flat_dedups, nested_dedups
+
 KEPLOY = Path(__file__).parent.parent / "data" / "keploy"
 
 LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if hasattr(yaml, "CSafeLoader") else [])]
-
-# As YAML must quote them, or people write them.
-NAMES = st.one_of(
-    st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="\x85\u2028\u2029"), min_size=1),
-    st.sampled_from(
-        ["on", "12", "null", "~", "1.5", "a: b", "- a", "#", "test-1", "test-10", "set/test", "a/b/c", "<<"]
-    ),
-)
-FILES = st.dictionaries(NAMES, st.lists(st.integers(0, 400), unique=True), max_size=3)
-PART = st.text("abc0189-_ .", min_size=1).filter(lambda text: text.strip(" ."))
-FLAT = st.dictionaries(NAMES, FILES, max_size=5)
-NESTED = st.dictionaries(st.tuples(PART, PART).map("/".join), FILES, min_size=1, max_size=5)
 
 
 @pytest.fixture(params=LOADERS, ids=lambda loader: loader.__name__)
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both of PyYAML's parsers, that in C and that in Python."""
-    monkeypatch.setattr(yaml_stream, "_Loader", request.param)
+    monkeypatch.setattr(yaml_stream, "LOADER", request.param)
 
 
 def read(text: str) -> dict[str, dict[str, list[int]]]:
@@ -52,12 +45,12 @@ def in_order(tests: Mapping[str, Mapping[str, list[int]]]) -> dict[str, dict[str
     return {test: {name: sorted(lines) for name, lines in files.items()} for test, files in tests.items()}
 
 
-@given(st.one_of(FLAT, NESTED))
+@given(st.one_of(flat_dedups, nested_dedups))
 def test_what_is_written_is_read_back(tests: dict[str, dict[str, list[int]]]) -> None:
     assert read(write_dedup(tests)) == in_order(tests)
 
 
-@given(st.one_of(FLAT, NESTED), st.randoms(use_true_random=False))
+@given(st.one_of(flat_dedups, nested_dedups), st.randoms(use_true_random=False))
 def test_equal_data_are_equal_bytes(tests: dict[str, dict[str, list[int]]], chance: random.Random) -> None:
     def shuffled(mapping: Mapping[str, object]) -> dict[str, object]:
         items = list(mapping.items())
@@ -77,7 +70,7 @@ def test_equal_data_are_equal_bytes(tests: dict[str, dict[str, list[int]]], chan
     )
 
 
-@given(NESTED)
+@given(nested_dedups)
 def test_nested_where_all_ids_are_set_and_test(tests: dict[str, dict[str, list[int]]]) -> None:
     assert isinstance(yaml.safe_load(write_dedup(tests)), dict)
     assert isinstance(yaml.safe_load(write_dedup({**tests, "tests/test_shop.py::test_tea": {}})), list)
@@ -101,7 +94,7 @@ def test_written_in_order() -> None:
 def test_both_dumpers_write_the_same(monkeypatch: pytest.MonkeyPatch, test: str) -> None:
     data = {test: {"/a folder/app.py": list(range(1, 300, 2)), "/b.py": []}}
     in_c = write_dedup(data)
-    monkeypatch.setattr(dedup_yaml, "_Dumper", yaml.SafeDumper)
+    monkeypatch.setattr(dedup_yaml, "Dumper", yaml.SafeDumper)
 
     assert write_dedup(data) == in_c
 

@@ -1,4 +1,7 @@
-"""``livecov replay``: recorded cases against the real application, and what comes of them."""
+"""``livecov replay``: recorded cases against the real application, and what comes of them.
+
+Tests ``cli.keploy``, ``cli.handlers.keploy``, ``keploy.replay`` and ``keploy.resending``.
+"""
 
 from __future__ import annotations
 
@@ -356,9 +359,11 @@ class TestWrongUse:
         (recording.path / "set-1" / "tests" / "test-2.yaml").write_bytes(content)
         assert self.refused(commands).startswith("Error: keploy/set-1/tests/test-2.yaml: ")
 
-    def test_a_server_that_is_not_measured(self, commands: Commands, recording: Recording, foreign_server: str) -> None:
+    def test_a_server_that_is_not_measured(
+        self, commands: Commands, recording: Recording, unmeasured_server: str
+    ) -> None:
         recording.add("/stream", "one two", name="test-1")
-        assert "is live coverage active there?" in self.refused(commands, "--url", foreign_server, status=1)
+        assert "is live coverage active there?" in self.refused(commands, "--url", unmeasured_server, status=1)
 
     def test_no_server(self, commands: Commands, recording: Recording) -> None:
         recording.add("/stream", "one two", name="test-1")

@@ -1,4 +1,4 @@
-"""WSGI middleware of an application: measured wherever it was put, and no way past the rule of who may ask."""
+"""WSGI middleware of an application: measured wherever it was added, and unable to bypass the access control."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.recording.process import current_recorder
 
 from ..support.lines import lines_of
-from ..support.live import get, serving
+from ..support.servers import get, serving
 
 Load = Callable[..., ModuleType]
 
@@ -97,14 +97,14 @@ def put_after(app: Flask, middleware: Callable[..., Any]) -> None:
 
 
 def attach_after(app: Flask, middleware: Callable[..., Any]) -> None:
-    """As an application without the extension is served."""
+    """As for an application without the extension under ``livecov serve``."""
     app.wsgi_app = middleware(app.wsgi_app)  # type: ignore[method-assign]
     attach(app)
 
 
 @pytest.mark.parametrize("put", [put_before, put_after, attach_after])
-class TestPlaces:
-    def test_lines_of_the_middleware_are_the_requests(self, app: Flask, module: ModuleType, put: Any) -> None:
+class TestPositions:
+    def test_lines_of_the_middleware_belong_to_the_request(self, app: Flask, module: ModuleType, put: Any) -> None:
         put(app, module.Tenant)
         with serving(app) as port:
             assert get(port, "/") == (200, b"viewed")
@@ -114,14 +114,14 @@ class TestPlaces:
             ("/blocked", 403, None, lines_of(module, "# asks", "# refuses", "# refused")),
         ]
 
-    def test_of_two_on_top_of_each_other(self, app: Flask, module: ModuleType, put: Any) -> None:
+    def test_two_layers(self, app: Flask, module: ModuleType, put: Any) -> None:
         put(app, lambda inner: module.Streaming(module.Tenant(inner)))
         response = app.test_client().get("/")
         assert response.text == "viewed"
         texts = ("# asks", "# wraps", "# view", "# iterates", "# passes on")
         assert records(module) == [("/", 200, "/", lines_of(module, *texts))]
 
-    def test_that_calls_the_application_twice(self, app: Flask, module: ModuleType, put: Any) -> None:
+    def test_middleware_that_calls_the_application_twice(self, app: Flask, module: ModuleType, put: Any) -> None:
         put(app, module.Retrying)
         assert app.test_client().get("/").text == "viewed"
         assert records(module) == [("/", 200, "/", lines_of(module, "# tries once", "# tries again", "# view"))]
@@ -134,8 +134,8 @@ def test_call_of_a_subclass_is_measured(module: ModuleType, engine_name: str) ->
     assert records(module) == [("/", 200, "/", lines_of(module, "# overrides", "# goes on", "# view"))]
 
 
-def test_the_class_stays_what_it_was(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An application of the same class is not touched, and who replaces the class's method later is heard."""
+def test_the_class_is_unchanged(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another application of the same class is not affected, and a later replacement of the class's method works."""
     app, other = make_app(module), make_app(module)
     call = Flask.__call__
     LiveCoverage(app)
@@ -159,15 +159,15 @@ def test_application_that_is_served_without_its_call(app: Flask, module: ModuleT
     put_after(app, module.Tenant)
     client = Client(app.wsgi_app)
     assert client.get("/").text == "viewed"
-    assert client.get("/__coverage__/status").status_code == 403  # says no peer
+    assert client.get("/__coverage__/status").status_code == 403  # the client gives no peer address
     recorder = current_recorder()
     assert recorder is not None
     [record] = read_run(recorder.run).requests
     assert (record.path, record.status) == ("/", 200)
 
 
-def test_requests_that_a_view_makes_of_its_own(app: Flask, module: ModuleType) -> None:
-    """Of the same environment: they are requests of their own, each of them."""
+def test_requests_that_a_view_makes(app: Flask, module: ModuleType) -> None:
+    """With a copy of its own environment: each is a separate request."""
     LiveCoverage(app)
 
     @app.get("/outer")
@@ -199,7 +199,7 @@ def test_dispatcher_between_two_applications(app: Flask, module: ModuleType, eng
 
 
 class Trusting:
-    """As gullible as middleware can be: believes a header, and leaves no trace of it."""
+    """Middleware that trusts a header of the client, and removes it."""
 
     def __init__(self, wrapped: Any) -> None:
         self.wrapped = wrapped
@@ -223,13 +223,13 @@ def ask_status(app: Flask, path: str, peer: str, **headers: str) -> int:
 
 @pytest.mark.parametrize("path", ["/__coverage__/status", "/mounted/__coverage__/status"])
 class TestAccess:
-    """The peer that the server gave decides, whatever middleware makes of it."""
+    """The peer address of the server decides, whatever middleware replaces it with."""
 
     @pytest.mark.parametrize(
         ("middleware", "header"),
         [(Trusting, "X-Real-Ip"), (lambda inner: ProxyFix(inner, x_for=1, x_host=1), "X-Forwarded-For")],
     )
-    def test_middleware_that_puts_another_peer_in_its_place(
+    def test_middleware_that_replaces_the_peer_address(
         self, app: Flask, module: ModuleType, path: str, middleware: Any, header: str
     ) -> None:
         put_after(app, lambda inner: middleware(mounted(inner)))
@@ -240,7 +240,9 @@ class TestAccess:
         assert ask_status(app, path, "127.0.0.1") == 200
         assert records(module) == []
 
-    def test_wall_does_not_stand_in_the_way(self, app: Flask, module: ModuleType, path: str) -> None:
+    def test_middleware_that_refuses_requests_does_not_block_control_routes(
+        self, app: Flask, module: ModuleType, path: str
+    ) -> None:
         put_after(app, lambda inner: mounted(module.Tenant(inner)))
         assert ask_status(app, path, "127.0.0.1") == 200
         assert records(module) == []

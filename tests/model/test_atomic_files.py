@@ -1,19 +1,15 @@
-"""Files are written whole or not at all, and locks on them end."""
+"""Tests of atomic_files: files are written completely or not at all."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.atomic_files import replace_file
-from flask_livecoverage.store.damage import held_in_place
 
 
 @pytest.fixture
@@ -80,30 +76,3 @@ def test_folder_in_the_way(tmp_path: Path) -> None:
         replace_file(tmp_path / "folder", b"content")
 
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
-
-
-@pytest.mark.parametrize(
-    ("name", "hold"),
-    [
-        ("marks.lock", lambda folder: RunFolder(folder).locked()),
-        ("marks.lock", lambda folder: RunFolder(folder).unmoved()),
-        ("store.lock", lambda folder: held_in_place(folder / "s")),
-    ],
-)
-def test_lock_that_a_forked_process_has_open_too(
-    tmp_path: Path, name: str, hold: Callable[[Path], AbstractContextManager[None]]
-) -> None:
-    """A descriptor that a fork inherits is a copy of this kind: it may stay open for as long as a worker lives."""
-    with hold(tmp_path):
-        copy = os.dup(descriptor_of(tmp_path / name))
-    try:
-        with (tmp_path / name).open() as other:
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    finally:
-        os.close(copy)
-
-
-def descriptor_of(path: Path) -> int:
-    """The descriptor with which this process has the file open."""
-    (found,) = [fd.name for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink() and os.readlink(fd) == str(path)]
-    return int(found)

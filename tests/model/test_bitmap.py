@@ -1,4 +1,4 @@
-"""Bitmaps are sets: the laws of sets hold, and coverage.py's own numbits agree."""
+"""Tests of bitmap: bitmaps follow the laws of sets and agree with coverage.py's numbits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.model.bitmap import from_bitmap, from_hex, to_bitmap, to_hex
 
-line_sets = st.sets(st.integers(min_value=1, max_value=5000))
+from ..support.strategies import line_sets
 
 
 @given(line_sets)
@@ -36,20 +36,20 @@ def test_operators_are_those_of_sets(first: set[int], second: set[int]) -> None:
 
 
 @given(line_sets, line_sets)
-def test_coverage_agrees(first: set[int], second: set[int]) -> None:
+def test_numbits_agree(first: set[int], second: set[int]) -> None:
     a, b = nums_to_numbits(first), nums_to_numbits(second)
     assert int.from_bytes(a, "little") == to_bitmap(first)
     assert sorted(numbits_to_nums(numbits_union(a, b))) == from_bitmap(to_bitmap(first) | to_bitmap(second))
     assert sorted(numbits_to_nums(numbits_intersection(a, b))) == from_bitmap(to_bitmap(first) & to_bitmap(second))
 
 
-def test_nothing_is_zero() -> None:
+def test_empty_set_is_zero() -> None:
     assert to_bitmap([]) == 0
     assert from_bitmap(0) == []
     assert to_hex(0) == "0"
 
 
 @pytest.mark.parametrize("text", ["", "-1", "0x1f", " 1", "1_0", "1G", "\N{ARABIC-INDIC DIGIT ONE}", "1\n"])
-def test_foreign_hexadecimal_is_refused(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a bitmap"):
         from_hex(text)

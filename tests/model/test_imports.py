@@ -1,4 +1,4 @@
-"""What others have imported, or are importing."""
+"""Tests of imports: modules that other code has imported, or is importing."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ late = 1
 """
 
 
-def test_another_thread_is_importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it has of the module so far is of no use to us."""
+def test_module_that_another_thread_is_importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partially imported module does not count as loaded."""
     (tmp_path / "slow_module.py").write_text(SLOW)
     (tmp_path / "slow_module_control.py").write_text(
         "import threading\nbegun, go_on = (threading.Event() for _ in '12')"

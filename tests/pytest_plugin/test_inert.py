@@ -1,4 +1,7 @@
-"""Who has the package installed, and has no live server, notices nothing."""
+"""Without a live server, an installed package changes nothing.
+
+Tests ``pytest_plugin.options``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from .conftest import PYTEST, Suite
 
 
 def test_plugin_is_light() -> None:
-    """pytest imports it whatever it is asked to do, also before coverage.py measures."""
+    """pytest always imports it, also before coverage.py measures."""
     script = """
         import sys, threading
         import pytest

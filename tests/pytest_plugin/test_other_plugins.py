@@ -1,4 +1,7 @@
-"""Sessions in which other plugins, clients and test cases go past what this one hooks."""
+"""Sessions with other plugins, clients and test cases that bypass the plugin's hooks.
+
+Tests ``pytest_plugin.operations``.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import pytest
 
 from .conftest import PYTEST, PYTEST_XDIST, Suite, section, with_plugins
 
-ADVICE = "A client that does not carry the test's name can send the headers of the fixture livecov."
+ADVICE = "A client that does not send the test's name can send the headers of the fixture livecov."
 
 
 def test_dist_without_workers(suite: Suite) -> None:
-    """As in a project's ``addopts``: pytest-xdist distributes nothing then."""
+    """As in a project's ``addopts``: in that case, pytest-xdist distributes nothing."""
     pytest.importorskip("xdist", reason="pytest-xdist is not installed here")
     suite.write("pytest.ini", "[pytest]\naddopts = --dist loadfile\n")
     suite.write(
@@ -62,7 +65,7 @@ def test_client_that_sends_no_name(suite: Suite) -> None:
     ]
 
 
-# As schemathesis makes a test of each operation: newer versions of pytest give all of them one node id.
+# As schemathesis makes a test of each operation: newer versions of pytest give all of them the same node id.
 ITEMS = """
     import pytest
 
@@ -96,7 +99,7 @@ def test_tests_that_share_a_node_id(suite: Suite) -> None:
     assert [row.split(maxsplit=3) for row in rows] == [["1", "2", "2", test] for test in tests]
 
 
-# As pytest-asyncio-cooperative does it: a test is run beside others, and pytest's hooks are called when it is over.
+# As pytest-asyncio-cooperative does it: a test runs at the same time as others, and pytest's hooks are called after it.
 INTERLEAVED = """
     import pytest
 
@@ -146,7 +149,7 @@ def test_interleaved_tests(suite: Suite) -> None:
     ]
 
 
-# As pytest-parallel does it: the hooks around tests are called at the same time.
+# As pytest-parallel does it: the hooks around several tests are called at the same time.
 IN_THREADS = """
     import threading
 
@@ -205,7 +208,7 @@ def test_tests_in_threads(suite: Suite) -> None:
 
 
 def test_fixture_of_tests_in_threads(suite: Suite) -> None:
-    """It cannot answer for one of them, and another's lines would be worse than none."""
+    """It cannot distinguish the tests, and the lines of another test would be worse than none."""
     suite.write("conftest.py", IN_THREADS)
     suite.write(
         "test_it.py",
@@ -216,7 +219,7 @@ def test_fixture_of_tests_in_threads(suite: Suite) -> None:
 
         both = threading.Barrier(2, timeout=60)
 
-        def test_that_asks(request):
+        def test_with_fixture(request):
             both.wait()
             try:
                 with pytest.raises(pytest.fail.Exception, match="need.* tests that run one after the other"):
@@ -224,7 +227,7 @@ def test_fixture_of_tests_in_threads(suite: Suite) -> None:
             finally:
                 both.wait()
 
-        def test_beside_it():
+        def test_at_the_same_time():
             both.wait()
             both.wait()
         """,
@@ -255,7 +258,7 @@ DJANGO = """
 """
 
 
-def test_server_of_the_tests_own(suite: Suite) -> None:
+def test_server_of_a_test_case(suite: Suite) -> None:
     pytest.importorskip("django", reason="Django is not installed here")
     suite.write(
         "urls.py",
@@ -272,7 +275,7 @@ def test_server_of_the_tests_own(suite: Suite) -> None:
 
     assert result.status == 0, result.stdout
     assert section(result) == [
-        "WARNING: 1 test used Django's LiveServerTestCase, a server of its own that this session does not measure: "
+        "WARNING: 1 test used Django's LiveServerTestCase, a server that this session does not measure: "
         "take the address from the fixture livecov_server, or from LIVECOVERAGE_URL",
         "0 tests executed 0 lines in the server, 0 of them not executed at start-up.",
         "1 test sent no request.",
@@ -296,7 +299,7 @@ def test_live_server_of_pytest_flask(suite: Suite) -> None:
         """
         from drive import get
 
-        def test_of_its_own(live_server):
+        def test_unmeasured(live_server):
             get(1, url=live_server.url().rstrip("/"))
 
         def test_measured(livecov_server):
@@ -312,7 +315,7 @@ def test_live_server_of_pytest_flask(suite: Suite) -> None:
     assert result.status == 0, result
     assert suite.pages() == {"test_it.py::test_measured": ["/page/2"]}
     assert section(result) == [
-        "WARNING: 1 test used pytest-flask's live_server, a server of its own that this session does not measure: "
+        "WARNING: 1 test used pytest-flask's live_server, a server that this session does not measure: "
         "take the address from the fixture livecov_server, or from LIVECOVERAGE_URL",
         "1 test executed 2 lines in the server, 2 of them not executed at start-up.",
         "1 test sent no request.",
@@ -320,7 +323,7 @@ def test_live_server_of_pytest_flask(suite: Suite) -> None:
 
 
 def test_retried_tests(suite: Suite) -> None:
-    """All attempts of a test are in its window."""
+    """All attempts of a test belong to its window."""
     suite.write(
         "test_it.py",
         """
@@ -380,7 +383,7 @@ OPERATIONS = """
 
     @settings(max_examples=2)
     @schema.include(path="/page/2").parametrize()
-    def test_part_of_its_own(case, livecov):
+    def test_own_part(case, livecov):
         with livecov.window("mine"):
             case.call(base_url=livecov.url)
 """
@@ -399,8 +402,8 @@ def test_operations_in_one_test(suite: Suite, options: list[str]) -> None:
         "test_it.py::test_lazy": around,
         "test_it.py::test_lazy > GET /page/1": {"/page/1"},
         "test_it.py::test_lazy > GET /page/2": {"/page/2"},
-        "test_it.py::test_part_of_its_own": around,
-        "test_it.py::test_part_of_its_own > mine": {"/page/2"},
+        "test_it.py::test_own_part": around,
+        "test_it.py::test_own_part > mine": {"/page/2"},
     }
     assert suite.lines()["test_it.py::test_lazy > GET /page/2"] == suite.page_lines(2)
     assert section(result)[0] == "2 tests executed 8 lines in the server, 8 of them not executed at start-up."

@@ -1,4 +1,4 @@
-"""Which statements nobody executed: under the user's configuration, in files that are what they were."""
+"""Statements that were not executed: under the user's configuration, in files that have not changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.queries.statements import read_statements
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.sources.content import content_hash
 
 SOURCE = """
     def f(n):
@@ -44,13 +44,13 @@ def test_traces_together(source: Path) -> None:
 def test_changed_and_missing_files(source: Path) -> None:
     path = str(source)
     old, gone = trace(path, "another", 1, 2), trace("/gone.py", "content", 1)
-    # Named as one more file to report on, it is left out all the same: nobody knows what ran of it.
+    # It is left out, even when named as one more file to report on: what ran of its present content is not known.
     found = read_statements([old, gone], [path])
     assert (found.all, found.missing) == ({}, {})
     assert found.executed == {old.id: {}, gone.id: {}}
     assert found.warnings == [
         f"{path} has changed since its lines were recorded: those are left out",
-        "/gone.py is gone since its lines were recorded: those are left out",
+        "/gone.py has been removed since its lines were recorded: those are left out",
     ]
 
 
@@ -80,7 +80,7 @@ def test_exclusions(source: Path) -> None:
 
 
 def test_recorded_elsewhere(source: Path, tmp_path: Path) -> None:
-    """In a container, say; the configuration tells where the files are here."""
+    """For example in a container; the configuration maps its paths to those here."""
     Path(".coveragerc").write_text(f"[paths]\nsource =\n    {tmp_path}\n    /container/\n")
     path = str(source)
     there = trace("/container/source.py", content_hash(path), 1, 2, 6)

@@ -1,4 +1,4 @@
-"""What an application's import ran is on disk before its first response, whatever happens to the process then."""
+"""The flushing thread: lines of imports are on disk before the first response, and one thread flushes at most."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def flushers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "flask-livecoverage"]
 
 
-def test_one_thread_flushes_whoever_starts_it(engine_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first requests come at once, say. Two who start it meet in the middle of that, if they can."""
+def test_concurrent_starts_start_one_thread(engine_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the first requests arrive together. Both threads meet in the middle of the start, if they can."""
     recorder = start_recording(Settings(engine=engine_name))
     recorder.flusher.pause()
     in_the_middle = threading.Barrier(2)

@@ -1,4 +1,4 @@
-"""The application's URL rules are in the journal, asked for or not, and come back from it."""
+"""The application's URL rules are written to the journal, requested or not, and read back from it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def rule_lines(folder: RunFolder) -> list[list[Any]]:
 
 
 class TestRecording:
-    def test_rules_without_our_own(self) -> None:
+    def test_control_routes_are_left_out(self) -> None:
         app = make_app()
         assert "/__coverage__/dump" in {rule.rule for rule in app.url_map.iter_rules()}
         recorder().inventory.write_rules()
@@ -72,7 +72,7 @@ class TestRecording:
             ]
         ]
 
-    def test_only_what_is_new_is_written(self) -> None:
+    def test_only_new_rules_are_written(self) -> None:
         app = make_app()
         for _ in range(3):
             recorder().inventory.write_rules()
@@ -82,7 +82,7 @@ class TestRecording:
         assert rule_lines(recorder().run)[1:] == [[["/late", "late", ["GET"]]]]
         assert Rule("/late", "late", ("GET",)) in read_run(recorder().run).rules
 
-    def test_reading_has_them(self) -> None:
+    def test_reading_of_the_recorder_has_them(self) -> None:
         make_app()
         with reading(recorder()) as run:
             assert run.rules == OWN
@@ -105,13 +105,13 @@ class TestRecording:
         assert read_run(recorder().run).rules == sorted(union, key=lambda rule: (rule.rule, rule.endpoint))
 
     def test_application_that_is_being_set_up_is_left_alone(self) -> None:
-        """Asking a map for its rules sorts them, which must not happen while another thread adds one."""
+        """Iterating over a URL map sorts it, which must not happen while another thread adds a rule."""
         make_app()
         recorder().inventory.write_rules(at_rest=False)
         assert rule_lines(recorder().run) == []
 
     def test_thread_writes_them_once_the_application_serves(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A server that is killed has written them."""
+        """So they are on disk if the server is killed."""
         app = make_app()
         recorder().flusher.seconds = 0.001
         written = threading.Event()
@@ -130,7 +130,7 @@ class TestRecording:
         assert written.wait(60)
         assert read_run(recorder().run).rules == OWN
 
-    def test_nothing_is_lost_with_a_full_disk(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_rules_are_written_again_after_a_full_disk(self, monkeypatch: pytest.MonkeyPatch) -> None:
         make_app()
         with monkeypatch.context() as full:
             full.setattr(recorder().journal, "append_object", lambda kind, **fields: False)
@@ -170,7 +170,7 @@ class TestReader:
             [["/", "index", [1]]], [["/good", "good", ["GET"]], [7, "index", ["GET"]]],
         ],
     )  # fmt: skip
-    def test_what_is_not_a_list_of_rules(self, tmp_path: Path, rules: Any) -> None:
+    def test_malformed_rules(self, tmp_path: Path, rules: Any) -> None:
         run = self.read(tmp_path, rules)
         assert run.rules == []
         assert [warning.partition(": ")[2] for warning in run.warnings] == ["1 line cannot be read, skipped"]

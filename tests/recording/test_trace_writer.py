@@ -1,8 +1,9 @@
-"""Traces are written once, however many requests leave them, and whatever the requests are made of."""
+"""Traces are written once, however many requests have them, whole responses and streams alike."""
 
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable
 from types import ModuleType
 
@@ -62,23 +63,30 @@ def test_written_once(app: Flask) -> None:
     assert len({request.trace for request in run.requests}) == 2 * WAYS
 
 
-def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_written_again(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flask_livecoverage.recording.trace_writer._MOST_LINES", 50)
-    monkeypatch.setattr(HitsCache, "_LINES", 50)
+def test_cache_is_bounded_and_evicted_traces_are_written_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_livecoverage.recording.trace_writer.MAX_LINES", 50)
+    monkeypatch.setattr(HitsCache, "MOST_LINES", 50)
     for _ in range(3):
         ask_all_ways(app)
     assert len(written()) > len(set(written()))
     assert len({request.trace for request in read_run(recorder().run).requests}) == 2 * WAYS
 
 
-def test_engines_remember_no_more_lines_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HitsCache, "_LINES", 100)
-    cache = HitsCache(lambda raw: Hits({str(key): frozenset(lines) for key, lines in raw.items()}))
+class ReferencedHits(Hits):
+    """Hits whose deletion can be observed."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_cache_of_hits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HitsCache, "MOST_LINES", 100)
+    cache = HitsCache(lambda raw: ReferencedHits({str(key): frozenset(lines) for key, lines in raw.items()}))
+    made: dict[int, weakref.ref[Hits]] = {}
     for number in range(1000):
         raw = {number % 7: {number, number + 1}, "shape": set(range(number % 5))}
-        assert cache.hits(raw) == {str(key): lines for key, lines in raw.items()}
-        kept = [raw for variants in cache._known.values() for raw, _ in variants]
-        assert sum(len(lines) for raw in kept for lines in raw.values()) <= 100
+        found = cache.hits(raw)
+        assert found == {str(key): lines for key, lines in raw.items()}
+        made[id(found)] = weakref.ref(found)
+        del found
+        assert sum(sum(map(len, (reference() or {}).values())) for reference in made.values()) <= 100
     assert cache.hits(dict(raw)) is cache.hits(raw)

@@ -1,4 +1,4 @@
-"""``livecov run --server`` with commands that are no servers, or serve nothing that is measured."""
+"""``livecov run --server`` with commands that are not servers, or whose application is not measured."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FAILURES = {
     "never answers": (
         "sleep 1000",
         1,
-        r"the server did not answer at http://127\.0\.0\.1:\d+ within 5 seconds: its command has no \{port\}, and no "
-        r"--port was given: write \{port\} into --server, .*",
+        r"the server did not answer at http://127\.0\.0\.1:\d+ within 5 seconds: its command has no \{port\}, and "
+        r"--port was not given: write \{port\} into --server, .*",
     ),
     "listens only": (
         f"{shlex.quote(sys.executable)} -c 'import socket, sys, time; "
@@ -33,22 +33,21 @@ FAILURES = {
         1,
         r"the server did not answer at http://127\.0\.0\.1:\d+ within 5 seconds: .* --startup-timeout",
     ),
-    "listens elsewhere, measured": (
+    "listens at another port, measured": (
         f"{GUNICORN.replace('{port}', '0')} app:app",
         2,
-        r"the server listens on http://127\.0\.0\.1:(\d+), and http://127\.0\.0\.1:(?!\1)\d+ was asked, for its "
-        r"command has no \{port\}, and no --port was given: write \{host\} and \{port\} into --server .*, "
-        r"or add --port \1",
+        r"the server listens on http://127\.0\.0\.1:(\d+), not on http://127\.0\.0\.1:(?!\1)\d+ \(its command has no "
+        r"\{port\}, and --port was not given\): write \{host\} and \{port\} into --server .*, or add --port \1",
     ),
-    "listens elsewhere, not measured": (
+    "listens at another port, not measured": (
         f"{shlex.quote(sys.executable)} -m http.server --bind {{host}} 0",
         2,
-        r"the server listens on http://127\.0\.0\.1:(\d+), and http://127\.0\.0\.1:(?!\1)\d+ was asked, .* --port \1",
+        r"the server listens on http://127\.0\.0\.1:(\d+), not on http://127\.0\.0\.1:(?!\1)\d+ .* --port \1",
     ),
     "listens at another address": (
         f'{shlex.quote(sys.executable)} -c \'import app; app.app.run(host="127.0.0.2", port=int("{{port}}"))\'',
         2,
-        r"the server listens on http://127\.0\.0\.2:(\d+), and http://127\.0\.0\.1:\1 was asked: write \{host\} .*",
+        r"the server listens on http://127\.0\.0\.2:(\d+), not on http://127\.0\.0\.1:\1: write \{host\} .*",
     ),
 }
 
@@ -70,7 +69,7 @@ def test_servers_that_do_not_answer(commands: Commands) -> None:
 
 @pytest.mark.parametrize("server", [f"{PYTHON} serves.py {{port}}", f"{GUNICORN.partition(' --bind')[0]} app:app"])
 def test_servers_that_take_the_port(commands: Commands, server: str) -> None:
-    """From an argument of an application that serves itself, and from the environment's PORT."""
+    """An application that serves itself takes it from an argument, gunicorn from the environment's PORT."""
     commands.write("serves.py", "import sys\nfrom app import app\napp.run(port=int(sys.argv[1]))\n")
     suite = commands.write(
         "suite.py",

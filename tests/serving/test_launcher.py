@@ -1,4 +1,7 @@
-"""``flask livecov run``: a server, a command that drives it, their ends, and the report."""
+"""``flask livecov run``: starts a server and a command that drives it, ends both, and reports.
+
+Tests ``cli.serving``, ``cli.handlers.serving``, ``serving.launcher`` and ``serving.readiness``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import psutil
 import pytest
 
 from flask_livecoverage.errors import ConfigurationError, ServerError
-from flask_livecoverage.serving import launcher as run_module
+from flask_livecoverage.serving import launcher
 from flask_livecoverage.serving.launcher import run_command
 
 from ..support.lines import line_of
@@ -41,14 +44,14 @@ def test_a_shell_script(commands: Commands) -> None:
     assert (commands.folder / ".livecov" / ".gitignore").read_text() == "*\n"
 
 
-def test_a_node_client_and_reports_of_choice(commands: Commands) -> None:
+def test_a_node_client_and_selected_reports(commands: Commands) -> None:
     node = skip_without("node")
     commands.write("suite.js", NODE_CLIENT)
 
     options = ("--report", "xml", "--report", "markdown", "--data-dir", "elsewhere", "--fail-under", "100")
     result = commands.run(*options, "--", node, "suite.js")
 
-    # The command's own status matters more than what follows from the report.
+    # The command's own status takes precedence over that of the report.
     assert result.status == 5
     assert result.stdout.startswith("node got False\n")
     assert "Wrote XML report to coverage.xml" in result.stdout
@@ -87,8 +90,8 @@ class TestNoRequest:
         assert re.fullmatch(f"Warning: {NO_REQUEST}", lines[-1])
 
     @pytest.mark.parametrize("server", [None, f"{PYTHON} -m flask --app app run --port {{port}}"])
-    def test_a_failure_if_wished(self, commands: Commands, server: str | None) -> None:
-        """What `run` itself asks, and a control route that the suite asks, do not count."""
+    def test_a_failure_with_fail_no_requests(self, commands: Commands, server: str | None) -> None:
+        """Requests of `run` itself do not count, nor do those of the suite to control routes."""
         suite = commands.write("suite.sh", f'{skip_without("curl")} -sf "$LIVECOVERAGE_URL/__coverage__/status"')
         options = ["--server", server] if server else []
 
@@ -101,7 +104,7 @@ class TestNoRequest:
     def test_the_commands_status_comes_first(self, commands: Commands) -> None:
         assert commands.run("--report", "text", "--fail-no-requests", "--", "sh", "-c", "exit 3").status == 3
 
-    def test_all_is_well(self, commands: Commands) -> None:
+    def test_no_warning_after_a_request(self, commands: Commands) -> None:
         suite = commands.write("suite.sh", f'{skip_without("curl")} -s "$LIVECOVERAGE_URL/nowhere"')
         result = commands.run("--report", "text", "--fail-no-requests", "--", "sh", suite)
         assert result.status == 0
@@ -140,10 +143,10 @@ ASK_FOR_STATUS = """
 
 
 class TestToken:
-    """``run`` gives its server and its command one, so that what they ask each other rests on nothing else."""
+    """``run`` gives its server and its command a token, so that their requests need no other permission."""
 
     @pytest.mark.parametrize("server", [(), ("--server", f"{PYTHON} -m gunicorn --bind {{host}}:{{port}} app:app")])
-    def test_opens_where_nothing_else_does(self, commands: Commands, server: tuple[str, ...]) -> None:
+    def test_gives_access_behind_a_proxy(self, commands: Commands, server: tuple[str, ...]) -> None:
         suite = commands.write("suite.py", ASK_FOR_STATUS)
         tokens = []
         for _ in range(2):
@@ -157,7 +160,7 @@ class TestToken:
         assert tokens[0] != tokens[1]
         assert all(len(token) > 40 for token in tokens)
 
-    def test_is_the_environments_if_there_is_one(self, commands: Commands) -> None:
+    def test_is_taken_from_the_environment(self, commands: Commands) -> None:
         suite = commands.write("suite.py", ASK_FOR_STATUS)
         result = commands.run("--report", "text", "--", sys.executable, suite, LIVECOVERAGE_TOKEN="of-my-own")
         assert result.stdout.startswith("200\n200\ntoken of-my-own\n")
@@ -180,7 +183,7 @@ def test_the_server_dies_while_the_suite_runs(commands: Commands, gate: Gate) ->
     assert result.errors == [
         "Error: the server was killed by SIGKILL: see its output above; the command ended with status 0"
     ]
-    # What it had answered is not lost.
+    # The lines of the requests that it had answered are not lost.
     app = commands.folder / "app.py"
     assert line_of(app, '"hello"') in commands.report()["files"]["app.py"]["executed_lines"]
 
@@ -204,7 +207,7 @@ FAILURES = {
         1,
         r"the application cannot be imported: SystemExit: no \(.*/exits\.py, line 1\); .*",
     ),
-    # The child has the server's output, and is ended nevertheless.
+    # The child holds the server's output open, and is ended too.
     "dies": (
         "import os; os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '1000'); os._exit(4)",
         1,
@@ -215,7 +218,7 @@ FAILURES = {
 
 
 def test_servers_that_do_not_answer(commands: Commands, gate: Gate) -> None:
-    """Each ends with one clear line, and 2 for wrong use, 1 for a fault."""
+    """Each ends with one line, and status 2 for wrong use, 1 for a fault."""
     runs = {}
     for name, (text, _, _) in FAILURES.items():
         if text is not None:
@@ -235,12 +238,12 @@ class TestSignals:
     SUITE = """
         import signal, sys, gate
 
-        def tidy(number, frame):
+        def clean_up(number, frame):
             gate.wait()
-            print("suite tidied up", flush=True)
+            print("suite cleaned up", flush=True)
             sys.exit(130)
 
-        signal.signal(signal.SIGINT, tidy)
+        signal.signal(signal.SIGINT, clean_up)
         print("suite runs", flush=True)
         gate.wait()
     """
@@ -258,13 +261,13 @@ class TestSignals:
         # To the whole foreground group, as a terminal does.
         run.signal_group(signal.SIGINT)
         gate.reached()
-        # The suite needs its server still.
+        # The suite still needs its server.
         server_of(commands)
         gate.open()
         result = run.wait()
 
         assert result.status == 130
-        assert "suite tidied up" in result.stdout
+        assert "suite cleaned up" in result.stdout
         assert "TOTAL" in result.stdout
         assert result.errors == []
 
@@ -278,20 +281,20 @@ class TestSignals:
         assert commands.running() == []
 
     def test_signal_that_does_not_interrupt_the_wait(self, commands: Commands, gate: Gate) -> None:
-        """As one that comes in the moment before the wait begins: here, another thread gets it."""
+        """A signal that arrives just before the wait, simulated by one that another thread receives."""
         program = """
             import signal, sys, threading
 
             import gate
             from flask_livecoverage.serving.launcher import run_command
-            from flask_livecoverage.serving.signals import EndingSignals
+            from flask_livecoverage.serving.signals import TerminationHandler
 
             def end():
                 gate.wait()
                 signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
             threading.Thread(target=end, daemon=True).start()
-            with EndingSignals():
+            with TerminationHandler():
                 suite = "import signal; print('waits', flush=True); signal.pause()"
                 run_command([sys.executable, "-c", suite], {}, None)
         """
@@ -312,7 +315,9 @@ class TestSignals:
         commands.wait_for_end(server)
 
     @pytest.mark.parametrize("ignored", ["TERM", "TERM INT"])
-    def test_nor_where_signals_are_ignored(self, commands: Commands, gate: Gate, ignored: str) -> None:
+    def test_a_server_does_not_outlive_its_run_where_signals_are_ignored(
+        self, commands: Commands, gate: Gate, ignored: str
+    ) -> None:
         suite = commands.write("suite.py", self.SUITE)
         command = f"exec {PYTHON} -m flask --app app livecov run -- {PYTHON} {suite}"
         run = commands.start("sh", "-c", f"trap '' {ignored}; {command}", PYTHONWARNINGS="ignore")
@@ -324,7 +329,7 @@ class TestSignals:
 
         commands.wait_for_end(server)
 
-    def test_nor_during_the_import(self, commands: Commands, gate: Gate) -> None:
+    def test_a_server_does_not_outlive_its_run_during_the_import(self, commands: Commands, gate: Gate) -> None:
         commands.write("app.py", "import gate\ngate.wait()\n")
         run = commands.livecov("run", "--", "true", PYTHONWARNINGS="ignore")
         gate.reached()
@@ -336,20 +341,20 @@ class TestSignals:
 
 
 class TestRunCommand:
-    """The same without a server."""
+    """``run_command`` without a server."""
 
     def test_environment_and_status(self, tmp_path: Path) -> None:
         assert run_command(["sh", "-c", 'exit "$STATUS"'], {"STATUS": "7", "PATH": "/usr/bin:/bin"}, None) == 7
 
     @pytest.mark.parametrize("command", ["exec sleep 1000", "sleep 1000 & sleep 1000 & wait"])
     def test_timeout_ends_it_and_its_children(self, commands: Commands, command: str) -> None:
-        with pytest.raises(ServerError, match=r"the command still ran after 0\.5 seconds \(--timeout\) and was ended"):
+        with pytest.raises(ServerError, match=r"the command was still running after 0\.5 seconds \(--timeout\)"):
             run_command(["sh", "-c", command], {**commands.environ, "PATH": "/usr/bin:/bin"}, 0.5)
 
         assert commands.running() == []
 
-    def test_timeout_kills_what_does_not_listen(self, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(run_module, "_KILL_SECONDS", 0.5)
+    def test_timeout_kills_what_ignores_sigterm(self, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(launcher, "KILL_SECONDS", 0.5)
 
         with pytest.raises(ServerError):
             run_command(["sh", "-c", "trap '' TERM; sleep 1000; sleep 1000"], commands.environ, 0.5)
@@ -369,8 +374,8 @@ def test_commands_that_do_not_end_or_start(commands: Commands) -> None:
 
     assert hangs.wait().status == 1
     assert hangs.wait().errors == [
-        "Error: the command still ran after 0.5 seconds (--timeout) and was ended; `flask livecov report` shows what "
-        "it covered"
+        "Error: the command was still running after 0.5 seconds (--timeout) and was ended; `flask livecov report` "
+        "shows what it covered"
     ]
     assert starts.wait().status == 2
     assert starts.wait().errors == ["Error: cannot run './missing' (No such file or directory)"]

@@ -1,4 +1,8 @@
-"""``flask livecov serve``: starts, tells where, ends gracefully, reports."""
+"""``flask livecov serve``: starts, prints its address, ends gracefully, reports.
+
+Tests ``cli.serving``, ``cli.handlers.serving``, ``serving.werkzeug_server``, ``serving.serve_options``,
+``serving.signals`` and ``serving.database``.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ import pytest
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.journal.run_folder import RunFolder
 
 from ..support.lines import line_of
-from ..support.processes import Commands, Gate, answer, ask, fetch, wait_until_refused
+from ..support.processes import Commands, Gate, fetch, read_response, send_request, wait_until_refused
 
 DATABASE_APP = """
     from flask import Flask
@@ -55,7 +60,7 @@ DATABASE_APP = """
 def test_requests_in_flight_are_answered_before_it_ends(commands: Commands, gate: Gate) -> None:
     server = commands.serve()
     assert fetch(f"{server.url}/") == (200, "hello")
-    waiting, streaming = ask(f"{server.url}/wait"), ask(f"{server.url}/stream")
+    waiting, streaming = send_request(f"{server.url}/wait"), send_request(f"{server.url}/stream")
     gate.reached()
     gate.reached()
     idle = socket.create_connection((urlsplit(server.url).hostname, urlsplit(server.url).port))
@@ -64,8 +69,8 @@ def test_requests_in_flight_are_answered_before_it_ends(commands: Commands, gate
     wait_until_refused(server.url)
     gate.open()
 
-    assert answer(waiting) == (200, "waited")
-    assert answer(streaming) == (200, "first last")
+    assert read_response(waiting) == (200, "waited")
+    assert read_response(streaming) == (200, "first last")
     result = server.wait()
     idle.close()
     assert result.status == 0
@@ -74,12 +79,12 @@ def test_requests_in_flight_are_answered_before_it_ends(commands: Commands, gate
     assert result.stdout.splitlines()[2].split()[-2:] == [f"{missing[0]},", f"{missing[1]}"]
     assert result.stderr.count(" * Running on ") == 1
     assert result.stderr.index("after waiting") < result.stderr.index("after serving")
-    # Not even the connection over which nothing was asked.
+    # The connection without a request is not waited for either.
     assert "still run" not in result.stderr
 
 
-def test_log_is_the_applications(commands: Commands) -> None:
-    """Control requests are not among its requests, unless they fail; and the dashboard is where the server says."""
+def test_log_holds_the_applications_requests(commands: Commands) -> None:
+    """Control requests are logged only if they fail; the dashboard answers at the printed address."""
     server = commands.serve("--no-report")
     assert fetch(f"{server.url}/")[0] == 200
     for path in ("/__coverage__/status", "/__coverage__/start?name=a%20test", "/__coverage__/stop", "/__coverage__/"):
@@ -96,12 +101,12 @@ def test_log_is_the_applications(commands: Commands) -> None:
 
 def test_without_threads(commands: Commands, gate: Gate) -> None:
     server = commands.serve("--no-report", "--without-threads")
-    first = ask(f"{server.url}/wait")
+    first = send_request(f"{server.url}/wait")
     passage = gate.reached()
-    second = ask(f"{server.url}/")
+    second = send_request(f"{server.url}/")
     passage.close()
-    assert (answer(first), answer(second)) == ((200, "waited"), (200, "hello"))
-    # As browsers do; the server's only thread waits there for a request.
+    assert (read_response(first), read_response(second)) == ((200, "waited"), (200, "hello"))
+    # Browsers open connections early; the server's only thread waits there for a request.
     parts = urlsplit(server.url)
     with socket.create_connection((str(parts.hostname), int(parts.port or 0))):
         commands.wait_for_connection(server)
@@ -119,7 +124,7 @@ MANY_DESCRIPTORS = """
 
     from app import app
 
-    # Where select() takes no descriptor any more.
+    # More descriptors than select() accepts.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))
     held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
@@ -131,7 +136,7 @@ def test_with_many_descriptors(commands: Commands, options: list[str]) -> None:
     commands.write("many.py", MANY_DESCRIPTORS)
     server = commands.serve("--no-report", *options, app="many")
     parts = urlsplit(server.url)
-    # A connection over which nothing is asked.
+    # A connection without a request.
     with socket.create_connection((str(parts.hostname), int(parts.port or 0))):
         commands.wait_for_connection(server)
         server.signal(signal.SIGTERM)
@@ -143,7 +148,7 @@ def test_shutdown_by_address(commands: Commands) -> None:
     assert fetch(f"{server.url}/config/GREETING") == (200, "hi there")
     assert fetch(f"{server.url}/config/NUMBER") == (200, "7")
 
-    # As a browser's address bar does.
+    # A GET request, as from a browser's address bar.
     assert fetch(f"{server.url}/shutdown") == (200, "Server shutting down...")
 
     assert server.wait().status == 0
@@ -153,14 +158,14 @@ def test_shutdown_by_address(commands: Commands) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_gracefully(commands: Commands, gate: Gate, number: signal.Signals) -> None:
     server = commands.serve()
-    waiting = ask(f"{server.url}/wait")
+    waiting = send_request(f"{server.url}/wait")
     gate.reached()
 
     server.signal(number)
     wait_until_refused(server.url)
     gate.open()
 
-    assert answer(waiting) == (200, "waited")
+    assert read_response(waiting) == (200, "waited")
     result = server.wait()
     assert result.status == 0
     assert "TOTAL" in result.stdout
@@ -169,7 +174,7 @@ def test_signals_end_it_gracefully(commands: Commands, gate: Gate, number: signa
 def test_a_second_signal_ends_the_wait_for_requests(commands: Commands, gate: Gate) -> None:
     commands.write("app.py", DATABASE_APP + "\n    import gate\n\n    app.get('/wait')(gate.wait)\n")
     server = commands.serve()
-    waiting = ask(f"{server.url}/wait")
+    waiting = send_request(f"{server.url}/wait")
     gate.reached()
 
     server.signal(signal.SIGTERM)
@@ -232,11 +237,11 @@ def test_database(commands: Commands) -> None:
     assert "items at the end: 2" in result.stdout
     assert not Path(uri.removeprefix("sqlite:///")).parent.exists()
     assert not (commands.folder / "instance").exists()
-    # Imports and the functions around serving are measured too.
+    # Imports, and the functions before and after serving, are measured too.
     assert result.stdout.splitlines()[-3].endswith("100%")
 
 
-def test_a_database_with_tables_is_not_touched(commands: Commands) -> None:
+def test_a_database_with_tables_is_not_changed(commands: Commands) -> None:
     commands.write("app.py", DATABASE_APP)
     file = commands.folder / "instance" / "kept.sqlite"
     file.parent.mkdir()
@@ -255,7 +260,7 @@ def test_a_database_with_tables_is_not_touched(commands: Commands) -> None:
     assert file.read_bytes() == before
 
 
-def test_functions_around_serving_that_fail(commands: Commands) -> None:
+def test_failing_functions_before_and_after_serving(commands: Commands) -> None:
     app = """
         from flask import Flask
 
@@ -326,3 +331,13 @@ def tables(file: Path) -> list[str]:
         return [name for (name,) in database.execute("select name from sqlite_master")]
     finally:
         database.close()
+
+
+def test_rules_are_written_before_it_serves(commands: Commands) -> None:
+    command = commands.serve("--no-report")
+    url = command.url
+    [journal] = commands.folder.glob(".livecov/runs/*/journal-*.jsonl")
+    rules = {rule.rule for rule in read_run(RunFolder(journal.parent)).rules}
+    assert rules == {"/", "/config/<key>", "/wait", "/stream", "/never", "/static/<path:filename>"}
+    fetch(f"{url}/shutdown", "POST")
+    assert command.wait().status == 0

@@ -1,4 +1,4 @@
-"""Python's own fault does not reach us: whoever parses while we do, our trees are made."""
+"""Tests of ast_guard: trees are built although other threads parse meanwhile, also on a Python with the fault."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from flask_livecoverage.journal import reader
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Run, Trace
 from flask_livecoverage.sources.ast_guard import parsing
+from flask_livecoverage.sources.content import content_hash
 from flask_livecoverage.sources.coveragepy import StatementCounter
 from flask_livecoverage.sources.functions import functions_in
-from flask_livecoverage.sources.selection import content_hash
 
-# A module of some size: many objects are made while it is parsed, and so garbage is collected.
+# A module of some size: many objects are created while it is parsed, and so garbage is collected.
 SOURCE = inspect.getsource(reader)
 
 
 @contextmanager
 def parsed_meanwhile() -> Iterator[None]:
-    """Another parses whenever garbage is collected, as threads do that run then."""
+    """Parse something else whenever garbage is collected, as other threads do that run then."""
 
     def parse(phase: str, info: dict[str, int]) -> None:
         ast.parse("1 + 1")
@@ -50,8 +50,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 11, 8), reason="Python has the fault before 3.11.8 only")
-def test_fault() -> None:
-    """Else the other tests here would not show anything."""
+def test_fault_is_reproduced() -> None:
+    """Otherwise the other tests here would not prove anything."""
     with pytest.raises(SystemError, match="recursion depth mismatch"), parsed_meanwhile():
         ast.parse(SOURCE)
 
@@ -75,8 +75,8 @@ def test_reports(path: Path, report: Callable[[Reports], str | bytes]) -> None:
         assert report(reports)
 
 
-def test_collection_goes_on() -> None:
-    """Also after blocks that overlap, and not where the application has switched it off."""
+def test_garbage_collection_is_restored() -> None:
+    """Also after overlapping blocks, but not if the application has disabled it."""
     with parsing(), parsing():
         pass
     assert gc.isenabled()

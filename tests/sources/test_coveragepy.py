@@ -1,4 +1,4 @@
-"""coverage.py's configuration is read as its own commands read it, and what is wrong in it is one line."""
+"""Tests of coveragepy: configurations are read as by coverage.py's own commands, and errors in them are one line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLUGIN = """
         registry.add_configurer(LeaveOut())
 """
 
-# The file, its content, and what is said of it.
+# The file, its content, and a part of the error message.
 UNUSABLE = {
     "not UTF-8": (".coveragerc", b"[run]\n# caf\xe9\nbranch = False\n", ".coveragerc is not encoded in UTF-8"),
     "another one, not UTF-8": ("tox.ini", b"[coverage:run]\n# caf\xe9\n", "tox.ini is not encoded in UTF-8"),
@@ -62,9 +62,9 @@ def _imported_plugins() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("make", [make_coverage, FileChooser, StatementCounter])
-@pytest.mark.parametrize(("name", "content", "said"), UNUSABLE.values(), ids=UNUSABLE)
-def test_what_cannot_be_used_is_one_line(
-    write_module: Callable[..., Path], make: Callable[[], object], name: str, content: bytes, said: str
+@pytest.mark.parametrize(("name", "content", "expected"), UNUSABLE.values(), ids=UNUSABLE)
+def test_invalid_configuration_is_one_line(
+    write_module: Callable[..., Path], make: Callable[[], object], name: str, content: bytes, expected: str
 ) -> None:
     write_module("1 / 0", "divides")
     write_module(CANNOT_CONFIGURE, "cannot")
@@ -74,13 +74,13 @@ def test_what_cannot_be_used_is_one_line(
         make()
     message = str(caught.value)
     assert message.startswith("coverage.py's configuration: ")
-    assert said in message
+    assert expected in message
     assert "\n" not in message
     assert sys.path == path
 
 
-def test_a_plugin_in_the_working_directory(write_module: Callable[..., Path]) -> None:
-    """Also where that is not on the path, as under the ``flask`` script."""
+def test_plugin_in_the_working_directory(write_module: Callable[..., Path]) -> None:
+    """Also if that is not on the path, as under the ``flask`` script."""
     assert not {"", str(Path.cwd())} & {*sys.path}
     write_module(PLUGIN, "leave_out")
     source = write_module("first = 1\nsecond = 2  # not counted\n", "source")
@@ -91,13 +91,13 @@ def test_a_plugin_in_the_working_directory(write_module: Callable[..., Path]) ->
 
     assert (counted.statements, counted.excluded) == (1 << 1, 1 << 2)
     assert sys.path == path
-    # coverage.py itself, which finds it now that it is imported.
+    # coverage.py itself finds the plugin now because it is imported.
     measured = coverage.Coverage(data_file=None)
     assert measured.analysis2(str(source))[1:3] == ([1], [2])
     measured.get_data().close(force=True)
 
 
-def test_an_installed_plugin_of_the_same_name_comes_second(
+def test_working_directory_precedes_an_installed_plugin_of_the_same_name(
     write_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As under ``coverage run``, where the working directory comes first."""
@@ -110,5 +110,5 @@ def test_an_installed_plugin_of_the_same_name_comes_second(
     assert make_coverage().get_option("report:exclude_lines") == ["# not counted"]
 
 
-def test_no_configuration_is_none_of_ours() -> None:
+def test_without_a_configuration_no_plugin_is_loaded() -> None:
     assert json.dumps(make_coverage().get_option("run:plugins")) == "[]"

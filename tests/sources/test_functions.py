@@ -1,4 +1,4 @@
-"""Which lines belong to which function: worked out by hand, and as code objects say."""
+"""Tests of functions: their lines, compared with results worked out by hand and with code objects."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def functions_of(code: CodeType) -> Iterator[CodeType]:
             yield from functions_of(constant)
 
 
-def test_functions_are_found_by_their_code() -> None:
+def test_first_lines_are_those_of_code_objects() -> None:
     code = {c.co_firstlineno: c.co_name for c in functions_of(compile(SOURCE, "x", "exec"))}
     assert code == {f.first_line: f.name.rpartition(".")[2] for f in functions_in(SOURCE.encode())}
 
 
 def test_json_of_the_standard_library() -> None:
-    """A real module: the same functions as Python compiles, and every line of their code is theirs."""
+    """A real module: the same functions as Python compiles, with all lines of their code."""
     source = inspect.getsource(json.decoder)
     found = {f.first_line: f for f in functions_in(source.encode())}
     compiled = {c.co_firstlineno: c for c in functions_of(compile(source, "x", "exec"))}
@@ -107,12 +107,12 @@ def test_json_of_the_standard_library() -> None:
         assert inside <= body | signature
 
 
-def test_what_python_cannot_parse() -> None:
+def test_unparsable_source() -> None:
     assert functions_in(b"def f(:\n") == []
     assert functions_in(b"\x00") == []
 
 
-def test_what_some_pythons_cannot_parse() -> None:
+def test_source_that_some_pythons_cannot_parse() -> None:
     too_deep = b"x = " + b"1 + " * 20_000 + b"1\n\ndef f():\n    pass\n"
     assert [f.name for f in functions_in(too_deep)] in ([], ["f"])
 

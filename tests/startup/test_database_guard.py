@@ -1,4 +1,4 @@
-"""``--temp-database``: the application uses it, or is not served; nobody's data are touched."""
+"""Tests of database_guard: the application uses the database of ``--temp-database``, and never another one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ EXTENSION = """
 
         return app
 """
-TAKE_OVER = "app.config.from_prefixed_env()"
+READ_CONFIG = "app.config.from_prefixed_env()"
 USERS = "type('User', (db.Model,), {'__bind_key__': 'users', 'id': db.Column(db.Integer, primary_key=True)})"
 BINDS = 'app.config["SQLALCHEMY_BINDS"] = {"users": "sqlite:///" + os.path.abspath("users.sqlite")}'
 CREATE = "app.app_context().push() or db.create_all()"
@@ -89,13 +89,13 @@ SQLITE3 = """
         return "added"
 """
 
-NOT_TAKEN_OVER = (
+OTHER_DATABASE = (
     r"the application connects to sqlite:///{}/real\.sqlite, not to the temporary database: call "
     r"app\.config\.from_prefixed_env\(\) after the application's own SQLALCHEMY_DATABASE_URI and before "
     r"db\.init_app\(app\), or leave --temp-database out"
 )
 NOT_USED = (
-    r"the application does not use the temporary database, which FLASK_SQLALCHEMY_DATABASE_URI names: make .* at "
+    r"the application does not use the temporary database, which FLASK_SQLALCHEMY_DATABASE_URI names: create .* at "
     r"start-up \(with Flask-SQLAlchemy, .* before db\.init_app\(app\)\), or leave --temp-database out"
 )
 BIND = (
@@ -104,34 +104,34 @@ BIND = (
 )
 
 REFUSED = {
-    "Flask-SQLAlchemy": (EXTENSION.format(configure="", prepare=""), NOT_TAKEN_OVER),
-    "Flask-SQLAlchemy, tables made by the factory": (EXTENSION.format(configure="", prepare=CREATE), NOT_TAKEN_OVER),
+    "Flask-SQLAlchemy": (EXTENSION.format(configure="", prepare=""), OTHER_DATABASE),
+    "Flask-SQLAlchemy, tables created by the factory": (EXTENSION.format(configure="", prepare=CREATE), OTHER_DATABASE),
     "Flask-SQLAlchemy, the error swallowed": (
         EXTENSION.format(
             configure="",
             prepare="import contextlib\n        with contextlib.suppress(Exception), app.app_context():\n"
             "            db.create_all()",
         ),
-        NOT_TAKEN_OVER,
+        OTHER_DATABASE,
     ),
     "overwritten": (
-        EXTENSION.format(configure=f"{TAKE_OVER}; app.config['SQLALCHEMY_DATABASE_URI'] = 'sqlite:///' + "
+        EXTENSION.format(configure=f"{READ_CONFIG}; app.config['SQLALCHEMY_DATABASE_URI'] = 'sqlite:///' + "
                          "os.path.abspath('real.sqlite')", prepare=""),
-        NOT_TAKEN_OVER,
+        OTHER_DATABASE,
     ),
-    "a bind": (EXTENSION.format(configure=f"{BINDS}; {TAKE_OVER}", prepare=""), BIND),
-    "plain SQLAlchemy": (PLAIN.format(before=f"engine = {REAL_ENGINE}", engine="globals()['engine']"), NOT_TAKEN_OVER),
+    "a bind": (EXTENSION.format(configure=f"{BINDS}; {READ_CONFIG}", prepare=""), BIND),
+    "plain SQLAlchemy": (PLAIN.format(before=f"engine = {REAL_ENGINE}", engine="globals()['engine']"), OTHER_DATABASE),
     "plain SQLAlchemy, beside it": (
-        PLAIN.format(before=f"engines = {TEMPORARY_ENGINE}, {REAL_ENGINE}", engine="engines[0]"), NOT_TAKEN_OVER,
+        PLAIN.format(before=f"engines = {TEMPORARY_ENGINE}, {REAL_ENGINE}", engine="engines[0]"), OTHER_DATABASE,
     ),
-    "an engine that is made late": (PLAIN.format(before="", engine=REAL_ENGINE), NOT_USED),
+    "an engine that is created late": (PLAIN.format(before="", engine=REAL_ENGINE), NOT_USED),
     "sqlite3": (SQLITE3, NOT_USED),
     "none": ("from flask import Flask\napp = Flask(__name__)\napp.get('/')(lambda: 'no database')\n", NOT_USED),
 }  # fmt: skip
 
 ACCEPTED = {
-    "Flask-SQLAlchemy": (EXTENSION.format(configure=TAKE_OVER, prepare=CREATE), "1"),
-    "a bind that --config names": (EXTENSION.format(configure=f"{BINDS}; {TAKE_OVER}; {USERS}", prepare=CREATE), "1"),
+    "Flask-SQLAlchemy": (EXTENSION.format(configure=READ_CONFIG, prepare=CREATE), "1"),
+    "a bind that --config names": (EXTENSION.format(configure=f"{BINDS}; {READ_CONFIG}; {USERS}", prepare=CREATE), "1"),
     "plain SQLAlchemy": (PLAIN.format(before=f"engine = {TEMPORARY_ENGINE}", engine="globals()['engine']"), "1"),
     "a database in memory, beside it": (
         PLAIN.format(before=f"engines = {TEMPORARY_ENGINE}, sa.create_engine('sqlite://')", engine="engines[0]"), "1",
@@ -141,7 +141,7 @@ ACCEPTED = {
 
 @pytest.fixture
 def real(commands: Commands) -> Iterator[Path]:
-    """Somebody's database, which no test may change."""
+    """A database with real data, which no test may change."""
     commands.write("suite.py", SUITE)
     file = commands.folder / "real.sqlite"
     with closing(sqlite3.connect(file)) as connection:
@@ -154,7 +154,7 @@ def real(commands: Commands) -> Iterator[Path]:
 
 def run(commands: Commands, *options: str, text: str, server: str | None) -> Result:
     commands.write("shop.py", text)
-    # gunicorn's own, where an application cannot be imported or answers with an error.
+    # gunicorn prints them if an application cannot be imported or responds with an error.
     commands.tracebacks_allowed = True
     environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore"}
     options = (*options, *(["--server", server] if server else []))
@@ -162,7 +162,7 @@ def run(commands: Commands, *options: str, text: str, server: str | None) -> Res
     return commands.livecov(*command, app="shop", **environ).wait()
 
 
-servers = pytest.mark.parametrize("server", [None, GUNICORN], ids=["own server", "gunicorn"])
+servers = pytest.mark.parametrize("server", [None, GUNICORN], ids=["managed server", "gunicorn"])
 
 
 @servers
@@ -179,7 +179,7 @@ def test_another_database_is_refused(commands: Commands, real: Path, name: str, 
 
 @servers
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_the_temporary_database_is_used(commands: Commands, real: Path, name: str, server: str | None) -> None:
+def test_temporary_database_is_used(commands: Commands, real: Path, name: str, server: str | None) -> None:
     text, answer = ACCEPTED[name]
     options = ("--config", 'SQLALCHEMY_BINDS={"users": "sqlite:///other.sqlite"}') if "bind" in name else ()
     result = run(commands, *options, text=text, server=server)
@@ -189,36 +189,36 @@ def test_the_temporary_database_is_used(commands: Commands, real: Path, name: st
 
 
 @servers
-def test_an_engine_that_comes_late_beside_it(commands: Commands, real: Path, server: str | None) -> None:
-    """The request fails, and so does the run, with a report of what was recorded."""
+def test_late_engine_beside_the_temporary_one(commands: Commands, real: Path, server: str | None) -> None:
+    """The request fails, and so does the run, but what was recorded is reported."""
     text = PLAIN.format(before=f"engine = {TEMPORARY_ENGINE}", engine=REAL_ENGINE)
     result = run(commands, text=text, server=server)
     assert result.status == 2
     assert "answer 500" in result.stdout
     assert "TOTAL" in result.stdout
-    message = NOT_TAKEN_OVER.format(re.escape(str(commands.folder)))
+    message = OTHER_DATABASE.format(re.escape(str(commands.folder)))
     assert any(re.fullmatch(f"Error: {message}", line) for line in result.errors)
 
 
 def test_missing_tables_are_created(commands: Commands, real: Path) -> None:
-    result = run(commands, text=EXTENSION.format(configure=TAKE_OVER, prepare=""), server=None)
+    result = run(commands, text=EXTENSION.format(configure=READ_CONFIG, prepare=""), server=None)
     assert (result.status, result.errors) == (0, [])
     assert "answer 1" in result.stdout
 
 
-def test_tables_that_the_application_makes_are_its_own(commands: Commands, real: Path) -> None:
-    """As migrations do: nothing stands in their way."""
+def test_application_creates_its_own_tables(commands: Commands, real: Path) -> None:
+    """As migrations do: no table exists before them."""
     prepare = (
         "from flask_livecoverage import LiveCoverage\n        livecov = LiveCoverage(app)\n"
         "        livecov.before_serving(lambda: db.session.execute(db.text('create table note (id integer)')))"
     )
-    result = run(commands, text=EXTENSION.format(configure=TAKE_OVER, prepare=prepare), server=None)
+    result = run(commands, text=EXTENSION.format(configure=READ_CONFIG, prepare=prepare), server=None)
     assert result.status == 0, result.stderr
     assert "answer" in result.stdout
 
 
 def test_missing_tables_with_another_server(commands: Commands, real: Path) -> None:
-    result = run(commands, text=EXTENSION.format(configure=TAKE_OVER, prepare=""), server=GUNICORN)
+    result = run(commands, text=EXTENSION.format(configure=READ_CONFIG, prepare=""), server=GUNICORN)
     assert result.status == 0
     assert "answer 500" in result.stdout
     assert "Warning: the temporary database has no tables: with --server, create them" in result.stderr

@@ -1,4 +1,4 @@
-"""Lines that run at import are recorded, also where Flask's command imports the application before ours begins."""
+"""Tests of early_start: import-time lines are recorded even if Flask's command imports the application before ours."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 
 import flask_livecoverage
 from flask_livecoverage.journal.data_dir import DataDir
-from flask_livecoverage.serving.launcher import own_server
+from flask_livecoverage.serving.launcher import managed_server
 
 from ..support.processes import FLASK, Command, Commands, Gate, fetch, skip_without
 
 STARTUP = str(Path(flask_livecoverage.__file__).parent / "startup" / "site")
 
-# Installed, in the folder where it is: with it, each `flask` command imports the application.
+# An installation in the application's own folder: with it, each `flask` command imports the application.
 ENTRY_POINTS = "[flask.commands]\nshop = shop.commands:shop\n"
 METADATA = "Metadata-Version: 2.1\nName: shop\nVersion: 1\n"
 
@@ -99,7 +99,7 @@ def missing(commands: Commands) -> dict[str, list[int]]:
 
 
 def expected(commands: Commands, *requested: str) -> dict[str, list[int]]:
-    """What ``coverage run`` misses when no request is made, without what the requests run."""
+    """The lines that ``coverage run`` misses when no request is made, except those that the requests run."""
     (commands.folder / ".coverage").unlink(missing_ok=True)
     run = (sys.executable, "-m", "coverage", "run", *FLASK[1:], "--app", "shop", "routes")
     assert commands.start(*run).wait().status == 0
@@ -136,15 +136,15 @@ def test_serve(shop: Commands, how: str) -> None:
     result = server.wait()
     assert (result.status, result.errors) == (0, [])
     assert "Warning" not in result.stderr
-    # Begun anew, and so no second run was begun.
+    # The restarted process belongs to the same run.
     assert len(DataDir(shop.folder / ".livecov").runs()) == 1
     assert missing(shop) == expected(shop, *REQUESTED)
 
 
 @pytest.mark.parametrize("path", [None, "own"])
 @pytest.mark.parametrize("command", ["serve", "run"])
-def test_nobody_notices(shop: Commands, gate: Gate, command: str, path: str | None) -> None:
-    """It is the process that was started, with its command and environment, and its children are not the server's."""
+def test_application_sees_no_difference(shop: Commands, gate: Gate, command: str, path: str | None) -> None:
+    """The process id, command and environment are preserved, and child processes are not measured."""
     shop.write("gate.py", "import os\n" + (shop.folder / "gate.py").read_text())
     shop.write("own/sitecustomize.py", 'MARK = "the user\'s"\n')
     pythonpath = os.environ.get("PYTHONPATH") if path is None else str(shop.folder / path)
@@ -170,56 +170,57 @@ def test_nobody_notices(shop: Commands, gate: Gate, command: str, path: str | No
     assert mark == (None if path is None else "the user's")
     assert STARTUP not in sys_path
     assert sys_path.count(str(shop.folder)) >= 1
-    # Its lines are not there: the child was started as if there were no server.
+    # Its lines are not recorded: the child was started as if there were no server.
     assert missing(shop)["shop/helper.py"] == [1]
 
 
-def test_a_server_whose_parent_waits(shop: Commands) -> None:
-    """Started as the plugin for pytest does: the connection to the parent outlives the new beginning."""
+def test_server_whose_parent_waits(shop: Commands) -> None:
+    """Started as the plugin for pytest does: the connection to the parent survives the restart."""
     arguments = ("--app", "shop", "livecov", "serve", "--port", "0", "--no-report")
-    with own_server(arguments, shop.environ, 60) as server:
+    with managed_server(arguments, shop.environ, 60) as server:
         assert fetch(f"{server.url}/") == (200, "6")
     assert server.process.returncode == 0
     assert missing(shop) == expected(shop, *REQUESTED)
 
 
-# What stands in the way, and what is said of it.
+# Code in the application that prevents a restart, and the reason in the warning.
 OBSTACLES = {
     "thread": (
         "import threading; threading.Thread(target=threading.main_thread().join).start()",
-        "threads run that they have started",
+        "they have started threads",
     ),
     "process": (
         "import atexit, subprocess; child = subprocess.Popen(['cat'], stdin=subprocess.PIPE); "
         "atexit.register(child.communicate)",
-        "processes run that they have started",
+        "they have started processes",
     ),
     "debugger": ("import sys; sys.setprofile(lambda *args: None)", "a debugger or another tool watches this process"),
 }
 
 
 @pytest.mark.parametrize("obstacle", OBSTACLES)
-def test_where_it_cannot_be_begun_anew(commands: Commands, obstacle: str) -> None:
-    """It is said in one line, and the rest is recorded."""
+def test_restart_is_impossible(commands: Commands, obstacle: str) -> None:
+    """A one-line warning gives the reason, and later lines are recorded."""
     at_import, reason = OBSTACLES[obstacle]
     install(commands, at_import)
     assert_too_late(commands, serve(commands), reason)
 
 
-def test_where_python_ignores_its_environment(shop: Commands) -> None:
-    assert_too_late(shop, serve(shop, sys.executable, "-E", "-m", "flask"), "Python was told to ignore its environment")
+def test_python_ignores_its_environment(shop: Commands) -> None:
+    server = serve(shop, sys.executable, "-E", "-m", "flask")
+    assert_too_late(shop, server, "an option makes Python ignore its environment")
 
 
 def test_within_another_program(shop: Commands) -> None:
-    """A test suite that calls the command, say, would be begun anew in its place."""
+    """Otherwise a test suite that calls the command would be restarted in its place."""
     arguments = ["--app", "shop", "livecov", "serve", "--port", "0", "--no-report"]
     program = f"from flask.cli import cli\ncli.main({arguments!r})\n"
     server = shop.start(sys.executable, "-c", program)
     assert_too_late(shop, server, "the command runs within another program")
 
 
-def test_it_is_begun_anew_but_once(shop: Commands) -> None:
-    """What Python imports when it starts, for a .pth file say, is imported too early each time."""
+def test_no_second_restart(shop: Commands) -> None:
+    """Modules that Python imports when it starts, as for a .pth file, are imported too early each time."""
     assert_too_late(shop, serve(shop, LIVECOVERAGE_STARTUP_ONCE="1"), "Python imports them when it starts")
 
 
@@ -231,13 +232,13 @@ def assert_too_late(commands: Commands, server: Command, reason: str) -> None:
     (warning,) = [line for line in result.stderr.splitlines() if line.startswith("Warning")]
     assert warning == (
         "Warning: shop, shop.commands, shop.prices: imported before recording could start, so lines that run at import "
-        f"are missing ({reason}): `flask livecov run` starts in time"
+        f"are missing ({reason}): use `flask livecov run`, which starts recording in time"
     )
     assert 1 in missing(commands)["shop/prices.py"]
 
 
-def test_a_server_that_imports_nothing_early_is_not_begun_anew(commands: Commands) -> None:
-    """The user's own ``sitecustomize`` comes before all, under ``coverage run`` too."""
+def test_server_that_imports_nothing_early_is_not_restarted(commands: Commands) -> None:
+    """The user's own ``sitecustomize`` is always imported first, under ``coverage run`` too."""
     commands.write("sitecustomize.py", "import os\nos.write(2, b'started\\n')\n")
     server = commands.serve("--no-report", PYTHONPATH=str(commands.folder))
     assert fetch(f"{server.url}/") == (200, "hello")
@@ -247,7 +248,7 @@ def test_a_server_that_imports_nothing_early_is_not_begun_anew(commands: Command
 
 
 def test_closed_streams(shop: Commands) -> None:
-    """As under a service manager that gives it none."""
+    """As under a service manager that provides none."""
     sh = skip_without("sh")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -258,7 +259,7 @@ def test_closed_streams(shop: Commands) -> None:
             assert fetch(f"http://127.0.0.1:{port}/") == (200, "6")
             break
         except ConnectionError:
-            assert server.process.poll() is None  # it has not come so far
+            assert server.process.poll() is None  # not listening yet
     fetch(f"http://127.0.0.1:{port}/shutdown")
     assert server.wait().status == 0
     assert missing(shop) == expected(shop, *REQUESTED)

@@ -1,4 +1,7 @@
-"""Recording starts before the application is imported, in the processes that import it, and nobody notices."""
+"""Tests of sitecustomize: recording starts before the application is imported, without other effects.
+
+Tests ``startup.site.sitecustomize``.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import flask_livecoverage
 
 from ..end_to_end.servers.test_each_server import GEVENT_SERVER
 from ..support.lines import line_of
-from ..support.processes import Commands, Gate, answer, ask, fetch
+from ..support.processes import Commands, Gate, fetch, read_response, send_request
 from ..support.real_servers import GUNICORN, PYTHON, WAITRESS, gevent_for_gunicorn, lines, recorded, start
 
 STARTUP = Path(flask_livecoverage.__file__).parent / "startup" / "site"
@@ -43,17 +46,17 @@ SEEN_APP = """
 """
 
 
-def before_others(folder: Path) -> str:
-    """A PYTHONPATH that begins with ``folder``."""
+def pythonpath_from(folder: Path) -> str:
+    """Return a PYTHONPATH that begins with ``folder``."""
     return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def test_what_others_see_of_it(commands: Commands, gate: Gate) -> None:
+def test_is_invisible_and_measures_only_what_imports_the_application(commands: Commands, gate: Gate) -> None:
     commands.write("seen.py", SEEN_APP)
     commands.write("helper.py", "first = 1\nimport helped\n")
     commands.write("helped.py", "second = 2\n")
     own = commands.write("own/sitecustomize.py", 'MARK = "the user\'s"\n')
-    live = start(commands, gate, f"{GUNICORN} -w 2 seen:app", PYTHONPATH=before_others(own.parent))
+    live = start(commands, gate, f"{GUNICORN} -w 2 seen:app", PYTHONPATH=pythonpath_from(own.parent))
     file, mark, same, path = json.loads(fetch(f"{live.url}/seen")[1])
     assert (file, mark, same) == (str(own), "the user's", True)
     assert str(STARTUP) not in path
@@ -62,14 +65,14 @@ def test_what_others_see_of_it(commands: Commands, gate: Gate) -> None:
     live.end()
 
     run = recorded(commands)
-    # Two workers; not their master, which imports no application. Two helpers, and not those that import none.
+    # Two workers, but not their master, which imports no application. Two helpers, but not the one that imports none.
     assert len(run.processes) == 4
     assert lines(run, commands.folder / "helper.py") == {1, 2}
     assert lines(run, commands.folder / "helped.py") == {1}
 
 
-def test_an_installed_application(commands: Commands, gate: Gate) -> None:
-    """coverage.py's configuration names it, else it would not be measured."""
+def test_installed_application(commands: Commands, gate: Gate) -> None:
+    """coverage.py's configuration names it; otherwise it would not be measured."""
     package = "site-packages/shop"
     module = commands.write(
         f"{package}/__init__.py",
@@ -85,7 +88,7 @@ def test_an_installed_application(commands: Commands, gate: Gate) -> None:
         """,
     )
     commands.write(".coveragerc", "[run]\nsource = shop\n")
-    live = start(commands, gate, f"{WAITRESS} shop:app", PYTHONPATH=before_others(module.parent.parent))
+    live = start(commands, gate, f"{WAITRESS} shop:app", PYTHONPATH=pythonpath_from(module.parent.parent))
     live.end()
     assert lines(recorded(commands), module) == {1, 3, 4, 6, 7, 8}
     # A signal would have ended it at once, with the last second's lines unwritten.
@@ -103,12 +106,12 @@ def test_switched_off(commands: Commands) -> None:
 
 
 def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    environ = {"PYTHONPATH": before_others(STARTUP), "LIVECOVERAGE": "1", "LIVECOVERAGE_STARTUP": "", **environ}
+    environ = {"PYTHONPATH": pythonpath_from(STARTUP), "LIVECOVERAGE": "1", "LIVECOVERAGE_STARTUP": "", **environ}
     environ = {**os.environ, **environ}
     return subprocess.run([sys.executable, *arguments], env=environ, capture_output=True, text=True, check=True)
 
 
-def test_a_process_without_the_application_pays_little(tmp_path: Path) -> None:
+def test_process_without_the_application_loads_no_recorder(tmp_path: Path) -> None:
     script = (
         "import sys, flask; print(sorted({'coverage', 'flask_livecoverage.recording.process'} & sys.modules.keys()))"
     )
@@ -117,7 +120,7 @@ def test_a_process_without_the_application_pays_little(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_failure_is_one_line(tmp_path: Path) -> None:
+def test_failure_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "application.py").write_text("print('runs')\n")
     for arguments in (["application.py"], ["-c", "import application"]):
         result = python(*arguments, LIVECOVERAGE_ENGINE="steam")
@@ -126,8 +129,8 @@ def test_a_failure_is_one_line(tmp_path: Path) -> None:
         assert result.stderr.count("\n") == 1
 
 
-def test_a_broken_sitecustomize_of_the_user(tmp_path: Path) -> None:
-    """It is told as if we were not there."""
+def test_broken_sitecustomize_of_the_user(tmp_path: Path) -> None:
+    """Python reports the error as it does without live coverage."""
     (tmp_path / "sitecustomize.py").write_text("import no_such_module\n")
     path = str(tmp_path)
     without = python("-c", "print('runs')", PYTHONPATH=path)
@@ -155,7 +158,7 @@ GREENLETS = """
         return any(line in run.traces[trace].line_numbers().get(__file__, []) for trace in run.ambient)
 
     after_the_patch()
-    # The locks that there were are replaced where gevent finds no other thread.
+    # gevent replaces the existing locks only if it finds no other thread.
     print(type(threading._active_limbo_lock).__module__.partition(".")[0])
     guard = time.monotonic() + 60
     while not is_written(LINE) and time.monotonic() < guard:
@@ -164,8 +167,8 @@ GREENLETS = """
 """
 
 
-def test_gevent_finds_no_thread_of_ours(tmp_path: Path) -> None:
-    """Recording has started when it replaces threads. What runs afterwards is written without a request, too."""
+def test_gevent_finds_no_recording_thread(tmp_path: Path) -> None:
+    """Recording has started when gevent replaces threads. Later lines are written even without a request."""
     pytest.importorskip("gevent", reason="gevent is not installed")
     script = tmp_path / "application.py"
     text = textwrap.dedent(GREENLETS)
@@ -182,10 +185,10 @@ def test_gevent_under_ctrace(commands: Commands, gate: Gate, server: str, thorou
     if server != "alone" and (reason := gevent_for_gunicorn()):
         pytest.skip(reason)
     if server == "gunicorn" and not thorough:
-        pytest.skip("measured as when it is loaded before the fork: with --thorough")
+        pytest.skip("measured in the same way as with --preload: run with --thorough")
     commands.write("server.py", GEVENT_SERVER)
     commands.write(".coveragerc", "[run]\nbranch = true\n")
-    # About the connections with which it is tried whether the server has gone.
+    # gevent prints them for the connections that test whether the server has ended.
     commands.tracebacks_allowed = True
     command = {
         "alone": f"{PYTHON} server.py {{port}}",
@@ -195,12 +198,12 @@ def test_gevent_under_ctrace(commands: Commands, gate: Gate, server: str, thorou
     live = start(commands, gate, command)
     held = []
     for _ in range(3):
-        connection = ask(f"{live.url}/wait")
+        connection = send_request(f"{live.url}/wait")
         held.append((connection, gate.reached()))
         assert fetch(f"{live.url}/who")[0] == 200
     for connection, passage in held:
         passage.close()
-        assert answer(connection)[0] == 200
+        assert read_response(connection)[0] == 200
     live.end()
 
     run = recorded(commands)

@@ -1,4 +1,7 @@
-"""A store or marks that are cut or garbled: said in one clear line, made anew, and never at the journals' cost."""
+"""A damaged store, or damaged marks: reported in one clear line, and rebuilt without a change of the journals.
+
+Tests ``store.damage`` and ``store.dialect``.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def ask(folder: RunFolder, *, is_own: bool = False, warnings: list[str] | None = None) -> Run:
-    """All that the store says, from several of its tables."""
+    """Return the store's answers, from several of its tables."""
     with open_store(store_url(folder.path.parent.parent, None), is_own=is_own) as store:
         number = store.sync(folder)
         if warnings is not None:
@@ -60,8 +63,8 @@ def ask(folder: RunFolder, *, is_own: bool = False, warnings: list[str] | None =
             return Run("", [], recorded.requests.newest(), recorded.lines.traces())
 
 
-def test_damaged_store_is_not_held_open(folder: RunFolder) -> None:
-    """Who removes it, as the error says, must not meet a connection that is closed at any time later."""
+def test_damaged_store_is_closed(folder: RunFolder) -> None:
+    """No connection stays open that could interfere after the file is removed, as the error advises."""
     path = folder.path.parent.parent / "store.sqlite3"
     path.write_bytes(b"no database" * 1000)
     gc.disable()
@@ -74,8 +77,8 @@ def test_damaged_store_is_not_held_open(folder: RunFolder) -> None:
 
 
 @pytest.mark.promise
-def test_store_cut_or_garbled_anywhere(folder: RunFolder, thorough: bool) -> None:
-    """SQLite cannot see every garbled byte. What is seen is said in one line; and the store can be made anew."""
+def test_store_damaged_anywhere(folder: RunFolder, thorough: bool) -> None:
+    """SQLite does not detect every changed byte. Damage that it detects is one line, and the store can be rebuilt."""
     whole = ask(folder)
     assert len(whole.requests) == REQUESTS
     path = folder.path.parent.parent / "store.sqlite3"
@@ -101,7 +104,7 @@ def test_store_cut_or_garbled_anywhere(folder: RunFolder, thorough: bool) -> Non
     for message in refused:
         assert "\n" not in message
         assert str(path) in message
-        assert "made anew from the journals" in message
+        assert "rebuilt from the journals" in message
     assert {journal: journal.read_bytes() for journal in folder.journals()} == journals
     path.unlink()
     assert ask(folder) == whole
@@ -166,11 +169,11 @@ DAMAGES = [
 ]  # fmt: skip
 
 
-class TestMadeAnew:
-    """The store in the data directory, by itself: the journals are what counts."""
+class TestRebuilt:
+    """The store in the data directory is rebuilt automatically: the journals are authoritative."""
 
     @pytest.mark.parametrize("damage", DAMAGES)
-    def test_whatever_is_wrong(self, folder: RunFolder, damage: Callable[[Path], None]) -> None:
+    def test_after_any_damage(self, folder: RunFolder, damage: Callable[[Path], None]) -> None:
         path = folder.path.parent.parent / "store.sqlite3"
         whole = ask(folder)
         damage(path)
@@ -178,27 +181,27 @@ class TestMadeAnew:
         warnings: list[str] = []
         assert ask_own(folder, warnings) == whole
         (warning,) = warnings
-        assert "made anew from the journals" in warning
+        assert "rebuilt from the journals" in warning
         assert "\n" not in warning
         (aside,) = [found for found in path.parent.glob("store.sqlite3.broken-*") if "-wal" not in found.name]
         assert aside.name in warning
-        # It is the old one, and nothing of it is gone.
+        # It is the old file.
         assert identity(aside) == before
         assert ask_own(folder, warnings) == whole
         assert len(warnings) == 1
 
-    def test_found_while_it_is_asked(self, folder: RunFolder) -> None:
-        """Nothing new came, so what is broken is not met before the questions."""
+    def test_damage_found_by_a_query(self, folder: RunFolder) -> None:
+        """Without new lines, the synchronisation does not reach the damage."""
         path = folder.path.parent.parent / "store.sqlite3"
         whole = ask(folder)
         without_a_table(path)
         warnings: list[str] = []
-        with pytest.raises(DataError, match=r"was broken .* is kept as .*: ask again, it is made anew"):
+        with pytest.raises(DataError, match=r"was broken .* is kept as .*: try again, it is rebuilt"):
             ask_own(folder, warnings)
         assert ask_own(folder, warnings) == whole
 
     def test_of_a_newer_version_is_refused(self, folder: RunFolder) -> None:
-        """Else two versions would take turns."""
+        """Else two versions would rebuild it in turn."""
         ask(folder)
         path = folder.path.parent.parent / "store.sqlite3"
         change(path, "UPDATE livecov_meta SET value = '999' WHERE key = 'schema_version'")
@@ -206,40 +209,40 @@ class TestMadeAnew:
             ask_own(folder, [])
         assert list(path.parent.glob("*broken*")) == []
 
-    def test_one_that_a_setting_names_is_never_moved(self, folder: RunFolder, tmp_path: Path) -> None:
+    def test_store_of_the_setting_is_never_moved(self, folder: RunFolder, tmp_path: Path) -> None:
         path = tmp_path / "mine"
         no_database(path)
         with pytest.raises(DataError, match="remove it if it is broken"), open_store(f"sqlite:///{path}"):
             pass
         assert [found.name for found in tmp_path.iterdir() if found.is_file()] == ["mine"]
 
-    def test_pipe_that_a_setting_names_is_not_waited_for(self, tmp_path: Path) -> None:
+    def test_pipe_at_the_url_of_the_setting_does_not_block(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(DataError, match="not a regular file"), open_store(f"sqlite:///{tmp_path / 'pipe'}"):
             pass
 
-    def test_one_that_is_kept_open(self, folder: RunFolder) -> None:
-        """Another process finds it broken and makes it anew: who has it open goes over to the new one."""
+    def test_handle_that_is_open(self, folder: RunFolder) -> None:
+        """Another process finds the store broken and rebuilds it: the open handle changes to the new one."""
         whole = ask(folder)
         path = folder.path.parent.parent / "store.sqlite3"
         url = store_url(path.parent, None)
-        with closing(StoreHandle(url, is_own=True)) as kept:
-            with kept.use() as store:
+        with closing(StoreHandle(url, is_own=True)) as handle:
+            with handle.use() as store:
                 store.sync(folder)
                 before = store.identity
             no_database(path)
             warnings: list[str] = []
             assert ask_own(folder, warnings) == whole
             assert len(warnings) == 1
-            with kept.use() as store:
+            with handle.use() as store:
                 number = store.sync(folder)
                 assert store.warnings == []
                 assert store.identity != before
                 with store.recorded([number]) as recorded:
                     assert len(recorded.requests.newest()) == REQUESTS
 
-    def test_many_find_it_at_once(self, folder: RunFolder) -> None:
-        """Each asks until it is answered: one old file is kept, and nothing is mixed."""
+    def test_several_threads_find_it_at_once(self, folder: RunFolder) -> None:
+        """All get the right answer, and one old file is kept."""
         whole = ask(folder)
         path = folder.path.parent.parent / "store.sqlite3"
         no_database(path)
@@ -258,8 +261,8 @@ class TestMadeAnew:
         assert answers == [whole] * 4
         assert len(list(path.parent.glob("store.sqlite3.broken-*"))) == 1
 
-    def test_is_not_put_aside_while_somebody_opens_it(self, folder: RunFolder) -> None:
-        """SQLite opens several files, one after the other: some of the old store and some of the new are neither."""
+    def test_is_not_moved_while_it_is_opened(self, folder: RunFolder) -> None:
+        """SQLite opens several files, one after the other: files of two stores must not be mixed."""
         whole = ask(folder)
         path = folder.path.parent.parent / "store.sqlite3"
         no_database(path)
@@ -267,14 +270,14 @@ class TestMadeAnew:
         thread = threading.Thread(target=lambda: answers.append(ask_own(folder, [])))
         with held_in_place(path):
             thread.start()
-            # Nothing shows when it has come so far. Whenever that is, it must not go on.
+            # The thread does not signal when it waits. It must not get further, however long this takes.
             thread.join(1)
             assert list(path.parent.glob("store.sqlite3.broken-*")) == []
         thread.join()
         assert answers == [whole]
 
     def test_answers_come_from_one_store(self, folder: RunFolder) -> None:
-        """Numbers of a run mean nothing in another store: who has some and would connect to that one is refused."""
+        """The number of a run means nothing in another store: a connection to that one is refused."""
         path = folder.path.parent.parent / "store.sqlite3"
         with open_store(store_url(path.parent, None), is_own=True) as store:
             number = store.sync(folder)
@@ -282,13 +285,13 @@ class TestMadeAnew:
                 for found in path.parent.glob("store.sqlite3*"):
                     found.rename(found.with_name(f"old-{found.name}"))
                 ask(folder)
-                with pytest.raises(DataError, match="made anew meanwhile: ask again"), store.recorded([number]):
+                with pytest.raises(DataError, match="rebuilt meanwhile: try again"), store.recorded([number]):
                     pass
                 assert len(recorded.requests.newest()) == REQUESTS
             assert store.sync(folder) == number
             assert store.warnings == []
 
-    def test_command_says_so_in_one_line(self, folder: RunFolder) -> None:
+    def test_command_warns_in_one_line(self, folder: RunFolder) -> None:
         path = folder.path.parent.parent / "store.sqlite3"
         ask(folder)
         cut_off(path)
@@ -311,28 +314,28 @@ def ask_own(folder: RunFolder, warnings: list[str]) -> Run:
 
 class TestLocked:
     @pytest.fixture
-    def short_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dialect, "_BUSY_SECONDS", 1)
+    def short_timeout(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dialect, "BUSY_SECONDS", 1)
 
-    def test_is_said_after_seconds_and_nothing_is_moved(self, folder: RunFolder, short_patience: None) -> None:
+    def test_error_after_the_timeout(self, folder: RunFolder, short_timeout: None) -> None:
         ask(folder)
         Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
         path = folder.path.parent.parent / "store.sqlite3"
         with closing(sqlite3.connect(path)) as holder:
             holder.execute("BEGIN IMMEDIATE")
-            with pytest.raises(DataError, match=r"locked.*: another process holds it: end that one, or ask again"):
+            with pytest.raises(DataError, match=r"locked.*: end the other process that has locked it, or try again"):
                 ask_own(folder, [])
         assert len(ask_own(folder, []).requests) == REQUESTS + 1
         assert list(path.parent.glob("*broken*")) == []
 
-    def test_who_has_nothing_new_need_not_wait(self, folder: RunFolder, short_patience: None) -> None:
+    def test_queries_without_new_lines_do_not_wait(self, folder: RunFolder, short_timeout: None) -> None:
         whole = ask(folder)
         with closing(sqlite3.connect(folder.path.parent.parent / "store.sqlite3")) as holder:
             holder.execute("BEGIN IMMEDIATE")
             assert ask_own(folder, []) == whole
 
-    def test_is_waited_for_as_long_as_it_moves(self, folder: RunFolder, short_patience: None) -> None:
-        """Others that put much into it hold it nearly always, but not for ever."""
+    def test_waits_as_long_as_others_make_progress(self, folder: RunFolder, short_timeout: None) -> None:
+        """Another process that inserts much holds the lock nearly all the time, but not for ever."""
         ask(folder)
         Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
         path = folder.path.parent.parent / "store.sqlite3"
@@ -369,14 +372,14 @@ class TestMarks:
         ],
     )  # fmt: skip
     def test_garbled_line(self, folder: RunFolder, line: bytes, caplog: pytest.LogCaptureFixture) -> None:
-        """The mark before it counts, and the next one does."""
+        """The mark before it counts, and so does the next one."""
         reset(folder)
         Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
         with (folder.path / "marks.jsonl").open("ab") as marks:
             marks.write(line)
         assert [request.id for request in read_run(folder, since_mark=True).requests] == ["bbbbbbbb-1"]
         assert [record.getMessage() for record in caplog.records] == [
-            f"{folder.path / 'marks.jsonl'}: a line cannot be read: the mark before it counts"
+            f"{folder.path / 'marks.jsonl'}: a line cannot be read: the reset before it counts"
         ]
         with reading_and_reset(folder) as run:
             assert len(run.requests) == 1
@@ -385,7 +388,7 @@ class TestMarks:
 
     @pytest.mark.promise
     def test_cut_at_any_byte(self, folder: RunFolder, thorough: bool) -> None:
-        """A reset is there wholly or not at all."""
+        """A reset is recorded completely or not at all."""
         reset(folder)
         path = folder.path / "marks.jsonl"
         before = path.stat().st_size
@@ -394,6 +397,6 @@ class TestMarks:
         data = path.read_bytes()
         for cut in {*range(0, len(data), 1 if thorough else 7), before - 2, before - 1, before, before + 1, len(data)}:
             path.write_bytes(data[:cut])
-            # A line is whole without its newline too, and what comes first is an empty line.
+            # A line is complete without its newline too, and the first line is empty.
             expected = 0 if cut >= len(data) - 1 else 1 if cut >= before - 1 else REQUESTS + 1
             assert len(read_run(folder, since_mark=True).requests) == expected, cut

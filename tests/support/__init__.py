@@ -1,4 +1,4 @@
-"""What tests of several rooms share: applications, processes, journals, and the numbers of lines."""
+"""Helpers for tests in several folders: applications, processes, journals, and line numbers."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fixtures: the commands, run as a user runs them, in a folder with an application whose requests can be held."""
+"""Fixtures that run commands as a user does, in a folder with an application whose requests can be held."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ APP = """
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Iterator[Commands]:
-    """Runs commands in a folder with ``app.py``, and asserts that none of their processes is left."""
+    """Run commands in a folder with ``app.py``, and assert that none of their processes is left."""
     commands = Commands(tmp_path)
     commands.write("gate.py", GATE_MODULE)
     commands.write("app.py", APP)
-    # A shell's background job ignores SIGINT, and so would all that it starts.
+    # A shell's background job ignores SIGINT, and so would all processes that it starts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield commands
     signal.signal(signal.SIGINT, before)
@@ -72,7 +72,7 @@ def commands(tmp_path: Path) -> Iterator[Commands]:
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """A gate, which the commands that the test starts find in their environment."""
+    """A gate whose address is in the environment of the commands that the test starts."""
     gate = Gate()
     monkeypatch.setenv("GATE", gate.address)
     yield gate
@@ -81,7 +81,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 @pytest.fixture
 def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
-    """Runs ``livecov`` in this process."""
+    """A function that runs ``livecov`` in this process."""
 
     def run(*arguments: str | Path) -> Result:
         capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Journals written for tests: by processes that there never were, but line by line as the recorder writes them."""
+"""Journals written for tests: of fictitious processes, but line by line as the recorder writes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flask_livecoverage.model.records import FileLines, Trace
 
 
 def trace_of(files: dict[str, Iterable[int]], *, content: str = "0123456789abcdef") -> Trace:
-    """The trace of these line numbers."""
+    """Return the trace of these line numbers."""
     return Trace.of({path: FileLines(content, to_bitmap(lines)) for path, lines in files.items()})
 
 
@@ -26,14 +26,14 @@ def run_folder(run_id: str = "run", data_dir: str | Path = ".livecov") -> RunFol
 
 
 def remove_store(data_dir: str | Path = ".livecov") -> None:
-    """With all files that SQLite has beside it."""
+    """Remove the store and all files that SQLite creates beside it."""
     for path in Path(data_dir).glob("store.sqlite3*"):
         path.unlink()
 
 
 @dataclass
 class Writer:
-    """One process's journal."""
+    """Writes one process's journal."""
 
     folder: RunFolder
     token: str
@@ -58,18 +58,18 @@ class Writer:
             file.write(data)
 
     def trace(self, trace: Trace) -> str:
-        """The trace's id; it is in this journal from the first time on."""
+        """Write a trace, unless this journal already contains it, and return its id."""
         if trace.id not in self.known:
             self.known.add(trace.id)
             self.line("trace", **fields_of(trace))
         return trace.id
 
-    def request(self, trace: Trace, started_at: float, *, told: bool = True, **fields: Any) -> str:
-        """Write a request and return its id; ``told``: the trace too, if it is not there yet."""
+    def request(self, trace: Trace, started_at: float, *, traced: bool = True, **fields: Any) -> str:
+        """Write a request and return its id; if ``traced``, also the trace, unless this journal already contains it."""
         self.numbers += 1
         request_id = f"{self.token}-{self.numbers}"
         record = {
-            "id": request_id, "trace": self.trace(trace) if told else trace.id, "method": "GET", "route": "/",
+            "id": request_id, "trace": self.trace(trace) if traced else trace.id, "method": "GET", "route": "/",
             "endpoint": "index", "path": "/", "test": None, "status": 200, "started_at": started_at,
             "duration_ms": 1.5, **fields,
         }  # fmt: skip

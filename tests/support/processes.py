@@ -1,4 +1,4 @@
-"""Runs commands as a user does: real processes, whose output is read, and of which none may be left at the end."""
+"""Runs commands as a user does, as real processes, reads their output and checks that none is left at the end."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ import pytest
 
 from ..support import REPOSITORY
 
-# A guard against hanging, far beyond what anything here takes.
+# A timeout against hanging, far longer than anything here takes.
 GUARD_SECONDS = 120
 
 MARK = "TEST_OF_COMMANDS"
 
-# For applications and suites: stop there until the test says `go`.
+# For applications and suites: `gate.wait()` blocks until the test opens the gate.
 GATE_MODULE = """
     import os, socket
 
@@ -53,7 +53,7 @@ class Result:
 
     @property
     def errors(self) -> list[str]:
-        """The lines on standard error that tell of an error, and what belongs to click's message."""
+        """The lines on standard error that report an error, including all lines of click's messages."""
         return [line for line in self.stderr.splitlines() if re.match(r"Error|Usage|Try |Aborted|Traceback", line)]
 
 
@@ -61,7 +61,7 @@ Invoke = Callable[..., Result]
 
 
 class Command:
-    """A command that runs."""
+    """A running command."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -89,7 +89,7 @@ class Command:
         return "".join(self._written[name])
 
     def match(self, pattern: str, stream: str = "stderr") -> re.Match[str]:
-        """What first matches in its output, waited for."""
+        """Wait for the first match in its output."""
 
         def found() -> re.Match[str] | None:
             return re.search(pattern, self.text(stream))
@@ -108,16 +108,16 @@ class Command:
         self.process.send_signal(number)
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Send a signal to it and to what it has started, except for sessions of their own."""
+        """Send a signal to it and to the processes that it has started, except those in sessions of their own."""
         os.killpg(self.process.pid, number)
 
     def wait(self) -> Result:
-        """Wait for its end, and for the end of all that has its output."""
+        """Wait for its end, and for the end of all processes that share its output."""
         status = self.process.wait(GUARD_SECONDS)
         for reader in self._readers:
             reader.join(GUARD_SECONDS)
         result = Result(status, self.text("stdout"), self.text("stderr"))
-        assert not any(reader.is_alive() for reader in self._readers), f"somebody still has its output: {result}"
+        assert not any(reader.is_alive() for reader in self._readers), f"a process still has its output open: {result}"
         return result
 
 
@@ -145,32 +145,32 @@ class Commands:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Like a job of a shell: what the terminal sends, it sends to this group.
+            # Like a job of a shell: a terminal sends its signals to this process group.
             start_new_session=True,
         )
         self._commands.append(Command(process))
         return self._commands[-1]
 
     def livecov(self, *arguments: str | Path, app: str | None = "app", **environ: str) -> Command:
-        """``flask --app APP livecov ARGUMENTS``, started."""
+        """Start ``flask --app APP livecov ARGUMENTS``."""
         return self.start(*FLASK, *(["--app", app] if app else []), "livecov", *arguments, **environ)
 
     def serve(self, *arguments: str | Path, app: str = "app", **environ: str) -> Command:
         return self.livecov("serve", "--port", "0", *arguments, app=app, **environ)
 
     def run(self, *arguments: str | Path, app: str | None = "app", **environ: str) -> Result:
-        """``livecov run`` with these arguments, to its end."""
+        """Run ``livecov run`` with these arguments to its end."""
         return self.livecov("run", *arguments, app=app, **environ).wait()
 
     def report(self, *arguments: str) -> dict[str, Any]:
-        """coverage.py's JSON report on what was recorded."""
+        """Return coverage.py's JSON report on the recorded data."""
         result = self.livecov("report", "--format", "json", "--output", "-", *arguments, app=None).wait()
         assert result.status == 0, result
         report: dict[str, Any] = json.loads(result.stdout)
         return report
 
     def running(self) -> list[psutil.Process]:
-        """The processes that these commands started, and that run still, wherever they belong by now."""
+        """Return the processes that these commands started and that still run, whatever their parents are by now."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def _is_ours(self, process: psutil.Process) -> bool:
@@ -185,7 +185,7 @@ class Commands:
         return {**os.environ, MARK: self._mark, "PYTHONWARNINGS": "always::ResourceWarning"}
 
     def wait_for_end(self, process: psutil.Process) -> None:
-        """Wait until a process that is none of our children has ended."""
+        """Wait until a process that is not our child has ended."""
         psutil.wait_procs([process], GUARD_SECONDS)
         assert process not in self.running()
 
@@ -197,14 +197,14 @@ class Commands:
             assert time.monotonic() < deadline
 
     def end_all(self) -> None:
-        """End what runs still, the last one first."""
+        """End the commands that still run, the last one first."""
         for command in reversed(self._commands):
             if command.process.poll() is None:
                 command.signal(signal.SIGTERM)
             command.wait()
 
     def close(self) -> None:
-        """Assert that all has ended, and nothing was written that no user should see."""
+        """Assert that all processes have ended, and printed nothing that no user should see."""
         left = [f"{process.pid}: {' '.join(process.cmdline())}" for process in self.running()]
         for process in self.running():
             process.kill()
@@ -215,28 +215,28 @@ class Commands:
             assert "ResourceWarning" not in result.stderr, result.stderr
 
 
-# Where `make recipes` installs what docs/recipes.rst is about.
+# The programs of docs/recipes.rst, which `make recipes` installs.
 _RECIPE_TOOLS = REPOSITORY / ".venvs" / "recipes" / "bin"
 
 FLASK = (sys.executable, "-m", "flask")
-# For a command line that is one word.
+# For a command line in one string.
 PYTHON = shlex.quote(sys.executable)
 
 
 def fetch(url: str, method: str = "GET") -> tuple[int, str]:
-    """The status and the body that ``url`` answers with."""
-    return answer(ask(url, method))
+    """Request ``url`` and return the response's status and body."""
+    return read_response(send_request(url, method))
 
 
-def ask(url: str, method: str = "GET") -> http.client.HTTPConnection:
-    """Send a request, and leave its answer to :func:`answer`."""
+def send_request(url: str, method: str = "GET") -> http.client.HTTPConnection:
+    """Send a request; :func:`read_response` reads its response."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=GUARD_SECONDS)
     connection.request(method, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     return connection
 
 
-def answer(connection: http.client.HTTPConnection) -> tuple[int, str]:
+def read_response(connection: http.client.HTTPConnection) -> tuple[int, str]:
     try:
         response = connection.getresponse()
         return response.status, response.read().decode(errors="replace")
@@ -245,7 +245,7 @@ def answer(connection: http.client.HTTPConnection) -> tuple[int, str]:
 
 
 def wait_until_refused(url: str) -> None:
-    """Until nobody listens at ``url`` any more."""
+    """Wait until no server listens at ``url`` any more."""
     parts = urlsplit(url)
     deadline = time.monotonic() + GUARD_SECONDS
     while time.monotonic() < deadline:
@@ -255,11 +255,11 @@ def wait_until_refused(url: str) -> None:
             return
         except ConnectionResetError:
             continue
-    raise AssertionError(f"somebody still listens at {url}")
+    raise AssertionError(f"a server still listens at {url}")
 
 
 class Gate:
-    """Where a process of the test stops until it may go on: it calls ``gate.wait()`` of :data:`GATE_MODULE`."""
+    """Blocks processes of the test until it is opened: they call ``gate.wait()`` of :data:`GATE_MODULE`."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -272,12 +272,12 @@ class Gate:
         return f"{host}:{port}"
 
     def reached(self) -> socket.socket:
-        """Wait until one more has come to the gate. It may go on when what is returned is closed."""
+        """Wait until one more process is blocked at the gate. It continues when the returned socket is closed."""
         self._waiting.append(self._listener.accept()[0])
         return self._waiting[-1]
 
     def open(self) -> None:
-        """Let all go on that have come."""
+        """Let all blocked processes continue."""
         while self._waiting:
             self._waiting.pop().close()
 
@@ -287,7 +287,7 @@ class Gate:
 
 
 def skip_without(program: str) -> str:
-    """The path of a program; the test is skipped where it is not installed."""
+    """Return the path of a program; skip the test where it is not installed."""
     path = shutil.which(program)
     if path is None:
         pytest.skip(f"{program} is not installed here")
@@ -295,8 +295,8 @@ def skip_without(program: str) -> str:
 
 
 def skip_without_recipe_tool(program: str) -> str:
-    """The path of a program of the recipes' environment; the test is skipped where it is not there."""
+    """Return the path of a program of the recipes' environment; skip the test where it is not installed."""
     path = _RECIPE_TOOLS / program
     if not path.exists():
-        pytest.skip(f"{program} is not in .venvs/recipes: `make recipes` makes it")
+        pytest.skip(f"{program} is not in .venvs/recipes: run `make recipes`")
     return str(path)

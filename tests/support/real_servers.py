@@ -1,4 +1,4 @@
-"""Servers that ``livecov run --server`` starts, the application that they serve, and what they recorded."""
+"""Servers that ``livecov run --server`` starts, the application that they serve, and what they have recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.model.records import Run
 
 from ..support.lines import line_of
-from .processes import PYTHON, Command, Commands, Gate, answer, ask, fetch
+from .processes import PYTHON, Command, Commands, Gate, fetch, read_response, send_request
 
 BIN = shlex.quote(str(Path(sys.executable).parent))
 
@@ -27,7 +27,7 @@ UWSGI = f"{BIN}/uwsgi --http-socket {{host}}:{{port}}"
 FLASK_RUN = f"{PYTHON} -m flask run --host {{host}} --port {{port}}"
 WAITRESS = f"{PYTHON} -m waitress --listen={{host}}:{{port}}"
 
-# Its lines, and those of `parts`, run before the extension is attached.
+# Its import-time lines, and those of `parts`, run before the extension is attached.
 APP = """
     import os
 
@@ -62,7 +62,7 @@ PARTS = """
     def never():
         return NAMES[0]
 """
-# It does not use the extension.
+# The same without the extension.
 PLAIN_APP = APP.replace("    from flask_livecoverage import LiveCoverage\n", "").replace("    LiveCoverage(app)\n", "")
 
 SUITE = """
@@ -83,7 +83,7 @@ class Live:
     url: str
 
     def end(self) -> None:
-        """Let the suite end, and see that all has gone well."""
+        """Let the suite end, and check that the run succeeds."""
         self.gate.open()
         result = self.run.wait()
         errors = [line for line in result.errors if line.startswith("Error") or not self.commands.tracebacks_allowed]
@@ -92,7 +92,7 @@ class Live:
 
 
 def start(commands: Commands, gate: Gate, server: str, app: str | None = None, **environ: str) -> Live:
-    """Start ``server``, a command, and wait until it answers."""
+    """Start ``server``, a command, and wait until it responds."""
     commands.write("app.py", APP)
     commands.write("plain.py", PLAIN_APP)
     commands.write("parts.py", PARTS)
@@ -107,13 +107,13 @@ def start(commands: Commands, gate: Gate, server: str, app: str | None = None, *
 
 
 def recorded(commands: Commands) -> Run:
-    """What the one run recorded."""
+    """Read the only run that was recorded."""
     (folder,) = DataDir(commands.folder / ".livecov").runs()
     return read_run(folder)
 
 
 def lines(run: Run, path: Path) -> set[int]:
-    """The lines of a file that ran, anywhere in a run."""
+    """Return the lines of a file that ran anywhere in a run."""
     return {
         number
         for trace in run.traces.values()
@@ -124,57 +124,57 @@ def lines(run: Run, path: Path) -> set[int]:
 
 
 def statements(path: Path) -> set[int]:
-    """The lines on which the statements of a module begin."""
+    """Return the lines on which the statements of a module begin."""
     return {node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.stmt)}
 
 
 def assert_import_was_measured(commands: Commands, run: Run, app: str = "app.py", *others: str) -> None:
-    """All lines of the application ran, but for those that nobody asked for."""
+    """Assert that all lines of the application ran, except those of views that were not requested."""
     path, parts = commands.folder / app, commands.folder / "parts.py"
-    not_asked_for = {line_of(path, text) for text in ("parts.never()", *others)}
-    assert statements(path) - lines(run, path) == not_asked_for
+    not_requested = {line_of(path, text) for text in ("parts.never()", *others)}
+    assert statements(path) - lines(run, path) == not_requested
     assert statements(parts) - lines(run, parts) == {line_of(parts, "return NAMES[0]")}
 
 
 class Workers:
-    """Workers that answer one request each: all but one are held at the gate, so the next request is that one's.
+    """Workers that handle one request each: all but one are held at the gate, so that one gets the next request.
 
-    ``asked`` is how many requests they have been asked to answer.
+    ``requests_sent`` counts the requests that were sent to them.
     """
 
     def __init__(self, live: Live, count: int) -> None:
         self._live = live
-        self.asked = 0
+        self.requests_sent = 0
         self._held = [self._hold() for _ in range(count - 1)]
 
     def _hold(self) -> tuple[HTTPConnection, socket]:
-        self.asked += 1
-        return ask(f"{self._live.url}/wait"), self._live.gate.reached()
+        self.requests_sent += 1
+        return send_request(f"{self._live.url}/wait"), self._live.gate.reached()
 
     def next(self) -> None:
-        """Let another one answer from now on: each in its turn."""
+        """Let another worker respond from now on: one after the other."""
         self._held.append(self._hold())
-        self._let_go(*self._held.pop(0))
+        self._release(*self._held.pop(0))
 
     def who(self) -> str:
-        """The process that answers."""
-        self.asked += 1
+        """Return the id of the process that responds."""
+        self.requests_sent += 1
         status, pid = fetch(f"{self._live.url}/who")
         assert status == 200
         return pid
 
-    def let_go(self) -> None:
-        """Let all answer."""
+    def release(self) -> None:
+        """Let all workers respond."""
         while self._held:
-            self._let_go(*self._held.pop())
+            self._release(*self._held.pop())
 
-    def _let_go(self, connection: HTTPConnection, passage: socket) -> None:
+    def _release(self, connection: HTTPConnection, passage: socket) -> None:
         passage.close()
-        assert answer(connection)[0] == 200
+        assert read_response(connection)[0] == 200
 
 
 def gevent_for_gunicorn() -> str | None:
-    """Why gunicorn cannot serve with gevent here; None if it can."""
+    """Return the reason why gunicorn cannot serve with gevent here; None if it can."""
     try:
         major, minor, _ = importlib.metadata.version("gevent").split(".", 2)
     except importlib.metadata.PackageNotFoundError:
@@ -183,5 +183,5 @@ def gevent_for_gunicorn() -> str | None:
 
 
 def uwsgi() -> str | None:
-    """Why there is no uWSGI here; None if there is."""
+    """Return the reason why uWSGI is not available here; None if it is."""
     return None if importlib.util.find_spec("pyuwsgi") else "pyuwsgi has no wheel for this Python"

@@ -1,10 +1,8 @@
-"""Suites for tests of analyses: made by hand, or by hypothesis."""
+"""Suites for tests of analyses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-
-from hypothesis import strategies as st
 
 from flask_livecoverage.analysis.suite import Suite
 from flask_livecoverage.model.bitmap import to_bitmap
@@ -15,7 +13,7 @@ Tests = Mapping[str, tuple[frozenset[int], float]]
 
 
 def make_suite(tests: Mapping[str, Iterable[int]], durations: Mapping[str, float] | None = None) -> Suite:
-    """A suite of tests that executed these lines, of one file, in so many milliseconds (0 unless said)."""
+    """Return a suite of tests that executed these lines of one file, in so many milliseconds (0 by default)."""
     traces = {
         name: Trace.of({"/app.py": FileLines("c", to_bitmap(lines))} if lines else {}) for name, lines in tests.items()
     }
@@ -24,20 +22,12 @@ def make_suite(tests: Mapping[str, Iterable[int]], durations: Mapping[str, float
 
 
 def suite_of(tests: Tests) -> Suite:
-    """The suite of what :func:`some_tests` drew."""
+    """Return the suite of the tests that :func:`~.strategies.drawn_suites` drew."""
     return make_suite(
         {name: lines for name, (lines, _) in tests.items()}, {name: duration for name, (_, duration) in tests.items()}
     )
 
 
-def some_tests(largest: int = 12, highest_line: int = 12) -> st.SearchStrategy[dict[str, tuple[frozenset[int], float]]]:
-    """Small suites, in which duplicates, subsets and tests without lines are common."""
-    names = st.integers(1, 30).map("test-{}".format)
-    lines = st.frozensets(st.integers(1, highest_line), max_size=6)
-    durations = st.sampled_from([0.0, 1.0, 1.5, 2.0, 10.0])
-    return st.dictionaries(names, st.tuples(lines, durations), max_size=largest)
-
-
 def lines_of(tests: Tests, names: Iterable[str]) -> frozenset[int]:
-    """All lines of the tests called ``names``."""
+    """Return all lines of the tests called ``names``."""
     return frozenset().union(*(tests[name][0] for name in names))

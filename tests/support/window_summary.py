@@ -1,4 +1,4 @@
-"""What the summary of a window must be, from all windows and traces at once."""
+"""An oracle for the summary of a window, computed from all windows and traces at once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from flask_livecoverage.model.records import Executed, Trace
 def summarise_window(
     windows: Sequence[Executed], before: Collection[str], traces: Mapping[str, Trace]
 ) -> dict[str, Any]:
-    """The summary of the last of ``windows``.
+    """Return the summary of the last of ``windows``.
 
-    ``files`` and ``lines`` count what its requests executed, ``new_lines`` those of these lines that no trace of
-    ``before`` has, ``duplicate_of`` names the first earlier window that executed the very same lines.
+    ``files`` and ``lines`` count what its requests executed, ``new_lines`` those of these lines that are in no trace of
+    ``before``, ``duplicate_of`` names the first earlier window that executed exactly the same lines.
 
-    :param before: ids of the traces that were left before it, by requests and by start-up.
-    :param traces: by id; those that are missing count as empty.
+    :param before: ids of the traces recorded before it, of requests and of start-up.
+    :param traces: by id; missing ones count as empty.
     """
 
     def of(ids: Iterable[str]) -> list[Trace]:

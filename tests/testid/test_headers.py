@@ -1,4 +1,4 @@
-"""Which test a request belongs to, as clients say it."""
+"""The name of a request's test, read from the headers that clients send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def wsgi(text: str) -> str:
-    """A header's value as WSGI hands over what a client sends in UTF-8."""
+    """A header that a client sends in UTF-8, as WSGI passes it."""
     return text.encode().decode("latin-1")
 
 
@@ -100,15 +100,15 @@ class TestCookie:
             ('livecov_test=test_buy["tea"]', 'test_buy["tea"]'),
         ],
     )
-    def test_quotation_marks_come_out_as_sent(self, header: str, expected: str) -> None:
+    def test_quotation_marks(self, header: str, expected: str) -> None:
         assert identity_of({"HTTP_COOKIE": header}) == expected
 
     @pytest.mark.parametrize(
         "name",
         ['say "hi"', '"hi" and "bye"', '"quoted"', "a, b; c", r'back\slash "q"', 'naïve "✓"', 'test_buy["tea"]'],
     )
-    def test_what_python_clients_make_of_a_name(self, name: str) -> None:
-        """Werkzeug's client, and the standard library's cookies, which know no more than Latin-1."""
+    def test_cookies_of_python_clients(self, name: str) -> None:
+        """Werkzeug's client, and the standard library's cookies, which support only Latin-1."""
         sent: list[str] = []
 
         def application(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
@@ -138,10 +138,10 @@ class TestCookie:
         assert identity_of({"HTTP_COOKIE": header}) == "checkout"
 
     @pytest.mark.parametrize("header", ["a=livecov_test", "my_livecov_test=x", "livecov_test=", "livecov_test", "=;=;"])
-    def test_is_not_there(self, header: str) -> None:
+    def test_is_missing(self, header: str) -> None:
         assert identity_of({"HTTP_COOKIE": header}) is None
 
-    def test_percent_encoding_is_undone(self) -> None:
+    def test_percent_encoding_is_decoded(self) -> None:
         assert identity_of({"HTTP_COOKIE": "livecov_test=caf%C3%A9%3B"}) == "café;"
 
 
@@ -173,14 +173,14 @@ class TestCharacters:
             {"HTTP_COOKIE": f"livecov_test={wsgi('Prüfung ✓')}"},
         ],
     )
-    def test_utf8_is_understood_everywhere(self, environ: dict[str, str]) -> None:
+    def test_utf8_is_decoded_everywhere(self, environ: dict[str, str]) -> None:
         assert identity_of(environ) == "Prüfung ✓"
 
     def test_latin1_is_kept(self) -> None:
         assert identity_of({"HTTP_LIVECOV_TEST": "Pr\xfcfung"}) == "Prüfung"
 
     @pytest.mark.parametrize("header", ["LIVECOV_TEST", "KEPLOY_TEST_ID", "KEPLOY_TEST_SET_ID"])
-    def test_at_most_a_thousand_characters_count(self, header: str) -> None:
+    def test_at_most_a_thousand_characters_are_kept(self, header: str) -> None:
         found = identity_of({"HTTP_KEPLOY_TEST_ID": "t", f"HTTP_{header}": "x" * 100_000})
         assert found is not None
         assert len(found) == 1000

@@ -1,4 +1,4 @@
-"""What a contestant is."""
+"""The base of all contestants."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Lines = Mapping[str, Collection[int]]
 class Contestant:
     """One way to measure a server: how its process is started, and what is done with the application in it.
 
-    ``note`` is a sentence for the table of what each can do. ``rival`` tells the others from what is compared with
-    them, and ``measures`` those that see lines at all. ``package`` is what it is installed from. A process works in a
-    folder of its own, in which it may write.
+    ``note`` is a sentence for the table of contestants. ``rival`` is true for tools that others wrote, and
+    ``measures`` for those that record lines at all. ``package`` is the distribution it is installed from. A process
+    works in a folder of its own, in which it may write.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Contestant:
     versions = ((3, 11), (3, 15))
 
     def exists_on(self, version: tuple[int, int]) -> bool:
-        """Whether it runs on this Python."""
+        """True if it runs on this Python."""
         return self.versions[0] <= version <= self.versions[1]
 
     def launcher(self, source: str) -> list[str]:
@@ -52,11 +52,11 @@ class Contestant:
         return app.wsgi_app
 
     def lines(self, app: Flask) -> Lines:
-        """The lines that it has seen until now, by file; none for who does not measure."""
+        """The lines that it has seen until now, by file; none if it does not measure."""
         return {}
 
     def records(self, app: Flask) -> Mapping[str, Lines]:
-        """The lines of each request, by its path, of who tells requests apart."""
+        """The lines of each request, by its path, if it tells requests apart."""
         return {record["path"]: record["lines"] for record in written_records(Path.cwd())}
 
 

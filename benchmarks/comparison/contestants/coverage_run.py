@@ -45,7 +45,7 @@ class CoverageRunSysmon(CoverageRun):
 
 
 def lines_now() -> Lines:
-    """What the ``Coverage`` that runs in this process has seen until now."""
+    """The lines that the ``Coverage`` of this process has recorded until now."""
     import coverage
 
     running = coverage.Coverage.current()
@@ -54,6 +54,6 @@ def lines_now() -> Lines:
 
 
 def lines_of(measured: Coverage) -> Lines:
-    """What a ``Coverage`` has seen, by file."""
+    """The lines that a ``Coverage`` has recorded, by file."""
     data = measured.get_data()
     return {name: set(data.lines(name) or ()) for name in data.measured_files()}

@@ -1,4 +1,4 @@
-"""This project, as a user gets it who starts a server with ``LIVECOVERAGE=1``."""
+"""This project, as in a server that is started with ``LIVECOVERAGE=1``."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LARGE_VARIABLE = "BENCHMARK_LARGE"
 
 @dataclass(frozen=True)
 class Work:
-    """An application: ``letter`` stands before its name, ``title`` says what it is."""
+    """An application: ``letter`` stands before its name, ``title`` describes it."""
 
     name: str
     letter: str
@@ -30,11 +30,11 @@ class Work:
 
     @property
     def label(self) -> str:
-        """What tables and charts call it."""
+        """Its name in tables and charts."""
         return f"({self.letter}) {self.name}"
 
     def source(self) -> str:
-        """The folder of its code: what a coverage tool is told to measure."""
+        """The folder of its code, which a coverage tool is configured to measure."""
         if self.name == "mix":
             specification = importlib.util.find_spec("httpbin")
             assert specification is not None

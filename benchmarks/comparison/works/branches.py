@@ -23,7 +23,7 @@ class RefusedError(Exception):
 
 
 class MissingError(Exception):
-    """What no view catches."""
+    """An error that no view catches."""
 
 
 def give_way() -> None:

@@ -1,4 +1,4 @@
-"""Writes an application of as many functions as wanted, of which a request runs some twenty.
+"""Writes an application of any number of functions, of which a request runs some twenty.
 
 The path ``/item/NUMBER`` decides which: the same number runs the same lines, and other numbers other ones.
 """
@@ -52,7 +52,7 @@ def run(value, number):
 
 
 def write_application(folder: Path, functions: int = 2000, modules: int = 100) -> Path:
-    """Write the package into ``folder``, unless it is there; the folder."""
+    """Write the package into ``folder``, unless it exists; the folder."""
     package = folder / PACKAGE
     if not package.exists():
         package.mkdir(parents=True)

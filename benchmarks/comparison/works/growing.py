@@ -1,4 +1,4 @@
-"""A view whose lines depend on each bit of a number, and a request that stays open until it is told to end."""
+"""A view whose lines depend on each bit of a number, and a request that stays open until another one ends it."""
 
 from __future__ import annotations
 

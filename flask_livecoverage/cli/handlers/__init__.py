@@ -1,5 +1,5 @@
-"""What each command of ``flask livecov`` does, once its options are read.
+"""The work of the commands of ``flask livecov``, with their options already read.
 
-May import: everything but the other faces (pytest_plugin, extension, wsgi). Imported in the bodies of the
-commands, so ``flask`` itself loads none of it.
+May import: everything but pytest_plugin, django and wsgi. Imported in the bodies of the commands, so ``flask`` itself
+loads none of it.
 """

@@ -1,10 +1,10 @@
-"""What ``requests``, ``tests``, ``routes``, ``diff`` and ``who`` print."""
+"""Prints the answers of ``requests``, ``tests``, ``routes``, ``diff`` and ``who``, as text or as JSON."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -13,12 +13,14 @@ from tabulate import tabulate
 from ...model.bitmap import to_ranges
 from ...model.filters import Filters
 from ...model.text import abridged, printable
+from ...queries.lookup import Kind
 from . import questions
-from .questions import Row, open_recorded
+from .opening import open_recorded
+from .questions import Row
 
 
 def show(
-    by: str,
+    kind: Kind,
     name: str | None,
     *,
     data_dir: str,
@@ -27,32 +29,32 @@ def show(
     limit: int | None = None,
     **given: Any,
 ) -> None:
-    """Print all requests, tests or routes that the filters ``given`` let pass, or the one called ``name``."""
+    """Print the requests, tests or routes (``kind``) that the filters ``given`` select, or the one called ``name``."""
     with open_recorded(data_dir, run_id) as recorded:
         filters = Filters(**given)
         if name is not None:
-            _print(questions.show(recorded, name, by), output_format, _one)
-        elif by == "request":
-            _print(questions.list_requests(recorded, filters, limit), output_format, _requests)
-        elif by == "test":
-            _print(questions.list_tests(recorded, filters), output_format, _tests)
+            _print(questions.subject_object(recorded, name, kind), output_format, _subject)
+        elif kind == "request":
+            _print(questions.requests_object(recorded, filters, limit), output_format, _requests)
+        elif kind == "test":
+            _print(questions.tests_object(recorded, filters), output_format, _tests)
         else:
-            _print(questions.list_routes(recorded, filters), output_format, _routes)
+            _print(questions.routes_object(recorded, filters), output_format, _routes)
 
 
-def diff(first: str, second: str, by: str | None, *, data_dir: str, run_id: str, output_format: str) -> None:
-    """Print what one executed and the other did not."""
+def diff(first: str, second: str, kind: Kind | None, *, data_dir: str, run_id: str, output_format: str) -> None:
+    """Print the lines that only one of two requests, tests or routes executed."""
     with open_recorded(data_dir, run_id) as recorded:
-        _print(questions.diff(recorded, first, second, by), output_format, _diff)
+        _print(questions.diff_object(recorded, first, second, kind), output_format, _diff)
 
 
-def who(place: str, limit: int, *, data_dir: str, run_id: str, output_format: str) -> None:
-    """Print who executed a line."""
+def who(reference: str, limit: int, *, data_dir: str, run_id: str, output_format: str) -> None:
+    """Print the tests, routes and requests that executed the line that ``reference`` (``FILE:LINE``) names."""
     with open_recorded(data_dir, run_id) as recorded:
-        _print(questions.who(recorded, place, limit), output_format, _who)
+        _print(questions.who_object(recorded, reference, limit), output_format, _who)
 
 
-def _print(answer: Row, output_format: str, as_text: Any) -> None:
+def _print(answer: Row, output_format: str, as_text: Callable[[Row], Iterable[str]]) -> None:
     if output_format == "json":
         click.echo(json.dumps(answer))
     else:
@@ -61,7 +63,7 @@ def _print(answer: Row, output_format: str, as_text: Any) -> None:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> str:
-    """A table with the columns ``right`` aligned to the right, as coverage.py has its numbers."""
+    """A table with the columns ``right`` aligned to the right, as coverage.py aligns its numbers."""
     align = ["right" if header in right else "left" for header in headers]
     cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     return tabulate(cells, headers, tablefmt="simple", colalign=align, disable_numparse=True)
@@ -110,7 +112,7 @@ def _routes(answer: Row) -> Iterable[str]:
         yield f"Methods never used: {'; '.join(unused)}"
 
 
-def _one(answer: Row) -> Iterable[str]:
+def _subject(answer: Row) -> Iterable[str]:
     facts = {key: value for key, value in answer.items() if key != "files" and value is not None}
     if "started_at" in facts:
         facts["started_at"] = _time(facts["started_at"])
@@ -136,12 +138,12 @@ def _diff(answer: Row) -> Iterable[str]:
 
 
 def _who(answer: Row) -> Iterable[str]:
-    place = f"{answer['file']}:{answer['line']}"
+    line = f"{answer['file']}:{answer['line']}"
     if not answer["requests"]:
-        yield f"No request executed {place}{'; it ran at start-up' if answer['startup'] else ''}."
+        yield f"No request executed {line}{'; it ran at start-up' if answer['startup'] else ''}."
         return
     also = ", and start-up" if answer["startup"] else ""
-    yield f"{place} was executed by {_requests_counted(answer['requests'])}{also}.\n"
+    yield f"{line} was executed by {_requests_counted(answer['requests'])}{also}.\n"
     for kind in ("test", "route"):
         if answer[f"{kind}s"]:
             rows = ((one[kind], one["requests"]) for one in answer[f"{kind}s"])

@@ -1,4 +1,4 @@
-"""What ``flask livecov keploy`` and ``replay`` do, apart from reading their options."""
+"""The work of ``flask livecov keploy`` and ``replay``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import click
 from flask.cli import ScriptInfo
 from tabulate import tabulate
 
-from ...analysis.duplicates import find_redundancy
 from ...analysis.suite import Suite
 from ...errors import DataError, ServerError
 from ...journal.data_dir import DataDir
@@ -22,16 +21,18 @@ from ...keploy.cases import Case, read_recording
 from ...keploy.dedup_yaml import write_dedup
 from ...keploy.duplicates_yaml import write_duplicates
 from ...keploy.replay import Outcome, lines_by_case, replay_cases
-from ...keploy.runs import LiveRun, NoServer
+from ...keploy.runs import RemoteRun, ServerUnreachable
 from ...keploy.sockets import listening
 from ...model.bitmap import to_bitmap
 from ...model.text import printable
+from ...queries.redundancy import find_redundant
+from ...queries.suites import RecordedSuite
 from ...serving.external_server import describe_status
 from ...serving.serve_options import ReplayOptions, ServeOptions
-from ...serving.signals import EndingSignals
+from ...serving.signals import TerminationHandler
 from ...settings import load_settings
 from .reporting import warn, write_file
-from .serving import start_own_server
+from .serving import start_managed_server
 
 # keploy
 
@@ -39,20 +40,20 @@ from .serving import start_own_server
 def run_agent(url: str, control_socket: str, data_socket: str) -> None:
     """Answer Keploy's commands for the server at ``url`` until a signal comes."""
     run = _live_run(url)
-    with EndingSignals() as signals, listening(control_socket) as listener:
+    with TerminationHandler() as signals, listening(control_socket) as listener:
         try:
             run.find()
-        except NoServer as error:
+        except ServerUnreachable as error:
             # Keploy may be about to start it.
             warn(str(error))
         agent = Agent(listener, run, data_socket)
-        signals.next_calls(agent.stop)
+        signals.call_on_next_signal(agent.stop)
         click.echo(f" * Keploy's agent listens on {control_socket}", err=True)
         agent.serve_until_stopped()
 
 
-def _live_run(url: str) -> LiveRun:
-    return LiveRun(f"{url}{load_settings({}).url_prefix}/status")
+def _live_run(url: str) -> RemoteRun:
+    return RemoteRun(f"{url}{load_settings({}).url_prefix}/status")
 
 
 # replay
@@ -63,7 +64,7 @@ def replay(info: ScriptInfo, options: ServeOptions, replay_options: ReplayOption
     recording = read_recording(Path(replay_options.path))
     for warning in recording.warnings:
         warn(warning)
-    with EndingSignals(), _server(info, options, replay_options) as (url, run):
+    with TerminationHandler(), _server(info, options, replay_options) as (url, run):
         since = run.clock().now()
         outcomes = list(
             replay_cases(
@@ -86,7 +87,7 @@ def _server(info: ScriptInfo, options: ServeOptions, replay_options: ReplayOptio
         return
     run = DataDir(options.data_dir).run(new_run_id())
     environ = {**os.environ, **options.environment(run.id), "LIVECOVERAGE_AUTOSTART": "1"}
-    with start_own_server(info, options, environ, replay_options.startup_timeout) as server:
+    with start_managed_server(info, options, environ, replay_options.startup_timeout) as server:
         yield server.url, run
     if server.process.returncode:
         raise ServerError(f"the server {describe_status(server.process.returncode)}: see its output above")
@@ -119,6 +120,6 @@ def _write_lines(run: RunFolder, cases: Sequence[Case], since: float, options: R
     suite = Suite.of_lines(
         {test: {path: to_bitmap(numbers) for path, numbers in files.items()} for test, files in lines.items()}
     )
-    removable = [member.name for member in find_redundancy(suite, "keploy").duplicates]
-    write_file(options.duplicates, write_duplicates(removable).encode(), "--duplicates")
-    click.echo(f"Wrote {len(removable)} duplicates to {options.duplicates}")
+    duplicates = find_redundant(RecordedSuite(suite, "test"), "keploy").duplicates
+    write_file(options.duplicates, write_duplicates(duplicates).encode(), "--duplicates")
+    click.echo(f"Wrote {len(duplicates)} duplicates to {options.duplicates}")

@@ -1,10 +1,9 @@
-"""What ``flask livecov priorities`` does: says what to cover next, where users go most."""
+"""The work of ``flask livecov priorities``: read an access log, if there is one, and print what to cover next."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from textwrap import indent
 from typing import Any
 
@@ -13,114 +12,54 @@ from flask.cli import ScriptInfo
 from tabulate import tabulate
 
 from ...analysis.access_log import AccessLog
-from ...analysis.priorities import File, Gap, Priority, rank
+from ...analysis.priorities import Gap, Priority
 from ...errors import ConfigurationError, DataError
 from ...exports.dump import relative_path
 from ...model.bitmap import from_bitmap
-from ...model.records import Executed, Rule
-from ...queries.statements import Statements, read_statements
+from ...queries import gaps
+from ...queries.gaps import Priorities, RecordedRoutes, Traffic, read_functions, recorded_routes
 from ...sources.coveragepy import format_lines
-from ...sources.functions import Function, functions_in
-from ...sources.selection import Sources, read_source
-from .questions import open_recorded
+from ...sources.functions import Function
+from ...sources.selection import Sources
+from .opening import open_recorded
 from .reporting import warn
 from .serving import load_app
-from .traffic import Traffic, route_name, view_code
+from .traffic import LoggedTraffic, view_code
 
-# Of so many routes the gaps are printed line by line.
+# The number of routes whose gaps are printed line by line.
 DETAILED = 5
 
 
-@dataclass(frozen=True)
-class Priorities:
-    """What to cover next, the most urgent first.
-
-    ``requests`` is the number of all requests that count, ``unmatched`` how many of an access log's match no route.
-    ``never_hit`` are routes that no recorded request was for. ``statements`` and ``root`` are
-    for showing the gaps.
-    """
-
-    ranked: Sequence[Priority]
-    requests: int
-    unmatched: int
-    never_hit: Sequence[str]
-    statements: Mapping[str, int]
-    root: str
-
-
-def find_priorities(info: ScriptInfo, data_dir: str, wanted: str, access_log: str | None) -> Priorities:
-    """Rank the routes of the runs that ``wanted`` names, by their traffic there or in an access log.
+def find_priorities(info: ScriptInfo, data_dir: str, selection: str, access_log: str | None) -> Priorities:
+    """Rank the routes of the runs that ``selection`` names, by their traffic there or in an access log.
 
     Raises DataError if nothing is recorded, ConfigurationError for an access log that cannot be read or matched.
     """
-    with open_recorded(data_dir, wanted) as recorded:
-        routes = _merged(recorded.groups.executed("route"))
-        traces, ambient = recorded.lines.traces(), recorded.lines.ambient()
-        rules, root = recorded.rules(), recorded.root
-    requests = {name: route.requests for name, route in routes.items()}
-    traffic: Mapping[str, int] = requests
-    views: dict[str, list[tuple[str, Function]]] = {}
-    unmatched = 0
+    with open_recorded(data_dir, selection) as stored:
+        recorded = recorded_routes(stored)
     if access_log is not None:
-        app = _load_unmeasured(info)
-        logged = _read(access_log, app)
-        traffic, unmatched = logged.by_route, logged.unmatched
-        views = _views(app, logged, routes, {path for trace in traces.values() for path in trace.files})
-    elif not traffic:
+        traffic = _logged_traffic(info, access_log, recorded)
+    elif recorded.routes:
+        traffic = Traffic(recorded.traffic)
+    else:
         raise DataError("no request is recorded: send some to the server, or weigh with --access-log FILE")
-    statements = read_statements([*traces.values(), *ambient], {path for found in views.values() for path, _ in found})
-    for warning in statements.warnings:
+    found = gaps.find_priorities(recorded, traffic)
+    for warning in found.warnings:
         warn(warning)
-    return Priorities(
-        ranked=rank(traffic, _executed(routes, statements), _files(statements), views),
-        requests=sum(traffic.values()),
-        unmatched=unmatched,
-        never_hit=_never_hit(rules, routes),
-        statements=statements.all,
-        root=root,
-    )
-
-
-def _merged(routes: Iterable[Executed]) -> dict[str, Executed]:
-    """The routes by their names, HEAD with GET."""
-    merged: dict[str, Executed] = {}
-    for route in routes:
-        method, _, rule = route.name.partition(" ")
-        name = route_name(method, rule)
-        known = merged.get(name, Executed(name, 0, 0.0, ()))
-        merged[name] = Executed(
-            name,
-            known.requests + route.requests,
-            known.duration_ms + route.duration_ms,
-            [*known.traces, *route.traces],
-        )
-    return merged
-
-
-def _never_hit(rules: Iterable[Rule], routes: Mapping[str, Executed]) -> list[str]:
-    names = [route_name(method, rule.rule) for rule in rules if rule.endpoint != "static" for method in rule.methods]
-    return [name for name in dict.fromkeys(names) if name not in routes]
-
-
-def _executed(routes: Mapping[str, Executed], statements: Statements) -> dict[str, dict[str, int]]:
-    executed: dict[str, dict[str, int]] = {}
-    for name, route in routes.items():
-        files = executed.setdefault(name, {})
-        for trace in route.traces:
-            for path, lines in statements.executed.get(trace, {}).items():
-                files[path] = files.get(path, 0) | lines
-    return executed
-
-
-def _files(statements: Statements) -> dict[str, File]:
-    return {path: File(_functions_of(path), missing) for path, missing in statements.missing.items() if missing}
+    return found
 
 
 # Access logs
 
 
+def _logged_traffic(info: ScriptInfo, access_log: str, recorded: RecordedRoutes) -> Traffic:
+    app = _load_unmeasured(info)
+    logged = _read(access_log, app)
+    return Traffic(logged.by_route, _views(app, logged, recorded), logged.unmatched)
+
+
 def _load_unmeasured(info: ScriptInfo) -> Flask:
-    """The application, not measured: what is recorded must not grow by asking about it."""
+    """The application, not measured: a question must not add to what is recorded."""
     os.environ["LIVECOVERAGE_ENABLED"] = "0"
     try:
         return load_app(info)
@@ -133,9 +72,9 @@ def _load_unmeasured(info: ScriptInfo) -> Flask:
         ) from error
 
 
-def _read(access_log: str, app: Flask) -> Traffic:
+def _read(access_log: str, app: Flask) -> LoggedTraffic:
     log = AccessLog(access_log)
-    traffic = Traffic(app)
+    traffic = LoggedTraffic(app)
     traffic.add(log)
     log.check()
     if log.malformed:
@@ -150,38 +89,26 @@ def _read(access_log: str, app: Flask) -> Traffic:
     return traffic
 
 
-def _views(
-    app: Flask, traffic: Traffic, routes: Mapping[str, Executed], recorded: set[str]
-) -> dict[str, list[tuple[str, Function]]]:
+def _views(app: Flask, traffic: LoggedTraffic, recorded: RecordedRoutes) -> dict[str, list[tuple[str, Function]]]:
     """The view functions of routes that get requests and were never recorded, with their files."""
-    sources = Sources()
+    sources, files = Sources(), recorded.files
     views: dict[str, list[tuple[str, Function]]] = {}
     for name, rule in traffic.rules.items():
-        code = None if name in routes else view_code(app, rule, name.partition(" ")[0])
+        code = None if name in recorded.routes else view_code(app, rule, name.partition(" ")[0])
         path = os.path.realpath(code.co_filename) if code else ""
-        if code and (path in recorded or sources.measures(path)):
-            views[name] = [(path, found) for found in _functions_of(path) if found.first_line == code.co_firstlineno]
+        if code and (path in files or sources.measures(path)):
+            views[name] = [(path, found) for found in read_functions(path) if found.first_line == code.co_firstlineno]
     return views
-
-
-def _functions_of(path: str) -> list[Function]:
-    try:
-        return functions_in(read_source(path))
-    except OSError:
-        # Gone since it was recorded, or never there.
-        return []
 
 
 # Output
 
 
 def text(priorities: Priorities, limit: int) -> str:
-    """The table of the first ``limit`` routes, and the gaps of those at its head."""
+    """The table of the first ``limit`` routes, and the gaps of the first of these."""
     shown = priorities.ranked[:limit]
     if not priorities.statements:
-        parts = [
-            "Nothing can be said: all recorded files have changed, are gone, or are left out by the configuration."
-        ]
+        parts = ["Nothing to rank: all recorded files have changed, are gone, or are left out by the configuration."]
     elif not shown:
         parts = ["Every statement is covered in the functions that the requests enter."]
     else:
@@ -199,7 +126,7 @@ def _table(shown: Sequence[Priority]) -> str:
         (number, item.route, item.requests, f"{100 * item.share:.1f} %", item.uncovered)
         for number, item in enumerate(shown, 1)
     ]
-    # tabulate would take what is told as text for numbers.
+    # tabulate would take these texts for numbers.
     return tabulate(
         rows,
         headers=("", "Route", "Requests", "Share", "Uncovered"),
@@ -210,18 +137,18 @@ def _table(shown: Sequence[Priority]) -> str:
 
 def _details(priorities: Priorities, number: int, item: Priority) -> str:
     note = "" if item.recorded else "   (never recorded: its view function alone)"
-    rows = [(_place(priorities, gap), gap.function) for gap in item.gaps]
-    gaps = tabulate(rows, tablefmt="plain", disable_numparse=True)
-    return f"{number}. {item.route}{note}\n{indent(gaps, '   ')}"
+    rows = [(_line_reference(priorities, gap), gap.function) for gap in item.gaps]
+    shown = tabulate(rows, tablefmt="plain", disable_numparse=True)
+    return f"{number}. {item.route}{note}\n{indent(shown, '   ')}"
 
 
-def _place(priorities: Priorities, gap: Gap) -> str:
+def _line_reference(priorities: Priorities, gap: Gap) -> str:
     statements = from_bitmap(priorities.statements[gap.path])
     return f"{relative_path(gap.path, priorities.root)}:{format_lines(statements, gap.missing)}"
 
 
 def json_object(priorities: Priorities, limit: int) -> dict[str, Any]:
-    """The same, as an object for JSON."""
+    """The first ``limit`` routes and their gaps, as an object for JSON."""
     return {
         "requests": priorities.requests,
         "unmatched": priorities.unmatched,

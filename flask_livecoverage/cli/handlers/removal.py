@@ -1,4 +1,4 @@
-"""Deletes the files of Keploy's test cases."""
+"""Deletes the files of test cases that Keploy recorded."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .reporting import warn
 def remove_cases(folder: Path, keepers: Mapping[str, str], *, confirmed: bool = False) -> None:
     """Delete ``folder/<set>/tests/<test>.yaml`` of the ids in ``keepers``, listed first; asks unless ``confirmed``.
 
-    ``keepers`` says for each id to delete which one is kept for it. If that one has no file (it was deleted before,
+    ``keepers`` maps each id to delete to the one that is kept for it. If that one has no file (it was deleted before,
     for another), nothing would be left, so the file stays. Ids come from a file that others wrote: one that leads out
-    of the folder, through ``..`` or a symbolic link, deletes nothing. Those without a file are named. Raises
+    of the folder, through ``..`` or a symbolic link, deletes nothing. Those without a file are reported. Raises
     ConfigurationError if there is no such folder, ServerError if a file cannot be deleted.
     """
     if not folder.is_dir():
@@ -52,7 +52,7 @@ def _deletable(folder: Path, keepers: Mapping[str, str]) -> list[Path]:
 
 
 def case_path(folder: Path, test: str) -> Path | None:
-    """The file of the test case ``set/test``; None if there is none, or if a symbolic link stands in the way to it."""
+    """The file of the test case ``set/test``; None if there is none, or if the path to it holds a symbolic link."""
     if "\0" in test or not are_set_and_id([test]):
         return None
     test_set, _, name = test.partition("/")

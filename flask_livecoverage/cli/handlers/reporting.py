@@ -1,4 +1,4 @@
-"""What the commands of ``flask livecov`` do that read what was recorded, or ask a live server."""
+"""The work of ``report``, ``status`` and ``shutdown``: read what was recorded, or ask a live server."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ...journal.reader import read_run
 from ...model.atomic_files import replace_file
 from ...model.records import Run
 from ...model.text import printable
+from ...queries.counts import count_run
 from ...settings import load_settings
 
 T = TypeVar("T")
@@ -25,15 +26,15 @@ T = TypeVar("T")
 
 def report(
     data_dir: str,
-    wanted: str,
+    selection: str,
     formats: Iterable[str],
     *,
     contexts: str | None = None,
     output: str | None = None,
     fail_under: float | None = None,
 ) -> int:
-    """Report on the runs that ``wanted`` names; 2 if the total is below ``fail_under``, else 0."""
-    return report_on(read_runs(data_dir, wanted), formats, contexts=contexts, output=output, fail_under=fail_under)
+    """Report on the runs that ``selection`` names; return 2 if the total is below ``fail_under``, else 0."""
+    return report_on(read_runs(data_dir, selection), formats, contexts=contexts, output=output, fail_under=fail_under)
 
 
 def report_on(
@@ -44,7 +45,7 @@ def report_on(
     output: str | None = None,
     fail_under: float | None = None,
 ) -> int:
-    """Report on ``runs``; 2 if the total is below ``fail_under``, else 0."""
+    """Report on ``runs``; return 2 if the total is below ``fail_under``, else 0."""
     with open_reports(runs, contexts=contexts) as reports:
         for warning in reports.warnings:
             warn(warning)
@@ -53,12 +54,12 @@ def report_on(
         return check_fail_under(reports, fail_under)
 
 
-def read_runs(data_dir: str, wanted: str) -> list[Run]:
-    """The runs that ``wanted`` names; what of them cannot be read is named on standard error."""
+def read_runs(data_dir: str, selection: str) -> list[Run]:
+    """The runs that ``selection`` names; unreadable records are reported on standard error."""
     directory = DataDir(data_dir)
     for path in directory.foreign_files():
         warn(f"{path}: not a file of this program's, skipped")
-    runs = [read_run(folder) for folder in directory.select(wanted)]
+    runs = [read_run(folder) for folder in directory.select(selection)]
     for found in runs:
         for warning in found.warnings:
             warn(warning)
@@ -66,7 +67,7 @@ def read_runs(data_dir: str, wanted: str) -> list[Run]:
 
 
 def write_report(reports: Reports, report_format: str, output: str | None = None) -> None:
-    """Print a report, or write it where ``output`` or the user's configuration says; ``-`` is standard output."""
+    """Print a report, or write it to ``output`` or where the user's configuration says; ``-`` is standard output."""
     if report_format == "html":
         if output == "-":
             raise ConfigurationError("the HTML report is a folder of files: name one with --output")
@@ -100,7 +101,7 @@ def _write(content: bytes, path: Path, what: str, output: str | None) -> None:
 
 
 def write_file(path: Path | str, content: bytes, option: str) -> None:
-    """Replace the file at ``path``, which ``option`` has named. Raises ServerError if that cannot be done."""
+    """Replace the file at ``path``, which is the value of ``option``. Raises ServerError if that fails."""
     with _writing(path, option):
         replace_file(path, content)
 
@@ -110,12 +111,12 @@ def _writing(what: Path | str, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ServerError(f"cannot write {what} ({error.strerror}): choose another place with {option}") from None
+        raise ServerError(f"cannot write {what} ({error.strerror}): choose another path with {option}") from None
 
 
 def check_fail_under(reports: Reports, fail_under: float | None) -> int:
-    """2, said on standard error, if the total is below ``fail_under`` (default: the configuration's), else 0."""
-    below = reports.is_below(fail_under)
+    """Return 2, with a message, if the total is below ``fail_under`` (default: the configuration's), else 0."""
+    below = reports.fail_under_message(fail_under)
     if below is None:
         return 0
     click.echo(below, err=True)
@@ -147,23 +148,24 @@ def _ask(address: str, ask: Callable[[str], T]) -> T:
         raise ServerError(f"no server answers at {address} ({getattr(error, 'reason', error)})") from None
 
 
-def recorded_status(data_dir: str, wanted: str) -> list[dict[str, Any]]:
-    """The state of the runs that ``wanted`` names."""
-    return [_status_of(run, data_dir) for run in read_runs(data_dir, wanted)]
+def recorded_status(data_dir: str, selection: str) -> list[dict[str, Any]]:
+    """The state of the runs that ``selection`` names."""
+    return [_status_of(run, data_dir) for run in read_runs(data_dir, selection)]
 
 
 def _status_of(run: Run, data_dir: str) -> dict[str, Any]:
     process = run.processes[0] if run.processes else None
+    counts = count_run(run)
     return {
         "run": run.id,
         "data_dir": os.path.abspath(data_dir),
         "engine": process.engine if process else None,
         "reason": process.reason if process else None,
         "branch": run.branch,
-        "processes": len(run.processes),
-        "requests": len(run.requests),
-        "traces": len({request.trace for request in run.requests}),
+        "processes": counts.processes,
+        "requests": counts.requests,
+        "traces": counts.traces,
         "tests": len({request.test for request in run.requests if request.test}),
         "windows": len(run.windows),
-        "lost": run.lost,
+        "lost": counts.lost,
     }

@@ -1,4 +1,4 @@
-"""What ``flask livecov serve`` and ``run`` do, apart from reading their options."""
+"""The work of ``flask livecov serve`` and ``run``."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from ...control.application import is_control
-from ...control_client import own_token
+from ...control_client import ensure_token
 from ...errors import ConfigurationError, LiveCoverageError, ServerError
 from ...extension import State, attach
 from ...journal.run_folder import new_run_id
 from ...keploy.agent import Agent
-from ...keploy.runs import OwnRun
+from ...keploy.runs import LocalRun
 from ...keploy.sockets import listening
 from ...model.records import Run
 from ...model.text import printable
 from ...recording.process import start_recording, stop_recording
 from ...serving.database import TemporaryDatabase, create_missing_tables, tables, temporary_database
 from ...serving.external_server import describe_status
-from ...serving.launcher import Server, foreign_server, inherited_environment, own_server, run_command
-from ...serving.readiness import Parent
+from ...serving.launcher import Server, external_server, inherited_environment, managed_server, run_command
+from ...serving.readiness import ParentConnection
 from ...serving.serve_options import RunOptions, ServeOptions
-from ...serving.signals import EndingSignals, Terminated
+from ...serving.signals import Terminated, TerminationHandler
 from ...serving.werkzeug_server import LiveServer, listen
 from ...settings import RUN_VARIABLE, URL_VARIABLE, Settings, load_settings
 from ...startup import database_guard
-from ...startup.database_guard import RefusedDatabase, refusal
-from ...startup.early_start import begin_anew_if_late, started_early
+from ...startup.database_guard import RefusedDatabase, read_refusal
+from ...startup.early_start import early_start_environ, restart_if_late
 from .reporting import read_runs, report_on, warn
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
@@ -44,25 +44,25 @@ _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
 
 
 def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = None) -> str:
-    """Serve the application of ``info`` until it is told to end; return the id of the run.
+    """Serve the application of ``info`` until a signal or a request for a shutdown; return the id of the run.
 
-    ``control_fd`` is a socket to the ``livecov run`` that started us.
+    ``control_fd`` is a socket to the ``livecov run`` that started this process.
     """
     os.environ.update(options.environment(os.environ.get(RUN_VARIABLE) or new_run_id()))
-    with _coming_back(os.getcwd()), EndingSignals() as signals, ExitStack() as stack:
-        parent = Parent(control_fd)
-        with parent.told_of_failure():
-            late = begin_anew_if_late(keep=() if control_fd is None else (control_fd,))
+    with _restored_folder(os.getcwd()), TerminationHandler() as signals, ExitStack() as stack:
+        parent = ParentConnection(control_fd)
+        with parent.reporting_failures():
+            late = restart_if_late(keep=() if control_fd is None else (control_fd,))
             if late is not None:
                 warn(late)
             database = stack.enter_context(temporary_database()) if options.temporary_database else None
             server, settings = stack.enter_context(_prepared_server(info, options, database))
         # From here on, also while the tables are dropped, the first signal is a request to end.
-        signals.next_calls(server.shutdown)
+        signals.call_on_next_signal(server.shutdown)
         click.echo(f" * Running on {server.url}", err=True)
         if control_fd is None:
             click.echo(f" * Dashboard: {server.url}{settings.url_prefix}/", err=True)
-        parent.answers_at(server.url)
+        parent.report_ready(server.url)
         server.serve_until_shutdown()
         if database is not None:
             database.check()
@@ -70,8 +70,8 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
 
 
 @contextmanager
-def _coming_back(folder: str) -> Iterator[None]:
-    """At the block's end, change back to ``folder``, which the application may have left: the report is made there."""
+def _restored_folder(folder: str) -> Iterator[None]:
+    """Change back to ``folder`` at the end of the block: the application may have left it, and the report needs it."""
     try:
         yield
     finally:
@@ -83,10 +83,10 @@ def _coming_back(folder: str) -> Iterator[None]:
 def _prepared_server(
     info: ScriptInfo, options: ServeOptions, database: TemporaryDatabase | None
 ) -> Iterator[tuple[LiveServer, Settings]]:
-    """The server of an application that was imported under coverage, and has its tables; and the settings of that."""
+    """The server of the application, which is imported under coverage and gets its tables; and the settings."""
     with ExitStack() as stack:
         listener = stack.enter_context(listen(options.host, options.port))
-        # The application may change the working directory; and no path at all is none.
+        # Absolute, because the application may change the working directory. An empty path stays empty.
         path = options.control_socket and os.path.abspath(options.control_socket)
         control = stack.enter_context(listening(path)) if options.keploy else None
         recorder = start_recording(load_settings({}))
@@ -104,7 +104,7 @@ def _prepared_server(
         recorder.flush()
         if control is not None:
             data_socket = os.path.join(recorder.root, options.data_socket)
-            stack.enter_context(Agent(control, OwnRun(recorder), data_socket).in_background())
+            stack.enter_context(Agent(control, LocalRun(recorder), data_socket).in_background())
             click.echo(f" * Keploy's agent listens on {options.control_socket}", err=True)
         server = LiveServer(
             app,
@@ -142,7 +142,7 @@ def _describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     if isinstance(error, SyntaxError):
-        # It names its place itself, though not the folder; the last frame is the importing machinery's.
+        # Its message names the file (without the folder) and the line; the last frame is the import system's.
         where = ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 
@@ -179,9 +179,9 @@ def _call_all(app: Flask, functions: Sequence[Callable[[], Any]], when: str) -> 
 def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int:
     """Start the server, run the command against it, end the server, report; return the exit status."""
     run_id = new_run_id()
-    with EndingSignals(), ExitStack() as stack:
-        # Whatever the server makes of who asks, our requests and those of the command's pytest plugin pass.
-        stack.enter_context(own_token())
+    with TerminationHandler(), ExitStack() as stack:
+        # With it, the server accepts our requests and those of the command's pytest plugin, from any address.
+        stack.enter_context(ensure_token())
         database = None
         if run_options.server is not None and options.temporary_database:
             database = stack.enter_context(temporary_database())
@@ -196,10 +196,10 @@ def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int
     report_status = _report_run(options.data_dir, run_id, run_options, server.url)
     if refused:
         raise ConfigurationError(refused)
-    # Other programs have their own ideas of the status after SIGTERM.
+    # After SIGTERM, other programs end with statuses of all kinds.
     fault = server.process.returncode if run_options.server is None else early
     if fault:
-        # A database that was refused late, say.
+        # For example, a database that was refused late.
         error = ConfigurationError if fault == ConfigurationError.exit_code else ServerError
         raise error(
             f"the server {describe_status(fault)}: see its output above; the command ended with status {status}"
@@ -214,7 +214,7 @@ def _check_afterwards(database: TemporaryDatabase) -> str | None:
             "the temporary database has no tables: with --server, create them at the beginning of the command, or when "
             "the application starts"
         )
-    return refusal(database.file)
+    return read_refusal(database.file)
 
 
 def _start_server(
@@ -227,24 +227,24 @@ def _start_server(
                 "--keploy is for the server of `livecov run` itself: beside --server, start `flask livecov keploy`"
             )
         environ = {**environ, "FLASK_APP": app} if app else environ
-        return foreign_server(
+        return external_server(
             run_options.server, options.host, options.port, load_settings({}), environ, run_options.startup_timeout
         )
-    return start_own_server(info, options, environ, run_options.startup_timeout)
+    return start_managed_server(info, options, environ, run_options.startup_timeout)
 
 
-def start_own_server(
+def start_managed_server(
     info: ScriptInfo, options: ServeOptions, environ: Mapping[str, str], timeout: float
 ) -> AbstractContextManager[Server]:
-    """``livecov serve`` for the application of ``info``, in a process of its own.
+    """Start ``livecov serve`` for the application of ``info``, as a subprocess.
 
-    See :func:`~...serving.launcher.own_server`.
+    See :func:`~...serving.launcher.managed_server`.
 
     Raises ConfigurationError if coverage.py's configuration cannot be used.
     """
     app = info.app_import_path
     arguments = [*(["--app", app] if app else []), "livecov", "serve", *options.arguments(), "--no-report"]
-    return own_server(arguments, started_early(environ, once=True), timeout)
+    return managed_server(arguments, early_start_environ(environ, once=True), timeout)
 
 
 def _report_run(data_dir: str, run_id: str, run_options: RunOptions, url: str) -> int:

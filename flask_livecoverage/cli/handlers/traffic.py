@@ -1,4 +1,4 @@
-"""How the requests of an access log are shared out among the routes of an application."""
+"""Counts the requests of an access log by the routes of an application."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect, Rule
 
 from ...analysis.access_log import AccessLog
-from ...model.records import NO_ROUTE
+from ...queries.routes import route_name
 
 # A redirect may lead to a rule that redirects: from `//a` to `/a`, from there to `/a/`.
 _LONGEST_CHAIN = 3
 
 
-class Traffic:
-    """The requests of an access log by the routes that they are for, named as records name them."""
+class LoggedTraffic:
+    """The requests of an access log by the routes that they are for, which are named as in records."""
 
     def __init__(self, app: Flask) -> None:
         self.by_route: Counter[str] = Counter()
@@ -41,13 +41,8 @@ class Traffic:
 
     @property
     def unmatched(self) -> int:
-        """How many requests the application would answer with 404 or 405."""
+        """The number of requests that the application would answer with 404 or 405."""
         return sum(requests for name, requests in self.by_route.items() if name not in self.rules)
-
-
-def route_name(method: str, rule: str | None) -> str:
-    """The name of a route; HEAD is GET without the body."""
-    return f"{'GET' if method == 'HEAD' else method} {rule or NO_ROUTE}"
 
 
 class RouteMatcher:
@@ -99,7 +94,7 @@ def _match(adapter: MapAdapter, method: str, path: str) -> Rule | None:
 
 
 def view_code(app: Flask, rule: Rule, method: str) -> CodeType | None:
-    """The code of the view that answers ``method``, beneath its decorators; None if that cannot be told."""
+    """The code of the view that answers ``method``, beneath its decorators; None if Flask answers, or code in C."""
     if method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
         return None  # Flask answers itself
     view: Any = inspect.unwrap(app.view_functions.get(rule.endpoint, _no_view))

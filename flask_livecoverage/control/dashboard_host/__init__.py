@@ -1,4 +1,5 @@
-"""The measured server's side of the dashboard: hands requests to the dashboard process, which it starts.
+"""The measured server's side of the dashboard: starts the dashboard process and passes requests to it.
 
-May import: the rest of control; from dashboard nothing, so that a server that nobody looks at imports none of it.
+May import: the rest of control, and nothing from dashboard: a server whose dashboard is not used must not pay for it.
+Runs in the measured server.
 """

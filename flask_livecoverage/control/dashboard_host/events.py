@@ -1,6 +1,6 @@
-"""Server-sent events: they say that something has changed, and the page asks for itself again.
+"""Server-sent events: each reports that something has changed, and the page requests itself again.
 
-The server answers them itself, since a look at the journals' sizes is all that they take.
+The measured server sends them itself, since it only needs the journals' sizes.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from ..parameters import ControlRequest, parameters
 
 _RETRY = b"retry: 500\n\n"
 _LOOK_SECONDS = 0.2
-# A page that nobody looks at any more is noticed when its connection ends.
+# Limits how long a connection stays open whose page was closed.
 _HOLD_SECONDS = 25.0
 
 
 def stamp(folder: RunFolder) -> str:
-    """A text that changes with what a server's processes write. Raises DataError for marks that cannot be read."""
+    """Return a text that changes whenever a process of the server writes. Raises DataError for unreadable marks."""
     sizes = []
     for path in folder.journals():
-        with suppress(FileNotFoundError):  # somebody removes them; they are put back
+        with suppress(FileNotFoundError):  # removed just now; its process writes it again
             sizes.append((path.name, path.lstat().st_size))
     return hashlib.sha256(repr((sizes, folder.marks())).encode()).hexdigest()[:16]
 
 
 def events(request: ControlRequest, folder: RunFolder, *, holds: bool, is_ending: Callable[[], bool]) -> Response:
-    """A stream of stamps, beginning when it is not the one that the client knows; and an event when the server ends.
+    """Answer with a stream: an event for each stamp other than the client's last one, and one when the server ends.
 
-    It ends at once where a held connection would keep others waiting: browsers ask again after half a second.
+    Where a connection that stays open would block others, the stream ends immediately: browsers reconnect after half a
+    second.
 
-    :param holds: whether the server can keep a connection open without anybody waiting behind it.
-    :param is_ending: tells whether the server is about to end, and the stream with it.
+    :param holds: whether the server can keep a connection open without blocking others.
+    :param is_ending: returns True if the server is about to end; then the stream ends.
     """
     given = parameters(request, version=str).get("version", "")
     known = request.headers.get("Last-Event-ID", given)
@@ -51,7 +52,7 @@ def _stream(folder: RunFolder, known: str, seconds: float, is_ending: Callable[[
         try:
             now = stamp(folder)
         except (OSError, LiveCoverageError):
-            return  # the page says what is wrong
+            return  # the page shows the error
         if now != known:
             known = now
             yield f"id: {now}\ndata: changed\n\n".encode()

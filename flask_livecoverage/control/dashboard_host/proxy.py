@@ -1,4 +1,4 @@
-"""What the measured server itself does for the dashboard: the buttons, and the way to its process."""
+"""The dashboard's routes in the measured server: answers the buttons itself, relays pages to the dashboard process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def dashboard_rules(settings: Settings, *, build_only: bool = False) -> list[Rul
     ]
 
 
-class Front:
+class Proxy:
     """Answers the requests to the dashboard."""
 
     def __init__(self, recorder: Recorder, settings: Settings) -> None:
@@ -48,11 +48,11 @@ class Front:
         }
 
     def answer(self, request: ControlRequest, endpoint: str) -> Response:
-        """Answer ``request``. Raises what control routes raise."""
+        """Answer ``request``. Raises the same errors as the control routes."""
         action = self._actions.get(endpoint.removeprefix(PREFIX))
         if action is not None:
             action(request)
-            # The page is loaded anew, and so loading it again does nothing twice.
+            # Redirects, so that reloading the page does not repeat the action.
             location = f"{request.script_root}{self._settings.url_prefix}/"
             return Response(status=303, headers={"Location": location})
         if endpoint == f"{PREFIX}events":
@@ -62,12 +62,12 @@ class Front:
         return response
 
     def close(self) -> None:
-        """End the dashboard's process."""
+        """End the dashboard process."""
         self._relay.close()
 
     def _events(self, request: ControlRequest) -> Response:
         environ = request.environ
-        # Werkzeug's has a thread for each connection. Others have few, or would wait for it at their end.
+        # Werkzeug's server has a thread for each connection. Others have few, or would wait for the stream when ending.
         holds = environ.get("SERVER_SOFTWARE", "").startswith("Werkzeug") and environ["wsgi.multithread"]
         return events(request, self._recorder.run, holds=holds, is_ending=environ.get(ENDING_KEY, lambda: False))
 
@@ -81,7 +81,7 @@ class Front:
             reason=recorder.reason,
             branch=recorder.engine.branch,
             fault=recorder.session.fault,
-            lost=recorder.journal.losses.untold,
+            lost=recorder.journal.losses.unreported,
         )
 
     def _start(self, request: ControlRequest) -> None:
@@ -91,7 +91,7 @@ class Front:
     def _stop(self, request: ControlRequest) -> None:
         parameters(request)
         if not self._recorder.close_window():
-            raise DataError("no window is open: somebody has closed it already")
+            raise DataError("no window is open: it was closed already")
 
     def _reset(self, request: ControlRequest) -> None:
         parameters(request)
@@ -99,13 +99,13 @@ class Front:
 
 
 def is_page(path: str, settings: Settings) -> bool:
-    """Whether ``path`` is the dashboard's, whose errors people read."""
+    """True if ``path`` belongs to the dashboard, whose errors are shown to people."""
     prefix = settings.url_prefix
     return path.rstrip("/") == prefix or path == f"{prefix}/ui" or path.startswith(f"{prefix}/ui/")
 
 
 def error_page(status: int, message: str, settings: Settings, script_name: str) -> Response:
-    """``message`` for a person, without the dashboard's process: it may be what fails."""
+    """Return ``message`` as HTML, made without the dashboard process, which may be the cause of the error."""
     prefix = escape(f"{script_name}{settings.url_prefix}")
     page = f"""<!doctype html>
 <html lang="en">
@@ -115,7 +115,7 @@ def error_page(status: int, message: str, settings: Settings, script_name: str) 
 <title>{status} · Live coverage</title>
 <link rel="stylesheet" href="{prefix}/ui/static/dashboard.css">
 <link rel="icon" href="{prefix}/ui/static/icon.svg">
-<main class="alone">
+<main class="message">
 <h1>{status}</h1>
 <p>{escape(message)}</p>
 <p><a href="{prefix}/">Back to the overview</a></p>
@@ -128,7 +128,7 @@ def error_page(status: int, message: str, settings: Settings, script_name: str) 
 
 
 def secure(response: Response) -> None:
-    """Let browsers run and load nothing in a page but what is ours."""
+    """Set headers that let browsers load and run only the dashboard's own files in a page."""
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    # Other sites do not learn of it, and our own forms still say where they are from.
+    # Other sites do not get the address, and the dashboard's own forms still send their origin.
     response.headers["Referrer-Policy"] = "same-origin"

@@ -1,4 +1,4 @@
-"""The measured server's side: hands requests for pages over to the dashboard's process, and starts that."""
+"""Relays requests for pages from the measured server to the dashboard process, and starts that process."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from ...errors import ServerError
 from ...recording.recorder import Recorder
 from ...settings import Settings
 from ..parameters import BadParameters
-from .subprocess import Child
+from .subprocess import Subprocess
 from .urls import STATE_HEADER, ServerState
 
-# Far longer than any page takes.
+# Much longer than any page takes.
 _ANSWER_SECONDS = 60.0
 
-# What Python's HTTP server takes, less the rest of the line.
+# The limit of Python's HTTP server for the request line, less the rest of that line.
 _LONGEST_TARGET = 63 << 10
 
 _KEPT_HEADERS = {"content-type", "refresh"}
-# Those that mean something in a query, and those that need no quoting there (RFC 3986, 3.4).
+# Characters with a meaning in a query, and those that need no quoting there (RFC 3986, 3.4).
 _IN_QUERIES = "%=&+/?:@!$'()*,;"
 
 
 class Relay:
-    """The dashboard's process, started when the first page is asked for."""
+    """The connection to the dashboard process, which is started for the first page requested."""
 
     def __init__(self, recorder: Recorder, settings: Settings) -> None:
         self._recorder = recorder
@@ -43,74 +43,74 @@ class Relay:
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self._folder = ""
-        self._child: Child | None = None
+        self._process: Subprocess | None = None
         recorder.at_stop.append(self.close)
 
     def answer(self, request: Request, state: ServerState) -> Response:
-        """The dashboard's answer to ``request``. Raises ServerError if there can be none, BadParameters."""
+        """Return the dashboard's response to ``request``. Raises ServerError if it does not answer, BadParameters."""
         began = time.perf_counter()
-        # Whatever bytes a client sends, these are an address.
+        # Quoted again: a valid request target, whatever bytes the client sent.
         target = quote(request.environ.get("PATH_INFO", "").encode("latin-1"))
         if request.query_string:
             target += f"?{quote(request.query_string, _IN_QUERIES)}"
         if len(target) > _LONGEST_TARGET:
             raise BadParameters(f"the address is too long: use less than {_LONGEST_TARGET >> 10} KB", [], 414)
-        response = self._ask(target, {STATE_HEADER: json.dumps(state.to_object())})
-        # So long did a thread of the server wait, and the page's script is to see that this happens seldom.
+        response = self._request(target, {STATE_HEADER: json.dumps(state.to_object())})
+        # The time that a thread of the server waited; the page's script uses it to limit how often it requests pages.
         response.headers["Server-Timing"] = f"page;dur={1000 * (time.perf_counter() - began):.1f}"
         return response
 
     def close(self) -> None:
-        """End the process, if there is one."""
+        """End the process, if one runs."""
         with self._lock:
-            if self._child is not None and self._owner == os.getpid():
-                self._end(self._child)
+            if self._process is not None and self._owner == os.getpid():
+                self._end(self._process)
 
-    def _ask(self, target: str, headers: Mapping[str, str]) -> Response:
+    def _request(self, target: str, headers: Mapping[str, str]) -> Response:
         self._recorder.flush()
         for is_last in (False, True):
-            child, path = self._running()
+            process, path = self._running()
             try:
                 return _get(path, target, headers)
             except (OSError, http.client.HTTPException) as error:
-                # It may have ended just now, after it was idle for long.
-                self._give_up(child)
+                # It may have ended just now, because it was idle for long.
+                self._discard(process)
                 if is_last:
                     raise ServerError(
-                        f"the dashboard's process does not answer ({error}): the server's output says why"
+                        f"the dashboard process does not answer ({error}): see the server's output"
                     ) from error
         raise AssertionError
 
-    def _running(self) -> tuple[Child, str]:
-        """A process that runs, started if none does, and the address of its socket."""
+    def _running(self) -> tuple[Subprocess, str]:
+        """Return the running process, started if there is none, and the path of its socket."""
         if self._owner != os.getpid():
             # A fork, without the thread that may have held the lock.
             self._owner, self._lock = os.getpid(), threading.Lock()
-            if self._child is not None:
-                self._child.forget()
-                self._child = None
+            if self._process is not None:
+                self._process.detach()
+                self._process = None
         with self._lock:
-            if self._child is None:
-                self._child = self._start()
-            return self._child, f"{self._folder}/socket"
+            if self._process is None:
+                self._process = self._start()
+            return self._process, f"{self._folder}/socket"
 
-    def _give_up(self, child: Child) -> None:
-        """Let the next request start another process than this one."""
+    def _discard(self, process: Subprocess) -> None:
+        """End ``process``, so that the next request starts another one."""
         with self._lock:
-            if self._child is child:
-                self._end(child)
+            if self._process is process:
+                self._end(process)
 
-    def _start(self) -> Child:
-        # Only this user's processes may enter it.
+    def _start(self) -> Subprocess:
+        # Only this user's processes can access the folder.
         self._folder = tempfile.mkdtemp(prefix="livecov-")
         try:
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(f"{self._folder}/socket")
                 listener.listen()
-                return Child(
+                return Subprocess(
                     listener,
                     {
-                        # coverage.py's configuration is looked for there.
+                        # coverage.py searches its configuration there.
                         "folder": self._recorder.root,
                         "run": str(self._recorder.run.path),
                         "store": self._settings.store,
@@ -120,11 +120,11 @@ class Relay:
                 )
         except (OSError, NotImplementedError, ServerError) as error:
             shutil.rmtree(self._folder, ignore_errors=True)
-            raise ServerError(f"the dashboard's process cannot be started: {error}") from error
+            raise ServerError(f"the dashboard process cannot be started: {error}") from error
 
-    def _end(self, child: Child) -> None:
-        child.end()
-        self._child = None
+    def _end(self, process: Subprocess) -> None:
+        process.end()
+        self._process = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""A process of our own beside the server's, which ends when this one does."""
+"""Starts and ends the dashboard process, which also ends when the server's process does."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from ...interpreter import search_path, start_python
+from ...helper_process import search_path, start_python
 
 _END_SECONDS = 2.0
 
-# The process gets the listening socket through its standard input, then its path and what it is told, a line each. That
-# the stream ends is how it learns that this process has ended, however that came about.
-_COMMAND = """# Flask-LiveCoverage: a server's dashboard
+# The process gets the listening socket through its standard input, then its search path and its configuration, a line
+# each. The end of the stream signals that the server's process has ended, for whatever reason.
+COMMAND = """# Flask-LiveCoverage: a server's dashboard
 import json, os, socket, sys
-# What a server has not kept from its children: its listening socket, say.
+# Descriptors that the server let its subprocesses inherit: its listening socket, for example.
 os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 with socket.socket(fileno=0) as control:
     control.setblocking(True)
     _, (listener,), *_ = socket.recv_fds(control, 1, 1)
     with control.makefile() as lines:
         sys.path[:] = json.loads(lines.readline())
-        told = json.loads(lines.readline())
+        config = json.loads(lines.readline())
     from flask_livecoverage.dashboard.main import main
-    main(listener, told, control)
+    main(listener, config, control)
 """
 
 
-class Child:
-    """The dashboard's process, which serves on ``listener`` as ``config`` says. Raises OSError, ServerError."""
+class Subprocess:
+    """The dashboard process, which serves on ``listener`` with ``config``. Raises OSError, ServerError."""
 
     def __init__(self, listener: socket.socket, config: Mapping[str, Any]) -> None:
         self._control, theirs = socket.socketpair()
         with theirs, ExitStack() as undo:
             undo.callback(self._control.close)
-            self.pid = start_python(_COMMAND, theirs.fileno())
+            self.pid = start_python(COMMAND, theirs.fileno())
             undo.pop_all()
-        with suppress(BrokenPipeError):  # it has failed, and whoever asks it will see
+        with suppress(BrokenPipeError):  # it has failed already: the first request to it reports that
             socket.send_fds(self._control, [b"\n"], [listener.fileno()])
             self._control.sendall(f"{json.dumps(search_path())}\n{json.dumps(config)}\n".encode())
 
     def end(self) -> None:
-        """Let it end, and wait until it has."""
+        """End the process, and wait until it has ended."""
         with self._control as control, suppress(OSError):
             control.settimeout(_END_SECONDS)
             control.shutdown(socket.SHUT_WR)
             try:
-                # It says nothing; its end is the end of the stream.
+                # It never sends anything: this returns at the end of the stream, when the process ends.
                 control.recv(1)
             except TimeoutError:
                 os.kill(self.pid, signal.SIGKILL)
-        # An application may have told the system to forget its children.
+        # If the application ignores SIGCHLD, the system has discarded the exit status.
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 
-    def forget(self) -> None:
-        """Leave it to the process that started it: this one is a fork of that."""
+    def detach(self) -> None:
+        """Leave the process to the parent that started it: called in a fork of that parent."""
         self._control.close()

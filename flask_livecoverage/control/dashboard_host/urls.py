@@ -1,4 +1,4 @@
-"""Where the pages are."""
+"""The dashboard's addresses, and the server state that is sent along with each request."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 PREFIX = "livecoverage.dashboard."
 
-# Endpoints without the prefix, and their paths behind LIVECOVERAGE_URL_PREFIX. The control routes have what is not
-# below /ui.
+# Endpoints without the prefix, and their paths after LIVECOVERAGE_URL_PREFIX. Paths that are not below /ui, except the
+# overview's, are left to the control routes.
 PAGES = {
     "overview": "/",
     "files": "/ui/files",
@@ -22,15 +22,15 @@ PAGES = {
     "events": "/ui/events",
     "static": "/ui/static/<name>",
 }
-# What the buttons do. They change the recording, which only the server itself can.
+# Targets of the buttons. They change the recording, which only the measured server can do.
 ACTIONS = {"start": "/ui/start", "stop": "/ui/stop", "reset": "/ui/reset"}
 
-# The control routes that pages refer to.
+# The control routes that pages link to.
 CONTROLS = {"dump": "/dump"}
 
 STATE_HEADER = "Livecov-State"
 
-# No inline script or style, nothing from elsewhere, in nobody's frame.
+# No inline scripts or styles, nothing from other sites, and no embedding in frames.
 CONTENT_SECURITY_POLICY = "; ".join((
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
     "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
@@ -39,9 +39,9 @@ CONTENT_SECURITY_POLICY = "; ".join((
 
 @dataclass(frozen=True)
 class ServerState:
-    """What pages show and only the server knows; handed over with each request.
+    """State of the measured server that pages show; sent with each request.
 
-    ``script_name`` is where the application is mounted.
+    ``script_name`` is the path at which the application is mounted.
     """
 
     script_name: str
@@ -53,5 +53,5 @@ class ServerState:
     lost: int
 
     def to_object(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return it in JSON types."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""The curve of covered statements over requests, as the points of an SVG line."""
+"""The chart of covered statements over requests, as the points of an SVG line."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 12, 28
 
 @dataclass(frozen=True)
 class Tick:
-    """A number on an axis, at its place in the picture."""
+    """A number on an axis, and its coordinate in the picture."""
 
-    place: float
+    position: float
     number: int
 
 
 @dataclass(frozen=True)
-class Curve:
-    """``line`` and ``area`` are the points of polygons, ``total`` is the height at which all would be covered."""
+class Chart:
+    """``line`` and ``area`` are the points of polygons, ``total`` is the y coordinate of full coverage."""
 
     line: str
     area: str
@@ -32,10 +32,10 @@ class Curve:
     bottom: int = HEIGHT - _BOTTOM
 
 
-def curve(points: Sequence[tuple[int, int]], requests: int, statements: int) -> Curve:
-    """The curve through ``points`` (requests, covered statements), on to the last of ``requests``.
+def growth_chart(points: Sequence[tuple[int, int]], requests: int, statements: int) -> Chart:
+    """Return the chart through ``points`` (requests, covered statements), up to the last of ``requests``.
 
-    Coverage rises with a request and stays, so the line has steps.
+    Coverage rises with a request and stays constant in between, so the line has steps.
     """
     most_requests, most = max(requests, 1), max(statements, 1)
 
@@ -52,7 +52,7 @@ def curve(points: Sequence[tuple[int, int]], requests: int, statements: int) -> 
         steps.append((x(request), y(covered)))
     steps.append((x(requests), steps[-1][1]))
     line = " ".join(f"{left},{top}" for left, top in steps)
-    return Curve(
+    return Chart(
         line=line,
         area=f"{x(0)},{y(0)} {line} {x(requests)},{y(0)}",
         total=y(statements),
@@ -62,7 +62,7 @@ def curve(points: Sequence[tuple[int, int]], requests: int, statements: int) -> 
 
 
 def _ticks(most: int, count: int = 5) -> list[int]:
-    """Round numbers from 0 to ``most``, about ``count`` of them."""
+    """Return about ``count`` round numbers from 0 to ``most``."""
     step = 1
     while most / step > count:
         step = step * 5 // 2 if str(step)[0] == "2" else step * 2

@@ -1,30 +1,31 @@
-"""The first page: how much is covered, how it grew, and what comes in."""
+"""The overview: coverage, its growth, the map of files, the window, and the newest requests."""
 
 from __future__ import annotations
 
 from werkzeug import Response
 
 from ...model.filters import Filters
-from .chart import curve
-from .context import Visit
+from ...queries.lists import sorted_requests
+from .chart import growth_chart
+from .context import PageContext
 from .treemap import treemap
 
 _NEWEST = 20
 
 
-def overview(visit: Visit) -> Response:
+def overview(context: PageContext) -> Response:
     """Answer with the overview."""
-    visit.parameters()
-    figures = visit.figures
-    with visit.recorded() as recorded:
-        newest = recorded.requests.page(Filters(), "time", _NEWEST)
-        window, asked = recorded.windows.last() or (None, 0)
-    return visit.render(
+    context.parameters()
+    snapshot = context.snapshot
+    with context.recorded() as recorded:
+        newest = sorted_requests(recorded, Filters(), "time", _NEWEST, total=snapshot.requests).requests
+        window, window_requests = recorded.windows.last() or (None, 0)
+    return context.render(
         "overview.html",
-        figures=figures,
+        snapshot=snapshot,
         newest=newest,
         window=window,
-        asked=asked,
-        curve=curve(figures.curve, figures.requests, figures.statements),
-        treemap=treemap(figures.files.values()),
+        window_requests=window_requests,
+        chart=growth_chart(snapshot.growth, snapshot.requests, snapshot.statements),
+        treemap=treemap(snapshot.files.values()),
     )

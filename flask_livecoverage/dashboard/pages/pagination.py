@@ -1,4 +1,4 @@
-"""Tables that are sorted and shown in parts, as addresses say."""
+"""Sorting and pagination of tables, by parameters of the address."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ ROWS = 100
 
 @dataclass(frozen=True)
 class Sorting:
-    """By which column a table is sorted. In addresses, ``-`` in front of it says: descending."""
+    """The column by which a table is sorted. In addresses, ``-`` before it means descending."""
 
     column: str
     descending: bool
 
     def then(self, column: str, *, descending: bool) -> str:
-        """What a click on the head of ``column`` asks for; the first click sorts as ``descending`` says."""
+        """Return the value for the link in the header of ``column``: its first click sorts as ``descending`` says."""
         if column == self.column:
             descending = not self.descending
         return f"-{column}" if descending else column
 
     def aria(self, column: str) -> str:
-        """The value of ``aria-sort`` for ``column``; empty for another one than this."""
+        """Return the value of ``aria-sort`` for ``column``; empty if the table is sorted by another one."""
         return "" if column != self.column else "descending" if self.descending else "ascending"
 
 
 def sorting(columns: Collection[str]) -> Callable[[str], Sorting]:
-    """A check that a parameter names one of ``columns``."""
+    """Return a check that a parameter names one of ``columns``."""
 
     def check(value: str) -> Sorting:
         column = value.removeprefix("-")
@@ -42,13 +42,13 @@ def sorting(columns: Collection[str]) -> Callable[[str], Sorting]:
 
 
 def sort(items: Iterable[Item], by: Sorting, key: Callable[[Item], Any]) -> list[Item]:
-    """``items`` in the order that ``by`` asks for; equal ones stay as they are."""
+    """Return ``items`` sorted by ``key`` in the direction of ``by``; equal ones keep their order."""
     return sorted(items, key=key, reverse=by.descending)
 
 
 @dataclass(frozen=True)
-class Part(Generic[Item]):
-    """A page of a table: ``items``, and where they are among ``total``. Pages count from 1."""
+class TablePage(Generic[Item]):
+    """One page of a table: its ``items``, of ``total`` in all. Pages count from 1."""
 
     items: Sequence[Item]
     page: int
@@ -57,7 +57,7 @@ class Part(Generic[Item]):
 
     @property
     def first(self) -> int:
-        """The number of the first item; 0 if there is none."""
+        """The number of the first item; 0 if the page is empty."""
         return (self.page - 1) * self.rows + 1 if self.items else 0
 
     @property
@@ -67,10 +67,10 @@ class Part(Generic[Item]):
 
     @property
     def pages(self) -> int:
-        """How many pages there are, at least 1."""
+        """The number of pages, at least 1."""
         return max(1, -(-self.total // self.rows))
 
 
-def part(items: Sequence[Item], page: int, rows: int = ROWS) -> Part[Item]:
-    """Page number ``page`` of ``items``."""
-    return Part(items[(page - 1) * rows : page * rows], page, len(items), rows)
+def paginate(items: Sequence[Item], page: int, rows: int = ROWS) -> TablePage[Item]:
+    """Return page number ``page`` of ``items``."""
+    return TablePage(items[(page - 1) * rows : page * rows], page, len(items), rows)

@@ -1,9 +1,8 @@
-"""How pages are made from templates."""
+"""The Jinja environment of the pages, with its filters."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -11,10 +10,11 @@ from ..._version import __version__
 from ...model.bitmap import to_ranges
 from ...model.text import abridged, printable
 from ...sources.coveragepy import StatementCounter
+from ..snapshot import FileSnapshot
 
 
 def make_environment(counter: StatementCounter) -> Environment:
-    """The templates, and the filters that they use. All text is escaped."""
+    """Return the environment of templates and their filters. All text is escaped."""
     environment = Environment(
         loader=PackageLoader(__package__, "templates"),
         autoescape=True,
@@ -29,7 +29,7 @@ def make_environment(counter: StatementCounter) -> Environment:
         level=_level,
         ms=_milliseconds,
         number=_number,
-        percent=lambda figures: counter.percent(figures.executed, figures.statements),
+        percent=lambda counts: counter.percent(counts.executed, counts.statements),
         printable=printable,
         ranges=to_ranges,
         timestamp=_timestamp,
@@ -51,7 +51,7 @@ def _milliseconds(duration: float) -> str:
 
 
 def _clock(moment: float) -> str:
-    """The time of day here, to the millisecond: what a log shows."""
+    """The local time of day, to the millisecond, as in a log."""
     return datetime.fromtimestamp(moment).strftime("%H:%M:%S.%f")[:-3]
 
 
@@ -59,7 +59,7 @@ def _timestamp(moment: float) -> str:
     return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="milliseconds")
 
 
-def _level(figures: Any) -> int:
-    """The coverage of a file in tenths, 0 and 10 for nothing but none and all."""
-    tenths = int(10 * figures.executed / figures.statements) if figures.statements else 10
-    return max(tenths, 1) if figures.executed else 0
+def _level(file: FileSnapshot) -> int:
+    """The coverage of a file in tenths; 0 only if no statement ran, and 10 only if all did."""
+    tenths = int(10 * file.executed / file.statements) if file.statements else 10
+    return max(tenths, 1) if file.executed else 0

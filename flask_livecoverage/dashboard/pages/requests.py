@@ -9,25 +9,26 @@ from werkzeug import Response
 from ...control.parameters import page_number, stored_name
 from ...model.filters import Filters, parse_status
 from ...model.records import RequestRecord
+from ...queries.lists import requests_by_lines, requests_by_new_lines, sorted_requests
 from ...store import RunQueries
-from .context import Visit
-from .pagination import ROWS, Part, Sorting, part, sorting
+from .context import PageContext
+from .pagination import ROWS, Sorting, TablePage, paginate, sorting
 
 _COLUMNS = ("time", "method", "path", "status", "ms", "lines", "new", "test")
 
 
-def list_requests(visit: Visit) -> Response:
-    """Answer with the table of requests, those alone that are asked for."""
-    given = visit.parameters(
+def list_requests(context: PageContext) -> Response:
+    """Answer with the table of the requests that match the parameters."""
+    given = context.parameters(
         sort=sorting(_COLUMNS), page=page_number, test=stored_name, route=stored_name, status=_status
     )
     by = given.get("sort", Sorting("time", descending=True))
     status = given.get("status")
     filters = Filters(given.get("test"), given.get("route"), parse_status(status) if status else None)
-    with visit.recorded() as recorded:
-        rows = _rows(visit, recorded, filters, by, given.get("page", 1))
+    with context.recorded() as recorded:
+        rows = _rows(context, recorded, filters, by, given.get("page", 1))
         rules = sorted({rule.rule for rule in recorded.rules()})
-    return visit.render("requests.html", figures=visit.figures, rows=rows, sorting=by, given=given, rules=rules)
+    return context.render("requests.html", snapshot=context.snapshot, rows=rows, sorting=by, given=given, rules=rules)
 
 
 def _status(value: str) -> str:
@@ -35,17 +36,17 @@ def _status(value: str) -> str:
     return value
 
 
-def _rows(visit: Visit, recorded: RunQueries, filters: Filters, by: Sorting, page: int) -> Part[RequestRecord]:
-    figures = visit.figures
+def _rows(
+    context: PageContext, recorded: RunQueries, filters: Filters, by: Sorting, page: int
+) -> TablePage[RequestRecord]:
+    snapshot = context.snapshot
     if by.column == "new":
-        # The others have added nothing, and there are no differences to sort by.
-        moments = {trace: first.at for trace, first in figures.firsts.items()}
-        records = recorded.requests.first_of_traces(moments, filters)
-        records.sort(key=lambda record: (figures.new(record), record.started_at), reverse=by.descending)
-        return part(records, page)
+        # The other requests have no new lines, so there is nothing to sort them by.
+        moments = {trace: first.at for trace, first in snapshot.first_executions.items()}
+        return paginate(requests_by_new_lines(recorded, filters, moments, snapshot.new, descending=by.descending), page)
     offset = (page - 1) * ROWS
     if by.column == "lines":
-        found = recorded.requests.page_by_trace(filters, figures.lines, ROWS, offset, descending=by.descending)
+        found = requests_by_lines(recorded, filters, snapshot.lines, ROWS, offset, descending=by.descending)
     else:
-        found = recorded.requests.page(filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
-    return Part(found, page, recorded.requests.count(filters))
+        found = sorted_requests(recorded, filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
+    return TablePage(found.requests, page, found.total)

@@ -7,7 +7,7 @@ from pathlib import Path
 from werkzeug import Response
 from werkzeug.exceptions import NotFound
 
-from .context import Visit
+from .context import PageContext
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {
@@ -17,8 +17,8 @@ _TYPES = {
 }
 
 
-def static_file(_visit: Visit, name: str) -> Response:
-    """One of the files that pages refer to."""
+def static_file(_context: PageContext, name: str) -> Response:
+    """Answer with one of the static files."""
     if name not in _TYPES:
         raise NotFound("no such file")
     return Response((_FOLDER / name).read_bytes(), content_type=_TYPES[name])

@@ -1,84 +1,72 @@
-"""The tables of tests and routes, and what of a suite executes nothing of its own."""
+"""The tables of tests, routes, and duplicates."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from werkzeug import Response
 
 from ...control.parameters import one_of, page_number
+from ...queries.lists import Group
 from ...queries.suites import CAUTION
-from ..run_reader import Listed
-from .context import Visit
-from .pagination import Sorting, part, sort, sorting
-from .suite_figures import Member
+from ..snapshot import Snapshot
+from .context import PageContext
+from .pagination import Sorting, paginate, sort, sorting
 
-_COLUMNS: dict[str, Callable[[Member], Any]] = {
-    "requests": lambda member: member.requests,
-    "tests": lambda member: member.tests,
-    "ms": lambda member: member.duration_ms,
-    "lines": lambda member: member.lines,
-    "own": lambda member: member.own,
+_COLUMNS: dict[str, Callable[[Group], Any]] = {
+    "requests": lambda group: group.requests,
+    "tests": lambda group: group.tests,
+    "ms": lambda group: group.duration_ms,
+    "lines": lambda group: group.lines,
+    "own": lambda group: group.own_lines,
 }
 
 
-def _mean(member: Member) -> float:
-    return member.mean_ms
+def _mean(group: Group) -> float:
+    return group.mean_ms
 
 
-def list_tests(visit: Visit) -> Response:
+def list_tests(context: PageContext) -> Response:
     """Answer with the table of tests."""
-    return _list(visit, "tests", visit.take(visit.reader.tests()))
+    listed = context.take(context.reader.tests())
+    return _list(context, "tests", listed.snapshot, listed.content)
 
 
-def list_routes(visit: Visit) -> Response:
-    """Answer with the table of routes, and the methods of URL rules that no request has asked for."""
-    listed = visit.take(visit.reader.routes())
-    hit = {route.name for route in listed.content}
-    hit_rules = {name.partition(" ")[2] for name in hit}
-    unused = [
-        Unused(rule.rule, methods, rule.endpoint, rule.rule in hit_rules)
-        for rule in listed.rules
-        if (methods := [method for method in rule.methods if f"{method} {rule.rule}" not in hit])
-    ]
-    return _list(visit, "routes", listed, unused=unused, rules=listed.rules)
+def list_routes(context: PageContext) -> Response:
+    """Answer with the table of routes, and the methods of URL rules that no request has used."""
+    listed = context.take(context.reader.routes())
+    found = listed.content
+    return _list(context, "routes", listed.snapshot, found.routes, unused=found.unused, rules=found.rules)
 
 
-@dataclass(frozen=True)
-class Unused:
-    """Methods of a rule that nobody has asked for; ``is_hit`` is whether anybody has with another method."""
-
-    rule: str
-    methods: Sequence[str]
-    endpoint: str
-    is_hit: bool
-
-
-def _list(visit: Visit, kind: str, listed: Listed[Sequence[Member]], **values: Any) -> Response:
-    given = visit.parameters(sort=sorting(("name", *_COLUMNS)), page=page_number, q=str)
+def _list(context: PageContext, kind: str, snapshot: Snapshot, groups: Sequence[Group], **values: Any) -> Response:
+    given = context.parameters(sort=sorting(("name", *_COLUMNS)), page=page_number, q=str)
     by = given.get("sort", Sorting("name", descending=False))
     wanted = given.get("q", "").lower()
-    found = [member for member in listed.content if wanted in member.name.lower()]
-    # In natural order already.
+    found = [group for group in groups if wanted in group.name.lower()]
+    # They are already in natural order.
     key = _mean if (kind, by.column) == ("routes", "ms") else _COLUMNS.get(by.column)
     found = found[:: -1 if by.descending else 1] if key is None else sort(found, by, key)
-    rows = part(found, given.get("page", 1))
-    return visit.render(f"{kind}.html", figures=listed.figures, rows=rows, sorting=by, q=given.get("q", ""), **values)
+    rows = paginate(found, given.get("page", 1))
+    return context.render(f"{kind}.html", snapshot=snapshot, rows=rows, sorting=by, q=given.get("q", ""), **values)
 
 
-def show_duplicates(visit: Visit) -> Response:
-    """Answer with duplicates, subsumed ones, and what the smallest suite would save."""
-    given = visit.parameters(by=one_of(("test", "request")), groups=page_number, subsumed=page_number, kept=page_number)
-    listed = visit.take(visit.reader.redundant(given.get("by")))
-    found = listed.content
-    return visit.render(
+def show_duplicates(context: PageContext) -> Response:
+    """Answer with the duplicates, the subsumed tests or requests, and the smallest suite."""
+    given = context.parameters(
+        by=one_of(("test", "request")), groups=page_number, subsumed=page_number, kept=page_number
+    )
+    listed = context.take(context.reader.redundant(given.get("by")))
+    found, smallest = listed.content.redundancy, listed.content.smallest
+    return context.render(
         "duplicates.html",
-        figures=listed.figures,
+        snapshot=listed.snapshot,
+        totals=found.totals,
         found=found,
-        groups=part(found.groups, given.get("groups", 1)),
-        subsumed=part(found.subsumed, given.get("subsumed", 1)),
-        kept=part(found.kept, given.get("kept", 1)),
+        smallest=smallest,
+        groups=paginate(found.groups, given.get("groups", 1)),
+        subsumed=paginate(found.subsumed, given.get("subsumed", 1)),
+        kept=paginate(smallest.kept, given.get("kept", 1)),
         caution=CAUTION,
     )

@@ -1,6 +1,6 @@
-"""Puts a piece of one journal into the store: the step of which a synchronisation is made.
+"""Inserts a piece of one journal into the store: a synchronisation repeats this step.
 
-All of it happens in the caller's transaction, which also moves the journal's position: a piece is in the store wholly
+All of it happens in the caller's transaction, which also moves the journal's position: a piece is stored completely
 and once, or not at all.
 """
 
@@ -18,14 +18,14 @@ from sqlalchemy.exc import IntegrityError
 
 from ...journal.format import UNREADABLE, kind_of, objects, rules_of, trace_of
 from ...model.bitmap import to_numbits
-from ...model.records import NOBODY, Trace
+from ...model.records import NO_TEST, Trace
 from .. import losses, schema
 from ..dialect import insert_missing, insert_or_add, insert_rows
 from ..windows import NO_WINDOW, Windows
-from .interning import CHUNK, Key, Numbers, storable
+from .interning import CHUNK, Interner, Key, storable
 
 Row = dict[str, Any]
-# A request's place in the journal, its number, and what the journal says.
+# A request's position in the journal, its number, and the fields of its line.
 _Request = tuple[int, int, Row]
 
 
@@ -47,22 +47,22 @@ class RequestRow(NamedTuple):
 
 
 class Caches:
-    """What a synchronisation has looked up already, kept from one piece to the next."""
+    """The row numbers that a synchronisation has looked up, kept from one piece to the next."""
 
     def __init__(self) -> None:
-        self.tests = Numbers(schema.tests, "name")
-        self.routes = Numbers(schema.routes, "method", "rule", "endpoint")
-        self.files = Numbers(schema.files, "path", "content")
-        self.traces = Numbers(schema.traces, "digest")
-        self.periods = Numbers(schema.periods, "run", "number")
-        self.journals = Numbers(schema.journals, "run", "token")
+        self.tests = Interner(schema.tests, "name")
+        self.routes = Interner(schema.routes, "method", "rule", "endpoint")
+        self.files = Interner(schema.files, "path", "content")
+        self.traces = Interner(schema.traces, "digest")
+        self.periods = Interner(schema.periods, "run", "number")
+        self.journals = Interner(schema.journals, "run", "token")
 
 
 @dataclass
 class Piece:
-    """Complete lines of a journal, and where they belong.
+    """Complete lines of a journal, and their run, journal and position.
 
-    ``boundaries`` are the bytes of the journal at which the run's periods end.
+    ``boundaries`` are the offsets in the journal at which the run's periods end.
     """
 
     run: int
@@ -75,7 +75,7 @@ class Piece:
 
 @dataclass
 class _Lines:
-    """The lines of a piece by their kind; each with its byte in the journal where that matters."""
+    """The lines of a piece by their kind; requests with their offset in the journal."""
 
     requests: list[_Request] = field(default_factory=list)
     amends: list[Row] = field(default_factory=list)
@@ -88,20 +88,20 @@ class _Lines:
 
 
 def put(connection: sa.Connection, piece: Piece, windows_since: Callable[[float], Windows], caches: Caches) -> int:
-    """Put ``piece`` into the store; return how many of its lines cannot be read.
+    """Insert ``piece`` into the store; return how many of its lines cannot be read.
 
-    ``windows_since`` gives the windows in which moments from one on may lie.
+    ``windows_since`` returns the windows in which moments from the given one on can lie.
     """
     lines = _sort(piece)
     digests = {line["trace"] for _, _, line in lines.requests} | {line["trace"] for line in lines.amends}
-    caches.traces.learn(connection, ((digest,) for digest in digests | lines.ambient | lines.traces.keys()))
+    caches.traces.intern(connection, ((digest,) for digest in digests | lines.ambient | lines.traces.keys()))
     _put_traces(connection, lines.traces.values(), caches)
     _put_ambient(connection, piece.run, lines.ambient, caches)
     _put_rules(connection, piece.run, lines.rules)
     if lines.requests:
         windows = windows_since(min(line["started_at"] for _, _, line in lines.requests))
         _Requests(connection, piece, windows, caches).put(lines.requests)
-    _put_amends(connection, piece, lines.amends, caches)
+    _put_late_updates(connection, piece, lines.amends, caches)
     if lines.lost:
         losses.put(connection, piece.journal, lines.lost)
     return lines.unreadable
@@ -109,7 +109,7 @@ def put(connection: sa.Connection, piece: Piece, windows_since: Callable[[float]
 
 def _sort(piece: Piece) -> _Lines:
     lines = _Lines()
-    # How JSON writes what UTF-8 cannot; and bytes that no process has written. Most pieces need no second look.
+    # Surrogates (JSON escapes them, and UTF-8 has none), and bytes that no process writes. Most pieces have neither.
     suspicious = b"\\ud" in piece.data or b"\\uD" in piece.data or not piece.data.isascii()
     for position, found in objects(piece.data):
         try:
@@ -142,7 +142,7 @@ def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> Non
 def _number(request_id: str) -> int:
     number = request_id.rpartition("-")[2]
     if not (number.isdecimal() and number.isascii() and int(number) < 1 << 32):
-        raise ValueError("no request's id")
+        raise ValueError("not the id of a request")
     return int(number)
 
 
@@ -150,10 +150,10 @@ def _put_traces(connection: sa.Connection, traces: Iterable[Trace], caches: Cach
     for trace in traces:
         number = caches.traces[(trace.id,)]
         count = sum(lines.lines.bit_count() for lines in trace.files.values())
-        unknown = (schema.traces.c.id == number) & schema.traces.c.lines.is_(None)
-        if not connection.execute(sa.update(schema.traces).where(unknown).values(lines=count)).rowcount:
+        missing = (schema.traces.c.id == number) & schema.traces.c.lines.is_(None)
+        if not connection.execute(sa.update(schema.traces).where(missing).values(lines=count)).rowcount:
             continue
-        caches.files.learn(connection, ((path, lines.content) for path, lines in trace.files.items()))
+        caches.files.intern(connection, ((path, lines.content) for path, lines in trace.files.items()))
         rows = [
             {
                 "trace": number,
@@ -168,8 +168,8 @@ def _put_traces(connection: sa.Connection, traces: Iterable[Trace], caches: Cach
 
 
 def put_trace(connection: sa.Connection, trace: Trace, caches: Caches) -> int:
-    """Put one trace into the store, if it is not there; return its number."""
-    caches.traces.learn(connection, [(trace.id,)])
+    """Insert one trace into the store, if it is missing; return its number."""
+    caches.traces.intern(connection, [(trace.id,)])
     _put_traces(connection, [trace], caches)
     return caches.traces[(trace.id,)]
 
@@ -187,7 +187,7 @@ def _put_rules(connection: sa.Connection, run: int, rules: Iterable[Sequence[Any
 
 
 class _Requests:
-    """The requests of a piece on their way into the store."""
+    """Inserts the requests of a piece into the store."""
 
     def __init__(self, connection: sa.Connection, piece: Piece, windows: Windows, caches: Caches) -> None:
         self._connection = connection
@@ -196,17 +196,17 @@ class _Requests:
         self._caches = caches
 
     def put(self, requests: list[_Request]) -> None:
-        """Put them in, with the windows in which they began."""
-        # Nothing else is done a million times: everything is looked up once, and rows are plain tuples.
+        """Insert them, with the windows in which they began."""
+        # This may run for a million requests: all values are looked up once, and rows are plain tuples.
         caches, window_at, period_number = self._caches, self._windows.at, self._period_number
-        placed = [
+        assigned = [
             (position, number, line, _route(line), *_window(line, window_at)) for position, number, line in requests
         ]
-        tests = caches.tests.learn(self._connection, {(line["test"] or name,) for _, _, line, _, _, name in placed})
-        routes = caches.routes.learn(self._connection, {route for _, _, _, route, _, _ in placed})
+        tests = caches.tests.intern(self._connection, {(line["test"] or name,) for _, _, line, _, _, name in assigned})
+        routes = caches.routes.intern(self._connection, {route for _, _, _, route, _, _ in assigned})
         numbers = {(self._piece.run, period_number(position)) for position, _, _ in requests}
-        periods = caches.periods.learn(self._connection, numbers)
-        traces = caches.traces.learn(self._connection, ())
+        periods = caches.periods.intern(self._connection, numbers)
+        traces = caches.traces.intern(self._connection, ())
         first, run = schema.request_key(self._piece.journal, 0), self._piece.run
         rows = [
             RequestRow(
@@ -214,7 +214,7 @@ class _Requests:
                 tests[(line["test"] or window_name,)], window, line["status"], 0 if line["test"] is None else 1,
                 line["started_at"], round(1000 * line["duration_ms"]), line["path"],
             )
-            for position, number, line, route, window, window_name in placed
+            for position, number, line, route, window, window_name in assigned
         ]  # fmt: skip
         self._insert({row[0]: row for row in rows})
 
@@ -227,22 +227,22 @@ class _Requests:
                 with self._connection.begin_nested():
                     insert_rows(self._connection, schema.requests, list(rows.values()))
             except IntegrityError:
-                # A journal tells no request twice, unless somebody has copied lines about.
-                self._drop_known(rows)
+                # A journal holds no request twice, unless lines were copied within it.
+                self._drop_stored(rows)
                 if rows:
                     insert_rows(self._connection, schema.requests, list(rows.values()))
             count(self._connection, rows.values())
 
-    def _drop_known(self, rows: dict[int, RequestRow]) -> None:
+    def _drop_stored(self, rows: dict[int, RequestRow]) -> None:
         keys = list(rows)
         for start in range(0, len(keys), CHUNK):
-            known = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(keys[start : start + CHUNK]))
-            for key in self._connection.execute(known).scalars():
+            stored = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(keys[start : start + CHUNK]))
+            for key in self._connection.execute(stored).scalars():
                 del rows[key]
 
 
 def _window(line: Row, window_at: Callable[[float], tuple[int, str]]) -> tuple[int, str]:
-    return (NO_WINDOW, "") if line["test"] == NOBODY else window_at(line["started_at"])
+    return (NO_WINDOW, "") if line["test"] == NO_TEST else window_at(line["started_at"])
 
 
 def _route(line: Row) -> Key:
@@ -250,7 +250,7 @@ def _route(line: Row) -> Key:
 
 
 def count(connection: sa.Connection, added: Iterable[RequestRow], removed: Iterable[RequestRow] = ()) -> None:
-    """Bring the executions up to date with requests that were added or removed; one that has changed is both."""
+    """Update the executions for requests that were added or removed; a changed request is both."""
     sums: dict[tuple[int, ...], list[float]] = {}
     for sign, rows in ((1, added), (-1, removed)):
         for row in rows:
@@ -272,7 +272,7 @@ def count(connection: sa.Connection, added: Iterable[RequestRow], removed: Itera
 
 
 def change(connection: sa.Connection, before: Collection[RequestRow], after: Collection[RequestRow]) -> None:
-    """Change requests of ``before`` into those of ``after``."""
+    """Replace the requests ``before`` by those in ``after``, which have the same ids."""
     names = ("trace", "test", "window", "status", "duration_us", "under_way")
     values: Row = {name: sa.bindparam(f"new_{name}") for name in names}
     changed = sa.update(schema.requests).where(schema.requests.c.id == sa.bindparam("key")).values(values)
@@ -282,7 +282,7 @@ def change(connection: sa.Connection, before: Collection[RequestRow], after: Col
     count(connection, after, before)
 
 
-def _put_amends(connection: sa.Connection, piece: Piece, amends: Iterable[Row], caches: Caches) -> None:
+def _put_late_updates(connection: sa.Connection, piece: Piece, amends: Iterable[Row], caches: Caches) -> None:
     rows = []
     for line in amends:
         token = line["id"].rpartition("-")[0]
@@ -302,8 +302,8 @@ def _put_amends(connection: sa.Connection, piece: Piece, amends: Iterable[Row], 
 
 
 def _journal(connection: sa.Connection, piece: Piece, token: str, caches: Caches) -> int:
-    """The number of the run's journal with ``token``, which may not be in the store yet: a fork amends its parent's."""
+    """Return the number of the run's journal with ``token``, perhaps not stored yet: a fork amends its parent's."""
     if token == piece.token:
         return piece.journal
-    caches.journals.learn(connection, [(piece.run, token)])
+    caches.journals.intern(connection, [(piece.run, token)])
     return caches.journals[piece.run, token]

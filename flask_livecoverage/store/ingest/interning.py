@@ -1,4 +1,4 @@
-"""Numbers for what recurs: each distinct test, route, file and trace is a row of its own."""
+"""Interns repeated values: each distinct test, route, file and trace is stored once, as a row with a number."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..dialect import insert_missing
 
 # Databases limit the parameters of a statement; SQLite's oldest limit is 999.
 CHUNK = 300
-# So that a run with ever-new names takes no more memory than another.
-_MOST = 100_000
+# Limits the memory for a run with an unlimited number of names.
+_MAX_INTERNED = 100_000
 
 Key = tuple[str | int, ...]
 
 
 def storable(value: Any) -> Any:
-    """``value``, from JSON, with what is no Unicode text (the name of a file, say) written as Python shows it."""
+    """Return ``value``, from JSON, with characters that are not valid Unicode escaped, as in names of files."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list):
@@ -28,17 +28,17 @@ def storable(value: Any) -> Any:
     return value
 
 
-class Numbers:
-    """The numbers of the rows of one table, which are told apart by ``columns``."""
+class Interner:
+    """Interns values into the rows of one table, which are identified by ``columns``."""
 
     def __init__(self, table: sa.Table, *columns: str) -> None:
         self._table = table
         self._columns = [table.c[name] for name in columns]
         self._known: dict[Key, int] = {}
 
-    def learn(self, connection: sa.Connection, keys: Iterable[Key]) -> Mapping[Key, int]:
-        """See that each of ``keys`` has a row; the numbers of all that are known, these among them."""
-        if len(self._known) > _MOST:
+    def intern(self, connection: sa.Connection, keys: Iterable[Key]) -> Mapping[Key, int]:
+        """Insert a row for each of ``keys`` that has none; return the numbers of all cached keys, these included."""
+        if len(self._known) > _MAX_INTERNED:
             self._known.clear()
         new = sorted(set(keys) - self._known.keys())
         for start in range(0, len(new), CHUNK):

@@ -1,4 +1,4 @@
-"""What requests ran after their record was written, added to them once both are in the store."""
+"""Adds late lines to their requests, once both are in the store."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from ..traces import load_traces
 from .batch import Caches, RequestRow, Row, change, put_trace
 
 
-def apply_amends(connection: sa.Connection, run: int, caches: Caches) -> None:
-    """Add the amends of ``run`` to their requests. Those whose request or trace no journal has told yet are kept."""
-    amends = [row._asdict() for row in connection.execute(_ready(run))]
-    if not amends:
+def apply_late_updates(connection: sa.Connection, run: int, caches: Caches) -> None:
+    """Add the late lines of ``run`` to their requests. Those whose request or trace is not stored yet are kept."""
+    updates = [row._asdict() for row in connection.execute(_ready(run))]
+    if not updates:
         return
     unions = _Unions(connection, caches)
     before: dict[int, RequestRow] = {}
     after: dict[int, RequestRow] = {}
-    for amend in amends:
-        request = RequestRow(*(amend[name] for name in RequestRow._fields))
+    for update in updates:
+        request = RequestRow(*(update[name] for name in RequestRow._fields))
         before.setdefault(request.id, request)
-        after[request.id] = _with(after.get(request.id, request), amend, unions)
+        after[request.id] = _updated(after.get(request.id, request), update, unions)
     change(connection, before.values(), after.values())
     done = sa.delete(schema.amends).where(schema.amends.c.id == sa.bindparam("key"))
-    connection.execute(done, [{"key": amend["amend"]} for amend in amends])
+    connection.execute(done, [{"key": update["amend"]} for update in updates])
 
 
 def _ready(run: int) -> sa.Select[Any]:
-    """The amends that can be added, in the order in which they were told, each with its request."""
+    """Return a query for the late lines that can be added, in the order of their insertion, each with its request."""
     amends, requests = schema.amends.c, schema.requests.c
     later, earlier = schema.traces.alias("later"), schema.traces.alias("earlier")
     return (
@@ -47,20 +47,20 @@ def _ready(run: int) -> sa.Select[Any]:
         .join(earlier, (earlier.c.id == requests.trace) & earlier.c.lines.is_not(None))
         .where(amends.run == run)
         .order_by(amends.id)
-        # Processes that do this at once take turns also where the database is not locked as a whole.
+        # Concurrent processes take turns, also if the database is not locked as a whole.
         .with_for_update(of=schema.amends)
     )
 
 
-def _with(request: RequestRow, amend: Row, unions: _Unions) -> RequestRow:
-    new = {name: amend[f"new_{name}"] for name in ("status", "duration_us") if amend[f"new_{name}"] is not None}
-    if amend["ended"] is not None:
-        new["under_way"] = 0 if amend["ended"] else 1
-    return request._replace(trace=unions.of(request.trace, amend["later"]), **new)
+def _updated(request: RequestRow, update: Row, unions: _Unions) -> RequestRow:
+    new = {name: update[f"new_{name}"] for name in ("status", "duration_us") if update[f"new_{name}"] is not None}
+    if update["ended"] is not None:
+        new["under_way"] = 0 if update["ended"] else 1
+    return request._replace(trace=unions.of(request.trace, update["later"]), **new)
 
 
 class _Unions:
-    """The numbers of the traces that hold the lines of two others."""
+    """Unions of two traces, by their numbers; new ones are stored."""
 
     def __init__(self, connection: sa.Connection, caches: Caches) -> None:
         self._connection = connection

@@ -1,8 +1,8 @@
-"""Brings the store up to date with the journals of a run.
+"""Synchronises the store with the journals of a run.
 
-It goes piece by piece, each a transaction of its own: memory stays flat, whoever is killed leaves whole pieces behind,
-and processes that do this at once take turns. How far a journal has come is stored with its piece, so nothing is ever
-put in twice.
+It reads the journals in pieces, each in its own transaction: memory is bounded, a process that is killed leaves whole
+pieces behind, and concurrent processes take turns. The position in a journal is stored together with the piece, so no
+line is inserted twice.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from ...journal.format import UNREADABLE, begin_of, describe_loss, header, kind_of, objects, pieces
+from ...journal.format import UNREADABLE, header, kind_of, objects, pieces, prefix_of
+from ...journal.losses import describe_losses
 from ...journal.run_folder import RunFolder
-from ...model.atomic_files import open_regular
+from ...model.data_files import open_for_reading
 from .. import losses, schema
 from ..dialect import insert_missing, writing
 from ..windows import Windows, last_event
 from .batch import Caches, Piece, put
 from .interning import storable
-from .late_updates import apply_amends
+from .late_updates import apply_late_updates
 from .window_assignment import put_events
 
-_WINDOW = begin_of("window")
+_WINDOW = prefix_of("window")
 
-# Told the bytes of journals that are in the store by now, and those that will be at the end.
+# Called with the number of bytes of the journals that are stored so far, and with the total.
 Progress = Callable[[int, int], None]
 
 
@@ -59,7 +60,7 @@ class RunSync:
         self.warnings: list[str] = []
 
     def __call__(self) -> int:
-        """Bring the store up to date; return the run's number."""
+        """Synchronise the store; return the run's number."""
         run, changed = self._look()
         journals: list[_Journal] = []
         if run is None or changed:
@@ -75,15 +76,15 @@ class RunSync:
                 done += position - before
                 self._progress(done, total)
         if total:
-            # Another process may have put the last pieces in, and not have come to its own last one yet.
+            # Another process may have inserted the last pieces, and not have applied their late lines yet.
             with self._engine.begin() as connection:
-                apply_amends(connection, run, self._caches)
+                apply_late_updates(connection, run, self._caches)
         self._warn_of_unreadable_lines(run)
         self._warn_of_losses(run)
         return run
 
     def _look(self) -> tuple[int | None, list[Path]]:
-        """The run's number, None if it has none yet, and the journals whose size is not the one that was seen last.
+        """Return the run's number (None if it has none yet) and the journals whose size has changed.
 
         A run may have hundreds of journals, nearly all of processes that have ended.
         """
@@ -96,7 +97,7 @@ class RunSync:
         return run, [path for path in self._folder.journals() if _size(path) != known.get(_token(path))]
 
     def _register(self, changed: Iterable[Path]) -> tuple[int, list[_Journal]]:
-        """Give the run and its journals their numbers, and put the windows in: requests are placed by them."""
+        """Register the run and its journals, and insert the window events first, by which requests are assigned."""
         with self._engine.begin() as connection:
             connection.execute(insert_missing(connection, schema.runs), [{"name": self._folder.id}])
             run = connection.execute(
@@ -119,16 +120,16 @@ class RunSync:
             self.warnings.append(f"{path}: {problem}")
             return None
         token = _token(path)
-        self._caches.journals.learn(connection, [(run, token)])
+        self._caches.journals.intern(connection, [(run, token)])
         number = self._caches.journals[run, token]
         table = schema.journals
         known = table.c.id == number
         about: dict[str, Any] = {"pid": process.pid, "started_at": process.started_at, "root": storable(process.root)}
         position = connection.execute(sa.select(table.c.position).where(known)).scalar_one()
         if end < position:
-            self.warnings.append(f"{path}: shorter than when it was read last; what it held then is in the store")
+            self.warnings.append(f"{path}: shorter than at the last synchronisation; its former lines are in the store")
         elif end == position:
-            about["size"] = size  # nothing but a line that is torn, or not written to its end yet
+            about["size"] = size  # only a line has been added that is torn, or not written completely yet
         connection.execute(sa.update(table).where(known).values(about))
         return _Journal(path, number, token, position, end, size)
 
@@ -143,7 +144,7 @@ class RunSync:
                 }
 
     def _put_piece(self, run: int, journal: _Journal) -> int:
-        """Put the next piece of a journal into the store; return how far it is in the store now."""
+        """Insert the next piece of a journal into the store; return the position up to which it is stored now."""
         table = schema.journals
         known = table.c.id == journal.number
         with self._engine.begin() as connection:
@@ -158,15 +159,15 @@ class RunSync:
             moved: dict[str, Any] = {"position": position, "unreadable": table.c.unreadable + unreadable}
             if position >= journal.end:
                 moved["size"] = journal.size
-                # Who finds nothing new asks at once, and must find these done.
-                apply_amends(connection, run, self._caches)
+                # Now: another process that sees no new bytes reads immediately, and must find these applied.
+                apply_late_updates(connection, run, self._caches)
             connection.execute(sa.update(table).where(known).values(moved))
         return position
 
     def _read(self, journal: _Journal, position: int) -> tuple[bytes, list[int]]:
-        """The lines at ``position``, and the bytes of the journal at which periods end."""
-        # In this order: a reset that comes in between lies behind these lines, and says so.
-        with self._folder.unmoved():
+        """Return the lines at ``position``, and the offsets in the journal at which periods end."""
+        # In this order: a reset between the two steps has an offset behind these lines.
+        with self._folder.locked_if_possible():
             data = _read_lines(journal.path, position, journal.end)
             marks = [mark.get(journal.path.name, 0) for mark in self._folder.marks()]
         return data, sorted(marks)
@@ -190,8 +191,8 @@ class RunSync:
         table = schema.journals
         with self._reading.connect() as connection:
             numbers = connection.execute(sa.select(table.c.id).where(table.c.run == run)).scalars().all()
-            loss = describe_loss(losses.of_journals(connection, numbers))
-        self.warnings += filter(None, [loss])
+            warning = describe_losses(losses.of_journals(connection, numbers))
+        self.warnings += filter(None, [warning])
 
 
 def _token(path: Path) -> str:
@@ -199,7 +200,7 @@ def _token(path: Path) -> str:
 
 
 def _size(path: Path) -> int:
-    """The size in bytes; -1 if there is no file."""
+    """Return the size in bytes; -1 if there is no file."""
     try:
         return os.lstat(path).st_size
     except OSError:
@@ -207,8 +208,8 @@ def _size(path: Path) -> int:
 
 
 def _first_line_and_end(path: Path) -> tuple[bytes, int, int]:
-    """The first line, the byte behind the last whole one (0 if there is none), and the size of the file."""
-    with open_regular(path) as file:
+    """Return the first line, the end of the last whole line (0 if there is none), and the size of the file."""
+    with open_for_reading(path) as file:
         first = file.readline()
         size = file.seek(0, os.SEEK_END)
         return first, _last_newline(file, size), size
@@ -226,14 +227,14 @@ def _last_newline(file: BinaryIO, end: int) -> int:
 
 
 def _read_lines(path: Path, position: int, end: int) -> bytes:
-    """Whole lines from ``position`` on, not beyond ``end``: a piece. Nothing if the file was cut in the meantime."""
-    with open_regular(path) as file:
+    """Return a piece: whole lines from ``position`` on, not beyond ``end``; empty if the file was truncated."""
+    with open_for_reading(path) as file:
         _, data = next(pieces(file, position, end), (position, b""))
         return data if data.endswith(b"\n") else b""
 
 
 def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The lines that open and close windows, each with its byte: found without reading the others."""
+    """Yield the lines that open and close windows, each with its offset, without parsing the other lines."""
     position = journal.position
     while position < journal.end:
         data = _read_lines(journal.path, position, journal.end)
@@ -243,7 +244,7 @@ def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
         while begin >= 0:
             end = data.index(b"\n", begin)
             for _, line in objects(data[begin:end]):
-                with suppress(*UNREADABLE):  # counted when it is put into the store
+                with suppress(*UNREADABLE):  # counted when its piece is inserted
                     if kind_of(line) == "window":
                         yield position + begin, line or {}
             begin = data.find(_WINDOW, end)

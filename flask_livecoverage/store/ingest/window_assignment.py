@@ -1,4 +1,4 @@
-"""Puts window events into the store, and requests that are there already into the windows that they belong to."""
+"""Inserts window events into the store, and assigns requests that are stored already to these windows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from .. import schema
 from ..dialect import insert_missing
 from ..queries.base import NO_TEST
-from ..windows import Stretch, Windows, last_event
+from ..windows import Interval, Windows, last_event
 from .batch import Caches, RequestRow, Row, change
 
 
 def put_events(connection: sa.Connection, run: int, events: Iterable[Row], caches: Caches) -> None:
-    """Put the events of windows into the store.
+    """Insert window events into the store.
 
-    Another process's requests that began behind an event may have come into the store before it: they change windows.
+    Requests of other processes that began after an event may have been stored before it: their window changes.
     """
     rows = [{"run": run, **event} for event in events]
     if not rows:
@@ -26,27 +26,27 @@ def put_events(connection: sa.Connection, run: int, events: Iterable[Row], cache
     connection.execute(insert_missing(connection, schema.windows), rows)
     if last_event(connection, run) != before:
         earliest = min(row["at"] for row in rows)
-        for stretch, end in Windows.of_run(connection, run, earliest).since(earliest):
-            _place(connection, run, stretch, end, caches)
+        for interval, end in Windows.of_run(connection, run, earliest).since(earliest):
+            _assign(connection, run, interval, end, caches)
 
 
-def _place(connection: sa.Connection, run: int, stretch: Stretch, end: float, caches: Caches) -> None:
-    before = [RequestRow(*row) for row in connection.execute(_misplaced(run, stretch, end))]
+def _assign(connection: sa.Connection, run: int, interval: Interval, end: float, caches: Caches) -> None:
+    before = [RequestRow(*row) for row in connection.execute(_wrongly_assigned(run, interval, end))]
     if before:
-        caches.tests.learn(connection, [(stretch.name,)])
-        test = caches.tests[(stretch.name,)]
-        after = [row._replace(window=stretch.window, test=row.test if row.names_test else test) for row in before]
+        caches.tests.intern(connection, [(interval.name,)])
+        test = caches.tests[(interval.name,)]
+        after = [row._replace(window=interval.window, test=row.test if row.names_test else test) for row in before]
         change(connection, before, after)
 
 
-def _misplaced(run: int, stretch: Stretch, end: float) -> sa.Select[Any]:
+def _wrongly_assigned(run: int, interval: Interval, end: float) -> sa.Select[Any]:
     requests = schema.requests.c
     periods = sa.select(schema.periods.c.id).where(schema.periods.c.run == run)
     return sa.select(schema.requests).where(
         requests.period.in_(periods)
-        & (requests.started_at >= stretch.begins_at)
+        & (requests.started_at >= interval.begins_at)
         & (requests.started_at < end)
-        & (requests.window != stretch.window)
-        # No test's, and so in no window.
+        & (requests.window != interval.window)
+        # Requests that belong to no test belong to no window.
         & sa.not_((requests.names_test == 1) & (requests.test == NO_TEST))
     )

@@ -1,4 +1,4 @@
-"""What the store answers about runs: requests, lines, tests, routes, windows.
+"""Queries on stored runs: requests, lines, tests, routes, windows.
 
-May import: the rest of store but not ingest. Reads only; runs wherever a question is asked.
+May import: the rest of store, of ingest only interning. Reads only; runs wherever a question is answered.
 """

@@ -1,4 +1,4 @@
-"""The base of all queries: some runs in the store, and the conditions on what counts of them."""
+"""The base of all queries: some runs in the store, and the filters on their requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class QueryBase:
     """Some runs in the store, as it was when this object was made.
 
     :param runs: their numbers in the store.
-    :param period: the one period of theirs that counts; all if None.
+    :param period: the only period that counts; all if None.
     """
 
     def __init__(self, connection: sa.Connection, runs: Sequence[int], period: int | None = None) -> None:
@@ -41,7 +41,7 @@ class QueryBase:
 
     @cached_property
     def journals(self) -> dict[int, Any]:
-        """The rows of the runs' journals, by their numbers."""
+        """The rows of the runs' journals, by number."""
         rows = self.connection.execute(sa.select(schema.journals).where(schema.journals.c.run.in_(self.runs)))
         return {row.id: row for row in rows}
 
@@ -56,12 +56,12 @@ class QueryBase:
         return first.root if first else ""
 
     def executions(self, filters: Filters | None = None) -> sa.Select[Any]:
-        """Rows of the executions that ``filters`` let pass."""
+        """Return a query for the executions that pass ``filters``."""
         if filters is None or filters.since is None:
             table = schema.executions.c
             columns: list[Any] = [table.requests, table.duration_us, table.last_at]
         else:
-            # The executions do not know when each request was: these are made as the others were.
+            # The table of executions has no time for each request: compute them from the requests.
             table = schema.requests.c
             durations, newest = sa.func.sum(table.duration_us), sa.func.max(table.started_at)
             columns = [sa.func.count().label("requests"), durations.label("duration_us"), newest.label("last_at")]
@@ -71,7 +71,7 @@ class QueryBase:
 
 
 def filtered(query: sa.Select[Any], table: Any, filters: Filters | None) -> sa.Select[Any]:
-    """``query`` with conditions on the columns of ``table``, requests or executions."""
+    """Return ``query`` with conditions on the columns of ``table``, requests or executions."""
     if filters is None:
         return query
     if filters.test is not None:
@@ -90,6 +90,6 @@ def filtered(query: sa.Select[Any], table: Any, filters: Filters | None) -> sa.S
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """``values`` in parts that a statement can take as parameters."""
+    """Yield ``values`` in chunks that a statement can take as parameters."""
     for start in range(0, len(values), CHUNK):
         yield values[start : start + CHUNK]

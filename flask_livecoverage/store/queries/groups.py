@@ -17,7 +17,7 @@ By = Literal["test", "route", "request"]
 
 
 class GroupQueries:
-    """What each test, route or request of some runs executed."""
+    """The traces of each test, route or request of some runs."""
 
     def __init__(self, base: QueryBase) -> None:
         self._base = base
@@ -25,7 +25,7 @@ class GroupQueries:
         self._periods = base.periods
 
     def executed(self, by: By, filters: Filters | None = None) -> Iterator[Executed]:
-        """What each test, route (``GET /user/<id>``) or request executed; tests only of requests that name one."""
+        """Yield what each test, route (``GET /user/<id>``) or request executed; there is no group for no test."""
         if by == "request":
             yield from self._executed_by_request(filters)
             return
@@ -66,7 +66,7 @@ class GroupQueries:
         return self._connection.execute(query.where(source.c.test != NO_TEST) if tests_only else query)
 
     def tests_by_route(self, filters: Filters | None = None) -> dict[str, int]:
-        """How many tests each route has, by its name."""
+        """Return how many tests each route has, by its name."""
         source = self._base.executions(filters).subquery()
         query = (
             sa.select(route_name, sa.func.count(sa.distinct(source.c.test)))

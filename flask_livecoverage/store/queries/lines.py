@@ -1,4 +1,4 @@
-"""Questions about lines, and about those who ran them."""
+"""Queries on lines, and on the tests, routes and requests that ran them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .requests import RequestQueries
 
 @dataclass(frozen=True)
 class LineHits:
-    """Who ran a line: tests and routes with the number of their requests, and the last of these requests.
+    """The hits of a line: tests and routes with the number of their requests, and the last of these requests.
 
     ``at_startup`` is whether it ran outside of requests too.
     """
@@ -32,7 +32,7 @@ class LineHits:
 
 
 class LineQueries:
-    """The lines that the requests of some runs executed, and who executed them."""
+    """The lines that the requests of some runs executed, and the requests by lines."""
 
     def __init__(self, base: QueryBase, requests: RequestQueries) -> None:
         self._base = base
@@ -41,13 +41,13 @@ class LineQueries:
         self._requests = requests
 
     def traces(self, filters: Filters | None = None) -> dict[str, Trace]:
-        """The traces of all requests, by their ids."""
+        """Return the traces of all requests, by their ids."""
         source = self._base.executions(filters).subquery()
         numbers = self._connection.execute(sa.select(source.c.trace).distinct()).scalars()
         return self._by_digest(numbers)
 
     def union(self, digests: Iterable[str]) -> Trace:
-        """All lines of some traces; those that no journal has told add none."""
+        """Return all lines of some traces; those not yet seen in any journal add none."""
         return Trace.union(self.by_ids(digests))
 
     def _numbers_of(self, digests: Iterable[str]) -> list[int]:
@@ -58,15 +58,15 @@ class LineQueries:
         return numbers
 
     def by_ids(self, digests: Iterable[str]) -> list[Trace]:
-        """The traces with these ids; those that no journal has told are missing."""
+        """Return the traces with these ids; those not yet seen in any journal are missing."""
         return list(load_traces(self._connection, self._numbers_of(digests)).values())
 
     def by_numbers(self, numbers: Iterable[int]) -> dict[int, Trace]:
-        """The traces with these numbers; those that no journal has told are missing."""
+        """Return the traces with these numbers; those not yet seen in any journal are missing."""
         return load_traces(self._connection, numbers)
 
     def line_counts(self, digests: Iterable[str]) -> dict[str, int]:
-        """How many lines these traces have; those that no journal has told are missing."""
+        """Return how many lines these traces have; those not yet seen in any journal are missing."""
         table = schema.traces.c
         counts: dict[str, int] = {}
         for chunk in chunks(sorted(digests)):
@@ -75,25 +75,25 @@ class LineQueries:
         return counts
 
     def count_traces(self) -> int:
-        """How many different traces the requests have left."""
+        """Return how many different traces the requests have."""
         query = sa.select(sa.func.count(sa.distinct(schema.executions.c.trace)))
         return int(self._connection.execute(query.where(schema.executions.c.period.in_(self._periods))).scalar() or 0)
 
     def ambient(self) -> list[Trace]:
-        """The traces of what ran outside of requests."""
+        """Return the traces of lines that ran outside of requests."""
         return list(self._by_digest(self.ambient_traces()).values())
 
     def _by_digest(self, numbers: Iterable[int]) -> dict[str, Trace]:
         return {trace.id: trace for trace in load_traces(self._connection, numbers).values()}
 
     def files(self) -> list[str]:
-        """The paths of all files of which lines were recorded, in any run, sorted."""
+        """Return the paths of all files with recorded lines, in any run, sorted."""
         return sorted(set(self._connection.execute(sa.select(schema.files.c.path)).scalars()))
 
-    # Rows, of which running totals are made
+    # Rows, for running totals
 
-    def told_traces(self) -> dict[int, tuple[str, float]]:
-        """The number of each trace that requests left: its id, and when it was left first. Traces without lines not."""
+    def first_executions(self) -> dict[int, tuple[str, float]]:
+        """Return, by the number of each trace of requests that is stored, its id and the time of its first request."""
         executions, traces = schema.executions.c, schema.traces.c
         query = (
             sa.select(traces.id, traces.digest, sa.func.min(executions.first_at))
@@ -104,12 +104,12 @@ class LineQueries:
         return {number: (digest, first_at) for number, digest, first_at in self._connection.execute(query)}
 
     def ambient_traces(self) -> set[int]:
-        """The numbers of the traces of what ran outside of requests."""
+        """Return the numbers of the traces of lines that ran outside of requests."""
         query = sa.select(schema.ambient.c.trace).where(schema.ambient.c.run.in_(self._base.runs))
         return set(self._connection.execute(query).scalars())
 
     def rows_of_traces(self, traces: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-        """Trace, file and bitmap of lines of ``traces``: the first two by their numbers."""
+        """Yield trace, file and bitmap of lines of ``traces``: the first two by their numbers."""
         table = schema.trace_files.c
         for chunk in chunks(sorted(traces)):
             query = sa.select(table.trace, table.file, table.lines).where(table.trace.in_(chunk))
@@ -117,11 +117,11 @@ class LineQueries:
                 yield trace, file, from_numbits(lines)
 
     def contents(self) -> dict[int, tuple[str, str]]:
-        """The path and the hash of the content of each file, by its number, in any run."""
+        """Return the path and the hash of the content of each file, by its number, in any run."""
         return {row.id: (row.path, row.content) for row in self._connection.execute(sa.select(schema.files))}
 
     def heat(self, file: int, filters: Filters | None = None) -> list[tuple[int, int]]:
-        """What ran in the file with this number: bitmaps of lines, each with how many requests ran just these."""
+        """Return the lines that ran in the file with this number: bitmaps, each with the number of its requests."""
         source, table = self._base.executions(filters).subquery(), schema.trace_files.c
         query = sa.select(table.lines, sa.func.sum(source.c.requests)).join_from(
             schema.trace_files, source, source.c.trace == table.trace
@@ -130,7 +130,7 @@ class LineQueries:
         return [(from_numbits(lines), int(count)) for lines, count in rows]
 
     def heat_by_test(self, file: int, filters: Filters | None = None) -> list[tuple[int, int]]:
-        """What ran in the file with this number: bitmaps of lines, each with the number of a test that ran these."""
+        """Return the lines that ran in the file with this number: bitmaps, each with the number of a test."""
         source, table = self._base.executions(filters).subquery(), schema.trace_files.c
         query = sa.select(table.lines, source.c.test).join_from(
             schema.trace_files, source, source.c.trace == table.trace
@@ -139,7 +139,7 @@ class LineQueries:
         return [(from_numbits(lines), test) for lines, test in rows]
 
     def names_in(self, file: int, limit: int = 500) -> tuple[list[str], list[str]]:
-        """The names of tests and of routes whose requests ran any line of the file with this number, sorted."""
+        """Return the names of tests and of routes whose requests ran any line of the file with this number, sorted."""
         source = self._base.executions().subquery()
         ran = sa.select(schema.trace_files.c.trace).where(schema.trace_files.c.file == file)
         tests = (
@@ -156,11 +156,14 @@ class LineQueries:
         first, second = (list(self._connection.execute(query).scalars()) for query in found)
         return first, second
 
-    # Who ran it
+    # The hits of lines
 
-    def ran(self, path: str, lines: Sequence[int], *, limit: int = 10) -> LineHits:
-        """Who ran any of ``lines`` of the file at ``path``, whatever its content was; ``limit`` of the requests."""
-        numbers = self._traces_with(path, lines)
+    def ran(self, path: str, lines: Sequence[int], *, limit: int = 10, content: str | None = None) -> LineHits:
+        """Return the hits of any of ``lines`` of the file at ``path``, with at most ``limit`` requests.
+
+        ``content`` is the hash of the content of which these are lines; None: any that the file had.
+        """
+        numbers = self._traces_with(path, lines, content)
         executions = [row for chunk in chunks(numbers) for row in self._executions_of(chunk)]
         return LineHits(
             requests=sum(row.requests for row in executions),
@@ -170,16 +173,18 @@ class LineQueries:
             at_startup=not self.ambient_traces().isdisjoint(numbers),
         )
 
-    def _traces_with(self, path: str, lines: Sequence[int]) -> list[int]:
+    def _traces_with(self, path: str, lines: Sequence[int], content: str | None) -> list[int]:
         table = schema.trace_files.c
         query = sa.select(table.trace, table.lines).join(schema.files, schema.files.c.id == table.file)
+        if content is not None:
+            query = query.where(schema.files.c.content == content)
         rows = self._connection.execute(query.where(schema.files.c.path == path))
-        # Not a bitmap: somebody may ask for line number 999,999,999.
-        places = [divmod(line, 8) for line in lines]
+        # Not a bitmap: a user may ask for line number 999,999,999.
+        bits = [divmod(line, 8) for line in lines]
         return [
             trace
             for trace, numbits in rows
-            if any(octet < len(numbits) and numbits[octet] >> bit & 1 for octet, bit in places)
+            if any(octet < len(numbits) and numbits[octet] >> bit & 1 for octet, bit in bits)
         ]
 
     def _executions_of(self, traces: Sequence[int]) -> Iterable[Any]:

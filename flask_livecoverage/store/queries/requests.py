@@ -1,4 +1,4 @@
-"""Questions about single requests."""
+"""Queries on single requests."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ class RequestQueries:
         self._periods = base.periods
 
     def newest(self, filters: Filters | None = None, limit: int | None = None) -> list[RequestRecord]:
-        """The records of requests, newest first."""
+        """Return the records of requests, newest first."""
         if filters is not None and filters.test is not None:
-            return self.newest_of(self._left(filters), filters, limit)
+            return self.newest_of(self._last_executions(filters), filters, limit)
         table = schema.requests.c
         query = filtered(_records(), table, filters).where(table.period.in_(self._periods))
         query = query.order_by(table.started_at.desc(), table.id.desc()).limit(limit)
         return [self._record(row) for row in self._connection.execute(query)]
 
-    def _left(self, filters: Filters) -> Sequence[Any]:
-        """Which traces requests that ``filters`` let pass have left in which test, and when last."""
+    def _last_executions(self, filters: Filters) -> Sequence[Any]:
+        """Return, for each trace and test of the requests that pass ``filters``, the time of the last request."""
         source = self._base.executions(filters).subquery()
         newest = sa.func.max(source.c.last_at).label("last_at")
         query = sa.select(source.c.trace, source.c.test, newest).group_by(source.c.trace, source.c.test)
         return self._connection.execute(query).all()
 
-    def newest_of(self, left: Iterable[Any], filters: Filters | None, limit: int | None) -> list[RequestRecord]:
-        """The newest requests, at most ``limit``, that have left one of some traces in its test.
+    def newest_of(self, executions: Iterable[Any], filters: Filters | None, limit: int | None) -> list[RequestRecord]:
+        """Return the newest requests, at most ``limit``, with one of some traces in its test.
 
-        ``left`` has rows with a trace, a test, and when it was left last: what is too old to be among the newest is
-        not looked up.
+        ``executions`` has rows with a trace, a test, and the time of the last request: rows that are too old to be
+        among the newest are not looked up.
         """
-        last = {(row.trace, row.test): row.last_at for row in sorted(left, key=lambda row: row.last_at)}
+        last = {(row.trace, row.test): row.last_at for row in sorted(executions, key=lambda row: row.last_at)}
         newest: list[tuple[float, int]] = []
         table = schema.requests.c
         for (trace, test), at in sorted(last.items(), key=lambda item: -item[1]):
@@ -65,12 +65,12 @@ class RequestQueries:
         return self._connection.execute(_records().where(schema.requests.c.id.in_(keys)))
 
     def count(self, filters: Filters | None = None) -> int:
-        """How many requests there are."""
+        """Return how many requests there are."""
         source = self._base.executions(filters).subquery()
         return int(self._connection.execute(sa.select(sa.func.sum(source.c.requests))).scalar() or 0)
 
     def count_without_test(self, filters: Filters | None = None) -> int:
-        """How many requests belong to no test."""
+        """Return how many requests belong to no test."""
         source = self._base.executions(filters).subquery()
         query = sa.select(sa.func.sum(source.c.requests)).where(source.c.test == NO_TEST)
         return int(self._connection.execute(query).scalar() or 0)
@@ -78,12 +78,12 @@ class RequestQueries:
     def page(
         self, filters: Filters, sort: Sort, limit: int, offset: int = 0, *, descending: bool = True
     ) -> list[RequestRecord]:
-        """The records of some requests; of equal ones, the newest first."""
+        """Return the records of one page of requests; of equal ones, the newest first."""
         table = schema.requests.c
-        # Their numbers first: the rest of a record would only be in the way while all are sorted.
+        # Only their numbers first: sorting whole records takes longer.
         query = filtered(sa.select(table.id), table, filters).where(table.period.in_(self._periods))
         if filters.test is not None:
-            # Requests have no index by tests: the executions tell which traces to look among.
+            # Requests have no index by tests: the executions have the traces of a test.
             query = query.where(table.trace.in_(sa.select(self._base.executions(filters).subquery().c.trace)))
         if sort in ("method", "route"):
             query = query.join(schema.routes, schema.routes.c.id == table.route)
@@ -96,9 +96,9 @@ class RequestQueries:
     def page_by_trace(
         self, filters: Filters, rank: Mapping[str, int], limit: int, offset: int = 0, *, descending: bool = True
     ) -> list[RequestRecord]:
-        """As :meth:`page`, in the order of the numbers that ``rank`` gives to their traces' ids; others count as 0."""
+        """Return a page in the order of ``rank``, a number for each trace's id; others count as 0."""
         source, traces = self._base.executions(filters).subquery().c, schema.traces.c
-        # By tests too: only for a trace and a test together there is an index in the order of time.
+        # By tests too: only a trace and a test together have an index in the order of time.
         query = (
             sa.select(source.trace, source.test, traces.digest, sa.func.sum(source.requests).label("requests"))
             .join(schema.traces, traces.id == source.trace)
@@ -122,7 +122,7 @@ class RequestQueries:
         return self._connection.execute(query).scalars()
 
     def first_of_traces(self, moments: Mapping[str, float], filters: Filters) -> list[RequestRecord]:
-        """The records of the requests that left these traces (ids) at these moments, in no order."""
+        """Return the records of the requests with these traces (ids) at these moments, in no order."""
         table = schema.requests.c
         found = []
         for chunk in chunks(sorted(moments)):
@@ -135,15 +135,15 @@ class RequestQueries:
         return [record for record in found if moments[record.trace] == record.started_at]
 
     def counts_until(self, moments: Sequence[float]) -> list[int]:
-        """How many requests began until each of ``moments``, which are ascending."""
+        """Return how many requests began until each of ``moments``, which are ascending."""
         table = schema.requests.c
-        # One query, made once: there may be many moments.
+        # One query, compiled once: there may be many moments.
         query = sa.select(sa.func.count()).where(
             table.period.in_(self._periods),
             table.started_at > sa.bindparam("after"),
             table.started_at <= sa.bindparam("until"),
         )
-        # Not every database has an infinity.
+        # Not every database supports infinity.
         edges = itertools.pairwise([-sys.float_info.max, *moments])
         return list(
             itertools.accumulate(
@@ -152,13 +152,13 @@ class RequestQueries:
         )
 
     def _records_of(self, keys: Iterable[int]) -> list[RequestRecord]:
-        """The records with these numbers, in their order."""
+        """Return the records with these numbers, in their order."""
         wanted = list(keys)
         found = {row.id: self._record(row) for chunk in chunks(wanted) for row in self._rows(chunk)}
         return [found[key] for key in wanted if key in found]
 
     def get(self, request_id: str) -> RequestRecord | None:
-        """The record of a request, or None if there is none with this id."""
+        """Return the record of a request, or None if there is none with this id."""
         token, _, number = request_id.rpartition("-")
         if not (number.isdecimal() and number.isascii() and len(number) <= 10):
             return None

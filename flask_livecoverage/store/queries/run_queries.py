@@ -1,4 +1,4 @@
-"""What the store answers about some runs."""
+"""All queries on some runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .window_queries import WindowQueries
 
 
 class RunQueries:
-    """The store's content of some runs, as it was when this object was made.
+    """Queries on some runs, as they were stored when this object was made.
 
     :param runs: their numbers in the store.
-    :param period: the one period of theirs that counts; all if None.
+    :param period: the only period that counts; all if None.
     """
 
     def __init__(self, connection: sa.Connection, runs: Sequence[int], period: int | None = None) -> None:
@@ -35,7 +35,7 @@ class RunQueries:
         return self._base.root
 
     def rules(self) -> list[Rule]:
-        """The URL rules of the application, sorted; empty if no process has told them."""
+        """Return the URL rules of the application, sorted; empty if no process has recorded them."""
         table = schema.rules.c
         query = sa.select(table.rule, table.endpoint, table.methods).where(table.run.in_(self._base.runs))
         methods: dict[tuple[str, str], set[str]] = {}
@@ -44,9 +44,9 @@ class RunQueries:
         return [Rule(rule, endpoint, sorted(names)) for (rule, endpoint), names in sorted(methods.items())]
 
     def processes(self) -> int:
-        """How many processes have taken part."""
+        """Return how many processes have taken part."""
         return sum(journal.root is not None for journal in self._base.journals.values())
 
     def lost(self) -> int:
-        """How many records could not be written, as far as journals tell."""
+        """Return how many records could not be written, as counted in the journals."""
         return losses.of_journals(self._base.connection, self._base.journals).total()

@@ -1,4 +1,4 @@
-"""What counts in source files, kept so that each content is analysed once."""
+"""Stores the analysis of source files, so that each content is analysed once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .. import schema
 from ..dialect import insert_missing
 from .base import chunks
 
-# What a content's statements are, or why they cannot be told.
+# The statements of a content, or the reason why it cannot be analysed.
 Analysed = FileStatements | str
 
 
 def load_statements(connection: sa.Connection, rules: str, contents: Iterable[str]) -> dict[str, Analysed]:
-    """What is known of ``contents`` (hashes) under ``rules``."""
+    """Return the stored analysis of ``contents`` (hashes) under ``rules``."""
     table = schema.statements.c
     found: dict[str, Analysed] = {}
     for chunk in chunks(sorted(contents)):
@@ -31,7 +31,7 @@ def load_statements(connection: sa.Connection, rules: str, contents: Iterable[st
 
 
 def save_statements(connection: sa.Connection, rules: str, analysed: Mapping[str, Analysed]) -> None:
-    """Keep what was found out about contents."""
+    """Store the analysis of contents."""
     nothing = FileStatements(0)
     rows = []
     for content, result in analysed.items():

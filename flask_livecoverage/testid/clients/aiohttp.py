@@ -1,4 +1,4 @@
-"""aiohttp: each request that a session sends, the hops of redirects and WebSockets' handshakes among them."""
+"""aiohttp: a header in each request of a session, including redirect hops and WebSocket handshakes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..headers import TEST_HEADER
 from .target import Identity
 
 
-class AiohttpCarrier:
-    """A header of each request."""
+class AiohttpLibrary:
+    """Adds the header to each request."""
 
     modules = ("aiohttp",)
 
@@ -21,11 +21,11 @@ class AiohttpCarrier:
 
     def hook(self, module: Any, patches: Patches) -> None:
         """See :class:`.Library`."""
-        # One for each hop, and with the headers that the test has given, not with those of the hop before.
+        # Each hop is a request of its own, with the headers that the test passed, not those of the previous hop.
         patches.wrap(module.ClientRequest, "send", self._sending)
 
-    def tell_clients(self) -> None:
-        """Each request asks for the test."""
+    def update_clients(self) -> None:
+        """Do nothing: each request reads the current test."""
 
     def _sending(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)

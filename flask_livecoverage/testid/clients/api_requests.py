@@ -1,4 +1,4 @@
-"""Requests of Playwright's API contexts: with the header, redirects followed hop by hop."""
+"""Requests of Playwright's API contexts: the header is added, and redirects are followed hop by hop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from ..headers import TEST_HEADER
 from .target import Identity, header_value
 
-# As the methods of APIRequestContext are called; `fetch` is told the method.
+# The methods of APIRequestContext and their HTTP methods; `fetch` takes the HTTP method as an argument.
 METHODS = {name: name.upper() for name in ("delete", "get", "head", "patch", "post", "put")} | {"fetch": ""}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 20
@@ -21,7 +21,7 @@ Steps = Generator[tuple[Any, dict[str, Any]], Any, Any]
 
 @dataclass(frozen=True)
 class ApiContext:
-    """What one was made with."""
+    """The arguments with which an API context was created."""
 
     base_url: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -30,15 +30,15 @@ class ApiContext:
 
 @dataclass
 class ApiRequest:
-    """One request of a test, and what becomes of it from redirect to redirect.
+    """One request of a test, as it changes from redirect to redirect.
 
-    Playwright would send the header to all hosts that it is redirected to. So each hop is a request of its own; what
-    changes from one to the next is as in Playwright, which follows https://fetch.spec.whatwg.org/#http-redirect-fetch.
+    Playwright would send the header to every host of a redirect chain. So each hop is sent as a request of its own. The
+    changes between hops are Playwright's, which follows https://fetch.spec.whatwg.org/#http-redirect-fetch.
     """
 
     context: ApiContext
     target: Any
-    """A URL, relative to the context's, or a request of a page."""
+    """A URL, which may be relative to the context's, or a request of a page."""
     method: str
     options: dict[str, Any]
 
@@ -48,14 +48,14 @@ class ApiRequest:
         self.headers = dict(self.options.get("headers") or ({} if is_url else self.target.headers))
         self.method = self.method or self.options.get("method") or ("GET" if is_url else self.target.method)
 
-    def carries(self, identity: Identity) -> bool:
-        """Whether it is the server's, and the test has said nothing itself."""
+    def needs_header(self, identity: Identity) -> bool:
+        """Return whether the request goes to the server, and the test has not set the header itself."""
         names = {name.lower() for name in [*self.headers, *self.context.headers]}
         has_own = TEST_HEADER.lower() in names
         return identity.test is not None and not has_own and identity.host_of(self.url) is not None
 
     def steps(self, identity: Identity, error: type[Exception]) -> Steps:
-        """Yields what ``fetch`` is to be called with, takes its response, and returns the last response."""
+        """Yield the arguments of each call of ``fetch``, receive its response, and return the last response."""
         left = self._most_redirects()
         while True:
             response = yield self.target, self._arguments(identity)
@@ -68,7 +68,7 @@ class ApiRequest:
             self._redirect(response.status, urljoin(self.url, location))
 
     def _most_redirects(self) -> int | None:
-        """None: the redirect itself is what the test wants."""
+        """The limit of redirects; None if the test asks for the redirect response itself."""
         given = self.options.get("max_redirects")
         most = self.context.max_redirects if given is None else given
         return _MOST_REDIRECTS if most is None else most or None

@@ -1,11 +1,11 @@
 """The cookie with the test's name in a browser that WebDriver drives.
 
-The cookie is the browser's, not a page's. So the next test's name is not put beside a page that an earlier test has
-opened, and that may go on sending: it is put there when the test opens a page, for which the old one is left first, or
-when the test works with the old page, which is the test's from then on.
+The cookie belongs to the browser, not to a page. A page that an earlier test has opened may go on sending requests, so
+the next test's name is not set while such a page is open. It is set when the test opens a page, after the old page was
+left, or when the test uses the old page, which belongs to the test from then on.
 
-What the browser refuses, because a dialog is open, say, or the window is closed, raises WebDriver's error, and is tried
-again before a later command.
+A command that the browser refuses, for example because a dialog is open or the window is closed, raises WebDriver's
+error, and is tried again before a later command.
 """
 
 from __future__ import annotations
@@ -17,146 +17,146 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..headers import COOKIE
-from .target import Identity, are_one_test, cookie, cookies
+from .target import Identity, cookie, cookies, is_same_test
 
-# What makes a page send something, or be another one.
-_WORKING = frozenset({
+# Commands that can make a page send requests or change the page.
+_PAGE_COMMANDS = frozenset({
     "actions", "clearElement", "clickElement", "executeAsyncScript", "executeCdpCommand", "executeScript", "goBack",
     "goForward", "refresh", "sendKeysToElement", "submitElement", "w3cAcceptAlert", "w3cDismissAlert",
     "w3cExecuteScript", "w3cExecuteScriptAsync",
 })  # fmt: skip
 
 
-class Jar(ABC):
-    """The cookie of one browser."""
+class BrowserCookie(ABC):
+    """The test's cookie in one browser."""
 
     def __init__(self, identity: Identity, send: Callable[..., Any]) -> None:
         self._identity = identity
         self._send = send
-        self._last = identity.test
-        # Whether the open pages are an earlier test's, and the browser has no cookie because of that.
+        self._last_test = identity.test
+        # True while the open pages are an earlier test's; the browser has no cookie then.
         self._pages_are_old = False
 
     @property
-    def _wanted(self) -> str | None:
-        """The name that the cookie is to have; None for no cookie."""
+    def _expected(self) -> str | None:
+        """The name that the cookie should hold; None for no cookie."""
         return None if self._pages_are_old else self._identity.test
 
-    def tell(self) -> None:
-        """Another test, or another part of one, runs, or none."""
-        last, self._last = self._last, self._identity.test
-        if not are_one_test(last, self._last):
-            self._pages_are_old = self._last is not None
+    def change_test(self) -> None:
+        """Follow a change of the current test: to another one, to a part of one, or to none."""
+        last, self._last_test = self._last_test, self._identity.test
+        if not is_same_test(last, self._last_test):
+            self._pages_are_old = self._last_test is not None
         self.update()
 
-    def before(self, command: str, params: dict[str, Any]) -> None:
-        """Be right before a command of the test; one of WebDriver BiDi has no name."""
+    def prepare(self, command: str, params: dict[str, Any]) -> None:
+        """Set the cookie for a command that the test is about to send; WebDriver BiDi's commands have an empty name."""
         if self._pages_are_old:
             if command == "get":
-                # A browser that refuses it will tell the test itself.
+                # A browser that refuses this will refuse the test's own command, too.
                 with suppress(Exception):
                     self._leave_page()
-            self._pages_are_old = command not in ("get", "", *_WORKING)
-        self._prepare(command, params)
+            self._pages_are_old = command not in ("get", "", *_PAGE_COMMANDS)
+        self._update_for(command, params)
 
     def _leave_page(self) -> None:
-        """Let an old page send without a name what it sends when it is left."""
+        """Leave an old page, so that what it sends when it is left is sent without a name."""
         if self._page_host() in self._identity.hosts:
             self._send("get", url="about:blank")
 
     @abstractmethod
-    def _prepare(self, command: str, params: dict[str, Any]) -> None:
-        """Be right before a command."""
+    def _update_for(self, command: str, params: dict[str, Any]) -> None:
+        """Update the cookie as the command requires."""
 
     @abstractmethod
     def update(self) -> None:
-        """Change the cookie, if it is another test's."""
+        """Change the cookie if it does not hold the expected name."""
 
     @abstractmethod
-    def deleted(self) -> None:
-        """The test has deleted cookies: set it again."""
+    def restore(self) -> None:
+        """Set the cookie again after the test has deleted cookies."""
 
     def _page_host(self) -> Any:
         return urlsplit(self._send("getCurrentUrl")).hostname
 
 
-class DevToolsJar(Jar):
-    """Set by Chromium's DevTools protocol, under all names of the server at once."""
+class DevToolsCookie(BrowserCookie):
+    """The cookie set by Chromium's DevTools protocol, for all host names of the server at once."""
 
     def __init__(self, identity: Identity, send: Callable[..., Any]) -> None:
         super().__init__(identity, send)
-        self._held: str | None = None
+        self._stored: str | None = None
 
-    def _prepare(self, command: str, params: dict[str, Any]) -> None:
+    def _update_for(self, command: str, params: dict[str, Any]) -> None:
         self.update()
 
-    def deleted(self) -> None:
-        """The test has deleted cookies: set it again."""
-        self._held = None
+    def restore(self) -> None:
+        """Set the cookie again after the test has deleted cookies."""
+        self._stored = None
         self.update()
 
     def update(self) -> None:
-        """Change the cookie, if it is another test's."""
-        test = self._wanted
-        if self._held == test:
+        """Change the cookie if it does not hold the expected name."""
+        test = self._expected
+        if self._stored == test:
             return
         if test is None:
             for host in self._identity.hosts:
                 self._devtools("Network.deleteCookies", name=COOKIE, url=self._identity.cookie_url(host))
         else:
             self._devtools("Network.setCookies", cookies=cookies(test, self._identity))
-        self._held = test
+        self._stored = test
 
     def _devtools(self, command: str, **params: Any) -> None:
         self._send("executeCdpCommand", cmd=command, params=params)
 
 
-class PageJar(Jar):
-    """Set by WebDriver's own command, which wants a page of the server to be open.
+class WebDriverCookie(BrowserCookie):
+    """The cookie set by WebDriver's own command, which requires a page of the server to be open.
 
-    A browser goes nowhere before the first ``get``: so that is soon enough for the first time.
+    A browser sends nothing before its first ``get``, so the cookie is set before that at the earliest.
     """
 
     def __init__(self, identity: Identity, send: Callable[..., Any], status_path: str) -> None:
         super().__init__(identity, send)
         self._status_path = status_path
-        # The server's names, each with the test of the cookie that the browser has there.
-        self._held: dict[str, str | None] = {}
+        # For each host name of the server, the test that the browser's cookie names.
+        self._stored: dict[str, str | None] = {}
 
-    def _prepare(self, command: str, params: dict[str, Any]) -> None:
+    def _update_for(self, command: str, params: dict[str, Any]) -> None:
         if command == "get":
             for host in {self._identity.host, self._identity.host_of(str(params.get("url"))) or self._identity.host}:
-                self._held.setdefault(host, None)
+                self._stored.setdefault(host, None)
             self._update()
-        elif command in ("", *_WORKING):
+        elif command in ("", *_PAGE_COMMANDS):
             self.update()
 
-    def deleted(self) -> None:
-        """The test has deleted cookies: set it again."""
+    def restore(self) -> None:
+        """Set the cookie again after the test has deleted cookies."""
         page = self._page_host()
-        if page in self._held:
-            self._held[page] = None
+        if page in self._stored:
+            self._stored[page] = None
         self.update()
 
     def update(self) -> None:
-        """Change the cookies that there are, and those for the page that is open."""
-        if self._held or self._wanted is not None:
+        """Change the cookies that exist, and the one for the open page, to the expected name."""
+        if self._stored or self._expected is not None:
             page = self._page_host()
             if page in self._identity.hosts:
-                self._held.setdefault(page, None)
+                self._stored.setdefault(page, None)
             self._update()
 
     def _update(self) -> None:
-        for host, held in list(self._held.items()):
-            if held != self._wanted:
-                self._put(host, self._wanted)
+        for host, stored in list(self._stored.items()):
+            if stored != self._expected:
+                self._set(host, self._expected)
 
-    def _put(self, host: str, test: str | None) -> None:
+    def _set(self, host: str, test: str | None) -> None:
         if self._page_host() == host:
             self._write(test)
         else:
             self._write_in_tab(host, test)
-        self._held[host] = test
+        self._stored[host] = test
 
     def _write_in_tab(self, host: str, test: str | None) -> None:
         window = self._send("w3cGetCurrentWindowHandle")

@@ -1,6 +1,6 @@
-"""http.client, and with it urllib.request, urllib3, requests and all else that is built on it.
+"""http.client, and all libraries built on it, such as urllib.request, urllib3 and requests.
 
-Each hop of a redirect is a request of its own there, to its own host, so no other host gets the header.
+Each hop of a redirect is a request of its own, to its own host, so no other host receives the header.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from ..headers import TEST_HEADER
 from .target import Identity, header_value
 
 
-class HttpClientCarrier:
-    """A header of each request, unless the test has set one itself."""
+class HttpClientLibrary:
+    """Adds the header to each request, unless the test has set it."""
 
     modules = ("http.client",)
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._secure: type = type(None)
-        # The target of the request whose headers are being put; None once it has the header.
+        # For each connection, the target of the request whose headers are being written; None once it has the header.
         self._targets: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
 
     def hook(self, module: Any, patches: Patches) -> None:
@@ -33,8 +33,8 @@ class HttpClientCarrier:
         patches.wrap(module.HTTPConnection, "putheader", self._putting)
         patches.wrap(module.HTTPConnection, "endheaders", self._ending)
 
-    def tell_clients(self) -> None:
-        """Each request asks for the test."""
+    def update_clients(self) -> None:
+        """Do nothing: each request reads the current test."""
 
     def _beginning(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
@@ -65,12 +65,12 @@ class HttpClientCarrier:
         return endheaders
 
     def _goes_to_server(self, connection: Any, target: str) -> bool:
-        # A whole URL is what a proxy is asked for.
+        # The target is a whole URL where the request goes to a proxy.
         url = target if "://" in target.partition("?")[0] else self._url_of(connection)
         return self._identity.host_of(url) is not None
 
     def _url_of(self, connection: Any) -> str:
-        # Behind a proxy's tunnel, the connection's own host is the proxy.
+        # With a proxy's tunnel, the connection's own host is the proxy.
         tunnel = getattr(connection, "_tunnel_host", None)
         host, port = (tunnel, connection._tunnel_port) if tunnel else (connection.host, connection.port)
         scheme = "https" if isinstance(connection, self._secure) else "http"

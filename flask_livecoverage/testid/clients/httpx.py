@@ -1,4 +1,4 @@
-"""httpx: each request that a client sends, the hops of redirects among them."""
+"""httpx: a header in each request of a client, including redirect hops."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from ..headers import TEST_HEADER
 from .target import Identity
 
 
-class HttpxCarrier:
-    """A header of each request."""
+class HttpxLibrary:
+    """Adds the header to each request."""
 
     modules = ("httpx",)
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        # Extensions are copied from hop to hop, with the headers: so our own header can be told from the test's.
-        self._own = f"flask_livecoverage.{id(self)}"
+        # Extensions are copied from hop to hop, like headers. This one marks a header that was added here, not by the
+        # test.
+        self._marker = f"flask_livecoverage.{id(self)}"
 
     def hook(self, module: Any, patches: Patches) -> None:
         """See :class:`.Library`."""
-        # `send` follows redirects inside, and keeps the headers also for other hosts.
+        # `send` follows redirects internally, and keeps the headers for other hosts too.
         patches.wrap(module.Client, "_send_single_request", self._sending)
         patches.wrap(module.AsyncClient, "_send_single_request", self._sending_async)
 
-    def tell_clients(self) -> None:
-        """Each request asks for the test."""
+    def update_clients(self) -> None:
+        """Do nothing: each request reads the current test."""
 
     def _sending(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         def send(client: Any, request: Any) -> Any:
-            self._mark(request)
+            self._identify(request)
             return original(client, request)
 
         return send
@@ -41,20 +42,20 @@ class HttpxCarrier:
     def _sending_async(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         async def send(client: Any, request: Any) -> Any:
-            self._mark(request)
+            self._identify(request)
             return await original(client, request)
 
         return send
 
-    def _mark(self, request: Any) -> None:
-        if TEST_HEADER in request.headers and self._own not in request.extensions:
+    def _identify(self, request: Any) -> None:
+        if TEST_HEADER in request.headers and self._marker not in request.extensions:
             return
         test = self._identity.test
         if test is not None and self._identity.host_of(str(request.url)) is not None:
             request.headers.update({TEST_HEADER.encode(): test.encode()})
-            # It may have been found to be ASCII: let it be found anew.
+            # httpx caches the detected encoding, which may be ASCII: detect it again.
             request.headers.encoding = None
-            request.extensions[self._own] = True
+            request.extensions[self._marker] = True
         else:
             request.headers.pop(TEST_HEADER, None)
-            request.extensions.pop(self._own, None)
+            request.extensions.pop(self._marker, None)

@@ -1,4 +1,4 @@
-"""Hooks into libraries' clients, as soon as the libraries are imported."""
+"""Hooks the clients of libraries when the libraries are imported."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from ...model.patches import Patches
 
 
 class Library(Protocol):
-    """A library whose clients carry the identity."""
+    """A library whose clients send the test's name."""
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Those whose import makes :meth:`hook` possible; it is called for each."""
+        """The names of the modules that :meth:`hook` patches; it is called for each after its import."""
 
     def hook(self, module: Any, patches: Patches) -> None:
-        """Replace methods. Raises AttributeError or KeyError if one is not there."""
+        """Replace methods of ``module``. Raises AttributeError or KeyError if one is missing."""
 
-    def tell_clients(self) -> None:
-        """The current test is another one: tell the clients that keep it."""
+    def update_clients(self) -> None:
+        """Update the clients that hold the test's name, after the current test has changed."""
 
 
 class ImportHook:
-    """Hooks libraries when they are imported: those that are already, at once."""
+    """Hooks libraries when they are imported; those that are imported already, at once."""
 
     def __init__(self, patches: Patches, libraries: Sequence[Library]) -> None:
         self._patches = patches
         self._libraries = {module: library for library in libraries for module in library.modules}
 
     def install(self) -> None:
-        """Begin."""
+        """Start hooking."""
         for name in self._libraries:
             when_imported(name, self._hook)
 
     def uninstall(self) -> None:
-        """Hook nothing more."""
+        """Stop hooking; :class:`Patches` undoes what was hooked."""
         for name in self._libraries:
             cancel(name, self._hook)
 
@@ -48,17 +48,17 @@ class ImportHook:
         try:
             self._libraries[name].hook(module, self._patches)
         except (AttributeError, KeyError):
-            # Other versions of a library may have other methods. A test that needs none of this must go on.
+            # Other versions of a library may have other methods. A test that does not need the name must not fail.
             self._patches.undo(after=done)
             warnings.warn(
-                f"Flask-LiveCoverage does not know this version of {name.partition('.')[0]}: "
-                "its requests carry no test's name",
+                f"Flask-LiveCoverage does not support this version of {name.partition('.')[0]}: "
+                "its requests are sent without a test's name",
                 RuntimeWarning,
                 stacklevel=2,
             )
 
 
-def existing(kind: type) -> list[Any]:
-    """The instances of a class, subclasses included. Takes some time: it looks at all objects that there are."""
-    # type() and not isinstance(), which asks objects that pretend to be others.
+def find_instances(kind: type) -> list[Any]:
+    """The existing instances of a class and its subclasses. Slow: it looks at every object of the process."""
+    # type(), because isinstance() calls into objects that pretend to have another class.
     return [found for found in gc.get_objects() if issubclass(type(found), kind)]

@@ -1,14 +1,14 @@
 """Playwright for Python, sync and async: a cookie in every browser context, a header where there is no browser.
 
 A header of a context (``extra_http_headers``) would be sent to all hosts, and a test's ``set_extra_http_headers`` would
-replace it. A cookie reaches all pages, frames and service workers of the context, ``context.request`` too, and the one
-host only. ``clear_cookies()`` is followed by setting it again; ``cookies()`` and ``storage_state()`` do not show it.
-What ``playwright.request.new_context()`` makes cannot be given a cookie: there, each request to the server has the
-header, and redirects are followed here, so that no other host gets it.
+replace it. A cookie reaches all pages, frames and service workers of the context, ``context.request`` too, and only the
+one host. ``clear_cookies()`` is followed by setting it again; ``cookies()`` and ``storage_state()`` do not show it.
+Contexts of ``playwright.request.new_context()`` cannot be given a cookie: there, each request to the server gets the
+header, and redirects are followed here, so that no other host receives it.
 
-When the test changes, contexts of the calling thread are told at once. Those of another thread, or of a loop that
-runs, are told before their next ``goto``, and at the latest when their loop is at it again. A context that outlives its
-test loses its cookie, and gets the next test's when that one opens a page or works with one, as in
+When the test changes, the cookies of the calling thread's contexts are updated at once. Those of another thread, or of
+a running loop, are updated before their next ``goto``, and at the latest when their loop runs its next task. A context
+that outlives its test loses its cookie, and gets the next test's when that test opens a page or uses one, as in
 :mod:`.browser_cookies`. The limits of cookies are those of :mod:`.selenium`.
 """
 
@@ -28,21 +28,21 @@ from typing import Any
 
 from ...model.patches import Patches
 from .api_requests import METHODS, ApiContext, ApiRequest
-from .patching import existing
-from .target import Identity, are_one_test, cookies, is_cookie_of
+from .patching import find_instances
+from .target import Identity, cookies, is_same_test, is_test_cookie
 
-# 1970: browsers forget such a cookie. Older versions cannot delete a single one.
+# A time in 1970: browsers drop such a cookie. Older versions of Playwright cannot delete a single one.
 _EXPIRED = 1
 
 _Calls = Generator[Any, Any, Any]
 
-# What makes a page send something, or be another one, by class.
+# Methods that can make a page send requests or change the page, by class.
 _ELEMENT = (
     "check clear click dblclick dispatch_event eval_on_selector eval_on_selector_all evaluate evaluate_all "
     "evaluate_handle fill focus blur hover press press_sequentially select_option set_checked set_input_files tap type "
     "uncheck drag_to drag_and_drop"
 )
-_WORKING = {
+_PAGE_METHODS = {
     "Page": f"{_ELEMENT} add_script_tag go_back go_forward reload set_content",
     "Frame": f"{_ELEMENT} add_script_tag set_content",
     "Locator": _ELEMENT,
@@ -55,28 +55,28 @@ _WORKING = {
 
 
 @dataclass
-class _Home:
-    """Where a browser context lives."""
+class _ContextState:
+    """A browser context's thread and loop, and the state of its cookie."""
 
     is_async: bool
     loop: asyncio.AbstractEventLoop
     thread: int
-    last: str | None
-    """The test that ran when it was told last."""
-    test: str | None = None
-    """Of the cookie that it has."""
+    last_test: str | None
+    """The test at the last update."""
+    stored: str | None = None
+    """The name that its cookie holds."""
     pages_are_old: bool = False
-    """Whether its pages are an earlier test's, and it has no cookie because of that."""
+    """True while its pages are an earlier test's; it has no cookie then."""
 
 
-class PlaywrightCarrier:
-    """A cookie in each browser context."""
+class PlaywrightLibrary:
+    """Sets the cookie in each browser context, and the header in requests without a browser."""
 
     modules = ("playwright.sync_api", "playwright.async_api")
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._contexts: weakref.WeakKeyDictionary[Any, _Home] = weakref.WeakKeyDictionary()
+        self._contexts: weakref.WeakKeyDictionary[Any, _ContextState] = weakref.WeakKeyDictionary()
         self._api_contexts: weakref.WeakKeyDictionary[Any, ApiContext] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -93,7 +93,7 @@ class PlaywrightCarrier:
         wrap(module.BrowserType, "connect_over_cdp", self._connect)
         wrap(module.Page, "goto", self._go)
         wrap(module.Frame, "goto", self._go_in_frame)
-        for owner, names in _WORKING.items():
+        for owner, names in _PAGE_METHODS.items():
             for name in names.split():
                 # Older versions have fewer.
                 if name in vars(getattr(module, owner)):
@@ -106,40 +106,40 @@ class PlaywrightCarrier:
         fetch = vars(module.APIRequestContext)["fetch"]
         for name, method in METHODS.items():
             wrap(module.APIRequestContext, name, functools.partial(self._request, fetch, method, module.Error))
-        contexts = existing(module.BrowserContext)
-        for browser in existing(module.Browser):
-            # A context of `new_page()` has no object of its own before somebody asks for it.
+        contexts = find_instances(module.BrowserContext)
+        for browser in find_instances(module.Browser):
+            # The context of a `new_page()` has no object before it is first accessed.
             contexts += browser.contexts
         for context in contexts:
-            self._adopt(context)
-        self.tell_clients()
+            self._track(context)
+        self.update_clients()
 
-    # The methods of both interfaces in one: what is yielded is awaited where the interface is async.
+    # Each method serves both interfaces: what it yields is awaited if the interface is async.
 
     def _open(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
         context = yield original(owner, *args, **kwargs)
-        yield self._tell_new(context)
+        yield self._track_new(context)
         return context
 
     def _open_page(self, original: Any, browser: Any, *args: Any, **kwargs: Any) -> _Calls:
         page = yield original(browser, *args, **kwargs)
-        yield self._tell_new(page.context)
+        yield self._track_new(page.context)
         return page
 
     def _connect(self, original: Any, browser_type: Any, *args: Any, **kwargs: Any) -> _Calls:
         browser = yield original(browser_type, *args, **kwargs)
         for context in browser.contexts:
-            yield self._tell_new(context)
+            yield self._track_new(context)
         return browser
 
     def _go(self, original: Any, page: Any, *args: Any, **kwargs: Any) -> _Calls:
-        home = self._contexts.get(page.context)
-        if home is not None and home.pages_are_old:
+        state = self._contexts.get(page.context)
+        if state is not None and state.pages_are_old:
             if self._identity.host_of(page.url) is not None:
-                # What the old page sends when it is left, it sends without a name.
+                # Leave the old page first, so that what it sends then is sent without a name.
                 yield original(page, "about:blank")
-            home.pages_are_old = False
-        yield self._bake(page.context)
+            state.pages_are_old = False
+        yield self._set_cookie(page.context)
         return (yield original(page, *args, **kwargs))
 
     def _go_in_frame(self, original: Any, frame: Any, *args: Any, **kwargs: Any) -> _Calls:
@@ -147,35 +147,37 @@ class PlaywrightCarrier:
         return (yield original(frame, *args, **kwargs))
 
     def _work(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
-        """The test works with a page: from now on, it is the test's."""
-        # Not all of these objects tell their context.
+        """Let the current test take over the pages, because it uses one."""
+        # Not all of these objects have a reference to their context.
         yield from self._take_over(
-            context for context, home in list(self._contexts.items()) if home.pages_are_old and home.loop is owner._loop
+            context
+            for context, state in list(self._contexts.items())
+            if state.pages_are_old and state.loop is owner._loop
         )
         return (yield original(owner, *args, **kwargs))
 
     def _take_over(self, contexts: Iterable[Any]) -> _Calls:
         for context in contexts:
-            home = self._contexts.get(context)
-            if home is not None:
-                home.pages_are_old = False
+            state = self._contexts.get(context)
+            if state is not None:
+                state.pages_are_old = False
             try:
-                yield self._bake(context)
+                yield self._set_cookie(context)
             except Exception:
-                # It is closed by now, and need not be the one that the test works with.
+                # It has been closed, and need not be the one that the test uses.
                 self._forget(context)
 
     def _clear(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
         yield original(context, *args, **kwargs)
-        # As if it was new: it may be one that was never seen.
-        yield self._tell_new(context)
+        # As for a new one: it may not be tracked yet.
+        yield self._track_new(context)
 
     def _list(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
-        return self._without_ours((yield original(context, *args, **kwargs)))
+        return self._without_test_cookie((yield original(context, *args, **kwargs)))
 
     def _store(self, original: Any, context: Any, *, path: Any = None, **kwargs: Any) -> _Calls:
         state = yield original(context, **kwargs)
-        state["cookies"] = self._without_ours(state["cookies"])
+        state["cookies"] = self._without_test_cookie(state["cookies"])
         if path is not None:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(json.dumps(state, indent=2, ensure_ascii=False), "utf-8")
@@ -191,9 +193,9 @@ class PlaywrightCarrier:
     def _request(
         self, fetch: Any, method: str, error: Any, original: Any, context: Any, target: Any, **kwargs: Any
     ) -> _Calls:
-        made_with = self._api_contexts.get(context)
-        request = ApiRequest(made_with, target, method, kwargs) if made_with is not None else None
-        if request is None or not request.carries(self._identity):
+        api_context = self._api_contexts.get(context)
+        request = ApiRequest(api_context, target, method, kwargs) if api_context is not None else None
+        if request is None or not request.needs_header(self._identity):
             return (yield from self._work(original, context, target, **kwargs))
         steps = request.steps(self._identity, error)
         arguments = next(steps)
@@ -204,82 +206,82 @@ class PlaywrightCarrier:
             except StopIteration as last:
                 return last.value
 
-    def tell_clients(self) -> None:
+    def update_clients(self) -> None:
         """See :class:`.Library`."""
         with self._lock:
             contexts = list(self._contexts.items())
-        for context, home in contexts:
-            last, home.last = home.last, self._identity.test
-            if not are_one_test(last, home.last):
-                home.pages_are_old = home.last is not None
-            if home.test == self._wanted(home):
+        for context, state in contexts:
+            last, state.last_test = state.last_test, self._identity.test
+            if not is_same_test(last, state.last_test):
+                state.pages_are_old = state.last_test is not None
+            if state.stored == self._expected(state):
                 continue
-            # One that is closed by now must not fail the next test.
+            # A context that has been closed must not fail the next test.
             try:
-                self._tell(context, home)
+                self._update(context, state)
             except Exception:
                 self._forget(context)
 
-    def _tell(self, context: Any, home: _Home) -> None:
-        if home.loop.is_closed():
+    def _update(self, context: Any, state: _ContextState) -> None:
+        if state.loop.is_closed():
             self._forget(context)
-        elif home.thread != threading.get_ident():
-            home.loop.call_soon_threadsafe(self._bake_later, context, home)
-        elif not home.is_async:
-            self._bake(context)
-        elif home.loop.is_running() or _has_running_loop():
-            self._bake_later(context, home)
+        elif state.thread != threading.get_ident():
+            state.loop.call_soon_threadsafe(self._schedule_cookie, context, state)
+        elif not state.is_async:
+            self._set_cookie(context)
+        elif state.loop.is_running() or _has_running_loop():
+            self._schedule_cookie(context, state)
         else:
-            home.loop.run_until_complete(self._bake(context))
+            state.loop.run_until_complete(self._set_cookie(context))
 
-    def _bake_later(self, context: Any, home: _Home) -> None:
-        async def bake() -> None:
-            # Not by the public interface, which would wait here, or is for another greenlet.
+    def _schedule_cookie(self, context: Any, state: _ContextState) -> None:
+        async def set_cookie() -> None:
+            # The public interface would block here, or belongs to another greenlet.
             with suppress(Exception):
-                if home.test != self._wanted(home):
-                    await context._impl_obj.add_cookies(self._cookies(home))
+                if state.stored != self._expected(state):
+                    await context._impl_obj.add_cookies(self._cookies(state))
 
-        home.loop.create_task(bake())
+        state.loop.create_task(set_cookie())
 
-    def _tell_new(self, context: Any) -> Any:
-        self._adopt(context)
-        return self._bake(context)
+    def _track_new(self, context: Any) -> Any:
+        self._track(context)
+        return self._set_cookie(context)
 
-    def _bake(self, context: Any) -> Any:
-        """Set the context's cookie; or a coroutine that does."""
-        home = self._contexts.get(context)
-        if home is None or home.test == self._wanted(home):
+    def _set_cookie(self, context: Any) -> Any:
+        """Set the context's cookie, or return a coroutine that does."""
+        state = self._contexts.get(context)
+        if state is None or state.stored == self._expected(state):
             return None
-        return context.add_cookies(self._cookies(home))
+        return context.add_cookies(self._cookies(state))
 
-    def _cookies(self, home: _Home) -> list[dict[str, Any]]:
-        before, home.test = home.test, self._wanted(home)
-        if home.test is not None:
-            return cookies(home.test, self._identity)
-        return [{**baked, "expires": _EXPIRED} for baked in cookies(before or "", self._identity)]
+    def _cookies(self, state: _ContextState) -> list[dict[str, Any]]:
+        before, state.stored = state.stored, self._expected(state)
+        if state.stored is not None:
+            return cookies(state.stored, self._identity)
+        return [{**cookie, "expires": _EXPIRED} for cookie in cookies(before or "", self._identity)]
 
-    def _wanted(self, home: _Home) -> str | None:
-        """The name that the cookie is to have; None for no cookie."""
-        return None if home.pages_are_old else self._identity.test
+    def _expected(self, state: _ContextState) -> str | None:
+        """The name that the cookie should hold; None for no cookie."""
+        return None if state.pages_are_old else self._identity.test
 
-    def _adopt(self, context: Any) -> None:
+    def _track(self, context: Any) -> None:
         is_async = inspect.iscoroutinefunction(context.add_cookies)
-        known = self._contexts.get(context)
+        earlier = self._contexts.get(context)
         with self._lock:
-            self._contexts[context] = _Home(is_async, context._loop, threading.get_ident(), self._identity.test)
-            if known is not None:
-                self._contexts[context].pages_are_old = known.pages_are_old
+            self._contexts[context] = _ContextState(is_async, context._loop, threading.get_ident(), self._identity.test)
+            if earlier is not None:
+                self._contexts[context].pages_are_old = earlier.pages_are_old
 
     def _forget(self, context: Any) -> None:
         with self._lock:
             self._contexts.pop(context, None)
 
-    def _without_ours(self, cookies: list[Any]) -> list[Any]:
-        return [found for found in cookies if not is_cookie_of(self._identity, found)]
+    def _without_test_cookie(self, cookies: list[Any]) -> list[Any]:
+        return [found for found in cookies if not is_test_cookie(self._identity, found)]
 
 
 def _method(calls: Callable[..., _Calls], is_async: bool, original: Any) -> Callable[..., Any]:
-    """The method that makes these calls, in order."""
+    """The replacement for a method: it makes the calls that ``calls`` yields, in order."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
         steps = calls(original, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""The current test, and which requests carry it."""
+"""The identity that clients send: the current test, its cookie, and the server that receives it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..headers import COOKIE
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = {"http": 80, "https": 443}
 
-# What the server takes, and what browsers take for a cookie: 4096 bytes with its name and attributes.
+# The limits of the server, and of browsers for a cookie: 4096 bytes with its name and attributes.
 _LONGEST = 1000
 _LONGEST_ENCODED = 3800
 
 
-def carried_name(test: str) -> str:
-    """A test's name as it is carried.
+def sendable_name(test: str) -> str:
+    """A test's name as clients send it.
 
-    Control characters and lone surrogates become ``?``. What is longer than the server takes (1000 characters) or a
-    browser stores (some 3800 bytes, percent-encoded) is cut off.
+    Control characters and lone surrogates become ``?``. The name is cut to the limits of the server (1000 characters)
+    and of browsers (some 3800 bytes, percent-encoded).
     """
     name = "".join("?" if unicodedata.category(char) in ("Cc", "Cs") else char for char in test.strip())[:_LONGEST]
     while len(cookie_value(name)) > _LONGEST_ENCODED:
@@ -35,31 +35,31 @@ def cookie_value(name: str) -> str:
 
 
 def header_value(name: str) -> str:
-    """A test's name as http.client and Node.js take it, which write each character as a byte."""
+    """A test's name for http.client and Node.js, which write each character as one byte."""
     return name.encode().decode("latin-1")
 
 
 def cookie(test: str, identity: Identity) -> dict[str, Any]:
-    """The cookie that names a test, without the host, as browser drivers take it."""
+    """The cookie that names a test, in the form of browser drivers, without the host."""
     found = {"name": COOKIE, "value": cookie_value(test), "httpOnly": True}
     if identity.is_secure:
-        # Browsers accept it from a page of another site, too, but only if it is secure.
+        # Lets pages of other sites send it too, which browsers allow for secure cookies only.
         found |= {"secure": True, "sameSite": "None"}
     return found
 
 
 def cookies(test: str, identity: Identity) -> list[dict[str, Any]]:
-    """The cookie under each of the server's names, with its URL."""
+    """The cookie for each of the server's host names, with its URL."""
     return [{**cookie(test, identity), "url": identity.cookie_url(host)} for host in identity.hosts]
 
 
-def is_cookie_of(identity: Identity, found: dict[str, Any]) -> bool:
-    """Whether a cookie that a browser holds is the one that was set here."""
+def is_test_cookie(identity: Identity, found: dict[str, Any]) -> bool:
+    """Return whether a browser's cookie is the one that names the current test."""
     return identity.test is not None and (found["name"], found["value"]) == (COOKIE, cookie_value(identity.test))
 
 
-def are_one_test(name: str | None, other: str | None) -> bool:
-    """Whether two names are of one test: of its parts, or of a part and the whole."""
+def is_same_test(name: str | None, other: str | None) -> bool:
+    """Return whether two names belong to the same test: to parts of it, or to a part and the whole."""
     return (
         name is not None
         and other is not None
@@ -68,7 +68,7 @@ def are_one_test(name: str | None, other: str | None) -> bool:
 
 
 class Identity:
-    """The test that runs, and the server that is told."""
+    """The current test, and the server to which its name is sent."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -77,20 +77,20 @@ class Identity:
         self.host = self._origin[1]
         """The server's name, as in its URL."""
         self.hosts = LOOPBACK if self.host in LOOPBACK else (self.host,)
-        """The names under which clients know the server: a server on this machine has several."""
+        """The host names by which clients reach the server; a server on this machine has several."""
 
     @property
     def is_secure(self) -> bool:
-        """Whether it is spoken to by HTTPS."""
+        """Return whether the server is reached by HTTPS."""
         return self._origin[0] == "https"
 
     def cookie_url(self, host: str) -> str:
-        """The root of the server under one of its names."""
+        """The URL of the server's root, by one of its host names."""
         scheme, _, port = self._origin
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
     def host_of(self, url: str) -> str | None:
-        """The server's name in a URL of the server; None for all other URLs. A WebSocket's counts, too."""
+        """The host name in ``url`` if it is a URL of the server, WebSockets included; else None."""
         scheme, host, port = _origin(url)
         is_server = (scheme, port) == (self._origin[0], self._origin[2]) and host in self.hosts
         return host if is_server else None

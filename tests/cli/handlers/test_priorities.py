@@ -1,4 +1,7 @@
-"""``livecov priorities``: what to cover next, worked out by hand for a small application."""
+"""``livecov priorities``: what to cover next, worked out by hand for a small application.
+
+Tests ``cli.questions``, ``cli.handlers.priorities``, ``cli.handlers.traffic`` and ``queries.gaps``.
+"""
 
 from __future__ import annotations
 
@@ -207,7 +210,7 @@ def priorities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[P
 
 @pytest.fixture
 def found(priorities: Priorities) -> Found:
-    """What the command answers as JSON."""
+    """Asks the command for JSON."""
 
     def found(*arguments: str, app: str | None = None) -> dict[str, Any]:
         result = priorities("--format", "json", *arguments, app=app)
@@ -315,7 +318,7 @@ class TestRecordedRequests:
         assert result.status == 0
         assert "shop.py has changed since its lines were recorded: those are left out" in result.stderr
         assert json.loads(result.stdout)["priorities"] == []
-        assert priorities().stdout.startswith("Nothing can be said: all recorded files have changed")
+        assert priorities().stdout.startswith("Nothing to rank: all recorded files have changed")
 
     @pytest.mark.usefixtures("record")
     def test_configured_exclusions_hold(self, shop: Commands, found: Found) -> None:
@@ -403,7 +406,7 @@ class TestAccessLog:
         assert ranking(json.loads(process.stdout)) == [("GET /never", 1, 2, False)]
 
     @pytest.mark.usefixtures("record")
-    def test_lines_that_are_skipped_are_named(self, shop: Commands, priorities: Priorities) -> None:
+    def test_skipped_lines_are_reported(self, shop: Commands, priorities: Priorities) -> None:
         log = shop.folder / write_log(shop, "GET /never")
         with log.open("ab") as file:
             file.write(b'\x00\xff\n{"json": 1}\n' + LOG_LINE.format(r"\x16\x03\x01").encode())
@@ -455,7 +458,7 @@ class TestAccessLog:
         assert error.startswith(f"Error: {message}")
 
     @pytest.mark.usefixtures("record")
-    def test_file_that_is_not_there(self, priorities: Priorities) -> None:
+    def test_missing_file(self, priorities: Priorities) -> None:
         result = priorities("--access-log", "access.log", app="shop")
         assert (result.status, result.errors) == (
             2, ["Error: cannot read the access log access.log (No such file or directory)"]

@@ -1,4 +1,8 @@
-"""``requests``, ``tests``, ``routes``, ``diff`` and ``who``, asked about a run whose truth is known."""
+"""``requests``, ``tests``, ``routes``, ``diff`` and ``who``, asked about a run whose lines are known.
+
+Tests ``cli.questions``, ``cli.handlers.questions``, ``cli.handlers.answers``, ``cli.handlers.line_references`` and
+``cli.handlers.opening``.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.cli.handlers import questions
-from flask_livecoverage.sources.selection import content_hash
+from flask_livecoverage.cli.handlers import opening
+from flask_livecoverage.sources.content import content_hash
 
 from ...support.journals import Writer, run_folder, trace_of
 from ...support.processes import Invoke
@@ -26,7 +30,7 @@ Ask = Callable[..., Any]
 
 @pytest.fixture
 def writer() -> Writer:
-    """Three tests; ``test_tea[2]`` asks for nothing that is new, and one request names no test."""
+    """Three tests; ``test_tea[2]`` repeats the requests of the others, and one request names no test."""
     writer = Writer(run_folder(), "aaaaaaaa")
     rules = [
         ["/", "index", ["GET"]], ["/tea/<int:cup>", "tea", ["DELETE", "GET"]], ["/buy", "buy", ["POST"]],
@@ -50,7 +54,7 @@ def writer() -> Writer:
 
 @pytest.fixture
 def ask(writer: Writer, invoke: Invoke) -> Ask:
-    """What a command answers as JSON."""
+    """Asks a command for JSON."""
 
     def ask(*arguments: str) -> Any:
         result = invoke(*arguments, "--format", "json")
@@ -133,7 +137,7 @@ class TestTests:
 
     def test_lines_of_its_own(self, ask: Ask) -> None:
         answer = ask("tests", "--since", str(NOW + 1))
-        # Without the first request, nobody but test_tea[2] asks for the list.
+        # Without the first request, only test_tea[2] asks for the list.
         own = [(test["test"], test["own_lines"]) for test in answer["tests"]]
         assert own == [("test_tea[1]", 0), ("test_tea[2]", 3)]
 
@@ -234,7 +238,7 @@ class TestDiff:
             "Error: 'test_full' can be any of tests/test_cart.py::test_full, tests/test_shop.py::TestCart::test_full: "
             "give more of its name\n"
         )
-        # A part of a word is no name's end.
+        # The end of a name begins with a word, not within one.
         assert "no test 'full' was recorded" in invoke("tests", "full").stderr
 
     def test_whole_name_goes_before_the_end_of_another(self, writer: Writer, ask: Ask) -> None:
@@ -249,9 +253,9 @@ class TestDiff:
 
 
 class TestWho:
-    @pytest.mark.parametrize("place", ["shop/views.py:10", "views.py:10", "/srv/shop/views.py:10"])
-    def test_line(self, ask: Ask, place: str) -> None:
-        answer = ask("who", place)
+    @pytest.mark.parametrize("reference", ["shop/views.py:10", "views.py:10", "/srv/shop/views.py:10"])
+    def test_line(self, ask: Ask, reference: str) -> None:
+        answer = ask("who", reference)
         assert (answer["file"], answer["line"], answer["requests"], answer["startup"]) == ("shop/views.py", 10, 4, True)
         assert answer["tests"] == [
             {"test": "test_tea[2]", "requests": 2},
@@ -289,8 +293,8 @@ if TYPE_CHECKING:  # pragma: no cover
     import typing"""
 
 
-class TestWhoInASourceThatIsHere:
-    """The lines that are none are known where the file is what was recorded."""
+class TestWhoInAnUnchangedFile:
+    """Where the file is as it was recorded, its statements are known."""
 
     @pytest.fixture
     def source(self, writer: Writer, tmp_path: Path) -> Path:
@@ -309,7 +313,7 @@ class TestWhoInASourceThatIsHere:
             (10, "prices.py:10 is excluded by coverage.py's configuration"),
         ],
     )
-    def test_line_that_is_none(self, invoke: Invoke, source: Path, line: int, message: str) -> None:
+    def test_line_that_requests_cannot_execute(self, invoke: Invoke, source: Path, line: int, message: str) -> None:
         result = invoke("who", f"prices.py:{line}")
         assert (result.status, result.stdout) == (2, "")
         assert result.stderr.startswith("Error: ")
@@ -384,9 +388,7 @@ class TestErrors:
         assert result.stderr.startswith("Error: nothing is recorded in .livecov: ")
         assert not Path(".livecov").exists()
 
-    def test_store_in_a_folder_that_is_not_there(
-        self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_store_in_a_missing_folder(self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LIVECOVERAGE_STORE", "sqlite:////nowhere/at/all.sqlite3")
         result = invoke("tests")
         assert result.status == 1
@@ -401,7 +403,7 @@ class TestErrors:
         assert result.status == 2
         assert "use an SQLAlchemy URL" in result.stderr
 
-    def test_lines_that_cannot_be_read_are_named(self, invoke: Invoke, writer: Writer) -> None:
+    def test_unreadable_lines_are_reported(self, invoke: Invoke, writer: Writer) -> None:
         writer.write(b"garbage\n")
         result = invoke("tests")
         assert result.status == 0
@@ -415,7 +417,7 @@ class TestStore:
         assert Path("elsewhere.sqlite3").exists()
         assert not Path(".livecov/store.sqlite3").exists()
 
-    def test_is_made_anew_from_the_journals(self, writer: Writer, ask: Ask) -> None:
+    def test_is_rebuilt_from_the_journals(self, writer: Writer, ask: Ask) -> None:
         before = ask("requests")
         Path(".livecov/store.sqlite3").unlink()
         assert ask("requests") == before
@@ -429,11 +431,11 @@ class TestStore:
     def test_progress_is_shown_when_it_takes_long(
         self, invoke: Invoke, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_livecoverage.journal.format._PIECE", 1)
+        monkeypatch.setattr("flask_livecoverage.journal.format.PIECE_BYTES", 1)
         quick = invoke("tests", "--run", "run")
         assert "Reading the journals" not in quick.stderr
         Path(".livecov/store.sqlite3").unlink()
-        monkeypatch.setattr(questions, "_PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(opening, "PATIENCE_SECONDS", 0.0)
         slow = invoke("tests", "--run", "run")
         assert "Reading the journals" in slow.stderr
         assert slow.stdout == quick.stdout

@@ -1,4 +1,7 @@
-"""``flask livecov report`` and ``status``: what was recorded, however it is asked for, and never lost."""
+"""``flask livecov report`` and ``status``: formats, runs, damaged files and wrong options.
+
+Tests ``cli.reports``, ``cli.handlers.reporting``, ``cli.group`` and ``cli.options``.
+"""
 
 from __future__ import annotations
 
@@ -177,7 +180,7 @@ def test_fail_under(folder: Path, invoke: Invoke) -> None:
     assert "TOTAL" in below.stdout
 
 
-def test_corrupt_and_foreign_files_are_named(folder: Path, invoke: Invoke) -> None:
+def test_corrupt_and_foreign_files_are_reported(folder: Path, invoke: Invoke) -> None:
     expected = invoke("report").stdout
     runs = folder / ".livecov" / "runs"
     run = runs / run_ids(folder)[1]
@@ -204,7 +207,7 @@ def test_files_that_cannot_be_written(folder: Path, invoke: Invoke) -> None:
     for report_format in ("xml", "markdown", "coverage", "html"):
         result = invoke("report", "--format", report_format, "--output", "file/below")
         assert result.status == 1
-        assert re.fullmatch(r"Error: cannot write file/below \(.+\): choose another place .*\n", result.stderr)
+        assert re.fullmatch(r"Error: cannot write file/below \(.+\): choose another path .*\n", result.stderr)
     assert (folder / "file").read_text() == "mine"
 
 
@@ -226,7 +229,7 @@ WRONG = {
 }
 
 
-def test_wrong_use_is_told_and_harmless(folder: Path, invoke: Invoke) -> None:
+def test_wrong_use_is_refused_and_harmless(folder: Path, invoke: Invoke) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     for arguments, message in WRONG.items():
@@ -238,7 +241,7 @@ def test_wrong_use_is_told_and_harmless(folder: Path, invoke: Invoke) -> None:
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_a_data_directory_that_is_none(folder: Path, invoke: Invoke) -> None:
+def test_data_directory_that_is_a_file(folder: Path, invoke: Invoke) -> None:
     (folder / "file").write_text("mine")
 
     for arguments in (("report", "--data-dir", "file"), ("status", "--data-dir", "file")):

@@ -1,4 +1,7 @@
-"""``livecov dedup`` and ``minimise``: what they print, write and delete, and what they refuse."""
+"""``livecov dedup`` and ``minimise``: what they print, write and delete, and what they refuse.
+
+Tests ``cli.suite``, ``cli.handlers.suites`` and ``cli.handlers.removal``.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +119,7 @@ class TestRecorded:
         assert smallest["prefer"] == dedup["prefer"] == (prefer[-1] if prefer else "natural")
 
     def test_least_duration_is_another_answer(self, invoke: Invoke) -> None:
-        """What `dedup` keeps is slower, and who followed both would keep neither: the answer says so."""
+        """What `dedup` keeps is slower. Following both answers would keep neither, which the text explains."""
         assert "`flask livecov dedup` finds, not both" in invoke("minimise", "--least", "duration").stdout
         assert "not both" not in invoke("minimise").stdout
 
@@ -172,12 +175,10 @@ class TestKeploy:
         ):
             result = invoke(*arguments, "--input", DATA)
             assert (result.status, result.stdout) == (2, "")
-            assert result.stderr.startswith(
-                f"Error: {' '.join(arguments[1:])}: {DATA} does not say how long tests took"
-            )
+            assert result.stderr.startswith(f"Error: {' '.join(arguments[1:])}: {DATA} holds no durations")
         assert "ms" not in invoke("minimise", "--input", DATA).stdout.split()
 
-    def test_what_was_recorded_is_not_asked_beside_input(self, invoke: Invoke) -> None:
+    def test_options_for_recorded_runs_are_refused_with_input(self, invoke: Invoke) -> None:
         for option in (("--by", "test"), ("--run", "all"), ("--data-dir", "x")):
             for command in ("dedup", "minimise"):
                 result = invoke(command, "--input", DATA, *option)
@@ -230,7 +231,7 @@ class TestRemoval:
         assert left(cases) == set(CASES) - (DUPLICATES if agreed == "y" else set())
         assert (cases / "test-set-0" / "mocks.yaml").read_text() == "mocks"
 
-    def test_nobody_to_ask(self, invoke: Invoke, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_terminal_to_ask_at(self, invoke: Invoke, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115
         try:
             result = invoke("dedup", "--input", DATA, "--rm", cases)
@@ -247,7 +248,7 @@ class TestRemoval:
         assert left(cases) == set(CASES) - DUPLICATES
 
     @pytest.mark.parametrize("subsumed", [True, False])
-    def test_subsumed_only_if_told(self, invoke: Invoke, cases: Path, subsumed: bool) -> None:
+    def test_subsumed_only_with_the_option(self, invoke: Invoke, cases: Path, subsumed: bool) -> None:
         Path("d.yaml").write_text(
             "test-set-0: {test-1: {a: [1]}, test-2: {a: [1, 2]}, test-3: {a: [1, 2]}, test-4: {a: []}, test-5: {},"
             " test-6: {a: [1]}}"
@@ -257,7 +258,7 @@ class TestRemoval:
 
         assert set(CASES) - left(cases) == ({"test-3", "test-6"} | ({"test-1"} if subsumed else set()))
 
-    def test_ids_without_a_file_are_named(self, invoke: Invoke, cases: Path) -> None:
+    def test_ids_without_a_file_are_reported(self, invoke: Invoke, cases: Path) -> None:
         (cases / "test-set-0" / "tests" / "test-3.yaml").unlink()
 
         result = invoke("dedup", "--input", DATA, "--rm", cases, "--yes")
@@ -370,9 +371,7 @@ BAD = {
 
 @pytest.mark.parametrize("command", ["dedup", "minimise"])
 @pytest.mark.parametrize("kind", [*BAD, "too large", "missing", "folder"])
-def test_bad_input_is_told_in_one_line_and_nothing_is_written(
-    invoke: Invoke, tmp_path: Path, command: str, kind: str
-) -> None:
+def test_bad_input_is_one_line_and_nothing_is_written(invoke: Invoke, tmp_path: Path, command: str, kind: str) -> None:
     path = tmp_path / "it.yaml"
     if kind in BAD:
         path.write_bytes(BAD[kind])
@@ -411,7 +410,7 @@ def test_file_that_cannot_be_written(invoke: Invoke) -> None:
     for option in ("--output", "--duplicates"):
         result = invoke("dedup", "--input", DATA, option, "file/below")
         assert result.status == 1
-        assert result.stderr.endswith(f": choose another place with {option}\n")
+        assert result.stderr.endswith(f": choose another path with {option}\n")
         assert result.stderr.count("\n") == 1
     assert Path("file").read_text() == "mine"
 

@@ -1,8 +1,7 @@
-"""The application that is killed, and the truth about it: which lines each kind of request runs.
+"""The application that is killed, with the expected lines of each kind of request.
 
-The truth is in the source text: a line that ends in ``# + plain`` runs in every request of the kind ``plain`` before
-its response is whole, one that ends in ``# ? plain`` may run in it, or run after the response. ``all`` stands for all
-kinds.
+They are marked in the source: a line that ends in ``# + plain`` runs in every request of the kind ``plain`` before its
+response is complete, one that ends in ``# ? plain`` may run in it, or after the response. ``all`` means all kinds.
 """
 
 from __future__ import annotations
@@ -137,7 +136,7 @@ def post(number):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of request, and its answer; ``body`` is None where the answer is a page that nobody compares."""
+    """A kind of request, and its answer; ``body`` is None if the answer is a page that is not compared."""
 
     body: str | None
     status: int = 200
@@ -165,14 +164,14 @@ KINDS = {
 
 
 def body_of(kind: str, number: int) -> bytes | None:
-    """The whole body of the response, None where nobody compares it."""
+    """Return the complete body of the response; None if it is not compared."""
     body = KINDS[kind].body
     numbers = {"number": number, "second": number + 1, "third": number + 2, "twice": 2 * number}
     return None if body is None else body.format(**numbers).encode()
 
 
 def lines_of_kind(kind: str) -> tuple[set[int], set[int]]:
-    """The lines that every request of a kind runs before its response is whole, and those that it may run."""
+    """Return the lines that every request of a kind runs before its response is complete, and those that it may run."""
     must, may = set(), set()
     for number, line in enumerate(SOURCE.splitlines(), 1):
         mark = re.search(r"# ([+?]) ([\w ]+)$", line)

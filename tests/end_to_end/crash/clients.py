@@ -1,4 +1,4 @@
-"""Clients of a server that is about to be killed: what they asked, and what they know that they got."""
+"""Clients of a server that is about to be killed, with their requests and the responses that they received."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GUARD_SECONDS = 60
 
 @dataclass
 class Exchange:
-    """A request of the application, and as much of its response as came."""
+    """A request to the application, and the received part of its response."""
 
     kind: str
     path: str
@@ -30,13 +30,13 @@ class Exchange:
 
     @property
     def whole(self) -> bool:
-        """Whether the client has received the whole response."""
+        """Whether the client has received the complete response."""
         return self.received is not None
 
 
 @dataclass
 class WindowEvent:
-    """A window that was opened, or closed (no name); ``answered`` is None if the server was killed meanwhile."""
+    """The opening of a window, or a closing (no name); ``answered`` is None if the server was killed meanwhile."""
 
     name: str | None
     sent: float
@@ -45,21 +45,21 @@ class WindowEvent:
 
 @dataclass
 class Seen:
-    """All that the clients of one run know, whichever processes it had."""
+    """All requests and responses of the clients of one run, over all its processes."""
 
     exchanges: list[Exchange] = field(default_factory=list)
     windows: list[WindowEvent] = field(default_factory=list)
     # The requests' ids in each dump with a reset.
     dumps: list[list[str]] = field(default_factory=list)
-    # Whether requests were put aside by others than the dumps that came whole.
-    put_aside: bool = False
+    # Whether there was another reset than those of the dumps that were received completely.
+    other_reset: bool = False
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def next_number(self) -> int:
         return next(self._numbers)
 
     def tests_of(self, exchange: Exchange) -> set[str | None]:
-        """The tests that a request can belong to: its own, or that of a window which may have been open."""
+        """Return the tests that a request can belong to: its own, or that of a window that may have been open."""
         if exchange.test is not None:
             return {exchange.test}
         until = exchange.received or float("inf")
@@ -76,7 +76,7 @@ class Seen:
 
 
 class Load:
-    """Clients that ask for all kinds of things at once, until the server is killed."""
+    """Clients that send all kinds of requests at once, until the server is killed."""
 
     def __init__(
         self, port: int, seen: Seen, seed: int, *, enough: int, clients: int = CLIENTS, control: bool = True
@@ -101,17 +101,17 @@ class Load:
             thread.start()
 
     def wait(self) -> None:
-        """Wait until so many responses were received as are enough."""
+        """Wait until enough responses were received."""
         assert self._reached.wait(GUARD_SECONDS), "the server does not answer"
         assert not self._failures, self._failures
 
     def more(self, count: int) -> None:
-        """From now on, so many responses more are enough."""
+        """Require so many more responses from now on."""
         self._reached.clear()
         self._enough = next(self._counts) + count
 
     def killed(self) -> None:
-        """The server is about to be killed: from now on, responses may fail to come."""
+        """Note that the server is about to be killed: from now on, requests may fail."""
         self._killed = True
 
     def join(self) -> None:
@@ -157,7 +157,7 @@ class Load:
 
     def _control(self, chance: random.Random) -> None:
         if not any(exchange.whole for exchange in self._seen.exchanges):
-            self.ask("plain", None)  # there is no report on nothing
+            self.ask("plain", None)  # a report needs at least one request
         step = chance.choice([self._window, self._window, self._dump, self._look, self._reset])
         step(chance)
 
@@ -179,10 +179,10 @@ class Load:
         if chance.random() < 0.5:
             self._get("/__coverage__/dump")
             return
-        before, self._seen.put_aside = self._seen.put_aside, True
+        before, self._seen.other_reset = self._seen.other_reset, True
         body = self._get("/__coverage__/dump?reset=1", "POST")
         self._seen.dumps.append([request["id"] for request in json.loads(body)["requests"]])
-        self._seen.put_aside = before
+        self._seen.other_reset = before
 
     def _look(self, chance: random.Random) -> None:
         route = chance.choice(["status", "requests?limit=5", "dump?format=lcov", "dump?format=dedup"])
@@ -190,7 +190,7 @@ class Load:
 
     def _reset(self, chance: random.Random) -> None:
         if chance.random() < 0.2:
-            self._seen.put_aside = True
+            self._seen.other_reset = True
             self._get("/__coverage__/reset", "POST")
 
     def _get(self, route: str, method: str = "GET") -> bytes:

@@ -1,9 +1,9 @@
-"""Starts one server after the other, each a fresh process in which nothing was recorded before: a script.
+"""Script: starts servers, one after the other, each a fresh process in which nothing was recorded before.
 
-A Python process that imports Flask takes longer than all that is to be tested with it. So this one imports once, and
+The import of Flask in a new Python process takes longer than the tests with it. So this process imports Flask once, and
 forks a child for each line on its standard input, a JSON object ``{"folder", "environ"}``. The child starts to record
-when it imports the application, as any server does. On the standard output, ``<pid> <port>`` says that it listens, and
-``ended <status>`` that it is over.
+when it imports the application, as any server does. On the standard output, ``<pid> <port>`` means that it listens, and
+``ended <status>`` that it has ended.
 """
 
 import importlib

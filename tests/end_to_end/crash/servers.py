@@ -50,7 +50,7 @@ class Servers:
 
 @contextmanager
 def servers(log: Path) -> Iterator[Servers]:
-    """A process that starts servers; what they print goes to ``log``."""
+    """Run a process that starts servers; their output goes to ``log``."""
     command = [sys.executable, str(_SCRIPT)]
     with (
         log.open("wb") as output,

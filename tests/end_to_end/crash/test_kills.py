@@ -1,9 +1,9 @@
-"""SIGKILL at any moment: what a client has received whole is on disk, and right, and all that is there can be read.
+"""SIGKILL at any moment: each response that a client has received completely is on disk, and all records are right.
 
-What is promised: a response that a client has received whole has its record, with all lines that ran up to the end of
-its body. Of a body that streams, that is all until the end of the stream was sent: the chunked encoding's last chunk. A
-response with a ``Content-Length`` is whole with its last byte; what the generator runs after that, what ``close()``
-calls and what threads do after the response are recorded when they have run, as far as the process lived.
+The promise: a response that a client has received completely has its record, with all lines that ran until the end of
+its body. For a streamed body, that is the end of the stream: the last chunk of the chunked encoding. A response with a
+``Content-Length`` is complete with its last byte; lines of the generator after that, of ``close()`` and of threads
+after the response are recorded when they have run, if the process still lives.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from .truth import check
 
 # How many processes a run has, one killed after the other.
 PROCESSES_OF_A_RUN = 3
-# A server that is busy has some dozens of responses under way; the first ones are of interest too.
+# A busy server has dozens of responses under way; kills near the first responses are tested too.
 MOST_RESPONSES = 150
 LONGEST_DELAY = 0.004
 
 
 def wait_a_little(seconds: float) -> None:
-    """Let some time pass, to the microsecond: the moment of a kill is chosen by chance."""
+    """Wait with microsecond precision: the moment of a kill is random."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
@@ -104,7 +104,7 @@ def test_gunicorn_killed_with_all_its_workers(tmp_path: Path, engine_name: str, 
 
 
 def read_gunicorns_port(server: subprocess.Popen[bytes]) -> tuple[int, threading.Thread]:
-    """The port, and the thread that reads on: nobody drains a pipe by not looking."""
+    """Return the port, and the thread that drains the pipe from then on."""
     assert server.stderr is not None
     for line in server.stderr:
         found = re.search(rb"Listening at: http://127.0.0.1:(\d+)", line)

@@ -13,7 +13,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 
 from ...support.lines import line_of
-from ...support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from ...support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 APPLICATION = """\
 from flask import Flask, Response
@@ -107,7 +107,7 @@ def test_killed_server_has_written_every_request_that_was_answered(tmp_path: Pat
 
 @pytest.mark.parametrize("body", ["'whole'", "['whole']", "iter(['who', 'le'])"])
 def test_record_is_on_disk_when_the_first_byte_arrives(tmp_path: Path, body: str) -> None:
-    """The client kills the server the moment it has the response: nothing of the server runs after that."""
+    """The client kills the server as soon as it has the response."""
     (tmp_path / "application.py").write_text(
         "from flask import Flask, Response\nfrom flask_livecoverage import LiveCoverage\n\n"
         f"app = Flask(__name__)\nLiveCoverage(app)\napp.get('/')(lambda: Response({body}))\n"

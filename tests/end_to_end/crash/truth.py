@@ -1,4 +1,4 @@
-"""What the journals of a killed server say, compared with what its clients know."""
+"""Compares the journals of a killed server with the requests and responses of its clients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TORN = "the last line is torn, skipped"
 
 @dataclass
 class Record:
-    """A request as a journal has it, read without the package's help."""
+    """A request in a journal, read without the package's own reader."""
 
     path: str
     method: str
@@ -30,10 +30,10 @@ class Record:
 
 
 def read_journals(folder: Path) -> dict[str, Record]:
-    """The requests of a run. Every line but a journal's last must be whole."""
+    """Return the requests of a run. Every line except a journal's last must be complete."""
     lines: list[dict[str, Any]] = []
     for path in folder.glob("journal-*.jsonl"):
-        # What stands behind the last newline is a torn line.
+        # The text after the last newline is a torn line.
         lines += [json.loads(line) for line in path.read_text().split("\n")[:-1]]
     traces = {line["id"]: _numbers(line["files"]) for line in lines if line["type"] == "trace"}
     records = {}
@@ -59,19 +59,19 @@ def _numbers(files: dict[str, Any]) -> set[tuple[str, int]]:
 
 
 def check(folder: RunFolder, seen: Seen, application: Path) -> int:
-    """Assert that a run holds the truth, and all of it; return how many whole responses were checked."""
+    """Assert that a run is right and complete; return how many complete responses were checked."""
     records = read_journals(folder.path)
     run = read_run(folder)
     assert [warning for warning in run.warnings if not warning.endswith(TORN)] == []
     _check_reader(run, records)
     _check_store(folder, run)
     by_path = {exchange.path: exchange for exchange in seen.exchanges}
-    placed = {request.id: request.test for request in run.requests}
+    assigned = {request.id: request.test for request in run.requests}
     assert len({record.path for record in records.values()}) == len(records)
     for request_id, record in records.items():
         _check_record(by_path[record.path], request_id, record, str(application))
-        assert placed[request_id] in seen.tests_of(by_path[record.path]), (record, placed[request_id])
-    # The header says that the record is written.
+        assert assigned[request_id] in seen.tests_of(by_path[record.path]), (record, assigned[request_id])
+    # A response with the header has its record on disk.
     answered = {exchange.id: exchange.path for exchange in seen.exchanges if exchange.id is not None}
     assert {request_id: records[request_id].path for request_id in answered} == answered
     _check_dumps(folder, seen, records)
@@ -114,10 +114,10 @@ def _check_store(folder: RunFolder, run: Run) -> None:
 
 
 def _check_dumps(folder: RunFolder, seen: Seen, records: dict[str, Record]) -> None:
-    """Each request is in one dump with a reset, or in what was recorded since the last."""
+    """Assert that each request is in exactly one dump with a reset, or was recorded since the last."""
     since = [request.id for request in read_run(folder, since_mark=True).requests]
     in_dumps = [request_id for dump in (*seen.dumps, since) for request_id in dump]
     assert len(in_dumps) == len(set(in_dumps))
     assert set(in_dumps) <= records.keys()
-    if not seen.put_aside:
+    if not seen.other_reset:
         assert set(in_dumps) == records.keys()

@@ -14,7 +14,7 @@ from .disks import Mounts, mounts_here, mounts_in_namespace
 
 @pytest.fixture
 def mounts(tmp_path: Path) -> Iterator[Mounts]:
-    """Leave to mount something below the test's folder: as root, or else in a namespace of our own."""
+    """Permission to mount file systems below the test's folder: as root, or else in a new user namespace."""
     with ExitStack() as stack:
         try:
             made = stack.enter_context(mounts_here(tmp_path))

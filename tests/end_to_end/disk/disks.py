@@ -20,18 +20,18 @@ class Mounts:
         self._run = run
 
     def small_disk(self, kilobytes: int) -> Path:
-        """A file system of that size."""
+        """Mount a file system of that size."""
         where = self._folder("disk")
         self._run(f"mount -t tmpfs -o size={kilobytes}k tmpfs {where}")
         return self.path / "disk"
 
     def make_read_only(self, name: str) -> None:
-        """Nothing can be changed any more below the folder called ``name``; files that are open stay as they are."""
+        """Make the folder called ``name`` read-only; files that are open stay writable."""
         where = self._folder(name)
         self._run(f"mount --bind {where} {where} && mount -o remount,bind,ro {where}")
 
     def make_writable(self, name: str) -> None:
-        """Take :meth:`make_read_only` back."""
+        """Undo :meth:`make_read_only`."""
         self._run(f"umount {self._folder(name)}")
 
     def _folder(self, name: str) -> str:
@@ -41,7 +41,7 @@ class Mounts:
 
 @contextmanager
 def mounts_here(path: Path) -> Iterator[Mounts]:
-    """Raises CalledProcessError where that is not permitted."""
+    """Mount in the present namespace. Raises CalledProcessError where that is not permitted."""
 
     def run(command: str) -> None:
         subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True)
@@ -56,7 +56,7 @@ def mounts_here(path: Path) -> Iterator[Mounts]:
 
 @contextmanager
 def mounts_in_namespace(path: Path) -> Iterator[Mounts]:
-    """A shell in a namespace of its own; all others find its files below ``/proc/<its id>/root``."""
+    """Mount in a new namespace, from a shell; other processes see the files below ``/proc/<its pid>/root``."""
     shell = ["unshare", "--user", "--map-root-user", "--mount", "sh"]
     with subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdin is not None
@@ -77,7 +77,7 @@ def mounts_in_namespace(path: Path) -> Iterator[Mounts]:
 
 
 def fill(disk: Path, *, room: int = 0) -> Path:
-    """Fill ``disk`` but for ``room`` bytes; return the file to be removed to make room again."""
+    """Fill ``disk`` except for ``room`` bytes; return the file to be removed to free the space again."""
     ballast = disk / "ballast"
     found = os.statvfs(disk)
     with ballast.open("wb", buffering=0) as file:

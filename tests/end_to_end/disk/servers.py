@@ -1,4 +1,4 @@
-"""A server whose requests leave many different traces, and clients that know which lines each of them runs."""
+"""A server whose requests have many different traces, and clients with the expected lines of each request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import Run
 
-from ...support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from ...support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 _BITS = 8
 _HEAD = """\
@@ -54,7 +54,7 @@ APPLICATION = _HEAD + "".join(_BIT.format(value=1 << bit) for bit in range(_BITS
 
 @dataclass
 class Server:
-    """A server, and the numbers that clients have asked it for."""
+    """A server, and the numbers that clients have requested."""
 
     process: Popen[str]
     port: int
@@ -64,7 +64,7 @@ class Server:
     _next: int = 0
 
     def ask(self, count: int, *, clients: int = 3) -> None:
-        """Send requests from several clients at once; each has to be answered as ever."""
+        """Send requests from several clients at once; each must be answered correctly."""
         first, self._next = self._next, self._next + count
         wrong: list[tuple[int, int, bytes]] = []
 
@@ -83,7 +83,7 @@ class Server:
         assert wrong == []
 
     def control(self, route: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
-        """What a control route answers: one JSON object, whatever the disk is like."""
+        """Return the answer of a control route: one JSON object, whatever the state of the disk."""
         status, body = get(self.port, f"/__coverage__/{route}", method=method)
         return status, json.loads(body)
 
@@ -97,7 +97,7 @@ class Server:
         return DataDir(self.data_dir).run(self.status()["run"])
 
     def check(self, run: Run) -> None:
-        """Each record is of a request that was sent, once, and has the lines that this one runs."""
+        """Assert that each record belongs to one request that was sent, and has exactly its lines."""
         numbers = [int(request.path.strip("/")) for request in run.requests]
         assert len(numbers) == len(set(numbers))
         assert {*numbers} <= {*self.sent}
@@ -112,7 +112,7 @@ class Server:
 
 @contextmanager
 def server(folder: Path, data_dir: Path, **settings: str) -> Iterator[Server]:
-    """A server that records into ``data_dir``."""
+    """Run a server that records into ``data_dir``."""
     (folder / "application.py").write_text(APPLICATION)
     script = write_script(folder / "serve.py")
     environ = {**os.environ, "LIVECOVERAGE": "1", "LIVECOVERAGE_DATA_DIR": str(data_dir), **settings}

@@ -1,11 +1,13 @@
-"""The wall clock is set back while a run is recorded: nothing of it gets into disorder."""
+"""The wall clock is set back while a run is recorded: the order of requests and windows stays right.
+
+Tests ``journal.clock``.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from .servers import server
 
 HOUR = 3600.0
 
-# Reads by how much the wall clock is wrong from a file, as libfaketime does.
+# Reads the error of the wall clock from a file, as libfaketime does.
 PATCH = """
 import time as _time
 
@@ -45,10 +47,10 @@ def find_libfaketime() -> str | None:
 
 
 class WallClock:
-    """A wall clock that servers believe, and that is set by writing into a file."""
+    """The wall clock of the servers, which is set by writing into a file."""
 
     def __init__(self, folder: Path, kind: str) -> None:
-        self.path = folder / "by-how-much"
+        self.path = folder / "error-of-the-clock"
         self.set(0)
         if kind == "patched":
             # Imported by each Python before anything else.
@@ -77,7 +79,7 @@ class WallClock:
 @pytest.fixture(params=["patched", pytest.param("libfaketime", marks=pytest.mark.promise)])
 def wall(request: pytest.FixtureRequest, tmp_path: Path, thorough: bool) -> WallClock:
     if request.param == "libfaketime" and not thorough:
-        pytest.skip("under libfaketime with --thorough alone: it makes servers slow")
+        pytest.skip("libfaketime only with --thorough: it makes servers slow")
     return WallClock(tmp_path, request.param)
 
 
@@ -89,7 +91,7 @@ def test_windows_and_order_hold_in_all_processes(tmp_path: Path, wall: WallClock
         order = []
         for number, jump in enumerate([0, -HOUR]):
             wall.set(jump)
-            # Another worker, which has never seen the clock right.
+            # Another worker, which starts with the wrong clock.
             live.append(stack.enter_context(server(tmp_path, tmp_path / "data", **environ)))
             window = f"window-{number}"
             assert live[number % len(live)].control(f"start?name={window}")[0] == 200
@@ -103,7 +105,7 @@ def test_windows_and_order_hold_in_all_processes(tmp_path: Path, wall: WallClock
                 one.ask(1, clients=1)
                 order.append((one.process.pid, f"/{one.sent[-1]}"))
         newest = live[0].control("requests?since=10m&limit=999")[1]
-        # Between two jumps, the wall clock would have said that all were sent long ago, or will be.
+        # By the wall clock between two jumps, all requests would be an hour old, or in the future.
         assert newest["total"] == len(order)
         assert [(request["pid"], request["path"]) for request in newest["requests"]] == order[::-1]
     (folder,) = DataDir(tmp_path / "data").select("latest")
@@ -115,7 +117,7 @@ def test_windows_and_order_hold_in_all_processes(tmp_path: Path, wall: WallClock
         assert 0 < window.closed_at - window.opened_at < HOUR / 2
         found = [(request.pid, request.path) for request in run.requests if request.window == window.name]
         assert found == sent[window.name]
-    # UNIX seconds, of the clock as it was at first.
+    # UNIX seconds, by the clock as it was at the start.
     assert abs(run.requests[-1].started_at - time.time()) < HOUR / 2
 
 
@@ -136,12 +138,9 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 @pytest.fixture
-def boot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Another boot of the machine from here on."""
-    clock._name.cache_clear()
-    monkeypatch.setattr(clock, "_BOOT", "/proc/version")
-    yield
-    clock._name.cache_clear()
+def boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulate another boot of the machine from here on."""
+    monkeypatch.setattr(clock, "clock_name", lambda: "marks.clock-another")
 
 
 class TestSharing:
@@ -165,11 +164,11 @@ class TestSharing:
         assert shared_clock(folder.path, RunClock(100.0)).offset == 100.0
         assert shared_clock(folder.path).offset == 100.0
 
-    def test_other_seconds_are_not_ours(self, folder: RunFolder) -> None:
-        """A process that was told other seconds since the start of the machine, as under libfaketime."""
+    def test_clock_of_a_process_with_other_ticks_is_not_used(self, folder: RunFolder) -> None:
+        """A process that sees other seconds since the boot, as under libfaketime."""
         path = clock_path(folder.path)
         assert path is not None
-        path.write_text(f'{{"offset": 100.0, "ticks": {time.clock_gettime(clock._CLOCK) + HOUR}}}')
+        path.write_text(f'{{"offset": 100.0, "ticks": {clock.ticks() / 1e9 + HOUR}}}')
         assert abs(shared_clock(folder.path).now() - time.time()) < 1
 
     def test_each_boot_has_its_own(self, folder: RunFolder, request: pytest.FixtureRequest) -> None:
@@ -178,7 +177,7 @@ class TestSharing:
         assert known_clock(folder.path) is None
         assert shared_clock(folder.path, RunClock(200.0)).offset == 200.0
 
-    def test_folder_that_is_not_there(self, tmp_path: Path) -> None:
+    def test_folder_that_does_not_exist(self, tmp_path: Path) -> None:
         assert shared_clock(tmp_path / "none", RunClock(100.0)).offset == 100.0
 
 
@@ -189,6 +188,6 @@ def test_run_of_another_boot_keeps_its_times(folder: RunFolder, request: pytest.
     assert folder.last_start() == header["started_at"]
 
 
-def test_time_ago_is_told_by_the_given_clock() -> None:
+def test_time_ago_is_relative_to_the_given_clock() -> None:
     assert parse_since("10m", now=10_000.0) == 9_400.0
     assert parse_since("1700000000", now=10_000.0) == 1_700_000_000.0

@@ -1,4 +1,7 @@
-"""The disk is full while the server records: it answers on, and what is lost is counted, told, and nothing more."""
+"""The disk is full while the server records: it still answers, and the lost records are counted and reported.
+
+Tests ``journal.storage``, ``journal.losses`` and ``store.losses``.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.store import open_store
 
 from ...support.lines import line_of
-from ...support.live import get
+from ...support.servers import get
 from .disks import Mounts, fill
 from .servers import APPLICATION, server
 
@@ -25,12 +28,12 @@ def test_full_disk_costs_records_but_no_answer(tmp_path: Path, mounts: Mounts) -
         assert live.control("start?name=before")[0] == 200
         live.ask(30)
         ballast = fill(disk, room=12 << 10)
-        # More than fit, also into what is left of the journal's last block.
+        # More than fit, also into the rest of the journal's last block.
         live.ask(200)
         before = live.status()
         assert 0 < before["lost"] < 200
 
-        # Nothing can be changed now: each attempt is told so in one line, and has changed nothing.
+        # Nothing can be changed now: each attempt gets an error of one line, and has changed nothing.
         assert "the window is still open" in live.control("stop")[1]["error"]
         for route, method in [("start?name=w", "POST"), ("stop", "POST"), ("reset", "POST"), ("dump?reset=1", "POST"),
                               ("requests", "GET")]:  # fmt: skip
@@ -59,7 +62,7 @@ def test_full_disk_costs_records_but_no_answer(tmp_path: Path, mounts: Mounts) -
         live.check(run)
         warnings = [warning for warning in run.warnings if "cannot be read, skipped" not in warning]
         assert warnings == [
-            f"{lost} records were lost (No space left on device): what these requests executed is not known"
+            f"{lost} records were lost (No space left on device): the lines of these requests are missing"
         ]
         assert live.control("requests?limit=1")[1]["total"] == len(run.requests)
 
@@ -92,7 +95,7 @@ def test_file_that_may_not_grow(tmp_path: Path) -> None:
         assert journal.stat().st_size == limit
         code, answer = live.control("start?name=w")
         assert (code, "File too large" in answer["error"]) == (507, True)
-        assert not live.run.shows_window()
+        assert not live.run.has_open_window()
         for _ in range(5):
             assert get(live.port, "/stream") == (200, b"first,second,last")
         # Each is one loss, however many chunks it has.
@@ -104,14 +107,14 @@ def test_file_that_may_not_grow(tmp_path: Path) -> None:
         run = read_run(live.run)
         assert len(run.requests) + run.lost == len(live.sent) + 5
         live.check(run)
-        # Nor do they count as what ran outside of requests.
+        # Nor are their lines recorded as ambient.
         application = (tmp_path / "application.py").resolve()
         line = line_of(application, 'yield "second,"')
         ambient = [run.traces[trace].line_numbers() for trace in run.ambient]
         assert not any(line in files.get(str(application), ()) for files in ambient)
 
 
-def test_all_processes_of_the_run_tell_what_one_has_lost(tmp_path: Path) -> None:
+def test_all_processes_of_the_run_report_the_losses_of_one(tmp_path: Path) -> None:
     run_id = {"LIVECOVERAGE_RUN": "shared"}
     with server(tmp_path, tmp_path / "data", **run_id) as one, server(tmp_path, tmp_path / "data", **run_id) as other:
         one.ask(5)
@@ -135,7 +138,7 @@ def test_all_processes_of_the_run_tell_what_one_has_lost(tmp_path: Path) -> None
     assert sum("7 records were lost" in warning for warning in store.warnings) == 2
 
 
-def test_serve_tells_a_loss_that_no_report_can(tmp_path: Path, mounts: Mounts) -> None:
+def test_serve_reports_a_loss_that_the_journal_does_not_count(tmp_path: Path, mounts: Mounts) -> None:
     disk = mounts.small_disk(2048)
     (tmp_path / "application.py").write_text(APPLICATION)
     command = [sys.executable, "-m", "flask", "--app", "application", "livecov", "serve", "--port", "0"]
@@ -154,7 +157,7 @@ def test_serve_tells_a_loss_that_no_report_can(tmp_path: Path, mounts: Mounts) -
             running.kill()
     assert running.returncode == 0
     assert "application.py" in output
-    lost = [line for line in errors.splitlines() if "no report will tell" in line]
+    lost = [line for line in errors.splitlines() if "no report will count" in line]
     assert len(lost) == 1
     assert lost[0].startswith("Warning: ")
     assert "No space left on device" in lost[0]

@@ -1,4 +1,4 @@
-"""A data directory that others can write: whatever they put there, nothing is written elsewhere and nobody waits."""
+"""A data directory that other users can write: planted files never lead to writes elsewhere, or to a wait."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from flask_livecoverage.journal.clock import clock_path
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run, reading_and_reset, reset
 from flask_livecoverage.journal.run_folder import RunFolder
-from flask_livecoverage.journal.shared_files import RunGuard
+from flask_livecoverage.journal.shared_files import SharedFiles
 from flask_livecoverage.journal.tail import Tail
 from flask_livecoverage.journal.writer import Journal
 
 from ...support.journals import Writer, trace_of
 from .servers import server
 
-OWN = "the server's user's own text\n"
+CONTENT = "a file of the user who runs the server\n"
 HEADER = {"pid": 1, "started_at": 1.5, "root": "/app", "engine": "ctrace", "reason": "", "branch": False, "python": "3"}
 
 
 @pytest.fixture
 def precious(tmp_path: Path) -> Iterator[Path]:
-    """A file that nobody may change."""
+    """A file that must not change."""
     path = tmp_path / "precious"
-    path.write_text(OWN)
+    path.write_text(CONTENT)
     os.utime(path, (1000, 1000))
     yield path
-    assert path.read_text() == OWN
+    assert path.read_text() == CONTENT
     assert path.stat().st_mtime == 1000
 
 
@@ -85,7 +85,7 @@ def path_of(name: str, run: RunFolder, journal: Path) -> Path:
 @pytest.mark.parametrize("plant", PLANTED)
 @pytest.mark.parametrize("when", ["before", "while it is served"])
 def test_server_answers_and_writes_nowhere_else(tmp_path: Path, precious: Path, plant: Plant, when: str) -> None:
-    """Under each name at once: of the journals, nobody can guess the names before they are there."""
+    """With all names at once; the names of journals cannot be guessed before the journals exist."""
     run = DataDir(tmp_path / "data").run("run")
     run.path.mkdir(parents=True)
     names = [name for name in NAMES if name != "journal"]
@@ -107,7 +107,7 @@ def test_server_answers_and_writes_nowhere_else(tmp_path: Path, precious: Path, 
         live.ask(3)
         assert live.status()["lost"] == 0
         (path,) = run.journals()
-        # Put back in its place, with all that was written.
+        # Restored at its path, with all that was written.
         assert stat.S_ISREG(path.lstat().st_mode)
         found = read_run(run)
         assert len(found.requests) == 6
@@ -115,7 +115,7 @@ def test_server_answers_and_writes_nowhere_else(tmp_path: Path, precious: Path, 
 
 
 @pytest.mark.parametrize("plant", PLANTED)
-def test_mark_takes_the_place_of_what_was_planted(folder: RunFolder, precious: Path, plant: Plant) -> None:
+def test_mark_replaces_the_planted_file(folder: RunFolder, precious: Path, plant: Plant) -> None:
     Journal(folder.path, HEADER).append("{}")
     plant(folder.path / "marks.jsonl", precious)
     reset(folder)
@@ -125,21 +125,21 @@ def test_mark_takes_the_place_of_what_was_planted(folder: RunFolder, precious: P
 
 
 @pytest.mark.parametrize("plant", PLANTED)
-def test_guard_puts_marks_back(folder: RunFolder, precious: Path, plant: Plant) -> None:
+def test_marks_are_restored(folder: RunFolder, precious: Path, plant: Plant) -> None:
     writer = Writer(_made(folder), "aaaaaaaa")
     writer.request(trace_of({"/srv/1.py": [1]}), 5.0)
-    guard = RunGuard(folder, folder.clock())
+    shared = SharedFiles(folder, folder.clock())
     with reading_and_reset(folder) as run:
         assert len(run.requests) == 1
-    guard.look_after()
+    shared.restore()
     (folder.path / "marks.jsonl").unlink()
     plant(folder.path / "marks.jsonl", precious)
-    guard.look_after()
+    shared.restore()
     assert read_run(folder, since_mark=True).requests == []
 
 
 @pytest.mark.parametrize("plant", PLANTED)
-def test_journals_of_others_are_read_without_waiting(folder: RunFolder, precious: Path, plant: Plant) -> None:
+def test_planted_journals_are_read_without_waiting(folder: RunFolder, precious: Path, plant: Plant) -> None:
     Writer(_made(folder), "aaaaaaaa").request(trace_of({"/srv/1.py": [1]}), 5.0)
     plant(folder.path / "journal-bbbbbbbb.jsonl", precious)
     run = read_run(folder)
@@ -151,7 +151,7 @@ def test_journals_of_others_are_read_without_waiting(folder: RunFolder, precious
 
 
 @pytest.mark.parametrize("plant", PLANTED)
-def test_closed_journal_is_not_opened_through_it(folder: RunFolder, precious: Path, plant: Plant) -> None:
+def test_closed_journal_is_not_opened_through_a_planted_file(folder: RunFolder, precious: Path, plant: Plant) -> None:
     journal = Journal(folder.path, HEADER)
     assert journal.append("{}")
     journal.close()
@@ -162,7 +162,7 @@ def test_closed_journal_is_not_opened_through_it(folder: RunFolder, precious: Pa
 
 
 def test_names_beside_a_file_cannot_be_guessed(folder: RunFolder, precious: Path) -> None:
-    """Whoever watches the folder sees one while it is there, and no two alike."""
+    """A temporary name is visible in the folder while the file exists, but each is used only once."""
     journal = Journal(folder.path, HEADER)
     journal.append("{}")
     seen: set[str] = set()
@@ -177,7 +177,7 @@ def test_names_beside_a_file_cannot_be_guessed(folder: RunFolder, precious: Path
     try:
         for _ in range(200):
             journal.path.unlink()
-            journal.look_after()
+            journal.maintain()
             reset(folder)
     finally:
         over.set()
@@ -190,7 +190,7 @@ def test_names_beside_a_file_cannot_be_guessed(folder: RunFolder, precious: Path
 class TestFolders:
     def test_link_of_another_user_is_not_followed(self, tmp_path: Path) -> None:
         if os.geteuid() != 0:
-            pytest.skip("only root can make a link that is another user's")
+            pytest.skip("only root can create a link of another user")
         for planted in ("runs", "runs/run"):
             data, elsewhere = tmp_path / planted.replace("/", "-"), tmp_path / f"elsewhere-{planted.replace('/', '-')}"
             elsewhere.mkdir()
@@ -201,7 +201,7 @@ class TestFolders:
             assert not journal.append("{}")
             assert "a symbolic link of another user" in journal.losses.reason
             with pytest.raises(StorageError, match=r"a symbolic link of another user.*remove it"):
-                DataDir(data).run("run").show_window()
+                DataDir(data).run("run").set_window_open()
             assert list(elsewhere.iterdir()) == []
 
     def test_own_links_are_followed(self, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ class TestFolders:
 
     @pytest.mark.parametrize("mask", [0o000, 0o002, 0o022, 0o077])
     def test_permissions(self, tmp_path: Path, mask: int) -> None:
-        """As the umask leaves them, but never for everybody to write; the group, if it may, can take part."""
+        """Given by the umask, but never writable for all; the group can take part if the umask permits it."""
         before = os.umask(mask)
         try:
             with server(tmp_path, tmp_path / "data") as live:
@@ -234,7 +234,7 @@ class TestFolders:
 class TestLocks:
     @pytest.fixture
     def holder(self, folder: RunFolder) -> Iterator[int]:
-        """Somebody who may read a lock's file can hold it."""
+        """Another process that holds the lock: for that, it only needs to read the file."""
         _made(folder)
         with folder.locked():
             pass
@@ -250,15 +250,15 @@ class TestLocks:
         with refused, folder.locked(seconds=0.2):
             pass
 
-    def test_guard_does_not_wait(self, folder: RunFolder, holder: int) -> None:
-        """The server's flushing waits behind it."""
+    def test_restoring_does_not_wait(self, folder: RunFolder, holder: int) -> None:
+        """The server's flushing thread would wait too."""
         (folder.path / "marks.jsonl").write_text(json.dumps({"at": 1, "offsets": {}}) + "\n")
-        guard = RunGuard(folder, folder.clock())
+        shared = SharedFiles(folder, folder.clock())
         (folder.path / "marks.jsonl").unlink()
-        guard.look_after()
+        shared.restore()
         assert not (folder.path / "marks.jsonl").exists()
         fcntl.flock(holder, fcntl.LOCK_UN)
-        guard.look_after()
+        shared.restore()
         assert (folder.path / "marks.jsonl").exists()
 
 

@@ -13,7 +13,7 @@ from .disks import Mounts
 from .servers import server
 
 
-def test_removed_data_directory_is_put_back_with_all_records(tmp_path: Path) -> None:
+def test_removed_data_directory_is_restored_with_all_records(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     with server(tmp_path, data_dir) as live:
         live.ask(100)
@@ -30,7 +30,7 @@ def test_removed_data_directory_is_put_back_with_all_records(tmp_path: Path) -> 
             over.set()
             remover.join()
             shutil.rmtree(data_dir, ignore_errors=True)
-            # The dump looks first, whether the thread that looks once a second has come or not.
+            # The dump restores it first, whether the flushing thread has run or not.
             code, dump = live.control("dump")
             assert code == 200
             assert len(dump["requests"]) == 100 + 60 * (number + 1)
@@ -41,7 +41,7 @@ def test_removed_data_directory_is_put_back_with_all_records(tmp_path: Path) -> 
         assert (live.status()["lost"], (data_dir / ".gitignore").read_text()) == (0, "*\n")
 
 
-def test_each_control_route_sees_the_removal(tmp_path: Path) -> None:
+def test_each_control_route_restores_the_folder(tmp_path: Path) -> None:
     with server(tmp_path, tmp_path / "data") as live:
         live.control("start?name=w")
         for route, count in [("status", "requests"), ("requests", "total"), ("dump", "requests"), ("stop", "requests")]:
@@ -55,7 +55,7 @@ def test_each_control_route_sees_the_removal(tmp_path: Path) -> None:
 
 
 def test_window_and_marks_survive(tmp_path: Path) -> None:
-    """With ``LIVECOVERAGE_AUTOSTART`` off, a window that is forgotten would end the recording."""
+    """With ``LIVECOVERAGE_AUTOSTART`` off, the loss of the window would end the recording."""
     with server(tmp_path, tmp_path / "data", LIVECOVERAGE_AUTOSTART="0") as live:
         live.control("start?name=w")
         live.ask(5)
@@ -69,20 +69,20 @@ def test_window_and_marks_survive(tmp_path: Path) -> None:
         assert live.control("stop")[1]["requests"] == 9
 
 
-def test_store_that_is_removed_is_made_anew(tmp_path: Path) -> None:
+def test_store_that_is_removed_is_rebuilt(tmp_path: Path) -> None:
     with server(tmp_path, tmp_path / "data") as live:
         live.ask(5)
         assert live.control("requests")[1]["total"] == 5
         remove_store(tmp_path / "data")
         live.ask(1)
         assert live.control("requests")[1]["total"] == 6
-        (tmp_path / "data" / "store.sqlite3").unlink()  # not what SQLite keeps beside it
+        (tmp_path / "data" / "store.sqlite3").unlink()  # without the files that SQLite keeps beside it
         live.ask(1)
         assert live.control("requests")[1]["total"] == 7
 
 
 def test_folder_that_becomes_read_only(tmp_path: Path, mounts: Mounts) -> None:
-    """Journals that are open go on; what would be made anew cannot be, and each process says so."""
+    """Open journals are still written; nothing new can be created, which each process reports."""
     run = {"LIVECOVERAGE_RUN": "run"}
     with server(tmp_path, mounts.path / "data", **run) as live:
         live.ask(10)

@@ -1,4 +1,7 @@
-"""A journal that is removed or cut off while it is written: put back whole, or the loss is told."""
+"""A journal that is removed or truncated while it is written: it is restored completely, or the loss is reported.
+
+Tests ``journal.append_file``, ``journal.losses`` and ``journal.shared_files``.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from flask_livecoverage.journal import append_file
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run, reading_and_reset
 from flask_livecoverage.journal.run_folder import RunFolder
-from flask_livecoverage.journal.shared_files import RunGuard
+from flask_livecoverage.journal.shared_files import SharedFiles
 from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.store import open_store
 
@@ -90,7 +93,7 @@ def replace_by_copy(journal: Journal) -> None:
 
 
 def unmount(journal: Journal) -> None:
-    """What is at the path is no longer a folder at all."""
+    """Another, empty folder is at the path."""
     data_dir = journal.path.parent.parent.parent
     data_dir.rename(data_dir.with_name("elsewhere"))
     data_dir.mkdir()
@@ -101,44 +104,44 @@ REMOVALS = [remove_file, remove_data_dir, rename_data_dir, replace_by_copy, unmo
 
 class TestRemoved:
     @pytest.mark.parametrize("remove", REMOVALS)
-    def test_all_is_there_again(self, journal: Journal, folder: RunFolder, requests: Requests, remove: Any) -> None:
+    def test_all_is_restored(self, journal: Journal, folder: RunFolder, requests: Requests, remove: Any) -> None:
         requests.write(3)
         remove(journal)
         requests.write(2)  # into nothing
-        journal.look_after()
+        journal.maintain()
         assert recorded(folder) == requests.ids
         requests.write(1)
         assert recorded(folder) == requests.ids
         assert journal.losses.count == 0
 
-    def test_is_told_once_for_each_removal(
+    def test_is_logged_once_for_each_removal(
         self, journal: Journal, requests: Requests, caplog: pytest.LogCaptureFixture
     ) -> None:
         for _ in range(2):
             remove_data_dir(journal)
             requests.write(1)
             for _ in range(3):
-                journal.look_after()
+                journal.maintain()
         assert [str(journal.path) in record.message and "removed" in record.message for record in caplog.records] == [
             True, True,
         ]  # fmt: skip
 
-    def test_nothing_is_left_beside_it(self, journal: Journal, folder: RunFolder) -> None:
+    def test_no_temporary_files_are_left(self, journal: Journal, folder: RunFolder) -> None:
         remove_data_dir(journal)
-        journal.look_after()
+        journal.maintain()
         assert [path.name for path in folder.path.iterdir()] == [journal.path.name]
         assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
 
-    def test_descriptors_are_given_back(
+    def test_descriptors_are_closed(
         self, journal: Journal, requests: Requests, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(append_file, "_GRACE_SECONDS", 0.0)
+        monkeypatch.setattr(append_file, "GRACE_SECONDS", 0.0)
         requests.write(1)
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(5):
             remove_data_dir(journal)
-            journal.look_after()
-            journal.look_after()
+            journal.maintain()
+            journal.maintain()
         assert len(os.listdir("/proc/self/fd")) == before
 
     def test_torn_line_before_the_removal_swallows_no_other(
@@ -148,14 +151,14 @@ class TestRemoved:
         descriptor = os.open(journal.path, os.O_WRONLY | os.O_APPEND)
         os.write(descriptor, b'{"type":"request","id":"x')
         remove_data_dir(journal)
-        journal.look_after()
+        journal.maintain()
         requests.write(2)
         os.close(descriptor)
         run = read_run(folder)
         assert {request.id for request in run.requests} == {*requests.ids}
 
     def test_threads_that_append_meanwhile_lose_nothing(self, folder: RunFolder, journal: Journal) -> None:
-        """Writers never wait for the file to be put back: what they append to the old one follows."""
+        """Writers never wait for the file to be restored: lines that they append to the old one are copied."""
         written: list[str] = []
         over = threading.Event()
 
@@ -166,7 +169,7 @@ class TestRemoved:
                 assert journal.append_object("ambient", trace=trace)
                 written.append(trace)
                 number += 1
-                # As a server's threads do with each request: the write itself does not let others run.
+                # As a server's threads do with each request: the write itself does not release the GIL.
                 time.sleep(0)
 
         threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
@@ -175,12 +178,12 @@ class TestRemoved:
         try:
             for _ in range(50):
                 shutil.rmtree(folder.path)
-                journal.look_after()
+                journal.maintain()
         finally:
             over.set()
             for thread in threads:
                 thread.join()
-        journal.look_after()
+        journal.maintain()
         found = [json.loads(line).get("trace") for line in journal.path.read_text().splitlines()]
         assert sorted(filter(None, found)) == sorted(written)
 
@@ -198,38 +201,38 @@ class TestRemoved:
 
         monkeypatch.setattr(append_file, "os", type("os", (), {**vars(os), "write": staticmethod(write)}))
         journal.path.unlink()
-        journal.look_after()
+        journal.maintain()
         assert sum(writes) == journal.path.stat().st_size == whole
         assert len(writes) > 1
 
     def test_marks_count_on(self, journal: Journal, folder: RunFolder, requests: Requests) -> None:
-        """What was in an earlier dump is in no later one, what was written since is in the next."""
-        guard = RunGuard(folder, folder.clock())
+        """Requests of an earlier dump are in no later one, and those written since are in the next."""
+        shared = SharedFiles(folder, folder.clock())
         requests.write(3)
         with reading_and_reset(folder) as run:
             assert len(run.requests) == 3
-        guard.look_after()
+        shared.restore()
         requests.write(1)
         remove_data_dir(journal)
         requests.write(1)
-        guard.look_after()
-        journal.look_after()
+        shared.restore()
+        journal.maintain()
         assert [request.id for request in read_run(folder, since_mark=True).requests] == requests.ids[3:]
 
     def test_marks_of_others_are_kept(self, journal: Journal, folder: RunFolder, requests: Requests) -> None:
-        guards = [RunGuard(folder, folder.clock()) for _ in range(2)]
+        all_shared = [SharedFiles(folder, folder.clock()) for _ in range(2)]
         requests.write(1)
         with reading_and_reset(folder):
             pass
-        for guard in guards:
-            guard.look_after()
+        for shared in all_shared:
+            shared.restore()
         before = (folder.path / "marks.jsonl").read_bytes()
         (folder.path / "marks.jsonl").unlink()
         requests.write(1)
-        with reading_and_reset(folder) as run:  # another process, which does not know the mark
+        with reading_and_reset(folder) as run:  # another process, which has not seen the mark
             assert len(run.requests) == 2
-        for guard in guards:
-            guard.look_after()
+        for shared in all_shared:
+            shared.restore()
         after = (folder.path / "marks.jsonl").read_bytes()
         assert after.startswith(before)
         assert after.count(b"offsets") == 2
@@ -238,26 +241,26 @@ class TestRemoved:
     @pytest.mark.parametrize("remove", [remove_data_dir, rename_data_dir, unmount])
     def test_open_window_stays_open(self, journal: Journal, folder: RunFolder, remove: Any) -> None:
         journal.append("{}")
-        guard = RunGuard(folder, folder.clock())
-        folder.show_window()
-        guard.look_after()
+        shared = SharedFiles(folder, folder.clock())
+        folder.set_window_open()
+        shared.restore()
         clock = folder.clock().offset
         remove(journal)
-        guard.look_after()
-        journal.look_after()
-        assert folder.shows_window()
+        shared.restore()
+        journal.maintain()
+        assert folder.has_open_window()
         assert folder.clock().offset == clock
 
     def test_window_that_another_process_closed_stays_closed(self, journal: Journal, folder: RunFolder) -> None:
-        guard = RunGuard(folder, folder.clock())
-        folder.show_window()
-        guard.look_after()
-        folder.hide_window()
-        guard.look_after()
-        assert not folder.shows_window()
+        shared = SharedFiles(folder, folder.clock())
+        folder.set_window_open()
+        shared.restore()
+        folder.set_window_closed()
+        shared.restore()
+        assert not folder.has_open_window()
 
     def test_lock_that_was_removed_keeps_others_out(self, folder: RunFolder) -> None:
-        """Who waits for a lock whose file is removed gets a lock that means nothing."""
+        """A process that waits for a lock whose file is removed must not use that lock."""
         inside, leave = threading.Event(), threading.Event()
 
         def wait() -> None:
@@ -289,7 +292,7 @@ class TestRemoved:
 
 
 def opened(target: str) -> int:
-    """How many descriptors of this process are of the file at that path, and not of one that was removed from there."""
+    """Return how many descriptors this process has for the file at that path, without those of removed files."""
     found = 0
     for descriptor in os.listdir("/proc/self/fd"):
         with suppress(FileNotFoundError):
@@ -303,8 +306,8 @@ def wait_for(reached: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline
 
 
-class TestCannotBePutBack:
-    def test_it_is_tried_again(
+class TestCannotBeRestored:
+    def test_is_tried_again(
         self, journal: Journal, folder: RunFolder, requests: Requests, caplog: pytest.LogCaptureFixture
     ) -> None:
         requests.write(2)
@@ -313,54 +316,54 @@ class TestCannotBePutBack:
         data_dir.write_text("in the way")
         requests.write(2)
         for _ in range(3):
-            journal.look_after()
+            journal.maintain()
         assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
         data_dir.unlink()
         requests.write(1)
-        journal.look_after()
+        journal.maintain()
         assert recorded(folder) == requests.ids
 
-    def test_at_the_end_it_is_a_loss(self, journal: Journal, folder: RunFolder, requests: Requests) -> None:
+    def test_is_a_loss_at_the_end(self, journal: Journal, folder: RunFolder, requests: Requests) -> None:
         requests.write(5)
         remove_data_dir(journal)
         folder.path.parent.parent.write_text("in the way")
         journal.close()
-        assert journal.losses.untold == 5
-        assert "5 records" in str(journal.losses.describe_untold())
+        assert journal.losses.unreported == 5
+        assert "5 records" in str(journal.losses.describe_unreported())
 
 
-class TestCutOff:
+class TestTruncated:
     @pytest.mark.parametrize("left", [0, 1, 100, 1000])
-    def test_loss_is_told_and_recording_goes_on(
+    def test_loss_is_reported_and_recording_continues(
         self, journal: Journal, folder: RunFolder, requests: Requests, left: int, caplog: pytest.LogCaptureFixture
     ) -> None:
         requests.write(20)
-        journal.look_after()
-        written = journal.content
+        journal.maintain()
+        written = journal.generation
         os.truncate(journal.path, left)
         later = len(requests.ids)
         requests.write(30)
-        journal.look_after()
-        assert journal.content is not written  # traces are written again
+        journal.maintain()
+        assert journal.generation is not written  # traces are written again
         requests.write(1)
         run = read_run(folder)
         found = {request.id for request in run.requests}
-        assert {*requests.ids[later:]} <= found or left  # a line that was cut in two takes the next one with it
+        assert {*requests.ids[later:]} <= found or left  # the next line is lost with the half of a truncated one
         assert requests.ids[-1] in found
         assert 1 <= run.lost <= 20
         assert journal.losses.count == run.lost
-        assert "cut off" in caplog.text
-        assert any("lost (cut off by another program)" in warning for warning in run.warnings)
+        assert "truncated" in caplog.text
+        assert any("lost (truncated by another program)" in warning for warning in run.warnings)
 
-    def test_marks_and_the_store_go_on(self, journal: Journal, folder: RunFolder, requests: Requests) -> None:
+    def test_marks_and_the_store_continue(self, journal: Journal, folder: RunFolder, requests: Requests) -> None:
         requests.write(20)
         with open_store(f"sqlite:///{folder.path.parent / 'store'}") as store:
             store.sync(folder)
             with reading_and_reset(folder):
                 pass
-            journal.look_after()
+            journal.maintain()
             os.truncate(journal.path, 0)
-            journal.look_after()
+            journal.maintain()
             requests.write(2)
             assert [request.id for request in read_run(folder, since_mark=True).requests] == requests.ids[20:]
             number = store.sync(folder)

@@ -1,1 +1,1 @@
-"""Clients that mean harm: what they send, to which server, and what must not come of it."""
+"""Hostile clients: what they send, to which servers, and what they must not achieve."""

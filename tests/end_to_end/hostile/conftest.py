@@ -1,4 +1,4 @@
-"""A real browser, and an application that is called as a server calls it."""
+"""Fixtures: a real browser, and a measured application that tests call as a server does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A proxy on this machine that does as nginx and HAProxy do: it hands requests on, with headers that it adds."""
+"""A proxy on this machine that behaves like nginx and HAProxy: it passes requests on, with additional headers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ...support.live import LISTENING, PYTHON, process, read_port
+from ...support.servers import LISTENING, PYTHON, process, read_port
 
-# Its arguments: the server's port, the user to be (an id, or nothing) and the headers. When either end of a connection
-# is closed, it closes the other.
+# Its arguments: the server's port, the id of the user to run as (or nothing), and the headers. When one end of a
+# connection is closed, it closes the other.
 FORWARD = """
     import os, select, socket, sys, threading
 
@@ -51,7 +51,7 @@ NOBODY = 65534
 
 @contextmanager
 def proxy(folder: Path, port: int, *headers: str, user: int | None = None) -> Iterator[int]:
-    """A proxy in front of the server at ``port``, in a process of its own: the port at which it listens."""
+    """Start a proxy in front of the server at ``port``, in a separate process, and yield the proxy's port."""
     if user is not None and os.geteuid() != 0:
         pytest.skip("only the superuser can start a proxy of another user")
     script = folder / "forward.py"

@@ -1,4 +1,4 @@
-"""A measured application in real servers, and clients that write what they like on a socket."""
+"""A measured application in real servers, and clients that write arbitrary bytes on a socket."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ...support.lines import line_of
 
 PREFIX = "/__coverage__"
 TOKEN = "correct-horse"
-# A name that the browser finds at 127.0.0.1.
+# A name that the browser resolves to 127.0.0.1.
 EVIL = "evil.example"
 
 APPLICATION = """
@@ -65,7 +65,7 @@ def write_application(folder: Path) -> Path:
 
 @dataclass
 class Server:
-    """A running server: where it is, what it has printed, and what it has recorded."""
+    """A running server: its address, its output, and its records."""
 
     process: subprocess.Popen[str]
     folder: Path
@@ -75,18 +75,18 @@ class Server:
     output: list[str] = field(default_factory=list)
 
     def ask(self, data: bytes, *, host: str = "127.0.0.1", end: bool = False) -> Answer:
-        """Send ``data`` on a connection of its own, and read the answer; with ``end``, show that nothing follows."""
+        """Send ``data`` on a new connection, and read the response; with ``end``, close the sending side first."""
         with self.connect(host) as connection:
             try:
                 connection.sendall(data)
                 if end:
                     connection.shutdown(socket.SHUT_WR)
             except OSError:
-                pass  # the server has heard enough
+                pass  # the server has closed the connection
             return read_answer(connection)
 
     def connect(self, host: str = "127.0.0.1") -> socket.socket:
-        """A connection to the server."""
+        """Open a connection to the server."""
         if self.unix:
             connection = socket.socket(socket.AF_UNIX)
             connection.settimeout(SECONDS)
@@ -97,7 +97,7 @@ class Server:
     def request(
         self, target: str, *headers: str, method: str = "GET", host: str | None = None, body: bytes = b""
     ) -> Answer:
-        """Ask for ``target`` as a decent client does, with further header lines."""
+        """Send a well-formed request for ``target``, with additional header lines."""
         lines = [
             f"{method} {target} HTTP/1.1",
             f"Host: {host or f'localhost:{self.port}'}",
@@ -109,7 +109,7 @@ class Server:
         return self.ask("\r\n".join([*lines, "", ""]).encode() + body)
 
     def recorded(self) -> Run:
-        """What the server has recorded."""
+        """The server's recorded run."""
         (folder,) = DataDir(self.folder / ".livecov").runs()
         return read_run(folder)
 
@@ -119,28 +119,28 @@ class Server:
         return folder.marks()
 
     def assert_unharmed(self) -> None:
-        """Nobody opened a window, reset anything or ended the server, and it measures as it did."""
+        """No window was opened, nothing was reset, and the server still runs and measures."""
         assert self.process.poll() is None
         assert self.recorded().windows == []
         assert self.marks() == []
         self.assert_exact()
 
     def assert_exact(self) -> None:
-        """A request has exactly the lines that it executes."""
+        """The record of a request has exactly the lines that it executes."""
         request_id = self.request("/tea").headers["livecov-request"]
         (record,) = [request for request in self.recorded().requests if request.id == request_id]
         path = self.folder / "application.py"
         assert self.recorded().traces[record.trace].line_numbers() == {str(path): [line_of(path, 'return "tea"')]}
 
     def assert_quiet(self) -> None:
-        """It has printed no traceback."""
+        """The server has printed no traceback."""
         printed = "".join(self.output)
         assert "Traceback" not in printed, printed[printed.index("Traceback") :][:5000]
 
 
 @dataclass
 class Answer:
-    """A response; status 0 if none came."""
+    """A response; status 0 if there was none."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class Answer:
 
 
 def read_answer(connection: socket.socket) -> Answer:
-    """The response that comes on ``connection``."""
+    """Read the response on ``connection``."""
     response = HTTPResponse(connection)
     try:
         response.begin()
@@ -170,9 +170,9 @@ def read_answer(connection: socket.socket) -> Answer:
 def running(
     name: str, folder: Path, *, host: str = "127.0.0.1", bind: str = "", token: str = "", **settings: str
 ) -> Iterator[Server]:
-    """A server in a process of its own, over when the block is left; ``settings`` are environment variables."""
+    """Run a server in a separate process until the end of the block; ``settings`` are environment variables."""
     write_application(folder)
-    # uWSGI's router does not say which port it has taken.
+    # uWSGI's router does not print the port that it has chosen.
     bind = bind or f"{host}:{free_port() if 'router' in name else 0}"
     command = COMMANDS[name].format(host=host, bind=bind, python=sys.executable, bin=Path(sys.executable).parent)
     environ = {**os.environ, "LIVECOVERAGE": "1", "LIVECOVERAGE_SOURCE": str(folder), "LIVECOVERAGE_RUN": "run"}
@@ -200,7 +200,7 @@ def running(
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""More windows and connections than anybody needs, while the application is at work."""
+"""Floods of windows and connections while the application is at work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_clients_that_never_finish(server: Server) -> None:
-    """Each takes one of the server's threads, as it would at any route; the application goes on with the others."""
+    """Each occupies a thread of the server, as it would at any route; the application continues in other threads."""
     begun = [
         f"GET {PREFIX}/status HTTP/1.1\r\nHost: loc",
         f"POST {PREFIX}/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -39,7 +39,7 @@ def test_clients_that_never_finish(server: Server) -> None:
 
 @pytest.mark.promise
 def test_windows(server: Server, thorough: bool) -> None:
-    """All are answered, requests are told apart as ever, and what a run is worth can still be asked."""
+    """All requests are answered and recorded exactly, and the run can still be reported on."""
     count = 2500 if thorough else 40
 
     def start(client: int) -> list[int]:
@@ -60,7 +60,7 @@ def test_windows(server: Server, thorough: bool) -> None:
         calls = [pool.submit(do, client) for client in range(CLIENTS) for do in (start, start_and_stop, work)]
         answers = [call.result() for call in calls]
     assert {status for answer in answers[::3] for status in answer} == {200}
-    # Another client may have closed it.
+    # Another client may have closed the window.
     assert {status for answer in answers[1::3] for status in answer} <= {200, 409}
     assert {status for answer in answers[2::3] for status in answer} == {200}
 

@@ -1,4 +1,7 @@
-"""What clients call tests, paths and methods: kept exactly where programs read it, harmless where people do."""
+"""Hostile names of tests, paths and methods: unchanged in output for programs, harmless in output for people.
+
+Tests ``model.text``.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ ESCAPES = {"\x1b", "\x07", "\x9b", "\r", "\x00", "\x85", "\u202e", "\u200b", "\u
 
 
 def send(app: Flask, path: str = "/tea", method: str = "GET", **environ: str) -> dict[str, str]:
-    """Ask the application as a server does that lets everything pass; the response's headers."""
+    """Call the application as a server does that accepts everything, and return the response's headers."""
     builder = EnvironBuilder()
     sent = {**builder.get_environ(), "REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": method, "PATH_INFO": path, **environ}
     builder.close()
@@ -53,7 +56,7 @@ def send(app: Flask, path: str = "/tea", method: str = "GET", **environ: str) ->
 
 
 def octets(text: str) -> str:
-    """``text`` in UTF-8, as WSGI has bytes."""
+    """``text`` in UTF-8, in the form in which WSGI passes bytes."""
     return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
@@ -110,15 +113,15 @@ class TestSizes:
         [("/caf\xc3\xa9", "/caf\xe9"), ("/caf\xe9", "/caf\ufffd"), ("/\xff\xfe", "/\ufffd\ufffd"), ("/\u0105", "/?")],
     )
     def test_bytes_of_a_path(self, app: Flask, path: str, recorded: str) -> None:
-        """UTF-8, others, and what no byte is but some servers let pass."""
-        # Flask gives up at the last one, with us as without us.
+        """UTF-8, other bytes, and a character that is no byte but that some servers accept."""
+        # Flask fails at the last one, with or without the extension.
         with contextlib.suppress(UnicodeEncodeError):
             send(app, path)
         assert dump(app)["requests"][0]["path"] == recorded
 
 
 class TestPrograms:
-    """JSON, YAML, coverage data and the store have the names as they are; NUL, which not all can hold, is U+FFFD."""
+    """JSON, YAML, coverage data and the store contain the names unchanged, except that NUL is stored as U+FFFD."""
 
     def test_json(self, app: Flask, recorded: list[str]) -> None:
         assert [request["test"] for request in dump(app)["requests"][1::2]] == recorded
@@ -149,10 +152,10 @@ class TestPrograms:
         if dumper == "without libyaml":
 
             class Pure(yaml.SafeDumper):
-                represent_text = dedup_yaml._Dumper.represent_text
+                represent_text = dedup_yaml.Dumper.represent_text
 
             Pure.add_representer(str, Pure.represent_text)
-            monkeypatch.setattr(dedup_yaml, "_Dumper", Pure)
+            monkeypatch.setattr(dedup_yaml, "Dumper", Pure)
         names = st.text(min_size=1).map(lambda text: storable(text, 1000)) | st.sampled_from(NAMES)
 
         @settings(max_examples=30, deadline=None, database=None, derandomize=True)
@@ -171,7 +174,7 @@ class TestPrograms:
 
         check()
 
-    def test_reports_have_no_place_for_them(self, app: Flask, recorded: list[str]) -> None:
+    def test_reports_do_not_contain_them(self, app: Flask, recorded: list[str]) -> None:
         harmless = {"application.py"}
         xml = ElementTree.fromstring(dump(app, format="xml").text)
         assert {file.get("filename") for file in xml.iter("class")} == harmless
@@ -183,7 +186,7 @@ class TestPrograms:
             assert not ESCAPES & set(dump(app, format=report_format).text)
 
 
-class TestPlaces:
+class TestFiles:
     @pytest.fixture
     def umask(self) -> Iterator[None]:
         before = os.umask(0o077)
@@ -200,7 +203,9 @@ class TestPlaces:
         assert {path.suffix for path in found} >= {".jsonl", ".sqlite3", ".window"}
         assert [path for path in (Path(".livecov"), *found) if path.stat().st_mode & 0o077] == []
 
-    def test_nothing_is_written_elsewhere(self, app: Flask, recorded: list[str], tmp_path: Path) -> None:
+    def test_nothing_is_written_outside_the_data_directory(
+        self, app: Flask, recorded: list[str], tmp_path: Path
+    ) -> None:
         for report_format in ("html", "coverage", "dedup", "json"):
             for contexts in ("test", "request"):
                 response = app.test_client().get(f"{PREFIX}/dump?format={report_format}&contexts={contexts}")
@@ -214,7 +219,7 @@ class TestPlaces:
         )
 
     def test_nothing_else_is_recorded(self, app: Flask) -> None:
-        """No query, header, body or answer: docs/security.rst says so."""
+        """No query, header, body or response is recorded, as documented in docs/security.rst."""
         sent = {"QUERY_STRING": "q=sekret", "HTTP_COOKIE": "s=sekret", "HTTP_AUTHORIZATION": "sekret"}
         send(app, method="POST", CONTENT_TYPE="text/sekret", HTTP_X_SEKRET="sekret", **sent)
         app.test_client().get(f"{PREFIX}/requests")
@@ -222,7 +227,7 @@ class TestPlaces:
         assert {path.suffix for path in files} >= {".jsonl", ".sqlite3"}
         assert [path for path in files if b"sekret" in path.read_bytes() or b"brewed" in path.read_bytes()] == []
 
-    def test_archive_holds_the_report_alone(self, app: Flask, recorded: list[str]) -> None:
+    def test_archive_contains_only_the_report(self, app: Flask, recorded: list[str]) -> None:
         with zipfile.ZipFile(io.BytesIO(dump(app, format="html", contexts="request").data)) as archive:
             assert all(name.startswith("htmlcov/") and ".." not in name for name in archive.namelist())
             assert {name for name in archive.namelist() if "tea" in name or "passwd" in name} == set()
@@ -244,7 +249,7 @@ def invoke(recorded: list[str]) -> Iterator[Callable[..., str]]:
 
 
 class TestTerminal:
-    """What people read has no character that a terminal would act on, or that does not show."""
+    """Output for people contains no control characters and no invisible characters."""
 
     @pytest.mark.parametrize(
         "command",
@@ -278,7 +283,7 @@ class TestTerminal:
         assert sum(r"\x1b[2J\x1b[31mred" in row for row in rows) == 1
 
     @pytest.mark.parametrize("command", ["requests --limit 0", "tests", "routes", "dedup", "minimise"])
-    def test_programs_get_them_as_they_are(self, invoke: Callable[..., str], command: str, recorded: list[str]) -> None:
+    def test_programs_get_them_unchanged(self, invoke: Callable[..., str], command: str, recorded: list[str]) -> None:
         output = invoke(*command.split(), "--format", "json")
         assert output.isascii()
         if command in ("tests", "dedup"):
@@ -290,7 +295,7 @@ class TestTerminal:
 
 class TestWindows:
     @pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "x" * 1001, "\ud800", "\u202e"])
-    def test_api_refuses_what_the_route_does(self, app: Flask, name: str) -> None:
+    def test_api_refuses_the_same_names_as_the_route(self, app: Flask, name: str) -> None:
         livecov: LiveCoverage = app.extensions["livecoverage"].livecov
         with pytest.raises(ConfigurationError, match=r"a window cannot be called .* 1 to 1000 printable characters"):
             livecov.window(name).__enter__()

@@ -1,4 +1,4 @@
-"""Pages of other sites in a real browser: what they cause at the control routes, and what they can read."""
+"""Pages of other sites in a real browser: they change nothing at the control routes, and can read nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from ...support.live import LISTENING, PYTHON, process, read_port
+from ...support.servers import LISTENING, PYTHON, process, read_port
 from .servers import EVIL, PREFIX, SECONDS, Server, running
 
 pytestmark = pytest.mark.browser
 
-# Each way to cause a request, by name: a promise that is kept when the browser has done with it. What could be read
-# of the answer comes back.
+# Each way to cause a request, by name: a promise that is resolved when the browser has finished, with the readable part
+# of the response.
 PAGE = """
 <!doctype html><title>other</title><body><script>
 const target = "TARGET";
@@ -95,7 +95,7 @@ async function attack(paths) {
 <a id="quiet" rel="noreferrer noopener" href="TARGET/__coverage__/start?name=quiet">another</a>
 <button id="open" onclick="window.opened = window.open('TARGET/__coverage__/start?name=opened')">open</button>
 """
-# The address to attack is in the query; `/to` redirects there.
+# The address to attack is in the query; `/to` redirects to it.
 SERVE = """
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
     from urllib.parse import unquote
@@ -130,7 +130,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def other_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of another server, which has the page above."""
+    """The port of another server, which serves the page above."""
 
     folder = tmp_path_factory.mktemp("other")
     (folder / "page.html").write_text(PAGE)
@@ -141,7 +141,7 @@ def other_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(params=["127.0.0.1", "localhost", EVIL])
 def page(request: pytest.FixtureRequest, driver: webdriver.Chrome, other_site: int, server: Server) -> str:
-    """The other site's page in the browser, under an address that is none of the server's."""
+    """The other site's page in the browser, at an address of another origin than the server's."""
     driver.get(f"http://{request.param}:{other_site}/?http://127.0.0.1:{server.port}")
     host: str = request.param
     return host
@@ -153,12 +153,14 @@ def attack(driver: webdriver.Chrome) -> dict[str, str | None]:
     return found
 
 
-def test_other_sites_page_causes_nothing_and_reads_nothing(server: Server, driver: webdriver.Chrome, page: str) -> None:
+def test_other_sites_page_changes_nothing_and_reads_nothing(
+    server: Server, driver: webdriver.Chrome, page: str
+) -> None:
     del server.output[:]
     found = attack(driver)
     assert {way: text for way, text in found.items() if text} == {}
     assert len(found) > 100
-    # They did come, and were refused.
+    # The requests arrived, and were refused.
     asked = "".join(server.output)
     for way in ("img", "script", "iframe", "opaque", "opaquePost", "cors", "events", "socket"):
         assert f"{PREFIX}/start?name={way} HTTP/1.1" in asked, way
@@ -181,7 +183,7 @@ def test_link_and_popup_of_another_site(server: Server, driver: webdriver.Chrome
 
 
 def test_rebound_name(server: Server, driver: webdriver.Chrome) -> None:
-    """A name of the attacker's that leads to us makes a page there one of the same origin."""
+    """An attacker's name that resolves to this server gives a page there the same origin."""
     driver.get(f"http://{EVIL}:{server.port}/tea")
     assert driver.find_element(By.TAG_NAME, "body").text == "tea"
     script = """
@@ -198,8 +200,8 @@ def test_rebound_name(server: Server, driver: webdriver.Chrome) -> None:
     server.assert_unharmed()
 
 
-def test_driver_and_own_page_may(server: Server, driver: webdriver.Chrome) -> None:
-    """What is refused above is not refused to those whom it is for."""
+def test_driver_and_own_page_are_allowed(server: Server, driver: webdriver.Chrome) -> None:
+    """The requests refused above are allowed for the intended clients."""
     driver.get(f"http://127.0.0.1:{server.port}{PREFIX}/status")
     assert '"run": "run"' in driver.find_element(By.TAG_NAME, "body").text
     driver.get(f"http://localhost:{server.port}/tea")
@@ -207,8 +209,8 @@ def test_driver_and_own_page_may(server: Server, driver: webdriver.Chrome) -> No
     assert driver.execute_async_script(script)["run"] == "run"
 
 
-def test_own_page_that_shows_what_its_users_write(server: Server, driver: webdriver.Chrome) -> None:
-    """Pictures, frames and the like of the same origin change nothing; the page's own scripts may."""
+def test_own_page_with_content_of_its_users(server: Server, driver: webdriver.Chrome) -> None:
+    """Images, frames and other embedded elements of the same origin change nothing; the page's own scripts may."""
     driver.get(f"http://localhost:{server.port}/tea")
     script = """
         const done = arguments[1];
@@ -229,6 +231,6 @@ def test_own_page_that_shows_what_its_users_write(server: Server, driver: webdri
 def test_typed_address_that_redirects_is_a_known_limit(
     server: Server, driver: webdriver.Chrome, other_site: int
 ) -> None:
-    """Browsers tell it as the user's own wish, as they tell what a driver asks for. docs/security.rst says so."""
+    """Browsers send it like an address that the user typed, or a driver opened. docs/security.rst documents this."""
     driver.get(f"http://{EVIL}:{other_site}/to?http://127.0.0.1:{server.port}{PREFIX}/status")
     assert '"run": "run"' in driver.page_source

@@ -1,4 +1,7 @@
-"""Proxies on the same machine, in front of each server: whoever they ask for is not local."""
+"""Proxies on the same machine, in front of each server: their clients do not count as local.
+
+Tests ``control.access`` and ``control.connection``.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @contextmanager
 def behind_proxy(server: Server, *headers: str, user: int | None = None) -> Iterator[Server]:
-    """The server as it is seen through a proxy that adds ``headers``."""
+    """The server, reached through a proxy that adds ``headers``."""
     with proxy(server.folder, server.port, *headers, user=user) as port:
         yield replace(server, port=port)
 
@@ -57,20 +60,23 @@ def assert_refused(server: Server, reason: str) -> None:
         "X-Forwarded-Host: localhost", "X-Real-IP: 203.0.113.9", "Via: 1.1 proxy", "CF-Connecting-IP: 203.0.113.9",
     ],
 )  # fmt: skip
-def test_one_that_says_for_whom_it_asks(server: Server, header: str) -> None:
-    """Also where the server removes the header before the application is called."""
+def test_proxy_with_forwarding_headers(server: Server, header: str) -> None:
+    """Refused also if the server removes the header before it calls the application."""
     with behind_proxy(server, header) as proxied:
         assert_refused(proxied, f"came through a proxy (header {header.partition(':')[0].title()})")
 
 
-def test_one_that_says_nothing_and_is_another_users(server: Server) -> None:
-    """nginx with the one line ``proxy_pass``, and HAProxy as it comes: each runs as a user of its own."""
+def test_proxy_without_headers_of_another_user(server: Server) -> None:
+    """nginx with only ``proxy_pass``, and HAProxy by default, run as their own users."""
     with behind_proxy(server, user=NOBODY) as proxied:
-        assert_refused(proxied, f"user {NOBODY} asks, perhaps a proxy, and the server is user {os.geteuid()}")
+        assert_refused(
+            proxied,
+            f"the client is a process of user {NOBODY}, perhaps a proxy, and the server runs as {os.geteuid()}",
+        )
 
 
 def test_client_of_such_a_proxy_that_does_not_wait(server: Server) -> None:
-    """The proxy closes its connection then, and a closed one is nobody's."""
+    """The proxy closes its connection, and a closed connection has no user."""
     with behind_proxy(server, user=NOBODY) as proxied:
         for _ in range(20):
             with proxied.connect() as client:
@@ -86,10 +92,10 @@ def test_local_client_needs_nothing(server: Server) -> None:
 
 @pytest.mark.parametrize("name", ["werkzeug", "gunicorn"])
 def test_local_client_that_does_not_wait(tmp_path: Path, name: str) -> None:
-    """Whose connection it was is not known any more when the request is read."""
+    """The user of the connection cannot be determined any more when the request is read."""
     with running(name, tmp_path) as server:
         assert server.request("/tea").status == 200
-        # gunicorn's worker is another process than the one that was started.
+        # gunicorn's worker is not the process that was started.
         processes = {server.process.pid, *(request.pid for request in server.recorded().requests)}
         for process in processes:
             os.kill(process, signal.SIGSTOP)
@@ -104,23 +110,23 @@ def test_local_client_that_does_not_wait(tmp_path: Path, name: str) -> None:
 
 
 def wait_until_answered(server: Server, line: str, status: int) -> None:
-    """Wait for it in the server's log."""
+    """Wait for the line in the server's log."""
     deadline = time.monotonic() + SECONDS
     while not any(line in printed and f" {status} " in printed for printed in server.output):
         assert time.monotonic() < deadline, "".join(server.output)
         time.sleep(0.01)
 
 
-class TestWhatTheOperatorSays:
-    """``LIVECOVERAGE_BEHIND_PROXY``: for what cannot be seen."""
+class TestBehindProxy:
+    """``LIVECOVERAGE_BEHIND_PROXY``: configures what cannot be detected."""
 
-    def test_own_users_proxy_that_says_nothing_is_a_known_limit(self, server: Server) -> None:
-        """docs/security.rst says so."""
+    def test_proxy_without_headers_of_the_same_user_is_a_known_limit(self, server: Server) -> None:
+        """docs/security.rst documents this."""
         with behind_proxy(server) as proxied:
             assert proxied.request(STATUS, host="localhost").status == 200
 
     @pytest.mark.parametrize("name", ["gunicorn", "waitress"])
-    def test_there_is_one(self, tmp_path: Path, name: str) -> None:
+    def test_with_a_proxy(self, tmp_path: Path, name: str) -> None:
         with (
             running(name, tmp_path, token=TOKEN, LIVECOVERAGE_BEHIND_PROXY="1") as server,
             behind_proxy(server) as proxied,
@@ -130,8 +136,8 @@ class TestWhatTheOperatorSays:
                 assert seen.request(STATUS, BEARER, host="shop.example").status == 200
             server.assert_unharmed()
 
-    def test_there_is_none(self, tmp_path: Path) -> None:
-        """Then another user is just another user. What shows that there is one counts all the same."""
+    def test_without_a_proxy(self, tmp_path: Path) -> None:
+        """In that case, clients of other users are allowed. Signs of a proxy still count."""
         with (
             running("werkzeug", tmp_path, LIVECOVERAGE_BEHIND_PROXY="0") as server,
             behind_proxy(server, user=NOBODY) as proxied,

@@ -1,4 +1,4 @@
-"""The access rules where servers read what clients write: real sockets, Werkzeug's server and gunicorn."""
+"""The access rules in real servers, Werkzeug's and gunicorn, for clients that write arbitrary bytes on sockets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module", params=["werkzeug", "gunicorn"])
 def open_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One that listens on all interfaces and has a token, as in a container."""
+    """A server that listens on all interfaces and has a token, as in a container."""
     folder = tmp_path_factory.mktemp(f"open-{request.param}")
     with running(request.param, folder, host="0.0.0.0", token=TOKEN) as server:
         yield server
@@ -38,7 +38,7 @@ def open_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 def own_address() -> str:
-    """An address of this machine that is none of the loopback interface's."""
+    """An address of this machine that does not belong to the loopback interface."""
     for addresses in psutil.net_if_addrs().values():
         for address in addresses:
             if address.family == socket.AF_INET and not address.address.startswith("127."):
@@ -50,7 +50,7 @@ class TestHost:
     @pytest.mark.parametrize(
         "host", ["localhost", "LOCALHOST:80", "127.0.0.1", "127.1.2.3:1", "[::1]:5000", "[::ffff:127.0.0.1]"]
     )
-    def test_loopback_names_pass(self, server: Server, host: str) -> None:
+    def test_loopback_names_are_allowed(self, server: Server, host: str) -> None:
         assert server.request(STATUS, host=host).status == 200
 
     @pytest.mark.parametrize(
@@ -64,23 +64,23 @@ class TestHost:
             "127.0.0.\N{FULLWIDTH DIGIT ONE}", "localhost\0", "localhost\x0bevil", "[::1%25lo]", "[::1", "x" * 3000,
         ],
     )  # fmt: skip
-    def test_others_do_not(self, server: Server, host: str) -> None:
+    def test_other_names_are_refused(self, server: Server, host: str) -> None:
         assert server.request(START, host=host).status in (400, 403)
 
-    def test_application_is_asked_by_any_name(self, server: Server) -> None:
+    def test_application_answers_to_any_name(self, server: Server) -> None:
         assert server.request("/tea", host="evil.example").body == b"tea"
 
     @pytest.mark.parametrize("version", ["1.0", "1.1"])
-    def test_none_does_not(self, server: Server, version: str) -> None:
+    def test_no_host_is_refused(self, server: Server, version: str) -> None:
         answer = server.ask(f"GET {START} HTTP/{version}\r\nConnection: close\r\n\r\n".encode())
         assert answer.status in (400, 403)
 
     @pytest.mark.parametrize("names", [("localhost", "evil.example"), ("evil.example", "localhost")])
-    def test_two_do_not(self, server: Server, names: tuple[str, str]) -> None:
+    def test_two_hosts_are_refused(self, server: Server, names: tuple[str, str]) -> None:
         assert server.request(START, f"Host: {names[1]}", host=names[0]).status in (400, 403)
 
-    def test_one_in_the_request_line_counts(self, server: Server) -> None:
-        """RFC 9112, 3.2.2: it stands in place of the header's."""
+    def test_host_in_the_request_line_counts(self, server: Server) -> None:
+        """RFC 9112, 3.2.2: it replaces the header."""
         assert server.request(f"http://evil.example{START}").status == 403
         assert server.request(f"http://evil.example:80@localhost{START}").status in (400, 403)
         assert server.request(f"http://localhost{STATUS}").status == 200
@@ -112,10 +112,10 @@ class TestOtherMachines:
     def test_application_answers(self, open_server: Server) -> None:
         assert self.status(open_server, target="/tea") == 200
 
-    def test_control_routes_do_not(self, open_server: Server) -> None:
+    def test_control_routes_are_refused(self, open_server: Server) -> None:
         assert self.status(open_server) == 403
 
-    def test_with_the_token_they_do(self, open_server: Server) -> None:
+    def test_token_is_accepted(self, open_server: Server) -> None:
         assert self.status(open_server, f"Authorization: Bearer {TOKEN}", host="measured:5000") == 200
 
     @pytest.mark.parametrize(
@@ -127,15 +127,15 @@ class TestOtherMachines:
             [f"Proxy-Authorization: Bearer {TOKEN}"], [f"Cookie: Authorization=Bearer {TOKEN}"],
         ],
     )  # fmt: skip
-    def test_with_another_they_do_not(self, open_server: Server, headers: list[str]) -> None:
+    def test_wrong_token_is_refused(self, open_server: Server, headers: list[str]) -> None:
         assert self.status(open_server, *headers) in (400, 403)
 
-    def test_not_with_one_in_the_url(self, open_server: Server) -> None:
+    def test_token_in_the_url_is_refused(self, open_server: Server) -> None:
         assert self.status(open_server, target=f"{STATUS}?token={TOKEN}&access_token={TOKEN}") == 403
         assert self.status(open_server, target=f"http://user:{TOKEN}@localhost{STATUS}") in (400, 403)
 
-    def test_huge_one(self, open_server: Server) -> None:
-        """The server cuts it off, or we refuse it."""
+    def test_huge_token(self, open_server: Server) -> None:
+        """The server truncates it, or the access rules refuse it."""
         assert self.status(open_server, f"Authorization: Bearer {TOKEN * 80_000}") in (0, 400, 403, 431)
         open_server.assert_exact()
 
@@ -151,10 +151,10 @@ class TestOtherMachines:
 
 
 class TestUnixSocket:
-    """Who is at the other end of a Unix socket is not said; it is a proxy, nearly always."""
+    """Servers do not pass on the peer of a Unix socket, which is nearly always a proxy."""
 
     def test_needs_the_token(self, tmp_path: Path) -> None:
-        # Their paths are limited to some hundred bytes.
+        # Paths of sockets are limited to about a hundred bytes.
         with (
             tempfile.TemporaryDirectory() as folder,
             running("gunicorn", tmp_path, bind=f"unix:{folder}/socket", token=TOKEN) as server,
@@ -162,7 +162,7 @@ class TestUnixSocket:
             assert server.request("/tea").status == 200
             refused = server.request(STATUS, host="localhost")
             assert refused.status == 403
-            assert refused.json["error"].startswith("the server does not say who asks")
+            assert refused.json["error"].startswith("the server passes on no client address")
             assert server.request(STATUS, f"Authorization: Bearer {TOKEN}").status == 200
             server.assert_unharmed()
 
@@ -177,11 +177,11 @@ class TestBodies:
             ["Content-Type: multipart/form-data; boundary=b", "Content-Length: 10000000000"],
         ],
     )
-    def test_huge_ones_are_refused_unread(self, server: Server, headers: list[str]) -> None:
+    def test_huge_bodies_are_refused_unread(self, server: Server, headers: list[str]) -> None:
         answer = server.request(START, *headers, method="POST")
         assert (answer.status, answer.json["accepted"]) == (413, ["name"])
 
-    def test_huge_one_in_chunks_is_not_read_to_its_end(self, server: Server) -> None:
+    def test_huge_body_in_chunks_is_not_read_to_its_end(self, server: Server) -> None:
         head = [
             f"POST {START} HTTP/1.1",
             "Host: localhost",
@@ -190,11 +190,11 @@ class TestBodies:
             "Transfer-Encoding: chunked",
         ]
         chunk = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
-        # No end of it: only a server that does not wait for it answers.
+        # The body does not end: only a server that does not wait for its end answers.
         answer = server.ask("\r\n".join([*head, "", ""]).encode() + 3 * chunk)
         assert answer.status == 413
 
-    def test_one_that_ends_early(self, server: Server) -> None:
+    def test_body_that_ends_early(self, server: Server) -> None:
         data = f"POST {START} HTTP/1.1\r\nHost: localhost\r\n{self.FORM}\r\nContent-Length: 100\r\n\r\nname=x"
         answer = server.ask(data.encode(), end=True)
         assert answer.status == 400
@@ -212,12 +212,12 @@ class TestBodies:
             ),
         ],
     )
-    def test_what_cannot_be_read_is_no_empty_form(self, server: Server, content_type: str, body: bytes) -> None:
+    def test_malformed_form_is_not_treated_as_empty(self, server: Server, content_type: str, body: bytes) -> None:
         answer = server.request(START, f"Content-Type: {content_type}", method="POST", body=body)
         assert (answer.status, answer.json["accepted"]) == (400, ["name"])
 
-    def test_query_that_is_no_text(self, server: Server) -> None:
-        """Servers hand the byte over as it is, or as a character, or refuse it."""
+    def test_query_that_is_not_utf8(self, server: Server) -> None:
+        """Servers pass on the byte unchanged, or as a character, or refuse it."""
         answer = server.ask(f"GET {STATUS}?x=".encode() + b"\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", end=True)
         assert answer.status == 400
 
@@ -226,7 +226,7 @@ class TestBodies:
         answer = server.request(f"{PREFIX}/reset?x=1", self.FORM, f"Content-Length: {length}", method="POST")
         assert answer.status in (400, 413)
 
-    def test_other_content_types_say_what_is_taken(self, server: Server) -> None:
+    def test_other_content_types_are_refused_with_the_accepted_ones(self, server: Server) -> None:
         answer = server.request(START, "Content-Type: application/json", method="POST", body=b'{"name": "x"}')
         assert (answer.status, answer.json["accepted"]) == (415, ["name"])
         assert "application/x-www-form-urlencoded" in answer.json["error"]
@@ -242,7 +242,7 @@ class TestRequestLines:
             f"{START}?{'&'.join(f'p{n}=1' for n in range(400))}", f"{START}?name={'x' * 2000}",
         ],
     )  # fmt: skip
-    def test_odd_ones_are_told_so(self, server: Server, target: str) -> None:
+    def test_odd_request_lines_are_refused(self, server: Server, target: str) -> None:
         answer = server.request(target)
         assert answer.status in (400, 404)
         assert "error" in answer.json or answer.headers.get("livecov-request")
@@ -255,7 +255,7 @@ class TestRequestLines:
         assert server.request(f"{PREFIX}/reset", "X-HTTP-Method-Override: POST").status == 405
         assert server.request(f"{PREFIX}/reset?_method=POST").status == 405
 
-    def test_parts_are_not_given_out(self, server: Server) -> None:
+    def test_range_headers_are_ignored(self, server: Server) -> None:
         answer = server.request(STATUS, "Range: bytes=0-3", "If-None-Match: *")
         assert (answer.status, answer.json["run"]) == (200, "run")
 
@@ -272,7 +272,7 @@ class TestRequestLines:
 
 
 def test_random_bytes(server: Server, thorough: bool) -> None:
-    """Whatever comes on a socket, the server goes on, and nothing is an error of its own."""
+    """The server continues after any bytes, and logs no error of its own."""
     randomness = random.Random(1)
     parts = [
         b"GET ", b"POST ", b"HEAD ", b"\x1b[2J ", b"/__coverage__/start", b"/__coverage__/dump?format=", b"NaN",
@@ -284,7 +284,7 @@ def test_random_bytes(server: Server, thorough: bool) -> None:
     ]  # fmt: skip
     for _ in range(1000 if thorough else 60):
         data = b"".join(randomness.choices(parts, k=randomness.randint(1, 12)))
-        # Half of them begin well, so that they come further. None comes from a page that may ask.
+        # Half of them begin with valid syntax, so that they get further. None comes from an allowed page.
         begin = b"GET %b HTTP/1.1\r\nOrigin: null\r\n" % STATUS.encode() if randomness.random() < 0.5 else b""
         status = server.ask(begin + data + b"Origin: http://evil.example\r\nConnection: close\r\n\r\n", end=True).status
         assert status < 500 or status in (501, 505)

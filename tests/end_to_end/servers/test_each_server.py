@@ -1,4 +1,7 @@
-"""The servers that people run, each for real: import-time lines, requests at the same time, and a graceful end."""
+"""The servers that people run, each for real: import-time lines, requests at the same time, and a graceful end.
+
+Tests ``wsgi``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from ...support.lines import line_of
-from ...support.processes import Commands, Gate, answer, ask, fetch, wait_until_refused
+from ...support.processes import Commands, Gate, fetch, read_response, send_request, wait_until_refused
 from ...support.real_servers import (
     FLASK_RUN,
     GUNICORN,
@@ -115,7 +118,7 @@ def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: s
     pids = {fetch(f"{live.url}/who")[1]}
     held = []
     for _ in range(case.at_once - 1):
-        connection = ask(f"{live.url}/wait")
+        connection = send_request(f"{live.url}/wait")
         held.append((connection, gate.reached()))
 
     assert fetch(f"{live.url}/shutdown") == (200, "Server shutting down...")
@@ -124,7 +127,7 @@ def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: s
         assert fetch(f"{live.url}/who")[0] == 200
     for connection, passage in held:
         passage.close()
-        status, pid = answer(connection)
+        status, pid = read_response(connection)
         assert status == 200
         pids.add(pid)
     wait_until_refused(live.url)
@@ -192,7 +195,7 @@ def test_background_work_of_uwsgis_workers(commands: Commands, gate: Gate, optio
     live = start(commands, gate, f"{server} --module background:app")
     held = []
     for _ in range(2):
-        connection = ask(f"{live.url}/wait")
+        connection = send_request(f"{live.url}/wait")
         held.append((connection, gate.reached()))
     pids = {fetch(f"{live.url}/who")[1]}
     assert fetch(f"{live.url}/start") == (200, "started")
@@ -203,7 +206,7 @@ def test_background_work_of_uwsgis_workers(commands: Commands, gate: Gate, optio
         assert time.monotonic() < deadline
     for connection, passage in held:
         passage.close()
-        pids.add(answer(connection)[1])
+        pids.add(read_response(connection)[1])
     gate.open()
     # Without a master, its status says how its workers have ended.
     stderr = live.run.wait().stderr

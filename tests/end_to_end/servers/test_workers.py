@@ -1,4 +1,7 @@
-"""Several workers are one run: windows, resets and dumps hold for all of them, whichever answers."""
+"""Several workers are one run: windows, resets and dumps hold for all of them, whichever answers.
+
+Tests ``journal.window_switch``.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def test_windows_and_resets_hold_for_all_workers(commands: Commands, gate: Gate)
     workers = Workers(live, WORKERS)
     opener = workers.who()
     control(live, "start?name=checkout")
-    before = workers.asked
+    before = workers.requests_sent
     inside = set()
     for _ in range(WORKERS):
         workers.next()
@@ -44,11 +47,11 @@ def test_windows_and_resets_hold_for_all_workers(commands: Commands, gate: Gate)
     assert len(inside) == WORKERS
     # Those that are held still have no record yet.
     assert summary["name"] == "checkout"
-    assert summary["requests"] == workers.asked - before - (WORKERS - 1)
+    assert summary["requests"] == workers.requests_sent - before - (WORKERS - 1)
     for _ in range(WORKERS):
         workers.next()
         workers.who()
-    workers.let_go()
+    workers.release()
     dump = control(live, "dump")
     assert {request["test"] for request in dump["requests"]} == {"checkout"}
     assert {str(request["pid"]) for request in dump["requests"]} == inside
@@ -58,14 +61,14 @@ def test_windows_and_resets_hold_for_all_workers(commands: Commands, gate: Gate)
     control(live, "start?name=payment")
     workers = Workers(live, WORKERS)
     control(live, "reset", "POST")
-    before = workers.asked
+    before = workers.requests_sent
     for _ in range(WORKERS):
         # Each worker knows of the reset, and of what all have recorded since then, up to their last response.
         workers.next()
         workers.who()
-        answered = workers.asked - (WORKERS - 1)
+        answered = workers.requests_sent - (WORKERS - 1)
         assert len(control(live, "dump")["requests"]) == control(live, "status")["requests"] == answered
-    workers.let_go()
+    workers.release()
     live.end()
 
 

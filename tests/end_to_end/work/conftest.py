@@ -1,4 +1,4 @@
-"""What these tests share."""
+"""Fixtures of these tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ import pytest
 
 @pytest.fixture(scope="package", autouse=True)
 def _resource_tracker() -> None:
-    """From Python 3.14 on, multiprocessing's pools start a process that lives as long as this one: not a test's."""
+    """Start the process that multiprocessing's pools start from Python 3.14 on: it outlives the tests."""
     if sys.version_info >= (3, 14):
         multiprocessing.resource_tracker.ensure_running()

@@ -1,8 +1,8 @@
-"""Applications whose source says whose each line is, and two requests to them that overlap.
+"""Applications whose source has the owner of each line as a comment, and two requests to them that overlap.
 
-A comment at a line's end is the truth that a run is compared with: a line ``# a`` belongs to the request ``/a``,
-``# both`` to ``/a`` and ``/b``, ``# ambient`` to nobody. A line without such a comment must not be seen at all: it runs
-when the module is imported, which is before measuring begins.
+A comment at a line's end is the expected result: a line ``# a`` belongs to the request ``/a``, ``# both`` to ``/a`` and
+``/b``, ``# ambient`` to no request. A line without such a comment must not be recorded at all: it runs when the module
+is imported, which is before measuring begins.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Lines = dict[str, list[int]]
 
 AMBIENT = "(startup)"
 
-# `work` for two requests meets twice in it, so both are inside at once.
+# Two requests meet twice in `work`, so both are inside at once.
 WORK = """
 import threading
 
@@ -45,7 +45,7 @@ def work(side):
 
 
 def truth(path: Path) -> Lines:
-    """Whose the lines of a source are, by its comments."""
+    """Return the expected lines of each request, by the comments in a source."""
     expected: Lines = {AMBIENT: []}
     for number, line in enumerate(path.read_text().splitlines(), 1):
         tag = re.search(r"  # (\w+)$", line)
@@ -65,7 +65,7 @@ def recorder() -> Recorder:
 
 
 def recorded(path: Path, run: Run | None = None) -> Lines:
-    """Whose the lines of a source were, by the record: of requests with the same path, each must have the same."""
+    """Return the recorded lines of each request in a source: requests with the same path must have the same lines."""
     if run is None:
         recorder().flush()
         run = read_run(recorder().run)
@@ -84,7 +84,7 @@ def path_of(module: ModuleType) -> Path:
 
 
 def serve_views(module: ModuleType, engine_name: str, **config: Any) -> Flask:
-    """An application that answers ``/<side>`` with the module's ``view(side)``; its ``set_up(app)`` may add to it."""
+    """Return an application that answers ``/<side>`` by the module's ``view(side)``, after its ``set_up(app)``."""
     app = Flask("application")
     app.config.update(TESTING=True, LIVECOVERAGE_ENGINE=engine_name, **config)
     app.get("/<side>")(module.view)
@@ -95,7 +95,7 @@ def serve_views(module: ModuleType, engine_name: str, **config: Any) -> Flask:
 
 
 def at_once(*calls: Callable[[], object]) -> None:
-    """Make these calls in threads that begin together; raises what one of them raised."""
+    """Make these calls in threads that begin together; raise the first error of any of them."""
     begin = threading.Barrier(len(calls))
     errors: list[BaseException] = []
 
@@ -116,7 +116,7 @@ def at_once(*calls: Callable[[], object]) -> None:
 
 
 def ask_both(app: Flask) -> None:
-    """``/a`` and ``/b`` at once."""
+    """Request ``/a`` and ``/b`` at once."""
     at_once(*[lambda path=path: ask(app, path) for path in ("/a", "/b")])  # type: ignore[misc]
 
 

@@ -1,4 +1,4 @@
-"""Work without a request: threads of the application's own, and threads that cannot be seen."""
+"""Work without a request: threads that the application starts by itself, and threads that cannot be measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .harness import AMBIENT, WORK, ask, ask_both, path_of, recorded, serve_view
 
 Load = Callable[..., ModuleType]
 
-# Started before the requests, and at work while they are. `background` is a thread, which `end` ends.
+# Started before the requests, and running during them. `background` is a thread, which `end` ends.
 APPLICATIONS_OWN = {
     "thread that loops": """
         def loop():
@@ -138,7 +138,7 @@ def end():
 
 
 @pytest.mark.parametrize("kind", APPLICATIONS_OWN)
-def test_threads_of_the_application_are_nobodys(load_module: Load, engine_name: str, kind: str) -> None:
+def test_threads_of_the_application_belong_to_no_request(load_module: Load, engine_name: str, kind: str) -> None:
     text = textwrap.dedent(APPLICATIONS_OWN[kind])
     common = COMMON if "def end" not in text else COMMON.partition("def end")[0]
     module = load_module(WORK + common + text)
@@ -178,8 +178,8 @@ LAZY = """
 """
 
 
-def test_thread_of_a_request_that_serves_others_stays_the_requests(load_module: Load, engine_name: str) -> None:
-    """Nothing says that a job is another request's, once a thread that is the first one's takes it from a queue."""
+def test_thread_of_a_request_that_serves_others_stays_with_it(load_module: Load, engine_name: str) -> None:
+    """A job that a thread of the first request takes from a queue has no sign that it belongs to another request."""
     module = load_module("import threading\n" + textwrap.dedent(LAZY))
     app = serve_views(module, engine_name)
     for path in ("/a", "/b"):
@@ -205,7 +205,7 @@ RAW = """
 
 
 def test_threads_below_the_threading_module(load_module: Load, engine_name: str) -> None:
-    """They carry nothing, and ``ctrace`` does not see them."""
+    """No request is propagated into them, and ``ctrace`` does not measure them."""
     module = load_module(WORK + textwrap.dedent(RAW))
     ask_both(serve_views(module, engine_name))
     expected = truth(path_of(module))
@@ -229,7 +229,7 @@ INTERPRETERS = """
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="InterpreterPoolExecutor is new in Python 3.14")
-def test_other_interpreters_work_unseen(load_module: Load, engine_name: str) -> None:
+def test_other_interpreters_work_unmeasured(load_module: Load, engine_name: str) -> None:
     module = load_module(WORK + textwrap.dedent(INTERPRETERS))
     app = serve_views(module, engine_name)
     for _ in range(2):
@@ -257,7 +257,7 @@ INHERITING = """
 def test_threads_that_inherit_their_starters_context(
     load_module: Load, engine_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As free-threaded builds start them all: here every thread is given a copy of its starter's context."""
+    """As in free-threaded builds: here every thread gets a copy of its starter's context."""
     import contextvars
     import threading
 

@@ -1,4 +1,4 @@
-"""Copied contexts, coroutines and greenlets: the work goes with the context that it was given."""
+"""Copied contexts, coroutines and greenlets: lines belong to the request of the context in which they run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
-from tests.support.live import PYTHON
+from tests.support.servers import PYTHON
 
 from .harness import AMBIENT, WORK, ask, ask_both, path_of, recorded, recorder, serve_views, truth
 
@@ -37,14 +37,14 @@ COPIED = """
 
 
 def late_work(module: ModuleType, engine_name: str) -> tuple[dict[str, list[int]], list[int], dict[str, list[int]]]:
-    """What is expected of requests alone, of late work, and of each request's own late work."""
+    """Return the expected lines of the requests, those of all late work, and those of each request's late work."""
     expected = truth(path_of(module))
     common = expected.pop("/late")
     return expected, common, {side: sorted([*common, *expected.pop(f"/late_{side}")]) for side in ("a", "b")}
 
 
-def test_contexts_at_work_after_the_response(load_module: Load, engine_name: str) -> None:
-    """In another thread, both at once: the request's under ``monitoring``, nobody's under ``ctrace``."""
+def test_contexts_used_after_the_response(load_module: Load, engine_name: str) -> None:
+    """In another thread, both at once: part of the request under ``monitoring``, of no request under ``ctrace``."""
     import threading
 
     module = load_module(WORK + textwrap.dedent(COPIED))
@@ -67,15 +67,15 @@ def test_contexts_at_work_after_the_response(load_module: Load, engine_name: str
         owner = f"/{side}" if engine_name == "monitoring" else AMBIENT
         expected[owner] = sorted({*expected[owner], *late[side]})
     assert recorded(path_of(module)) == expected
-    # Their contexts are gone: nothing is watched any more.
+    # Their contexts have been deleted: nothing is watched any more.
     module.contexts.clear()
     recorder().flush()
     recorder().flush()
     assert recorder().engine.late() == []
 
 
-def test_context_at_work_in_another_request(load_module: Load, engine_name: str) -> None:
-    """``/b`` runs the context of ``/a``. ``monitoring`` goes by the context, ``ctrace`` by who runs it."""
+def test_context_used_in_another_request(load_module: Load, engine_name: str) -> None:
+    """``/other`` runs the context of ``/a``. ``monitoring`` assigns lines by the context, ``ctrace`` by the thread."""
     module = load_module(WORK + textwrap.dedent(COPIED))
     app = serve_views(module, engine_name)
     app.get("/other")(lambda: module.contexts["a"].run(module.late, "a"))
@@ -133,7 +133,7 @@ ASYNC = {
             asyncio.get_running_loop().keep = asyncio.create_task(forever(side))  # both
             return await step(side)  # both
     """,
-    # Each call of the driver runs in a greenlet that waits for the loop in between, beside the next one's.
+    # Each call of the driver runs in a greenlet, which waits for the loop while the next call's greenlet runs.
     "SQLAlchemy's bridge": """
         from sqlalchemy.util import await_only, greenlet_spawn
 
@@ -210,7 +210,7 @@ def end():
 
 
 def test_loop_of_the_application(load_module: Load, engine_name: str) -> None:
-    """Coroutines in a thread of the application's: by their context under ``monitoring``, nobody's under ``ctrace``."""
+    """Coroutines in the application's own thread: of their context's request only under ``monitoring``."""
     module = load_module(WORK + "import asyncio\n" + LOOP)
     app = serve_views(module, engine_name)
     module.begin()
@@ -297,7 +297,7 @@ def view(side):
 
 
 def test_greenlets(tmp_path: Path, engine_name: str) -> None:
-    """Everything is a greenlet here, and greenlets inherit contexts: pools' workers too, if nobody prevented it."""
+    """All threads are greenlets here, and greenlets inherit contexts: workers of pools would too, unless detached."""
     (tmp_path / "script.py").write_text(GREENLETS)
     (tmp_path / "views.py").write_text(GREEN_VIEWS)
     ran = subprocess.run(
@@ -312,7 +312,7 @@ def test_greenlets(tmp_path: Path, engine_name: str) -> None:
     (folder,) = DataDir(tmp_path / ".livecov").select("all")
     found = recorded(tmp_path / "views.py", read_run(folder))
     expected = truth(tmp_path / "views.py")
-    # The module itself is imported while measuring goes on.
+    # The module itself is imported while it is measured.
     own = {line for lines in expected.values() for line in lines}
     found[AMBIENT] = [line for line in found[AMBIENT] if line in own]
     assert found == expected

@@ -1,4 +1,4 @@
-"""What a request runs for another one stands in that one's record alone."""
+"""Lines that one request runs on behalf of another are only in the other one's record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .harness import ask, path_of, recorded, serve_views, truth
 
 Load = Callable[..., ModuleType]
 
-# `/a` is answered before `/b` is asked.
+# `/a` is answered before `/b` is requested.
 FOR_OTHERS = {
     "callback of a future": """
         from concurrent.futures import Future

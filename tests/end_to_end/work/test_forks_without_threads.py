@@ -1,4 +1,4 @@
-"""Forks of a process that may start no more threads, and forks within forks: none hangs, each request is answered."""
+"""Forks of a process that can start no more threads, and forks within forks: none hangs, each request is answered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
-from tests.support.live import PYTHON
+from tests.support.servers import PYTHON
 
 APPLICATION = """
     import json
@@ -35,7 +35,7 @@ APPLICATION = """
             fork(lambda: None)
 
     parent, forking_too = os.getpid(), []
-    # Hooks before a fork are called last one first: this one after those of the recorder.
+    # Hooks before a fork are called in reverse order: this one after those of the recorder.
     os.register_at_fork(before=forks_too)
 
     app = Flask(__name__)
@@ -62,7 +62,7 @@ APPLICATION = """
 
     ask("first")
 """
-# Root is under no limit, and other users have other processes, which count too.
+# The limit does not apply to root, and other users may have other processes, which count too.
 LIMITED = """
     for folder, _, _ in os.walk("."):
         os.chmod(folder, 0o777)
@@ -80,7 +80,7 @@ LIMITED = """
     while child is None:
         try:
             child = os.fork()
-        except BlockingIOError:  # a thread that was ended counts a little longer
+        except BlockingIOError:  # a thread that has ended is counted for a moment
             pass
     if child == 0:
         os.close(writing)
@@ -93,7 +93,7 @@ LIMITED = """
     assert os.waitpid(child, 0)[1] == 0
     fork(lambda: ask("second child"))
 
-    # There is room again.
+    # Another thread can be started again.
     deadline = time.monotonic() + 30
     while not flushers() and time.monotonic() < deadline:
         ask("late")
@@ -117,7 +117,7 @@ def paths(folder: Path) -> set[str]:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that another user can reach: pytest's are for nobody else."""
+    """A folder that another user can access, unlike pytest's folders."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
 
@@ -129,12 +129,12 @@ def test_no_thread_can_be_started(open_folder: Path, engine_name: str) -> None:
     found: dict[str, Any] = json.loads(ran.stdout)
     assert found == {"while limited": 0, "afterwards": 1}
     assert {"/first", "/child", "/parent", "/second child", "/late"} <= paths(open_folder)
-    # Said once by each process, and no more than that: no error of a hook.
+    # Logged once by each process, and nothing else: no error of a hook.
     assert {line.partition(":")[0] for line in ran.stderr.splitlines()} == {"can't start new thread"}
 
 
-def test_fork_in_the_middle_of_a_fork(tmp_path: Path, engine_name: str) -> None:
-    """As a signal handler does that starts a process."""
+def test_fork_within_a_fork(tmp_path: Path, engine_name: str) -> None:
+    """As by a signal handler that starts a process."""
     script = """
         forking_too.append(True)
         fork(lambda: ask("outer"))

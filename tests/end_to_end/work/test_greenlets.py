@@ -1,4 +1,7 @@
-"""Greenlets of any kind: raw ones, gevent's and eventlet's, and what their event loops call for a request."""
+"""Greenlets of any kind: raw ones, gevent's and eventlet's, and callbacks in their event loops.
+
+Tests ``recording.greenlet_contexts`` and ``recording.gevent_plugin``.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import pytest
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.recording.process import stop_recording
-from tests.support.live import PYTHON
+from tests.support.servers import PYTHON
 
 from .harness import AMBIENT, WORK, ask, ask_both, at_once, path_of, recorded, recorder, serve_views, truth
 
@@ -121,7 +124,7 @@ KEPT = """
 
 
 def test_greenlet_that_outlives_its_request(load_module: Load) -> None:
-    """It stays its starter's, whoever switches to it: as a thread does."""
+    """Like a thread, it stays with the request that started it, whichever request switches to it."""
     module = load_module(textwrap.dedent(KEPT))
     app = serve_views(module, "monitoring")
     ask(app, "/a")
@@ -134,10 +137,10 @@ def test_greenlet_that_outlives_its_request(load_module: Load) -> None:
     assert recorder().engine.late() == []
 
 
-NOBODYS = """
+WITHOUT_REQUEST = """
     import greenlet
 
-    def nobodys():
+    def alone():
         ran = True  # ambient
         greenlet.getcurrent().parent.switch()  # ambient
         ran = False  # ambient
@@ -146,21 +149,21 @@ NOBODYS = """
         return side  # both
 
     def outside():
-        made = greenlet.greenlet(nobodys)  # ambient
+        made = greenlet.greenlet(alone)  # ambient
         made.switch()  # ambient
         made.switch()  # ambient
 """
 
 
-def test_greenlets_of_nobody(load_module: Load) -> None:
+def test_greenlets_without_a_request(load_module: Load) -> None:
     """Also in a thread that has answered requests."""
-    module = load_module(textwrap.dedent(NOBODYS))
+    module = load_module(textwrap.dedent(WITHOUT_REQUEST))
     app = serve_views(module, "monitoring")
     at_once(lambda: (ask(app, "/a"), module.outside(), ask(app, "/b")))
     assert recorded(path_of(module)) == truth(path_of(module))
 
 
-def test_another_trace_function_goes_on(load_module: Load) -> None:
+def test_other_trace_functions_are_still_called(load_module: Load) -> None:
     module = load_module(WORK + "import greenlet\n" + textwrap.dedent(RAW["one after the other"]))
     seen: list[str] = []
 
@@ -182,7 +185,7 @@ def test_another_trace_function_goes_on(load_module: Load) -> None:
     at_once(traced)
 
 
-# The application is served from another file, so that what runs there is not compared.
+# The application is served from another file, whose lines are not compared.
 SCRIPT = """
 import {patch}
 {patch}.{patch_function}()
@@ -324,7 +327,7 @@ LOOPS = {
     },
 }
 IMPORTS = {"gevent": (GEVENT, "gevent.monkey", "patch_all"), "eventlet": (EVENTLET, "eventlet", "monkey_patch")}
-# Waits as the loop's own do: a barrier would not let go of eventlet's.
+# Waits in the way of each event loop: a barrier would block eventlet's.
 GREEN_WORK = """
 def work(side):
     {library}.sleep(0)  # both
@@ -350,7 +353,7 @@ def test_event_loops(tmp_path: Path, library: str, kind: str) -> None:
     assert ran.returncode == 0, ran.stderr
     (folder,) = DataDir(tmp_path / ".livecov").select("all")
     found, expected = recorded(views, read_run(folder)), truth(views)
-    # The module itself is imported while measuring goes on.
+    # The module itself is imported while it is measured.
     own = {line for lines in expected.values() for line in lines}
     found[AMBIENT] = [line for line in found[AMBIENT] if line in own]
     assert found == expected

@@ -1,4 +1,7 @@
-"""What a request runs after its response amends its record, whatever has happened to the run meanwhile."""
+"""Lines that a request runs after its response are added to its record, also after windows, resets and stops.
+
+Tests ``recording.late_lines``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.model.records import Run
 from flask_livecoverage.recording.process import stop_recording
-from tests.support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from tests.support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 from .harness import AMBIENT, WORK, Lines, ask, ask_both, path_of, recorded, recorder, serve_views, truth
 
@@ -47,7 +50,7 @@ LATE = """
 
 
 class Late:
-    """An application, two requests of which are answered and still at work."""
+    """An application, and two requests to it that are answered and still running."""
 
     def __init__(self, module: ModuleType, engine_name: str) -> None:
         self.path = path_of(module)
@@ -58,14 +61,14 @@ class Late:
             ask_both(app)
 
     def end(self) -> None:
-        """Let the late work go on to its end."""
+        """Let the late work continue to its end."""
         for gate in self._module.gates.values():
             gate.set()
         for worker in self._module.workers:
             worker.join()
 
     def truth(self) -> tuple[Lines, Lines]:
-        """Whose the lines are before the late work, and after it."""
+        """Return the expected lines of each request before the late work, and after it."""
         before = truth(self.path)
         common = before.pop("/late")
         late = {side: before.pop(f"/late_{side}") for side in ("a", "b")}
@@ -90,7 +93,7 @@ def late(module: ModuleType, engine_name: str) -> Iterator[Late]:
 
 
 def test_late_work_changes_lines_alone(late: Late) -> None:
-    """Not the status, not the duration (which is the response's), not the window in which the request came."""
+    """Not the status, the duration (that of the response), or the window in which the request began."""
     before, after = late.truth()
     first = run_so_far()
     assert recorded(late.path, first) == before
@@ -107,7 +110,7 @@ def test_late_work_changes_lines_alone(late: Late) -> None:
 
 
 def test_late_work_after_a_reset_is_in_no_other_request(late: Late) -> None:
-    """The requests are in the dump before the reset. What they ran since is in the next one, without a request."""
+    """The requests are in the dump before the reset. Their later lines are in the next dump, without a request."""
     before, after = late.truth()
     with reading(recorder(), reset=True) as run:
         assert recorded(late.path, run) == before
@@ -119,7 +122,7 @@ def test_late_work_after_a_reset_is_in_no_other_request(late: Late) -> None:
         assert recorded(late.path, run) == {AMBIENT: []}
 
 
-def test_late_work_of_an_unrecorded_request_is_nobodys(module: ModuleType, engine_name: str) -> None:
+def test_late_work_of_an_unrecorded_request_is_not_recorded(module: ModuleType, engine_name: str) -> None:
     app = serve_views(module, engine_name, LIVECOVERAGE_AUTOSTART=False)
     ask_both(app)
     for gate in module.gates.values():
@@ -130,7 +133,7 @@ def test_late_work_of_an_unrecorded_request_is_nobodys(module: ModuleType, engin
 
 
 def test_lines_added_while_the_record_is_written(module: ModuleType, engine_name: str) -> None:
-    """A thread of the request ends at the worst moment: it sees no record, and the record is without its lines."""
+    """A thread of the request ends at the worst moment: it sees no record, and the record lacks its lines."""
     serve_views(module, engine_name)
     path = str(path_of(module))
     request = recorder().open_request("GET", "/a")
@@ -173,7 +176,7 @@ AFTERWARDS = """
 
 
 def test_late_work_after_the_measuring(load_module: Load, engine_name: str) -> None:
-    """It is done, and nothing begins to measure it: the pool's thread is older than the tracer and has none."""
+    """It runs to its end unmeasured: the pool's thread is older than the tracer, and has no trace function."""
     module = load_module(textwrap.dedent(AFTERWARDS))
     with ThreadPoolExecutor(1) as module.pool:
         module.pool.submit(int).result()
@@ -216,7 +219,7 @@ KILLED = """
 
 
 def test_late_work_is_on_disk_while_it_goes_on(tmp_path: Path, engine_name: str) -> None:
-    """The thread never ends. Its lines are written once a second, and a kill afterwards takes none of them away."""
+    """The thread never ends. Its lines are written once a second, and survive a kill afterwards."""
     source = tmp_path / "application.py"
     source.write_text(textwrap.dedent(KILLED))
     script = write_script(tmp_path / "serve.py")

@@ -1,4 +1,4 @@
-"""Forked workers add to the requests that they work for; other processes start unwatched, and nothing is mixed."""
+"""Forked workers add lines to the requests that they work for; other processes are not measured; nothing is mixed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
-from tests.support.live import LISTENING, PYTHON, get, process, read_port, write_script
+from tests.support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 from .harness import AMBIENT, WORK, ask, ask_both, at_once, path_of, recorded, recorder, serve_views, truth
 
@@ -124,7 +124,7 @@ def started():
 
 @pytest.mark.parametrize("kind", MAKE)
 def test_processes_that_serve_all_requests(load_module: Load, engine_name: str, kind: str) -> None:
-    """Workers forked within a request are not in it: each call is in the request that made it."""
+    """Workers that are forked in a request do not belong to it: each call belongs to the request that submits it."""
     module = load_module(FORKED_WORK + textwrap.dedent(MAKE[kind]) + USE)
     app = serve_views(module, engine_name)
     ask(app, "/make")
@@ -138,7 +138,7 @@ def test_processes_that_serve_all_requests(load_module: Load, engine_name: str, 
     assert recorded(path_of(module)) == expected
 
 
-def test_unrecorded_requests_forked_work_is_nobodys(load_module: Load, engine_name: str) -> None:
+def test_forked_work_of_an_unrecorded_request_is_not_recorded(load_module: Load, engine_name: str) -> None:
     module = load_module(FORKED_WORK + textwrap.dedent(MAKE["ProcessPoolExecutor"]) + USE)
     app = serve_views(module, engine_name, LIVECOVERAGE_AUTOSTART=False)
     livecov = app.extensions["livecoverage"].livecov
@@ -146,8 +146,8 @@ def test_unrecorded_requests_forked_work_is_nobodys(load_module: Load, engine_na
     ask_both(app)
     with livecov.window("only a"):
         at_once(lambda: ask(app, "/a"), lambda: module.meeting.wait(30) + module.meeting.wait(30))
-        # A call that an unrecorded request handed over, and that begins after a window was opened.
-        recorder().request_of_parent("another-1", recorded=False).run(module.started)
+        # A call that an unrecorded request submitted, and that begins after a window was opened.
+        recorder().parent_request("another-1", recorded=False).run(module.started)
     module.close()
     expected = truth(path_of(module))
     assert recorded(path_of(module)) == {
@@ -189,8 +189,8 @@ JOBS = """
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_processes_that_are_not_forked_work_unseen(tmp_path: Path, engine_name: str, method: str) -> None:
-    """They do what they should, but nobody measures them: their lines are in no request, rather than in a wrong one."""
+def test_processes_that_are_not_forked_work_unmeasured(tmp_path: Path, engine_name: str, method: str) -> None:
+    """They work, but are not measured: their lines are in no request, rather than in a wrong one."""
     (tmp_path / "application.py").write_text(textwrap.dedent(SPAWNING))
     (tmp_path / "jobs.py").write_text(textwrap.dedent(JOBS))
     script = write_script(tmp_path / "serve.py")
@@ -240,7 +240,7 @@ ACTIVE = """
 
 
 def test_processes_that_import_the_application_are_in_its_run(tmp_path: Path, engine_name: str) -> None:
-    """They activate it again: not a run of their own, which would be the latest. Their jobs are nobody's."""
+    """They activate recording again, in the same run: another run would be the latest. Their jobs are ambient."""
     script = tmp_path / "application.py"
     script.write_text(textwrap.dedent(ACTIVE))
     ran = subprocess.run(
@@ -275,7 +275,7 @@ PROGRAM = """
 
 
 def test_program_that_the_application_starts_has_a_run_of_its_own(tmp_path: Path, engine_name: str) -> None:
-    """It inherits the environment, as a worker does, but is none."""
+    """It inherits the environment, as a worker does, but is no worker."""
     script = tmp_path / "application.py"
     script.write_text(textwrap.dedent(PROGRAM))
     subprocess.run([PYTHON, str(script), engine_name, "parent"], cwd=tmp_path, check=True, timeout=120)

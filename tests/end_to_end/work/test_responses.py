@@ -1,4 +1,4 @@
-"""What runs around a response: hooks, signals, streams to their end or to the client's, generators, files, imports."""
+"""Lines around a response: hooks, signals, streams to their end or a disconnect, generators, files, imports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.support.live import get, serving
+from tests.support.servers import get, serving
 
 from .harness import AMBIENT, WORK, ask, ask_both, at_once, path_of, recorded, serve_views, truth
 
@@ -115,13 +115,13 @@ def test_to_the_end_of_the_response(load_module: Load, engine_name: str, kind: s
     module = load_module(WORK + textwrap.dedent(STREAMS[kind]))
     app = serve_views(module, engine_name)
     for _ in range(3):
-        # A server each, at whose end all is closed: what runs then must not meet the next requests.
+        # One server for each pair, and all responses are closed at its end: that must not overlap the next requests.
         with serving(app) as port:
             at_once(*[lambda path=path: get(port, path) for path in ("/a", "/b")])  # type: ignore[misc]
     assert recorded(path_of(module)) == truth(path_of(module))
 
 
-HANG_UP = """
+DISCONNECT = """
     from flask import Response
 
     gone = {"a": threading.Event(), "b": threading.Event()}
@@ -139,11 +139,11 @@ HANG_UP = """
 """
 
 
-def test_client_that_hangs_up(load_module: Load, engine_name: str) -> None:
-    """The server finds out when it sends, and closes the generator."""
-    module = load_module(WORK + textwrap.dedent(HANG_UP))
+def test_client_that_disconnects(load_module: Load, engine_name: str) -> None:
+    """The server notices when it sends, and closes the generator."""
+    module = load_module(WORK + textwrap.dedent(DISCONNECT))
 
-    def hang_up(port: int, side: str) -> None:
+    def disconnect(port: int, side: str) -> None:
         with socket.create_connection(("127.0.0.1", port), 30) as client:
             client.sendall(f"GET /{side} HTTP/1.0\r\n\r\n".encode())
             received = b""
@@ -152,7 +152,7 @@ def test_client_that_hangs_up(load_module: Load, engine_name: str) -> None:
         module.gone[side].set()
 
     with serving(serve_views(module, engine_name)) as port:
-        at_once(*[lambda side=side: hang_up(port, side) for side in "ab"])  # type: ignore[misc]
+        at_once(*[lambda side=side: disconnect(port, side) for side in "ab"])  # type: ignore[misc]
     assert recorded(path_of(module)) == truth(path_of(module))
 
 
@@ -176,7 +176,7 @@ KEPT = """
 
 
 def test_generator_that_outlives_its_request(load_module: Load, engine_name: str) -> None:
-    """Each step is the work of whoever asks for it: another request, or nobody."""
+    """Each step belongs to the request that calls for it: to another request, or to none."""
     module = load_module(textwrap.dedent(KEPT))
     app = serve_views(module, engine_name)
     ask(app, "/a")
@@ -199,7 +199,7 @@ IMPORTS = """
 """
 
 
-def test_first_import_is_the_requests(
+def test_import_in_a_view_belongs_to_the_request(
     load_module: Load, write_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, engine_name: str
 ) -> None:
     module = load_module(WORK + textwrap.dedent(IMPORTS))

@@ -1,4 +1,7 @@
-"""Recording that is stopped, and started again, while requests are in flight."""
+"""Recording that is stopped, and started again, while requests are in flight.
+
+Tests ``recording.recorder`` and ``recording.session``.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def test_restarted_within_a_request_that_another_makes(load_module: Load, engine
     ask(app, "/outer")
     found = recorded(path_of(module))
     assert found["/a"] == truth(path_of(module))["/a"]
-    # What the inner one ran before the stop is known to that one alone.
+    # The lines of the inner request before the stop are recorded only there.
     assert set(found["/outer"]) <= set(found["/a"])
     assert found[AMBIENT] == []
 
@@ -104,7 +107,7 @@ IN_THREADS = """
 
 
 def test_restarted_beside_a_request(load_module: Load, engine_name: str) -> None:
-    """In another thread, which goes on under the engine that was started anew."""
+    """In another thread, which continues under the restarted engine."""
     module = load_module(textwrap.dedent(IN_THREADS))
     app = serve_views(module, engine_name)
     asking = threading.Thread(target=ask, args=(app, "/a"))
@@ -137,7 +140,7 @@ LATE = """
 
 def test_restarted_while_a_copied_context_lives(load_module: Load, engine_name: str) -> None:
     if engine_name == "ctrace":
-        pytest.skip("ctrace goes by threads, not by contexts")
+        pytest.skip("ctrace assigns lines by threads, not by contexts")
     module = load_module(textwrap.dedent(LATE))
     app = serve_views(module, engine_name)
     ask(app, "/a")
@@ -151,7 +154,7 @@ def test_restarted_while_a_copied_context_lives(load_module: Load, engine_name: 
 
 
 def test_another_recorder_within_a_request(load_module: Load, engine_name: str) -> None:
-    """The request is the first one's, to the end of that; what it runs after is in neither record."""
+    """The request belongs to the first recorder, until that is stopped; its later lines are in neither run."""
     module = load_module(textwrap.dedent(VIEWS))
     runs = []
 
@@ -185,7 +188,7 @@ def test_requests_while_stopped_are_neither_measured_nor_recorded(load_module: L
 
 
 def test_what_runs_until_the_end_is_written(load_module: Load, engine_name: str) -> None:
-    """Nothing lies between the last look at the lines and the end of the measuring."""
+    """Lines that run just before the engine stops are collected too."""
     module = load_module("def function():\n    return 1\n\nview = str\n")
     serve_views(module, engine_name)
     found = recorder()
@@ -212,7 +215,7 @@ GREEN = """
 
 
 def test_restarted_often_where_there_are_greenlets(load_module: Load, engine_name: str) -> None:
-    """Each start sets greenlet's trace function. None of an earlier start takes away a later one, or stays."""
+    """Each start sets greenlet's trace function. That of an earlier start removes no later one, and does not stay."""
     greenlet = pytest.importorskip("greenlet")
     module = load_module(textwrap.dedent(GREEN))
     app = serve_views(module, engine_name)
@@ -227,7 +230,7 @@ def test_restarted_often_where_there_are_greenlets(load_module: Load, engine_nam
 
 
 def trace_functions(first: Any) -> Iterator[Any]:
-    """Those of greenlet in this thread, from the first on."""
+    """Yield the trace functions of greenlet in this thread, the current one first."""
     while first is not None:
         yield first
         first = first.previous

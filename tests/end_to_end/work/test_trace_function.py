@@ -1,4 +1,4 @@
-"""Applications that set Python's trace function, with which ``ctrace`` measures: debuggers, and other tracers."""
+"""Applications that set Python's trace function, which ``ctrace`` uses to measure: debuggers, and other tracers."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def replace() -> None:
     sys.settrace(trace)
 
 
-def replace_and_put_back() -> None:
-    """As a ``with`` block of pysnooper does, and as a decorator."""
+def replace_and_restore() -> None:
+    """As by a ``with`` block of pysnooper, or by a decorator."""
     import sys
 
     before = sys.gettrace()
@@ -60,7 +60,7 @@ def replace_and_put_back() -> None:
     sys.settrace(before)
 
 
-def put_back_in_a_called_function() -> None:
+def restore_in_another_frame() -> None:
     """The frames that are entered and those that are left do not match."""
     import sys
 
@@ -83,7 +83,7 @@ def debug_and_continue() -> None:
 
 
 def measure() -> None:
-    """A ``Coverage`` of the application's own."""
+    """A ``Coverage`` object of the application."""
     import coverage
 
     own = coverage.Coverage(data_file=None, config_file=False)
@@ -97,7 +97,7 @@ def helped() -> str:
 
 
 DISTURBANCES = [
-    clear, replace, replace_and_put_back, put_back_in_a_called_function, debug_and_continue, measure,
+    clear, replace, replace_and_restore, restore_in_another_frame, debug_and_continue, measure,
 ]  # fmt: skip
 
 
@@ -116,8 +116,8 @@ def records(path: Path) -> dict[str, list[list[int]]]:
     return found
 
 
-def is_told(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    """That a request is not recorded: in the log, in the status and in every report."""
+def assert_reported(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    """Assert that the log, the status and every report name a request that was not recorded."""
     status = app.test_client().get("/__coverage__/status").json
     assert status is not None
     assert "sys.settrace" in status["fault"]
@@ -130,7 +130,7 @@ def is_told(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
 def test_disturbed_request(
     module: ModuleType, engine_name: str, disturb: Any, branch: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Exact under ``monitoring``. Under ``ctrace`` it is not recorded, which is told, and the next one is exact."""
+    """Exact under ``monitoring``. Under ``ctrace`` it is not recorded, which is reported, and the next one is exact."""
     if branch:
         if engine_name == "monitoring":
             pytest.skip("the monitoring engine measures lines")
@@ -147,7 +147,7 @@ def test_disturbed_request(
         ask(app, "/b")
         if engine_name == "ctrace":
             assert records(path_of(module)) == {"/b": [expected["/b"]] * 2}
-            is_told(app, caplog)
+            assert_reported(app, caplog)
             return
     assert records(path_of(module)) == {"/a": [expected["/a"]] * 2, "/b": [expected["/b"]] * 3}
     assert recorder().session.fault is None
@@ -171,14 +171,14 @@ THREADS = """
 
 def test_disturbed_thread_of_a_request(load_module: Load, caplog: pytest.LogCaptureFixture) -> None:
     module = load_module(textwrap.dedent(THREADS))
-    module.disturb = replace_and_put_back
+    module.disturb = replace_and_restore
     app = serve_views(module, "ctrace")
     ask(app, "/a")
     ask(app, "/b")
     found = records(path_of(module))
     assert "/a" not in found
     assert len(found["/b"]) == 1
-    is_told(app, caplog)
+    assert_reported(app, caplog)
 
 
 STREAM = """
@@ -195,7 +195,7 @@ STREAM = """
 
 
 def test_disturbed_while_a_response_streams(load_module: Load, caplog: pytest.LogCaptureFixture) -> None:
-    """Its record is there already, and stays as it was then; that more ran is told."""
+    """Its record is written already, and stays unchanged; the missing lines are reported."""
     module = load_module(textwrap.dedent(STREAM))
     module.disturb = clear
     app = serve_views(module, "ctrace")
@@ -206,12 +206,12 @@ def test_disturbed_while_a_response_streams(load_module: Load, caplog: pytest.Lo
     last = source.index('        yield "second"') + 1
     assert last not in found["/a"][0]
     assert last in found["/b"][0]
-    is_told(app, caplog)
+    assert_reported(app, caplog)
 
 
 def test_disturbed_within_another_request(module: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
-    """An application that asks itself: both ran while another tracer did."""
-    module.disturb = replace_and_put_back
+    """An application that requests itself: both requests ran while another tracer was active."""
+    module.disturb = replace_and_restore
     app = serve_views(module, "ctrace")
     app.get("/outer")(lambda: ask(app, "/a"))
     ask(app, "/outer")
@@ -221,9 +221,9 @@ def test_disturbed_within_another_request(module: ModuleType, caplog: pytest.Log
 
 
 def test_disturbed_outside_of_requests(module: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
-    """Start-up goes on to be measured, and that lines may be missing is told."""
+    """Start-up is still measured, and a warning says that lines may be missing."""
     app = serve_views(module, "ctrace")
-    replace_and_put_back()
+    replace_and_restore()
     module.helper("ambient")
     recorder().flush()
     assert "lines outside of requests may be missing" in caplog.text
@@ -236,8 +236,8 @@ def test_disturbed_outside_of_requests(module: ModuleType, caplog: pytest.LogCap
     assert recorder().session.fault is None
 
 
-def test_trace_function_that_is_handed_on(module: ModuleType) -> None:
-    """To a thread, which has a tracer of its own then; nothing is disturbed."""
+def test_trace_function_that_is_passed_to_a_thread(module: ModuleType) -> None:
+    """The thread then has its own tracer; nothing is disturbed."""
     import sys
     import threading
 

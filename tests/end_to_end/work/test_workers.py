@@ -1,4 +1,4 @@
-"""Threads, pools and processes: what a request hands over is its own, while another request does the same."""
+"""Threads and pools: work that a request submits belongs to it, while another request does the same."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def started():
 @pytest.mark.parametrize("by_a_request", [True, False], ids=["first request", "start-up"])
 @pytest.mark.parametrize("kind", MAKE)
 def test_workers_that_serve_all_requests(load_module: Load, engine_name: str, kind: str, by_a_request: bool) -> None:
-    """A pool's workers are nobody's, whoever caused their start; the calls are the requests'."""
+    """A pool's workers belong to no request, whichever caused their start; the calls belong to the requests."""
     module = load_module(WORK + textwrap.dedent(MAKE[kind]) + USE)
     app = serve_views(module, engine_name)
     if by_a_request:

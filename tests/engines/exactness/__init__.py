@@ -1,1 +1,1 @@
-"""Random programs, run by many threads at once, against what ``sys.settrace`` says of each alone."""
+"""Random programs, run by many threads at once and compared with what ``sys.settrace`` reports for each run alone."""

@@ -11,7 +11,7 @@ from flask_livecoverage.engines.locations import Locations, events_of
 
 
 class NoEpochCheck(Locations):
-    """The fault of disabling a location although somebody became interested meanwhile."""
+    """The fault of disabling a location although a capture has begun to need it meanwhile."""
 
     def on_line(self, code: CodeType, line: int) -> Any:
         super().on_line(code, line)
@@ -25,7 +25,7 @@ class NoEpochCheck(Locations):
 
 
 class TwoStepRearm(Locations):
-    """The fault of arming again and forgetting the mark as two calls in Python."""
+    """The fault of arming again and removing the mark as two calls in Python."""
 
     def visit(self, lines: RawLines, code: CodeType) -> bytearray:
         marks: bytearray = lines.setdefault(id(code), bytearray(self.extents[id(code)][1]))

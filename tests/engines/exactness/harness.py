@@ -1,6 +1,6 @@
-"""Runs random programs under an engine, in many threads, and counts the captures whose lines are not the truth.
+"""Runs random programs under an engine, in many threads, and counts the captures with wrong lines.
 
-By hand, for as long as wanted::
+To run it by hand, with any number of requests::
 
     python -m tests.engines.exactness.harness --engine monitoring --requests 1000000
     python -m tests.engines.exactness.harness --engine monitoring --fault no-epoch-check    # must find wrong ones
@@ -33,19 +33,19 @@ SWITCH_INTERVALS = (1e-6, 1e-4, 5e-3)
 
 @dataclass(frozen=True)
 class Request:
-    """A call, and the lines that it runs when it is alone."""
+    """A call, and the lines that it runs when nothing else runs."""
 
     function: Callable[[int], int]
     argument: int
     expected: frozenset[int]
 
     def run(self) -> None:
-        # Programs may let their exceptions out: so do views.
+        # Programs may raise exceptions, as views do.
         with suppress(ValueError, KeyError, StopIteration):
             self.function(self.argument)
 
 
-# Large programs hold many shapes of code; in small ones threads meet in the same few lines all the time.
+# Large programs contain many shapes of code; in small ones threads often run the same few lines at once.
 SIZES = ({"functions": 12, "depth": 3}, {"functions": 2, "depth": 1})
 
 
@@ -60,7 +60,7 @@ def load_program(path: Path, seed: int) -> ModuleType:
 
 
 def lines_alone(filename: str, call: Callable[[], object]) -> frozenset[int]:
-    """The oracle: what ``sys.settrace`` reports for ``call``, run alone."""
+    """Return the lines that ``sys.settrace`` reports for ``call``, run alone: the oracle."""
     lines: set[int] = set()
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
@@ -107,7 +107,7 @@ def count_wrong(
 
     def work(number: int) -> None:
         chance = random.Random(f"{seed}-{number}")
-        # A few favourites each, so that threads meet in the same functions.
+        # Each thread prefers a few requests, so that threads often run the same functions at once.
         favourites = chance.sample(requests, 8)
         barrier.wait()
         for _ in range(count // threads):

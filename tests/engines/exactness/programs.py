@@ -1,7 +1,7 @@
 """Random programs with loops, branches, exceptions, generators, recursion and nested calls.
 
-Each ``request_N(x)`` of a generated module is deterministic in ``x``, so that it can be traced alone for the truth and
-then be run again beside others.
+Each ``request_N(x)`` of a generated module is deterministic in ``x``, so that it can be traced alone for the expected
+lines and then be run again concurrently with others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Writer:
         return f"(x * {self.chance.randrange(1, 9)} + {self.chance.randrange(9)}) % {self.chance.randrange(2, 5)} == 0"
 
     def block(self, depth: int, budget: int, index: int) -> None:
-        """Statements at ``depth``, nested at most ``budget`` deep, in function number ``index``."""
+        """Write statements at ``depth``, nested at most ``budget`` deep, in function number ``index``."""
         for _ in range(self.chance.randrange(1, 4)):
             kinds = [self.plain] if budget == 0 else [
                 self.plain, self.branch, self.branch, self.loop, self.while_loop, self.attempt, self.call,
@@ -167,7 +167,7 @@ class Table:
 
 
 def write_program(seed: int, functions: int = 12, depth: int = 3) -> str:
-    """The source text of a random program, the same for the same ``seed``; blocks are nested ``depth`` deep."""
+    """Return the source of a random program, the same for the same ``seed``; blocks are nested ``depth`` deep."""
     writer = _Writer(random.Random(seed), functions)
     for index in reversed(range(functions)):
         writer.put(0, "")

@@ -1,4 +1,4 @@
-"""A measured server, and one elsewhere that tells which headers it got."""
+"""A measured server, and another server that records the headers it receives."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
-from ...support.processes import Command, Commands
+from ...support.measured_server import MeasuredServer
+from ...support.processes import Command, Commands, fetch
 
 APP = """
     from flask import Flask, redirect, request
@@ -28,7 +28,7 @@ APP = """
         return f"<title>{name}</title>"
 
     @app.route("/redirect", methods=["GET", "POST"])
-    def elsewhere():
+    def redirect_to():
         return redirect(request.args["to"], int(request.args.get("code", 302)))
 
     @app.get("/frames")
@@ -71,8 +71,8 @@ APP = """
         return {"openapi": "3.0.0", "info": {"title": "shop", "version": "1"}, "paths": paths}
 """
 
-# Not measured. On an address of its own, because cookies do not know ports.
-ELSEWHERE = """
+# Not measured. It has another address, because cookies do not distinguish ports.
+OTHER_APP = """
     import sys
     from flask import Flask, redirect, request
     from werkzeug.serving import make_server
@@ -81,10 +81,10 @@ ELSEWHERE = """
     seen = []
 
     @app.get("/seen")
-    def answer():
-        told = seen[:]
+    def take_seen():
+        taken = seen[:]
         seen.clear()
-        return told
+        return taken
 
     @app.route("/<path:path>", methods=["GET", "POST"])
     def any(path):
@@ -99,15 +99,8 @@ ELSEWHERE = """
 
 
 @dataclass
-class Live:
-    """The measured server."""
-
-    command: Command
-    source: Path
-
-    @property
-    def url(self) -> str:
-        return self.command.url
+class Live(MeasuredServer):
+    """The measured server, and the tests that its requests named."""
 
     @property
     def port(self) -> str:
@@ -118,34 +111,31 @@ class Live:
         return [(record["path"], record["test"]) for record in self.records()]
 
     def records(self) -> list[dict[str, Any]]:
-        found = json.loads(_fetch(f"{self.url}/__coverage__/requests?limit=1000"))["requests"]
+        found = self.json("requests?limit=1000")["requests"]
         return [record for record in reversed(found) if record["path"] != "/favicon.ico"]
 
     def lines(self) -> dict[str | None, list[int]]:
         """The lines that each test executed."""
         found: dict[str | None, set[int]] = {}
         for record in self.records():
-            files = json.loads(_fetch(f"{self.url}/__coverage__/requests/{record['id']}"))["files"]
+            files = self.json(f"requests/{record['id']}")["files"]
             found.setdefault(record["test"], set()).update(files.get(self.source.name, ()))
         return {test: sorted(lines) for test, lines in found.items()}
 
     def wait_for(self, path: str, more: int = 0) -> None:
-        """Wait until a request has asked for ``path``; or so many more than now."""
-        wanted = max(1, self._count(path) + more if more else 1)
+        """Wait until ``path`` has been requested; with ``more``, that many more times than now."""
+        expected = max(1, self._count(path) + more if more else 1)
         deadline = time.monotonic() + 60
-        while self._count(path) < wanted:
-            assert time.monotonic() < deadline, f"nobody asks for {path}"
+        while self._count(path) < expected:
+            assert time.monotonic() < deadline, f"no request for {path}"
 
     def _count(self, path: str) -> int:
         return sum(found == path for found, _ in self.tests())
 
-    def reset(self) -> None:
-        _fetch(f"{self.url}/__coverage__/reset", "POST")
-
 
 @dataclass
-class Elsewhere:
-    """A server that must not be told anything."""
+class OtherServer:
+    """A server that must not receive any test's name."""
 
     command: Command
 
@@ -154,32 +144,26 @@ class Elsewhere:
         return self.command.url
 
     def seen(self) -> list[tuple[str, dict[str, str], str]]:
-        """Path, headers and body of what came since the last time."""
-        return [(path, headers, body) for path, headers, body in json.loads(_fetch(f"{self.url}/seen"))]
+        """Path, headers and body of each request since the last call."""
+        return [(path, headers, body) for path, headers, body in json.loads(fetch(f"{self.url}/seen")[1])]
 
-    def was_told_nothing(self, *paths: str) -> bool:
-        """It got requests for these, and no word about a test in them."""
+    def received_no_identity(self, *paths: str) -> bool:
+        """Return whether it received requests for ``paths``, none of which names a test."""
         seen = self.seen()
         assert [path for path, _, _ in seen] == list(paths)
-        told = [header for _, headers, _ in seen for item in headers.items() for header in item]
-        return "livecov" not in "\n".join(told).lower()
-
-
-def _fetch(url: str, method: str = "GET") -> bytes:
-    with urlopen(Request(url, method=method), timeout=60) as response:
-        content: bytes = response.read()
-        return content
+        received = [header for _, headers, _ in seen for item in headers.items() for header in item]
+        return "livecov" not in "\n".join(received).lower()
 
 
 @contextmanager
-def both_servers(folder: Path) -> Iterator[tuple[Live, Elsewhere]]:
+def both_servers(folder: Path) -> Iterator[tuple[Live, OtherServer]]:
     commands = Commands(folder)
     source = commands.write("app.py", APP)
-    elsewhere = commands.write("elsewhere.py", ELSEWHERE)
+    other_app = commands.write("other.py", OTHER_APP)
     live = commands.serve("--no-report")
-    other = commands.start(sys.executable, elsewhere)
+    other = commands.start(sys.executable, other_app)
     try:
-        yield Live(live, source), Elsewhere(other)
+        yield Live(live, source), OtherServer(other)
     finally:
         commands.end_all()
         commands.close()

@@ -1,4 +1,7 @@
-"""Clients in Python: the header of each request to the measured server, and of no other."""
+"""Python's HTTP clients: each request to the measured server has the header, and no other request does.
+
+Tests ``testid.clients.http_client``, ``testid.clients.httpx`` and ``testid.clients.aiohttp``.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ import pytest
 import requests
 import urllib3
 
-from flask_livecoverage.testid.clients import Carriers, carried_name
+from flask_livecoverage.testid.clients import TestIdentityClients, sendable_name
 
 from ...support.lines import lines_of
-from .servers import Elsewhere, Live
+from .servers import Live, OtherServer
 
 Send = Callable[..., Any]
 
@@ -50,7 +53,7 @@ def by_urllib(method: str, url: str, **options: Any) -> Any:
 
 
 def by_http_client(method: str, url: str, headers: Mapping[str, str] | None = None) -> Any:
-    """As by hand: one connection for each hop of a redirect."""
+    """Send a request and follow its redirects, with one connection for each hop."""
     parts = urlsplit(url)
     with closing(http.client.HTTPConnection(parts.netloc)) as connection:
         connection.request(method, urlunsplit(parts._replace(scheme="", netloc="")), headers=headers or {})
@@ -89,64 +92,68 @@ def send(request: pytest.FixtureRequest) -> Send:
     return found
 
 
-def test_lines_of_each_test(carriers: Carriers, live: Live, elsewhere: Elsewhere, send: Send) -> None:
+def test_lines_of_each_test(clients: TestIdentityClients, live: Live, other_server: OtherServer, send: Send) -> None:
     for test in ("one", "two"):
-        carriers.set_test(f"tests/test_app.py::test[{test}]")
+        clients.set_test(f"tests/test_app.py::test[{test}]")
         send("GET", f"{live.url}/page/{test}")
-        send("GET", f"{elsewhere.url}/{test}")
-    carriers.set_test(None)
+        send("GET", f"{other_server.url}/{test}")
+    clients.set_test(None)
     send("GET", f"{live.url}/page/one")
 
     one = lines_of(live.source, 'if name == "one"', "# one")
     two = lines_of(live.source, 'if name == "one"', 'if name == "two"', "# two")
     assert live.lines() == {"tests/test_app.py::test[one]": one, "tests/test_app.py::test[two]": two, None: one}
-    assert elsewhere.was_told_nothing("/one", "/two")
+    assert other_server.received_no_identity("/one", "/two")
 
 
-def test_names_of_the_server(carriers: Carriers, live: Live, send: Send) -> None:
-    carriers.set_test("test")
+def test_host_names_of_the_server(clients: TestIdentityClients, live: Live, send: Send) -> None:
+    clients.set_test("test")
     for host in ("localhost", "127.0.0.1", "LOCALHOST"):
         send("GET", f"http://{host}:{live.port}/page/{host}")
     assert {test for _, test in live.tests()} == {"test"}
 
 
-def test_redirect_to_another_host(carriers: Carriers, live: Live, elsewhere: Elsewhere, send: Send) -> None:
-    carriers.set_test("test")
-    response = send("GET", f"{live.url}/redirect?to={elsewhere.url}/other")
+def test_redirect_to_another_host(
+    clients: TestIdentityClients, live: Live, other_server: OtherServer, send: Send
+) -> None:
+    clients.set_test("test")
+    response = send("GET", f"{live.url}/redirect?to={other_server.url}/other")
     assert response.status_code == 200
     assert live.tests() == [("/redirect", "test")]
-    assert elsewhere.was_told_nothing("/other")
+    assert other_server.received_no_identity("/other")
 
 
-def test_redirect_there_and_back(carriers: Carriers, live: Live, elsewhere: Elsewhere, send: Send) -> None:
-    carriers.set_test("test")
-    back = quote(f"{elsewhere.url}/other?to={live.url}/page/back")
+def test_redirect_there_and_back(
+    clients: TestIdentityClients, live: Live, other_server: OtherServer, send: Send
+) -> None:
+    clients.set_test("test")
+    back = quote(f"{other_server.url}/other?to={live.url}/page/back")
     send("GET", f"{live.url}/redirect?to={back}")
     assert live.tests() == [("/redirect", "test"), ("/page/back", "test")]
-    assert elsewhere.was_told_nothing(f"/other?to={live.url}/page/back")
+    assert other_server.received_no_identity(f"/other?to={live.url}/page/back")
 
 
-def test_own_header_wins(carriers: Carriers, live: Live, elsewhere: Elsewhere, send: Send) -> None:
-    carriers.set_test("test")
-    send("GET", f"{live.url}/redirect?to={elsewhere.url}/other", headers={"livecov-test": "mine"})
+def test_own_header_wins(clients: TestIdentityClients, live: Live, other_server: OtherServer, send: Send) -> None:
+    clients.set_test("test")
+    send("GET", f"{live.url}/redirect?to={other_server.url}/other", headers={"livecov-test": "mine"})
     assert live.tests() == [("/redirect", "mine")]
-    # What the test says to others is its own affair.
-    assert [headers.get("Livecov-Test") for _, headers, _ in elsewhere.seen()] == ["mine"]
+    # A header that the test sets itself is sent to every host.
+    assert [headers.get("Livecov-Test") for _, headers, _ in other_server.seen()] == ["mine"]
 
 
 @pytest.mark.parametrize("name", ["naïve ☃[ä;,\"']", "two\nlines\r\n\0", " blanks ", "\udc80", "x" * 5000, "☃" * 5000])
-def test_any_name(carriers: Carriers, live: Live, send: Send, name: str) -> None:
-    carriers.set_test(name)
+def test_any_name(clients: TestIdentityClients, live: Live, send: Send, name: str) -> None:
+    clients.set_test(name)
     send("GET", f"{live.url}/page/name")
-    assert live.tests() == [("/page/name", carried_name(name))]
+    assert live.tests() == [("/page/name", sendable_name(name))]
 
 
-def test_threads_of_a_test(carriers: Carriers, live: Live) -> None:
-    """Clients that are older than the test, and used by several threads."""
+def test_threads_of_a_test(clients: TestIdentityClients, live: Live) -> None:
+    """Clients that were created before the test, and are used by several threads."""
     session, client = requests.Session(), httpx.Client()
     with session, client, ThreadPoolExecutor(4) as pool:
         for test in ("first", "second", "third"):
-            carriers.set_test(test)
+            clients.set_test(test)
             urls = [f"{live.url}/page/{test}-{number}" for number in range(8)]
             list(pool.map(session.get, urls[::2]))
             list(pool.map(client.get, urls[1::2]))
@@ -155,12 +162,12 @@ def test_threads_of_a_test(carriers: Carriers, live: Live) -> None:
     assert [path for path, test in tests if test != path.removeprefix("/page/").partition("-")[0]] == []
 
 
-def test_prepared_request_of_an_earlier_test(carriers: Carriers, live: Live) -> None:
+def test_prepared_request_of_an_earlier_test(clients: TestIdentityClients, live: Live) -> None:
     with requests.Session() as session, httpx.Client() as client:
         prepared = session.prepare_request(requests.Request("GET", f"{live.url}/page/1"))
         built = client.build_request("GET", f"{live.url}/page/2")
         for test in ("first", None, "second"):
-            carriers.set_test(test)
+            clients.set_test(test)
             session.send(prepared)
             client.send(built)
     assert live.tests() == [(f"/page/{n}", test) for test in ("first", None, "second") for n in (1, 2)]

@@ -1,4 +1,4 @@
-"""The recipes of docs/other-languages.rst, run as they stand there."""
+"""The recipes of docs/other-languages.rst, run unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CONFIGURATION = """
     };
 """
 
-# Contexts that are no fixture's: of a test's own, with a page that the browser opens by itself, and of several tests.
+# Contexts without a fixture: one that a test creates, one that the browser creates for a page, and a shared one.
 CONTEXTS = """
     const { test } = require("./livecov");
 
@@ -100,7 +100,7 @@ def two(live: Live) -> list[int]:
 
 
 def module(name: str, program: str) -> str:
-    """A program of a module for Node.js, as Node.js is given it."""
+    """The path of a Node.js module's program, relative to the recipes."""
     if not (MODULES / name / program).exists():
         pytest.skip(f"{name} is not installed: `make node` does it where npm works")
     return f"node_modules/{name}/{program}"
@@ -186,7 +186,7 @@ def test_vitest(live: Live, folder: Path, two: list[int], with_globals: bool) ->
 
 
 def test_all_recipes_are_shown() -> None:
-    """And each that is shown is a file, which the tests above run; but for Cypress's."""
+    """Each file is shown in the docs, and vice versa; the tests above run all but Cypress's."""
     page = (RECIPES.parent / "other-languages.rst").read_text()
     shown = {line.rpartition("/")[2] for line in page.splitlines() if line.startswith(".. literalinclude::")}
     assert shown == {path.name for path in RECIPES.iterdir()}

@@ -1,4 +1,7 @@
-"""Libraries are hooked when they are imported, and left as they were found."""
+"""Libraries are hooked when they are imported, and restored afterwards.
+
+Tests ``testid.clients.patching``, ``testid.clients.target`` and ``carriers``.
+"""
 
 from __future__ import annotations
 
@@ -12,34 +15,35 @@ import aiohttp
 import httpx
 import pytest
 
+from flask_livecoverage import carriers
 from flask_livecoverage.model.patches import Patches
-from flask_livecoverage.testid.clients import Carriers, carried_name
+from flask_livecoverage.testid.clients import TestIdentityClients, sendable_name
 from flask_livecoverage.testid.clients.patching import ImportHook
 from flask_livecoverage.testid.clients.target import Identity
 
 LATER = """
     import importlib, sys
-    from flask_livecoverage.testid.clients import Carriers
+    from flask_livecoverage.testid.clients import TestIdentityClients
 
     finders = sys.meta_path[:]
     libraries = {"aiohttp", "http.client", "httpx", "playwright", "selenium"}
-    carriers = Carriers("http://127.0.0.1:5000")
-    carriers.install()
+    clients = TestIdentityClients("http://127.0.0.1:5000")
+    clients.install()
     assert not libraries & sys.modules.keys(), sys.modules.keys() & libraries
     module = importlib.import_module(sys.argv[1])
     owner = getattr(module, sys.argv[2])
     assert vars(owner)[sys.argv[3]].__module__.startswith(module.__name__.partition(".")[0])
     replaced = vars(owner)[sys.argv[3]]
     loader = type(module.__loader__).__module__
-    carriers.uninstall()
+    clients.uninstall()
     original = vars(owner)[sys.argv[3]]
     assert replaced.__wrapped__ is original, (replaced, original)
     assert not hasattr(original, "__wrapped__")
     assert sys.meta_path == finders
     assert module.__loader__ is module.__spec__.loader
     assert loader == "_frozen_importlib_external", loader
-    import flask_livecoverage.model.imports as imports
-    assert not [m for m in sys.modules.values() if isinstance(getattr(m, "__loader__", None), imports._Loader)]
+    loaders = [type(getattr(m, "__loader__", None)) for m in sys.modules.values()]
+    assert "flask_livecoverage.model.imports" not in {loader.__module__ for loader in loaders}
     assert importlib.reload(module)
 """
 
@@ -65,7 +69,7 @@ def test_import_after_install(module: str, owner: str, method: str) -> None:
 
 
 def classes() -> list[type]:
-    """All that are hooked, of the libraries that are here."""
+    """All hooked classes of the installed libraries."""
     found: list[type] = [http.client.HTTPConnection, httpx.Client, httpx.AsyncClient, aiohttp.ClientRequest]
     webdriver = pytest.importorskip("selenium.webdriver.remote.webdriver")
     found.append(webdriver.WebDriver)
@@ -84,12 +88,12 @@ def classes() -> list[type]:
 def test_uninstall_leaves_nothing() -> None:
     before = [dict(vars(owner)) for owner in classes()]
     finders = sys.meta_path[:]
-    carriers = Carriers("http://127.0.0.1:5000")
-    carriers.install()
+    clients = TestIdentityClients("http://127.0.0.1:5000")
+    clients.install()
     replaced = [owner for owner, names in zip(classes(), before, strict=True) if dict(vars(owner)) != names]
     assert replaced == classes()
-    carriers.set_test("test")
-    carriers.uninstall()
+    clients.set_test("test")
+    clients.uninstall()
     for owner, names in zip(classes(), before, strict=True):
         after = dict(vars(owner))
         assert after.keys() == names.keys()
@@ -98,9 +102,9 @@ def test_uninstall_leaves_nothing() -> None:
 
 
 def test_two_at_once() -> None:
-    """As where a plugin is tested under itself."""
+    """Two instances hook the same classes, as when a plugin is tested under itself."""
     original = HTTPConnection.endheaders
-    outer, inner = Carriers("http://127.0.0.1:1"), Carriers("http://127.0.0.1:2")
+    outer, inner = TestIdentityClients("http://127.0.0.1:1"), TestIdentityClients("http://127.0.0.1:2")
     outer.install()
     inner.install()
     inner.uninstall()
@@ -109,21 +113,21 @@ def test_two_at_once() -> None:
     assert HTTPConnection.endheaders is original
 
 
-def test_what_others_replaced_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    carriers = Carriers("http://127.0.0.1:1")
-    carriers.install()
+def test_replacements_by_others_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients = TestIdentityClients("http://127.0.0.1:1")
+    clients.install()
     with monkeypatch.context() as replaced:
         theirs = lambda *args, **kwargs: None  # noqa: E731
         replaced.setattr(HTTPConnection, "endheaders", theirs)
-        carriers.uninstall()
+        clients.uninstall()
         assert HTTPConnection.endheaders is theirs
-    # What they put back does nothing by now; and here, it is not to stay.
+    # The method that they put back does nothing by now; remove it for the tests after this one.
     HTTPConnection.endheaders = HTTPConnection.endheaders.__wrapped__  # type: ignore[attr-defined,method-assign]
     assert not hasattr(HTTPConnection.endheaders, "__wrapped__")
 
 
 def test_unknown_version_of_a_library() -> None:
-    """A warning, nothing half done, and the import goes on."""
+    """A warning; all patches are undone, and the import succeeds."""
 
     class Library:
         modules = ("json",)
@@ -132,20 +136,27 @@ def test_unknown_version_of_a_library() -> None:
             patches.wrap(Owner, "known", lambda original: lambda self: None)
             patches.wrap(Owner, "unknown", lambda original: lambda self: None)
 
-        def tell_clients(self) -> None: ...
+        def update_clients(self) -> None: ...
 
     class Owner:
         def known(self) -> None: ...
 
     known = Owner.known
     hook = ImportHook(Patches(), [Library()])
-    with pytest.warns(RuntimeWarning, match="does not know this version of json: its requests carry no test's name"):
+    with pytest.warns(
+        RuntimeWarning, match="does not support this version of json: its requests are sent without a test's name"
+    ):
         hook.install()
     hook.uninstall()
     assert Owner.known is known
 
 
-def test_module_that_is_not_there(carriers: Carriers) -> None:
+def test_first_published_names() -> None:
+    assert carriers.Carriers is TestIdentityClients
+    assert carriers.carried_name is sendable_name
+
+
+def test_missing_module(clients: TestIdentityClients) -> None:
     with warnings.catch_warnings(), pytest.raises(ModuleNotFoundError):
         __import__("selenium.webdriver.remote.nothing")
 
@@ -161,7 +172,7 @@ def test_module_that_is_not_there(carriers: Carriers) -> None:
         ("http://[/", False), ("http://localhost:x/", False), ("/relative", False),
     ],
 )  # fmt: skip
-def test_which_urls_are_the_servers(url: str, is_server: bool) -> None:
+def test_urls_of_the_server(url: str, is_server: bool) -> None:
     assert (Identity("http://127.0.0.1:5000/").host_of(url) is not None) is is_server
 
 
@@ -174,12 +185,12 @@ def test_host_that_is_not_this_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "carried"),
+    ("test", "sent"),
     [
         ("tests/a.py::test[x y;z]", "tests/a.py::test[x y;z]"), (" a\tb\n", "a?b"), ("\udfff", "?"),
         ("x" * 1001, "x" * 1000), ("☃" * 1000, "☃" * 422),
     ],
 )  # fmt: skip
-def test_carried_name(test: str, carried: str) -> None:
-    assert carried_name(test) == carried
-    assert carried_name(carried) == carried
+def test_sendable_name(test: str, sent: str) -> None:
+    assert sendable_name(test) == sent
+    assert sendable_name(sent) == sent

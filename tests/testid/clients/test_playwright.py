@@ -1,4 +1,7 @@
-"""Playwright with real Chromium, by its sync and its async interface."""
+"""Playwright with real Chromium, through its sync and its async interface.
+
+Tests ``testid.clients.playwright`` and ``testid.clients.api_requests``.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from urllib.parse import quote
 import pytest
 
 from example_app.conftest import CHROME, installed
-from flask_livecoverage.testid.clients import Carriers
+from flask_livecoverage.testid.clients import TestIdentityClients
 from flask_livecoverage.testid.clients.target import COOKIE
 
 from ...support.lines import lines_of
-from .servers import Elsewhere, Live
+from .servers import Live, OtherServer
 
 async_api = pytest.importorskip("playwright.async_api")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -43,14 +46,14 @@ def launch_options() -> dict[str, Any]:
 
 
 class Sync:
-    """Runs one after the other what a scenario awaits."""
+    """Runs the steps of a scenario through the sync interface."""
 
     def __init__(self) -> None:
         self._manager = sync_api.sync_playwright()
         self.playwright = self._manager.start()
 
     def run(self, scenario: Coroutine[Any, Any, None]) -> None:
-        # Nothing in it is really awaited.
+        # The scenario awaits no real awaitable.
         with pytest.raises(StopIteration):
             scenario.send(None)
 
@@ -62,7 +65,7 @@ class Sync:
 
 
 class Async:
-    """Runs scenarios in one event loop, as a suite with a loop of its session does."""
+    """Runs scenarios in one event loop, as a suite with a session-wide loop does."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
@@ -83,7 +86,7 @@ class Async:
 
 
 class Interface:
-    """A browser that is older than the carriers, by one of the two interfaces."""
+    """A browser that was started before the hooks are installed, through one of the two interfaces."""
 
     def __init__(self, kind: type[Sync | Async]) -> None:
         self.do = kind()
@@ -109,8 +112,10 @@ def api(request: pytest.FixtureRequest) -> Iterator[Interface]:
     interface.close()
 
 
-def test_lines_of_each_test(carriers: Carriers, live: Live, elsewhere: Elsewhere, api: Interface) -> None:
-    """Of a context that is older than the test, and one that the test makes."""
+def test_lines_of_each_test(
+    clients: TestIdentityClients, live: Live, other_server: OtherServer, api: Interface
+) -> None:
+    """With a context from before the test, and one that the test creates."""
     pages: list[Any] = []
 
     async def scenario(test: str) -> None:
@@ -120,7 +125,7 @@ def test_lines_of_each_test(carriers: Carriers, live: Live, elsewhere: Elsewhere
         pages.append(page)
         for page in (pages[0], pages[-1]):
             await api.do(page.goto(f"{live.url}/page/{test}"))
-            await api.do(page.goto(f"{elsewhere.url}/{test}"))
+            await api.do(page.goto(f"{other_server.url}/{test}"))
 
     async def end() -> None:
         await api.do(pages[0].goto(f"{live.url}/page/one"))
@@ -128,21 +133,21 @@ def test_lines_of_each_test(carriers: Carriers, live: Live, elsewhere: Elsewhere
             await api.do(page.context.close())
 
     for test in ("one", "two"):
-        carriers.set_test(f"tests/test_app.py::test[{test}; ☃]")
+        clients.set_test(f"tests/test_app.py::test[{test}; ☃]")
         api.run(scenario(test))
-    carriers.set_test(None)
+    clients.set_test(None)
     api.run(end())
-    carriers.set_test("after the contexts have closed")
+    clients.set_test("after the contexts have closed")
 
     one = lines_of(live.source, 'if name == "one"', "# one")
     two = lines_of(live.source, 'if name == "one"', 'if name == "two"', "# two")
     expected = {"tests/test_app.py::test[one; ☃]": one, "tests/test_app.py::test[two; ☃]": two, None: one}
     assert live.lines() == expected
-    assert elsewhere.was_told_nothing("/one", "/one", "/two", "/two")
+    assert other_server.received_no_identity("/one", "/one", "/two", "/two")
 
 
-def test_contexts_that_are_older_than_the_carriers(live: Live, api: Interface, tmp_path: Path) -> None:
-    """Nobody has asked for them; of pages that ask by themselves."""
+def test_contexts_from_before_the_hooks(live: Live, api: Interface, tmp_path: Path) -> None:
+    """Contexts that no code has accessed; their pages send requests without a command of the test."""
     pages: list[Any] = []
 
     async def opened() -> None:
@@ -161,17 +166,19 @@ def test_contexts_that_are_older_than_the_carriers(live: Live, api: Interface, t
             await api.do(page.context.close())
 
     api.run(opened())
-    carriers = Carriers(live.url)
-    carriers.install()
-    carriers.set_test("test")
+    clients = TestIdentityClients(live.url)
+    clients.install()
+    clients.set_test("test")
     api.run(fetched("test"))
-    carriers.uninstall()
+    clients.uninstall()
     api.run(fetched("None"))
     api.run(closed())
     assert [test for _, test in live.tests()] == [None, None, "test", "test", None, None]
 
 
-def test_frames_workers_popups_and_fetch(carriers: Carriers, live: Live, elsewhere: Elsewhere, api: Interface) -> None:
+def test_frames_workers_popups_and_fetch(
+    clients: TestIdentityClients, live: Live, other_server: OtherServer, api: Interface
+) -> None:
     async def scenario() -> None:
         context = await api.do(api.browser.new_context(extra_http_headers={"Extra": "1"}))
         page = await api.do(context.new_page())
@@ -180,23 +187,23 @@ def test_frames_workers_popups_and_fetch(carriers: Carriers, live: Live, elsewhe
         await api.do(page.evaluate(FETCH, "/page/fetched"))
         await api.do(page.evaluate(WORKER, "/page/worker"))
         await api.do(context.request.get(f"{live.url}/page/context-request"))
-        await api.do(page.request.get(f"{live.url}/redirect?to={elsewhere.url}/requested"))
+        await api.do(page.request.get(f"{live.url}/redirect?to={other_server.url}/requested"))
         other = await api.do(context.new_page())
-        await api.do(other.goto(f"{live.url}/redirect?to={elsewhere.url}/visited"))
+        await api.do(other.goto(f"{live.url}/redirect?to={other_server.url}/visited"))
         await api.do(context.close())
 
-    carriers.set_test("test")
+    clients.set_test("test")
     api.run(scenario())
     paths = ["/frames", "/page/frame", "/page/image", "/page/fetched", "/worker.js", "/page/worker"]
     tests = live.tests()
     assert sorted(path for path, _ in tests) == sorted([*paths, "/page/context-request", "/redirect", "/redirect"])
     assert {test for _, test in tests} == {"test"}
-    assert elsewhere.was_told_nothing("/requested", "/visited")
+    assert other_server.received_no_identity("/requested", "/visited")
 
 
 @pytest.mark.parametrize("goes_on", [False, True], ids=["next-page", "same-page"])
-def test_page_of_an_earlier_test(carriers: Carriers, live: Live, api: Interface, goes_on: bool) -> None:
-    """It polls, and sends a beacon when it is left: nothing of that is the next test's, unless that works with it."""
+def test_page_of_an_earlier_test(clients: TestIdentityClients, live: Live, api: Interface, goes_on: bool) -> None:
+    """It polls, and sends a beacon when it is left: no request of it is the next test's, unless that uses the page."""
     pages: list[Any] = []
 
     async def first() -> None:
@@ -213,10 +220,10 @@ def test_page_of_an_earlier_test(carriers: Carriers, live: Live, api: Interface,
     async def closed() -> None:
         await api.do(pages[0].context.close())
 
-    carriers.set_test("first")
+    clients.set_test("first")
     api.run(first())
-    carriers.set_test(None)
-    carriers.set_test("second")
+    clients.set_test(None)
+    clients.set_test("second")
     api.run(second())
     tests = live.tests()
     api.run(closed())
@@ -228,8 +235,8 @@ def test_page_of_an_earlier_test(carriers: Carriers, live: Live, api: Interface,
         assert [path for path, test in tests if test == "second"] == ["/page/second"]
 
 
-def test_open_page_belongs_to_the_test_that_runs(carriers: Carriers, live: Live, api: Interface) -> None:
-    """The test works with the page that it finds."""
+def test_open_page_belongs_to_the_current_test(clients: TestIdentityClients, live: Live, api: Interface) -> None:
+    """The test uses the page that it finds."""
     pages: list[Any] = []
 
     async def opened() -> None:
@@ -242,16 +249,16 @@ def test_open_page_belongs_to_the_test_that_runs(carriers: Carriers, live: Live,
     async def closed() -> None:
         await api.do(pages[0].context.close())
 
-    carriers.set_test("first")
+    clients.set_test("first")
     api.run(opened())
     for test in ("second", None, "third"):
-        carriers.set_test(test)
+        clients.set_test(test)
         api.run(fetched(str(test)))
     api.run(closed())
     assert [test for _, test in live.tests()] == ["first", "second", None, "third"]
 
 
-def test_cookies_of_the_test(carriers: Carriers, live: Live, api: Interface, tmp_path: Path) -> None:
+def test_cookies_of_the_test(clients: TestIdentityClients, live: Live, api: Interface, tmp_path: Path) -> None:
     stored = tmp_path / "folder" / "state.json"
 
     async def scenario() -> None:
@@ -270,12 +277,12 @@ def test_cookies_of_the_test(carriers: Carriers, live: Live, api: Interface, tmp
         await api.do(page.goto(f"{live.url}/page/3"))
         await api.do(context.close())
 
-    carriers.set_test("test")
+    clients.set_test("test")
     api.run(scenario())
     assert live.tests() == [("/page/1", "test"), ("/page/2", "test"), ("/page/3", "mine")]
 
 
-def test_own_header_wins(carriers: Carriers, live: Live, api: Interface) -> None:
+def test_own_header_wins(clients: TestIdentityClients, live: Live, api: Interface) -> None:
     async def scenario() -> None:
         context = await api.do(api.browser.new_context(extra_http_headers={"livecov-test": "mine"}))
         page = await api.do(context.new_page())
@@ -288,27 +295,29 @@ def test_own_header_wins(carriers: Carriers, live: Live, api: Interface) -> None
         await api.do(request.get(f"{live.url}/page/3", headers={"livecov-test": "mine"}))
         await api.do(request.dispose())
 
-    carriers.set_test("test")
+    clients.set_test("test")
     api.run(scenario())
     assert {test for _, test in live.tests()} == {"mine"}
 
 
-def test_persistent_context(carriers: Carriers, live: Live, api: Interface, tmp_path: Path) -> None:
+def test_persistent_context(clients: TestIdentityClients, live: Live, api: Interface, tmp_path: Path) -> None:
     async def scenario() -> None:
         options = launch_options()
         context = await api.do(api.playwright.chromium.launch_persistent_context(tmp_path / "profile", **options))
         await api.do(context.pages[0].goto(f"{live.url}/page/1"))
         await api.do(context.close())
 
-    carriers.set_test("test")
+    clients.set_test("test")
     api.run(scenario())
     assert live.tests() == [("/page/1", "test")]
 
 
 class TestRequestsWithoutBrowser:
-    """``playwright.request``: no context that has cookies of ours."""
+    """``playwright.request``: contexts without a browser, which get the header instead of the cookie."""
 
-    def test_each_method(self, carriers: Carriers, live: Live, elsewhere: Elsewhere, api: Interface) -> None:
+    def test_each_method(
+        self, clients: TestIdentityClients, live: Live, other_server: OtherServer, api: Interface
+    ) -> None:
         contexts: list[Any] = []
 
         async def scenario(test: str) -> None:
@@ -316,29 +325,31 @@ class TestRequestsWithoutBrowser:
                 contexts.append(await api.do(api.playwright.request.new_context(base_url=live.url)))
             for method in ("get", "post", "put", "patch", "delete", "head", "fetch"):
                 await api.do(getattr(contexts[0], method)(f"/page/{test}"))
-            await api.do(contexts[0].get(f"{elsewhere.url}/{test}"))
+            await api.do(contexts[0].get(f"{other_server.url}/{test}"))
 
         async def end() -> None:
             await api.do(contexts[0].dispose())
 
         for test in ("first", "sécond"):
-            carriers.set_test(test)
+            clients.set_test(test)
             api.run(scenario(test))
-        carriers.set_test(None)
+        clients.set_test(None)
         api.run(scenario("none"))
         api.run(end())
         tests = live.tests()
         methods = [record["method"] for record in live.records()]
         assert methods == ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "GET"] * 3
         assert tests == [(f"/page/{test or 'none'}", test) for test in ("first", "sécond", None) for _ in range(7)]
-        assert elsewhere.was_told_nothing("/first", "/sécond", "/none")
+        assert other_server.received_no_identity("/first", "/sécond", "/none")
 
-    def test_redirects(self, carriers: Carriers, live: Live, elsewhere: Elsewhere, api: Interface) -> None:
-        back = quote(f"{elsewhere.url}/other?to={live.url}/page/back", safe="")
+    def test_redirects(
+        self, clients: TestIdentityClients, live: Live, other_server: OtherServer, api: Interface
+    ) -> None:
+        back = quote(f"{other_server.url}/other?to={live.url}/page/back", safe="")
 
         async def scenario() -> None:
             context = await api.do(api.playwright.request.new_context())
-            response = await api.do(context.get(f"{live.url}/redirect", params={"to": f"{elsewhere.url}/other"}))
+            response = await api.do(context.get(f"{live.url}/redirect", params={"to": f"{other_server.url}/other"}))
             assert await api.do(response.text()) == "<title>other</title>"
             response = await api.do(context.get(f"{live.url}/redirect?to={back}"))
             assert (response.status, response.url) == (200, f"{live.url}/page/back")
@@ -348,34 +359,34 @@ class TestRequestsWithoutBrowser:
                 await api.do(context.get(f"{live.url}/redirect?to=/redirect%3Fto=/page/x", max_redirects=1))
             await api.do(context.dispose())
 
-        carriers.set_test("test")
+        clients.set_test("test")
         api.run(scenario())
         assert live.tests() == [(path, "test") for path in ["/redirect"] * 2 + ["/page/back"] + ["/redirect"] * 3]
-        assert elsewhere.was_told_nothing("/other", f"/other?to={live.url}/page/back")
+        assert other_server.received_no_identity("/other", f"/other?to={live.url}/page/back")
 
     @pytest.mark.parametrize("code", [302, 307])
     def test_method_and_body_after_a_redirect(
-        self, carriers: Carriers, live: Live, elsewhere: Elsewhere, api: Interface, code: int
+        self, clients: TestIdentityClients, live: Live, other_server: OtherServer, api: Interface, code: int
     ) -> None:
-        """As without the carriers: Playwright itself is the measure."""
+        """The same as without the hooks: Playwright itself is the oracle."""
         seen: list[Any] = []
 
         async def scenario() -> None:
             context = await api.do(api.playwright.request.new_context())
-            url = f"{live.url}/redirect?code={code}&to={elsewhere.url}/end"
+            url = f"{live.url}/redirect?code={code}&to={other_server.url}/end"
             headers = {"Authorization": "secret", "X-Own": "1", "Content-Type": "application/json"}
             await api.do(context.post(url, data={"a": 1}, headers=headers))
             await api.do(context.dispose())
-            seen.append(elsewhere.seen())
+            seen.append(other_server.seen())
 
         api.run(scenario())
-        carriers.set_test("test")
+        clients.set_test("test")
         api.run(scenario())
         for _, headers, _ in seen[0]:
-            # Other hosts get none. Older versions of Playwright itself give it to them.
+            # Other hosts must not get it. Older versions of Playwright send it to them.
             headers.pop("Authorization", None)
             if code == 302:
-                # Nor does a body that is not sent have a type, except with those.
+                # Without a body there is no content type, except in those versions.
                 headers.pop("Content-Type", None)
         assert seen[0] == seen[1]
         assert live.tests() == [("/redirect", None), ("/redirect", "test")]
@@ -385,8 +396,8 @@ def api_error(api: Interface) -> Any:
     return sync_api.Error if isinstance(api.do, Sync) else async_api.Error
 
 
-def test_threads_of_a_test(carriers: Carriers, live: Live) -> None:
-    """Each has a Playwright of its own, as it must. They stay for the next test, which begins in another thread."""
+def test_threads_of_a_test(clients: TestIdentityClients, live: Live) -> None:
+    """Each thread has its own Playwright, as required. It outlives the test; the next one begins in another thread."""
     both = threading.Barrier(3, timeout=60)
 
     def work(number: int) -> None:
@@ -402,7 +413,7 @@ def test_threads_of_a_test(carriers: Carriers, live: Live) -> None:
     with ThreadPoolExecutor(2) as pool:
         done = [pool.submit(work, number) for number in range(2)]
         for test in ("first", "second"):
-            carriers.set_test(test)
+            clients.set_test(test)
             both.wait()
             both.wait()
         for future in done:
@@ -411,15 +422,15 @@ def test_threads_of_a_test(carriers: Carriers, live: Live) -> None:
     assert sorted(tests) == [(f"/page/{test}-{number}", test) for test in ("first", "second") for number in range(2)]
 
 
-def test_loop_that_runs(carriers: Carriers, live: Live) -> None:
-    """The test changes within one run of the loop: the next command comes after."""
+def test_loop_that_runs(clients: TestIdentityClients, live: Live) -> None:
+    """The test changes within one run of the loop, before the next command."""
 
     async def scenario() -> None:
         async with async_api.async_playwright() as playwright:
             browser = await playwright.chromium.launch(**launch_options())
             page = await browser.new_page()
             for number in range(20):
-                carriers.set_test(f"test-{number}")
+                clients.set_test(f"test-{number}")
                 await page.goto(f"{live.url}/page/test-{number}")
             await browser.close()
 

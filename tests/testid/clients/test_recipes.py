@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.rst, run as they stand there, by the runners that they are for."""
+"""The recipes of docs/recipes.rst, run unchanged, by the test runners that they are for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .servers import APP, Live
 
 RECIPES = REPOSITORY / "docs" / "recipes"
 
-# How the suites below ask the server.
+# How the suites below send requests to the server.
 DRIVE = """
     import os
     from urllib.request import urlopen
@@ -55,7 +55,7 @@ UNITTEST = """
         unittest.main()
 """
 
-# Without a server, for suites that are run alone.
+# For suites that are run without a server.
 WITHOUT_SERVER = UNITTEST.replace("from drive import get", "get = str")
 
 FEATURE = """
@@ -99,7 +99,7 @@ ROBOT = """
         Get    two
 """
 
-# Locust goes on until it is told to end: when both pages have been asked for.
+# Locust runs until it is stopped: after both pages have been requested.
 ENOUGH = """
     from locust import events
 
@@ -144,7 +144,7 @@ def run(folder: Path, url: str | None, *command: str, **environ: str) -> str:
 
 
 def pages(live: Live) -> Pages:
-    """The pages that each test asked for, in their order."""
+    """The pages that each test requested, in order."""
     found: Pages = {}
     for path, test in live.tests():
         found.setdefault(test, []).append(path.removeprefix("/page/"))
@@ -163,7 +163,7 @@ def page_lines(live: Live) -> list[list[int]]:
 
 
 def assert_lines(live: Live, tests: list[str], page_lines: list[list[int]], around: bool = True) -> None:
-    """The first test executed the lines of the first page, the second those of the second; and those around them."""
+    """Assert that each test executed the lines of its page and, with ``around``, those of the pages around it."""
     lines = live.lines()
     for test, own in zip(tests, page_lines, strict=False):
         assert lines[test] == sorted({*own, *(page_lines[2] if around else [])})
@@ -182,7 +182,7 @@ def test_unittest(live: Live, folder: Path, page_lines: list[list[int]]) -> None
 
 
 def test_unittest_without_server(folder: Path) -> None:
-    """The suite runs as it did."""
+    """The suite passes without it."""
     write(folder / "test_shop.py", WITHOUT_SERVER)
     run(folder, None, sys.executable, "test_shop.py")
 
@@ -249,7 +249,7 @@ def test_locust(live: Live, folder: Path, page_lines: list[list[int]]) -> None:
 OPERATIONS = ["GET /items/{number}", "GET /frames"]
 
 
-# Of schemathesis: a few examples are enough to see whose they are.
+# For schemathesis: a few examples are enough to check their tests' names.
 FEW_EXAMPLES = """
     [generation]
     max-examples = 3
@@ -257,7 +257,7 @@ FEW_EXAMPLES = """
 
 
 def assert_operations(live: Live, tests: list[str]) -> None:
-    """Each operation was asked for, and nothing else under its name."""
+    """Assert that each operation was requested, and nothing else under its name."""
     found = pages(live)
     found.pop(None, None)
     assert found.keys() == set(tests)
@@ -283,7 +283,7 @@ def test_schemathesis_alone(live: Live, folder: Path) -> None:
 
 
 def test_all_recipes_are_shown() -> None:
-    """And each that is shown is a file, which the tests above run."""
+    """Each file is shown in the docs, and each recipe shown there is a file, which the tests above run."""
     page = (RECIPES.parent / "recipes.rst").read_text()
     shown = {line.rpartition("/")[2] for line in page.splitlines() if line.startswith(".. literalinclude::")}
     assert shown == {path.name for path in RECIPES.iterdir() if path.is_file()}

@@ -1,7 +1,9 @@
-"""Selenium with real Chromium: the cookie by DevTools, and as other browsers take it.
+"""Selenium with real Chromium: the cookie set by DevTools, and by the command for other browsers.
 
-For the latter, Chromium is driven by a ``Remote`` that does not know the commands of its DevTools: what is sent is what
-the driver of any browser gets.
+For the latter, Chromium is driven by a ``Remote`` without the DevTools commands, so that it is sent the same commands
+as any other browser's driver.
+
+Tests ``testid.clients.selenium`` and ``testid.clients.browser_cookies``.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.remote_connection import RemoteConnection
 
 from example_app.conftest import chrome_options, chrome_service
-from flask_livecoverage.testid.clients import Carriers
+from flask_livecoverage.testid.clients import TestIdentityClients
 from flask_livecoverage.testid.clients.target import COOKIE
 
 from ...support.lines import lines_of
 from ...support.processes import skip_without
-from .servers import Elsewhere, Live
+from .servers import Live, OtherServer
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +51,7 @@ def as_other_browser(address: str) -> Driver:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Of a driver for remote clients."""
+    """The address of a driver for remote clients."""
     service = chrome_service()
     service.start()
     yield service.service_url
@@ -63,14 +65,14 @@ def start(request: pytest.FixtureRequest, address: str) -> Callable[[], Driver]:
 
 @pytest.fixture(scope="module")
 def shared(start: Callable[[], Driver]) -> Iterator[Driver]:
-    """A browser that is older than the carriers, and stays for many tests."""
+    """A browser that was started before the hooks are installed, and is used by many tests."""
     with start() as driver:
         yield driver
 
 
 @pytest.fixture
 def driver(shared: Driver) -> Driver:
-    """As a new one, but for the time that this takes."""
+    """The shared browser in the state of a new one, because starting one takes long."""
     for handle in shared.window_handles[1:]:
         shared.switch_to.window(handle)
         shared.close()
@@ -82,21 +84,25 @@ def driver(shared: Driver) -> Driver:
 class TestShared:
     """A browser that several tests use."""
 
-    def test_lines_of_each_test(self, carriers: Carriers, live: Live, elsewhere: Elsewhere, driver: Driver) -> None:
+    def test_lines_of_each_test(
+        self, clients: TestIdentityClients, live: Live, other_server: OtherServer, driver: Driver
+    ) -> None:
         for test in ('tests/test_a.py::test[one; "ä"]', "two"):
-            carriers.set_test(test)
+            clients.set_test(test)
             driver.get(f"{live.url}/page/{test[:3] if test == 'two' else 'one'}")
-            driver.get(f"{elsewhere.url}/{len(test)}")
-        carriers.set_test(None)
+            driver.get(f"{other_server.url}/{len(test)}")
+        clients.set_test(None)
         driver.get(f"{live.url}/page/one")
 
         one = lines_of(live.source, 'if name == "one"', "# one")
         two = lines_of(live.source, 'if name == "one"', 'if name == "two"', "# two")
         assert live.lines() == {'tests/test_a.py::test[one; "ä"]': one, "two": two, None: one}
-        assert elsewhere.was_told_nothing("/31", "/3")
+        assert other_server.received_no_identity("/31", "/3")
 
-    def test_tabs_frames_images_workers_and_fetch(self, carriers: Carriers, live: Live, driver: Driver) -> None:
-        carriers.set_test("test")
+    def test_tabs_frames_images_workers_and_fetch(
+        self, clients: TestIdentityClients, live: Live, driver: Driver
+    ) -> None:
+        clients.set_test("test")
         driver.get(f"{live.url}/frames")
         driver.execute_async_script(FETCH, "/page/fetched")
         driver.execute_async_script(WORKER, "/page/worker")
@@ -113,18 +119,18 @@ class TestShared:
         assert sorted(path for path, _ in tests) == sorted([*paths, "/page/tab", "/page/window"])
         assert {test for _, test in tests} == {"test"}
 
-    def test_open_page_belongs_to_the_test_that_runs(
-        self, carriers: Carriers, live: Live, elsewhere: Elsewhere, driver: Driver
+    def test_open_page_belongs_to_the_current_test(
+        self, clients: TestIdentityClients, live: Live, other_server: OtherServer, driver: Driver
     ) -> None:
-        """Also where another page is in front, which stays as it is."""
-        carriers.set_test("first")
+        """Also if another page is in front, which is not changed."""
+        clients.set_test("first")
         driver.get(f"{live.url}/page/open")
         page = driver.current_window_handle
         driver.switch_to.new_window("tab")
-        driver.get(f"{elsewhere.url}/front")
+        driver.get(f"{other_server.url}/front")
         driver.execute_script("document.title = 'untouched'")
         for test in ("second", None, "third"):
-            carriers.set_test(test)
+            clients.set_test(test)
             assert driver.title == "untouched"
             assert driver.execute_script("return history.length") == 2
             driver.switch_to.window(page)
@@ -134,15 +140,15 @@ class TestShared:
         assert live.tests() == [
             ("/page/open", "first"), ("/page/second", "second"), ("/page/None", None), ("/page/third", "third"),
         ]  # fmt: skip
-        assert elsewhere.was_told_nothing("/front")
+        assert other_server.received_no_identity("/front")
 
-    def test_page_of_an_earlier_test(self, carriers: Carriers, live: Live, driver: Driver) -> None:
-        """It polls, and sends a beacon when it is left: nothing of that is the next test's."""
-        carriers.set_test("first")
+    def test_page_of_an_earlier_test(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
+        """It polls, and sends a beacon when it is left: no request of it is the next test's."""
+        clients.set_test("first")
         driver.get(f"{live.url}/polls/first")
         live.wait_for("/page/poll-first")
-        carriers.set_test(None)
-        carriers.set_test("second")
+        clients.set_test(None)
+        clients.set_test("second")
         assert driver.title == "first"
         live.wait_for("/page/poll-first", more=3)
         driver.get(f"{live.url}/page/second")
@@ -155,42 +161,44 @@ class TestShared:
         assert set(polls) == {"first", None}
         assert [path for path, test in tests if test == "second"] == ["/page/second"]
 
-    def test_page_that_the_next_test_goes_on_with(self, carriers: Carriers, live: Live, driver: Driver) -> None:
-        carriers.set_test("first")
+    def test_page_that_the_next_test_uses(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
+        clients.set_test("first")
         driver.get(f"{live.url}/polls/first")
-        carriers.set_test(None)
-        carriers.set_test("second")
+        clients.set_test(None)
+        clients.set_test("second")
         driver.find_element("tag name", "html").click()
         live.wait_for("/page/poll-first", more=2)
         assert live.tests()[-1] == ("/page/poll-first", "second")
-        # Nothing of it is to come in the tests behind this one.
+        # Its requests must not arrive during the tests after this one.
         driver.get("about:blank")
         live.wait_for("/beacon/first")
 
-    def test_part_of_a_test(self, carriers: Carriers, live: Live, driver: Driver) -> None:
-        """The page is the same test's, and so is the history."""
-        carriers.set_test("test")
+    def test_part_of_a_test(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
+        """The page and its history belong to the same test."""
+        clients.set_test("test")
         driver.get(f"{live.url}/page/1")
-        carriers.set_test("test > part")
+        clients.set_test("test > part")
         driver.get(f"{live.url}/page/2")
-        carriers.set_test("test")
+        clients.set_test("test")
         driver.back()
         assert driver.title == "1"
         tests = live.tests()
         assert tests[:2] == [("/page/1", "test"), ("/page/2", "test > part")]
 
-    def test_link_from_another_page(self, carriers: Carriers, live: Live, elsewhere: Elsewhere, driver: Driver) -> None:
-        carriers.set_test("test")
-        driver.get(f"{elsewhere.url}/start")
+    def test_link_from_another_page(
+        self, clients: TestIdentityClients, live: Live, other_server: OtherServer, driver: Driver
+    ) -> None:
+        clients.set_test("test")
+        driver.get(f"{other_server.url}/start")
         driver.execute_script("document.body.innerHTML = `<a href=${arguments[0]}>link`", f"{live.url}/page/linked")
         driver.find_element("tag name", "a").click()
         assert driver.title == "linked"
-        driver.get(f"{live.url}/redirect?to={elsewhere.url}/end")
+        driver.get(f"{live.url}/redirect?to={other_server.url}/end")
         assert [test for _, test in live.tests()] == ["test", "test"]
-        assert elsewhere.was_told_nothing("/start", "/end")
+        assert other_server.received_no_identity("/start", "/end")
 
-    def test_deleted_cookies(self, carriers: Carriers, live: Live, driver: Driver) -> None:
-        carriers.set_test("test")
+    def test_deleted_cookies(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
+        clients.set_test("test")
         driver.get(f"{live.url}/page/1")
         driver.add_cookie({"name": "own", "value": "1"})
         driver.delete_all_cookies()
@@ -201,8 +209,8 @@ class TestShared:
         driver.get(f"{live.url}/page/4")
         assert live.tests() == [(f"/page/{number}", "test") for number in range(1, 5)]
 
-    def test_cookies_of_the_test(self, carriers: Carriers, live: Live, driver: Driver) -> None:
-        carriers.set_test("test")
+    def test_cookies_of_the_test(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
+        clients.set_test("test")
         driver.get(f"{live.url}/page/1")
         driver.delete_all_cookies()
         driver.add_cookie({"name": "own", "value": "1"})
@@ -210,115 +218,117 @@ class TestShared:
         assert driver.execute_script("return document.cookie") == "own=1"
         driver.delete_all_cookies()
 
-    def test_own_cookie_wins(self, carriers: Carriers, live: Live, driver: Driver) -> None:
-        carriers.set_test("test")
+    def test_own_cookie_wins(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
+        clients.set_test("test")
         driver.get(f"{live.url}/page/1")
         driver.add_cookie({"name": COOKIE, "value": "mine"})
         driver.get(f"{live.url}/page/2")
         assert (COOKIE, "mine") in [(cookie["name"], cookie["value"]) for cookie in driver.get_cookies()]
-        carriers.set_test("next")
+        clients.set_test("next")
         driver.get(f"{live.url}/page/3")
         assert live.tests() == [("/page/1", "test"), ("/page/2", "mine"), ("/page/3", "next")]
 
-    def test_other_name_of_the_server(self, carriers: Carriers, live: Live, driver: Driver) -> None:
-        carriers.set_test("first")
+    def test_other_name_of_the_server(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
+        clients.set_test("first")
         driver.get(f"http://localhost:{live.port}/page/1")
-        carriers.set_test("second")
+        clients.set_test("second")
         driver.get(f"{live.url}/page/2")
         driver.get(f"http://localhost:{live.port}/page/3")
-        carriers.set_test(None)
+        clients.set_test(None)
         driver.get(f"http://localhost:{live.port}/page/4")
         assert [test for _, test in live.tests()] == ["first", "second", "second", None]
 
-    def test_uninstall_takes_the_cookie_away(self, live: Live, driver: Driver) -> None:
-        carriers = Carriers(live.url)
-        carriers.install()
-        carriers.set_test("test")
+    def test_uninstall_removes_the_cookie(self, live: Live, driver: Driver) -> None:
+        clients = TestIdentityClients(live.url)
+        clients.install()
+        clients.set_test("test")
         driver.get(f"{live.url}/page/1")
-        carriers.uninstall()
+        clients.uninstall()
         driver.get(f"{live.url}/page/2")
         assert live.tests() == [("/page/1", "test"), ("/page/2", None)]
         assert driver.get_cookies() == []
 
-    def test_closed_window(self, carriers: Carriers, live: Live, driver: Driver) -> None:
-        """The browser takes no command then: it gets the cookie before the next command that it takes."""
-        carriers.set_test("first")
+    def test_closed_window(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
+        """The browser accepts no command then: the cookie is set before the next command that it accepts."""
+        clients.set_test("first")
         driver.get(f"{live.url}/page/1")
         page = driver.current_window_handle
         driver.switch_to.new_window("tab")
         driver.close()
-        carriers.set_test("second")
+        clients.set_test("second")
         driver.switch_to.window(page)
         driver.get(f"{live.url}/page/2")
         assert live.tests() == [("/page/1", "first"), ("/page/2", "second")]
 
 
-def test_drivers_of_one_test(carriers: Carriers, live: Live, start: Callable[[], Driver], shared: Driver) -> None:
-    """Started in the test, several, in threads; one has ended before the next test."""
-    carriers.set_test("first")
+def test_drivers_of_one_test(
+    clients: TestIdentityClients, live: Live, start: Callable[[], Driver], shared: Driver
+) -> None:
+    """Several drivers in threads, one of them started in the test and ended before the next test."""
+    clients.set_test("first")
     with start() as driver, ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda d: d.get(f"{live.url}/page/first"), [driver, shared]))
-    carriers.set_test("second")
+    clients.set_test("second")
     shared.get(f"{live.url}/page/second")
     assert live.tests() == [("/page/first", "first"), ("/page/first", "first"), ("/page/second", "second")]
 
 
-def test_remote_chromium(carriers: Carriers, live: Live, elsewhere: Elsewhere, address: str) -> None:
-    """It takes the commands of DevTools, too: no page of the server need have been open, under none of its names."""
-    carriers.set_test("first")
+def test_remote_chromium(clients: TestIdentityClients, live: Live, other_server: OtherServer, address: str) -> None:
+    """It accepts DevTools commands, too: no page of the server has to be open, by any of its host names."""
+    clients.set_test("first")
     with as_remote(address) as driver:
-        driver.get(f"{elsewhere.url}/front")
-        carriers.set_test("second")
+        driver.get(f"{other_server.url}/front")
+        clients.set_test("second")
         assert len(driver.window_handles) == 1
         link = f"http://localhost:{live.port}/page/second"
         driver.execute_script("document.body.innerHTML = `<a href=${arguments[0]}>link`", link)
         driver.find_element("tag name", "a").click()
         assert driver.title == "second"
     assert live.tests() == [("/page/second", "second")]
-    assert elsewhere.was_told_nothing("/front")
+    assert other_server.received_no_identity("/front")
 
 
 @pytest.fixture
 def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A screen for a browser that cannot do without, of which it finds the number itself."""
+    """A virtual screen, for a browser that requires one; ``Xvfb`` chooses its number."""
     command = [skip_without("Xvfb"), "-displayfd", "1", "-screen", "0", "1200x900x24"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as screen:
         assert screen.stdout is not None
         monkeypatch.setenv("DISPLAY", f":{screen.stdout.readline().strip()}")
-        # Its sandbox and its compositor want more than containers have.
+        # Its sandbox and its compositor need more than containers offer.
         monkeypatch.setenv("WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS", "1")
         monkeypatch.setenv("WEBKIT_DISABLE_COMPOSITING_MODE", "1")
         yield
         screen.terminate()
 
 
-# What Selenium's own module for this browser does.
+# A warning that Selenium's own module for this browser causes.
 @pytest.mark.filterwarnings("ignore:setting remote_server_addr in RemoteConnection:DeprecationWarning")
-def test_webkitgtk(carriers: Carriers, live: Live, elsewhere: Elsewhere, display: None) -> None:
-    """A browser that is not Chromium, where there is one (Debian's webkit2gtk-driver and xvfb)."""
+def test_webkitgtk(clients: TestIdentityClients, live: Live, other_server: OtherServer, display: None) -> None:
+    """A browser that is not Chromium, if installed (Debian's webkit2gtk-driver and xvfb)."""
     service = webdriver.WebKitGTKService(skip_without("WebKitWebDriver"))
     with webdriver.WebKitGTK(options=webdriver.WebKitGTKOptions(), service=service) as driver:
-        carriers.set_test("first ☃")
+        clients.set_test("first ☃")
         driver.get(f"{live.url}/page/1")
-        driver.get(f"{elsewhere.url}/front")
-        carriers.set_test("second")
+        driver.get(f"{other_server.url}/front")
+        clients.set_test("second")
         assert (driver.title, len(driver.window_handles)) == ("front", 1)
         driver.get(f"{live.url}/page/2")
         driver.delete_all_cookies()
         driver.get(f"{live.url}/page/3")
         assert driver.get_cookies() == []
-        carriers.set_test(None)
+        clients.set_test(None)
         driver.get(f"{live.url}/page/4")
     tests = [("/page/1", "first ☃"), ("/page/2", "second"), ("/page/3", "second"), ("/page/4", None)]
     assert live.tests() == tests
-    assert elsewhere.was_told_nothing("/front")
+    assert other_server.received_no_identity("/front")
 
 
 def test_server_that_does_not_run(start: Callable[[], Driver], live: Live, shared: Driver) -> None:
-    """A test that does not need it must not fail."""
-    carriers = Carriers("http://127.0.0.1:9")
-    carriers.install()
-    carriers.set_test("test")
+    """A test that does not need the server must not fail."""
+    clients = TestIdentityClients("http://127.0.0.1:9")
+    clients.install()
+    clients.set_test("test")
     shared.get(f"{live.url}/page/1")
-    carriers.uninstall()
+    clients.uninstall()
     assert live.tests()[-1][0] == "/page/1"

@@ -1,27 +1,28 @@
-// Live updates: an event says that something has changed, and the parts of the page that are marked data-live are
-// replaced by those of the same page, asked for anew. Without this script, loading the page again does the same.
+// Live updates: after an event, the same page is requested again, and its parts that are marked data-live replace the
+// old ones. Without this script, reloading the page does the same.
 (() => {
   "use strict";
 
-  const SOONEST = 500; // ms between two updates, and at least:
-  const SHARE = 10; // so many times what the server has waited for the last one, but
-  const LATEST = 5000; // ms after that, however busy the server is
-  const PATIENCE = 3000; // ms without a connection until the page says so
+  // The pause after an update: FACTOR times the time the server waited for the page, within these limits (ms).
+  const FACTOR = 10;
+  const SHORTEST_PAUSE = 500;
+  const LONGEST_PAUSE = 5000;
+  const PATIENCE = 3000; // ms without a connection before the page reports it
 
   const body = document.body;
 
-  // Two rows can be compared, and no other number of them.
-  function waitForTwo() {
+  // The button is enabled when exactly two rows are marked.
+  function updateCompareButtons() {
     for (const button of document.querySelectorAll("[data-compare]")) {
       button.disabled = button.form.querySelectorAll("input[name=of]:checked").length !== 2;
     }
   }
-  document.addEventListener("change", waitForTwo);
-  addEventListener("pageshow", waitForTwo); // browsers remember marks
-  waitForTwo();
+  document.addEventListener("change", updateCompareButtons);
+  addEventListener("pageshow", updateCompareButtons); // browsers restore marks
+  updateCompareButtons();
 
-  // From one missing line to the next, on this page of the source or another one.
-  let passed = 0;
+  // Steps from one missing line to the next, on this page of the source or another one.
+  let lastLine = 0;
 
   function showSteps() {
     for (const steps of document.querySelectorAll(".steps")) {
@@ -32,19 +33,19 @@
   function step(direction) {
     const links = [...document.querySelectorAll("[data-missing]")];
     const numbers = links.map((link) => Number(link.dataset.missing));
-    const from = passed || lineAtTop();
+    const from = lastLine || lineAtTop();
     const index = direction > 0 ? numbers.findIndex((number) => number > from) : numbers.findLastIndex((number) => number < from);
     const link = links[index < 0 ? (direction > 0 ? 0 : links.length - 1) : index];
     if (!link) {
       return;
     }
-    passed = Number(link.dataset.missing);
-    const row = document.getElementById(`L${passed}`);
+    lastLine = Number(link.dataset.missing);
+    const row = document.getElementById(`L${lastLine}`);
     if (!row) {
       location.href = link.href;
       return;
     }
-    history.replaceState(null, "", `#L${passed}`);
+    history.replaceState(null, "", `#L${lastLine}`);
     for (const other of document.querySelectorAll("tr.here")) {
       other.classList.remove("here");
     }
@@ -53,7 +54,7 @@
     (row.querySelector(".no a") || row).focus({ preventScroll: true });
   }
 
-  // Where the reader is: at the line that the address names, else at the first that is seen.
+  // The line in the address, or the line before the first visible one.
   function lineAtTop() {
     const named = /^#L(\d+)$/.exec(location.hash);
     if (named) {
@@ -64,7 +65,7 @@
     return row ? Number(row.id.slice(1)) - 1 : 0;
   }
 
-  addEventListener("hashchange", () => (passed = 0));
+  addEventListener("hashchange", () => (lastLine = 0));
   document.addEventListener("click", (event) => {
     const button = event.target.closest("#next, #previous");
     if (button) {
@@ -80,7 +81,7 @@
   showSteps();
 
   if (!body.dataset.events) {
-    return; // an error stays what it is
+    return; // error pages are not updated
   }
   const notice = document.getElementById("connection");
   let version = body.dataset.version || "";
@@ -88,80 +89,81 @@
   let source = null;
   let timer = 0;
   let patience = 0;
-  let asking = false;
-  let wanted = false;
+  let loading = false;
+  let updateNeeded = false;
   let notBefore = 0;
   let failed = false;
 
   function update() {
-    wanted = true;
-    if (!asking && !timer) {
-      timer = setTimeout(ask, Math.max(0, notBefore - performance.now()));
+    updateNeeded = true;
+    if (!loading && !timer) {
+      timer = setTimeout(load, Math.max(0, notBefore - performance.now()));
     }
   }
 
-  async function ask() {
+  async function load() {
     timer = 0;
-    asking = true;
-    wanted = false;
+    loading = true;
+    updateNeeded = false;
     let behind = false;
     try {
       const response = await fetch(location.href);
       const spent = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") || "");
-      notBefore = performance.now() + Math.min(LATEST, Math.max(SOONEST, SHARE * (spent ? Number(spent[1]) : 0)));
+      const pause = FACTOR * (spent ? Number(spent[1]) : 0);
+      notBefore = performance.now() + Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, pause));
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       if (response.ok) {
         failed = false;
         show(page);
         behind = "behind" in body.dataset || version !== announced;
       } else if (failed) {
-        location.reload(); // to the error
+        location.reload(); // shows the error
       } else {
-        // A server that is about to end fails too: what is shown must not give way to nothing.
+        // A server that is ending fails too: keep the content for one more attempt.
         failed = behind = true;
-        notBefore = performance.now() + SOONEST;
+        notBefore = performance.now() + SHORTEST_PAUSE;
       }
     } catch {
-      notBefore = performance.now() + PATIENCE; // the stream of events says what is wrong
+      notBefore = performance.now() + PATIENCE; // the event stream reports the problem
     }
-    asking = false;
-    if (wanted || behind) {
+    loading = false;
+    if (updateNeeded || behind) {
       update();
     }
   }
 
   function show(page) {
     const parts = [...document.querySelectorAll("[data-live]")];
-    const named = (root) => [...root.querySelectorAll("[data-live]")].map((part) => part.id).join();
+    const ids = (root) => [...root.querySelectorAll("[data-live]")].map((part) => part.id).join();
     if (page.getElementById("progress") && !document.getElementById("progress")) {
-      body.toggleAttribute("data-behind", true); // what is shown stays until there is more
+      body.toggleAttribute("data-behind", true); // keep the present content until the new one is ready
       return;
     }
-    if (named(document) !== named(page)) {
-      location.reload(); // another page altogether: an error, say, or the first figures
+    if (ids(document) !== ids(page)) {
+      location.reload(); // a page of another kind: an error, or the first one with content
       return;
     }
     version = page.body.dataset.version || "";
     document.title = page.title;
     body.toggleAttribute("data-behind", "behind" in page.body.dataset);
     for (const part of parts) {
-      const renewed = page.getElementById(part.id);
-      if (part.innerHTML !== renewed.innerHTML) {
-        replace(part, renewed);
+      const updated = page.getElementById(part.id);
+      if (part.innerHTML !== updated.innerHTML) {
+        replace(part, updated);
       }
     }
     showSteps();
-    waitForTwo();
-    showEnd();
+    updateCompareButtons();
+    showConnection();
   }
 
-  // What the reader has done to a part stays: marks, opened details, the place of the keyboard, scrolling.
-  function replace(part, renewed) {
+  // Keeps the state of a part: marks, opened details, keyboard focus, and scroll positions.
+  function replace(part, updated) {
     const marked = [...part.querySelectorAll(":checked")].map((box) => box.value);
     const opened = [...part.querySelectorAll("details[open]")].map((details) => details.id);
     const scrolled = [...part.querySelectorAll(".scroll")].map((box) => [box.scrollLeft, box.scrollTop]);
     const focused = part.contains(document.activeElement) ? keyOf(document.activeElement) : null;
-    part.replaceChildren(...renewed.childNodes);
+    part.replaceChildren(...updated.childNodes);
     for (const box of part.querySelectorAll("input[type=checkbox]")) {
       box.checked = marked.includes(box.value);
     }
@@ -181,18 +183,19 @@
     return [element.tagName, element.id, element.getAttribute("href"), element.getAttribute("aria-label")].join(" ");
   }
 
-  // What is wrong with the server, if anything is: what needs it is not there then.
-  function say(text) {
+  // Shows a problem with the server, or hides the notice if `text` is empty.
+  function notify(text) {
     if (notice.textContent !== text) {
       notice.textContent = text;
       notice.hidden = !text;
-      showEnd();
+      showConnection();
     }
   }
 
-  function showEnd() {
+  // While a notice is shown, hides and disables everything that needs the server.
+  function showConnection() {
     const ended = !notice.hidden;
-    document.getElementById("now").hidden = ended;
+    document.getElementById("run-state").hidden = ended;
     document.getElementById("ended").hidden = !ended;
     for (const part of document.querySelectorAll("[data-needs-server]")) {
       part.hidden = ended;
@@ -201,7 +204,7 @@
       button.disabled = ended;
     }
     if (!ended) {
-      waitForTwo();
+      updateCompareButtons();
     }
   }
 
@@ -210,9 +213,9 @@
     source.onopen = () => {
       clearTimeout(patience);
       patience = 0;
-      say("");
+      notify("");
     };
-    source.addEventListener("end", () => say("The server has ended. This is what was known last; `flask livecov report` has all of it."));
+    source.addEventListener("end", () => notify("The server has ended. This page shows its last known state; `flask livecov report` shows everything."));
     source.onmessage = (event) => {
       announced = event.lastEventId;
       if (announced !== version) {
@@ -221,16 +224,16 @@
     };
     source.onerror = () => {
       if (source.readyState === EventSource.CLOSED) {
-        setTimeout(watch, PATIENCE); // the answer was no stream
+        setTimeout(watch, PATIENCE); // the response was not a stream
       }
-      // Streams end and begin again; only one that does not is worth a word.
+      // Streams end regularly and the browser reconnects; report only if that takes too long.
       if (!patience && notice.hidden) {
-        patience = setTimeout(() => say("The server does not answer: it has ended, or is busy. This is what was known last."), PATIENCE);
+        patience = setTimeout(() => notify("The server does not answer: it has ended, or is busy. This page shows its last known state."), PATIENCE);
       }
     };
   }
 
-  // Browsers open few connections to a server, and the application needs them: a page that nobody sees has none.
+  // Browsers open few connections to a server, and the application needs them: a hidden page keeps none open.
   function watch() {
     if (source) {
       source.close();
@@ -263,7 +266,7 @@
     }
   });
   if ("behind" in body.dataset) {
-    notBefore = performance.now() + SOONEST;
+    notBefore = performance.now() + SHORTEST_PAUSE;
     update();
   }
   watch();

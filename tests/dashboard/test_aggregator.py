@@ -1,0 +1,481 @@
+"""Snapshots of a run, against coverage.py's own reports and a replay of its requests in the order of time.
+
+Tests ``dashboard.aggregator``, ``dashboard.snapshot``, ``dashboard.held_store``, ``dashboard.run_reader`` and
+``store.queries.statements``.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import coverage
+import pytest
+
+from flask_livecoverage.dashboard.held_store import HeldStore
+from flask_livecoverage.dashboard.run_reader import Config, NotReady, RunReader
+from flask_livecoverage.dashboard.snapshot import Snapshot
+from flask_livecoverage.errors import DataError
+from flask_livecoverage.journal.reader import reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
+from flask_livecoverage.model.records import FileLines, Trace
+from flask_livecoverage.sources.content import content_hash
+from flask_livecoverage.sources.coveragepy import StatementCounter
+from flask_livecoverage.store import RunQueries, Store, open_store, store_url
+
+from ..support import REPOSITORY
+from ..support.journals import Writer, remove_store, run_folder
+
+NOW = 1_700_000_000.0
+
+SOURCE = '''
+"""Statements over several lines, nested ones, decorators, excluded lines."""
+import os
+
+
+def plain(value):
+    if value:
+        return 1
+    return 2
+
+
+@property
+def several(
+    value,
+    other=None,
+):
+    """A docstring
+    over lines."""
+    return dict(
+        a=value,
+        b=[
+            item
+            for item in (value or [])
+        ],
+    )
+
+
+def hidden():  # pragma: no cover
+    return os
+
+
+class Thing:
+    name = (
+        "thing"
+    )
+
+    def method(self): return self.name
+'''.lstrip()
+
+
+def executed(lines: Iterable[int], path: Path) -> tuple[list[int], list[int], list[int]]:
+    """Executed, missing and excluded lines, as coverage.py reports them for data with ``lines``."""
+    cov = coverage.Coverage(data_file=None)
+    cov.get_data().add_lines({str(path): lines})
+    _, statements, excluded, missing, _ = cov.analysis2(str(path))
+    cov.get_data().close(force=True)
+    return sorted(set(statements) - set(missing)), missing, excluded
+
+
+class TestStatements:
+    @pytest.mark.parametrize("seed", range(20))
+    def test_any_lines_count_as_coverage_counts_them(self, write_module, seed: int) -> None:
+        path = write_module(SOURCE, "source")
+        everything = range(1, len(SOURCE.splitlines()) + 1)
+        lines = random.Random(seed).sample(everything, seed * len(everything) // 19)
+        counted = StatementCounter().count(str(path))
+        run, missing, excluded = executed(lines, path)
+        found = counted.executed(to_bitmap(lines))
+        assert from_bitmap(found) == run
+        assert from_bitmap(counted.statements & ~found) == missing
+        assert from_bitmap(counted.excluded) == excluded
+
+    def test_all_of_this_package(self) -> None:
+        """Real code of all kinds."""
+        counter = StatementCounter()
+        rng = random.Random(1)
+        for path in sorted((REPOSITORY / "flask_livecoverage").rglob("*.py")):
+            everything = range(1, len(path.read_text().splitlines()) + 2)
+            lines = rng.sample(everything, len(everything) // 2)
+            counted = counter.count(str(path))
+            assert from_bitmap(counted.executed(to_bitmap(lines))) == executed(lines, path)[0]
+
+    def test_configuration(self, write_module) -> None:
+        path = write_module(SOURCE, "source")
+        Path(".coveragerc").write_text("[report]\nexclude_also = def plain\nomit = */other.py\nprecision = 2\n")
+        counter = StatementCounter()
+        assert 5 in from_bitmap(counter.count(str(path)).excluded)
+        assert counter.reports_on(str(path))
+        assert not counter.reports_on(str(path.with_name("other.py")))
+        assert counter.percent(1, 3) == "33.33"
+        Path(".coveragerc").unlink()
+        assert StatementCounter().rules != counter.rules
+
+    def test_all_lines_of_a_statement(self, write_module) -> None:
+        counted = StatementCounter().count(str(write_module(SOURCE, "source")))
+        first = SOURCE.splitlines().index("    return dict(") + 1
+        assert from_bitmap(counted.all_lines(1 << first)) == list(range(first, first + 7))
+
+
+class Recording:
+    """A run with real files."""
+
+    def __init__(self, folder: Path, count: int = 3) -> None:
+        self.folder = folder
+        self.paths = [folder / f"module_{number}.py" for number in range(count)]
+        for path in self.paths:
+            path.write_text(f"{SOURCE}\n# {path.name}\n")
+        self.run = run_folder()
+        self.config = Config(str(self.run.path), None, "/__coverage__", [str(path) for path in self.paths])
+        self.reader = RunReader(self.config)
+        self.all: list[tuple[float, Trace]] = []
+        self.ambient: list[Trace] = []
+
+    def writer(self, token: str) -> Writer:
+        return Writer(self.run, token, root=str(self.folder))
+
+    def trace(self, lines_by_file: dict[int, Iterable[int]]) -> Trace:
+        return Trace.of(
+            {
+                str(self.paths[number]): FileLines(content_hash(str(self.paths[number])), to_bitmap(lines))
+                for number, lines in lines_by_file.items()
+            }
+        )
+
+    def request(self, writer: Writer, trace: Trace, at: float, **fields: object) -> str:
+        self.all.append((at, trace))
+        return writer.request(trace, at, **fields)
+
+    def start_up(self, writer: Writer, trace: Trace) -> None:
+        self.ambient.append(trace)
+        writer.line("ambient", trace=writer.trace(trace))
+
+    def snapshot(self) -> Snapshot:
+        return snapshot_of(self.reader)
+
+    @contextmanager
+    def recorded(self) -> Iterator[tuple[Snapshot, RunQueries]]:
+        """A snapshot that includes everything recorded, and the store's content at that moment."""
+        held = held_store_of(self.reader)
+        try:
+            with self.reader.recorded(held) as recorded:
+                yield held.snapshot, recorded
+        finally:
+            held.release()
+
+    def covered(self, requests: Iterable[Trace]) -> dict[str, list[int]]:
+        """The lines that coverage.py counts as executed, by file."""
+        found = {}
+        everything = [*self.ambient, *requests]
+        for path in self.paths:
+            traces = [trace for trace in everything if str(path) in trace.files]
+            lines = {line for trace in traces for line in from_bitmap(trace.files[str(path)].lines)}
+            found[path.name] = executed(lines, path)[0]
+        return found
+
+
+def held_store_of(reader: RunReader) -> HeldStore:
+    """A snapshot that includes everything recorded, with the store of that moment, held for the caller."""
+    while True:
+        try:
+            answer = reader.hold()
+        except NotReady:
+            continue
+        if answer.is_current:
+            return answer.content
+        answer.content.release()
+
+
+def snapshot_of(reader: RunReader) -> Snapshot:
+    """A snapshot that includes everything recorded."""
+    held = held_store_of(reader)
+    held.release()
+    return held.snapshot
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Recording]:
+    recording = Recording(tmp_path)
+    with closing(recording.reader):
+        yield recording
+
+
+def shown(snapshot: Snapshot) -> dict[str, list[int]]:
+    return {file.name: from_bitmap(file.covered) for file in snapshot.files.values()}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_requests_of_several_processes(recording: Recording, seed: int) -> None:
+    """The run is read after every few requests, whose records are not in the order of time."""
+    rng = random.Random(seed)
+    count = len(SOURCE.splitlines())
+    writers = [recording.writer(f"{number:08x}") for number in range(3)]
+    recording.start_up(writers[0], recording.trace({0: [2, 5, 28]}))
+    traces = [
+        recording.trace({number: rng.sample(range(1, count + 1), 8) for number in rng.sample(range(3), 2)})
+        for _ in range(12)
+    ]
+    moments = [NOW + number for number in range(40)]
+    rng.shuffle(moments)
+    ids = {}
+    for number, at in enumerate(moments):
+        trace = rng.choice(traces)
+        ids[at] = recording.request(rng.choice(writers), trace, at), trace
+        if number == 20:
+            recording.start_up(writers[1], recording.trace({1: [2, 5], 2: range(1, 12)}))
+        if number % 7 == 0:
+            recording.snapshot()
+        if number == 30:
+            # A rebuilt store gives traces and files other numbers.
+            remove_store()
+    snapshot = recording.snapshot()
+    assert shown(snapshot) == recording.covered(trace for _, trace in recording.all)
+    assert snapshot.requests == 40
+    # The lines that each request added, in the order of time.
+    before = recording.covered([])
+    at_startup = total = sum(map(len, before.values()))
+    done, growth = [], [(0, total)]
+    with recording.recorded() as (_, recorded):
+        for number, at in enumerate(sorted(moments), 1):
+            request_id, trace = ids[at]
+            done.append(trace)
+            covered = sum(map(len, recording.covered(done).values()))
+            record = recorded.requests.get(request_id)
+            assert record is not None
+            assert snapshot.new(record) == covered - total
+            assert snapshot.lines[record.trace] == sum(
+                len(executed(from_bitmap(lines.lines), Path(path))[0]) for path, lines in trace.files.items()
+            )
+            if covered > total:
+                growth.append((number, covered))
+            total = covered
+    assert snapshot.growth == growth
+    assert snapshot.at_startup == at_startup
+    assert snapshot.executed == total
+
+
+class TestFiles:
+    def test_never_executed_files_count(self, recording: Recording) -> None:
+        recording.request(recording.writer("a"), recording.trace({0: [5]}), NOW)
+        snapshot = recording.snapshot()
+        assert {file.name: file.executed for file in snapshot.files.values()} == {
+            "module_0.py": 1, "module_1.py": 0, "module_2.py": 0,
+        }  # fmt: skip
+        assert [file.number is None for file in snapshot.files.values()] == [False, True, True]
+
+    def test_changed_files_are_left_out_until_changed_back(self, recording: Recording) -> None:
+        writer = recording.writer("a")
+        both = recording.trace({0: [6], 1: [6]})
+        recording.request(writer, both, NOW)
+        snapshot = recording.snapshot()
+        assert (snapshot.executed, snapshot.lines[both.id]) == (2, 2)
+        path, text = recording.paths[0], recording.paths[0].read_text()
+        old = recording.trace({0: [6, 7]})
+        path.write_text(f"x = 1\n{text}")
+        # The server still runs the version from when it started.
+        recording.request(writer, old, NOW + 1)
+        snapshot = recording.snapshot()
+        assert snapshot.changed == ["module_0.py"]
+        assert snapshot.lines[both.id] == 1
+        assert {file.name: file.executed for file in snapshot.files.values()}["module_0.py"] == 0
+        path.write_text(text)
+        recording.request(writer, recording.trace({1: [7]}), NOW + 2)
+        snapshot = recording.snapshot()
+        assert snapshot.changed == []
+        assert snapshot.lines[both.id] == 2
+        assert shown(snapshot) == {"module_0.py": [6, 7], "module_1.py": [6, 7], "module_2.py": []}
+
+    def test_changed_files_that_the_configuration_does_not_name(self, tmp_path: Path) -> None:
+        """They are in coverage.py's reports only if they ran."""
+        recording = Recording(tmp_path)
+        reader = RunReader(replace(recording.config, source_files=[]))
+        with closing(recording.reader), closing(reader):
+            recording.request(recording.writer("a"), recording.trace({0: [6], 1: [6]}), NOW)
+            assert shown(snapshot_of(reader)) == {"module_0.py": [6], "module_1.py": [6]}
+            recording.paths[0].write_text("x = 1\n")
+            recording.request(recording.writer("b"), recording.trace({1: [7]}), NOW + 1)
+            snapshot = snapshot_of(reader)
+            assert shown(snapshot) == {"module_1.py": [6, 7]}
+            assert snapshot.changed == ["module_0.py"]
+
+    def test_omitted_files(self, tmp_path: Path) -> None:
+        (tmp_path / ".coveragerc").write_text("[report]\nomit = */module_1.py\n")
+        recording = Recording(tmp_path)
+        recording.request(recording.writer("a"), recording.trace({0: [6], 1: [6]}), NOW)
+        with closing(recording.reader):
+            assert set(shown(recording.snapshot())) == {"module_0.py", "module_2.py"}
+
+    def test_files_that_are_not_python(self, recording: Recording) -> None:
+        recording.paths[2].write_text("def broken(:\n")
+        recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
+        snapshot = recording.snapshot()
+        assert set(shown(snapshot)) == {"module_0.py", "module_1.py"}
+        ((name, reason),) = snapshot.unreadable
+        assert name == "module_2.py"
+        assert "module_2.py" in reason
+
+
+class TestPeriods:
+    def test_reset(self, recording: Recording) -> None:
+        writer = recording.writer("a")
+        recording.start_up(writer, recording.trace({0: [2]}))
+        recording.request(writer, recording.trace({0: [6, 7]}), NOW)
+        assert recording.snapshot().executed == 3
+        reset(recording.run)
+        snapshot = recording.snapshot()
+        assert (snapshot.requests, snapshot.executed, snapshot.at_startup) == (0, 1, 1)
+        recording.request(writer, recording.trace({0: [7, 8]}), NOW + 1)
+        snapshot = recording.snapshot()
+        assert (snapshot.requests, snapshot.executed, snapshot.growth) == (1, 3, [(0, 1), (1, 3)])
+
+    def test_amended_request(self, recording: Recording) -> None:
+        """Lines that a request runs after its record was written count for it, too."""
+        writer = recording.writer("a")
+        first, later = recording.trace({0: [6, 7]}), recording.trace({0: [8]})
+        request_id = recording.request(writer, first, NOW)
+        recording.request(writer, recording.trace({0: [6, 8]}), NOW + 1)
+        assert recording.snapshot().executed == 3
+        writer.line("amend", id=request_id, trace=writer.trace(later))
+        with recording.recorded() as (snapshot, recorded):
+            newest, oldest = recorded.requests.newest()
+        assert (snapshot.new(oldest), snapshot.new(newest)) == (3, 0)
+        assert snapshot.lines[oldest.trace] == 3
+
+
+class TestHeldStore:
+    """The numbers, the chart and the tables of a page are of one moment."""
+
+    def test_later_records_are_left_to_the_next_page(self, recording: Recording) -> None:
+        """Another process updates the store while a page is rendered: a command, or the server for a suite."""
+        writer = recording.writer("0000000a")
+        recording.request(writer, recording.trace({0: [6]}), NOW, test="first")
+        with recording.recorded() as (snapshot, recorded):
+            recording.request(writer, recording.trace({0: [7, 8]}), NOW + 1, test="second")
+            reset(recording.run)
+            with open_store(store_url(recording.run.path.parent.parent, None)) as store:
+                store.sync(recording.run)
+            assert recorded.requests.count() == snapshot.requests == 1
+            assert [one.name for one in recorded.groups.executed("test")] == ["first"]
+            assert all(record.trace in snapshot.lines for record in recorded.requests.newest())
+        assert recording.snapshot().requests == 0
+
+    def test_is_open_until_all_holders_release_it(self, recording: Recording) -> None:
+        recording.request(recording.writer("0000000a"), recording.trace({0: [6]}), NOW)
+        held = held_store_of(recording.reader)
+        recording.request(recording.writer("0000000b"), recording.trace({0: [7]}), NOW)
+        assert recording.snapshot().requests == 2
+        with held.recorded() as recorded:
+            assert recorded.requests.count() == 1
+        assert held.hold()
+        held.release()
+        held.release()
+        assert not held.hold()
+
+    def test_release_store(self, recording: Recording) -> None:
+        """Nothing is held afterwards, and the next page holds the store again."""
+        recording.request(recording.writer("0000000a"), recording.trace({0: [6]}), NOW)
+        held = held_store_of(recording.reader)
+        held.release()
+        recording.reader.release_store()
+        assert not held.hold()
+        assert recording.snapshot().requests == 1
+        recording.reader.release_store()
+        recording.reader.release_store()
+
+    def test_many_at_once(self, recording: Recording) -> None:
+        """Several threads render pages while requests arrive and the store is released."""
+        writer = recording.writer("0000000a")
+        traces = [recording.trace({0: [line], 1: [line]}) for line in range(2, 30)]
+        is_done, failures = threading.Event(), []
+
+        def render() -> None:
+            while not is_done.is_set():
+                try:
+                    held = recording.reader.hold().content
+                except NotReady:
+                    continue
+                try:
+                    with recording.reader.recorded(held) as recorded:
+                        if recorded.requests.count() != held.snapshot.requests or any(
+                            record.trace not in held.snapshot.lines for record in recorded.requests.newest()
+                        ):
+                            failures.append(held.snapshot.requests)
+                finally:
+                    held.release()
+
+        threads = [threading.Thread(target=render) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for number, trace in enumerate(traces):
+            recording.request(writer, trace, NOW + number)
+            if number % 7 == 0:
+                recording.reader.release_store()
+            recording.snapshot()
+        is_done.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+
+
+class TestCountingOnce:
+    def test_the_next_process_reads_what_was_counted(
+        self, recording: Recording, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
+        before = recording.snapshot()
+
+        def count(self: StatementCounter, path: str) -> None:
+            raise AssertionError(f"{path} is counted again")
+
+        monkeypatch.setattr(StatementCounter, "count", count)
+        with closing(RunReader(recording.config)) as reader:
+            snapshot = snapshot_of(reader)
+        assert shown(snapshot) == shown(before)
+        assert snapshot.statements == before.statements
+
+    def test_removed_store_is_rebuilt(self, recording: Recording) -> None:
+        recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
+        # Read only once: the store's file did not exist before.
+        with recording.recorded() as (_, recorded):
+            assert recorded.requests.count() == 1
+        remove_store()
+        with recording.recorded() as (_, recorded):
+            assert recorded.requests.count() == 1
+
+    def test_store_keeps_all(self, recording: Recording) -> None:
+        counter = StatementCounter()
+        counted = counter.count(str(recording.paths[0]))
+        with open_store("sqlite:///store.sqlite3") as store:
+            store.save_statements("rules", {"good": counted, "bad": "no Python"})
+            # Saved again, as by another process.
+            store.save_statements("rules", {"good": counted})
+            assert store.load_statements("rules", ["good", "bad", "unknown"]) == {"good": counted, "bad": "no Python"}
+            assert store.load_statements("others", ["good"]) == {}
+
+
+def test_unreadable_lines_are_reported(recording: Recording) -> None:
+    writer = recording.writer("0000000a")
+    recording.request(writer, recording.trace({0: [6]}), NOW)
+    assert recording.snapshot().warnings == []
+    writer.write(b"garbled\n")
+    (warning,) = recording.snapshot().warnings
+    assert "1 line cannot be read, skipped" in warning
+
+
+def test_failures_are_reported(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
+
+    def sync(self: Store, folder: RunFolder, progress: object = None) -> int:
+        raise DataError("the store is broken")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "sync", sync)
+        with pytest.raises(DataError, match="the store is broken"):
+            recording.snapshot()
+    # The next page tries again.
+    assert recording.snapshot().executed == 1

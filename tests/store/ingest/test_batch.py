@@ -1,0 +1,280 @@
+"""Journals read into the store, compared with the reader, which reads a whole run at once and is the oracle.
+
+Tests ``store.ingest.batch``, ``store.ingest.interning``, ``store.ingest.late_updates``,
+``store.ingest.window_assignment``,
+``store.windows`` and ``store.queries.window_queries``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flask_livecoverage.control.records import Records
+from flask_livecoverage.journal.reader import read_run, reset
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.records import NO_TEST, Window
+from flask_livecoverage.queries.window_summary import WindowHistories
+
+from ...support.journals import Writer, run_folder, trace_of
+from ..runs import NOW, TRACES, assert_equal, by_id, recorded, synced
+
+_BROKEN = [b"{\n", b"\n", b"[1]\n", b'{"type":"request"}\n', b"\xff\xfe\n", b'{"type":"window","name":"w"}\n']
+
+# Actions of processes, one after the other. Numbers choose among the existing processes, requests and traces.
+_number = st.integers(0, 5)
+
+_events = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("request"), _number, _number, st.sampled_from([None, "a", "b", NO_TEST]), st.integers(0, 4),
+            st.sampled_from([200, 404]), st.sampled_from(["/", "/x", None]), st.booleans(),
+        ),
+        st.tuples(st.just("amend"), _number, _number, _number, st.booleans(), st.sampled_from([None, False, True])),
+        st.tuples(st.just("open"), _number, st.sampled_from(["w1", "w2", "a"])),
+        st.tuples(st.just("close"), _number),
+        st.tuples(st.just("ambient"), _number, _number),
+        st.tuples(st.just("broken"), _number, st.sampled_from(_BROKEN)),
+        st.tuples(st.just("reset")),
+        st.tuples(st.just("sync")),
+        st.tuples(st.just("summary")),
+        st.tuples(st.just("half"), _number),
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+class _World:
+    """Three processes of a run that perform the given actions."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.writers = [Writer(folder, f"{n:08x}", pid=100 + n) for n in range(3)]
+        self.requests: list[str] = []
+        self.now = NOW
+        self.rest: tuple[Writer, bytes] | None = None
+        self.histories = WindowHistories()
+
+    def do(self, event: tuple[Any, ...]) -> None:
+        self.now += 1
+        name, *arguments = event
+        if self.rest is not None:
+            writer, data = self.rest
+            writer.write(data)
+            self.rest = None
+        getattr(self, name)(*arguments)
+
+    def writer(self, number: int) -> Writer:
+        return self.writers[number % len(self.writers)]
+
+    def request(
+        self, who: int, what: int, test: str | None, late: int, status: int, route: str | None, traced: bool
+    ) -> None:
+        endpoint = route and "view"
+        self.requests.append(
+            self.writer(who).request(
+                TRACES[what % len(TRACES)], self.now - late - 0.5, traced=traced, test=test, status=status, route=route,
+                endpoint=endpoint, duration_ms=round(who * 1.001, 3),
+            )
+        )  # fmt: skip
+
+    def amend(self, which: int, what: int, who: int, forked: bool, ended: bool | None) -> None:
+        if self.requests:
+            request = self.requests[which % len(self.requests)]
+            own = next(writer for writer in self.writers if request.startswith(writer.token))
+            writer = self.writer(who) if forked else own
+            more: dict[str, Any] = {} if forked else {"status": 500, "duration_ms": 2.5}
+            if ended is not None and not forked:
+                more["ended"] = ended
+            writer.line("amend", id=request, trace=writer.trace(TRACES[what % len(TRACES)]), **more)
+
+    def open(self, who: int, name: str) -> None:
+        self.writer(who).line("window", name=name, at=self.now)
+
+    def close(self, who: int) -> None:
+        self.writer(who).line("window", name="", at=self.now)
+
+    def ambient(self, who: int, what: int) -> None:
+        writer = self.writer(who)
+        writer.line("ambient", trace=writer.trace(TRACES[what % len(TRACES)]))
+
+    def broken(self, who: int, data: bytes) -> None:
+        self.writer(who).write(data)
+
+    def reset(self) -> None:
+        reset(self.folder)
+
+    def sync(self) -> None:
+        with synced(self.folder):
+            pass
+
+    def summary(self) -> None:
+        with recorded(self.folder) as found:
+            if found.windows.last() is not None:
+                Records(found, [], "run").last_window(self.histories)
+
+    def half(self, who: int) -> None:
+        """Write half a line, and synchronise before the other half is written."""
+        writer = self.writer(who)
+        line = json.dumps({"type": "window", "name": "half", "at": self.now}, separators=(",", ":")).encode() + b"\n"
+        writer.write(line[:20])
+        self.sync()
+        self.rest = writer, line[20:]
+
+
+class TestAgainstReader:
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(events=_events)
+    def test_whatever_the_processes_do(self, events: list[tuple[Any, ...]]) -> None:
+        shutil.rmtree(".livecov", ignore_errors=True)
+        world = _World(run_folder())
+        for event in events:
+            world.do(event)
+        tell_all(world)
+        with recorded(world.folder) as found:
+            assert_equal(found, read_run(world.folder), world.histories)
+            assert {trace.id for trace in found.lines.ambient()} <= {trace.id for trace in TRACES}
+        with recorded(world.folder, period=len(world.folder.marks())) as found:
+            since = read_run(world.folder, since_mark=True)
+            assert by_id(found.requests.newest()).keys() == {request.id for request in since.requests}
+
+    def test_request_that_is_stored_before_its_window(self) -> None:
+        """Another process opened the window, and its journal is read after the journal of the request."""
+        folder = run_folder()
+        first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
+        first.request(TRACES[1], NOW + 5)
+        first.request(TRACES[1], NOW + 15, test="named")
+        with recorded(folder) as found:
+            assert [record.window for record in found.requests.newest()] == [None, None]
+        second.line("window", name="w", at=NOW)
+        with recorded(folder) as found:
+            assert [(record.window, record.test) for record in found.requests.newest()] == [("w", "named"), ("w", "w")]
+            assert_equal(found, read_run(folder))
+        second.line("window", name="", at=NOW + 10)
+        with recorded(folder) as found:
+            assert [record.window for record in found.requests.newest()] == [None, "w"]
+            assert_equal(found, read_run(folder))
+
+    def test_requests_that_belong_to_no_test(self) -> None:
+        """Stored before and after the window, which another process opens."""
+        folder = run_folder()
+        first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
+        first.request(TRACES[1], NOW + 1, test=NO_TEST)
+        with recorded(folder) as found:
+            assert [(record.window, record.test) for record in found.requests.newest()] == [(None, None)]
+        second.line("window", name="w", at=NOW)
+        first.request(TRACES[2], NOW + 2, test=NO_TEST)
+        first.request(TRACES[2], NOW + 3)
+        with recorded(folder) as found:
+            assert [(record.window, record.test) for record in found.requests.newest()] == [
+                ("w", "w"), (None, None), (None, None),
+            ]  # fmt: skip
+            assert found.windows.last() == (Window("w", NOW), 1)
+            assert found.requests.count_without_test() == 2
+            assert_equal(found, read_run(folder))
+
+    def test_resets_divide_the_run(self) -> None:
+        folder = run_folder()
+        writer = Writer(folder, "aaaaaaaa")
+        ids = []
+        for number in range(3):
+            ids.append(writer.request(TRACES[1], NOW + number))
+            reset(folder)
+        for period, request_id in enumerate(ids):
+            with recorded(folder, period=period) as found:
+                assert [record.id for record in found.requests.newest()] == [request_id]
+                assert found.requests.count() == 1
+        with recorded(folder, period=3) as found:
+            assert found.requests.newest() == []
+
+    def test_torn_lines_that_form_a_valid_object_together(self) -> None:
+        """Many lines are parsed at once, with commas between them."""
+        folder = run_folder()
+        writer = Writer(folder, "aaaaaaaa")
+        writer.request(TRACES[1], NOW)
+        line = writer.path.read_bytes().splitlines()[-1].replace(b'-1"', b'-2"', 1)
+        head, tail = line.split(b",", 1)
+        writer.write(head + b"\n" + tail + b"\n")
+        with synced(folder) as (store, run), store.recorded([run]) as found:
+            assert [record.id for record in found.requests.newest()] == ["aaaaaaaa-1"]
+            assert store.warnings == [f"{writer.path}: 2 lines cannot be read, skipped"]
+
+    def test_trace_that_only_the_journal_of_another_process_holds(self) -> None:
+        """A forked child does not write its parent's traces again, and its journal may be read first."""
+        folder = run_folder()
+        child = Writer(folder, "aaaaaaaa")
+        request_id = child.request(TRACES[1], NOW, traced=False)
+        child.line("amend", id=request_id, trace=TRACES[3].id)
+        with recorded(folder) as found:
+            assert [record.trace for record in found.requests.newest()] == [TRACES[1].id]
+            assert found.lines.traces() == {}
+            assert found.lines.union([TRACES[1].id]).files == {}
+        parent = Writer(folder, "bbbbbbbb")
+        for trace in (TRACES[1], TRACES[3]):
+            parent.trace(trace)
+        with recorded(folder) as found:
+            whole = TRACES[1] | TRACES[3]
+            assert [record.trace for record in found.requests.newest()] == [whole.id]
+            assert found.lines.traces() == {whole.id: whole}
+            assert_equal(found, read_run(folder))
+
+    def test_line_copied_to_another_place(self) -> None:
+        folder = run_folder()
+        writer = Writer(folder, "aaaaaaaa")
+        writer.request(TRACES[1], NOW)
+        line = writer.path.read_bytes().splitlines(keepends=True)[-1]
+        with recorded(folder):
+            writer.write(line)
+        with recorded(folder) as found:
+            assert found.requests.count() == len(found.requests.newest()) == 1
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"started_at": float("nan")}, {"started_at": 1e300}, {"status": 10**30}, {"status": True}, {"id": "x"},
+            {"id": "x--1"},
+        ],
+    )  # fmt: skip
+    def test_numbers_that_no_database_accepts(self, change: dict[str, Any]) -> None:
+        folder = run_folder()
+        writer = Writer(folder, "aaaaaaaa")
+        writer.request(TRACES[1], **{"started_at": NOW, **change})
+        writer.request(TRACES[1], NOW)
+        with synced(folder) as (store, run), store.recorded([run]) as found:
+            assert found.requests.count() == 1
+            assert store.warnings == [f"{writer.path}: 1 line cannot be read, skipped"]
+
+    def test_text_that_no_database_accepts(self) -> None:
+        """A file name of bytes that are not UTF-8, as Python decodes it."""
+        folder = run_folder()
+        trace = trace_of({"/srv/caf\udce9.py": [3]})
+        Writer(folder, "aaaaaaaa").request(trace, NOW, path="/\udcff", test="\ud800")
+        with recorded(folder) as found:
+            (record,) = found.requests.newest()
+            assert (record.trace, record.path, record.test) == (trace.id, "/\\udcff", "\\ud800")
+            (lines,) = found.lines.traces().values()
+            assert list(lines.line_numbers().values()) == [[3]]
+
+
+def tell_all(world: _World) -> None:
+    """Write all traces: those that children leave out because of their parent are in some journal in the end."""
+    for trace in TRACES:
+        world.writers[0].trace(trace)
+
+
+class TestBoundsOfWindows:
+    def test_event_at_the_same_moment_as_a_request(self) -> None:
+        folder = run_folder()
+        writer = Writer(folder, "aaaaaaaa")
+        writer.line("window", name="w", at=NOW)
+        writer.request(TRACES[1], NOW)
+        writer.line("window", name="", at=NOW + 1)
+        writer.request(TRACES[1], NOW + 1)
+        with recorded(folder) as found:
+            assert [record.window for record in found.requests.newest()] == [None, "w"]
+            assert_equal(found, read_run(folder))
