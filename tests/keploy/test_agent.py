@@ -1,4 +1,4 @@
-"""Keploy's agent, in livecov's own server and beside gunicorn, as Keploy talks to it."""
+"""Keploy's agent, in livecov's managed server and beside gunicorn, tested through Keploy's protocol."""
 
 from __future__ import annotations
 
@@ -137,25 +137,25 @@ class Served:
         return connection
 
     def lines(self, *texts: str) -> dict[str, list[int]]:
-        """The lines that hold these texts, as the agent reports them."""
+        """The lines that contain these texts, in the form of the agent's reports."""
         return {str(self.app): lines_of(self.app, *texts)} if texts else {}
 
     def log(self) -> str:
-        """All that the agent has logged: what it says to this command comes last."""
+        """The agent's whole log, which ends with its reaction to a command that is sent here."""
         test = f"log/{next(_numbers)}"
         assert self.keploy.send(f"END {test}\n".encode()) == b"ACK\n"
-        self.agent.match(f"END {test}: it was not started, and nothing is reported")
+        self.agent.match(f"END {test}: the test was not started, so nothing is reported")
         return self.agent.text("stderr")
 
 
 def serve(commands: Commands, keploy: Keploy, gate: Gate, **environ: str) -> Served:
-    """Starts ``serve --keploy``."""
+    """Start ``serve --keploy``."""
     server = commands.serve("--no-report", "--keploy", *keploy.options, GATE=gate.address, **environ)
     return Served(server.url, server, commands.folder / "app.py", keploy, commands, gate)
 
 
 def serve_with_gunicorn(commands: Commands, keploy: Keploy, gate: Gate) -> Served:
-    """Starts gunicorn with two workers, and the agent beside it."""
+    """Start gunicorn with two workers, and the agent beside it."""
     suite = commands.write("suite.py", SUITE)
     environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore", "GATE": gate.address}
     server = f"{GUNICORN} flask_livecoverage.wsgi:app"
@@ -176,7 +176,7 @@ Serve = Callable[[Commands, Keploy, Gate], Served]
 
 @pytest.fixture(scope="module", params=[serve, serve_with_gunicorn], ids=lambda start: start.__name__)
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server that all tests share that neither end it nor keep it busy."""
+    """A server for all tests that neither end it nor keep it busy."""
     start: Serve = request.param
     folder = tmp_path_factory.mktemp("served")
     with closing(Commands(folder)) as commands, keploy_client() as keploy, closing(Gate()) as gate:
@@ -189,12 +189,12 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def served(running: Served) -> Iterator[Served]:
-    """The server for one test, which must take all that the agent reports to it."""
+    """The server for one test, which must receive all documents that the agent reports."""
     yield running
     assert not running.keploy.has_received()
 
 
-here_only = pytest.mark.parametrize("running", [serve], indirect=True, ids=["serve"])
+with_serve_only = pytest.mark.parametrize("running", [serve], indirect=True, ids=["serve"])
 with_gunicorn_only = pytest.mark.parametrize(
     "running", [serve_with_gunicorn], indirect=True, ids=["serve_with_gunicorn"]
 )
@@ -207,7 +207,7 @@ def app(commands: Commands) -> Path:
 
 @pytest.fixture
 def own(commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> Iterator[Served]:
-    """A server of the test's own, to end."""
+    """A server of the test's own, which it may end."""
     yield serve(commands, keploy, gate)
     commands.end_all()
 
@@ -266,7 +266,7 @@ class TestLines:
         assert served.keploy.end("same/again") == served.lines("this is header")
 
     def test_of_headers_and_plain_traffic_at_once(self, served: Served) -> None:
-        """Each test's requests name it; what names none goes to the window, which is that of the last test."""
+        """Requests that name a test belong to it; the others belong to the window, which is that of the last test."""
         tests = ["zero", "one", "two", "three"]
         for test in tests:
             served.keploy.start(f"headers/{test}")
@@ -285,7 +285,7 @@ class TestLines:
             assert served.keploy.end(f"headers/{test}") == served.lines("(zero, one", f"this is {test}")
 
     def test_of_commands_at_once(self, served: Served) -> None:
-        """Tests start and end in threads, while others run; each has its own requests, which name it."""
+        """Tests start and end in threads, while others run; the requests of each name it."""
         tests = ["zero", "one", "two", "three"]
 
         def drive(number: int) -> None:
@@ -303,7 +303,7 @@ class TestLines:
             assert [d["executedLinesByFile"] for d in documents if d["id"] == f"at-once/{test}"] == [lines] * 10
 
     def test_of_a_request_that_outlives_its_test(self, served: Served) -> None:
-        """It began in the window of the first test, and so it is no other's."""
+        """It began in the window of the first test, so it belongs to no other."""
         served.keploy.start("outlived/first")
         waiting = served.ask("/wait")
         passage = served.gate.reached()
@@ -314,12 +314,12 @@ class TestLines:
         served.get("/a")
         assert served.keploy.end("outlived/second") == served.lines("this is a")
 
-    @here_only
+    @with_serve_only
     def test_of_work_that_goes_on_after_the_answer(self, served: Served) -> None:
         served.keploy.start("work/late")
         served.get("/late")
         served.gate.reached().close()
-        # Now the line before has run, and nothing has ended that would have written it.
+        # The line before has run now, and no request or thread that would have written it has ended.
         passage = served.gate.reached()
         assert served.keploy.end("work/late")[str(served.app)] == lines_of(
             served.app, "target=work_late", "this is soon", "first = ", "this is late", "second = "
@@ -348,7 +348,7 @@ class TestEnding:
     def end_by_signal(self, keploy: Keploy, agent: Command, number: signal.Signals) -> None:
         agent.match("Running on|Keploy's agent listens on")
         silent = keploy.connect()
-        # Accepted after the silent one: that is not merely waiting to be accepted now.
+        # This is accepted after the silent connection, which has therefore been accepted, too.
         keploy.start("ending/open")
         agent.signal(number)
         result = agent.wait()
@@ -368,7 +368,7 @@ class TestEnding:
 
 
 class TestWithoutKeploy:
-    def test_is_said_once_and_nothing_is_lost(self, served: Served) -> None:
+    def test_is_logged_once_and_nothing_is_lost(self, served: Served) -> None:
         served.keploy.close()
         for test, path in (("one", "/c"), ("two", "/d")):
             served.keploy.start(f"without/{test}")
@@ -379,7 +379,7 @@ class TestWithoutKeploy:
         served.get("/b")
         assert served.keploy.end("without/three") == served.lines("this is b")
         assert served.log().count("Keploy does not listen on") == 1
-        # No other test asks for these.
+        # No other test requests these.
         executed = served.commands.report()["files"]["app.py"]["executed_lines"]
         assert set(lines_of(served.app, "this is c", "this is d")) <= set(executed)
 
@@ -395,19 +395,19 @@ class TestWithoutKeploy:
 BAD_COMMANDS = {
     "nothing": (b"", None),
     "no end of line": (b"START s/x", "no end of line after 'START s/x'"),
-    "no id": (b"START\n", "not a command of Keploy's: 'START'"),
-    "a blank id": (b"START  \n", "not a command of Keploy's: 'START'"),
-    "an unknown verb": (b"RESET s/x\n", "not a command of Keploy's: 'RESET s/x'"),
-    "a verb in lower case": (b"start s/x\n", "not a command of Keploy's: 'start s/x'"),
-    "binary": (b"START \xff\xfe\n", "no UTF-8 text"),
-    "control characters": (b"START s/\x00x\n", r"not a command of Keploy's: 'START s/\\x00x'"),
+    "no id": (b"START\n", "not a Keploy command: 'START'"),
+    "a blank id": (b"START  \n", "not a Keploy command: 'START'"),
+    "an unknown verb": (b"RESET s/x\n", "not a Keploy command: 'RESET s/x'"),
+    "a verb in lower case": (b"start s/x\n", "not a Keploy command: 'start s/x'"),
+    "binary": (b"START \xff\xfe\n", "not UTF-8 text"),
+    "control characters": (b"START s/\x00x\n", r"not a Keploy command: 'START s/\\x00x'"),
     "huge": (b"START " + b"x" * 1_000_000 + b"\n", "no end of line within 4096 bytes"),
-    "a long id": (b"START " + b"x" * 1001 + b"\n", "not a command of Keploy's: 'START xxx"),
+    "a long id": (b"START " + b"x" * 1001 + b"\n", "not a Keploy command: 'START xxx"),
 }
 
 
 class TestBadCommands:
-    @here_only
+    @with_serve_only
     def test_are_not_acknowledged(self, served: Served) -> None:
         for name, (command, message) in BAD_COMMANDS.items():
             before = len(served.log())
@@ -418,16 +418,16 @@ class TestBadCommands:
             logged = served.log()[before:]
             assert "Traceback" not in logged
             if message is None:
-                assert "Keploy's:" not in logged
+                assert "not a Keploy command" not in logged
             else:
                 assert re.search(message, logged), (name, logged)
 
     def test_end_of_what_was_not_started(self, served: Served) -> None:
         assert served.keploy.send(b"END never/started\n") == b"ACK\n"
         assert not served.keploy.has_received()
-        served.agent.match("END never/started: it was not started, and nothing is reported")
+        served.agent.match("END never/started: the test was not started, so nothing is reported")
 
-    @here_only
+    @with_serve_only
     def test_a_silent_client_blocks_nobody(self, served: Served) -> None:
         silent = [served.keploy.connect() for _ in range(20)]
         silent[0].sendall(b"STA")
@@ -468,22 +468,22 @@ def no_folder(keploy: Keploy) -> Iterator[str]:
 
 
 def empty(keploy: Keploy) -> Iterator[str]:
-    # Linux takes it as: any abstract address.
+    # For Linux: any free abstract address.
     yield ""
 
 
 UNUSABLE = {
     empty: "cannot listen on the control socket .*No such file or directory",
     in_use: "another agent listens on the control socket",
-    a_file: "a file that is no socket",
+    a_file: "a file that is not a socket",
     too_long: "cannot listen on the control socket .*(AF_UNIX path too long|File name too long)",
     no_folder: "cannot listen on the control socket .*No such file or directory",
 }
 
 
 class TestSocket:
-    def test_that_cannot_be_had(self, commands: Commands) -> None:
-        """Of each command that listens; all say it before they import the application."""
+    def test_that_cannot_be_created(self, commands: Commands) -> None:
+        """Each command that listens reports it, before it imports the application."""
         commands.write("app.py", "print('imported')\n")
         started: list[tuple[str, Command]] = []
         with ExitStack() as stack:
@@ -518,8 +518,8 @@ class TestSocket:
 
 
 class TestBesideAServer:
-    def test_that_is_started_anew(self, commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> None:
-        """Keploy starts the application for each test set; the agent may be there before it."""
+    def test_that_is_restarted(self, commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> None:
+        """Keploy starts the application for each test set; the agent may be started before it."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = str(free.getsockname()[1])
         agent = commands.livecov("keploy", "--url", f"http://127.0.0.1:{port}", *keploy.options, app=None)
@@ -562,7 +562,7 @@ class TestBesideAServer:
         assert run.wait().status == 0
         assert not Path(keploy.control).exists()
 
-    def test_not_with_another_server_of_run(self, commands: Commands, keploy: Keploy) -> None:
+    def test_not_with_an_external_server_of_run(self, commands: Commands, keploy: Keploy) -> None:
         result = commands.run("--keploy", *keploy.options, "--server", "false", "--", "true")
         assert result.status == 2
         assert result.errors == [
@@ -583,7 +583,7 @@ def test_the_source_root_of_keploys_environment(commands: Commands, keploy: Kepl
 
 
 def test_with_many_descriptors(commands: Commands) -> None:
-    """The application holds more than select() could take."""
+    """The application holds more descriptors than select() accepts."""
     commands.write("many.py", MANY_DESCRIPTORS)
     with keploy_client() as keploy:
         server = commands.serve("--no-report", "--keploy", *keploy.options, app="many")
