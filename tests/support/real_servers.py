@@ -154,7 +154,7 @@ class Workers:
     def next(self) -> None:
         """Let another one answer from now on: each in its turn."""
         self._held.append(self._hold())
-        self._let_go(*self._held.pop(0))
+        self._release(*self._held.pop(0))
 
     def who(self) -> str:
         """The process that answers."""
@@ -163,12 +163,12 @@ class Workers:
         assert status == 200
         return pid
 
-    def let_go(self) -> None:
+    def release_all(self) -> None:
         """Let all answer."""
         while self._held:
-            self._let_go(*self._held.pop())
+            self._release(*self._held.pop())
 
-    def _let_go(self, connection: HTTPConnection, passage: socket) -> None:
+    def _release(self, connection: HTTPConnection, passage: socket) -> None:
         passage.close()
         assert answer(connection)[0] == 200
 
