@@ -1,31 +1,31 @@
-"""Steps that are all taken, although one of them fails."""
+"""All steps run, even if one of them fails."""
 
 from __future__ import annotations
 
 import pytest
 
-from flask_livecoverage.recording.steps import do_all
+from flask_livecoverage.recording.steps import run_all
 
 
-def test_all_are_taken_in_their_order(caplog: pytest.LogCaptureFixture) -> None:
-    taken: list[int] = []
+def test_all_run_in_their_order(caplog: pytest.LogCaptureFixture) -> None:
+    run: list[int] = []
 
     def fails() -> None:
-        taken.append(2)
+        run.append(2)
         raise ZeroDivisionError
 
-    do_all(lambda: taken.append(1), fails, lambda: taken.append(3))
-    assert taken == [1, 2, 3]
+    run_all(lambda: run.append(1), fails, lambda: run.append(3))
+    assert run == [1, 2, 3]
     [record] = caplog.records
     assert "fails has failed" in record.message
 
 
-def test_what_ends_the_process_is_raised_after_all_steps() -> None:
-    taken: list[int] = []
+def test_errors_that_end_the_process_are_raised_after_all_steps() -> None:
+    run: list[int] = []
 
     def ends() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        do_all(ends, lambda: taken.append(1))
-    assert taken == [1]
+        run_all(ends, lambda: run.append(1))
+    assert run == [1]
