@@ -1,6 +1,6 @@
-"""Hypothesis strategies: sets of lines, suites, traffic, names, and requests that are odd.
+"""Hypothesis strategies: sets of lines, suites, traffic, names, and invalid requests.
 
-Those of which several tests draw, and those with rules of their own; what is said in a word stays with its test.
+Strategies that several tests use, or that have rules of their own, are here; one-line strategies stay in their tests.
 """
 
 from __future__ import annotations
