@@ -73,7 +73,7 @@ USES: dict[str, tuple[str, bool, Callable[[Answers], bool]]] = {
     "LIVECOVERAGE_SHUTDOWN_URL": ("/end", True, lambda seen: {"/end", "/shutdown"} & {*seen["rules"]} == {"/end"}),
     "LIVECOVERAGE_DATA_DIR": ("data", True, lambda seen: os.listdir("data/runs") == [seen["status"]["run"]]),
     "LIVECOVERAGE_AUTOSTART": ("0", True, lambda seen: seen["requests"]["total"] == 0),
-    "LIVECOVERAGE_ENGINE": ("ctrace", True, lambda seen: seen["status"]["reason"].startswith("asked for")),
+    "LIVECOVERAGE_ENGINE": ("ctrace", True, lambda seen: seen["status"]["reason"].startswith("set by")),
     "LIVECOVERAGE_TOKEN": ("s3cret", True, lambda seen: (seen["remote"], seen["with token"]) == (403, 200)),
     "LIVECOVERAGE_BEHIND_PROXY": ("1", True, lambda seen: "a proxy" in seen["status"].get("error", "")),
     "LIVECOVERAGE_IGNORE": ("/, /favicon.ico", True, lambda seen: seen["requests"]["requests"][-1]["test"] is None),
