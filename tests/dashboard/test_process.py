@@ -340,7 +340,7 @@ class TestInThisProcess:
         monkeypatch.setattr(sys, "base_exec_prefix", "/nowhere")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
-        assert "needs the Python of this server in a process of its own" in response.text
+        assert "which a helper process of this server needs: install one" in response.text
         assert app.test_client().get("/").status_code == 200
 
     def test_inside_another_program(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
