@@ -422,5 +422,5 @@ def test_without_scipy(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert (result.status, result.stdout) == (2, "")
     assert result.stderr == (
-        "Error: --exact needs scipy: install it with pip install 'Flask-LiveCoverage[exact]', or leave --exact out\n"
+        "Error: --exact needs scipy: install it with pip install 'Flask-LiveCoverage[exact]', or omit --exact\n"
     )
