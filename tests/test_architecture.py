@@ -231,6 +231,18 @@ class TestTests:
         rooms = {room_of(name) for name, path in MODULES.items() if path.name == "__init__.py"}
         assert folders - rooms - OTHER_TESTS - {"__pycache__"} == set()
 
+    def test_names_in_texts_exist(self) -> None:
+        """Those of modules, in scripts that tests run and in names that they patch."""
+        wrong: dict[str, set[str]] = {}
+        for folder in (TESTS, BENCHMARKS):
+            for path, tree in parsed(folder):
+                for name in names_in_texts(tree):
+                    module = own_module(name) or ""
+                    rest = name.removeprefix(f"flask_livecoverage.{module}").lstrip(".").partition(".")[0]
+                    if rest and MODULES.get(module, path).name == "__init__.py" and rest not in names_of(module):
+                        wrong.setdefault(name, set()).add(str(path))
+        assert wrong == {}
+
     def test_private_names_have_reasons(self) -> None:
         found: dict[str, set[str]] = {}
         for folder in (TESTS, BENCHMARKS):
@@ -255,6 +267,25 @@ class TestTests:
     )
     def test_private_names_are_found(self, source: str, names: list[str]) -> None:
         assert list(private_names(ast.parse(source))) == names
+
+
+def names_in_texts(tree: ast.AST) -> Iterator[str]:
+    """The dotted names of this package in a module's strings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from re.findall(r"(?<![\w/.])flask_livecoverage(?:\.[A-Za-z]\w*)+", node.value)
+
+
+def names_of(module: str) -> set[str]:
+    """The names that a module defines or imports."""
+    tree = ast.parse(MODULES[module].read_text())
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        for alias in getattr(node, "names", ())
+        if isinstance(alias, ast.alias)
+    }
+    return imported | {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def private_names(tree: ast.AST) -> Iterator[str]:

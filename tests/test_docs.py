@@ -18,7 +18,7 @@ import click
 import pytest
 from flask import Flask
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map
+from werkzeug.routing import Map, MapAdapter
 
 import flask_livecoverage
 from flask_livecoverage import LiveCoverage, settings
@@ -202,7 +202,7 @@ class TestRoutes:
         assert re.findall(r"^    ``(\w+)``  ", section, re.MULTILINE) == list(DUMP_FORMATS)
 
 
-def is_route(addresses: object, path: str) -> bool:
+def is_route(addresses: MapAdapter, path: str) -> bool:
     try:
         addresses.match(path, method="GET")
     except HTTPException as error:

@@ -1,7 +1,7 @@
 """Minimum set cover with a proof: reductions, then a mixed-integer program for the rest.
 
-The reductions are those of Beasley, "An algorithm for set covering problem" (1987): the only sets that hold a line are
-fixed, sets within a cheaper one are dropped, equal rows are merged. The solver is HiGHS, through scipy.
+The reductions are those of Beasley, "An algorithm for set covering problem" (1987): a set that is the only one to hold
+a line is fixed, sets within a cheaper one are dropped, equal rows are merged. The solver is HiGHS, through scipy.
 """
 
 from __future__ import annotations

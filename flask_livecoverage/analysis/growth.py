@@ -43,7 +43,7 @@ class Growth:
         found.shares = [share for share in found.shares if share.lines]
 
     def add(self, file: Hashable, trace: str, at: float, lines: int) -> None:
-        """Add ``lines`` of ``file`` that ``trace`` ran at ``at``; of equal times, the last one added counts first."""
+        """Add ``lines`` of ``file`` that ``trace`` ran at ``at``; of equal times, the last added is the first."""
         found = self._files.setdefault(file, _File())
         new = lines & ~found.base
         # No two shares have a line in common, so their order does not matter.

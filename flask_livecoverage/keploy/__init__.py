@@ -1,4 +1,4 @@
-"""Keploy: the agent that reports a test's lines to it, the replay of its test cases, and its YAML formats.
+"""Keploy: the agent that reports the lines of tests, the replay of recorded test cases, and the YAML formats.
 
-May import: journal, exports, analysis, and what lies below. Runs in the commands; a server writes the formats.
+May import: journal, exports, analysis, and the layers below. Runs in the commands; a server writes the formats.
 """

@@ -1,8 +1,8 @@
-"""Which lines the tests that Keploy has started executed, as the run's journals tell it.
+"""Collects from the run's journals the lines of the tests that Keploy has started.
 
-Which test a request belongs to is decided as :func:`~..journal.reader.read_run` decides it later, by
-:mod:`~..journal.fold`: it may name its test (``KEPLOY-TEST-ID``; see :mod:`~..testid.headers`). The window that is open
-is that of the test that was started last and has not ended.
+:mod:`~..journal.fold` decides which test a request belongs to, as it does for :func:`~..journal.reader.read_run`. A
+request may name its test (``KEPLOY-TEST-ID``; see :mod:`~..testid.headers`). The open window is that of the test that
+was started last and has not ended.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ class Windows(Protocol):
     """Opens and closes the windows of a run."""
 
     def open_window(self, name: str) -> None:
-        """Open a window, closing an open one."""
+        """Open a window, and close the one that is open."""
 
     def close_window(self) -> object:
         """Close the open window."""
 
     def flush(self) -> None:
-        """Have the server's processes write what their requests ran late, as far as they can be asked."""
+        """Make the server's processes write the late lines of their requests, if they can be reached."""
 
 
 class Collector:
-    """The tests of one run that are under way. Not for several threads at once."""
+    """The running tests of one run. Not thread-safe."""
 
     def __init__(self, tail: Tail, windows: Windows) -> None:
         self.tail = tail
         self._windows = windows
-        # Those that were started and have not ended, each with its requests; the one that was started last at the end.
+        # The tests that were started and have not ended, each with its requests, in the order of their start.
         self._tests: dict[str, list[FoldedRequest]] = {}
         self.fold = RequestFold()
-        self._waiting: list[tuple[str, dict[str, Any]]] = []
+        self._pending: list[tuple[str, dict[str, Any]]] = []
 
     @property
     def idle(self) -> bool:
-        """Whether no test is under way."""
+        """Return whether no test is running."""
         return not self._tests
 
     def start(self, test: str) -> None:
-        """A test begins; if it is under way already, it begins anew."""
+        """Start a test; if it is running already, start it again."""
         self._catch_up()
         if self.idle:
-            # Nobody asks any more for what ran in earlier windows.
+            # The requests of earlier windows are not needed any more.
             self.fold.clear()
-        self._take(test)
+        self._remove(test)
         self._windows.open_window(test)
         self._tests[test] = []
 
     def end(self, test: str) -> dict[str, list[int]] | None:
-        """A test ends: the lines that its requests executed since its start, by absolute path, both ascending.
+        """End a test; return the lines that its requests executed since its start, by absolute path, both ascending.
 
-        None if it is not under way.
+        None if it is not running.
         """
         if test not in self._tests:
             return None
@@ -65,18 +65,18 @@ class Collector:
             self._close_last_window()
         self._windows.flush()
         self._catch_up()
-        traces = {trace for request in self._take(test) for trace in request.traces}
+        traces = {trace for request in self._remove(test) for trace in request.traces}
         return Trace.union(filter(None, map(self.tail.trace, traces))).line_numbers()
 
-    def _take(self, test: str) -> list[FoldedRequest]:
-        """The requests of a test that is under way no longer; empty if it was not."""
+    def _remove(self, test: str) -> list[FoldedRequest]:
+        """Remove a test, and return its requests; empty if it was not running."""
         requests = self._tests.pop(test, [])
         for request in requests:
             del self.fold.requests[request.record.id]
         return requests
 
     def end_all(self) -> None:
-        """Forget the tests that are under way, and close their window."""
+        """Forget the running tests, and close their window."""
         if self._tests:
             self._tests.clear()
             self._windows.close_window()
@@ -89,15 +89,15 @@ class Collector:
             self._windows.close_window()
 
     def _catch_up(self) -> None:
-        """Read what is new in the journals, and give it to the tests."""
-        found = [*self._waiting, *self.tail.read()]
-        # A window may have been written into one journal after that was read, and a request of it into another before
-        # that was: a second look has it for certain. What else this look finds waits for the next one.
-        self._waiting = self.tail.read()
-        for kind, line in (*found, *self._waiting):
+        """Read the new lines of the journals, and assign requests to the tests."""
+        found = [*self._pending, *self.tail.read()]
+        # A window may have been written to one journal after that was read, and one of its requests to another journal
+        # before that was read. A second read is certain to find the window; its other lines are kept for the next call.
+        self._pending = self.tail.read()
+        for kind, line in (*found, *self._pending):
             if kind == "window":
                 self.fold.add(kind, line)
-        self._waiting = [(kind, line) for kind, line in self._waiting if kind in ("request", "amend")]
+        self._pending = [(kind, line) for kind, line in self._pending if kind in ("request", "amend")]
         if self._tests:
             for kind, line in found:
                 if kind in ("request", "amend"):
@@ -105,7 +105,7 @@ class Collector:
             self._assign(dict.fromkeys(line["id"] for kind, line in found if kind == "request"))
 
     def _assign(self, request_ids: Iterable[str]) -> None:
-        """Give new requests to their tests, and forget those of others."""
+        """Add new requests to their tests, and forget the requests of other tests."""
         requests = [self.fold.requests[request_id] for request_id in request_ids]
         placed = self.fold.assign_windows(request.record for request in requests)
         for request, record in zip(requests, placed, strict=True):

@@ -1,8 +1,8 @@
 """Keploy's ``dedupData.yaml``: the lines that each test executed, written and read.
 
-Flat, a list of ``{id: test-1, executedLinesByFile: {/abs/file.py: [lines]}}``; nested where ids are ``set/test``:
-``{test-set-0: {test-1: {/abs/file.py: [lines]}}}``. Equal data are equal bytes: ids are in natural order, paths and
-lines ascend.
+The flat form is a list of ``{id: test-1, executedLinesByFile: {/abs/file.py: [lines]}}``; the nested form, if all
+ids are ``set/test``, is ``{test-set-0: {test-1: {/abs/file.py: [lines]}}}``. Equal data give equal bytes: ids are in
+natural order, paths and lines ascending.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ..model.bitmap import from_bitmap, to_bitmap
 from ..model.records import Run, Trace
 from .yaml_stream import YamlStream, describe, quote
 
-# C where libyaml is there: twice as fast.
+# In C if libyaml is installed: twice as fast.
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class Dumper(_SafeDumper):  # type: ignore[misc]
-    """Escapes in names what is no plain text: between other quotation marks, some line ends are read as blanks."""
+    """Writes names with unprintable characters in double quotes: in other styles, some line ends are read as spaces."""
 
     def represent_text(self, text: str) -> Any:
         """Represent a text as YAML, in double quotation marks where it has characters to escape."""
@@ -59,12 +59,12 @@ def write_dedup(lines_by_id: Mapping[str, Mapping[str, Iterable[int]]]) -> str:
 
 
 def dump_yaml(document: Any, *, flow: bool | None = None) -> str:
-    """``document`` as YAML, keys in the order that they have; innermost lists in one line unless ``flow`` is False."""
+    """``document`` as YAML, keys in their order; innermost lists on one line unless ``flow`` is False."""
     return yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=flow)
 
 
 def dedup_yaml(run: Run) -> str:
-    """The executed lines of each test in ``run`` as Keploy's YAML; a request that names no test stands for itself."""
+    """The executed lines of each test in ``run`` as Keploy's YAML; a request without a test is listed by its id."""
     return write_dedup(
         {
             test: {path: from_bitmap(lines.lines) for path, lines in trace.files.items()}
@@ -76,8 +76,8 @@ def dedup_yaml(run: Run) -> str:
 def read_dedup(path: str) -> dict[str, dict[str, int]]:
     """The lines (bitmaps) by path that each test in the file at ``path`` executed; nested ids become ``set/test``.
 
-    Lines may be unsorted and repeated. Raises ConfigurationError, one line that names file and place, for anything that
-    is no dedupData.yaml, for a file of more than ``LARGEST_FILE`` bytes, a line above ``HIGHEST_LINE``, and lines whose
+    Lines may be unsorted and repeated. Raises ConfigurationError, one line that names file and position, for anything
+    but a dedupData.yaml, for a file of more than ``LARGEST_FILE`` bytes, a line above ``HIGHEST_LINE``, and lines whose
     bitmaps would take more than ``LARGEST_BITMAPS`` bytes.
     """
     return _DedupReader(YamlStream(path, LARGEST_FILE)).read()
@@ -108,13 +108,13 @@ class _DedupReader:
             for test_set, _ in self._stream.keys(opened, "test set"):
                 self._read_test_set(test_set)
         else:
-            self._stream.fail(f"{describe(opened)} is no dedup data: expected {_EXPECTED}", opened)
+            self._stream.fail(f"{describe(opened)} is not dedup data: expected {_EXPECTED}", opened)
         self._stream.end()
         return self._tests
 
     def _read_flat_test(self, opened: yaml.Event) -> None:
         if not isinstance(opened, yaml.MappingStartEvent):
-            self._stream.fail(f"{describe(opened)} is no test: expected {_EXPECTED}", opened)
+            self._stream.fail(f"{describe(opened)} is not a test: expected {_EXPECTED}", opened)
         test: tuple[str, yaml.Event] | None = None
         files: dict[str, int] | None = None
         for key, _ in self._stream.keys(opened, "key"):
@@ -157,5 +157,5 @@ class _DedupReader:
         )
         self._octets += lines.bit_length() // 8
         if self._octets > LARGEST_BITMAPS:
-            self._stream.fail("too many high line numbers to hold: split the file, a test set a file", opened)
+            self._stream.fail("too many high line numbers to hold: split the file, one test set per file", opened)
         return lines

@@ -1,4 +1,4 @@
-"""Keploy's ``duplicates.yaml``: the tests that can go, because another one executed the same lines."""
+"""Keploy's ``duplicates.yaml``: the tests that can be removed, because another one executed the same lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .dedup_yaml import dump_yaml
 def write_duplicates(ids: Iterable[str]) -> str:
     """``{set: [ids]}`` if every id is ``set/test``, else a plain list of ids.
 
-    As Keploy does, ids are in lexicographic order within their set (``test-13`` before ``test-3``), and the sets in
+    As in Keploy, ids are in lexicographic order within their set (``test-13`` before ``test-3``), and the sets in
     natural order, which is how Go's YAML package sorts keys.
     """
     ids = sorted(ids)

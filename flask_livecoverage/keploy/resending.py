@@ -1,4 +1,4 @@
-"""Recorded requests, and how they are sent again."""
+"""Reads recorded requests and sends them again."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from urllib.parse import quote, urlsplit
 
 from .fields import Fields, Malformed, Skipped, content, mapping, text, texts
 
-# Who sends again makes these anew.
-_OWN_HEADERS = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive", "expect"))
-# These would name another test than the one that is replayed.
-_IDENTITIES = re.compile(r"(keploy-(test-id|test-set-id|last-testcase)|livecov-test):|baggage:.*livecov\.test", re.I)
+# These are set again when the request is sent.
+_CONNECTION_HEADERS = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive", "expect"))
+# These would name a test other than the one that is replayed.
+_IDENTITY_HEADERS = re.compile(
+    r"(keploy-(test-id|test-set-id|last-testcase)|livecov-test):|baggage:.*livecov\.test", re.I
+)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LEFT_IN_TARGETS = "!#$%&'()*+,/:;=?@[]~"
+_UNQUOTED = "!#$%&'()*+,/:;=?@[]~"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it is sent; ``target`` is its path with its query."""
+    """A request to send; ``target`` is its path and query."""
 
     method: str
     target: str
@@ -35,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the server answered; the body is decoded if its encoding is gzip or deflate."""
+    """A response; its body is decoded if its encoding is gzip or deflate."""
 
     status: int
     headers: Sequence[tuple[str, str]]
@@ -43,15 +45,15 @@ class Response:
 
 
 def make_request(fields: Fields, folder: Path) -> Request:
-    """The request of a recorded ``spec.req``. Files that it refers to are relative to ``folder``, Keploy's own.
+    """The request of a recorded ``spec.req``. The files it refers to are relative to ``folder``, Keploy's own.
 
-    Raises Malformed, and Skipped for what cannot be sent here.
+    Raises Malformed, and Skipped for requests that cannot be sent.
     """
     method = text(fields, "method")
     headers = {
         name: value
         for name, value in texts(fields, "header").items()
-        if name.lower() not in _OWN_HEADERS and not _IDENTITIES.match(f"{name}:{value}")
+        if name.lower() not in _CONNECTION_HEADERS and not _IDENTITY_HEADERS.match(f"{name}:{value}")
     }
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
@@ -66,11 +68,11 @@ def _target(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise Malformed(f"url {url!r} cannot be read") from None
-    target = quote(parts.path or "/", safe=_LEFT_IN_TARGETS)
+        raise Malformed(f"url {url!r} is invalid") from None
+    target = quote(parts.path or "/", safe=_UNQUOTED)
     if not target.startswith("/"):
         raise Malformed(f"url {url!r} is not of the form http://HOST/PATH")
-    return f"{target}?{quote(parts.query, safe=_LEFT_IN_TARGETS)}" if parts.query else target
+    return f"{target}?{quote(parts.query, safe=_UNQUOTED)}" if parts.query else target
 
 
 def _body(fields: Fields, headers: dict[str, str], folder: Path) -> bytes:
@@ -84,7 +86,7 @@ def _body(fields: Fields, headers: dict[str, str], folder: Path) -> bytes:
         body = _read(folder / fields["body_ref"]["path"])
     else:
         body = content(fields)
-    # Keploy keeps bodies decoded.
+    # Keploy records bodies decoded.
     encoding = next(
         (value.strip().lower() for name, value in headers.items() if name.lower() == "content-encoding"), ""
     )
@@ -99,7 +101,7 @@ def _multipart(form: object, boundary: str, folder: Path) -> bytes:
     parts = []
     for field in form if isinstance(form, list) else [form]:
         if not isinstance(field, dict):
-            raise Malformed("form is no list of fields")
+            raise Malformed("form is not a list of fields")
         key = text(field, "key")
         for path in _strings(field, "paths"):
             parts.append(_part(key, Path(path).name, _read(folder / path)))
@@ -112,7 +114,7 @@ def _multipart(form: object, boundary: str, folder: Path) -> bytes:
 def _strings(field: Fields, name: str) -> list[str]:
     values = field.get(name) or []
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise Malformed(f"form: {name} is no list of texts")
+        raise Malformed(f"form: {name} is not a list of strings")
     return values
 
 
@@ -131,13 +133,13 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise Malformed(f"its file {path} cannot be read ({getattr(error, 'strerror', error)})") from None
+        raise Malformed(f"the file {path} cannot be read ({getattr(error, 'strerror', error)})") from None
 
 
 def send(url: str, request: Request, headers: Iterable[tuple[str, str]], timeout: float) -> Response:
-    """Send a request, with ``headers`` added, to the server at ``url``; redirections are not followed.
+    """Send a request, with ``headers`` added, to the server at ``url``; redirects are not followed.
 
-    Raises OSError or HTTPException if no whole answer comes within ``timeout`` seconds.
+    Raises OSError or HTTPException if no complete response arrives within ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
     parts = urlsplit(url)
@@ -145,16 +147,16 @@ def send(url: str, request: Request, headers: Iterable[tuple[str, str]], timeout
     connection = connect(str(parts.hostname), parts.port, timeout=timeout)
     try:
         connection.connect()
-        _put(connection, request, headers)
-        response = _answer(connection, deadline)
+        _send_request(connection, request, headers)
+        response = _read_response(connection, deadline)
     finally:
         connection.close()
     return response
 
 
-def _put(connection: http.client.HTTPConnection, request: Request, headers: Iterable[tuple[str, str]]) -> None:
+def _send_request(connection: http.client.HTTPConnection, request: Request, headers: Iterable[tuple[str, str]]) -> None:
     given = {name.lower() for name, _ in request.headers}
-    # As Keploy does, the recorded Host: links in answers are made of it.
+    # The recorded Host is sent, as in Keploy: links in responses are made from it.
     connection.putrequest(request.method, request.target, skip_host="host" in given, skip_accept_encoding=True)
     for name, value in (*request.headers, *headers):
         connection.putheader(name, value.encode())
@@ -164,8 +166,8 @@ def _put(connection: http.client.HTTPConnection, request: Request, headers: Iter
     connection.endheaders(request.body or None)
 
 
-def _answer(connection: http.client.HTTPConnection, deadline: float) -> Response:
-    # Gone from the connection once the response has it.
+def _read_response(connection: http.client.HTTPConnection, deadline: float) -> Response:
+    # Kept here, because the connection drops it when the response takes it over.
     sock = connection.sock
     with connection.getresponse() as response:
         parts = []
@@ -186,5 +188,5 @@ def _decoded(body: bytes, encoding: str) -> bytes:
         if encoding.lower() == "deflate":
             return zlib.decompress(body)
     except (OSError, EOFError, zlib.error):
-        pass  # an answer to HEAD, or broken: compared as it is
+        pass  # the response to HEAD, or a broken body: compared undecoded
     return body

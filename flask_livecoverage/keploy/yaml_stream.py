@@ -1,7 +1,7 @@
-"""Reads YAML that others wrote, event by event, and says where it is not what was expected.
+"""Reads untrusted YAML event by event, and reports the position of anything unexpected.
 
-A document is never held as a whole, and aliases, merge keys and tags are not followed: so neither a bomb of aliases nor
-deep nesting can take more time or memory than the file's size allows.
+A document is never held as a whole, and aliases, merge keys and tags are rejected: so neither an alias bomb nor deep
+nesting can take more time or memory than is proportional to the file's size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 
 from ..errors import ConfigurationError
 
-# C where libyaml is there: ten times as fast, the same events.
+# In C if libyaml is installed: ten times as fast, the same events.
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _STRING = "tag:yaml.org,2002:str"
@@ -24,15 +24,15 @@ _NUMBER = re.compile("0|[1-9][0-9]*")
 
 
 class YamlStream:
-    """The events of one file's only document. All that is wrong raises ConfigurationError, naming file and line."""
+    """The events of a file's only document. All problems raise ConfigurationError, which names file and line."""
 
     def __init__(self, path: str, limit: int) -> None:
-        """Open the file at ``path``; one of more than ``limit`` bytes is refused without being read."""
+        """Open the file at ``path``; a file of more than ``limit`` bytes is rejected without being read."""
         self.path = path
         self._loader = self._load(_read_text(path, limit))
         self._expect(yaml.StreamStartEvent)
         if not self._check(yaml.DocumentStartEvent):
-            raise ConfigurationError(f"{path} is empty: name the file that the tests' run wrote")
+            raise ConfigurationError(f"{path} is empty: name the file that the test run wrote")
         self._expect(yaml.DocumentStartEvent)
 
     def _load(self, text: str) -> Any:
@@ -42,7 +42,7 @@ class YamlStream:
             self._malformed(error)
 
     def fail(self, problem: str, event: yaml.Event) -> NoReturn:
-        """Raise ConfigurationError for ``problem`` at the place of ``event``."""
+        """Raise ConfigurationError for ``problem`` at the position of ``event``."""
         mark: Any = event.start_mark
         raise ConfigurationError(f"{self.path}, line {mark.line + 1}: {problem}")
 
@@ -50,25 +50,25 @@ class YamlStream:
         """The next event."""
         event = self._get()
         if isinstance(event, yaml.AliasEvent):
-            self.fail("YAML aliases (*) are not followed: write the lines out", event)
+            self.fail("YAML aliases (*) are not supported: write the lines out", event)
         if tag := getattr(event, "tag", None):
-            self.fail(f"YAML tags ({quote(tag)}) are not understood: leave them out", event)
+            self.fail(f"YAML tags ({quote(tag)}) are not supported: remove them", event)
         return event
 
     def end(self) -> None:
-        """See that nothing follows."""
+        """Check that the document and the file end here."""
         self._expect(yaml.DocumentEndEvent)
         event = self._get()
         if not isinstance(event, yaml.StreamEndEvent):
-            self.fail("a second YAML document begins: give each a file of its own", event)
+            self.fail("a second YAML document begins: put each into a file of its own", event)
 
     def items(self, opened: yaml.SequenceStartEvent) -> Iterator[yaml.Event]:
-        """The first events of the items of the list just opened; the caller reads on, to the end of each."""
+        """The first event of each item of the list just opened; the caller reads each item to its end."""
         while not isinstance(event := self.next(), yaml.SequenceEndEvent):
             yield event
 
     def keys(self, opened: yaml.Event, what: str) -> Iterator[tuple[str, yaml.Event]]:
-        """The keys of the mapping just opened, ``what``, each once; the caller reads each value to its end."""
+        """The keys, ``what``, of the mapping just opened, each once; the caller reads each value to its end."""
         seen = set()
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
             key = self.string(event, what)
@@ -78,7 +78,7 @@ class YamlStream:
             yield key, event
 
     def string(self, event: yaml.Event, what: str) -> str:
-        """The value of ``event``, a string that is not empty."""
+        """The value of ``event``, which must be a non-empty string."""
         if not isinstance(event, yaml.ScalarEvent) or not event.value:
             self.fail(f"{what} must be a string, not {describe(event)}", event)
         if event.implicit[0] and self._loader.resolve(yaml.ScalarNode, event.value, (True, False)) != _STRING:
@@ -87,18 +87,18 @@ class YamlStream:
         return value
 
     def number(self, event: yaml.Event, what: str, highest: int) -> int:
-        """The value of ``event``, a whole number from 0 to ``highest`` in plain decimal digits."""
+        """The value of ``event``, which must be an integer from 0 to ``highest`` in plain decimal digits."""
         if not isinstance(event, yaml.ScalarEvent):
             self.fail(f"{what} must be a whole number, not {describe(event)}", event)
         if not event.implicit[0] or not _NUMBER.fullmatch(event.value):
             self.fail(f"{what} must be a whole number from 0 up, not {describe(event)}", event)
-        # By length first: Python refuses to convert very long ones.
+        # The length first: Python refuses to convert very long numbers.
         if len(event.value) > len(str(highest)) or int(event.value) > highest:
-            self.fail(f"{what} {quote(event.value)} cannot be: the highest is {highest}", event)
+            self.fail(f"{what} {quote(event.value)} is too large: the highest is {highest}", event)
         return int(event.value)
 
     def skip(self) -> None:
-        """Read the next value to its end, whatever it is."""
+        """Read the next value, of any type, to its end."""
         depth = 0
         while True:
             event = self.next()
@@ -130,24 +130,24 @@ class YamlStream:
     def _malformed(self, error: Exception) -> NoReturn:
         mark: Any = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"{self.path}{place}: malformed YAML ({' '.join(problem.split())})") from None
+        position = f", line {mark.line + 1}" if mark else ""
+        raise ConfigurationError(f"{self.path}{position}: malformed YAML ({' '.join(problem.split())})") from None
 
 
 def describe(event: yaml.Event) -> str:
-    """What ``event`` is, in the words of a message."""
+    """Describe ``event`` for a message."""
     if isinstance(event, yaml.ScalarEvent):
         return quote(event.value) if event.value else "nothing"
     return "a list" if isinstance(event, yaml.SequenceStartEvent) else "a mapping"
 
 
 def quote(value: str) -> str:
-    """``value`` as a message quotes it: in one line, and not too long."""
+    """``value`` quoted for a message: on one line, and shortened."""
     return repr(value if len(value) <= 60 else value[:57] + "...")
 
 
 def _read_text(path: str, limit: int) -> str:
-    too_large = ConfigurationError(f"{path} is larger than {limit >> 20} MB: split it, a test set a file")
+    too_large = ConfigurationError(f"{path} is larger than {limit >> 20} MB: split it, one test set per file")
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
@@ -162,4 +162,6 @@ def _read_text(path: str, limit: int) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is no text (byte {error.start} is no UTF-8): name a dedupData.yaml") from None
+        raise ConfigurationError(
+            f"{path} is not text (byte {error.start} is not UTF-8): name a dedupData.yaml"
+        ) from None

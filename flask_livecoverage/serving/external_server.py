@@ -60,10 +60,10 @@ def wait_for_answer(expected: Expected, timeout: float) -> None:
             if time.monotonic() > deadline:
                 raise ServerError(_too_slow(expected, addresses.others, timeout)) from None
         else:
-            raise died(status)
+            raise early_exit(status)
 
 
-def died(status: int) -> ServerError:
+def early_exit(status: int) -> ServerError:
     """The error for a server that ended with ``status`` before it answered."""
     return ServerError(f"the server {describe_status(status)} before it answered: see its output above")
 

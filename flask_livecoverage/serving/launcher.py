@@ -23,7 +23,7 @@ from ..control_client import fetch
 from ..errors import ConfigurationError, ServerError
 from ..settings import RUN_VARIABLE, Settings
 from ..startup.early_start import early_start_environ
-from .external_server import Expected, died, wait_for_answer
+from .external_server import Expected, early_exit, wait_for_answer
 from .readiness import StartupFailed, wait_for_server
 from .werkzeug_server import listen, url_of
 
@@ -72,7 +72,7 @@ def managed_server(arguments: Sequence[str], environ: Mapping[str, str], timeout
                     process.wait(_END_SECONDS)
                 raise
             if url is None:
-                raise died(process.wait())
+                raise early_exit(process.wait())
             with _graceful_end(process):
                 yield Server(process, url)
 

@@ -133,25 +133,25 @@ class Served:
         return connection
 
     def lines(self, *texts: str) -> dict[str, list[int]]:
-        """The lines that hold these texts, as the agent reports them."""
+        """The lines that contain these texts, in the form of the agent's reports."""
         return {str(self.app): lines_of(self.app, *texts)} if texts else {}
 
     def log(self) -> str:
-        """All that the agent has logged: what it says to this command comes last."""
+        """The agent's whole log, which ends with its reaction to a command that is sent here."""
         test = f"log/{next(_numbers)}"
         assert self.keploy.send(f"END {test}\n".encode()) == b"ACK\n"
-        self.agent.match(f"END {test}: it was not started, and nothing is reported")
+        self.agent.match(f"END {test}: the test was not started, so nothing is reported")
         return self.agent.text("stderr")
 
 
 def serve(commands: Commands, keploy: Keploy, gate: Gate, **environ: str) -> Served:
-    """Starts ``serve --keploy``."""
+    """Start ``serve --keploy``."""
     server = commands.serve("--no-report", "--keploy", *keploy.options, GATE=gate.address, **environ)
     return Served(server.url, server, commands.folder / "app.py", keploy, commands, gate)
 
 
 def serve_with_gunicorn(commands: Commands, keploy: Keploy, gate: Gate) -> Served:
-    """Starts gunicorn with two workers, and the agent beside it."""
+    """Start gunicorn with two workers, and the agent beside it."""
     suite = commands.write("suite.py", SUITE)
     environ = {"HOME": str(commands.folder), "PYTHONWARNINGS": "ignore", "GATE": gate.address}
     server = f"{GUNICORN} flask_livecoverage.wsgi:app"
@@ -169,7 +169,7 @@ def start_agent(commands: Commands, keploy: Keploy, url: str) -> Command:
 
 @pytest.fixture(scope="module", params=[serve, serve_with_gunicorn], ids=lambda start: start.__name__)
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server that all tests share that neither end it nor keep it busy."""
+    """A server for all tests that neither end it nor keep it busy."""
     start: Serve = request.param
     folder = tmp_path_factory.mktemp("served")
     with closing(Commands(folder)) as commands, keploy_client() as keploy, closing(Gate()) as gate:
@@ -182,7 +182,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def served(running: Served) -> Iterator[Served]:
-    """The server for one test, which must take all that the agent reports to it."""
+    """The server for one test, which must receive all documents that the agent reports."""
     yield running
     assert not running.keploy.has_received()
 
@@ -194,14 +194,14 @@ def app(commands: Commands) -> Path:
 
 @pytest.fixture
 def own(commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> Iterator[Served]:
-    """A server of the test's own, to end."""
+    """A server of the test's own, which it may end."""
     yield serve(commands, keploy, gate)
     commands.end_all()
 
 
 Serve = Callable[[Commands, Keploy, Gate], Served]
 
-here_only = pytest.mark.parametrize("running", [serve], indirect=True, ids=["serve"])
+with_serve_only = pytest.mark.parametrize("running", [serve], indirect=True, ids=["serve"])
 
 with_gunicorn_only = pytest.mark.parametrize(
     "running", [serve_with_gunicorn], indirect=True, ids=["serve_with_gunicorn"]

@@ -1,4 +1,4 @@
-"""Keploy's agent, in livecov's own server and beside gunicorn, as Keploy talks to it.
+"""Keploy's agent, in livecov's managed server and beside gunicorn, tested through Keploy's protocol.
 
 Tests ``keploy.agent`` and ``keploy.runs``.
 """
@@ -16,7 +16,7 @@ from ..serving.test_werkzeug_server import MANY_DESCRIPTORS
 from ..support.lines import lines_of
 from ..support.processes import Command, Commands, Gate, read_response
 from .client import Keploy, keploy_client
-from .served import SUITE, Served, here_only, serve, start_agent, with_gunicorn_only
+from .served import SUITE, Served, serve, start_agent, with_gunicorn_only, with_serve_only
 
 
 class TestLines:
@@ -73,7 +73,7 @@ class TestLines:
         assert served.keploy.end("same/again") == served.lines("this is header")
 
     def test_of_headers_and_plain_traffic_at_once(self, served: Served) -> None:
-        """Each test's requests name it; what names none goes to the window, which is that of the last test."""
+        """Requests that name a test belong to it; the others belong to the window, which is that of the last test."""
         tests = ["zero", "one", "two", "three"]
         for test in tests:
             served.keploy.start(f"headers/{test}")
@@ -92,7 +92,7 @@ class TestLines:
             assert served.keploy.end(f"headers/{test}") == served.lines("(zero, one", f"this is {test}")
 
     def test_of_commands_at_once(self, served: Served) -> None:
-        """Tests start and end in threads, while others run; each has its own requests, which name it."""
+        """Tests start and end in threads, while others run; the requests of each name it."""
         tests = ["zero", "one", "two", "three"]
 
         def drive(number: int) -> None:
@@ -110,7 +110,7 @@ class TestLines:
             assert [d["executedLinesByFile"] for d in documents if d["id"] == f"at-once/{test}"] == [lines] * 10
 
     def test_of_a_request_that_outlives_its_test(self, served: Served) -> None:
-        """It began in the window of the first test, and so it is no other's."""
+        """It began in the window of the first test, so it belongs to no other."""
         served.keploy.start("outlived/first")
         waiting = served.ask("/wait")
         passage = served.gate.reached()
@@ -121,12 +121,12 @@ class TestLines:
         served.get("/a")
         assert served.keploy.end("outlived/second") == served.lines("this is a")
 
-    @here_only
+    @with_serve_only
     def test_of_work_that_goes_on_after_the_answer(self, served: Served) -> None:
         served.keploy.start("work/late")
         served.get("/late")
         served.gate.reached().close()
-        # Now the line before has run, and nothing has ended that would have written it.
+        # The line before has run now, and no request or thread that would have written it has ended.
         passage = served.gate.reached()
         assert served.keploy.end("work/late")[str(served.app)] == lines_of(
             served.app, "target=work_late", "this is soon", "first = ", "this is late", "second = "
@@ -155,7 +155,7 @@ class TestEnding:
     def end_by_signal(self, keploy: Keploy, agent: Command, number: signal.Signals) -> None:
         agent.match("Running on|Keploy's agent listens on")
         silent = keploy.connect()
-        # Accepted after the silent one: that is not merely waiting to be accepted now.
+        # This is accepted after the silent connection, which has therefore been accepted, too.
         keploy.start("ending/open")
         agent.signal(number)
         result = agent.wait()
@@ -175,7 +175,7 @@ class TestEnding:
 
 
 class TestWithoutKeploy:
-    def test_is_said_once_and_nothing_is_lost(self, served: Served) -> None:
+    def test_is_logged_once_and_nothing_is_lost(self, served: Served) -> None:
         served.keploy.close()
         for test, path in (("one", "/c"), ("two", "/d")):
             served.keploy.start(f"without/{test}")
@@ -186,7 +186,7 @@ class TestWithoutKeploy:
         served.get("/b")
         assert served.keploy.end("without/three") == served.lines("this is b")
         assert served.log().count("Keploy does not listen on") == 1
-        # No other test asks for these.
+        # No other test requests these.
         executed = served.commands.report()["files"]["app.py"]["executed_lines"]
         assert set(lines_of(served.app, "this is c", "this is d")) <= set(executed)
 
@@ -200,8 +200,8 @@ class TestWithoutKeploy:
 
 
 class TestBesideAServer:
-    def test_that_is_started_anew(self, commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> None:
-        """Keploy starts the application for each test set; the agent may be there before it."""
+    def test_that_is_restarted(self, commands: Commands, keploy: Keploy, gate: Gate, app: Path) -> None:
+        """Keploy starts the application for each test set; the agent may be started before it."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = str(free.getsockname()[1])
         agent = commands.livecov("keploy", "--url", f"http://127.0.0.1:{port}", *keploy.options, app=None)
@@ -244,7 +244,7 @@ class TestBesideAServer:
         assert run.wait().status == 0
         assert not Path(keploy.control).exists()
 
-    def test_not_with_another_server_of_run(self, commands: Commands, keploy: Keploy) -> None:
+    def test_not_with_an_external_server_of_run(self, commands: Commands, keploy: Keploy) -> None:
         result = commands.run("--keploy", *keploy.options, "--server", "false", "--", "true")
         assert result.status == 2
         assert result.errors == [
@@ -265,7 +265,7 @@ def test_the_source_root_of_keploys_environment(commands: Commands, keploy: Kepl
 
 
 def test_with_many_descriptors(commands: Commands) -> None:
-    """The application holds more than select() could take."""
+    """The application holds more descriptors than select() accepts."""
     commands.write("many.py", MANY_DESCRIPTORS)
     with keploy_client() as keploy:
         server = commands.serve("--no-report", "--keploy", *keploy.options, app="many")

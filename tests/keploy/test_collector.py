@@ -1,4 +1,4 @@
-"""The lines of tests, from journals that are written in any order; the truth is what `read_run` says of the run."""
+"""The lines of tests, from journals that are written in any order, checked against the run as `read_run` reads it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Run:
         return next(self._times)
 
     def request(self, line: int, *, test: str | None = None, began: float | None = None, process: int = 0) -> str:
-        """A request that executed one line; its id."""
+        """Write a request that executed one line, and return its id."""
         request_id = f"r-{next(self._ids)}"
         self.journals[process].append_object(
             "request", id=request_id, trace=self._trace(line, process), method="GET", path="/", status=200,
@@ -110,7 +110,7 @@ def test_a_request_belongs_to_the_window_in_which_it_began(run: Run, collector: 
     assert end(collector, "a") == [1]
 
 
-def test_what_is_no_tests_is_not_the_windows(run: Run, collector: Collector) -> None:
+def test_request_of_no_test_is_not_in_the_window(run: Run, collector: Collector) -> None:
     collector.start("a")
     run.request(1, test=NO_TEST)
     run.request(2)
@@ -118,7 +118,7 @@ def test_what_is_no_tests_is_not_the_windows(run: Run, collector: Collector) -> 
     assert [request.test for request in read_run(run.folder).requests] == [None, "a"]
 
 
-def test_what_began_before_a_test_is_not_its_own(run: Run, collector: Collector) -> None:
+def test_request_from_before_a_test_does_not_belong_to_it(run: Run, collector: Collector) -> None:
     collector.start("a")
     began = run.begin()
     assert end(collector, "a") == []
@@ -131,7 +131,7 @@ def test_amends(run: Run, collector: Collector) -> None:
     collector.start("a")
     first = run.request(1)
     run.amend(first, 2)
-    # A forked child writes into a journal of its own, maybe before its parent has written the request.
+    # A forked child writes to a journal of its own, possibly before its parent has written the request.
     early = run.request(3, process=1)
     run.amend(early, 4)
     run.amend("r-3", 5)
@@ -144,7 +144,7 @@ def test_amends(run: Run, collector: Collector) -> None:
     assert end(collector, "c") == []
 
 
-def test_a_window_written_between_two_looks(run: Run, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_written_between_two_reads(run: Run, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """The window's journal is read first, then window and request are written, then the request's journal is read."""
     collector.start("a")
     run.request(9, process=1)
@@ -164,7 +164,7 @@ def test_a_window_written_between_two_looks(run: Run, collector: Collector, monk
     assert {request.test for request in read_run(run.folder).requests} == {"a", "by hand"}
 
 
-def test_late_lines_are_asked_for(run: Run, collector: Collector) -> None:
+def test_late_lines_are_flushed(run: Run, collector: Collector) -> None:
     collector.start("a")
     assert run.flushed == 0
     end(collector, "a")
@@ -182,7 +182,7 @@ def test_ending_all_closes_the_window(run: Run, collector: Collector) -> None:
     assert len(read_run(run.folder).windows) == 2
 
 
-def test_nothing_is_kept_of_tests_that_are_over(run: Run, collector: Collector) -> None:
+def test_ended_tests_leave_nothing_in_memory(run: Run, collector: Collector) -> None:
     for number in range(100):
         collector.start("a")
         run.amend(run.request(number % 3), 4)

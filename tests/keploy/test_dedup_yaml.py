@@ -1,4 +1,4 @@
-"""dedupData.yaml and duplicates.yaml: equal data are equal bytes; what others wrote is read, or refused in one line.
+"""dedupData.yaml and duplicates.yaml: equal data give equal bytes; other files are read, or rejected in one line.
 
 Tests ``keploy.dedup_yaml``, ``keploy.duplicates_yaml`` and ``keploy.yaml_stream``.
 """
@@ -31,7 +31,7 @@ LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if hasattr(yaml, "CSafeLoader")
 
 @pytest.fixture(params=LOADERS, ids=lambda loader: loader.__name__)
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both of PyYAML's parsers, that in C and that in Python."""
+    """Each of PyYAML's parsers: in C and in Python."""
     monkeypatch.setattr(yaml_stream, "LOADER", request.param)
 
 
@@ -46,7 +46,7 @@ def in_order(tests: Mapping[str, Mapping[str, list[int]]]) -> dict[str, dict[str
 
 
 @given(st.one_of(flat_dedups, nested_dedups))
-def test_what_is_written_is_read_back(tests: dict[str, dict[str, list[int]]]) -> None:
+def test_round_trip(tests: dict[str, dict[str, list[int]]]) -> None:
     assert read(write_dedup(tests)) == in_order(tests)
 
 
@@ -101,7 +101,7 @@ def test_both_dumpers_write_the_same(monkeypatch: pytest.MonkeyPatch, test: str)
 
 @pytest.mark.usefixtures("loader")
 class TestReading:
-    def test_others_lines_are_unsorted_and_repeated(self) -> None:
+    def test_unsorted_and_repeated_lines(self) -> None:
         assert read("- executedLinesByFile: {/a.js: [3, 1, 3], b: []}\n  new: [{x: [1]}]\n  id: test-1\n") == {
             "test-1": {"/a.js": [1, 3], "b": []}
         }
@@ -124,9 +124,9 @@ class TestReading:
             ("\0\1\2", "", "malformed YAML"),
             ("", "", "is empty"),
             ("# a comment\n", "", "is empty"),
-            ("hello", "line 1", "'hello' is no dedup data"),
+            ("hello", "line 1", "'hello' is not dedup data"),
             ("{}\n---\n{}", "line 2", "a second YAML document"),
-            ("- a", "line 1", "'a' is no test"),
+            ("- a", "line 1", "'a' is not a test"),
             ("- {}", "line 1", "without id"),
             ("- id: a", "line 1", "without executedLinesByFile"),
             ("- id: a\n  executedLinesByFile:", "line 2", "must hold lines by file, not nothing"),
@@ -163,7 +163,7 @@ class TestReading:
             ('set: {"a\\nb": [1]}', "line 1", "'a\\nb' must hold lines by file"),
         ],
     )
-    def test_what_is_wrong_is_told_in_one_line(self, text: str, place: str, problem: str) -> None:
+    def test_error_is_one_line(self, text: str, place: str, problem: str) -> None:
         with pytest.raises(ConfigurationError) as caught:
             read(text)
 
@@ -173,7 +173,7 @@ class TestReading:
         assert "\n" not in message
         assert len(message) < 300
 
-    def test_bomb_of_aliases(self) -> None:
+    def test_alias_bomb(self) -> None:
         rungs = [f"k{i}: &k{i} [{', '.join([f'*k{i - 1}'] * 9) if i else 'x'}]" for i in range(12)]
         with pytest.raises(ConfigurationError, match="aliases"):
             read("- id: a\n  more: {" + ", ".join(rungs) + "}\n")
@@ -185,7 +185,7 @@ class TestReading:
 
     @given(st.text("[]{}:,-&*!|>'\"%@#? \nab19", max_size=60))
     @settings(max_examples=300)
-    def test_any_text_is_read_or_refused(self, text: str) -> None:
+    def test_any_text_is_read_or_rejected(self, text: str) -> None:
         with contextlib.suppress(ConfigurationError):
             read(text)
 
@@ -215,7 +215,7 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
         tracemalloc.stop()
 
 
-def test_what_has_no_size_is_read_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_without_a_size_is_read_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dedup_yaml, "LARGEST_FILE", 1 << 20)
 
     with pytest.raises(ConfigurationError, match=r"^/dev/zero is larger than 1 MB"):
@@ -225,8 +225,8 @@ def test_what_has_no_size_is_read_to_the_limit(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n\xff"), "is no text"),
-        (lambda path: path.write_text("[]", encoding="utf-16"), "is no text"),
+        (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n\xff"), "is not text"),
+        (lambda path: path.write_text("[]", encoding="utf-16"), "is not text"),
         (lambda path: path.mkdir(), "Is a directory"),
         (lambda path: None, "No such file"),
         (lambda path: path.symlink_to(path.name), "symbolic links"),

@@ -1,4 +1,4 @@
-"""``livecov replay``: recorded cases against the real application, and what comes of them.
+"""``livecov replay``: sends recorded cases to the real application, and reports the results.
 
 Tests ``cli.keploy``, ``cli.handlers.keploy``, ``keploy.replay`` and ``keploy.resending``.
 """
@@ -86,7 +86,7 @@ JSON = "{Content-Type: application/json}"
 
 
 class Recording:
-    """A recording of the test's own."""
+    """A recording that a test creates."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -125,7 +125,7 @@ def recording(tmp_path: Path) -> Recording:
 
 
 def table(result: Result) -> dict[str, list[str]]:
-    """What the table says of each test: its result, and the reasons in their lines."""
+    """Parse the table: the result of each test, followed by its reasons."""
     found: dict[str, list[str]] = {}
     lines = result.stdout.split("\n\n")[0].splitlines()
     columns = [0]
@@ -186,7 +186,7 @@ class TestExample:
             "test-set-1": ["test-4"],
         }
 
-    def test_failures_are_told_with_their_reasons(self, example: Commands) -> None:
+    def test_failures_have_reasons(self, example: Commands) -> None:
         cases = {
             "test-set-0/tests/test-2.yaml": ("<h1>50 of 100 is 50%</h1>", "<h1>Half of it</h1>"),
             "test-set-0/tests/test-7.yaml": ("status_code: 404", "status_code: 200"),
@@ -216,7 +216,7 @@ class TestExample:
             "test-set-1/test-2": ["body.percent: expected 67, got 66"],
             "test-set-1/test-3": ['header Content-Type: expected "x", got "application/json"'],
         }
-        # What they executed is written all the same.
+        # The lines of failed cases are written, too.
         assert sum(map(len, load(example.folder / "out" / "lines.yaml").values())) == 16
         assert "test-set-0" in load(example.folder / "out" / "same.yaml")
 
@@ -237,7 +237,7 @@ class TestRequests:
         recording.add("/seen", f"'{json.dumps(seen)}'", name="last", got=JSON, test_set="set-11")
         result = commands.livecov("replay", "keploy").wait()
         reasons = table(result).pop("set-11/last")
-        # Hosts that were not recorded are the server's own.
+        # If no Host was recorded, the server's own is sent.
         assert all('expected null, got "127.0.0.1:' in reason for reason in reasons[1:])
         assert len(reasons) == 6
         assert "5 passed, 1 failed" in result.stdout
@@ -291,23 +291,23 @@ class TestRequests:
         assert commands.livecov("replay", "keploy").wait().status == 1
         assert commands.livecov("replay", "--ignore-ordering", "keploy").wait().status == 0
 
-    def test_what_takes_too_long(self, commands: Commands, recording: Recording, gate: Gate) -> None:
+    def test_responses_that_take_too_long(self, commands: Commands, recording: Recording, gate: Gate) -> None:
         commands.write("app.py", APP)
         for name, target in (("test-1", "/endless"), ("test-2", "/wait"), ("test-3", "/wait")):
             recording.add(target, name=name)
         command = commands.livecov("replay", "--timeout", "0.5", "keploy")
         gate.reached()
-        # The next one comes when nobody waits for this one any more.
+        # The next request is sent after the client has given up on this one.
         gate.reached()
         gate.open()
         result = command.wait()
         for name in ("test-1", "test-2"):
-            assert table(result)[f"set-1/{name}"] == ["failed", "no whole answer within 0.5 seconds"]
+            assert table(result)[f"set-1/{name}"] == ["failed", "no complete response within 0.5 seconds"]
         assert result.status == 1
 
 
 class TestLines:
-    def test_only_of_the_cases(self, commands: Commands, recording: Recording) -> None:
+    def test_requests_outside_the_cases_are_left_out(self, commands: Commands, recording: Recording) -> None:
         app = commands.write("app.py", APP)
         recording.add("/stream", "one two", name="one")
         assert commands.livecov("replay", "keploy").wait().status == 0
@@ -322,7 +322,7 @@ class TestLines:
         for _ in range(2):
             result = commands.livecov("replay", "--url", server.url, "keploy", app=None).wait()
             assert result.status == 0, result
-        # Of the second time alone.
+        # Only the lines of the second replay.
         recording.add("/json", name="one", noise="{body: []}", got=JSON)
         assert commands.livecov("replay", "--url", server.url, "keploy", app=None).wait().status == 0
         server.signal(signal.SIGTERM)
@@ -333,7 +333,7 @@ class TestLines:
 
 class TestWrongUse:
     def refused(self, commands: Commands, *arguments: str, status: int = 2) -> str:
-        """The one line that is printed; the server is not started, and no file is written."""
+        """The printed error, which must be one line; the server must not be started, and no file written."""
         commands.write("app.py", "print('imported')\n")
         result = commands.livecov("replay", *arguments, "keploy").wait()
         assert result.status == status
@@ -351,7 +351,7 @@ class TestWrongUse:
 
     def test_no_cases(self, commands: Commands) -> None:
         (commands.folder / "keploy").mkdir()
-        assert "Error: keploy holds no recorded HTTP test case" in self.refused(commands)
+        assert "Error: keploy contains no recorded HTTP test case" in self.refused(commands)
 
     @pytest.mark.parametrize("content", [b"kind: [", b"\x00\xff", b"kind: Http\nspec: {req: {method: GET, url: /}}\n"])
     def test_a_bad_file(self, commands: Commands, recording: Recording, content: bytes) -> None:

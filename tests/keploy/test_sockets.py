@@ -11,24 +11,24 @@ from pathlib import Path
 
 from ..support.processes import Command, Commands
 from .client import Keploy, keploy_client
-from .served import Served, here_only, serve
+from .served import Served, serve, with_serve_only
 
 BAD_COMMANDS = {
     "nothing": (b"", None),
     "no end of line": (b"START s/x", "no end of line after 'START s/x'"),
-    "no id": (b"START\n", "not a command of Keploy's: 'START'"),
-    "a blank id": (b"START  \n", "not a command of Keploy's: 'START'"),
-    "an unknown verb": (b"RESET s/x\n", "not a command of Keploy's: 'RESET s/x'"),
-    "a verb in lower case": (b"start s/x\n", "not a command of Keploy's: 'start s/x'"),
-    "binary": (b"START \xff\xfe\n", "no UTF-8 text"),
-    "control characters": (b"START s/\x00x\n", r"not a command of Keploy's: 'START s/\\x00x'"),
+    "no id": (b"START\n", "not a Keploy command: 'START'"),
+    "a blank id": (b"START  \n", "not a Keploy command: 'START'"),
+    "an unknown verb": (b"RESET s/x\n", "not a Keploy command: 'RESET s/x'"),
+    "a verb in lower case": (b"start s/x\n", "not a Keploy command: 'start s/x'"),
+    "binary": (b"START \xff\xfe\n", "not UTF-8 text"),
+    "control characters": (b"START s/\x00x\n", r"not a Keploy command: 'START s/\\x00x'"),
     "huge": (b"START " + b"x" * 1_000_000 + b"\n", "no end of line within 4096 bytes"),
-    "a long id": (b"START " + b"x" * 1001 + b"\n", "not a command of Keploy's: 'START xxx"),
+    "a long id": (b"START " + b"x" * 1001 + b"\n", "not a Keploy command: 'START xxx"),
 }
 
 
 class TestBadCommands:
-    @here_only
+    @with_serve_only
     def test_are_not_acknowledged(self, served: Served) -> None:
         for name, (command, message) in BAD_COMMANDS.items():
             before = len(served.log())
@@ -39,16 +39,16 @@ class TestBadCommands:
             logged = served.log()[before:]
             assert "Traceback" not in logged
             if message is None:
-                assert "Keploy's:" not in logged
+                assert "not a Keploy command" not in logged
             else:
                 assert re.search(message, logged), (name, logged)
 
     def test_end_of_what_was_not_started(self, served: Served) -> None:
         assert served.keploy.send(b"END never/started\n") == b"ACK\n"
         assert not served.keploy.has_received()
-        served.agent.match("END never/started: it was not started, and nothing is reported")
+        served.agent.match("END never/started: the test was not started, so nothing is reported")
 
-    @here_only
+    @with_serve_only
     def test_a_silent_client_blocks_nobody(self, served: Served) -> None:
         silent = [served.keploy.connect() for _ in range(20)]
         silent[0].sendall(b"STA")
@@ -89,22 +89,22 @@ def no_folder(keploy: Keploy) -> Iterator[str]:
 
 
 def empty(keploy: Keploy) -> Iterator[str]:
-    # Linux takes it as: any abstract address.
+    # For Linux: any free abstract address.
     yield ""
 
 
 UNUSABLE = {
     empty: "cannot listen on the control socket .*No such file or directory",
     in_use: "another agent listens on the control socket",
-    a_file: "a file that is no socket",
+    a_file: "a file that is not a socket",
     too_long: "cannot listen on the control socket .*(AF_UNIX path too long|File name too long)",
     no_folder: "cannot listen on the control socket .*No such file or directory",
 }
 
 
 class TestSocket:
-    def test_that_cannot_be_had(self, commands: Commands) -> None:
-        """Of each command that listens; all say it before they import the application."""
+    def test_that_cannot_be_created(self, commands: Commands) -> None:
+        """Each command that listens reports it, before it imports the application."""
         commands.write("app.py", "print('imported')\n")
         started: list[tuple[str, Command]] = []
         with ExitStack() as stack:

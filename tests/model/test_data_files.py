@@ -18,7 +18,7 @@ from flask_livecoverage.store.damage import held_in_place
     ("name", "hold"),
     [
         ("marks.lock", lambda folder: RunFolder(folder).locked()),
-        ("marks.lock", lambda folder: RunFolder(folder).unmoved()),
+        ("marks.lock", lambda folder: RunFolder(folder).locked_if_possible()),
         ("store.lock", lambda folder: held_in_place(folder / "s")),
     ],
 )

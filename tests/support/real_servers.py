@@ -163,7 +163,7 @@ class Workers:
         assert status == 200
         return pid
 
-    def release(self) -> None:
+    def release_all(self) -> None:
         """Let all workers respond."""
         while self._held:
             self._release(*self._held.pop())

@@ -1,18 +1,22 @@
-"""Hypothesis strategies: sets of lines, suites, traffic, names, and requests that are odd.
+"""Hypothesis strategies: sets of lines, suites, traffic, names, and invalid requests.
 
-Those of which several tests draw, and those with rules of their own; what is said in a word stays with its test.
+Strategies that several tests use, or that have rules of their own, are here; one-line strategies stay in their tests.
 """
 
 from __future__ import annotations
 
 import io
+from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from flask_livecoverage.control.application import DUMP_FORMATS
+from flask_livecoverage.journal import format as journal_format
 from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.records import FileLines, Process, Trace
 
 # Lines
 
@@ -174,3 +178,120 @@ def control_environs(draw: st.DrawFn) -> dict[str, Any]:
         "wsgi.input_terminated": draw(st.booleans()),
     }
     return environ | odd(_headers, st.just({}))
+
+
+# Lines of journals
+
+# Bytes in a file's name that are not UTF-8, as Python decodes them.
+_undecodable = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"])
+journal_texts = st.lists(st.text(max_size=8) | st.text(_undecodable, max_size=2), max_size=3).map("".join)
+"""Texts that a process may write into its journal."""
+
+_optional_texts = st.none() | journal_texts
+_request_ids = st.builds("{:08x}-{}".format, st.integers(0, 2**32 - 1), st.integers(1, 2**32 - 1))
+_trace_ids = st.integers(0, 2**80 - 1).map("{:020x}".format)
+_seconds = st.floats(0, 1e12, exclude_max=True, allow_nan=False)
+_arcs = st.frozensets(st.tuples(st.integers(-400, 400), st.integers(-400, 400)), max_size=5)
+
+file_lines = st.builds(
+    FileLines, journal_texts, st.sets(st.integers(0, 2000), max_size=8).map(to_bitmap), st.none() | _arcs
+)
+"""Lines of one content of a file, with arcs or without."""
+
+traces = st.dictionaries(journal_texts, file_lines, max_size=3).map(Trace.of)
+"""Traces of a few files."""
+
+processes = st.builds(
+    Process,
+    st.integers(0, 2**32 - 1),
+    _seconds,
+    journal_texts,
+    journal_texts,
+    journal_texts,
+    st.booleans(),
+    journal_texts,
+)
+"""Processes that take part in a run."""
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | journal_texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(journal_texts, inner, max_size=3),
+    max_leaves=8,
+)
+"""Any value that JSON can hold."""
+
+
+@dataclass(frozen=True)
+class JournalLine:
+    """A line as its writer formats it, without the newline, and the value that a reader must get from it."""
+
+    text: str
+    value: Any
+
+
+def _line_of(kind: str, **fields: Any) -> JournalLine:
+    return JournalLine(journal_format.line_of(kind, **fields), fields)
+
+
+@st.composite
+def _request_lines(draw: st.DrawFn) -> JournalLine:
+    texts = {name: draw(journal_texts) for name in ("method", "path")}
+    optional = {name: draw(_optional_texts) for name in ("route", "endpoint", "test")}
+    request_id, trace, status = draw(_request_ids), draw(_trace_ids), draw(st.integers(0, 999))
+    started_ns, duration_us = draw(st.integers(0, 10**20)), draw(st.integers(0, 10**14))
+    text = journal_format.request_line(
+        request_id, trace, status=status, started_ns=started_ns, duration_us=duration_us, **texts, **optional
+    )
+    times = {"started_at": float(Fraction(started_ns, 10**9)), "duration_ms": float(Fraction(duration_us, 1000))}
+    return JournalLine(text, {"id": request_id, "trace": trace, "status": status, **texts, **optional, **times})
+
+
+@st.composite
+def _amend_lines(draw: st.DrawFn) -> JournalLine:
+    writer = draw(st.sampled_from(["amended", "late", "under way"]))
+    ids = {"id": draw(_request_ids), "trace": draw(_trace_ids)}
+    if writer == "late":
+        return JournalLine(journal_format.late_line(*ids.values()), ids)
+    if writer == "under way":
+        return JournalLine(journal_format.under_way_line(*ids.values()), {**ids, "ended": False})
+    status, duration_us, ended = draw(st.integers(0, 999)), draw(st.integers(0, 10**14)), draw(st.booleans())
+    text = journal_format.amended_line(*ids.values(), status, duration_us, ended=ended)
+    changes = {
+        "status": status,
+        "duration_ms": float(Fraction(duration_us, 1000)),
+        **({"ended": True} if ended else {}),
+    }
+    return JournalLine(text, {**ids, **changes})
+
+
+_rules = st.tuples(journal_texts, journal_texts, st.lists(journal_texts, max_size=3))
+
+journal_lines: dict[str, st.SearchStrategy[JournalLine]] = {
+    "process": processes.map(lambda process: JournalLine(journal_format.header_line(asdict(process)), process)),
+    "sources": st.lists(journal_texts, max_size=4).map(
+        lambda files: JournalLine(journal_format.line_of("sources", files=files), files)
+    ),
+    "rules": st.lists(_rules, max_size=3).map(
+        lambda rules: JournalLine(journal_format.line_of("rules", rules=rules), rules)
+    ),
+    "trace": traces.map(
+        lambda trace: JournalLine(journal_format.line_of("trace", **journal_format.fields_of(trace)), trace)
+    ),
+    "request": _request_lines(),
+    "amend": _amend_lines(),
+    "ambient": _trace_ids.map(lambda trace: _line_of("ambient", trace=trace)),
+    "window": st.builds(lambda name, at: _line_of("window", name=name, at=at), journal_texts, _seconds),
+    "lost": st.builds(
+        lambda count, reason: _line_of("lost", count=count, reason=reason), st.integers(0), journal_texts
+    ),
+    "gone": st.just(_line_of("gone")),
+}
+"""By their kind, the lines that a process may write into its journal."""
+
+
+@st.composite
+def unknown_lines(draw: st.DrawFn) -> str:
+    """Lines of kinds that only a newer version writes, with any fields."""
+    kind = draw(journal_texts.filter(lambda text: text not in journal_lines))
+    fields = draw(st.dictionaries(journal_texts.filter(lambda text: text != "kind"), json_values, max_size=3))
+    return journal_format.line_of(kind, **{**fields, "type": kind})

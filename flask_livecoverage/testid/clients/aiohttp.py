@@ -22,12 +22,12 @@ class AiohttpLibrary:
     def hook(self, module: Any, patches: Patches) -> None:
         """See :class:`.Library`."""
         # Each hop is a request of its own, with the headers that the test passed, not those of the previous hop.
-        patches.wrap(module.ClientRequest, "send", self._sending)
+        patches.wrap(module.ClientRequest, "send", self._wrap_send)
 
     def update_clients(self) -> None:
         """Do nothing: each request reads the current test."""
 
-    def _sending(self, original: Any) -> Callable[..., Any]:
+    def _wrap_send(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         async def send(request: Any, *args: Any, **kwargs: Any) -> Any:
             test = self._identity.test

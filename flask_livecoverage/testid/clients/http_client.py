@@ -29,14 +29,14 @@ class HttpClientLibrary:
     def hook(self, module: Any, patches: Patches) -> None:
         """See :class:`.Library`."""
         self._secure = getattr(module, "HTTPSConnection", self._secure)
-        patches.wrap(module.HTTPConnection, "putrequest", self._beginning)
-        patches.wrap(module.HTTPConnection, "putheader", self._putting)
-        patches.wrap(module.HTTPConnection, "endheaders", self._ending)
+        patches.wrap(module.HTTPConnection, "putrequest", self._wrap_putrequest)
+        patches.wrap(module.HTTPConnection, "putheader", self._wrap_putheader)
+        patches.wrap(module.HTTPConnection, "endheaders", self._wrap_endheaders)
 
     def update_clients(self) -> None:
         """Do nothing: each request reads the current test."""
 
-    def _beginning(self, original: Any) -> Callable[..., Any]:
+    def _wrap_putrequest(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         def putrequest(connection: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
             self._targets[connection] = url
@@ -44,7 +44,7 @@ class HttpClientLibrary:
 
         return putrequest
 
-    def _putting(self, original: Any) -> Callable[..., Any]:
+    def _wrap_putheader(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         def putheader(connection: Any, header: str | bytes, *values: Any) -> Any:
             name = header.decode("latin-1") if isinstance(header, bytes) else header
@@ -54,7 +54,7 @@ class HttpClientLibrary:
 
         return putheader
 
-    def _ending(self, original: Any) -> Callable[..., Any]:
+    def _wrap_endheaders(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         def endheaders(connection: Any, *args: Any, **kwargs: Any) -> Any:
             target, test = self._targets.pop(connection, None), self._identity.test

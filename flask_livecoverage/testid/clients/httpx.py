@@ -25,13 +25,13 @@ class HttpxLibrary:
     def hook(self, module: Any, patches: Patches) -> None:
         """See :class:`.Library`."""
         # `send` follows redirects internally, and keeps the headers for other hosts too.
-        patches.wrap(module.Client, "_send_single_request", self._sending)
-        patches.wrap(module.AsyncClient, "_send_single_request", self._sending_async)
+        patches.wrap(module.Client, "_send_single_request", self._wrap_send)
+        patches.wrap(module.AsyncClient, "_send_single_request", self._wrap_send_async)
 
     def update_clients(self) -> None:
         """Do nothing: each request reads the current test."""
 
-    def _sending(self, original: Any) -> Callable[..., Any]:
+    def _wrap_send(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         def send(client: Any, request: Any) -> Any:
             self._identify(request)
@@ -39,7 +39,7 @@ class HttpxLibrary:
 
         return send
 
-    def _sending_async(self, original: Any) -> Callable[..., Any]:
+    def _wrap_send_async(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         async def send(client: Any, request: Any) -> Any:
             self._identify(request)

@@ -87,22 +87,22 @@ class PlaywrightLibrary:
         def wrap(owner: type, name: str, calls: Callable[..., _Calls]) -> None:
             patches.wrap(owner, name, functools.partial(_method, calls, is_async))
 
-        wrap(module.Browser, "new_context", self._open)
-        wrap(module.Browser, "new_page", self._open_page)
-        wrap(module.BrowserType, "launch_persistent_context", self._open)
-        wrap(module.BrowserType, "connect_over_cdp", self._connect)
-        wrap(module.Page, "goto", self._go)
-        wrap(module.Frame, "goto", self._go_in_frame)
+        wrap(module.Browser, "new_context", self._new_context)
+        wrap(module.Browser, "new_page", self._new_page)
+        wrap(module.BrowserType, "launch_persistent_context", self._new_context)
+        wrap(module.BrowserType, "connect_over_cdp", self._connect_over_cdp)
+        wrap(module.Page, "goto", self._goto)
+        wrap(module.Frame, "goto", self._goto_in_frame)
         for owner, names in _PAGE_METHODS.items():
             for name in names.split():
                 # Older versions have fewer.
                 if name in vars(getattr(module, owner)):
-                    wrap(getattr(module, owner), name, self._work)
-        wrap(module.BrowserContext, "clear_cookies", self._clear)
-        wrap(module.BrowserContext, "cookies", self._list)
-        wrap(module.BrowserContext, "storage_state", self._store)
-        wrap(module.APIRequest, "new_context", self._open_api)
-        wrap(module.APIRequestContext, "storage_state", self._store)
+                    wrap(getattr(module, owner), name, self._use_page)
+        wrap(module.BrowserContext, "clear_cookies", self._clear_cookies)
+        wrap(module.BrowserContext, "cookies", self._list_cookies)
+        wrap(module.BrowserContext, "storage_state", self._storage_state)
+        wrap(module.APIRequest, "new_context", self._new_api_context)
+        wrap(module.APIRequestContext, "storage_state", self._storage_state)
         fetch = vars(module.APIRequestContext)["fetch"]
         for name, method in METHODS.items():
             wrap(module.APIRequestContext, name, functools.partial(self._request, fetch, method, module.Error))
@@ -116,23 +116,23 @@ class PlaywrightLibrary:
 
     # Each method serves both interfaces: what it yields is awaited if the interface is async.
 
-    def _open(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
+    def _new_context(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
         context = yield original(owner, *args, **kwargs)
         yield self._track_new(context)
         return context
 
-    def _open_page(self, original: Any, browser: Any, *args: Any, **kwargs: Any) -> _Calls:
+    def _new_page(self, original: Any, browser: Any, *args: Any, **kwargs: Any) -> _Calls:
         page = yield original(browser, *args, **kwargs)
         yield self._track_new(page.context)
         return page
 
-    def _connect(self, original: Any, browser_type: Any, *args: Any, **kwargs: Any) -> _Calls:
+    def _connect_over_cdp(self, original: Any, browser_type: Any, *args: Any, **kwargs: Any) -> _Calls:
         browser = yield original(browser_type, *args, **kwargs)
         for context in browser.contexts:
             yield self._track_new(context)
         return browser
 
-    def _go(self, original: Any, page: Any, *args: Any, **kwargs: Any) -> _Calls:
+    def _goto(self, original: Any, page: Any, *args: Any, **kwargs: Any) -> _Calls:
         state = self._contexts.get(page.context)
         if state is not None and state.pages_are_old:
             if self._identity.host_of(page.url) is not None:
@@ -142,11 +142,11 @@ class PlaywrightLibrary:
         yield self._set_cookie(page.context)
         return (yield original(page, *args, **kwargs))
 
-    def _go_in_frame(self, original: Any, frame: Any, *args: Any, **kwargs: Any) -> _Calls:
+    def _goto_in_frame(self, original: Any, frame: Any, *args: Any, **kwargs: Any) -> _Calls:
         yield from self._take_over([frame.page.context])
         return (yield original(frame, *args, **kwargs))
 
-    def _work(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
+    def _use_page(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
         """Let the current test take over the pages, because it uses one."""
         # Not all of these objects have a reference to their context.
         yield from self._take_over(
@@ -167,15 +167,15 @@ class PlaywrightLibrary:
                 # It has been closed, and need not be the one that the test uses.
                 self._forget(context)
 
-    def _clear(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
+    def _clear_cookies(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
         yield original(context, *args, **kwargs)
         # As for a new one: it may not be tracked yet.
         yield self._track_new(context)
 
-    def _list(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
+    def _list_cookies(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
         return self._without_test_cookie((yield original(context, *args, **kwargs)))
 
-    def _store(self, original: Any, context: Any, *, path: Any = None, **kwargs: Any) -> _Calls:
+    def _storage_state(self, original: Any, context: Any, *, path: Any = None, **kwargs: Any) -> _Calls:
         state = yield original(context, **kwargs)
         state["cookies"] = self._without_test_cookie(state["cookies"])
         if path is not None:
@@ -183,7 +183,7 @@ class PlaywrightLibrary:
             Path(path).write_text(json.dumps(state, indent=2, ensure_ascii=False), "utf-8")
         return state
 
-    def _open_api(self, original: Any, owner: Any, **kwargs: Any) -> _Calls:
+    def _new_api_context(self, original: Any, owner: Any, **kwargs: Any) -> _Calls:
         context = yield original(owner, **kwargs)
         self._api_contexts[context] = ApiContext(
             kwargs.get("base_url") or "", kwargs.get("extra_http_headers") or {}, kwargs.get("max_redirects")
@@ -196,7 +196,7 @@ class PlaywrightLibrary:
         api_context = self._api_contexts.get(context)
         request = ApiRequest(api_context, target, method, kwargs) if api_context is not None else None
         if request is None or not request.needs_header(self._identity):
-            return (yield from self._work(original, context, target, **kwargs))
+            return (yield from self._use_page(original, context, target, **kwargs))
         steps = request.steps(self._identity, error)
         arguments = next(steps)
         while True:

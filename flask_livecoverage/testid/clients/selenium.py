@@ -51,8 +51,8 @@ class SeleniumLibrary:
         """See :class:`.Library`."""
         self._refusal = module.WebDriverException
         execute = vars(module.WebDriver)["execute"]
-        patches.wrap(module.WebDriver, "start_session", lambda original: self._starting(original, execute))
-        patches.wrap(module.WebDriver, "execute", self._executing)
+        patches.wrap(module.WebDriver, "start_session", lambda original: self._wrap_start_session(original, execute))
+        patches.wrap(module.WebDriver, "execute", self._wrap_execute)
         for driver in find_instances(module.WebDriver):
             if getattr(driver, "session_id", None) and not _has_ended(driver):
                 self._track(driver, execute)
@@ -64,7 +64,7 @@ class SeleniumLibrary:
         for driver, cookie in cookies:
             self._try(driver, cookie.change_test)
 
-    def _starting(self, original: Any, execute: Any) -> Callable[..., Any]:
+    def _wrap_start_session(self, original: Any, execute: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         def start_session(driver: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(driver, *args, **kwargs)
@@ -90,7 +90,7 @@ class SeleniumLibrary:
             self._cookies[driver] = cookie
         self._try(driver, cookie.update)
 
-    def _executing(self, original: Any) -> Callable[..., Any]:
+    def _wrap_execute(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)
         def execute(driver: Any, driver_command: Any, params: Any = None) -> Any:
             cookie = self._cookies.get(driver)

@@ -1,4 +1,4 @@
-"""The servers that people run, each for real: import-time lines, requests at the same time, and a graceful end.
+"""The usual servers, each for real: import-time lines, requests at the same time, and a graceful shutdown.
 
 Tests ``wsgi``.
 """
@@ -29,16 +29,16 @@ from ...support.real_servers import (
 
 @dataclass(frozen=True)
 class Case:
-    """A server's command, and how many requests it answers at once.
+    """A server's command, and the number of requests that it answers at once.
 
-    ``app`` is what ``--app`` names; ``goes_on`` is whether it answers until those are done that were in flight when it
-    was told to end.
+    ``app`` is the value of ``--app``. ``keeps_answering`` is true if it answers new requests after it was asked to shut
+    down, until the requests in flight are done.
     """
 
     command: str
     at_once: int
     app: str | None = None
-    goes_on: bool = False
+    keeps_answering: bool = False
 
 
 GEVENT_SERVER = """
@@ -58,7 +58,7 @@ GEVENT_SERVER = """
         print("interrupted")
 """
 
-# A forked worker must not stumble over a thread of its master.
+# A forked worker must not be disturbed by a thread of its master.
 THREADS = """
     import threading
 
@@ -68,9 +68,9 @@ THREADS = """
 """
 
 CASES = {
-    "flask run": Case(FLASK_RUN, 3, "app", goes_on=True),
+    "flask run": Case(FLASK_RUN, 3, "app", keeps_answering=True),
     "flask run, one after the other": Case(f"{FLASK_RUN} --without-threads", 1, "app"),
-    "flask run with the reloader": Case(f"{FLASK_RUN} --reload", 3, "app", goes_on=True),
+    "flask run with the reloader": Case(f"{FLASK_RUN} --reload", 3, "app", keeps_answering=True),
     "gunicorn, processes": Case(f"{GUNICORN} -w 3 app:app", 3),
     "gunicorn, threads, loaded before the fork": Case(f"{GUNICORN} -w 2 --threads 2 --preload app:app", 2),
     "gunicorn, threads, an unchanged application": Case(
@@ -78,16 +78,16 @@ CASES = {
     ),
     "gunicorn, gevent": Case(f"{GUNICORN} -w 2 -k gevent app:app", 4),
     "gunicorn, gevent, loaded before the fork": Case(f"{GUNICORN} -k gevent --preload app:app", 4),
-    "gevent alone": Case(f"{PYTHON} server.py {{port}}", 4, goes_on=True),
-    "waitress": Case(f"{WAITRESS} --threads 3 app:app", 3, goes_on=True),
+    "gevent alone": Case(f"{PYTHON} server.py {{port}}", 4, keeps_answering=True),
+    "waitress": Case(f"{WAITRESS} --threads 3 app:app", 3, keeps_answering=True),
     "uWSGI, processes": Case(f"{UWSGI} --master --processes 3 --module threads:app", 3),
     "uWSGI, mounted": Case(f"{UWSGI} --master --processes 3 --mount /=threads:app --manage-script-name", 3),
     "uWSGI, threads, a file": Case(f"{UWSGI} --master --processes 2 --threads 2 --wsgi-file app.py --callable app", 4),
 }
 
 
-# What differs most. The others differ in one thing from one of these.
-EVERYDAY = {
+# The servers that differ most. Each of the others differs in one respect from one of these.
+ALWAYS_TESTED = {
     "flask run",
     "gunicorn, threads, an unchanged application",
     "gunicorn, gevent, loaded before the fork",
@@ -96,9 +96,9 @@ EVERYDAY = {
 }
 
 
-# These write tracebacks about the connections with which we try whether they have gone: gunicorn's worker for gevent,
-# and the threads of Werkzeug's server if the signal comes while a connection is handed to one.
-TELLS_OF_ATTEMPTS = {name for name in CASES if "gunicorn, gevent" in name} | {
+# These write tracebacks about the connections by which the tests check whether they have ended: gunicorn's worker for
+# gevent, and the threads of Werkzeug's server if the signal arrives while a connection is handed to one.
+WITH_TRACEBACKS = {name for name in CASES if "gunicorn, gevent" in name} | {
     "flask run",
     "flask run with the reloader",
 }
@@ -109,9 +109,9 @@ TELLS_OF_ATTEMPTS = {name for name in CASES if "gunicorn, gevent" in name} | {
 def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: str, thorough: bool) -> None:
     case = CASES[name]
     skip_where_missing(name)
-    if name not in EVERYDAY and not thorough:
-        pytest.skip("like another server here: with --thorough")
-    commands.tracebacks_allowed = name in TELLS_OF_ATTEMPTS
+    if name not in ALWAYS_TESTED and not thorough:
+        pytest.skip("similar to another server here: runs with --thorough")
+    commands.tracebacks_allowed = name in WITH_TRACEBACKS
     commands.write("server.py", GEVENT_SERVER)
     commands.write("threads.py", THREADS)
     live = start(commands, gate, case.command, case.app)
@@ -122,7 +122,7 @@ def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: s
         held.append((connection, gate.reached()))
 
     assert fetch(f"{live.url}/shutdown") == (200, "Server shutting down...")
-    meanwhile = 20 if case.goes_on else 0
+    meanwhile = 20 if case.keeps_answering else 0
     for _ in range(meanwhile):
         assert fetch(f"{live.url}/who")[0] == 200
     for connection, passage in held:
@@ -137,8 +137,8 @@ def test_records_all_and_ends_gracefully(commands: Commands, gate: Gate, name: s
     assert [request.status for request in run.requests] == [200] * (case.at_once + meanwhile)
     assert {str(request.pid) for request in run.requests} == pids
     app = "plain.py" if case.app == "plain" else "app.py"
-    unasked = ["os.kill("] if held else ["os.kill(", "gate.wait()"]
-    assert_import_was_measured(commands, run, app, *unasked)
+    not_run = ["os.kill("] if held else ["os.kill(", "gate.wait()"]
+    assert_import_was_measured(commands, run, app, *not_run)
 
 
 def skip_where_missing(name: str) -> None:
@@ -153,9 +153,9 @@ def skip_where_missing(name: str) -> None:
 
 @pytest.mark.promise
 def test_run_ends_uwsgi_by_a_signal(commands: Commands, gate: Gate, thorough: bool) -> None:
-    """Its SIGTERM means "reload" by default."""
+    """By default, SIGTERM makes it reload."""
     if not thorough:
-        pytest.skip("with --thorough")
+        pytest.skip("runs with --thorough")
     if reason := uwsgi():
         pytest.skip(reason)
     commands.write("threads.py", THREADS)
@@ -178,16 +178,16 @@ BACKGROUND = """
 
     @app.get("/start")
     def start():
-        # Not the request's work.
+        # An empty context: the thread does not work for the request.
         contextvars.Context().run(threading.Thread(target=work).start)
         return "started"
 """
 
 
 @pytest.mark.parametrize("options", ["--master", ""], ids=["master", "no master"])
-@pytest.mark.parametrize("hooks", ["", "--py-call-uwsgi-fork-hooks"], ids=["untold", "told"])
+@pytest.mark.parametrize("hooks", ["", "--py-call-uwsgi-fork-hooks"], ids=["no fork hooks", "fork hooks"])
 def test_background_work_of_uwsgis_workers(commands: Commands, gate: Gate, options: str, hooks: str) -> None:
-    """Python is told of its forks only with an option. Without a master, its workers have another way to hear of it."""
+    """uWSGI calls Python's fork hooks only with an option. Without a master, workers detect the fork differently."""
     if reason := uwsgi():
         pytest.skip(reason)
     source = commands.write("background.py", BACKGROUND)
@@ -200,7 +200,7 @@ def test_background_work_of_uwsgis_workers(commands: Commands, gate: Gate, optio
     pids = {fetch(f"{live.url}/who")[1]}
     assert fetch(f"{live.url}/start") == (200, "started")
     gate.reached().close()
-    # Nobody asks that worker for anything: a thread of ours writes it.
+    # That worker receives no request: a background thread of the recorder writes the line.
     written, deadline = line_of(source, "in the background"), time.monotonic() + 30
     while written not in lines(recorded(commands), source):
         assert time.monotonic() < deadline
@@ -208,7 +208,7 @@ def test_background_work_of_uwsgis_workers(commands: Commands, gate: Gate, optio
         passage.close()
         pids.add(read_response(connection)[1])
     gate.open()
-    # Without a master, its status says how its workers have ended.
+    # Without a master, its status depends on how its workers have ended.
     stderr = live.run.wait().stderr
     assert "Segmentation Fault" not in stderr
     assert "did not end within" not in stderr

@@ -1,4 +1,4 @@
-"""``/shutdown`` ends the server that answers it, or says that it cannot, and signals nobody else."""
+"""``/shutdown`` ends the server that answers it, or reports that it cannot, and signals no other process."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ APP = """
         return str(os.getpid())
 """
 
-# The server's process, whose end the test waits for.
-DEAF = {
-    "to SIGINT": "signal.signal(signal.SIGINT, lambda *args: None)",
-    "to all": "signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+# Code by which the server's process ignores signals.
+IGNORING = {
+    "SIGINT": "signal.signal(signal.SIGINT, lambda *args: None)",
+    "all signals": "signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)",
 }
 
 
@@ -46,7 +46,7 @@ def free_port() -> int:
 
 
 def start_in_background(commands: Commands, server: str) -> tuple[Command, str]:
-    """``server`` as a job in the background of a script, where SIGINT is ignored; and where it answers."""
+    """Start ``server`` as a background job of a script, where SIGINT is ignored; return the script and the URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = server.replace("{host}", "127.0.0.1").replace("{port}", str(port))
@@ -88,10 +88,10 @@ def test_in_the_background_of_a_script(commands: Commands, name: str) -> None:
 
 
 @pytest.mark.promise
-def test_a_server_that_takes_no_notice_of_ctrl_c(commands: Commands, thorough: bool) -> None:
+def test_a_server_that_ignores_sigint(commands: Commands, thorough: bool) -> None:
     if not thorough:
-        pytest.skip("it takes half a minute: with --thorough")
-    commands.write("app.py", f"{APP}\n    {DEAF['to SIGINT']}\n")
+        pytest.skip("takes half a minute: runs with --thorough")
+    commands.write("app.py", f"{APP}\n    {IGNORING['SIGINT']}\n")
     script, url = start_in_background(commands, SERVERS["flask run"])
 
     assert fetch(f"{url}/shutdown") == (200, "Server shutting down...")
@@ -100,7 +100,7 @@ def test_a_server_that_takes_no_notice_of_ctrl_c(commands: Commands, thorough: b
 
 
 def test_a_server_that_no_signal_ends(commands: Commands) -> None:
-    commands.write("app.py", f"{APP}\n    {DEAF['to all']}\n")
+    commands.write("app.py", f"{APP}\n    {IGNORING['all signals']}\n")
     script, url = start_in_background(commands, SERVERS["flask run"])
     pid = fetch(f"{url}/pid")[1]
 
@@ -108,7 +108,7 @@ def test_a_server_that_no_signal_ends(commands: Commands) -> None:
 
     assert status == 409
     assert json.loads(text) == {"error": f"the server ignores SIGINT and SIGTERM: end its process {pid} with SIGKILL"}
-    # It goes on as before.
+    # It continues to serve.
     assert fetch(f"{url}/pid") == (200, pid)
     shutdown = commands.livecov("shutdown", "--url", url, app=None).wait()
     assert shutdown.status == 1
@@ -143,7 +143,7 @@ ADOPTS = """
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets any process adopt orphans")
 @pytest.mark.parametrize("options", [[], ["--preload"]], ids=["", "loaded before the fork"])
-def test_an_orphaned_worker_signals_nobody_else(commands: Commands, options: list[str]) -> None:
+def test_an_orphaned_worker_signals_no_other_process(commands: Commands, options: list[str]) -> None:
     commands.write("app.py", APP)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -155,7 +155,7 @@ def test_an_orphaned_worker_signals_nobody_else(commands: Commands, options: lis
     fetch(f"{url}/pid")
     (worker,) = master.children()
 
-    # The worker does not look for its master while it answers a request, and looks once a second.
+    # The worker checks for its master once a second, but not while it answers a request.
     worker.suspend()
     master.kill()
     adopts.match("adopted", "stdout")
@@ -167,7 +167,7 @@ def test_an_orphaned_worker_signals_nobody_else(commands: Commands, options: lis
 
     result = adopts.wait()
     if status == 0:
-        pytest.skip("the worker had ended by itself, before it was asked")
+        pytest.skip("the worker ended by itself before the request")
     assert status == 200
     assert (result.status, json.loads(result.stdout.splitlines()[-1])) == (0, [])
     assert signal.SIGTERM.name not in result.stderr

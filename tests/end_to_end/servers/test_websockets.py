@@ -1,4 +1,4 @@
-"""WebSockets that a view takes over from gunicorn, with a real client: no fault of the application's."""
+"""WebSockets that a view takes over from gunicorn, with a real client: not recorded as an error of the application."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import websocket
 from ...support.processes import Commands, Gate
 from ...support.real_servers import GUNICORN, recorded, start
 
-# As Flask-Sock does: the view talks to the client itself, and its response tells gunicorn that nothing is left to send.
+# As in Flask-Sock: the view sends to the client itself, and its response makes gunicorn send nothing more.
 APP = """
     import base64
     import hashlib

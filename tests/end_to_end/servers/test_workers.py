@@ -1,4 +1,4 @@
-"""Several workers are one run: windows, resets and dumps hold for all of them, whichever answers.
+"""Several workers are one run: windows, resets and dumps apply to all of them, whichever answers.
 
 Tests ``journal.window_switch``.
 """
@@ -30,7 +30,7 @@ def control(live: Live, path: str, method: str = "GET") -> dict[str, Any]:
     return answer
 
 
-def test_windows_and_resets_hold_for_all_workers(commands: Commands, gate: Gate) -> None:
+def test_windows_and_resets_apply_to_all_workers(commands: Commands, gate: Gate) -> None:
     live = start(commands, gate, f"{GUNICORN} -w {WORKERS} app:app", LIVECOVERAGE_AUTOSTART="0")
     workers = Workers(live, WORKERS)
     opener = workers.who()
@@ -45,17 +45,17 @@ def test_windows_and_resets_hold_for_all_workers(commands: Commands, gate: Gate)
     assert workers.who() != opener
     summary = control(live, "stop")
     assert len(inside) == WORKERS
-    # Those that are held still have no record yet.
+    # Requests that are still held have no record yet.
     assert summary["name"] == "checkout"
     assert summary["requests"] == workers.requests_sent - before - (WORKERS - 1)
     for _ in range(WORKERS):
         workers.next()
         workers.who()
-    workers.release()
+    workers.release_all()
     dump = control(live, "dump")
     assert {request["test"] for request in dump["requests"]} == {"checkout"}
     assert {str(request["pid"]) for request in dump["requests"]} == inside
-    # In whatever order: those that were held when the window closed have ended since.
+    # In any order: the requests that were held when the window closed have ended since.
     assert len(dump["requests"]) == summary["requests"] + WORKERS - 1
 
     control(live, "start?name=payment")
@@ -63,12 +63,12 @@ def test_windows_and_resets_hold_for_all_workers(commands: Commands, gate: Gate)
     control(live, "reset", "POST")
     before = workers.requests_sent
     for _ in range(WORKERS):
-        # Each worker knows of the reset, and of what all have recorded since then, up to their last response.
+        # Each worker sees the reset, and all records since then of all workers, up to their last response.
         workers.next()
         workers.who()
         answered = workers.requests_sent - (WORKERS - 1)
         assert len(control(live, "dump")["requests"]) == control(live, "status")["requests"] == answered
-    workers.release()
+    workers.release_all()
     live.end()
 
 
@@ -110,7 +110,7 @@ def test_new_workers_join_the_run(commands: Commands, gate: Gate) -> None:
     live = start(commands, gate, f"{GUNICORN} --max-requests 4 app:app")
     # The server's first answer was to `livecov run`.
     pids = [fetch(f"{live.url}/who")[1] for _ in range(5)]
-    # It kills its process, and nobody answers.
+    # The request kills its process, so there is no response.
     with pytest.raises((ConnectionError, RemoteDisconnected)):
         fetch(f"{live.url}/die")
     pids.append(fetch(f"{live.url}/who")[1])
@@ -119,7 +119,7 @@ def test_new_workers_join_the_run(commands: Commands, gate: Gate) -> None:
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 2, 1]
     assert [str(request.pid) for request in run.requests] == pids
     assert_import_was_measured(commands, run, "app.py", "os.kill(", "gate.wait()")
-    # Nobody else's trace stands in for one that was lost.
+    # The trace of another process must not replace one that was lost.
     imported = line_of(commands.folder / "app.py", "import parts")
     for pid in set(pids):
         assert imported in lines_in_journal_of(commands, pid)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -24,10 +25,16 @@ from flask_livecoverage.queries.window_summary import WindowHistories
 from ...support.journals import Writer, run_folder, trace_of
 from ..runs import NOW, TRACES, assert_equal, by_id, recorded, synced
 
-_BROKEN = [b"{\n", b"\n", b"[1]\n", b'{"type":"request"}\n', b"\xff\xfe\n", b'{"type":"window","name":"w"}\n']
+# Lines that cannot be read, a line of an unknown kind, and half a line, behind which the process's next line follows.
+_BROKEN = [
+    b"{\n", b"\n", b"[1]\n", b'{"type":"request"}\n', b"\xff\xfe\n", b'{"type":"window","name":"w"}\n',
+    b'{"type":"weather","sun":[1]}\n', b'{"type":"request","id":"',
+]  # fmt: skip
 
 # Actions of processes, one after the other. Numbers choose among the existing processes, requests and traces.
 _number = st.integers(0, 5)
+# Seconds: an event may be at the moment of a request or of another event, and before requests that are stored already.
+_ago = st.sampled_from([0, 0.5, 1.5])
 
 _events = st.lists(
     st.one_of(
@@ -36,8 +43,9 @@ _events = st.lists(
             st.sampled_from([200, 404]), st.sampled_from(["/", "/x", None]), st.booleans(),
         ),
         st.tuples(st.just("amend"), _number, _number, _number, st.booleans(), st.sampled_from([None, False, True])),
-        st.tuples(st.just("open"), _number, st.sampled_from(["w1", "w2", "a"])),
-        st.tuples(st.just("close"), _number),
+        st.tuples(st.just("early"), _number, _number, _number),
+        st.tuples(st.just("open"), _number, st.sampled_from(["w1", "w2", "a"]), _ago),
+        st.tuples(st.just("close"), _number, _ago),
         st.tuples(st.just("ambient"), _number, _number),
         st.tuples(st.just("broken"), _number, st.sampled_from(_BROKEN)),
         st.tuples(st.just("reset")),
@@ -56,6 +64,9 @@ class _World:
         self.folder = folder
         self.writers = [Writer(folder, f"{n:08x}", pid=100 + n) for n in range(3)]
         self.requests: list[str] = []
+        # The processes that still have to write a request of which another process has written late lines.
+        self.awaited: dict[str, Writer] = {}
+        self.ambient_traces: set[str] = set()
         self.now = NOW
         self.rest: tuple[Writer, bytes] | None = None
         self.histories = WindowHistories()
@@ -76,12 +87,21 @@ class _World:
         self, who: int, what: int, test: str | None, late: int, status: int, route: str | None, traced: bool
     ) -> None:
         endpoint = route and "view"
+        writer = self.writer(who)
         self.requests.append(
-            self.writer(who).request(
+            writer.request(
                 TRACES[what % len(TRACES)], self.now - late - 0.5, traced=traced, test=test, status=status, route=route,
                 endpoint=endpoint, duration_ms=round(who * 1.001, 3),
             )
         )  # fmt: skip
+        self.awaited.pop(self.requests[-1], None)
+
+    def early(self, who: int, what: int, child: int) -> None:
+        """Write a late line of the next request of a process into the journal of another one."""
+        parent, writer = self.writer(who), self.writer(who + 1 + child % 2)
+        request = f"{parent.token}-{parent.numbers + 1}"
+        writer.line("amend", id=request, trace=writer.trace(TRACES[what % len(TRACES)]))
+        self.awaited[request] = parent
 
     def amend(self, which: int, what: int, who: int, forked: bool, ended: bool | None) -> None:
         if self.requests:
@@ -93,15 +113,17 @@ class _World:
                 more["ended"] = ended
             writer.line("amend", id=request, trace=writer.trace(TRACES[what % len(TRACES)]), **more)
 
-    def open(self, who: int, name: str) -> None:
-        self.writer(who).line("window", name=name, at=self.now)
+    def open(self, who: int, name: str, ago: float) -> None:
+        self.writer(who).line("window", name=name, at=self.now - ago)
 
-    def close(self, who: int) -> None:
-        self.writer(who).line("window", name="", at=self.now)
+    def close(self, who: int, ago: float) -> None:
+        self.open(who, "", ago)
 
     def ambient(self, who: int, what: int) -> None:
         writer = self.writer(who)
-        writer.line("ambient", trace=writer.trace(TRACES[what % len(TRACES)]))
+        trace = writer.trace(TRACES[what % len(TRACES)])
+        writer.line("ambient", trace=trace)
+        self.ambient_traces.add(trace)
 
     def broken(self, who: int, data: bytes) -> None:
         self.writer(who).write(data)
@@ -126,6 +148,13 @@ class _World:
         self.sync()
         self.rest = writer, line[20:]
 
+    def finish(self) -> None:
+        """Write what is still missing: awaited requests, and traces that children leave out because of their parent."""
+        for writer in list(self.awaited.values()):
+            self.do(("request", self.writers.index(writer), 1, None, 0, 200, "/", True))
+        for trace in TRACES:
+            self.writers[0].trace(trace)
+
 
 class TestAgainstReader:
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -135,13 +164,39 @@ class TestAgainstReader:
         world = _World(run_folder())
         for event in events:
             world.do(event)
-        tell_all(world)
+        world.finish()
+        run, since = read_run(world.folder), read_run(world.folder, since_mark=True)
         with recorded(world.folder) as found:
-            assert_equal(found, read_run(world.folder), world.histories)
-            assert {trace.id for trace in found.lines.ambient()} <= {trace.id for trace in TRACES}
-        with recorded(world.folder, period=len(world.folder.marks())) as found:
-            since = read_run(world.folder, since_mark=True)
-            assert by_id(found.requests.newest()).keys() == {request.id for request in since.requests}
+            assert_equal(found, run, world.histories)
+            assert {trace.id for trace in found.lines.ambient()} == world.ambient_traces
+        periods = [self.requests_in(world.folder, period) for period in range(len(world.folder.marks()) + 1)]
+        assert periods[-1] == sorted(request.id for request in since.requests)
+        assert sorted(chain.from_iterable(periods)) == sorted(request.id for request in run.requests)
+
+    def requests_in(self, folder: RunFolder, period: int) -> list[str]:
+        with recorded(folder, period=period) as found:
+            return sorted(by_id(found.requests.newest()))
+
+    def test_late_lines_that_are_stored_before_their_request(self) -> None:
+        """A forked child may write before its parent."""
+        folder = run_folder()
+        child, parent = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
+        child.line("amend", id="bbbbbbbb-1", trace=child.trace(TRACES[3]))
+        with recorded(folder) as found:
+            assert found.requests.newest() == []
+        parent.request(TRACES[1], NOW)
+        with recorded(folder) as found:
+            assert [record.trace for record in found.requests.newest()] == [(TRACES[1] | TRACES[3]).id]
+            assert_equal(found, read_run(folder))
+
+    def test_unknown_kinds_are_skipped(self) -> None:
+        folder = run_folder()
+        writer = Writer(folder, "aaaaaaaa")
+        writer.line("weather", sun=[True])
+        writer.request(TRACES[1], NOW)
+        with synced(folder) as (store, run), store.recorded([run]) as found:
+            assert store.warnings == []
+            assert_equal(found, read_run(folder))
 
     def test_request_that_is_stored_before_its_window(self) -> None:
         """Another process opened the window, and its journal is read after the journal of the request."""
@@ -259,12 +314,6 @@ class TestAgainstReader:
             assert (record.trace, record.path, record.test) == (trace.id, "/\\udcff", "\\ud800")
             (lines,) = found.lines.traces().values()
             assert list(lines.line_numbers().values()) == [[3]]
-
-
-def tell_all(world: _World) -> None:
-    """Write all traces: those that children leave out because of their parent are in some journal in the end."""
-    for trace in TRACES:
-        world.writers[0].trace(trace)
 
 
 class TestBoundsOfWindows:
