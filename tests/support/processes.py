@@ -211,7 +211,7 @@ class Commands:
         results = [command.wait() for command in self._commands]
         assert left == []
         for result in results:
-            assert self.tracebacks_allowed or "Traceback" not in result.stderr
+            assert self.tracebacks_allowed or "Traceback" not in result.stderr, result.stderr
             assert "ResourceWarning" not in result.stderr, result.stderr
 
 
