@@ -316,6 +316,9 @@ class TestExitStatuses:
         assert named == ["0", *map(str, sorted(errors)), "N"]
 
 
+PATH = r"[\w/-]+(/|\.(py|c|rst|dot|cfg|html|js))|tests/\w+(/\w+)*"
+
+
 class TestPaths:
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
     def test_named_paths_exist(self, page: Path) -> None:
@@ -327,7 +330,7 @@ class TestPaths:
 
     @pytest.mark.parametrize("page", [ARCHITECTURE, CONTRIBUTING], ids=lambda page: page.name)
     def test_named_modules_exist(self, page: Path) -> None:
-        named = [name for name in literals(text_of(page)) if re.fullmatch(r"[\w/-]+(/|\.(py|c|rst|dot|cfg))", name)]
+        named = [name for name in literals(text_of(page)) if re.fullmatch(PATH, name)]
         assert named
         # A part of a room is named within the sentence about it.
         rooms = [PACKAGE / room for room in ("cli", "control", "dashboard", "store", "testid")]
@@ -346,6 +349,47 @@ class TestPaths:
         expected = {(floor, name) for floor, names in enumerate(FLOORS) for name in names - {"", "_version"}}
         assert rooms == sorted(rooms, key=lambda room: room[0])
         assert set(rooms) == expected
+
+
+def checklists() -> list[list[str]]:
+    """The rows of the tables "To change X, touch Y", each a list of cells."""
+    section = section_of(text_of(ARCHITECTURE), "To change X, touch Y")
+    rows = re.split(r"^ +\* - ", section, flags=re.MULTILINE)[1:]
+    return [re.split(r"^ +- ", row.partition("\n\n")[0], flags=re.MULTILINE) for row in rows]
+
+
+ROWS = [row for row in checklists() if not row[0].startswith("To change")]
+
+
+class TestChecklists:
+    """Each row of the tables "To change X, touch Y" has what it takes, and what it names is there."""
+
+    def test_rows_are_found(self) -> None:
+        assert len(ROWS) > 50
+        assert len({row[0] for row in ROWS}) == len(ROWS)
+
+    @pytest.mark.parametrize("row", ROWS, ids=lambda row: " ".join(row[0].split()))
+    def test_is_complete(self, row: list[str]) -> None:
+        _, code, tests, documentation = row
+        assert any(re.fullmatch(PATH, name) for name in literals(code))
+        assert any(name.startswith("tests/") for name in literals(tests))
+        assert documentation.strip()
+
+    @pytest.mark.parametrize("row", ROWS, ids=lambda row: " ".join(row[0].split()))
+    def test_names_are_in_the_files(self, row: list[str]) -> None:
+        names = literals(" ".join(row[1:3]))
+        paths = [name for name in names if re.fullmatch(PATH, name)]
+        texts = "\n".join(file.read_text() for path in paths for file in files_at(path))
+        words = [
+            name.rpartition(".")[2] for name in names if name not in paths and re.fullmatch(r"[A-Za-z_][\w.]*", name)
+        ]
+        assert [word for word in words if not re.search(rf"\b{word}\b", texts)] == []
+
+
+def files_at(name: str) -> list[Path]:
+    """The text files at a path that the page about the architecture names; those in a folder."""
+    found = [base / name for base in (PACKAGE, REPOSITORY) if (base / name).exists()]
+    return [path for path in (sorted(found[0].rglob("*.*")) if found[0].is_dir() else found) if path.suffix != ".pyc"]
 
 
 PICTURES = sorted((DOCS / "architecture").glob("*.dot"))
