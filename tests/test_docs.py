@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib
+import itertools
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -314,6 +315,89 @@ class TestExitStatuses:
         named = re.findall(r"^(\w+)  ", section, re.MULTILINE)
         errors = {error.exit_code for error in (LiveCoverageError, *LiveCoverageError.__subclasses__())}
         assert named == ["0", *map(str, sorted(errors)), "N"]
+
+
+VALUE = "\0"
+
+# Messages of other programs that the manual explains.
+FOREIGN_MESSAGES = {"Could not locate a Flask application", "session not created: Chrome instance exited"}
+
+
+@cache
+def templates() -> frozenset[str]:
+    """The texts in the package's code but its docstrings, in one line each, with VALUE for each value in them."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr | ast.Constant) and node not in docstrings:
+                found |= {" ".join(text.split()) for text in texts_of(node)}
+    return frozenset(text for text in found if len(words_of(text)) > 1)
+
+
+def texts_of(node: ast.expr) -> Iterator[str]:
+    """The texts that an expression may be, with VALUE for what is known only when it is evaluated."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield re.sub(r"%(?:\.\d+)?[sdrf]", VALUE, node.value)
+    elif isinstance(node, ast.JoinedStr):
+        yield from map("".join, itertools.product(*(list(texts_of(value)) for value in node.values)))
+    elif isinstance(node, ast.FormattedValue):
+        yield from texts_of(node.value) if isinstance(node.value, ast.IfExp) else [VALUE]
+    elif isinstance(node, ast.IfExp):
+        yield from (*texts_of(node.body), *texts_of(node.orelse))
+    else:
+        yield VALUE
+
+
+def words_of(text: str) -> list[str]:
+    return re.findall(r"[A-Za-z]{2,}", text)
+
+
+def is_message(quoted: str) -> bool:
+    """True if ``quoted`` is a part of a message; ``…`` and words with digits stand for values in it."""
+    literal = [part.strip() for part in re.split(r"…|\S*\d\S*", quoted)]
+    pattern = re.compile(".*".join(map(re.escape, literal)))
+    return any(map(pattern.search, templates()))
+
+
+def is_whole_message(printed: str) -> bool:
+    """True if ``printed`` is a message with all of its values."""
+    patterns = (re.escape(text).replace(VALUE, ".+") for text in templates() if re.search(r"[a-z]{2,} [a-z]{2,}", text))
+    return any(re.fullmatch(pattern, printed) for pattern in patterns)
+
+
+class TestMessages:
+    """The messages on the manual's pages are those that the package prints."""
+
+    def test_titles_of_troubleshooting(self) -> None:
+        titles = re.findall(r"^\*\*(.+?)\*\*$", text_of(DOCS / "troubleshooting.rst"), re.MULTILINE)
+        quoted = {message for title in titles for message in re.findall(r'"([^"]+)"', title)}
+        assert len(quoted) > 30
+        assert {message for message in quoted if not is_message(message)} == FOREIGN_MESSAGES
+
+    @pytest.mark.parametrize("page", MANUAL, ids=lambda page: page.name)
+    def test_printed_ones(self, page: Path) -> None:
+        printed = re.findall(r"^ +(?:Error|Warning|WARNING): (.+(?:\n +\S.*)*)", text_of(page), re.MULTILINE)
+        assert [message for message in printed if not any(map(is_whole_message, beginnings(message)))] == []
+
+    @pytest.mark.parametrize("page", MANUAL, ids=lambda page: page.name)
+    def test_answers_with_errors(self, page: Path) -> None:
+        errors = re.findall(r'\{"error": "([^"]+)"', text_of(page))
+        assert [error for error in errors if not is_whole_message(error)] == []
+
+    @pytest.mark.parametrize(
+        ("message", "expected"),
+        [("no report can be made in …, where the server was started", True), ("no report was made", False)],
+    )
+    def test_are_found(self, message: str, expected: bool) -> None:
+        assert is_message(message) == expected
+
+
+def beginnings(message: str) -> Iterator[str]:
+    """The first line, the first two … of a message, in one line: other output may follow it."""
+    lines = message.split("\n")
+    return (" ".join(" ".join(lines[:count]).split()) for count in range(1, len(lines) + 1))
 
 
 PATH = r"[\w/-]+(/|\.(py|c|rst|dot|cfg|html|js))|tests/\w+(/\w+)*"

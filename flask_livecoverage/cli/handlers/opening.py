@@ -26,7 +26,7 @@ def open_recorded(data_dir: str, selection: str) -> Iterator[RunQueries]:
     """The recorded runs that ``selection`` names, in the store; unreadable records are reported on standard error."""
     directory = DataDir(data_dir)
     for path in directory.foreign_files():
-        warn(f"{path}: not a file of this program's, skipped")
+        warn(f"{path}: not a file of Flask-LiveCoverage, skipped")
     folders = directory.select(selection)
     setting = load_settings({}).store
     with open_stored_runs(directory.path, folders, setting, synchronise=_sync) as runs:

@@ -58,7 +58,7 @@ def read_runs(data_dir: str, selection: str) -> list[Run]:
     """The runs that ``selection`` names; unreadable records are reported on standard error."""
     directory = DataDir(data_dir)
     for path in directory.foreign_files():
-        warn(f"{path}: not a file of this program's, skipped")
+        warn(f"{path}: not a file of Flask-LiveCoverage, skipped")
     runs = [read_run(folder) for folder in directory.select(selection)]
     for found in runs:
         for warning in found.warnings:
