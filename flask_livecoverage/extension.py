@@ -128,7 +128,7 @@ class LiveCoverage:
         With ``reset``, reset in the same step: every request is in exactly one such dump. Raises ConfigurationError
         while live coverage is not active, DataError if nothing was measured.
         """
-        from .control.readings import reading
+        from .control.run_access import reading
         from .exports.dump import dump_object
         from .exports.report_process import open_reports_in
 
@@ -141,7 +141,7 @@ class LiveCoverage:
 
         Raises ConfigurationError while live coverage is not active.
         """
-        from .control.readings import reset_run
+        from .control.run_access import reset_run
 
         reset_run(_active_recorder())
 

@@ -11,7 +11,8 @@ from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from ..control.dashboard_host.urls import ACTIONS, CONTROLS, PAGES, PREFIX, STATE_HEADER, ServerState
+from ..control.dashboard_host.server_state import STATE_HEADER, ServerState
+from ..control.dashboard_host.urls import ACTIONS, CONTROLS, PAGES, PREFIX
 from ..control.parameters import BadParameters, ControlRequest
 from ..errors import DataError, LiveCoverageError, StorageError
 from .pages import compare, files, overview, requests, suite_pages

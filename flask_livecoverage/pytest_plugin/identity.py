@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .routes import ControlRoutes
+from .control_requests import ControlRoutes
 
 
 class Identity(Protocol):

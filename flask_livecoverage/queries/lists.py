@@ -11,7 +11,7 @@ from ..model.filters import Filters
 from ..model.records import RequestRecord, Rule
 from ..store import RunQueries
 from ..store.queries.requests import Sort
-from .counting import Counting, as_recorded
+from .counted_lines import Counting, as_recorded
 from .routes import UnusedRule, unused_rules
 
 

@@ -18,7 +18,7 @@ from ..journal.writer import Journal
 from ..sources.selection import Sources
 from .flusher import Flusher
 from .inventory import Inventory
-from .late_lines import LateLines
+from .pending_lines import PendingLines
 from .request import RequestCapture, current_request
 from .session import RecordingSession
 from .steps import run_all
@@ -55,7 +55,7 @@ class Recorder:
         # False in a fork by uWSGI that did not call Python's fork hooks.
         self.engine_can_stop = True
         self.sources = sources
-        self._late = LateLines(self.session, run)
+        self._late = PendingLines(self.session, run)
         self._parent_requests: dict[str, RequestCapture] = {}
         self._open_journal()
 

@@ -18,7 +18,7 @@ from ...journal.reader import read_run
 from ...model.atomic_files import replace_file
 from ...model.records import Run
 from ...model.text import printable
-from ...queries.counts import count_run
+from ...queries.run_counts import count_run
 from ...settings import load_settings
 
 T = TypeVar("T")

@@ -27,7 +27,7 @@ from ..windows import Windows, last_event
 from .batch import Caches, Piece, put
 from .interning import storable
 from .late_updates import apply_late_updates
-from .window_assignment import put_events
+from .window_events import put_events
 
 _WINDOW = prefix_of("window")
 

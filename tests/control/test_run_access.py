@@ -1,6 +1,6 @@
 """``/dump`` in each format, and with a reset.
 
-Tests ``control.readings``.
+Tests ``control.run_access``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from ..journal.shared_files import SharedFiles
 from .session import NO_HITS, RecordingSession
 
 
-class LateLines:
+class PendingLines:
     """Writes the lines that run outside of the requests' own calls."""
 
     def __init__(self, session: RecordingSession, run: RunFolder) -> None:
