@@ -48,7 +48,8 @@ class Recorder:
         self.session = RecordingSession(engine, run, run.clock(), autostart=autostart)
         self.inventory = Inventory(sources, self.session)
         self.flusher = Flusher(self._flush_regularly)
-        # Called before the status is reported, the first time before any request of a suite that `livecov run` starts.
+        # Called by each check: once a second, and before the status is reported. The first status of a server that
+        # `livecov run` starts is reported before any request of its suite.
         self.at_check: list[Callable[[], None]] = []
         # Called when recording stops.
         self.at_stop: list[Callable[[], None]] = []

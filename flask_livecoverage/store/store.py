@@ -33,9 +33,9 @@ class Store:
     :ivar identity: differs between stores, also if one was rebuilt at the same path: each has its own row numbers.
     """
 
-    def __init__(self, connections: Connections, remake: Callable[[Store, BaseException], bool]) -> None:
+    def __init__(self, connections: Connections, rebuild: Callable[[Store, BaseException], bool]) -> None:
         self.connections = connections
-        self._rebuild = remake
+        self._rebuild = rebuild
         self.identity = ""
         self.is_rebuilt = False
         self.warnings: list[str] = []

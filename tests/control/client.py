@@ -85,7 +85,7 @@ def ok(client: FlaskClient, path: str, method: str = "GET", **options: Any) -> A
 
 
 def bad(client: FlaskClient, path: str, status: int, method: str = "GET", **options: Any) -> dict[str, Any]:
-    response = client.open(path, method=method, **options)
+    response = client.open(f"{PREFIX}/{path}", method=method, **options)
     assert response.status_code == status
     assert response.content_type == "application/json"
     document: dict[str, Any] = response.get_json()

@@ -20,9 +20,9 @@ from ...journal.format import UNREADABLE, kind_of, objects, rules_of, trace_of
 from ...model.bitmap import to_numbits
 from ...model.records import NO_TEST, Trace
 from .. import losses, schema
-from ..dialect import insert_missing, insert_or_add, insert_rows
+from ..dialect import chunks, insert_missing, insert_or_add, insert_rows
 from ..windows import NO_WINDOW, Windows
-from .interning import CHUNK, Interner, Key, storable
+from .interning import Interner, Key, storable
 
 Row = dict[str, Any]
 # A request's position in the journal, its number, and the fields of its line.
@@ -234,9 +234,8 @@ class _Requests:
             count(self._connection, rows.values())
 
     def _drop_stored(self, rows: dict[int, RequestRow]) -> None:
-        keys = list(rows)
-        for start in range(0, len(keys), CHUNK):
-            stored = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(keys[start : start + CHUNK]))
+        for chunk in chunks(list(rows)):
+            stored = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(chunk))
             for key in self._connection.execute(stored).scalars():
                 del rows[key]
 

@@ -12,8 +12,9 @@ from ...model.bitmap import from_numbits
 from ...model.filters import Filters
 from ...model.records import RequestRecord, Trace
 from .. import schema
+from ..dialect import chunks
 from ..traces import load_traces
-from .base import NO_TEST, QueryBase, chunks, route_name, test_name
+from .base import NO_TEST, QueryBase, route_name, test_name
 from .requests import RequestQueries
 
 

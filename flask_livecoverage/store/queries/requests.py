@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from ...model.filters import Filters
 from ...model.records import RequestRecord
 from .. import schema
-from .base import NO_TEST, QueryBase, chunks, filtered
+from ..dialect import chunks
+from .base import NO_TEST, QueryBase, filtered
 
 Sort = Literal["time", "method", "path", "status", "ms", "test", "route"]
 
