@@ -137,7 +137,7 @@ class LiveCoverage:
             return dump_object(run, reports, recording=recorder.session.recording)
 
     def reset(self) -> None:
-        """Let later dumps count from now on. Nothing is deleted.
+        """Reset: later dumps contain only what is recorded from now on. Nothing is deleted.
 
         Raises ConfigurationError while live coverage is not active.
         """
@@ -153,9 +153,10 @@ def get_state(app: Flask) -> State | None:
 
 
 def attach(app: Flask) -> State:
-    """Return the state of an application to serve under coverage; attach the extension if the application does not.
+    """Return the state of an application to serve under coverage.
 
-    Raises ConfigurationError if the application forces live coverage off.
+    Attaches the extension if the application has not done so. Raises ConfigurationError if the application forces live
+    coverage off.
     """
     if get_state(app) is None:
         LiveCoverage(app)
@@ -273,7 +274,7 @@ def _is_materialized(body: Iterable[bytes]) -> bool:
     """True if ``body`` is Werkzeug's iterable for a response that holds its whole body, and closing it runs no code.
 
     The path from the body to the response is not in Werkzeug's public interface. If the response is not found, return
-    False: then the body is watched.
+    False: then the body is measured while it is sent.
     """
     if type(body) is not ClosingIterator:
         return type(body) in (list, tuple)

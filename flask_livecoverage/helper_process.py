@@ -19,7 +19,7 @@ _MEASURING = ("LIVECOVERAGE", "COV_CORE_", "COVERAGE_PROCESS_")
 _INSTALLED = str(Path(__file__).parents[1])
 
 # The server's working directory may have been removed, and then many modules cannot be imported: coverage.py, for one.
-# The option -P keeps it off the path, too.
+# The option `-P` also keeps the working directory off `sys.path`.
 _ELSEWHERE = "import os; os.chdir('/')\n"
 
 

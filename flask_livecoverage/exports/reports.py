@@ -118,8 +118,8 @@ class Reports:
             raise DataError(_no_data_message(self._missing)) from None
         except (NoSource, NotPython) as error:
             raise ConfigurationError(
-                f"coverage.py cannot report: {' '.join(str(error).split())}; `omit` the file, or set ignore_errors = "
-                "True in the [report] section of coverage.py's configuration"
+                f"coverage.py cannot report: {' '.join(str(error).split())}; add the file to `omit`, or set "
+                "ignore_errors = True in the [report] section of coverage.py's configuration"
             ) from error
         except coverage.CoverageException as error:
             raise ConfigurationError(f"coverage.py cannot report: {error}") from error
@@ -161,8 +161,8 @@ def _no_data_message(missing: Sequence[str]) -> str:
     if missing:
         return no_recorded_file(missing[0])
     return (
-        "no application code was measured: is the code that you want to measure outside of `source`, or installed? "
-        "Name it with --source PACKAGE_OR_FOLDER"
+        "no application code was measured. The code that you want to measure may be outside of `source`, or installed: "
+        "name it with --source PACKAGE_OR_FOLDER"
     )
 
 

@@ -54,11 +54,11 @@ class _Tracer(SwitchHook):
 
     @property
     def has_ended(self) -> bool:  # type: ignore[override]
-        """Whether nothing is recorded any more, or another one does this in its stead."""
+        """True if nothing is recorded any more, or another tracer has replaced it."""
         return self._is_replaced or not _active
 
     def install(self) -> None:
-        """Install it as the first function: behind another one, it cannot see whether the greenlet has run before."""
+        """Install it as the first function: after another one, it cannot see whether the greenlet has run before."""
         function = loaded_greenlet().gettrace()
         while isinstance(function, SwitchHook):
             if isinstance(function, _Tracer):

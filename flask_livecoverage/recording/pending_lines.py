@@ -10,7 +10,7 @@ from .session import NO_HITS, RecordingSession
 
 
 class PendingLines:
-    """Writes the lines that run outside of the requests' own calls."""
+    """Writes ambient lines, and lines that requests run after their response."""
 
     def __init__(self, session: RecordingSession, run: RunFolder) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""The recorder: records requests with the lines that they ran, and alone starts and stops the engine."""
+"""The recorder: records requests with the lines that they ran. Only this code starts and stops the engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from .session import RecordingSession
 from .steps import run_all
 from .trace_writer import TraceWriter
 
-# How many are kept, so that later calls for the same request do not write its lines again.
+# How many parent requests a forked child remembers, so that later calls for the same request do not write its lines
+# again.
 _MAX_PARENT_REQUESTS = 256
 
 

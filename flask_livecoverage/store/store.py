@@ -102,5 +102,5 @@ def _prepare(engine: sa.Engine) -> str:
     is_newer = version is not None and version.isdecimal() and int(version) > schema.VERSION
     raise (DataError if is_newer else OldStoreError)(
         f"the store {engine.url.render_as_string()} has version {version}, and this package reads {schema.VERSION}: "
-        "name another one with LIVECOVERAGE_STORE, or remove it: it is rebuilt from the journals"
+        "name another one with LIVECOVERAGE_STORE, or remove it; it will be rebuilt from the journals"
     )

@@ -79,7 +79,7 @@ class RequestQueries:
     def page(
         self, filters: Filters, sort: Sort, limit: int, offset: int = 0, *, descending: bool = True
     ) -> list[RequestRecord]:
-        """Return the records of one page of requests; of equal ones, the newest first."""
+        """Return the records of one page of requests; ties: newest first."""
         table = schema.requests.c
         # Only their numbers first: sorting whole records takes longer.
         query = filtered(sa.select(table.id), table, filters).where(table.period.in_(self._periods))
