@@ -1,4 +1,4 @@
-"""Starts Python helper processes beside the server's.
+"""Starts Python helper processes of the server.
 
 ``subprocess`` is not used because gevent replaces it: its version forks as the application does, so that all hooks for
 the application's forks run.

@@ -84,7 +84,7 @@ class CTraceEngine:
             self._trace_other_threads()
             self._trace_this_thread()
         elif lender is not None and lender.is_in_capture(tracer):
-            # The tracer's data is the capture's, so a new lender could not be made from it.
+            # The tracer's data belongs to the capture, so a new lender could not be made from it.
             self._lender = lender
         else:
             self._borrow(tracer)
@@ -284,7 +284,7 @@ class CTraceEngine:
     # Each call in `begin` and `end` is traced, at the cost of each request. So they inline methods of the stack.
 
     def begin(self, owner: Any = None) -> Capture:
-        """Let this thread's or greenlet's tracer write to a new dict."""
+        """Let the tracer of this thread or greenlet write to a new dict."""
         tracer: Any = sys.gettrace()
         stack: TracedStack = tracer.stack if type(tracer) is Tracer else self._new_stack(tracer)
         if self._has_greenlets and not stack.follows_greenlets:

@@ -231,10 +231,10 @@ class MonitoringEngine:
         return hits
 
     def _hits_of(self, capture: Capture, lines: RawLines) -> Hits:
-        """Return the hits of ``lines``, which are the capture's, and of those from before the engine was stopped."""
+        """Return the hits of ``lines``, those of the capture, and of the lines from before the engine was stopped."""
         if self._tools is not None and not self._before_stop:
             return self._cache.hits(lines)
-        # Lines that were added without our callbacks are another engine's.
+        # Lines that were added without our callbacks come from another engine.
         hits = self._cache.hits({} if self._tools is None else lines)
         _, before = self._before_stop.get(id(capture.lines), (None, hits))
         return before.union(hits)
@@ -344,7 +344,7 @@ def _callbacks_of(locations: Any) -> tuple[Callable[..., Any], ...]:
 
 
 def _is_held_elsewhere(capture: Capture) -> bool:
-    """True if a context refers to the handle. The other two references are the capture's and the counting call's."""
+    """True if a context refers to the handle. The other two references are in the capture and in the counting call."""
     return sys.getrefcount(capture.handle) > 2
 
 

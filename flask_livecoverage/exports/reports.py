@@ -188,7 +188,7 @@ def _recorded_paths(runs: Sequence[Run]) -> set[str]:
 
 
 def local_paths(recorded: Iterable[str], folder: Path) -> Callable[[str], str]:
-    """A function that maps recorded paths, such as a container's, to local ones, by the configuration's [paths]."""
+    """A function that maps recorded paths (as in a container) to local ones, by the configuration's [paths]."""
     if not coveragepy.make_coverage(data_file=None).get_option("paths"):
         return str
     # A mapping can only be read from the result of combining: each path is marked by a context of its own.

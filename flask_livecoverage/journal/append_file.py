@@ -104,7 +104,7 @@ class AppendFile:
         self._trusts_identity = os.path.samestat(os.lstat(self.path), os.fstat(self.descriptor))
         self.drain()
 
-    def _replace(self, before: bytes, behind: bytes) -> None:
+    def _replace(self, before: bytes, after: bytes) -> None:
         """Replace the file at the path by its content between these texts. Readers see the old state or the new one."""
         temporary = temporary_beside(self.path.with_name(f"marks.{self.path.stem}"))
         new = open_data_file(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, _MODE)
@@ -115,7 +115,7 @@ class AppendFile:
             for lines in _whole_lines(self.descriptor, 0):
                 write_all(new, lines)
                 position += len(lines)
-            write_all(new, behind)
+            write_all(new, after)
             old = os.dup(self.descriptor)
             os.rename(temporary, self.path)
         except OSError:

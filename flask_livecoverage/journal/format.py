@@ -163,7 +163,7 @@ def objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
             found = together[index] if together else _object(line)
             yield offset, found
             if found is None and (begin := line.rfind(LINE_PREFIX)) > 0:
-                # The line of another thread, behind one that was torn when the disk was full.
+                # The line of another thread, after one that was torn when the disk was full.
                 yield offset, _object(line[begin:])
         offset += len(line) + 1
 

@@ -47,7 +47,7 @@ def trace_current_thread() -> None:
 
 
 class _Tracer(SwitchHook):
-    """Copies the capture handle from the context of the greenlet that switches into a new one's."""
+    """Copies the capture handle from the context of a greenlet into that of a new greenlet to which it switches."""
 
     def __init__(self) -> None:
         self._is_replaced = False

@@ -115,7 +115,7 @@ def _writing(what: Path | str, option: str) -> Iterator[None]:
 
 
 def check_fail_under(reports: Reports, fail_under: float | None) -> int:
-    """Return 2, with a message, if the total is below ``fail_under`` (default: the configuration's), else 0."""
+    """Return 2, with a message, if the total is below ``fail_under`` (default: the configured one), else 0."""
     below = reports.fail_under_message(fail_under)
     if below is None:
         return 0

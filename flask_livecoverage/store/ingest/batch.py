@@ -301,7 +301,10 @@ def _put_late_updates(connection: sa.Connection, piece: Piece, amends: Iterable[
 
 
 def _journal(connection: sa.Connection, piece: Piece, token: str, caches: Caches) -> int:
-    """Return the number of the run's journal with ``token``, perhaps not stored yet: a fork amends its parent's."""
+    """Return the number of the run's journal with ``token``.
+
+    It may not be stored yet, because a fork amends requests of its parent.
+    """
     if token == piece.token:
         return piece.journal
     caches.journals.intern(connection, [(piece.run, token)])

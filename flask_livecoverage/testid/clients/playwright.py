@@ -66,7 +66,7 @@ class _ContextState:
     stored: str | None = None
     """The name that its cookie holds."""
     pages_are_old: bool = False
-    """True while its pages are an earlier test's; it has no cookie then."""
+    """True while its pages belong to an earlier test; it has no cookie then."""
 
 
 class PlaywrightLibrary:

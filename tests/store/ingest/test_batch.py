@@ -24,7 +24,7 @@ from flask_livecoverage.queries.window_summary import WindowHistories
 from ...support.journals import Writer, run_folder, trace_of
 from ..runs import NOW, TRACES, assert_equal, by_id, recorded, synced
 
-# Lines that cannot be read, a line of an unknown kind, and half a line, behind which the process's next line follows.
+# Lines that cannot be read, a line of an unknown kind, and half a line, after which the process's next line follows.
 _BROKEN = [
     b"{\n", b"\n", b"[1]\n", b'{"type":"request"}\n', b"\xff\xfe\n", b'{"type":"window","name":"w"}\n',
     b'{"type":"weather","sun":[1]}\n', b'{"type":"request","id":"',
