@@ -243,7 +243,7 @@ def _describe(app: Flask, environ: WSGIEnvironment) -> tuple[str | None, str | N
     if request is not None:
         rule = request.url_rule
     else:
-        # Flask does not provide the request any more: an exception was raised in it.
+        # Flask does not provide the request any more, because an exception was raised in it.
         try:
             rule, _ = app.url_map.bind_to_environ(environ).match(return_rule=True)
         except Exception:

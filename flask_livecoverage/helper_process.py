@@ -15,7 +15,8 @@ from .errors import ServerError
 # Prefixes of the variables that make Python processes measure themselves: helpers are not measured.
 _MEASURING = ("LIVECOVERAGE", "COV_CORE_", "COVERAGE_PROCESS_")
 
-# The folder that contains this package. It need not be on the path: an editable installation is found by other means.
+# The folder that contains this package. It may not be on the path, because an editable installation is found by other
+# means.
 _INSTALLED = str(Path(__file__).parents[1])
 
 # The server's working directory may have been removed, and then many modules cannot be imported: coverage.py, for one.

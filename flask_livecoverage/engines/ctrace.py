@@ -145,7 +145,7 @@ class CTraceEngine:
             for thread, frame in sys._current_frames().items():
                 for caller in with_callers(frame if thread != this else None):
                     if self._is_measured(caller):
-                        # The frame has begun, so it gets no call event: the next line triggers the trace function.
+                        # The frame has begun, so it gets no call event. The next line triggers the trace function.
                         caller.f_trace = partial(self._first_trace, previous_line=caller.f_lineno)
 
     def _trace_this_thread(self) -> TracedStack:
@@ -265,7 +265,8 @@ class CTraceEngine:
         stack = self._stack()
         if stack is not None:
             self._follow_greenlets(stack)
-        # Other threads follow their greenlets as soon as a function begins in them: an empty cache triggers the check.
+        # Other threads follow their greenlets as soon as a function begins in them, because an empty cache triggers the
+        # check.
         for other in list(self._stacks.values()):
             if other is not stack:
                 other.tracer.should_trace_cache = {}

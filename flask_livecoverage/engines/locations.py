@@ -256,7 +256,8 @@ class Locations:
             return False
         del self.codes[key]
         del self.extents[key]
-        # Not atomic: a thread that brings the code back keeps it alive, and what is missing here is created again.
+        # Need not be atomic, because a thread that brings the code back keeps it alive and creates what is missing
+        # here.
         for kept in (self._rearm_steps, self.heat):
             kept.pop(key, None)
         if key not in self.codes:
@@ -268,7 +269,7 @@ class Locations:
         for code in list(self.off.values()):
             self.rearm(code)
 
-    # Callbacks: their work is part of the cost of every request.
+    # Callbacks. Their work is part of the cost of every request.
 
     def on_discovery(self, code: CodeType, offset: int) -> Any:
         """Handle the first ``PY_START`` or ``PY_RESUME`` of a code object anywhere in the process."""

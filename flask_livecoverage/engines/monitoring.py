@@ -130,7 +130,7 @@ class MonitoringEngine:
         for frame in running_frames():
             filename = frame.f_code.co_filename
             if filename not in files:
-                # Not in on_discovery: its decision would look for the frame in the current thread only.
+                # Not in on_discovery, whose decision would look for the frame in the current thread only.
                 self._decisions.note(filename, frame)
             self._locations.on_discovery(frame.f_code, 0)
 
@@ -219,7 +219,8 @@ class MonitoringEngine:
         outer = current_handle.get() if lines else None
         if outer is not None and shares_lines(capture.owner, outer[1]) and self._tools is not None:
             self._add(outer[0], lines)
-        # The usual case, that nothing was stopped, is inlined: a call would be part of the cost of each request.
+        # The usual case, that nothing was stopped, is inlined, because a call would be part of the cost of each
+        # request.
         usual = self._tools is not None and not self._before_stop
         hits = self._cache.hits(lines) if usual else self._hits_of(capture, lines)
         if held:
@@ -278,7 +279,7 @@ class MonitoringEngine:
             if key in locations.dirty:
                 locations.rearm(locations.codes[key][0])
             else:
-                # Nothing ran in it since it was armed: it need not be checked before it is entered again.
+                # Nothing ran in it since it was armed, so it need not be checked before it is entered again.
                 self._ambient_codes.discard(key)
         locations.rearm_off()
         hits = self._make_hits(self._unreported(ended))
@@ -324,7 +325,7 @@ class MonitoringEngine:
 
     def _add(self, outer: RawLines, lines: RawLines) -> None:
         for key, marks in list(lines.items()):
-            # Never None: an open capture has visited the code, so it is not forgotten.
+            # Never None, because an open capture has visited the code, so it is not forgotten.
             outers = self._locations.visit(outer, self._locations.codes[key][0])
             for index in compress(range(len(marks)), marks):
                 outers[index] = 1  # type: ignore[index]

@@ -90,7 +90,7 @@ class Reports:
 
     def default_output(self, option: str) -> Path:
         """The configured file name of a report; ``option`` is one such as ``xml:output``."""
-        # Read from a fresh object: that of the reports has a temporary data file.
+        # Read from a fresh object, because that of the reports has a temporary data file.
         return Path(str(coveragepy.make_coverage().get_option(option)))
 
     def fail_under_message(self, fail_under: float | None) -> str | None:
@@ -191,7 +191,7 @@ def local_paths(recorded: Iterable[str], folder: Path) -> Callable[[str], str]:
     """A function that maps recorded paths (as in a container) to local ones, by the configuration's [paths]."""
     if not coveragepy.make_coverage(data_file=None).get_option("paths"):
         return str
-    # A mapping can only be read from the result of combining: each path is marked by a context of its own.
+    # A mapping can only be read from the result of combining, so each path is marked by a context of its own.
     paths = dict(enumerate(sorted(recorded)))
     data = coverage.CoverageData(basename=str(folder / "paths"))
     data.add_lines({})

@@ -82,7 +82,7 @@ class AppendFile:
             raise
 
     def __del__(self, _close: Callable[[int], None] = os.close) -> None:
-        # Not earlier: a thread might still write to this number, which another file may have by then.
+        # Not earlier, because a thread might still write to this number, which another file may have by then.
         for descriptor in (self.descriptor, *(old.descriptor for old in self._replaced)):
             if descriptor >= 0:
                 _close(descriptor)
@@ -125,7 +125,7 @@ class AppendFile:
                 os.unlink(temporary)
             os.close(new)
             raise
-        # Atomic for the threads that append: the number stays the same, and refers to the new file now.
+        # Atomic for the threads that append, because the number stays the same, and refers to the new file now.
         os.dup2(new, self.descriptor, inheritable=False)
         os.close(new)
         self._replaced.append(_ReplacedFile(old, position, time.monotonic() + GRACE_SECONDS))

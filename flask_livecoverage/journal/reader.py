@@ -65,7 +65,7 @@ class _Collected:
     fold: RequestFold = field(default_factory=RequestFold)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: dict[str, None] = field(default_factory=dict)
-    # The traces of requests before the mark. Not by request: a long run has many.
+    # The traces of requests before the mark. Not by request, because a long run has many.
     before_mark: dict[str, None] = field(default_factory=dict)
     source_files: set[str] = field(default_factory=set)
     # The methods, by rule and endpoint.
@@ -161,7 +161,7 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
     elif kind == "process":
         collected.processes.append(process_of(line))
     elif kind == "lost":
-        # Before the mark too: a loss may be reported much later than it happened.
+        # Before the mark too, because a loss may be reported much later than it happened.
         collected.lost[line["reason"]] += line["count"]
 
 

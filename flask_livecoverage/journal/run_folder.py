@@ -25,7 +25,7 @@ logger = logging.getLogger("flask_livecoverage")
 def new_run_id() -> str:
     """Return a new run id: ids sort by their time of creation."""
     now = time.time()
-    # Not local time: it goes back once a year.
+    # Not local time, which goes back once a year.
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     return f"{stamp}-{int(now * 1000) % 1000:03d}-{secrets.token_hex(2)}"
 
@@ -112,7 +112,7 @@ class RunFolder:
         line = json.dumps({"at": shared_clock(self.path).now(), "offsets": offsets})
         path = self.path / "marks.jsonl"
         with storage_errors(path, "nothing was reset"):
-            # A newline first: this line must not become part of one that a kill has torn.
+            # A newline first, so that this line does not become part of one that a kill has torn.
             replace_data_file(path, self.read_marks() + f"\n{line}\n".encode())
 
     def read_marks(self) -> bytes:

@@ -41,7 +41,7 @@ class WindowHistories:
 
         It is empty if the kept one belongs to another run, or another thread uses it.
         """
-        # Without waiting: a fork may have left it locked for ever.
+        # Without waiting, because a fork may have left it locked for ever.
         if not self._lock.acquire(blocking=False):
             yield WindowHistory()
             return

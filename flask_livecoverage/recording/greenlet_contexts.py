@@ -79,7 +79,7 @@ class _Tracer(SwitchHook):
 def _inherit(starter: Any, started: Any) -> None:
     context = starter.gr_context
     handle = None if context is None else context.get(current_handle)
-    # A greenlet without a parent is not new: it is the main greenlet of a thread.
+    # A greenlet without a parent is not new, but the main greenlet of a thread.
     if handle is not None and current_handle.get() is None and started.parent is not None:
         current_handle.set(handle)
 
@@ -169,7 +169,7 @@ class _Loop:
 
 def link_in_context(greenlet: Any) -> None:
     """Bind the callbacks that are linked to ``greenlet``, of gevent, to the capture that links them."""
-    # Weak: with a reference to itself, the greenlet would live until the next garbage collection.
+    # Weak, because with a reference to itself, the greenlet would live until the next garbage collection.
     greenlet.rawlink = partial(_rawlink, weakref.ref(greenlet))
 
 

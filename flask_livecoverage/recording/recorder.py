@@ -185,7 +185,7 @@ class Recorder:
 
     def close_window(self) -> bool:
         """Close the window that a process of the run has opened; True if one was open. Raises StorageError."""
-        # First: the file that marks an open window may have been removed with the folder.
+        # First, because the file that marks an open window may have been removed with the folder.
         self.flush()
         if not self.run.has_open_window():
             return False

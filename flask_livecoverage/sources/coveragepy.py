@@ -284,7 +284,7 @@ def make_tracer(
     tracer.should_trace = should_trace
     tracer.should_trace_cache = cache
     tracer.file_tracers = {}
-    # Set to None explicitly: the C code compares these only with None.
+    # Set to None explicitly, because the C code compares these only with None.
     tracer.concur_id_func = tracer.should_start_context = tracer.switch_context = None
     tracer.check_include = lambda filename, frame: True
     tracer.warn = lambda *args, **kwargs: None

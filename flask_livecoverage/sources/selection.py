@@ -57,7 +57,8 @@ class Sources:
         if disposition.trace and not _is_application_code(disposition.source_filename):
             disposition.trace = False
         if disposition.trace:
-            # The first code of the file runs now, mostly at its import: it has hardly been edited since it was loaded.
+            # The first code of the file runs now, mostly at its import, so it has hardly been edited since it was
+            # loaded.
             self.content(disposition.source_filename)
         return disposition
 

@@ -132,7 +132,7 @@ class Guard:
             gc.collect()
             known = {id(engine) for _, engine in found}
             for candidate in gc.get_objects():
-                # type(), not isinstance(): that calls objects which pretend to have another class.
+                # type(), not isinstance(), which calls objects which pretend to have another class.
                 if issubclass(type(candidate), sqlalchemy.Engine) and id(candidate) not in known:
                     yield None, candidate
 
@@ -153,7 +153,7 @@ class Guard:
             yield from _URL.findall(text)
 
     def _refuse(self, message: str) -> None:
-        # Keep the first refusal: others are its consequences.
+        # Keep the first refusal, because others are its consequences.
         with suppress(OSError), open(_refusal_path(self._file), "x", encoding="utf-8") as file:
             file.write(message)
         raise RefusedDatabase(message)

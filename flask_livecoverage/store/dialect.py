@@ -83,7 +83,8 @@ def set_up_sqlite(connection: sqlite3.Connection) -> None:
 
 def _use_wal(connection: sqlite3.Connection) -> None:
     # If several connections open a new file at once, SQLite refuses the change immediately, whatever the timeout. A
-    # database in memory, or on a file system without shared memory, keeps its mode without an error: that works too.
+    # database in memory, or on a file system without shared memory, keeps its mode without an error, and that works
+    # too.
     ends = time.monotonic() + BUSY_SECONDS
     while True:
         try:

@@ -79,7 +79,7 @@ class StoreHandle:
         """Raise an error that explains the damage to the store. Do nothing if the error has another cause."""
         is_of_database = isinstance(error, SQLAlchemyError)
         can_rebuild = self._can_rebuild(store)
-        # The check may read the whole file: it is done once, and only where its result is used.
+        # The check may read the whole file, so it is done once, and only where its result is used.
         damage = damage_of(error, store.connections.engine) if can_rebuild or not is_of_database else None
         if damage is not None and can_rebuild:
             described = self._move_aside(store, damage)

@@ -91,7 +91,7 @@ requests = _table(
 )  # fmt: skip
 
 # The number of requests for each combination of period, trace, test, route, window and status. All questions that are
-# not about single requests are answered from this table: its size depends on the number of different traces, tests,
+# not about single requests are answered from this table. Its size depends on the number of different traces, tests,
 # routes …, not on the number of requests.
 executions = _table(
     "executions",

@@ -20,7 +20,7 @@ from .ingest.sync import Progress, RunSync
 from .queries.run_queries import RunQueries
 from .queries.statements import Analysed, load_statements, save_statements
 
-# Errors that a broken store can cause: a damaged file may still be readable, with rows that were never written.
+# Errors that a broken store can cause. A damaged file may still be readable, with rows that were never written.
 FAULTS: tuple[type[BaseException], ...] = (
     SQLAlchemyError, LookupError, TypeError, ValueError, AttributeError, OverflowError, OldStoreError, ReplacedError,
     NotRegularError,

@@ -197,7 +197,7 @@ class _Requests:
 
     def put(self, requests: list[_Request]) -> None:
         """Insert them, with the windows in which they began."""
-        # This may run for a million requests: all values are looked up once, and rows are plain tuples.
+        # This may run for a million requests, so all values are looked up once, and rows are plain tuples.
         caches, window_at, period_number = self._caches, self._windows.at, self._period_number
         assigned = [
             (position, number, line, _route(line), *_window(line, window_at)) for position, number, line in requests

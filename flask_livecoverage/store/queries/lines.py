@@ -180,7 +180,7 @@ class LineQueries:
         if content is not None:
             query = query.where(schema.files.c.content == content)
         rows = self._connection.execute(query.where(schema.files.c.path == path))
-        # Not a bitmap: a user may ask for line number 999,999,999.
+        # Not a bitmap, because a user may ask for line number 999,999,999.
         bits = [divmod(line, 8) for line in lines]
         return [
             trace

@@ -12,7 +12,7 @@ from ..schema import executions, journals, requests, traces, windows
 from ..windows import NO_WINDOW, Interval, Windows, latest_event
 from .base import QueryBase
 
-# Not as integers: the squares of large numbers are too large for some databases.
+# Not as integers, because the squares of large numbers are too large for some databases.
 _TRACE = sa.cast(executions.c.trace, sa.Double)
 _FINGERPRINT = (sa.func.sum(executions.c.requests), sa.func.count(), sa.func.sum(_TRACE), sa.func.sum(_TRACE * _TRACE))
 
@@ -111,7 +111,7 @@ class WindowQueries:
         candidates = sorted(set(recorded.scalars()).difference(known))
         found: set[int] = set()
         for chunk in chunks(candidates):
-            # For each trace by itself: the first of its requests in an index is nearly always one of them.
+            # For each trace by itself, because the first of its requests in an index is nearly always one of them.
             began = sa.exists().where(
                 requests.c.trace == traces.c.id, requests.c.started_at < moment, requests.c.period.in_(self._periods)
             )

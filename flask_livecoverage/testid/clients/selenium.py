@@ -78,7 +78,7 @@ class SeleniumLibrary:
         reference = weakref.ref(driver)
 
         def send(command: str, **params: Any) -> Any:
-            # The original method: the commands that are sent here do not come from the test.
+            # The original method, because the commands that are sent here do not come from the test.
             return execute(reference(), command, params)["value"]
 
         cookie: BrowserCookie = (
