@@ -77,7 +77,7 @@ FOREIGN_OPTIONS = {
 
 @cache
 def text_of(page: Path) -> str:
-    """A page, and behind it the files that it shows."""
+    """A page, followed by the files that it shows."""
     text = page.read_text()
     shown = re.findall(r"^\.\. literalinclude:: (\S+)", text, re.MULTILINE)
     return "\n".join([text, *((page.parent / path).read_text() for path in shown)])

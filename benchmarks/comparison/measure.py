@@ -41,7 +41,7 @@ LEVELS = {
     )
 }
 
-# A slow contestant gets the time for so many requests in a round, but not more than so many seconds.
+# A slow contestant gets the time for REQUESTS_WANTED requests in a round, but no more than LONGEST_ROUND seconds.
 REQUESTS_WANTED = 8
 LONGEST_ROUND = 1.5
 

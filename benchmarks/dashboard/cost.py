@@ -111,7 +111,7 @@ HEADERS = ("Server", "Requests a second", "Ratio with the page open", "Ratio wit
 
 
 def measure_cost(rounds: int, seconds: float) -> None:
-    """Print a table of all servers: so many rounds, in each of which each turn takes so many seconds."""
+    """Print a table of all servers: a number of rounds, in each of which each turn takes a number of seconds."""
     rows = []
     for name, command in SERVERS.items():
         with TemporaryDirectory() as folder:

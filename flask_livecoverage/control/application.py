@@ -29,7 +29,7 @@ from ..middleware.wsgi import unrecorded
 from ..model import filters
 from ..model.records import CONTEXTS, Run
 from ..model.text import printable, window_name
-from ..queries.counts import count_run
+from ..queries.run_counts import count_run
 from ..recording.recorder import Recorder
 from ..settings import Settings
 from .access import embedded, refusal
@@ -37,13 +37,13 @@ from .announcement import announce
 from .dashboard_host.proxy import Proxy, dashboard_rules, error_page, is_page
 from .dashboard_host.urls import PREFIX
 from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters, stored_name
-from .readings import reading, reset_run
+from .run_access import reading, reset_run
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from ..queries.window_summary import WindowHistories
-    from .records import Records
+    from .json_answers import Records
 
 
 Shutdown = Callable[["WSGIEnvironment"], Callable[[], None]]
@@ -235,7 +235,7 @@ class ControlMiddleware:
         # takes.
         with suppress(DataError, StorageError, OSError):
             if sum(path.stat().st_size for path in self._recorder.run.journals()) > SHORT_RUN_BYTES:
-                from .records import open_records
+                from .json_answers import open_records
 
                 with open_records(self._recorder, self._settings.store) as records:
                     return records.counts()
@@ -263,7 +263,7 @@ class ControlMiddleware:
         self, ask: Callable[[Records], dict[str, Any] | None], *, since_reset: bool = True
     ) -> Response:
         # Imported here: a server whose records nobody requests must not pay for SQLAlchemy.
-        from .records import open_records
+        from .json_answers import open_records
 
         with open_records(self._recorder, self._settings.store, since_reset=since_reset) as records:
             self._warn(records.warnings)

@@ -23,7 +23,7 @@ _LARGEST_REPLY = 1 << 16
 _HEADER = struct.Struct("=IHHII")
 # struct inet_diag_req_v2: family, protocol, two fields that are 0, the states, and a socket id, which is not used here.
 _REQUEST = struct.Struct("=BBBBI48x")
-# struct inet_diag_msg: the ports and addresses of both ends (in the network's order), the user and the inode.
+# struct inet_diag_msg: the ports and addresses of both ends (in network byte order), the user and the inode.
 _REPLY = struct.Struct("=4x2s2s16s16x24xII")
 
 # All but TIME_WAIT and CLOSE, which no process holds, and LISTEN, which has no peer.

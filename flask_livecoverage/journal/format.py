@@ -52,7 +52,7 @@ def _entry_of(lines: FileLines) -> dict[str, Any]:
 
 
 # Lines of requests are formatted by hand: a JSON encoder takes several times as long, and so does the conversion of
-# floats to decimals. Texts that clients choose are not cached: their number has no limit.
+# floats to decimals. Texts that clients choose are not cached, because their number has no limit.
 
 
 def request_line(
@@ -91,7 +91,7 @@ def under_way_line(request_id: str, trace: str) -> str:
 
 # Reading
 
-# Exact types, without subclasses: in JSON, true is no number.
+# Exact types, without subclasses, because true is no number in JSON.
 _NUMBER = (int, float)
 _OPTIONAL = (str, type(None))
 _TYPES: dict[str, dict[str, Any]] = {
@@ -163,7 +163,7 @@ def objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
             found = together[index] if together else _object(line)
             yield offset, found
             if found is None and (begin := line.rfind(LINE_PREFIX)) > 0:
-                # The line of another thread, behind one that was torn when the disk was full.
+                # The line of another thread, after one that was torn when the disk was full.
                 yield offset, _object(line[begin:])
         offset += len(line) + 1
 
@@ -194,7 +194,7 @@ def kind_of(line: dict[str, Any] | None) -> str:
     if line is None:
         raise ValueError("not a JSON object")
     kind: str = line.pop("type", "")
-    # Nearly all lines of a kind have the same keys and types: each such shape is checked once.
+    # Nearly all lines of a kind have the same keys and types, so each such shape is checked once.
     shape = kind, *line, *map(type, line.values())
     if shape not in _good_shapes:
         _check_shape(kind, line)

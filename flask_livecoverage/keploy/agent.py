@@ -97,7 +97,7 @@ class Agent:
             connection = self._listener.accept()[0]
         except OSError as error:
             logger.warning("cannot accept a connection from Keploy: %s", error)
-            # For example out of descriptors: the connection is still pending, and would be tried again at once.
+            # For example out of descriptors. The connection is still pending, and would be tried again at once.
             time.sleep(_PAUSE_SECONDS)
             return
         thread = threading.Thread(

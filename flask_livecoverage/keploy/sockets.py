@@ -80,7 +80,7 @@ def _remove_stale(path: str) -> None:
 
 def _remove(path: str, own: os.stat_result) -> None:
     with suppress(OSError):
-        # Another agent may have taken the path since: its file is kept.
+        # Another agent may have taken the path since, and its file is kept.
         if os.path.samestat(os.lstat(path), own):
             os.unlink(path)
 

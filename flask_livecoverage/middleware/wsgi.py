@@ -80,7 +80,7 @@ class LiveCoverageMiddleware:
         in_flight = self.in_flight if has_server else _UNAWAITED
         in_flight.add(request)
         if "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket":
-            # Unless the application starts another response: a WebSocket handler writes to the client by itself.
+            # Unless the application starts another response. A WebSocket handler writes to the client itself.
             request.status = _SWITCHING_PROTOCOLS
 
         def start_recorded_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -160,7 +160,7 @@ class OutermostMiddleware(LiveCoverageMiddleware):
         self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         if self._is_direct():
-            # Most applications: the calls in between would do nothing, at a cost for each request.
+            # For most applications, the calls in between would do nothing, at a cost for each request.
             return self._innermost(environ, start_response)
         environ[_ORIGINAL_KEY] = environ.copy()
         environ[_REQUEST_KEY] = request

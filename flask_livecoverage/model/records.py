@@ -1,4 +1,4 @@
-"""The records that the layers exchange: the facts of a run, as frozen dataclasses."""
+"""The records that the rooms exchange: the facts of a run, as frozen dataclasses."""
 
 from __future__ import annotations
 

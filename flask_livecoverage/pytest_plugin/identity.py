@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .routes import ControlRoutes
+from .control_requests import ControlRoutes
 
 
 class Identity(Protocol):
@@ -47,7 +47,7 @@ class Tags:
     def set_test(self, name: str | None) -> None:
         """Let the clients send ``name``."""
         self._clients.set_test(name)
-        # Nothing else connects to the server here: without this, a dead server would not be noticed.
+        # Nothing else connects to the server here, so without this, a dead server would not be noticed.
         self._routes.check()
 
     def close(self) -> None:

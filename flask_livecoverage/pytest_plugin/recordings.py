@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import DataError, LiveCoverageError
 from ..model.text import printable
-from .routes import ControlRoutes
+from .control_requests import ControlRoutes
 from .summary import Summary, summarise
 
 _INTERLEAVED = (

@@ -11,6 +11,7 @@ import pytest
 
 from ..errors import ConfigurationError, LiveCoverageError
 from ..settings import RUN_VARIABLE, server_url
+from .control_requests import ControlRoutes, ExecutedLines
 from .current import CurrentTest
 from .identity import Tags, Windows
 from .names import test_name
@@ -18,7 +19,6 @@ from .operations import Operations
 from .options import Options
 from .other_plugins import is_interleaved, unmeasured_server
 from .recordings import Recording, Report
-from .routes import ControlRoutes, ExecutedLines
 from .running_test import RunningTest
 
 _STARTUP_SECONDS = 60

@@ -37,8 +37,11 @@ class WindowHistories:
 
     @contextmanager
     def use(self, run: Hashable) -> Iterator[WindowHistory]:
-        """The history of ``run``, for one thread; an empty one if another run's is kept, or another thread has it."""
-        # Without waiting: a fork may have left it locked for ever.
+        """The history of ``run``, for one thread.
+
+        It is empty if the kept one belongs to another run, or another thread uses it.
+        """
+        # Without waiting, because a fork may have left it locked for ever.
         if not self._lock.acquire(blocking=False):
             yield WindowHistory()
             return

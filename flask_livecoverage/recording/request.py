@@ -55,7 +55,8 @@ class RequestCapture:
         self._session = session
         self._recorded = session.started and (session.autostart or session.recording)
         self._hits = NO_HITS
-        # One for each request: with a common lock, requests would queue up, with a thread switch for each of them.
+        # One for each request, because with a common lock, requests would queue up, with a thread switch for each of
+        # them.
         self._lock = threading.Lock()
         self._in_fork = False
         self._committed_hits: Hits | None = None
@@ -123,7 +124,8 @@ class RequestCapture:
             hits, status = self._hits, self.status
             trace = hits.trace if hits.written_to is journal.generation else self._session.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._amend(trace)
-            # Without the record, later lines would belong to no request: the request is lost whole, and counted once.
+            # Without the record, later lines would belong to no request, so the request is lost whole, and counted
+            # once.
             self._recorded = journal.append(line)
             self._committed_hits, self._committed_status = hits, status
             # Another thread that added lines before it could see the record leaves them to this one.

@@ -62,7 +62,7 @@ def restart_if_late(keep: Iterable[int] = ()) -> str | None:
 
 
 def _can_start_early(name: str) -> bool:
-    # A script without a suffix is an installed command, such as Flask's.
+    # A script without a suffix is an installed command, such as ``flask``.
     return name != "__main__" or str(getattr(sys.modules[name], "__file__", "")).endswith(".py")
 
 

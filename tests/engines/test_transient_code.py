@@ -1,4 +1,4 @@
-"""Tests of locations with transient code: ids of code objects are reused, and unused code is freed.
+"""Code objects that are freed, and whose ids are reused.
 
 Tests ``engines.locations`` and ``engines.file_decisions``.
 """
@@ -140,7 +140,7 @@ def test_code_that_an_open_capture_has_visited_is_kept(engine: Engine, path: str
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12")
 @pytest.mark.parametrize("rounds", [1, 100])
 def test_forgotten_code_that_comes_back(engine: Any, engine_name: str, path: str, rounds: int) -> None:
-    """A weak reference can bring code back that has just been forgotten, its hot locations included."""
+    """A weak reference can bring back code that has just been forgotten, and whose locations were disabled."""
     if engine_name == "ctrace":
         pytest.skip("ctrace keeps nothing of code objects")
     code = code_of_function(path, random.Random(3))

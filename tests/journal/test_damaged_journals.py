@@ -142,7 +142,7 @@ class TestCut:
 
     @pytest.mark.promise
     def test_and_appended_to(self, folder: RunFolder, thorough: bool) -> None:
-        """The disk was full for a moment: the next line follows directly behind half a line."""
+        """The disk was full for a moment: the next line follows directly after half a line."""
         path = journal(folder)
         data = path.read_bytes()
         header = data.index(b"\n") + 1

@@ -69,7 +69,7 @@ class TestRoundTrip:
 
     @given(line=any_lines)
     def test_line_is_ascii_and_begins_with_its_kind(self, line: tuple[str, JournalLine]) -> None:
-        """So a line behind a torn one is found, and lines of a kind are found without parsing the others."""
+        """So a line after a torn one is found, and lines of a kind are found without parsing the others."""
         kind, written = line
         data = written.text.encode("ascii")
         assert b"\n" not in data
@@ -170,7 +170,7 @@ class TestTornLines:
     def test_line_in_the_middle_is_named_and_the_next_one_is_read(
         self, line: tuple[str, JournalLine], cut: int
     ) -> None:
-        """The disk was full for a moment: the next line follows directly behind the half of one."""
+        """The disk was full for a moment: the next line follows directly after the half of one."""
         with journal_with_requests(2) as writer:
             data = line[1].text.encode()
             writer.write(data[: cut % len(data) or 1])

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask_livecoverage.control.records import Records
+from flask_livecoverage.control.json_answers import Records
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.model.records import NO_ROUTE, Executed, RequestRecord, Run

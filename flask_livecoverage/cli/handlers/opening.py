@@ -17,7 +17,7 @@ from ...settings import load_settings
 from ...store import RunQueries, Store
 from .reporting import warn
 
-# Work that takes less shows no progress bar: it would only flash by.
+# Work that takes less shows no progress bar, which would only flash by.
 PATIENCE_SECONDS = 2.0
 
 

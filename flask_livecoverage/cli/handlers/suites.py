@@ -267,7 +267,7 @@ def _smallest_parts(found: SmallestSuite) -> Iterable[str]:
     if not found.kept:
         return
     timed = found.totals.duration_ms > 0
-    # All of them: this is the list to run.
+    # All of them, because this is the list to run.
     yield table(
         (found.totals.by.capitalize(), "Lines", "Adds", *(["Total ms"] if timed else [])),
         [(one.name, one.lines, one.adds, *([f"{one.duration_ms:.1f}"] if timed else [])) for one in found.kept],

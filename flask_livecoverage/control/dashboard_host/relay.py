@@ -20,8 +20,8 @@ from ...errors import ServerError
 from ...recording.recorder import Recorder
 from ...settings import Settings
 from ..parameters import BadParameters
+from .server_state import STATE_HEADER, ServerState
 from .subprocess import Subprocess
-from .urls import STATE_HEADER, ServerState
 
 # Much longer than any page takes.
 _ANSWER_SECONDS = 60.0

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from ...control.parameters import BadParameters, one_of, stored_name
 from ...model.bitmap import from_bitmap
 from ...model.records import Trace
-from ...queries.counting import statements_of
+from ...queries.counted_lines import statements_of
 from ...queries.lookup import KINDS, Difference, Kind, Subject, difference, executed_lines, find_subject
 from ...store import RunQueries
 from ..snapshot import FileSnapshot, Snapshot

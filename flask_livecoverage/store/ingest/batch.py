@@ -20,9 +20,9 @@ from ...journal.format import UNREADABLE, kind_of, objects, rules_of, trace_of
 from ...model.bitmap import to_numbits
 from ...model.records import NO_TEST, Trace
 from .. import losses, schema
-from ..dialect import insert_missing, insert_or_add, insert_rows
+from ..dialect import chunks, insert_missing, insert_or_add, insert_rows
 from ..windows import NO_WINDOW, Windows
-from .interning import CHUNK, Interner, Key, storable
+from .interning import Interner, Key, storable
 
 Row = dict[str, Any]
 # A request's position in the journal, its number, and the fields of its line.
@@ -197,7 +197,7 @@ class _Requests:
 
     def put(self, requests: list[_Request]) -> None:
         """Insert them, with the windows in which they began."""
-        # This may run for a million requests: all values are looked up once, and rows are plain tuples.
+        # This may run for a million requests, so all values are looked up once, and rows are plain tuples.
         caches, window_at, period_number = self._caches, self._windows.at, self._period_number
         assigned = [
             (position, number, line, _route(line), *_window(line, window_at)) for position, number, line in requests
@@ -234,9 +234,8 @@ class _Requests:
             count(self._connection, rows.values())
 
     def _drop_stored(self, rows: dict[int, RequestRow]) -> None:
-        keys = list(rows)
-        for start in range(0, len(keys), CHUNK):
-            stored = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(keys[start : start + CHUNK]))
+        for chunk in chunks(list(rows)):
+            stored = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(chunk))
             for key in self._connection.execute(stored).scalars():
                 del rows[key]
 
@@ -302,7 +301,10 @@ def _put_late_updates(connection: sa.Connection, piece: Piece, amends: Iterable[
 
 
 def _journal(connection: sa.Connection, piece: Piece, token: str, caches: Caches) -> int:
-    """Return the number of the run's journal with ``token``, perhaps not stored yet: a fork amends its parent's."""
+    """Return the number of the run's journal with ``token``.
+
+    It may not be stored yet, because a fork amends requests of its parent.
+    """
     if token == piece.token:
         return piece.journal
     caches.journals.intern(connection, [(piece.run, token)])

@@ -1,7 +1,7 @@
 """Synchronises the store with the journals of a run.
 
 It reads the journals in pieces, each in its own transaction: memory is bounded, a process that is killed leaves whole
-pieces behind, and concurrent processes take turns. The position in a journal is stored together with the piece, so no
+pieces, and concurrent processes take turns. The position in a journal is stored together with the piece, so no
 line is inserted twice.
 """
 
@@ -27,7 +27,7 @@ from ..windows import Windows, last_event
 from .batch import Caches, Piece, put
 from .interning import storable
 from .late_updates import apply_late_updates
-from .window_assignment import put_events
+from .window_events import put_events
 
 _WINDOW = prefix_of("window")
 
@@ -127,9 +127,11 @@ class RunSync:
         about: dict[str, Any] = {"pid": process.pid, "started_at": process.started_at, "root": storable(process.root)}
         position = connection.execute(sa.select(table.c.position).where(known)).scalar_one()
         if end < position:
-            self.warnings.append(f"{path}: shorter than at the last synchronisation; its former lines are in the store")
+            self.warnings.append(
+                f"{path}: the file is shorter than before; the lines that it has lost are still in the store"
+            )
         elif end == position:
-            about["size"] = size  # only a line has been added that is torn, or not written completely yet
+            about["size"] = size  # only an incomplete line was added
         connection.execute(sa.update(table).where(known).values(about))
         return _Journal(path, number, token, position, end, size)
 
@@ -159,14 +161,14 @@ class RunSync:
             moved: dict[str, Any] = {"position": position, "unreadable": table.c.unreadable + unreadable}
             if position >= journal.end:
                 moved["size"] = journal.size
-                # Now: another process that sees no new bytes reads immediately, and must find these applied.
+                # In this transaction: once the size is stored, other processes read without synchronising.
                 apply_late_updates(connection, run, self._caches)
             connection.execute(sa.update(table).where(known).values(moved))
         return position
 
     def _read(self, journal: _Journal, position: int) -> tuple[bytes, list[int]]:
         """Return the lines at ``position``, and the offsets in the journal at which periods end."""
-        # In this order: a reset between the two steps has an offset behind these lines.
+        # Lines first, then marks: a reset in between then lies after these lines.
         with self._folder.locked_if_possible():
             data = _read_lines(journal.path, position, journal.end)
             marks = [mark.get(journal.path.name, 0) for mark in self._folder.marks()]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from ...model.filters import Filters
 from ...model.records import NO_ROUTE
 from .. import schema
-from ..ingest.interning import CHUNK
-
-T = TypeVar("T")
 
 # The number that stands for no test.
 NO_TEST = 1
@@ -87,9 +84,3 @@ def filtered(query: sa.Select[Any], table: Any, filters: Filters | None) -> sa.S
     if filters.since is not None:
         query = query.where(table.started_at >= filters.since)
     return query
-
-
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield ``values`` in chunks that a statement can take as parameters."""
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]

@@ -12,8 +12,9 @@ from ...model.bitmap import from_numbits
 from ...model.filters import Filters
 from ...model.records import RequestRecord, Trace
 from .. import schema
+from ..dialect import chunks
 from ..traces import load_traces
-from .base import NO_TEST, QueryBase, chunks, route_name, test_name
+from .base import NO_TEST, QueryBase, route_name, test_name
 from .requests import RequestQueries
 
 
@@ -179,7 +180,7 @@ class LineQueries:
         if content is not None:
             query = query.where(schema.files.c.content == content)
         rows = self._connection.execute(query.where(schema.files.c.path == path))
-        # Not a bitmap: a user may ask for line number 999,999,999.
+        # Not a bitmap, because a user may ask for line number 999,999,999.
         bits = [divmod(line, 8) for line in lines]
         return [
             trace

@@ -33,12 +33,12 @@ class ApiRequest:
     """One request of a test, as it changes from redirect to redirect.
 
     Playwright would send the header to every host of a redirect chain. So each hop is sent as a request of its own. The
-    changes between hops are Playwright's, which follows https://fetch.spec.whatwg.org/#http-redirect-fetch.
+    changes between hops are those of Playwright, which follows https://fetch.spec.whatwg.org/#http-redirect-fetch.
     """
 
     context: ApiContext
     target: Any
-    """A URL, which may be relative to the context's, or a request of a page."""
+    """A URL, which may be relative to that of the context, or a request of a page."""
     method: str
     options: dict[str, Any]
 

@@ -194,7 +194,7 @@ DUPLICATES = {"test-9", "test-13", "test-3", "test-7"}
 
 @pytest.fixture
 def cases(tmp_path: Path) -> Path:
-    """A folder of Keploy's with a file for each test case."""
+    """A folder such as Keploy writes, with a file for each test case."""
     folder = tmp_path / "keploy"
     (folder / "test-set-0" / "tests").mkdir(parents=True)
     for name in CASES:

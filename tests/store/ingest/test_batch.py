@@ -1,8 +1,7 @@
 """Journals read into the store, compared with the reader, which reads a whole run at once and is the oracle.
 
 Tests ``store.ingest.batch``, ``store.ingest.interning``, ``store.ingest.late_updates``,
-``store.ingest.window_assignment``,
-``store.windows`` and ``store.queries.window_queries``.
+``store.ingest.window_events``, ``store.windows`` and ``store.queries.window_queries``.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.control.records import Records
+from flask_livecoverage.control.json_answers import Records
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import NO_TEST, Window
@@ -25,7 +24,7 @@ from flask_livecoverage.queries.window_summary import WindowHistories
 from ...support.journals import Writer, run_folder, trace_of
 from ..runs import NOW, TRACES, assert_equal, by_id, recorded, synced
 
-# Lines that cannot be read, a line of an unknown kind, and half a line, behind which the process's next line follows.
+# Lines that cannot be read, a line of an unknown kind, and half a line, after which the process's next line follows.
 _BROKEN = [
     b"{\n", b"\n", b"[1]\n", b'{"type":"request"}\n', b"\xff\xfe\n", b'{"type":"window","name":"w"}\n',
     b'{"type":"weather","sun":[1]}\n', b'{"type":"request","id":"',

@@ -196,7 +196,7 @@ class TestSynchronisation:
             writer.path.write_bytes(b"".join(writer.path.read_bytes().splitlines(keepends=True)[:3]))
         with synced(folder) as (store, run), store.recorded([run]) as found:
             assert found.requests.count() == 2
-            assert "shorter than at the last synchronisation" in store.warnings[0]
+            assert "the file is shorter than before" in store.warnings[0]
 
     @pytest.mark.parametrize("left", ["nothing", "whole lines", "half a line"])
     @pytest.mark.parametrize("when", ["windows are looked for", "pieces are put in"])
