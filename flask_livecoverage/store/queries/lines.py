@@ -104,9 +104,19 @@ class LineQueries:
         return {number: (digest, first_at) for number, digest, first_at in self._connection.execute(query)}
 
     def ambient_traces(self) -> set[int]:
-        """Return the numbers of the traces of lines that ran outside of requests."""
-        query = sa.select(schema.ambient.c.trace).where(schema.ambient.c.run.in_(self._base.runs))
-        return set(self._connection.execute(query).scalars())
+        """Return the numbers of the traces of lines that ran outside of requests.
+
+        Late lines count as such until the record of their request is stored. It never is if the process that was to
+        write it was killed; :func:`~flask_livecoverage.journal.reader.read_run` counts them in the same way.
+        """
+        ambient, late, requests = schema.ambient.c, schema.amends.c, schema.requests.c
+        query = sa.select(ambient.trace).where(ambient.run.in_(self._base.runs))
+        waiting = sa.select(late.trace).where(
+            late.run.in_(self._base.runs),
+            late.trace.in_(sa.select(schema.trace_files.c.trace)),
+            ~sa.exists().where(requests.id == late.request),
+        )
+        return {trace for one in (query, waiting) for trace in self._connection.execute(one).scalars()}
 
     def rows_of_traces(self, traces: Iterable[int]) -> Iterator[tuple[int, int, int]]:
         """Yield trace, file and bitmap of lines of ``traces``: the first two by their numbers."""

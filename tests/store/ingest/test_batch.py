@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Set
 from itertools import chain
 from typing import Any
 
@@ -71,7 +72,6 @@ class _World:
         self.requests: list[str] = []
         # The processes that still have to write a request of which another process has written late lines.
         self.awaited: dict[str, Writer] = {}
-        self.ambient_traces: set[str] = set()
         self.now = NOW
         self.rest: tuple[Writer, bytes] | None = None
         self.histories = WindowHistories()
@@ -126,9 +126,7 @@ class _World:
 
     def ambient(self, who: int, what: int) -> None:
         writer = self.writer(who)
-        trace = writer.trace(TRACES[what % len(TRACES)])
-        writer.line("ambient", trace=trace)
-        self.ambient_traces.add(trace)
+        writer.line("ambient", trace=writer.trace(TRACES[what % len(TRACES)]))
 
     def broken(self, who: int, data: bytes) -> None:
         self.writer(who).write(data)
@@ -153,27 +151,30 @@ class _World:
         self.sync()
         self.rest = writer, line[20:]
 
-    def finish(self) -> None:
-        """Write what is still missing: awaited requests, and traces that children leave out because of their parent."""
-        for writer in list(self.awaited.values()):
-            self.do(("request", self.writers.index(writer), 1, None, 0, 200, "/", True))
+    def finish(self, killed: Set[int]) -> None:
+        """Write what is still missing: awaited requests, and traces that children leave out because of their parent.
+
+        The processes with the numbers ``killed`` do not write their requests.
+        """
+        for number in map(self.writers.index, list(self.awaited.values())):
+            if number not in killed:
+                self.do(("request", number, 1, None, 0, 200, "/", True))
         for trace in TRACES:
             self.writers[0].trace(trace)
 
 
 class TestAgainstReader:
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(events=_events)
-    def test_whatever_the_processes_do(self, events: list[tuple[Any, ...]]) -> None:
+    @given(events=_events, killed=st.sets(st.integers(0, 2)))
+    def test_whatever_the_processes_do(self, events: list[tuple[Any, ...]], killed: set[int]) -> None:
         shutil.rmtree(".livecov", ignore_errors=True)
         world = _World(run_folder())
         for event in events:
             world.do(event)
-        world.finish()
+        world.finish(killed)
         run, since = read_run(world.folder), read_run(world.folder, since_mark=True)
         with recorded(world.folder) as found:
             assert_equal(found, run, world.histories)
-            assert {trace.id for trace in found.lines.ambient()} == world.ambient_traces
         periods = [self.requests_in(world.folder, period) for period in range(len(world.folder.marks()) + 1)]
         assert periods[-1] == sorted(request.id for request in since.requests)
         assert sorted(chain.from_iterable(periods)) == sorted(request.id for request in run.requests)
@@ -193,6 +194,23 @@ class TestAgainstReader:
         with recorded(folder) as found:
             assert [record.trace for record in found.requests.newest()] == [(TRACES[1] | TRACES[3]).id]
             assert_equal(found, read_run(folder))
+
+    def test_late_lines_whose_request_is_never_written(self) -> None:
+        """Its process was killed. Until a record is stored, the lines are those of no request."""
+        folder, histories = run_folder(), WindowHistories()
+        child, parent = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
+        parent.line("window", name="w", at=NOW)
+        for trace in (TRACES[0], TRACES[3]):
+            child.line("amend", id="bbbbbbbb-1", trace=child.trace(trace))
+        run = read_run(folder)
+        assert run.ambient == [TRACES[3].id]
+        with recorded(folder) as found:
+            assert found.lines.ambient() == [TRACES[3]]
+            assert_equal(found, run, histories)
+        parent.request(TRACES[1], NOW + 1)
+        with recorded(folder) as found:
+            assert found.lines.ambient() == []
+            assert_equal(found, read_run(folder), histories)
 
     def test_unknown_kinds_are_skipped(self) -> None:
         folder = run_folder()
