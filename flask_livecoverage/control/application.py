@@ -55,7 +55,7 @@ _DEFAULT_LIMIT = 100
 SHORT_RUN_BYTES = 4 << 20
 
 # Warnings remembered, each to be logged once. Some contain counts, so on a full disk each request can bring a new one.
-MOST_WARNINGS = 1000
+MAX_WARNINGS = 1000
 
 # Endpoints that change something also by a plain GET, for drivers that can send nothing else.
 _CHANGING = frozenset({"livecoverage.start", "livecoverage.stop", "livecoverage.shutdown"})
@@ -293,7 +293,7 @@ class ControlMiddleware:
         """Log warnings, each once while it is remembered: dumps have no field for them."""
         for warning in warnings:
             if warning not in self._warned:
-                if len(self._warned) >= MOST_WARNINGS:
+                if len(self._warned) >= MAX_WARNINGS:
                     self._warned.clear()
                 self._warned.add(warning)
                 logger.warning("%s", printable(warning))

@@ -26,12 +26,12 @@ import yaml
 
 from ..analysis.suite import natural_key
 from ..errors import ConfigurationError
-from ..model.text import LONGEST_NAME
+from ..model.text import MAX_NAME_LENGTH
 from .fields import Fields, Malformed, Skipped, content, mapping, number, text, texts
 from .resending import Request, make_request
 
 # Set and name, with a slash between them, are a test's name.
-_LONGEST_PART = (LONGEST_NAME - 1) // 2
+_MAX_PART = (MAX_NAME_LENGTH - 1) // 2
 
 Noise = Mapping[str, Sequence[re.Pattern[str]]]
 
@@ -168,7 +168,7 @@ def _case(document: Fields, stem: str, test_set: Path) -> Case:
 
 def _id(name: str, what: str) -> str:
     """Check a part of an id, which is sent in a header."""
-    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= _LONGEST_PART:
+    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= _MAX_PART:
         raise Malformed(f"{what} {name[:40]!r} is not a valid name")
     return name
 

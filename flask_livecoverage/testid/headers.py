@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from ..model.text import LONGEST_NAME, storable
+from ..model.text import MAX_NAME_LENGTH, storable
 
 TEST_HEADER = "Livecov-Test"
 BAGGAGE_MEMBER = "livecov.test"
@@ -35,7 +35,7 @@ def test_identity(environ: Mapping[str, Any]) -> str | None:
         or ("HTTP_KEPLOY_TEST_ID" in environ and _from_keploy(environ))
         or ("HTTP_COOKIE" in environ and _from_cookie(_readable(environ["HTTP_COOKIE"])))
     )
-    return storable(found, LONGEST_NAME) if found else None
+    return storable(found, MAX_NAME_LENGTH) if found else None
 
 
 def ignored_paths(patterns: Iterable[str]) -> Callable[[str], bool]:
