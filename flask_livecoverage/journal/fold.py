@@ -1,7 +1,7 @@
 """Folds the lines about requests and windows into records: the rules, in one place.
 
 * A request belongs to the test that it names, else to the window in which it began, else to no test. One whose test is
-  empty (:data:`~..model.records.NO_TEST`) belongs to no test and to no window.
+  empty (:data:`~..model.records.NO_TEST_NAME`) belongs to no test and to no window.
 * At most one window is open at a time, in all processes of the run: opening one closes the one before.
 * Late lines are added to their request, in their order. They may be read before it: a forked child can write before
   its parent.
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..model.records import NO_TEST, RequestRecord, Trace, Window
+from ..model.records import NO_TEST_NAME, RequestRecord, Trace, Window
 from .windows import window_at, windows_of
 
 _REPLACED = ("status", "duration_ms")
@@ -106,7 +106,7 @@ class RequestFold:
         openings = [window.opened_at for window in windows]
         for record in records:
             window = window_at(record.started_at, windows, openings)
-            if record.test == NO_TEST:
+            if record.test == NO_TEST_NAME:
                 yield replace(record, test=None)
             elif window is not None:
                 yield replace(record, window=window.name, test=record.test or window.name)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..model.records import NO_TEST
+from ..model.records import NO_TEST_NAME
 from ..model.text import MAX_METHOD_LENGTH, MAX_PATH_LENGTH, storable
 from ..recording.process import start_recording
 from ..recording.recorder import Recorder
@@ -74,7 +74,7 @@ class LiveCoverageMiddleware:
         if _REQUEST_KEY in environ and (under_way := _request_on_its_way(environ)) is not None:
             return self._pass_through(under_way, environ, start_response)
         path = _path(environ)
-        test = NO_TEST if self._is_ignored(path) else test_identity(environ)
+        test = NO_TEST_NAME if self._is_ignored(path) else test_identity(environ)
         request = self.recorder.open_request(_method(environ), path, test)
         has_server = "SERVER_SOFTWARE" in environ or "uwsgi.version" in environ
         in_flight = self.in_flight if has_server else _UNAWAITED

@@ -21,7 +21,7 @@ from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.window_switch import WindowSwitch
 from flask_livecoverage.journal.writer import Journal
-from flask_livecoverage.model.records import NO_TEST, RequestRecord, Trace, Window
+from flask_livecoverage.model.records import NO_TEST_NAME, RequestRecord, Trace, Window
 
 from ..support.journals import Writer, run_folder, trace_of
 
@@ -94,7 +94,7 @@ class TestOwner:
         assert owners(fold) == [(None, None)] * 2
 
     def test_empty_test_is_no_test_and_no_window(self) -> None:
-        assert owners(folded(window("w", 1.0), request(1, 5.0, NO_TEST))) == [(None, None)]
+        assert owners(folded(window("w", 1.0), request(1, 5.0, NO_TEST_NAME))) == [(None, None)]
 
     def test_window_contains_its_opening_and_not_its_closing(self) -> None:
         fold = folded(window("w", 1.0), window("", 2.0), request(1, 1.0), request(2, 2.0))

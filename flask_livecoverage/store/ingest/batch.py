@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ...journal.format import UNREADABLE, kind_of, objects, rules_of, trace_of
 from ...model.bitmap import to_numbits
-from ...model.records import NO_TEST, Trace
+from ...model.records import NO_TEST_NAME, Trace
 from .. import losses, schema
 from ..dialect import insert_missing, insert_or_add, insert_rows
 from ..windows import NO_WINDOW, Windows
@@ -242,7 +242,7 @@ class _Requests:
 
 
 def _window(line: Row, window_at: Callable[[float], tuple[int, str]]) -> tuple[int, str]:
-    return (NO_WINDOW, "") if line["test"] == NO_TEST else window_at(line["started_at"])
+    return (NO_WINDOW, "") if line["test"] == NO_TEST_NAME else window_at(line["started_at"])
 
 
 def _route(line: Row) -> Key:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from .. import schema
 from ..dialect import insert_missing
-from ..queries.base import NO_TEST
+from ..queries.base import NO_TEST_ROW
 from ..windows import Interval, Windows, last_event
 from .batch import Caches, RequestRow, Row, change
 
@@ -48,5 +48,5 @@ def _wrongly_assigned(run: int, interval: Interval, end: float) -> sa.Select[Any
         & (requests.started_at < end)
         & (requests.window != interval.window)
         # Requests that belong to no test belong to no window.
-        & sa.not_((requests.names_test == 1) & (requests.test == NO_TEST))
+        & sa.not_((requests.names_test == 1) & (requests.test == NO_TEST_ROW))
     )

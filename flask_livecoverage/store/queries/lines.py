@@ -13,7 +13,7 @@ from ...model.filters import Filters
 from ...model.records import RequestRecord, Trace
 from .. import schema
 from ..traces import load_traces
-from .base import NO_TEST, QueryBase, chunks, route_name, test_name
+from .base import NO_TEST_ROW, QueryBase, chunks, route_name, test_name
 from .requests import RequestQueries
 
 
@@ -145,7 +145,7 @@ class LineQueries:
         query = sa.select(table.lines, source.c.test).join_from(
             schema.trace_files, source, source.c.trace == table.trace
         )
-        rows = self._connection.execute(query.where(table.file == file, source.c.test != NO_TEST).distinct())
+        rows = self._connection.execute(query.where(table.file == file, source.c.test != NO_TEST_ROW).distinct())
         return [(from_numbits(lines), test) for lines, test in rows]
 
     def names_in(self, file: int, limit: int = 500) -> tuple[list[str], list[str]]:
@@ -155,7 +155,7 @@ class LineQueries:
         tests = (
             sa.select(test_name)
             .join_from(source, schema.tests, schema.tests.c.id == source.c.test)
-            .where(source.c.trace.in_(ran), source.c.test != NO_TEST)
+            .where(source.c.trace.in_(ran), source.c.test != NO_TEST_ROW)
         )
         routes = (
             sa.select(route_name)

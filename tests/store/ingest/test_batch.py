@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from flask_livecoverage.control.records import Records
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
-from flask_livecoverage.model.records import NO_TEST, Window
+from flask_livecoverage.model.records import NO_TEST_NAME, Window
 from flask_livecoverage.queries.window_summary import WindowHistories
 
 from ...support.journals import Writer, run_folder, trace_of
@@ -40,7 +40,7 @@ _ago = st.sampled_from([0, 0.5, 1.5, 4.5])
 _events = st.lists(
     st.one_of(
         st.tuples(
-            st.just("request"), _number, _number, st.sampled_from([None, "a", NO_TEST]),
+            st.just("request"), _number, _number, st.sampled_from([None, "a", NO_TEST_NAME]),
             st.sampled_from([0, 0, 0, 1, 4]),
             st.sampled_from([200, 404]), st.sampled_from(["/", "/x", None]), st.booleans(),
         ),
@@ -242,11 +242,11 @@ class TestAgainstReader:
         """Stored before and after the window, which another process opens."""
         folder = run_folder()
         first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
-        first.request(TRACES[1], NOW + 1, test=NO_TEST)
+        first.request(TRACES[1], NOW + 1, test=NO_TEST_NAME)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [(None, None)]
         second.line("window", name="w", at=NOW)
-        first.request(TRACES[2], NOW + 2, test=NO_TEST)
+        first.request(TRACES[2], NOW + 2, test=NO_TEST_NAME)
         first.request(TRACES[2], NOW + 3)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [
