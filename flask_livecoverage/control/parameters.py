@@ -10,7 +10,7 @@ from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from ..model.text import MAX_NAME_LENGTH, quoted, storable
+from ..model.text import MAX_NAME_LENGTH, quoted, stored_text
 from ..settings import to_bool
 
 MAX_FORM = 1 << 16
@@ -154,4 +154,4 @@ def page_number(value: str) -> int:
 
 def stored_name(value: str) -> str:
     """Return ``value`` in the form in which records store names."""
-    return storable(value, MAX_NAME_LENGTH)
+    return stored_text(value, MAX_NAME_LENGTH)

@@ -63,7 +63,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordedCases:
     """The contents of a folder: the cases in natural order, and warnings that name skipped files and the reasons."""
 
     cases: Sequence[Case]
@@ -79,7 +79,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path) -> RecordedCases:
     """The test cases in ``path``, a test set or a folder of test sets.
 
     Raises ConfigurationError, which names the file, if a test case cannot be read, and if there is none.
@@ -98,7 +98,7 @@ def read_recording(path: Path) -> Recording:
             "test-set-0/tests/test-1.yaml, or one of its test sets"
         )
     _check_ids(cases)
-    return Recording(cases, warnings)
+    return RecordedCases(cases, warnings)
 
 
 def _test_sets(path: Path) -> list[Path]:

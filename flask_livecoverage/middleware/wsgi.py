@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..model.records import NO_TEST_NAME
-from ..model.text import MAX_METHOD_LENGTH, MAX_PATH_LENGTH, storable
+from ..model.text import MAX_METHOD_LENGTH, MAX_PATH_LENGTH, stored_text
 from ..recording.process import start_recording
 from ..recording.recorder import Recorder
 from ..recording.request import RequestCapture, current_request
@@ -322,7 +322,7 @@ _UNAWAITED = _Unawaited()
 
 def _method(environ: WSGIEnvironment) -> str:
     method: str = environ["REQUEST_METHOD"]
-    return method if method in _USUAL_METHODS else storable(method, MAX_METHOD_LENGTH)
+    return method if method in _USUAL_METHODS else stored_text(method, MAX_METHOD_LENGTH)
 
 
 def _path(environ: WSGIEnvironment) -> str:
@@ -330,4 +330,4 @@ def _path(environ: WSGIEnvironment) -> str:
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     if not path.isascii():
         path = path.encode("latin-1", "replace").decode("utf-8", "replace")
-    return storable(path, MAX_PATH_LENGTH) or "/"
+    return stored_text(path, MAX_PATH_LENGTH) or "/"

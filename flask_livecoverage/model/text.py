@@ -16,7 +16,7 @@ MAX_SHOWN_PATH = 60
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def storable(text: str, longest: int) -> str:
+def stored_text(text: str, longest: int) -> str:
     """Cut ``text`` to ``longest`` characters and replace those that some databases or file formats cannot hold.
 
     These are NUL and the halves of surrogate pairs; U+FFFD replaces them.

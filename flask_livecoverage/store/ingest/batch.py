@@ -21,8 +21,8 @@ from ...model.bitmap import to_numbits
 from ...model.records import NO_TEST_NAME, Trace
 from .. import losses, schema
 from ..dialect import insert_missing, insert_or_add, insert_rows
-from ..windows import NO_WINDOW, Windows
-from .interning import CHUNK, Interner, Key, storable
+from ..windows import NO_WINDOW, WindowIntervals
+from .interning import CHUNK, Interner, Key, without_surrogates
 
 Row = dict[str, Any]
 # A request's position in the journal, its number, and the fields of its line.
@@ -87,7 +87,9 @@ class _Lines:
     unreadable: int = 0
 
 
-def put(connection: sa.Connection, piece: Piece, windows_since: Callable[[float], Windows], caches: Caches) -> int:
+def put(
+    connection: sa.Connection, piece: Piece, windows_since: Callable[[float], WindowIntervals], caches: Caches
+) -> int:
     """Insert ``piece`` into the store; return how many of its lines cannot be read.
 
     ``windows_since`` returns the windows in which moments from the given one on can lie.
@@ -114,7 +116,8 @@ def _sort(piece: Piece) -> _Lines:
     for position, found in objects(piece.data):
         try:
             kind = kind_of(found)
-            _take(lines, kind, storable(found) if suspicious else found or {}, piece.token, piece.position + position)
+            fields = without_surrogates(found) if suspicious else found or {}
+            _take(lines, kind, fields, piece.token, piece.position + position)
         except UNREADABLE:
             lines.unreadable += 1
     return lines
@@ -189,7 +192,7 @@ def _put_rules(connection: sa.Connection, run: int, rules: Iterable[Sequence[Any
 class _Requests:
     """Inserts the requests of a piece into the store."""
 
-    def __init__(self, connection: sa.Connection, piece: Piece, windows: Windows, caches: Caches) -> None:
+    def __init__(self, connection: sa.Connection, piece: Piece, windows: WindowIntervals, caches: Caches) -> None:
         self._connection = connection
         self._piece = piece
         self._windows = windows

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from .. import schema
 from ..dialect import insert_missing
 from ..queries.base import NO_TEST_ROW
-from ..windows import Interval, Windows, last_event
+from ..windows import Interval, WindowIntervals, last_event
 from .batch import Caches, RequestRow, Row, change
 
 
@@ -26,7 +26,7 @@ def put_events(connection: sa.Connection, run: int, events: Iterable[Row], cache
     connection.execute(insert_missing(connection, schema.windows), rows)
     if last_event(connection, run) != before:
         earliest = min(row["at"] for row in rows)
-        for interval, end in Windows.of_run(connection, run, earliest).since(earliest):
+        for interval, end in WindowIntervals.of_run(connection, run, earliest).since(earliest):
             _assign(connection, run, interval, end, caches)
 
 
