@@ -189,9 +189,9 @@ def _missing_late_lines(request_id: str, late: Iterable[LateUpdate], collected: 
 
 def _keep_lines_of_earlier_requests(folder: RunFolder, mark: dict[str, int], collected: _Collected) -> None:
     """Keep the late lines of requests whose record lies before the mark, in an earlier dump, as ambient lines."""
-    early = collected.fold.early
-    before = _traces_before(folder, mark, early.keys())
-    for request_id, late in early.items():
+    waiting = collected.fold.waiting
+    before = _traces_before(folder, mark, waiting.keys())
+    for request_id, late in waiting.items():
         collected.warnings += _missing_late_lines(request_id, late, collected)
         known = [collected.traces[trace] for trace in before.get(request_id, ()) if trace in collected.traces]
         for one in late:

@@ -74,7 +74,7 @@ def test_lines_of_other_kinds_are_left_to_the_caller() -> None:
     fold = RequestFold()
     for kind in ("process", "sources", "rules", "trace", "ambient", "lost", "gone", "of a newer version"):
         assert not fold.add(kind, {})
-    assert (fold.requests, fold.early, fold.windows()) == ({}, {}, [])
+    assert (fold.requests, fold.waiting, fold.windows()) == ({}, {}, [])
 
 
 class TestOwner:
@@ -188,9 +188,9 @@ class TestEarlyLateLines:
 
     def test_are_kept_until_the_record_is_read(self) -> None:
         fold = folded(amend(1, SECOND, status=500))
-        assert (fold.requests, [late.trace for late in fold.early["r-1"]]) == ({}, [SECOND.id])
+        assert (fold.requests, [late.trace for late in fold.waiting["r-1"]]) == ({}, [SECOND.id])
         assert fold.add(*request(1, 5.0))
-        assert fold.early == {}
+        assert fold.waiting == {}
         record, lines = combined(fold)
         assert (record.status, lines) == (500, [1, 2])
 
@@ -203,7 +203,7 @@ class TestEarlyLateLines:
     def test_belong_to_their_request_alone(self) -> None:
         fold = folded(amend(1, SECOND), request(2, 5.0))
         assert combined(fold, 2)[1] == [1]
-        assert fold.early.keys() == {"r-1"}
+        assert fold.waiting.keys() == {"r-1"}
 
     @given(traces=st.lists(st.sampled_from([FIRST, SECOND, THIRD]), max_size=4), position=st.integers(0, 4))
     def test_position_of_the_record_among_them_does_not_matter(self, traces: list[Trace], position: int) -> None:
@@ -220,7 +220,7 @@ class TestEarlyLateLines:
 def test_clear_removes_all() -> None:
     fold = folded(window("w", 1.0), request(1, 5.0), amend(1, SECOND), amend(2, SECOND))
     fold.clear()
-    assert (fold.requests, fold.early, fold.windows()) == ({}, {}, [])
+    assert (fold.requests, fold.waiting, fold.windows()) == ({}, {}, [])
 
 
 class TestResets:

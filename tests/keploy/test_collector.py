@@ -189,4 +189,4 @@ def test_ended_tests_leave_nothing_in_memory(run: Run, collector: Collector) -> 
         end(collector, "a")
     collector.start("a")
     assert collector.fold.windows() == []
-    assert collector.fold.requests == collector.fold.early == {}
+    assert collector.fold.requests == collector.fold.waiting == {}

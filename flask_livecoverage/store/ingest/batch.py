@@ -78,7 +78,7 @@ class _Lines:
     """The lines of a piece by their kind; requests with their offset in the journal."""
 
     requests: list[_Request] = field(default_factory=list)
-    amends: list[Row] = field(default_factory=list)
+    late: list[Row] = field(default_factory=list)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: set[str] = field(default_factory=set)
     rules: list[Sequence[Any]] = field(default_factory=list)
@@ -95,7 +95,7 @@ def put(
     ``windows_since`` returns the windows in which moments from the given one on can lie.
     """
     lines = _sort(piece)
-    digests = {line["trace"] for _, _, line in lines.requests} | {line["trace"] for line in lines.amends}
+    digests = {line["trace"] for _, _, line in lines.requests} | {line["trace"] for line in lines.late}
     caches.traces.intern(connection, ((digest,) for digest in digests | lines.ambient | lines.traces.keys()))
     _put_traces(connection, lines.traces.values(), caches)
     _put_ambient(connection, piece.run, lines.ambient, caches)
@@ -103,7 +103,7 @@ def put(
     if lines.requests:
         windows = windows_since(min(line["started_at"] for _, _, line in lines.requests))
         _Requests(connection, piece, windows, caches).put(lines.requests)
-    _put_late_updates(connection, piece, lines.amends, caches)
+    _put_late_updates(connection, piece, lines.late, caches)
     if lines.lost:
         losses.put(connection, piece.journal, lines.lost)
     return lines.unreadable
@@ -131,7 +131,7 @@ def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> Non
         lines.requests.append((position, number, line))
     elif kind == "amend":
         _number(line["id"])
-        lines.amends.append(line)
+        lines.late.append(line)
     elif kind == "trace":
         lines.traces[line["id"]] = trace_of(line)
     elif kind == "ambient":
@@ -285,9 +285,9 @@ def change(connection: sa.Connection, before: Collection[RequestRow], after: Col
     count(connection, after, before)
 
 
-def _put_late_updates(connection: sa.Connection, piece: Piece, amends: Iterable[Row], caches: Caches) -> None:
+def _put_late_updates(connection: sa.Connection, piece: Piece, lines: Iterable[Row], caches: Caches) -> None:
     rows = []
-    for line in amends:
+    for line in lines:
         token = line["id"].rpartition("-")[0]
         duration = line.get("duration_ms")
         rows.append(
@@ -301,11 +301,14 @@ def _put_late_updates(connection: sa.Connection, piece: Piece, amends: Iterable[
             }
         )
     if rows:
-        connection.execute(sa.insert(schema.amends), rows)
+        connection.execute(sa.insert(schema.late_updates), rows)
 
 
 def _journal(connection: sa.Connection, piece: Piece, token: str, caches: Caches) -> int:
-    """Return the number of the run's journal with ``token``, perhaps not stored yet: a fork amends its parent's."""
+    """Return the number of the run's journal with ``token``, perhaps not stored yet.
+
+    A forked child writes late lines of its parent's requests.
+    """
     if token == piece.token:
         return piece.journal
     caches.journals.intern(connection, [(piece.run, token)])

@@ -109,7 +109,7 @@ class LineQueries:
         Late lines count as such until the record of their request is stored. It never is if the process that was to
         write it was killed; :func:`~flask_livecoverage.journal.reader.read_run` counts them in the same way.
         """
-        ambient, late, requests = schema.ambient.c, schema.amends.c, schema.requests.c
+        ambient, late, requests = schema.ambient.c, schema.late_updates.c, schema.requests.c
         query = sa.select(ambient.trace).where(ambient.run.in_(self._base.runs))
         waiting = sa.select(late.trace).where(
             late.run.in_(self._base.runs),
