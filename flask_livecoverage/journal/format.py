@@ -186,7 +186,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def kind_of(line: dict[str, Any] | None) -> str:
+def pop_kind(line: dict[str, Any] | None) -> str:
     """Remove the kind from a journal's line and return it, with the line checked. Kinds of newer versions pass.
 
     Raises KeyError, TypeError or ValueError if the line is malformed, or lacks a field of its kind.
@@ -228,7 +228,7 @@ def header(line: bytes) -> tuple[Process | None, str]:
     if type(version) is int and version != FORMAT_VERSION:
         return None, f"written in format {version}, which this version cannot read, skipped"
     try:
-        kind_of(first)
+        pop_kind(first)
         return process_of(first), ""
     except UNREADABLE:
         return None, "its first line cannot be read, skipped"

@@ -47,7 +47,7 @@ class RunFolder:
 
     def last_start(self) -> float:
         """Return when the last of the run's processes started, in UNIX seconds by the present wall clock; 0 if none."""
-        start = max(map(_start, self.journals()), default=0.0)
+        start = max(map(_started_at, self.journals()), default=0.0)
         clock = known_clock(self.path)
         if clock is None or start < clock.offset:
             return start
@@ -159,7 +159,7 @@ class RunFolder:
         return marks[-1] if marks else {}
 
 
-def _start(journal: Path) -> float:
+def _started_at(journal: Path) -> float:
     try:
         with open_for_reading(journal) as file:
             started_at = float(json.loads(file.readline())["started_at"])

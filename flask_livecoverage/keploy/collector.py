@@ -107,8 +107,8 @@ class Collector:
     def _assign(self, request_ids: Iterable[str]) -> None:
         """Add new requests to their tests, and forget the requests of other tests."""
         requests = [self.fold.requests[request_id] for request_id in request_ids]
-        placed = self.fold.assign_windows(request.record for request in requests)
-        for request, record in zip(requests, placed, strict=True):
+        assigned = self.fold.assign_windows(request.record for request in requests)
+        for request, record in zip(requests, assigned, strict=True):
             if record.test in self._tests:
                 self._tests[record.test].append(request)
             else:

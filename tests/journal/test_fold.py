@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.errors import StorageError
 from flask_livecoverage.journal.fold import RequestFold
-from flask_livecoverage.journal.format import kind_of, objects
+from flask_livecoverage.journal.format import objects, pop_kind
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.window_switch import WindowSwitch
@@ -291,7 +291,7 @@ def switch_of(run: RunFolder) -> tuple[WindowSwitch, FailingJournal]:
 def fold_of(journal: Journal) -> RequestFold:
     fold = RequestFold()
     for _, line in objects(journal.path.read_bytes() if journal.path.exists() else b""):
-        fold.add(kind_of(line), line or {})
+        fold.add(pop_kind(line), line or {})
     return fold
 
 

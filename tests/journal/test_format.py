@@ -23,9 +23,9 @@ from flask_livecoverage.journal.format import (
     LINE_PREFIX,
     header,
     header_line,
-    kind_of,
     objects,
     pieces,
+    pop_kind,
     prefix_of,
     process_of,
     rules_of,
@@ -52,7 +52,7 @@ def read(data: bytes) -> list[tuple[int, str, Any]]:
     """Return the offset, the kind and the value of each line."""
     found = []
     for offset, fields in objects(data):
-        kind = kind_of(fields)
+        kind = pop_kind(fields)
         found.append((offset, kind, READERS.get(kind, dict)(fields)))
     return found
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ...journal.format import UNREADABLE, kind_of, objects, rules_of, trace_of
+from ...journal.format import UNREADABLE, objects, pop_kind, rules_of, trace_of
 from ...model.bitmap import to_numbits
 from ...model.records import NO_TEST_NAME, Trace
 from .. import losses, schema
@@ -115,7 +115,7 @@ def _sort(piece: Piece) -> _Lines:
     suspicious = b"\\ud" in piece.data or b"\\uD" in piece.data or not piece.data.isascii()
     for position, found in objects(piece.data):
         try:
-            kind = kind_of(found)
+            kind = pop_kind(found)
             fields = without_surrogates(found) if suspicious else found or {}
             _take(lines, kind, fields, piece.token, piece.position + position)
         except UNREADABLE:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from ...journal.format import UNREADABLE, header, kind_of, objects, pieces, prefix_of
+from ...journal.format import UNREADABLE, header, objects, pieces, pop_kind, prefix_of
 from ...journal.losses import describe_losses
 from ...journal.run_folder import RunFolder
 from ...model.data_files import open_for_reading
@@ -246,7 +246,7 @@ def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
             end = data.index(b"\n", begin)
             for _, line in objects(data[begin:end]):
                 with suppress(*UNREADABLE):  # counted when its piece is inserted
-                    if kind_of(line) == "window":
+                    if pop_kind(line) == "window":
                         yield position + begin, line or {}
             begin = data.find(_WINDOW, end)
         position += len(data)
