@@ -22,6 +22,8 @@ from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import NO_TEST_NAME, Window
 from flask_livecoverage.queries.window_summary import WindowHistories
+from flask_livecoverage.store import schema
+from flask_livecoverage.store.ingest.batch import RequestRow
 
 from ...support.journals import Writer, run_folder, trace_of
 from ..runs import NOW, TRACES, assert_equal, by_id, recorded, synced
@@ -161,6 +163,19 @@ class _World:
                 self.do(("request", number, 1, None, 0, 200, "/", True))
         for trace in TRACES:
             self.writers[0].trace(trace)
+
+
+class TestPositionalRows:
+    """Rows are inserted and read back as plain tuples, in the order of the table's columns."""
+
+    def test_requests(self) -> None:
+        assert list(RequestRow._fields) == [column.name for column in schema.requests.c]
+
+    def test_executions(self) -> None:
+        keys = ["period", "trace", "test", "route", "window", "status"]
+        assert [column.name for column in schema.executions.c.values() if column.primary_key] == keys
+        sums = ["requests", "duration_us", "first_at", "last_at"]
+        assert [column.name for column in schema.executions.c] == [*keys, *sums]
 
 
 class TestAgainstReader:
