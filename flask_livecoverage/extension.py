@@ -195,16 +195,16 @@ def _activate(app: Flask, state: State) -> None:
         ignore=state.settings.ignore,
     )
     # For servers that are given `app.wsgi_app` itself.
-    app.wsgi_app = placed = add_control_routes(inner, state.settings)  # type: ignore[method-assign]
+    app.wsgi_app = control = add_control_routes(inner, state.settings)  # type: ignore[method-assign]
     kind: Any = type(app)
     call = kind.__call__
-    is_flasks = getattr(getattr(call, "__code__", None), "co_filename", "") == flask.app.__file__
+    is_flask_call = getattr(getattr(call, "__code__", None), "co_filename", "") == flask.app.__file__
     outermost = OutermostMiddleware(
         lambda environ, start_response: kind.__call__(app, environ, start_response),
         inner,
-        is_direct=lambda: is_flasks and app.wsgi_app is placed and kind.__call__ is call,
+        is_direct=lambda: is_flask_call and app.wsgi_app is control and kind.__call__ is call,
     )
-    state.entry = placed.around(outermost)
+    state.entry = control.around(outermost)
     app.__class__ = _class_with_entry(kind)
     for rule in control_rules(state.settings, build_only=True):
         # Only for `flask routes` and `url_for`: the middleware answers these requests before the application.

@@ -48,8 +48,8 @@ READ_SIDE = ("journal.reader", "journal.tail", "store", "exports", "queries", "a
 # Who imports Flask or Werkzeug; below them, recording needs no web framework.
 WITH_FLASK = {"", "cli", "control", "dashboard", "django", "extension", "measured", "pytest_plugin", "serving", "wsgi"}
 
-LONGEST_MODULE = 400
-LONGEST_FUNCTION = 60
+MAX_MODULE = 400
+MAX_FUNCTION = 60
 
 # Folders of tests that are no room of the package.
 OTHER_TESTS = {"", "data", "end_to_end", "support"}
@@ -224,7 +224,7 @@ def circles(graph: Mapping[str, Collection[str]]) -> Iterator[tuple[str, ...]]:
 class TestSizes:
     @pytest.mark.parametrize("name", sorted(MODULES))
     def test_modules_are_short(self, name: str) -> None:
-        assert len(MODULES[name].read_text().splitlines()) <= LONGEST_MODULE
+        assert len(MODULES[name].read_text().splitlines()) <= MAX_MODULE
 
     def test_functions_are_short(self) -> None:
         lengths = {}
@@ -233,7 +233,7 @@ class TestSizes:
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     begin = node.body[1].lineno if ast.get_docstring(node) and node.body[1:] else node.body[0].lineno
                     lengths[f"{name}.{node.name}"] = (node.end_lineno or begin) - begin + 1
-        assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+        assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION} == {}
         assert sorted(lengths.values())[len(lengths) // 2] <= 8
 
 

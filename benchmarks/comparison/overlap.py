@@ -87,7 +87,7 @@ def _counted(
     command = {"paths": paths, "threads": situation.threads, "switch_interval": situation.switch_interval}
     source = BRANCHES.source()
     try:
-        told = answer_of(
+        answer = answer_of(
             interpreter.path,
             "overlapping",
             [contestant.name],
@@ -98,7 +98,7 @@ def _counted(
         )
     except ProcessFailed as error:
         return {"error": str(error)}
-    return {"complaint": told["complaint"], **compare(truth, told["records"], told["failures"])}
+    return {"complaint": answer["complaint"], **compare(truth, answer["records"], answer["failures"])}
 
 
 def compare(truth: Records, records: Records, failures: Mapping[str, str]) -> dict[str, Any]:

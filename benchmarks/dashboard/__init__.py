@@ -14,4 +14,4 @@ script of an open page does: it holds the stream of events, and requests the pag
 
 # The pace of the page's script: seconds between two updates, and at most after one that took the server long.
 PACE_SECONDS = 0.5
-LATEST_SECONDS = 5.0
+MAX_SECONDS = 5.0

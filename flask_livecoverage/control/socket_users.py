@@ -17,7 +17,7 @@ _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
 _BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
 _ALL = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
 _ERROR, _DONE = 2, 3
-_LARGEST_REPLY = 1 << 16
+_MAX_REPLY = 1 << 16
 
 # struct nlmsghdr: length, type, flags, sequence number and sender's port id.
 _HEADER = struct.Struct("=IHHII")
@@ -94,7 +94,7 @@ def _sockets(family: int) -> Iterator[_Socket]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
         kernel.send(_HEADER.pack(_HEADER.size + len(request), _BY_FAMILY, _ALL, 0, 0) + request)
         while True:
-            for kind, content in _messages(kernel.recv(_LARGEST_REPLY)):
+            for kind, content in _messages(kernel.recv(_MAX_REPLY)):
                 if kind == _DONE:
                     return
                 if kind == _ERROR:

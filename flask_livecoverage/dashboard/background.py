@@ -22,7 +22,7 @@ _SECONDS_AFTER_FAILURE = 2.0
 # After work comes a pause of this many times its processor time, so that an open page does not keep a processor busy
 # where there is much to do.
 _PAUSE_FACTOR = 3.0
-_LONGEST_PAUSE_SECONDS = 10.0
+_MAX_PAUSE_SECONDS = 10.0
 
 
 class Background(Generic[Result]):
@@ -107,7 +107,7 @@ class Background(Generic[Result]):
             # Pages show this error, instead of waiting for ever.
             traceback.print_exc()
             error = LiveCoverageError(f"internal error in the dashboard ({failure!r}): see the server's output")
-        pause = min(_PAUSE_FACTOR * (time.thread_time() - began), _LONGEST_PAUSE_SECONDS)
+        pause = min(_PAUSE_FACTOR * (time.thread_time() - began), _MAX_PAUSE_SECONDS)
         with self._changed:
             self._waiting_since = time.monotonic()
             # No pause after the first result, which was most of the work: the rest is only what is new.

@@ -146,7 +146,7 @@ class HitsCache:
     _VARIANTS = 8
     # The limit for all line numbers that are kept: some 30 MB. The overhead of each file or code object takes as much
     # memory as _OVERHEAD line numbers.
-    MOST_LINES = 300_000
+    MAX_LINES = 300_000
     _OVERHEAD = 16
 
     def __init__(self, make: Callable[[RawLines], Hits]) -> None:
@@ -172,7 +172,7 @@ class HitsCache:
             self._kept_lines -= self._size(oldest)
         variants.append((raw, hits))
         self._kept_lines += self._size(raw)
-        if self._kept_lines > self.MOST_LINES:
+        if self._kept_lines > self.MAX_LINES:
             self._known, self._kept_lines = {}, 0
         return hits
 

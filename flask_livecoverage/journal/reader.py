@@ -16,9 +16,9 @@ from .format import (
     LINE_PREFIX,
     UNREADABLE,
     header,
-    kind_of,
     objects,
     pieces,
+    pop_kind,
     process_of,
     rules_of,
     source_files_of,
@@ -142,7 +142,7 @@ def _take_all(position: int, data: bytes, pid: int, mark: int, collected: _Colle
 
 def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, counts: bool) -> None:
     """Add one line; ``counts``: whether it comes after the mark. Unknown kinds, of newer versions, are skipped."""
-    kind = kind_of(line)
+    kind = pop_kind(line)
     assert line is not None
     if kind in ("request", "amend") and not counts:
         collected.before_mark[line["trace"]] = None
@@ -192,9 +192,9 @@ def _keep_lines_of_earlier_requests(folder: RunFolder, mark: dict[str, int], col
 
     The lines that such a request has run since then, and had not run before, are ambient.
     """
-    early = collected.fold.early
-    before = _traces_before(folder, mark, early.keys())
-    for request_id, late in early.items():
+    waiting = collected.fold.waiting
+    before = _traces_before(folder, mark, waiting.keys())
+    for request_id, late in waiting.items():
         collected.warnings += _missing_late_lines(request_id, late, collected)
         known = [collected.traces[trace] for trace in before.get(request_id, ()) if trace in collected.traces]
         for one in late:
@@ -214,7 +214,7 @@ def _traces_before(folder: RunFolder, mark: dict[str, int], requests: Collection
             for _, data in pieces(file, end=mark.get(path.name, 0)):
                 for _, line in objects(data):
                     with suppress(*UNREADABLE):
-                        if kind_of(line) in ("request", "amend") and line and line["id"] in requests:
+                        if pop_kind(line) in ("request", "amend") and line and line["id"] in requests:
                             found.setdefault(line["id"], []).append(line["trace"])
     return found
 

@@ -50,7 +50,7 @@ class RunFolder:
 
         It is converted to the current wall clock.
         """
-        start = max(map(_start, self.journals()), default=0.0)
+        start = max(map(_started_at, self.journals()), default=0.0)
         clock = known_clock(self.path)
         if clock is None or start < clock.offset:
             return start
@@ -162,7 +162,7 @@ class RunFolder:
         return marks[-1] if marks else {}
 
 
-def _start(journal: Path) -> float:
+def _started_at(journal: Path) -> float:
     try:
         with open_for_reading(journal) as file:
             started_at = float(json.loads(file.readline())["started_at"])

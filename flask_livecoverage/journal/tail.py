@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model.data_files import open_for_reading
 from ..model.records import Trace
-from .format import UNREADABLE, header, kind_of, objects, trace_of
+from .format import UNREADABLE, header, objects, pop_kind, trace_of
 from .run_folder import RunFolder
 
 
@@ -75,7 +75,7 @@ class Tail:
         self, path: Path, position: int, data: bytes, offset: int, line: dict[str, Any] | None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
-            kind = kind_of(line)
+            kind = pop_kind(line)
         except UNREADABLE:
             return
         assert line is not None

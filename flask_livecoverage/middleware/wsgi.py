@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..model.records import NO_TEST
-from ..model.text import LONGEST_METHOD, LONGEST_PATH, storable
+from ..model.records import NO_TEST_NAME
+from ..model.text import MAX_METHOD_LENGTH, MAX_PATH_LENGTH, stored_text
 from ..recording.process import start_recording
 from ..recording.recorder import Recorder
 from ..recording.request import RequestCapture, current_request
@@ -74,7 +74,7 @@ class LiveCoverageMiddleware:
         if _REQUEST_KEY in environ and (under_way := _request_on_its_way(environ)) is not None:
             return self._pass_through(under_way, environ, start_response)
         path = _path(environ)
-        test = NO_TEST if self._is_ignored(path) else test_identity(environ)
+        test = NO_TEST_NAME if self._is_ignored(path) else test_identity(environ)
         request = self.recorder.open_request(_method(environ), path, test)
         has_server = "SERVER_SOFTWARE" in environ or "uwsgi.version" in environ
         in_flight = self.in_flight if has_server else _UNAWAITED
@@ -322,7 +322,7 @@ _UNAWAITED = _Unawaited()
 
 def _method(environ: WSGIEnvironment) -> str:
     method: str = environ["REQUEST_METHOD"]
-    return method if method in _USUAL_METHODS else storable(method, LONGEST_METHOD)
+    return method if method in _USUAL_METHODS else stored_text(method, MAX_METHOD_LENGTH)
 
 
 def _path(environ: WSGIEnvironment) -> str:
@@ -330,4 +330,4 @@ def _path(environ: WSGIEnvironment) -> str:
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     if not path.isascii():
         path = path.encode("latin-1", "replace").decode("utf-8", "replace")
-    return storable(path, LONGEST_PATH) or "/"
+    return stored_text(path, MAX_PATH_LENGTH) or "/"

@@ -17,7 +17,7 @@ class Identity(Protocol):
         """Restore the previous state."""
 
 
-class Windows:
+class WindowIdentity:
     """A window of the server for each test: works with any client, but only for one test at a time."""
 
     def __init__(self, routes: ControlRoutes) -> None:
@@ -34,7 +34,7 @@ class Windows:
         """Do nothing: each test closes its window."""
 
 
-class Tags:
+class TagIdentity:
     """The test's name in each request: tests may run at the same time, but only with supported clients."""
 
     def __init__(self, routes: ControlRoutes) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ..engines import Capture, Hits, current_owner
 from ..errors import EngineError
 from ..journal.clock import ticks
-from ..journal.format import amended_line, late_line, request_line, under_way_line
+from ..journal.format import late_line, late_update_line, request_line, under_way_line
 from .greenlet_contexts import trace_current_thread
 from .session import NO_HITS, RecordingSession
 
@@ -198,4 +198,4 @@ class RequestCapture:
         if self._in_fork:
             return late_line(self.id, trace)
         ended = self._ended and self._reported_under_way
-        return amended_line(self.id, trace, self.status, (ticks() - self._began) // 1000, ended=ended)
+        return late_update_line(self.id, trace, self.status, (ticks() - self._began) // 1000, ended=ended)

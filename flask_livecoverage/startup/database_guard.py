@@ -46,7 +46,7 @@ def install() -> None:
     if _guard is None and DATABASE_VARIABLE in os.environ:
         _guard = Guard(os.environ[DATABASE_VARIABLE])
         # Importing it here would be too early: gevent may be about to patch modules that it imports.
-        when_imported("sqlalchemy", _guard.listen)
+        when_imported("sqlalchemy", _guard.on_sqlalchemy_import)
 
 
 def watch(app: Any) -> None:
@@ -87,12 +87,9 @@ class Guard:
         self._checked = False
         self.apps: WeakSet[Any] = WeakSet()
 
-    def listen(self, name: str, sqlalchemy: Any) -> None:
-        """Listen for each connection that is about to be opened.
-
-        Needed once: the callback for the import is removed.
-        """
-        cancel(name, self.listen)
+    def on_sqlalchemy_import(self, name: str, sqlalchemy: Any) -> None:
+        """Listen for each connection that is about to be opened; later imports of the module need no callback."""
+        cancel(name, self.on_sqlalchemy_import)
         sqlalchemy.event.listen(sqlalchemy.Engine, "do_connect", self._before_connection)
 
     def _before_connection(self, dialect: Any, record: Any, args: list[Any], parameters: dict[str, Any]) -> None:

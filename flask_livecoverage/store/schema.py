@@ -104,8 +104,9 @@ executions = _table(
     sqlite_with_rowid=False,
 )
 
-# Late lines of requests, until the request's record and the trace are in the store.
-amends = _table(
+# Late lines of requests, until the request's record and the trace are in the store. Queries count those without a
+# record as lines outside of requests.
+late_updates = _table(
     "amends", sa.Column("id", _Key, primary_key=True), _number("run"), _number("request"), _number("trace"),
     sa.Column("status", sa.BigInteger), sa.Column("duration_us", sa.BigInteger), sa.Column("ended", sa.SmallInteger),
 )  # fmt: skip

@@ -23,7 +23,7 @@ from werkzeug.routing import BaseConverter
 from flask_livecoverage import LiveCoverage
 from flask_livecoverage import __version__ as version
 from flask_livecoverage.control import application
-from flask_livecoverage.control.parameters import MOST_PARTS
+from flask_livecoverage.control.parameters import MAX_PARTS
 from flask_livecoverage.control.shutdown import SERVER_KEY
 
 from ..support.lines import lines_of
@@ -212,7 +212,7 @@ class TestWrongRequests:
             "accepted": ["name"],
         }
 
-    @pytest.mark.parametrize(("count", "status"), [(1, 200), (MOST_PARTS, 400), (MOST_PARTS + 1, 413)])
+    @pytest.mark.parametrize(("count", "status"), [(1, 200), (MAX_PARTS, 400), (MAX_PARTS + 1, 413)])
     def test_parts_of_a_form(self, client: FlaskClient, count: int, status: int) -> None:
         part = '--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n'
         body = f"{part}x\r\n" + f"{part}y\r\n" * (count - 1) + "--b--\r\n"

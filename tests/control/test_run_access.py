@@ -194,7 +194,7 @@ class TestDump:
         self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A warning is logged again after as many others as are remembered."""
-        monkeypatch.setattr(application, "MOST_WARNINGS", 3)
+        monkeypatch.setattr(application, "MAX_WARNINGS", 3)
         client.get("/deep")
         damaged = Writer(DataDir(".livecov").run(ok(client, "status")["run"]), "ffffffff")
         whole = damaged.path.read_bytes()

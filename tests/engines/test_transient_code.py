@@ -18,7 +18,7 @@ import pytest
 
 from flask_livecoverage.engines import Engine
 from flask_livecoverage.engines.file_decisions import FileDecisions
-from flask_livecoverage.model.bounded import MOST_FILES
+from flask_livecoverage.model.bounded import MAX_FILES
 from flask_livecoverage.sources.selection import Sources
 
 from .conftest import captured, locations_of
@@ -166,12 +166,12 @@ def test_ever_new_names_of_files(name: str, tmp_path: Path) -> None:
     first.write_text("one = 1\n")
     decisions = FileDecisions(Sources([str(tmp_path)]))
     decisions.note(str(first), None)
-    names = [name.format(number, folder=tmp_path) for number in range(2 * MOST_FILES)]
+    names = [name.format(number, folder=tmp_path) for number in range(2 * MAX_FILES)]
     for made in names:
         decisions.note(made, None)
-    assert len(decisions.files) <= MOST_FILES
-    assert len(coverage.files.CANONICAL_FILENAME_CACHE) <= MOST_FILES
+    assert len(decisions.files) <= MAX_FILES
+    assert len(coverage.files.CANONICAL_FILENAME_CACHE) <= MAX_FILES
     assert names[-1] in decisions.files
     path, line_limit = decisions.files[str(first)] or ("", 0)
     assert path == str(first)
-    assert line_limit < MOST_FILES
+    assert line_limit < MAX_FILES

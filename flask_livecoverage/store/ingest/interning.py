@@ -15,14 +15,14 @@ _MAX_INTERNED = 100_000
 Key = tuple[str | int, ...]
 
 
-def storable(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
     """Return ``value``, from JSON, with characters that are not valid Unicode escaped, as in names of files."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list):
-        return [storable(item) for item in value]
+        return [without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {storable(key): storable(item) for key, item in value.items()}
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     return value
 
 

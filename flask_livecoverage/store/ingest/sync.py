@@ -17,15 +17,15 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from ...journal.format import UNREADABLE, header, kind_of, objects, pieces, prefix_of
+from ...journal.format import UNREADABLE, header, objects, pieces, pop_kind, prefix_of
 from ...journal.losses import describe_losses
 from ...journal.run_folder import RunFolder
 from ...model.data_files import open_for_reading
 from .. import losses, schema
 from ..dialect import insert_missing, writing
-from ..windows import Windows, last_event
+from ..windows import WindowIntervals, last_event
 from .batch import Caches, Piece, put
-from .interning import storable
+from .interning import without_surrogates
 from .late_updates import apply_late_updates
 from .window_events import put_events
 
@@ -54,7 +54,7 @@ class RunSync:
         self._folder = folder
         self._progress = progress
         self._caches = Caches()
-        self._windows = Windows()
+        self._windows = WindowIntervals()
         self._windows_from = float("inf")
         self._last_event = -1
         self.warnings: list[str] = []
@@ -124,7 +124,8 @@ class RunSync:
         number = self._caches.journals[run, token]
         table = schema.journals
         known = table.c.id == number
-        about: dict[str, Any] = {"pid": process.pid, "started_at": process.started_at, "root": storable(process.root)}
+        root = without_surrogates(process.root)
+        about: dict[str, Any] = {"pid": process.pid, "started_at": process.started_at, "root": root}
         position = connection.execute(sa.select(table.c.position).where(known)).scalar_one()
         if end < position:
             self.warnings.append(
@@ -142,7 +143,7 @@ class RunSync:
                     "journal": journal.number,
                     "position": position,
                     "at": line["at"],
-                    "name": storable(line["name"]),
+                    "name": without_surrogates(line["name"]),
                 }
 
     def _put_piece(self, run: int, journal: _Journal) -> int:
@@ -174,10 +175,10 @@ class RunSync:
             marks = [mark.get(journal.path.name, 0) for mark in self._folder.marks()]
         return data, sorted(marks)
 
-    def _windows_since(self, connection: sa.Connection, run: int, moment: float) -> Windows:
+    def _windows_since(self, connection: sa.Connection, run: int, moment: float) -> WindowIntervals:
         newest = last_event(connection, run)
         if newest != self._last_event or moment < self._windows_from:
-            self._windows = Windows.of_run(connection, run, moment)
+            self._windows = WindowIntervals.of_run(connection, run, moment)
             self._last_event, self._windows_from = newest, moment
         return self._windows
 
@@ -247,7 +248,7 @@ def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
             end = data.index(b"\n", begin)
             for _, line in objects(data[begin:end]):
                 with suppress(*UNREADABLE):  # counted when its piece is inserted
-                    if kind_of(line) == "window":
+                    if pop_kind(line) == "window":
                         yield position + begin, line or {}
             begin = data.find(_WINDOW, end)
         position += len(data)

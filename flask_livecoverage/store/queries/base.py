@@ -13,7 +13,7 @@ from ...model.records import NO_ROUTE
 from .. import schema
 
 # The number that stands for no test.
-NO_TEST = 1
+NO_TEST_ROW = 1
 
 test_name: sa.ColumnElement[str] = schema.tests.c.name
 route_name: sa.ColumnElement[str] = (
@@ -74,7 +74,7 @@ def filtered(query: sa.Select[Any], table: Any, filters: Filters | None) -> sa.S
     if filters.test is not None:
         tests = schema.tests.c
         wanted = sa.select(tests.id).where(tests.name == filters.test).scalar_subquery()
-        query = query.where(table.test == wanted, table.test != NO_TEST)
+        query = query.where(table.test == wanted, table.test != NO_TEST_ROW)
     if filters.route is not None:
         routes = schema.routes.c
         named = sa.or_(routes.rule == filters.route, route_name == filters.route)

@@ -13,7 +13,7 @@ from ...model.filters import Filters
 from ...model.records import RequestRecord
 from .. import schema
 from ..dialect import chunks
-from .base import NO_TEST, QueryBase, filtered
+from .base import NO_TEST_ROW, QueryBase, filtered
 
 Sort = Literal["time", "method", "path", "status", "ms", "test", "route"]
 
@@ -73,7 +73,7 @@ class RequestQueries:
     def count_without_test(self, filters: Filters | None = None) -> int:
         """Return how many requests belong to no test."""
         source = self._base.executions(filters).subquery()
-        query = sa.select(sa.func.sum(source.c.requests)).where(source.c.test == NO_TEST)
+        query = sa.select(sa.func.sum(source.c.requests)).where(source.c.test == NO_TEST_ROW)
         return int(self._connection.execute(query).scalar() or 0)
 
     def page(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ...model.records import Window
 from ..dialect import chunks
 from ..schema import executions, journals, requests, traces, windows
-from ..windows import NO_WINDOW, Interval, Windows, latest_event
+from ..windows import NO_WINDOW, Interval, WindowIntervals, latest_event
 from .base import QueryBase
 
 # Not as integers, because the squares of large numbers are too large for some databases.
@@ -35,14 +35,14 @@ class WindowQueries:
         latest = self._connection.execute(latest_event(self._run)).scalar()
         if latest is None:
             return None
-        return Windows.of_run(self._connection, self._run, latest).intervals[-1].name or None
+        return WindowIntervals.of_run(self._connection, self._run, latest).intervals[-1].name or None
 
     def _last_opened(self) -> tuple[Interval, float | None] | None:
         """Return the window that was opened last, and when it was closed; None if none was opened."""
         latest = self._connection.execute(latest_event(self._run, windows.c.name != "")).scalar()
         if latest is None:
             return None
-        intervals = Windows.of_run(self._connection, self._run, latest).intervals
+        intervals = WindowIntervals.of_run(self._connection, self._run, latest).intervals
         last = max(index for index, interval in enumerate(intervals) if interval.name)
         # Only a closing event can follow.
         closed_at = intervals[last + 1].begins_at if last + 1 < len(intervals) else None
