@@ -17,7 +17,7 @@ NOW = 1_700_000_000
 
 @dataclass(frozen=True)
 class Traffic:
-    """The requests of a run: to so many routes, by so many tests, in the journals of so many processes."""
+    """The size of a run: the numbers of requests, of journals (one for each process), of routes and of tests."""
 
     requests: int
     journals: int

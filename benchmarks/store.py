@@ -4,8 +4,8 @@
 
     python -m benchmarks.store [--requests 1000000] [--traces 1000] [--journals 4]
 
-The journals are generated: so many requests, over so many distinct traces, on paths that all differ. Seconds of CPU are
-those of this process, whatever runs beside it.
+The journals are generated: requests over distinct traces, on paths that all differ. Seconds of CPU are those of this
+process, whatever runs beside it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any
 from .errors import ServerError
 from .settings import TOKEN_VARIABLE
 
-# Without a proxy: the server is on this machine.
+# Without a proxy, because the server is on this machine.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

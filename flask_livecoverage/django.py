@@ -25,7 +25,7 @@ def _make_application() -> WSGIApplication:
 
     application: WSGIApplication = wsgi.get_wsgi_application()
     # Imports the URL configuration and the views now. Django would do so in the first request, and all lines that run
-    # at import would be recorded as that request's.
+    # at import would be recorded as lines of that request.
     _ = get_resolver().url_patterns
     return application
 

@@ -128,7 +128,7 @@ class LiveCoverage:
         With ``reset``, reset in the same step: every request is in exactly one such dump. Raises ConfigurationError
         while live coverage is not active, DataError if nothing was measured.
         """
-        from .control.readings import reading
+        from .control.run_access import reading
         from .exports.dump import dump_object
         from .exports.report_process import open_reports_in
 
@@ -137,11 +137,11 @@ class LiveCoverage:
             return dump_object(run, reports, recording=recorder.session.recording)
 
     def reset(self) -> None:
-        """Let later dumps count from now on. Nothing is deleted.
+        """Reset: later dumps contain only what is recorded from now on. Nothing is deleted.
 
         Raises ConfigurationError while live coverage is not active.
         """
-        from .control.readings import reset_run
+        from .control.run_access import reset_run
 
         reset_run(_active_recorder())
 
@@ -153,9 +153,10 @@ def get_state(app: Flask) -> State | None:
 
 
 def attach(app: Flask) -> State:
-    """Return the state of an application to serve under coverage; attach the extension if the application does not.
+    """Return the state of an application to serve under coverage.
 
-    Raises ConfigurationError if the application forces live coverage off.
+    Attaches the extension if the application has not done so. Raises ConfigurationError if the application forces live
+    coverage off.
     """
     if get_state(app) is None:
         LiveCoverage(app)
@@ -194,16 +195,16 @@ def _activate(app: Flask, state: State) -> None:
         ignore=state.settings.ignore,
     )
     # For servers that are given `app.wsgi_app` itself.
-    app.wsgi_app = placed = add_control_routes(inner, state.settings)  # type: ignore[method-assign]
+    app.wsgi_app = control = add_control_routes(inner, state.settings)  # type: ignore[method-assign]
     kind: Any = type(app)
     call = kind.__call__
-    is_flasks = getattr(getattr(call, "__code__", None), "co_filename", "") == flask.app.__file__
+    is_flask_call = getattr(getattr(call, "__code__", None), "co_filename", "") == flask.app.__file__
     outermost = OutermostMiddleware(
         lambda environ, start_response: kind.__call__(app, environ, start_response),
         inner,
-        is_direct=lambda: is_flasks and app.wsgi_app is placed and kind.__call__ is call,
+        is_direct=lambda: is_flask_call and app.wsgi_app is control and kind.__call__ is call,
     )
-    state.entry = placed.around(outermost)
+    state.entry = control.around(outermost)
     app.__class__ = _class_with_entry(kind)
     for rule in control_rules(state.settings, build_only=True):
         # Only for `flask routes` and `url_for`: the middleware answers these requests before the application.
@@ -242,7 +243,7 @@ def _describe(app: Flask, environ: WSGIEnvironment) -> tuple[str | None, str | N
     if request is not None:
         rule = request.url_rule
     else:
-        # Flask does not provide the request any more: an exception was raised in it.
+        # Flask does not provide the request any more, because an exception was raised in it.
         try:
             rule, _ = app.url_map.bind_to_environ(environ).match(return_rule=True)
         except Exception:
@@ -273,7 +274,7 @@ def _is_materialized(body: Iterable[bytes]) -> bool:
     """True if ``body`` is Werkzeug's iterable for a response that holds its whole body, and closing it runs no code.
 
     The path from the body to the response is not in Werkzeug's public interface. If the response is not found, return
-    False: then the body is watched.
+    False: then the body is measured while it is sent.
     """
     if type(body) is not ClosingIterator:
         return type(body) in (list, tuple)

@@ -1,4 +1,4 @@
-"""Starts Python helper processes beside the server's.
+"""Starts Python helper processes of the server.
 
 ``subprocess`` is not used because gevent replaces it: its version forks as the application does, so that all hooks for
 the application's forks run.
@@ -15,11 +15,12 @@ from .errors import ServerError
 # Prefixes of the variables that make Python processes measure themselves: helpers are not measured.
 _MEASURING = ("LIVECOVERAGE", "COV_CORE_", "COVERAGE_PROCESS_")
 
-# The folder that contains this package. It need not be on the path: an editable installation is found by other means.
+# The folder that contains this package. It may not be on the path, because an editable installation is found by other
+# means.
 _INSTALLED = str(Path(__file__).parents[1])
 
 # The server's working directory may have been removed, and then many modules cannot be imported: coverage.py, for one.
-# The option -P keeps it off the path, too.
+# The option `-P` also keeps the working directory off `sys.path`.
 _ELSEWHERE = "import os; os.chdir('/')\n"
 
 

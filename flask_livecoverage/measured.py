@@ -1,4 +1,4 @@
-"""Measures any WSGI application in the way the extension measures a Flask application."""
+"""Measures any WSGI application, of any framework or none, as the extension measures a Flask application."""
 
 from __future__ import annotations
 

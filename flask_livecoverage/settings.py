@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from .errors import ConfigurationError
 
@@ -120,98 +120,96 @@ def server_url(value: str) -> str:
     return value.rstrip("/")
 
 
+T = TypeVar("T")
+
+
+def _setting(key: str, default: T, parse: Callable[[Any], T], help: str, *, secret: bool = False) -> T:
+    """A field of :class:`Settings`, with the other fields of its :class:`Setting`."""
+    return field(default=default, metadata={"key": key, "parse": parse, "help": help, "secret": secret})
+
+
 @dataclass(frozen=True)
-class Setting:
-    """One setting: ``parse`` turns the user's input into the value, or raises ValueError naming what is accepted."""
+class Settings:
+    """The values of all settings, which are declared here."""
 
-    key: str
-    default: Any
-    parse: Callable[[Any], Any]
-    help: str
-    secret: bool = False
-
-    @property
-    def name(self) -> str:
-        """The name of the attribute of :class:`Settings` that holds its value."""
-        return self.key.removeprefix(_PREFIX).lower()
-
-
-SETTINGS = (
-    Setting(
+    enabled: bool | None = _setting(
         "LIVECOVERAGE_ENABLED",
         None,
         _optional_bool,
         "Forces live coverage on or off. Without it, it is on while ``TESTING`` is, or the environment has "
         "``LIVECOVERAGE=1``.",
-    ),
-    Setting("LIVECOVERAGE_URL_PREFIX", "/__coverage__", _url_path, "Where the control routes are."),
-    Setting(
+    )
+    url_prefix: str = _setting("LIVECOVERAGE_URL_PREFIX", "/__coverage__", _url_path, "Where the control routes are.")
+    shutdown_url: str = _setting(
         "LIVECOVERAGE_SHUTDOWN_URL",
         "/shutdown",
         _optional_url_path,
         "The route that ends the server. Empty: no such route.",
-    ),
-    Setting(
+    )
+    data_dir: str = _setting(
         "LIVECOVERAGE_DATA_DIR",
         ".livecov",
         _folder,
         "The folder for recorded data. It gets a ``.gitignore`` of its own.",
-    ),
-    Setting(
+    )
+    autostart: bool = _setting(
         "LIVECOVERAGE_AUTOSTART",
         True,
         to_bool,
         "Whether requests are recorded from the start. If not, they are recorded while a window is open.",
-    ),
-    Setting("LIVECOVERAGE_ENGINE", "auto", _engine, "How lines are measured: ``auto``, ``monitoring`` or ``ctrace``."),
-    Setting(
+    )
+    engine: str = _setting(
+        "LIVECOVERAGE_ENGINE", "auto", _engine, "How lines are measured: ``auto``, ``monitoring`` or ``ctrace``."
+    )
+    token: str | None = _setting(
         TOKEN_VARIABLE,
         None,
         _token,
         "With ``Authorization: Bearer TOKEN``, the control routes answer clients on other machines too.",
         secret=True,
-    ),
-    Setting(
+    )
+    behind_proxy: bool | None = _setting(
         "LIVECOVERAGE_BEHIND_PROXY",
         None,
         _optional_bool,
         "Whether a proxy on the same machine is in front of the server. ``1``: only the token opens the control "
         "routes. ``0``: programs of every user of this machine may use them. Without it, a client that may be a proxy "
         "is refused (:doc:`security`).",
-    ),
-    Setting(
+    )
+    store: str | None = _setting(
         "LIVECOVERAGE_STORE",
         None,
         _store,
         "The SQLAlchemy URL of the database for queries about the recorded data. Default: the SQLite file "
         "``store.sqlite3`` in the data directory.",
         secret=True,
-    ),
-    Setting(
+    )
+    ignore: tuple[str, ...] = _setting(
         "LIVECOVERAGE_IGNORE",
         (),
         _paths,
         "Paths, separated by commas, whose requests belong to no test: they are recorded, but neither for the test "
         "that they name nor for the open window. ``*`` stands for any characters, ``?`` for one. ``/favicon.ico`` "
         "is always such a path.",
-    ),
-)
+    )
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The values of all :data:`SETTINGS`."""
+class Setting:
+    """One setting: ``parse`` turns the user's input into the value, or raises ValueError naming what is accepted.
 
-    enabled: bool | None = None
-    url_prefix: str = "/__coverage__"
-    shutdown_url: str = "/shutdown"
-    data_dir: str = ".livecov"
-    autostart: bool = True
-    engine: str = "auto"
-    token: str | None = None
-    behind_proxy: bool | None = None
-    store: str | None = None
-    ignore: tuple[str, ...] = ()
+    ``name`` is that of the attribute of :class:`Settings` that holds the value.
+    """
+
+    name: str
+    default: Any
+    key: str
+    parse: Callable[[Any], Any]
+    help: str
+    secret: bool
+
+
+SETTINGS = tuple(Setting(one.name, one.default, **one.metadata) for one in fields(Settings))
 
 
 def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:

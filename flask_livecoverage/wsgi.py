@@ -1,7 +1,8 @@
-"""Serves any Flask application, unchanged, under any WSGI server: ``gunicorn flask_livecoverage.wsgi:app``.
+"""Serves a Flask application, unchanged, under any WSGI server: ``gunicorn flask_livecoverage.wsgi:app``.
 
 ``FLASK_APP`` names the application, as for the ``flask`` command; ``livecov run --server`` sets it. Recording starts
-before the application is imported, so its start-up is measured too.
+before the application is imported, so its start-up is measured too. For an application without Flask, see
+:mod:`.measured`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The structure holds: layers, sizes, public names, and an inactive extension that does nothing at all.
+"""The structure holds: rooms, sizes, public names, and an inactive extension that does nothing at all.
 
 Tests ``_version`` and ``errors``.
 """
@@ -48,8 +48,8 @@ READ_SIDE = ("journal.reader", "journal.tail", "store", "exports", "queries", "a
 # Who imports Flask or Werkzeug; below them, recording needs no web framework.
 WITH_FLASK = {"", "cli", "control", "dashboard", "django", "extension", "measured", "pytest_plugin", "serving", "wsgi"}
 
-LONGEST_MODULE = 400
-LONGEST_FUNCTION = 60
+MAX_MODULE = 400
+MAX_FUNCTION = 60
 
 # Folders of tests that are no room of the package.
 OTHER_TESTS = {"", "data", "end_to_end", "support"}
@@ -114,6 +114,33 @@ IMPORTED = {
     name: {own for imported in imports(name) if (own := own_module(imported)) is not None} - {name} for name in MODULES
 }
 
+# The folders. That of sitecustomize is not a package: it is put on the path of the server's processes.
+ROOMS = sorted(name for name, path in MODULES.items() if name and path.name == "__init__.py")
+
+
+def is_in(name: str, room: str) -> bool:
+    """True for a room or module itself, and for all within it."""
+    return f"{name}.".startswith(f"{room}.")
+
+
+def rule_of(room: str) -> str:
+    """The docstring of a room, which lists its modules and the rooms and modules that it may import."""
+    return ast.get_docstring(ast.parse(MODULES[room].read_text())) or ""
+
+
+def permitted(rule: str) -> list[str]:
+    """The rooms and modules in the paragraph "May import: one, two.three." of a rule."""
+    (paragraph,) = (text for text in rule.split("\n\n") if text.startswith("May import: "))
+    names = re.split(r",\s+", paragraph.removeprefix("May import: ").removesuffix("."))
+    return [] if names == ["nothing"] else names
+
+
+def imported_by(room: str) -> set[str]:
+    """The modules that a room imports, without its own. A room within it has its own rule."""
+    inner = [other for other in ROOMS if other != room and is_in(other, room)]
+    modules = [name for name in MODULES if is_in(name, room) and not any(is_in(name, other) for other in inner)]
+    return {own for name in modules for own in IMPORTED[name] if not is_in(own, room)}
+
 
 class TestRooms:
     def test_every_room_has_its_floor(self) -> None:
@@ -123,13 +150,27 @@ class TestRooms:
     def test_few_modules_lie_outside_of_rooms(self) -> None:
         assert len(list(PACKAGE.glob("*.py"))) <= 12
 
-    @pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES.values()} - {PACKAGE}), ids=module_name)
-    def test_every_room_states_its_rule(self, folder: Path) -> None:
-        if folder.name == "site":
-            pytest.skip("not a package: a folder on the path of the server's processes")
-        docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
-        assert docstring is not None
-        assert "May import:" in docstring
+    @pytest.mark.parametrize("room", ROOMS)
+    def test_every_room_names_its_modules(self, room: str) -> None:
+        named = re.findall(r"^\*   ``(\w+)``: ", rule_of(room), re.MULTILINE)
+        within = [name.removeprefix(f"{room}.") for name in MODULES.keys() | IN_C if name.startswith(f"{room}.")]
+        assert named == sorted({name.partition(".")[0] for name in within})
+
+    @pytest.mark.parametrize("room", ROOMS)
+    def test_every_room_states_its_imports(self, room: str) -> None:
+        listed = permitted(rule_of(room))
+        used = imported_by(room)
+        assert {name for name in used if not any(is_in(name, permit) for permit in listed)} == set()
+        assert {permit for permit in listed if not any(is_in(name, permit) for name in used)} == set()
+
+    def test_rules_are_read(self) -> None:
+        assert permitted("A room.\n\nMay import: one, two.three,\nfour.\n\nRuns.") == ["one", "two.three", "four"]
+        assert permitted("A room.\n\nMay import: nothing.") == []
+        assert is_in("store.ingest.sync", "store.ingest")
+        assert not is_in("store_other", "store")
+        assert "journal.run_folder" in imported_by("store")
+        assert "store.ingest.sync" not in imported_by("store")
+        assert "store.dialect" in imported_by("store.ingest")
 
     @pytest.mark.parametrize("name", sorted(MODULES))
     def test_rooms_import_lower_ones_alone(self, name: str) -> None:
@@ -183,7 +224,7 @@ def circles(graph: Mapping[str, Collection[str]]) -> Iterator[tuple[str, ...]]:
 class TestSizes:
     @pytest.mark.parametrize("name", sorted(MODULES))
     def test_modules_are_short(self, name: str) -> None:
-        assert len(MODULES[name].read_text().splitlines()) <= LONGEST_MODULE
+        assert len(MODULES[name].read_text().splitlines()) <= MAX_MODULE
 
     def test_functions_are_short(self) -> None:
         lengths = {}
@@ -192,7 +233,7 @@ class TestSizes:
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     begin = node.body[1].lineno if ast.get_docstring(node) and node.body[1:] else node.body[0].lineno
                     lengths[f"{name}.{node.name}"] = (node.end_lineno or begin) - begin + 1
-        assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+        assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION} == {}
         assert sorted(lengths.values())[len(lengths) // 2] <= 8
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib
+import itertools
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -76,7 +77,7 @@ FOREIGN_OPTIONS = {
 
 @cache
 def text_of(page: Path) -> str:
-    """A page, and behind it the files that it shows."""
+    """A page, followed by the files that it shows."""
     text = page.read_text()
     shown = re.findall(r"^\.\. literalinclude:: (\S+)", text, re.MULTILINE)
     return "\n".join([text, *((page.parent / path).read_text() for path in shown)])
@@ -316,6 +317,92 @@ class TestExitStatuses:
         assert named == ["0", *map(str, sorted(errors)), "N"]
 
 
+VALUE = "\0"
+
+# Messages of other programs that the manual explains.
+FOREIGN_MESSAGES = {"Could not locate a Flask application", "session not created: Chrome instance exited"}
+
+
+@cache
+def templates() -> frozenset[str]:
+    """The texts in the package's code but its docstrings, in one line each, with VALUE for each value in them."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr | ast.Constant) and node not in docstrings:
+                found |= {" ".join(text.split()) for text in texts_of(node)}
+    return frozenset(text for text in found if len(words_of(text)) > 1)
+
+
+def texts_of(node: ast.expr) -> Iterator[str]:
+    """The texts that an expression may be, with VALUE for what is known only when it is evaluated."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield re.sub(r"%(?:\.\d+)?[sdrf]", VALUE, node.value)
+    elif isinstance(node, ast.JoinedStr):
+        yield from map("".join, itertools.product(*(list(texts_of(value)) for value in node.values)))
+    elif isinstance(node, ast.FormattedValue):
+        yield from texts_of(node.value) if isinstance(node.value, ast.IfExp) else [VALUE]
+    elif isinstance(node, ast.IfExp):
+        yield from (*texts_of(node.body), *texts_of(node.orelse))
+    else:
+        yield VALUE
+
+
+def words_of(text: str) -> list[str]:
+    return re.findall(r"[A-Za-z]{2,}", text)
+
+
+def is_message(quoted: str) -> bool:
+    """True if ``quoted`` is a part of a message; ``…`` and words with digits stand for values in it."""
+    literal = [part.strip() for part in re.split(r"…|\S*\d\S*", quoted)]
+    pattern = re.compile(".*".join(map(re.escape, literal)))
+    return any(map(pattern.search, templates()))
+
+
+def is_whole_message(printed: str) -> bool:
+    """True if ``printed`` is a message with all of its values."""
+    patterns = (re.escape(text).replace(VALUE, ".+") for text in templates() if re.search(r"[a-z]{2,} [a-z]{2,}", text))
+    return any(re.fullmatch(pattern, printed) for pattern in patterns)
+
+
+class TestMessages:
+    """The messages on the manual's pages are those that the package prints."""
+
+    def test_titles_of_troubleshooting(self) -> None:
+        titles = re.findall(r"^\*\*(.+?)\*\*$", text_of(DOCS / "troubleshooting.rst"), re.MULTILINE)
+        quoted = {message for title in titles for message in re.findall(r'"([^"]+)"', title)}
+        assert len(quoted) > 30
+        assert {message for message in quoted if not is_message(message)} == FOREIGN_MESSAGES
+
+    @pytest.mark.parametrize("page", MANUAL, ids=lambda page: page.name)
+    def test_printed_ones(self, page: Path) -> None:
+        printed = re.findall(r"^ +(?:Error|Warning|WARNING): (.+(?:\n +\S.*)*)", text_of(page), re.MULTILINE)
+        assert [message for message in printed if not any(map(is_whole_message, beginnings(message)))] == []
+
+    @pytest.mark.parametrize("page", MANUAL, ids=lambda page: page.name)
+    def test_answers_with_errors(self, page: Path) -> None:
+        errors = re.findall(r'\{"error": "([^"]+)"', text_of(page))
+        assert [error for error in errors if not is_whole_message(error)] == []
+
+    @pytest.mark.parametrize(
+        ("message", "expected"),
+        [("no report can be made in …, where the server was started", True), ("no report was made", False)],
+    )
+    def test_are_found(self, message: str, expected: bool) -> None:
+        assert is_message(message) == expected
+
+
+def beginnings(message: str) -> Iterator[str]:
+    """The first line, the first two … of a message, in one line: other output may follow it."""
+    lines = message.split("\n")
+    return (" ".join(" ".join(lines[:count]).split()) for count in range(1, len(lines) + 1))
+
+
+PATH = r"[\w/-]+(/|\.(py|c|rst|dot|cfg|html|js))|tests/\w+(/\w+)*"
+
+
 class TestPaths:
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
     def test_named_paths_exist(self, page: Path) -> None:
@@ -327,7 +414,7 @@ class TestPaths:
 
     @pytest.mark.parametrize("page", [ARCHITECTURE, CONTRIBUTING], ids=lambda page: page.name)
     def test_named_modules_exist(self, page: Path) -> None:
-        named = [name for name in literals(text_of(page)) if re.fullmatch(r"[\w/-]+(/|\.(py|c|rst|dot|cfg))", name)]
+        named = [name for name in literals(text_of(page)) if re.fullmatch(PATH, name)]
         assert named
         # A part of a room is named within the sentence about it.
         rooms = [PACKAGE / room for room in ("cli", "control", "dashboard", "store", "testid")]
@@ -346,6 +433,52 @@ class TestPaths:
         expected = {(floor, name) for floor, names in enumerate(FLOORS) for name in names - {"", "_version"}}
         assert rooms == sorted(rooms, key=lambda room: room[0])
         assert set(rooms) == expected
+
+
+def checklists() -> dict[str, dict[str, str]]:
+    """The rows of the tables "To change X, touch Y": the change, and its cell's text by Code, Tests and Docs."""
+    section = section_of(text_of(ARCHITECTURE), "To change X, touch Y")
+    rows = {}
+    for row in re.split(r"^ +\* - ", section, flags=re.MULTILINE)[1:]:
+        change, _, cell = row.partition("\n\n")[0].partition("      - :Code: ")
+        if cell:
+            code, tests, documentation = re.split(r"^ +:(?:Tests|Docs): ", cell, flags=re.MULTILINE)
+            assert change not in rows
+            rows[" ".join(change.split())] = {"Code": code, "Tests": tests, "Docs": documentation}
+    return rows
+
+
+ROWS = checklists()
+
+
+class TestChecklists:
+    """Each row of the tables "To change X, touch Y" is complete, and the names in it are in the files that it names."""
+
+    def test_rows_are_found(self) -> None:
+        assert len(ROWS) == len(re.findall(r"^ +- :Code: ", text_of(ARCHITECTURE), re.MULTILINE)) > 60
+
+    @pytest.mark.parametrize("change", ROWS)
+    def test_is_complete(self, change: str) -> None:
+        row = ROWS[change]
+        assert any(re.fullmatch(PATH, name) for name in literals(row["Code"]))
+        assert any(name.startswith("tests/") for name in literals(row["Tests"]))
+        assert row["Docs"].strip()
+
+    @pytest.mark.parametrize("change", ROWS)
+    def test_names_are_in_the_files(self, change: str) -> None:
+        names = literals(ROWS[change]["Code"] + ROWS[change]["Tests"])
+        paths = [name for name in names if re.fullmatch(PATH, name)]
+        texts = "\n".join(file.read_text() for path in paths for file in files_at(path))
+        words = [
+            name.rpartition(".")[2] for name in names if name not in paths and re.fullmatch(r"[A-Za-z_][\w.]*", name)
+        ]
+        assert [word for word in words if not re.search(rf"\b{word}\b", texts)] == []
+
+
+def files_at(name: str) -> list[Path]:
+    """The text files at a path that the page about the architecture names; those in a folder."""
+    found = [base / name for base in (PACKAGE, REPOSITORY) if (base / name).exists()]
+    return [path for path in (sorted(found[0].rglob("*.*")) if found[0].is_dir() else found) if path.suffix != ".pyc"]
 
 
 PICTURES = sorted((DOCS / "architecture").glob("*.dot"))

@@ -27,7 +27,7 @@ COLOURS = {
     "flask-coverage": "#17a2a2",
     "events": "#9a9a9a",
 }
-# What became of a request's record.
+# The colours of the results for a request.
 OUTCOMES = {"right": "#3d9a5b", "wrong": "#d62728", "missing": "#e8a33d", "failed": "#8c8c8c"}
 PYTHON_COLOURS = ("#1f78b4", "#e8a33d", "#3d9a5b", "#9467bd", "#d62728")
 GROWTH = {

@@ -5,7 +5,7 @@
     python -m benchmarks.comparison.growing WORK CONTESTANT
 
 Its commands and answers are the worker's. A command may have ``paths``, which each client requests in place of the
-work's own, and ``held``: so many other requests, of the work ``growing``, wait in a view for the whole time.
+work's own, and ``held``: the number of other requests, of the work ``growing``, that wait in a view for the whole time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GROWING = Work("growing", "", "a view whose lines depend on each bit of a number
 
 
 def answer(measured: Measured, *, paths: Sequence[str] = (), held: int = 0, **how: Any) -> dict[str, Any]:
-    """The answer to a worker's command, for these paths, beside so many requests that are held open."""
+    """The answer to a worker's command, for these paths, beside a number of requests that are held open."""
     if paths:
         measured = replace(measured, paths=list(paths))
     with held_open(measured, held):

@@ -92,7 +92,7 @@ def beside_traces(interpreter: Interpreter, sizes: Sizes, report: Report) -> tup
 
 
 def once_each(children: Mapping[str, Subprocess], count: int, sizes: Sizes) -> dict[str, Any]:
-    """Requests for so many distinct traces, a part of them in each round."""
+    """Requests for a number of distinct traces, a part of them in each round."""
     total = max(sizes.traces)
     paths = paths_of([number % count for number in range(total)])
     parts = [paths[number :: sizes.rounds] for number in range(sizes.rounds)]

@@ -1,4 +1,4 @@
-"""A process that brings journals into the store, in so many rounds.
+"""A process that brings journals into the store, in a number of rounds.
 
 ::
 

@@ -1,8 +1,8 @@
-"""Counts the wrong records when requests overlap, for each contestant that tells requests apart.
+"""Counts the wrong records when requests overlap, for each contestant that keeps requests apart.
 
-The same random requests are made one after the other, by four threads at once, and by four threads that Python makes
-take turns a hundred times as often as by default. Each record is compared with the truth: the lines that
-``sys.settrace`` reports for the same request alone.
+The same random requests are made one after the other, by four threads at once, and by four threads with a switch
+interval a hundredth of the default. Each record is compared with the truth: the lines that ``sys.settrace`` reports for
+the same request alone.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def measure_overlap(
 
 
 def random_paths(count: int) -> list[str]:
-    """So many requests, no two of the same path."""
+    """``count`` random requests, each to a different path."""
     chance = random.Random(SEED)
     return [f"/{chance.choice(KINDS)}/{chance.randrange(CHOICES)}/{serial}" for serial in range(1, count + 1)]
 
@@ -87,7 +87,7 @@ def _counted(
     command = {"paths": paths, "threads": situation.threads, "switch_interval": situation.switch_interval}
     source = BRANCHES.source()
     try:
-        told = answer_of(
+        answer = answer_of(
             interpreter.path,
             "overlapping",
             [contestant.name],
@@ -98,7 +98,7 @@ def _counted(
         )
     except ProcessFailed as error:
         return {"error": str(error)}
-    return {"complaint": told["complaint"], **compare(truth, told["records"], told["failures"])}
+    return {"complaint": answer["complaint"], **compare(truth, answer["records"], answer["failures"])}
 
 
 def compare(truth: Records, records: Records, failures: Mapping[str, str]) -> dict[str, Any]:
@@ -128,13 +128,13 @@ def tables(data: Mapping[str, Any]) -> list[Table]:
         for situation, counted in situations.items()
     ]
     headers = ["", "Requests", "Right", "Wrong", "Missing", "Failed"]
-    title = f"What became of {data['requests']:,} requests with {data['traces']:,} distinct traces"
+    title = f"Results for {data['requests']:,} requests with {data['traces']:,} distinct traces"
     return [Table(title, headers, rows, [NOTE, *_notes(data)], text_columns=2)]
 
 
 NOTE = (
-    "Records that are the lines which the request runs alone, those that are others, requests without a record, and "
-    "requests that failed because they were measured. Who is not listed keeps totals only: there is no record."
+    "Right: exactly the lines the request runs on its own. Wrong: other lines. Missing: no record. Failed: measuring "
+    "broke the request. Tools that are not listed record totals only."
 )
 
 

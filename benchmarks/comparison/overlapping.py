@@ -49,7 +49,7 @@ def ask(app: WSGIApplication, path: str) -> str | None:
 
 
 def ask_at_once(app: WSGIApplication, paths: list[str], threads: int) -> dict[str, str]:
-    """Let each of so many threads request its share of the paths; the errors of those that failed, by path."""
+    """Let each of a number of threads request its share of the paths; the errors of those that failed, by path."""
     raised: dict[str, str | None] = {}
     start = threading.Barrier(threads)
 

@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 @dataclass(frozen=True)
 class Table:
-    """A table: so many columns of text, and then figures. ``notes`` stand below it."""
+    """A table: ``text_columns`` columns of text, then figures. ``notes`` stand below it."""
 
     title: str
     headers: Sequence[str]

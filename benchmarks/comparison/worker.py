@@ -61,7 +61,7 @@ class Client:
 def timed(
     measured: Measured, *, threads: int = 1, seconds: float = math.inf, requests: float = math.inf
 ) -> dict[str, Any]:
-    """The requests that so many threads made at once in a time, or the time for so many requests of each."""
+    """The number of requests that ``threads`` made at once in ``seconds``, or the time for ``requests`` of each."""
     start = threading.Barrier(threads + 1)
     clients = [Client(measured, _environs(measured.paths), start, seconds, requests) for _ in range(threads)]
     running = [threading.Thread(target=client.run) for client in clients]

@@ -57,7 +57,7 @@ def script(paths: Sequence[str]) -> Iterator[Path]:
 
 
 def run_wrk(port: int, mix: Path, clients: int, seconds: float) -> dict[str, Any]:
-    """The results of so many clients in a time, each with a connection of its own. Raises ProcessFailed."""
+    """The results of several clients in a time, each with a connection of its own. Raises ProcessFailed."""
     # It prints a line when it is ready for a signal; into a pipe, only at its end.
     command = ["stdbuf", "--output=L", "wrk", "--threads", "1", "--connections", str(clients), "--duration", LONGEST]
     command += ["--script", str(mix), f"http://127.0.0.1:{port}"]

@@ -4,10 +4,9 @@
 
     python -m benchmarks.dashboard [--files 1000] [--requests 100000] [--traces 5000] [--seconds 3] [--page tests]
 
-First an application of so many files is generated, with journals of so many requests over so many distinct sets of
-lines. Each page is requested several times, as the measured server requests it; milliseconds are those until the last
-byte. Then requests go on being recorded, and each page is requested just after one, until it shows it: at the pace of
-the page's script.
+First an application is generated, with journals of requests over distinct sets of lines, the traces. Each page is
+requested several times, as the measured server requests it; milliseconds are those until the last byte. Then requests
+go on being recorded, and each page is requested just after one, until it shows it: at the pace of the page's script.
 
 Then a live server is put under load by wrk, in turns with no page open, twice, and with a client that does what the
 script of an open page does: it holds the stream of events, and requests the page again at the same pace.
@@ -15,4 +14,4 @@ script of an open page does: it holds the stream of events, and requests the pag
 
 # The pace of the page's script: seconds between two updates, and at most after one that took the server long.
 PACE_SECONDS = 0.5
-LATEST_SECONDS = 5.0
+MAX_SECONDS = 5.0

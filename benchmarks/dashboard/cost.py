@@ -21,7 +21,7 @@ from typing import Any
 from tabulate import tabulate
 
 from ..comparison.wrk import run_wrk, script
-from . import LATEST_SECONDS, PACE_SECONDS
+from . import MAX_SECONDS, PACE_SECONDS
 
 APP = """
 from flask import Flask, request
@@ -65,7 +65,7 @@ class Viewer(threading.Thread):
                     spent = float(page.headers["Server-Timing"].partition("dur=")[2])
                     version = page.read().decode().partition('data-version="')[2].partition('"')[0]
                 self.updates += 1
-                next_update = time.monotonic() + min(LATEST_SECONDS, max(PACE_SECONDS, 10 * spent / 1000))
+                next_update = time.monotonic() + min(MAX_SECONDS, max(PACE_SECONDS, 10 * spent / 1000))
             self._closed.wait(0.5)
 
     def close(self) -> int:
@@ -111,7 +111,7 @@ HEADERS = ("Server", "Requests a second", "Ratio with the page open", "Ratio wit
 
 
 def measure_cost(rounds: int, seconds: float) -> None:
-    """Print a table of all servers: so many rounds, in each of which each turn takes so many seconds."""
+    """Print a table of all servers: a number of rounds, in each of which each turn takes a number of seconds."""
     rows = []
     for name, command in SERVERS.items():
         with TemporaryDirectory() as folder:

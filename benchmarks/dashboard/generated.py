@@ -32,7 +32,7 @@ def make_source(number: int, rng: random.Random) -> str:
 
 
 def make_files(folder: Path, count: int, rng: random.Random) -> list[Path]:
-    """Write so many modules into ``folder``; their paths."""
+    """Write a number of modules into ``folder``; return their paths."""
     paths = []
     for number in range(count):
         path = folder / f"package_{number % 25}" / f"module_{number}.py"

@@ -14,7 +14,7 @@ from werkzeug import Request
 from werkzeug.test import EnvironBuilder
 
 from flask_livecoverage.control.dashboard_host.relay import Relay
-from flask_livecoverage.control.dashboard_host.urls import ServerState
+from flask_livecoverage.control.dashboard_host.server_state import ServerState
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.settings import Settings
 

@@ -45,7 +45,7 @@ def run_load(folder: Path, options: argparse.Namespace) -> tuple[Load, End]:
 
 
 def show(options: argparse.Namespace, load: Load, end: End) -> None:
-    """Print what was done, and what it took."""
+    """Print the load and the resources used."""
     requests = len(load.answered)
     tenth = max(1, len(load.memory) // 10)
     print(f"Python {sys.version.split()[0]}, engine {end.status['engine']}, {options.clients} clients")

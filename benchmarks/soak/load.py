@@ -45,7 +45,7 @@ class Load:
     memory: list[int] = field(default_factory=list)
 
     def run(self, clients: int, server: psutil.Process) -> None:
-        """Run so many clients and the operator until the deadline, then take the last dump."""
+        """Run a number of clients and the operator until the deadline, then take the last dump."""
         threads = [threading.Thread(target=self._drive, args=(number,)) for number in range(clients)]
         threads.append(threading.Thread(target=self._operate, args=(server,)))
         for thread in threads:

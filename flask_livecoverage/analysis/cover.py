@@ -94,7 +94,7 @@ def _chosen(result: Any, reduced: _Reduction, indexes: list[int]) -> list[int] |
         missing |= lines
     for index in chosen:
         missing &= ~reduced.line_sets[index]
-    # The solver computes with floats: its result is used only if it covers everything.
+    # The solver computes with floats, so its result is used only if it covers everything.
     return None if missing else sorted(reduced.fixed + chosen)
 
 

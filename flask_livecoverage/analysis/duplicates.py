@@ -27,7 +27,7 @@ class DuplicateGroup:
 
 @dataclass(frozen=True, slots=True)
 class Subsumed:
-    """A member whose lines are a strict subset of another's, ``superset``, and how many lines each executed."""
+    """A member whose lines are a strict subset of those of another, ``superset``, and how many lines each executed."""
 
     member: Member
     superset: Member

@@ -1,8 +1,8 @@
 """Growth of coverage: the lines that each trace was the first to run.
 
 Traces may be added in any order, because several processes record at once and their records are read separately. Each
-line belongs to the earliest trace that ran it. Adding a trace compares it only with the owners of a file's lines, which
-are never more than the lines, however many traces there are.
+line belongs to the earliest trace that ran it. The cost of adding a trace depends on the number of lines in the file,
+not on the number of traces.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ class Growth:
         found.shares = [share for share in found.shares if share.lines]
 
     def add(self, file: Hashable, trace: str, at: float, lines: int) -> None:
-        """Add ``lines`` of ``file`` that ``trace`` ran at ``at``; of equal times, the last added is the first."""
+        """Add ``lines`` of ``file`` that ``trace`` ran at ``at``.
+
+        If two traces have the same time, the one added last counts as the earlier.
+        """
         found = self._files.setdefault(file, _File())
         new = lines & ~found.base
         # No two shares have a line in common, so their order does not matter.

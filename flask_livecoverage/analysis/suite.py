@@ -11,7 +11,7 @@ from typing import Any
 from ..model.bitmap import from_bitmap
 from ..model.records import Executed, Trace
 
-# Path and content hash: the lines of different versions of a file are different lines.
+# Path and content hash, because the lines of different versions of a file are different lines.
 FileKey = tuple[str, str]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..model.records import Trace
 
-# By path and content hash: the lines of different versions of a file are different lines.
+# By path and content hash, because the lines of different versions of a file are different lines.
 Bitmaps = dict[tuple[str, str], int]
 
 

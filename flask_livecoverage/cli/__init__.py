@@ -4,7 +4,20 @@ The ``flask`` command imports this package for all commands, also for those of o
 measures, reports and analyses (with coverage.py and SQLAlchemy) is in :mod:`.handlers`, which the commands import in
 their bodies.
 
-May import: model, errors, settings, serving.options, and in the commands' bodies all that lies below.
+Modules:
+
+*   ``group``: the group ``flask livecov``, and how errors end a command
+*   ``handlers``: the work of the commands
+*   ``keploy``: ``keploy`` and ``replay``
+*   ``options``: options that several commands take
+*   ``questions``: ``requests``, ``tests``, ``routes``, ``diff``, ``who`` and ``priorities``
+*   ``reports``: ``report``, ``status`` and ``shutdown``
+*   ``serving``: ``serve`` and ``run``
+*   ``suite``: ``dedup`` and ``minimise``
+
+May import: errors, keploy.sockets, model, serving.serve_options, settings.
+
+Runs in every ``flask`` command of every application, so only the options are read here.
 """
 
 from . import keploy, questions, reports, serving, suite  # noqa: F401  # each adds its commands

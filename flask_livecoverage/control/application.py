@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from werkzeug import Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -29,21 +29,20 @@ from ..middleware.wsgi import unrecorded
 from ..model import filters
 from ..model.records import CONTEXTS, Run
 from ..model.text import printable, window_name
-from ..queries.counts import count_run
+from ..queries.run_counts import count_run
 from ..recording.recorder import Recorder
 from ..settings import Settings
 from .access import embedded, refusal
 from .announcement import announce
 from .dashboard_host.proxy import Proxy, dashboard_rules, error_page, is_page
-from .dashboard_host.urls import PREFIX
 from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters, stored_name
-from .readings import reading, reset_run
+from .run_access import reading, reset_run
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from ..queries.window_summary import WindowHistories
-    from .records import Records
+    from .json_answers import Records
 
 
 Shutdown = Callable[["WSGIEnvironment"], Callable[[], None]]
@@ -55,10 +54,7 @@ _DEFAULT_LIMIT = 100
 SHORT_RUN_BYTES = 4 << 20
 
 # Warnings remembered, each to be logged once. Some contain counts, so on a full disk each request can bring a new one.
-MOST_WARNINGS = 1000
-
-# Endpoints that change something also by a plain GET, for drivers that can send nothing else.
-_CHANGING = frozenset({"livecoverage.start", "livecoverage.stop", "livecoverage.shutdown"})
+MAX_WARNINGS = 1000
 
 DUMP_FORMATS = ("json", "text", "markdown", "lcov", "xml", "html", "coverage", "dedup")
 
@@ -70,29 +66,36 @@ def is_control(path: str, settings: Settings) -> bool:
 
 def control_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]:
     """The URL rules of the control routes and of the dashboard; endpoints begin with ``livecoverage.``."""
-    prefix = settings.url_prefix
-    rules: list[tuple[str, str, list[str]]] = [
-        (f"{prefix}/start", "start", ["GET", "POST"]),
-        (f"{prefix}/stop", "stop", ["GET", "POST"]),
-        (f"{prefix}/dump", "dump", ["GET", "POST"]),
-        (f"{prefix}/reset", "reset", ["POST"]),
-        (f"{prefix}/status", "status", ["GET"]),
-        (f"{prefix}/tests", "tests", ["GET"]),
-        (f"{prefix}/requests", "requests", ["GET"]),
-        (f"{prefix}/requests/<request_id>", "request", ["GET"]),
+    rules = [
+        _rule(path, endpoint, route.methods, build_only)
+        for endpoint, route in _ROUTES.items()
+        if (path := route.path_in(settings))
     ]
-    if settings.shutdown_url:
-        rules.append((settings.shutdown_url, "shutdown", ["GET", "POST"]))
-    routes = [_rule(path, f"livecoverage.{name}", methods, build_only) for path, name, methods in rules]
-    return [*routes, *dashboard_rules(settings, build_only=build_only)]
+    return [*rules, *dashboard_rules(settings, build_only=build_only)]
 
 
-def _rule(path: str, endpoint: str, methods: list[str], build_only: bool) -> Rule:
+def _rule(path: str, endpoint: str, methods: Sequence[str], build_only: bool) -> Rule:
     rule = Rule(path, endpoint=endpoint, methods=methods, build_only=build_only)
     if "POST" in methods and rule.methods is not None:
         # Werkzeug adds HEAD to GET; here it would change something and discard the response.
         rule.methods.discard("HEAD")
     return rule
+
+
+class _Route(NamedTuple):
+    """A control route: its path after LIVECOVERAGE_URL_PREFIX (None: LIVECOVERAGE_SHUTDOWN_URL), methods and view.
+
+    ``changes_by_get`` is whether a plain GET changes something, for drivers that can send nothing else.
+    """
+
+    path: str | None
+    methods: Sequence[str]
+    view: Callable[..., Response]
+    changes_by_get: bool = False
+
+    def path_in(self, settings: Settings) -> str:
+        """Return the whole path; empty if there is no such route."""
+        return settings.shutdown_url if self.path is None else f"{settings.url_prefix}{self.path}"
 
 
 class ControlMiddleware:
@@ -112,17 +115,6 @@ class ControlMiddleware:
         self._paths = frozenset(filter(None, (settings.url_prefix, settings.shutdown_url)))
         self._warned: set[str] = set()
         self._is_announced = False
-        self._views: dict[str, Callable[..., Response]] = {
-            "livecoverage.start": self._start_window,
-            "livecoverage.stop": self._stop_window,
-            "livecoverage.dump": self._dump,
-            "livecoverage.reset": self._reset,
-            "livecoverage.status": self._status,
-            "livecoverage.tests": self._list_tests,
-            "livecoverage.requests": self._list_requests,
-            "livecoverage.request": self._show_request,
-            "livecoverage.shutdown": self._shut_down,
-        }
         self._dashboard = Proxy(recorder, settings)
         self._histories: WindowHistories | None = None
 
@@ -151,11 +143,12 @@ class ControlMiddleware:
             return self._error(request, 403, reason)
         try:
             endpoint, arguments = self._map.bind_to_environ(request.environ).match()
-            if endpoint in _CHANGING and (reason := embedded(request)):
-                return self._error(request, 403, reason)
-            if endpoint.startswith(PREFIX):
+            route = _ROUTES.get(endpoint)
+            if route is None:
                 return self._dashboard.answer(request, endpoint)
-            return self._views[endpoint](request, **arguments)
+            if route.changes_by_get and (reason := embedded(request)):
+                return self._error(request, 403, reason)
+            return route.view(self, request, **arguments)
         except BadParameters as error:
             return self._error(request, error.status, str(error), accepted=error.accepted)
         except DataError as error:
@@ -235,7 +228,7 @@ class ControlMiddleware:
         # takes.
         with suppress(DataError, StorageError, OSError):
             if sum(path.stat().st_size for path in self._recorder.run.journals()) > SHORT_RUN_BYTES:
-                from .records import open_records
+                from .json_answers import open_records
 
                 with open_records(self._recorder, self._settings.store) as records:
                     return records.counts()
@@ -263,7 +256,7 @@ class ControlMiddleware:
         self, ask: Callable[[Records], dict[str, Any] | None], *, since_reset: bool = True
     ) -> Response:
         # Imported here: a server whose records nobody requests must not pay for SQLAlchemy.
-        from .records import open_records
+        from .json_answers import open_records
 
         with open_records(self._recorder, self._settings.store, since_reset=since_reset) as records:
             self._warn(records.warnings)
@@ -293,7 +286,7 @@ class ControlMiddleware:
         """Log warnings, each once while it is remembered: dumps have no field for them."""
         for warning in warnings:
             if warning not in self._warned:
-                if len(self._warned) >= MOST_WARNINGS:
+                if len(self._warned) >= MAX_WARNINGS:
                     self._warned.clear()
                 self._warned.add(warning)
                 logger.warning("%s", printable(warning))
@@ -324,6 +317,19 @@ class ControlMiddleware:
         response.call_on_close(end)
         return response
 
+
+# By endpoint.
+_ROUTES = {
+    "livecoverage.start": _Route("/start", ("GET", "POST"), ControlMiddleware._start_window, changes_by_get=True),
+    "livecoverage.stop": _Route("/stop", ("GET", "POST"), ControlMiddleware._stop_window, changes_by_get=True),
+    "livecoverage.dump": _Route("/dump", ("GET", "POST"), ControlMiddleware._dump),
+    "livecoverage.reset": _Route("/reset", ("POST",), ControlMiddleware._reset),
+    "livecoverage.status": _Route("/status", ("GET",), ControlMiddleware._status),
+    "livecoverage.tests": _Route("/tests", ("GET",), ControlMiddleware._list_tests),
+    "livecoverage.requests": _Route("/requests", ("GET",), ControlMiddleware._list_requests),
+    "livecoverage.request": _Route("/requests/<request_id>", ("GET",), ControlMiddleware._show_request),
+    "livecoverage.shutdown": _Route(None, ("GET", "POST"), ControlMiddleware._shut_down, changes_by_get=True),
+}
 
 _FILTERS: dict[str, Callable[[str], Any]] = {
     "test": stored_name, "route": stored_name, "status": filters.parse_status,

@@ -10,20 +10,20 @@ from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from ..model.text import LONGEST_NAME, quoted, storable
+from ..model.text import MAX_NAME_LENGTH, quoted, stored_text
 from ..settings import to_bool
 
-LARGEST_FORM = 1 << 16
-MOST_PARTS = 20
+MAX_FORM = 1 << 16
+MAX_PARTS = 20
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class ControlRequest(Request):
     """A request to a control route. However large its body is, only a little of it is read."""
 
-    max_content_length = LARGEST_FORM
-    max_form_memory_size = LARGEST_FORM
-    max_form_parts = MOST_PARTS
+    max_content_length = MAX_FORM
+    max_form_memory_size = MAX_FORM
+    max_form_parts = MAX_PARTS
 
     def make_form_data_parser(self) -> FormDataParser:
         """Return a parser that raises for a malformed form, and does not treat it as an empty one."""
@@ -100,7 +100,7 @@ def _check_body(request: ControlRequest, accepted: list[str]) -> None:
             body.decode()
         files = list(request.files)
         # A body in chunks is truncated at this size.
-        too_large = len(body) >= LARGEST_FORM
+        too_large = len(body) >= MAX_FORM
     except RequestEntityTooLarge:
         too_large = True
     except ValueError:
@@ -108,7 +108,7 @@ def _check_body(request: ControlRequest, accepted: list[str]) -> None:
             "the form is malformed: send it as declared by its Content-Type, in UTF-8", accepted
         ) from None
     if too_large:
-        limits = f"use less than {LARGEST_FORM >> 10} KB, in {MOST_PARTS} parts at most"
+        limits = f"use less than {MAX_FORM >> 10} KB, in {MAX_PARTS} parts at most"
         raise BadParameters(f"the form is too large: {limits}", accepted, 413)
     if len(body) < (request.content_length or 0):
         raise BadParameters("the body ends before its Content-Length", accepted)
@@ -154,4 +154,4 @@ def page_number(value: str) -> int:
 
 def stored_name(value: str) -> str:
     """Return ``value`` in the form in which records store names."""
-    return storable(value, LONGEST_NAME)
+    return stored_text(value, MAX_NAME_LENGTH)

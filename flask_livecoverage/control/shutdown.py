@@ -75,7 +75,7 @@ os.register_at_fork(after_in_child=_remember_parent)
 
 
 def _end_gunicorn() -> None:
-    # If gunicorn's master has ended, the process that adopted this worker is not gunicorn's.
+    # If gunicorn's master has ended, the process that adopted this worker is not one of gunicorn.
     master_lives = os.getppid() == _parent
     os.kill(_parent if master_lives else os.getpid(), signal.SIGTERM)
 

@@ -17,13 +17,13 @@ _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
 _BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
 _ALL = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
 _ERROR, _DONE = 2, 3
-_LARGEST_REPLY = 1 << 16
+_MAX_REPLY = 1 << 16
 
 # struct nlmsghdr: length, type, flags, sequence number and sender's port id.
 _HEADER = struct.Struct("=IHHII")
 # struct inet_diag_req_v2: family, protocol, two fields that are 0, the states, and a socket id, which is not used here.
 _REQUEST = struct.Struct("=BBBBI48x")
-# struct inet_diag_msg: the ports and addresses of both ends (in the network's order), the user and the inode.
+# struct inet_diag_msg: the ports and addresses of both ends (in network byte order), the user and the inode.
 _REPLY = struct.Struct("=4x2s2s16s16x24xII")
 
 # All but TIME_WAIT and CLOSE, which no process holds, and LISTEN, which has no peer.
@@ -94,7 +94,7 @@ def _sockets(family: int) -> Iterator[_Socket]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
         kernel.send(_HEADER.pack(_HEADER.size + len(request), _BY_FAMILY, _ALL, 0, 0) + request)
         while True:
-            for kind, content in _messages(kernel.recv(_LARGEST_REPLY)):
+            for kind, content in _messages(kernel.recv(_MAX_REPLY)):
                 if kind == _DONE:
                     return
                 if kind == _ERROR:

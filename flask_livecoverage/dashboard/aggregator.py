@@ -102,10 +102,11 @@ class Aggregator:
     ) -> Snapshot:
         """Return the snapshot of ``recorded``, which contains the records of ``period``."""
         self._contents.refresh()
-        if period != self._period or self._has_content_changed():
+        traces, ambient = recorded.lines.first_executions(), recorded.lines.ambient_traces()
+        # Late lines are ambient only until the record of their request is stored.
+        if period != self._period or self._has_content_changed() or not self._ambient <= ambient:
             self._clear()
             self._period = period
-        traces, ambient = recorded.lines.first_executions(), recorded.lines.ambient_traces()
         new = {number for number, trace in traces.items() if self._traces.get(number) != trace}
         rows = [_Row(*row) for row in recorded.lines.rows_of_traces(new | ambient - self._ambient)]
         self._load_files(recorded, {row.file for row in rows})

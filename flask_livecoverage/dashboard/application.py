@@ -11,10 +11,11 @@ from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from ..control.dashboard_host.urls import ACTIONS, CONTROLS, PAGES, PREFIX, STATE_HEADER, ServerState
+from ..control.dashboard_host.server_state import STATE_HEADER, ServerState
+from ..control.dashboard_host.urls import ACTIONS, CONTROLS, PAGES, PREFIX
 from ..control.parameters import BadParameters, ControlRequest
 from ..errors import DataError, LiveCoverageError, StorageError
-from .pages import compare, files, overview, requests, suite_pages
+from .pages import compare, duplicates, files, overview, requests, routes, tests
 from .pages.context import PageContext
 from .pages.rendering import make_environment
 from .pages.static import static_file
@@ -28,9 +29,9 @@ _VIEWS: dict[str, Callable[..., Response]] = {
     "files": files.list_files,
     "source": files.show_source,
     "requests": requests.list_requests,
-    "tests": suite_pages.list_tests,
-    "routes": suite_pages.list_routes,
-    "duplicates": suite_pages.show_duplicates,
+    "tests": tests.list_tests,
+    "routes": routes.list_routes,
+    "duplicates": duplicates.show_duplicates,
     "lines": compare.show_lines,
     "compare": compare.compare,
     "static": static_file,

@@ -16,13 +16,13 @@ Result = TypeVar("Result")
 # Called with a text that describes the progress of the work.
 Progress = Callable[[str], None]
 
-# Longer than the wait for a result: a failure was found last time, and its cause may be fixed by now.
+# Longer than the wait for a result, because the cause of the last failure may be fixed by now.
 _SECONDS_AFTER_FAILURE = 2.0
 
-# After work comes a pause of this many times its processor time: an open page must not keep a processor busy where
-# there is much to do.
+# After work comes a pause of this many times its processor time, so that an open page does not keep a processor busy
+# where there is much to do.
 _PAUSE_FACTOR = 3.0
-_LONGEST_PAUSE_SECONDS = 10.0
+_MAX_PAUSE_SECONDS = 10.0
 
 
 class Background(Generic[Result]):
@@ -107,10 +107,10 @@ class Background(Generic[Result]):
             # Pages show this error, instead of waiting for ever.
             traceback.print_exc()
             error = LiveCoverageError(f"internal error in the dashboard ({failure!r}): see the server's output")
-        pause = min(_PAUSE_FACTOR * (time.thread_time() - began), _LONGEST_PAUSE_SECONDS)
+        pause = min(_PAUSE_FACTOR * (time.thread_time() - began), _MAX_PAUSE_SECONDS)
         with self._changed:
             self._waiting_since = time.monotonic()
-            # No pause after the first result: it was most of the work, and the rest is only what is new.
+            # No pause after the first result, which was most of the work: the rest is only what is new.
             self._paused_until = self._waiting_since + pause if self._result is not None else 0.0
             self._result, self._error, self._result_stamp, self._served = result, error, stamp, requested
             self._changed.notify_all()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # The application takes precedence where processors are scarce, but a page still takes less than a second.
 _NICENESS = 5
-# A page that is rendered during long work must not wait: the threads switch this often, and at each row from the store.
+# The threads switch this often, and at each row from the store, so that a page does not wait for long work.
 _SWITCH_SECONDS = 0.0005
 # After this time without a request, the process ends; the next request starts another one.
 _IDLE_SECONDS = 600.0

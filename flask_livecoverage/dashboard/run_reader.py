@@ -13,7 +13,7 @@ from typing import Generic, Literal, TypeVar
 from ..control.dashboard_host.events import stamp
 from ..errors import DataError
 from ..journal.run_folder import RunFolder
-from ..queries.counting import statements_of
+from ..queries.counted_lines import statements_of
 from ..queries.lists import Group, RouteList, list_routes, list_tests
 from ..queries.redundancy import SuiteComparison, compare_suite
 from ..queries.suites import recorded_suite

@@ -469,7 +469,7 @@ line_in(PyObject *ranges, Py_ssize_t i)
     return line == Py_None ? NULL : line;
 }
 
-/* A new reference to the first line and the number of lines, without lines behind the limit. */
+/* A new reference to the first line and the number of lines, without lines after the limit. */
 static PyObject *
 make_extent(PyObject *ranges, long first, long line_limit)
 {

@@ -16,11 +16,11 @@ RawLines = dict[Any, Any]
 
 
 class Hits(dict[str, frozenset[int]]):
-    """The lines that ran: canonical path of each file → line numbers. They do not change after creation.
+    """The lines that ran: canonical path of each file → line numbers. A ``Hits`` object's lines are never changed.
 
     ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when only
-    lines are measured. ``trace`` and ``written_to`` are free for the recorder's use: the id under which it wrote these
-    lines, and the journal content to which it wrote them.
+    lines are measured. ``trace`` and ``written_to`` belong to the recorder: the id under which it wrote these lines,
+    and the journal content to which it wrote them.
     """
 
     __slots__ = ("arcs", "trace", "written_to")
@@ -75,9 +75,9 @@ def shares_lines(inner: Any, outer: Any) -> bool:
 
 
 class Capture:
-    """A span of execution whose lines are collected separately: those that ``owner`` runs in it.
+    """A span of execution. The lines that run in it are collected for ``owner``.
 
-    ``state`` is the engine's own: what it needs to end the capture.
+    ``state`` belongs to the engine, which needs it to end the capture.
     """
 
     __slots__ = ("handle", "lines", "owner", "state")
@@ -106,7 +106,10 @@ class Engine(Protocol):
         """Stop, and restore the interpreter's state."""
 
     def begin(self, owner: Any = None) -> Capture:
-        """Begin a capture in the current context. Raises EngineError if its lines could not be told from others."""
+        """Begin a capture in the current context.
+
+        Raises EngineError if its lines could not be kept apart from other lines.
+        """
 
     def end(self, capture: Capture) -> Hits:
         """End ``capture``, in the context that began it, and return its lines."""
@@ -121,7 +124,10 @@ class Engine(Protocol):
         """Return the lines outside any capture since the last call: imports, start-up, the application's threads."""
 
     def late(self) -> list[tuple[Capture, Hits]]:
-        """Return the captures whose context outlived their end (in copies of it), with all their lines so far."""
+        """Return captures that have ended although a copy of their context still runs, in a thread or task.
+
+        Each comes with all its lines so far.
+        """
 
     def abandon(self) -> None:
         """Collect nothing more, in a process that is about to end and in which :meth:`stop` is not safe."""
@@ -140,7 +146,7 @@ class HitsCache:
     _VARIANTS = 8
     # The limit for all line numbers that are kept: some 30 MB. The overhead of each file or code object takes as much
     # memory as _OVERHEAD line numbers.
-    MOST_LINES = 300_000
+    MAX_LINES = 300_000
     _OVERHEAD = 16
 
     def __init__(self, make: Callable[[RawLines], Hits]) -> None:
@@ -166,7 +172,7 @@ class HitsCache:
             self._kept_lines -= self._size(oldest)
         variants.append((raw, hits))
         self._kept_lines += self._size(raw)
-        if self._kept_lines > self.MOST_LINES:
+        if self._kept_lines > self.MAX_LINES:
             self._known, self._kept_lines = {}, 0
         return hits
 

@@ -84,7 +84,7 @@ class CTraceEngine:
             self._trace_other_threads()
             self._trace_this_thread()
         elif lender is not None and lender.is_in_capture(tracer):
-            # The tracer's data is the capture's, so a new lender could not be made from it.
+            # The tracer's data belongs to the capture, so a new lender could not be made from it.
             self._lender = lender
         else:
             self._borrow(tracer)
@@ -145,7 +145,7 @@ class CTraceEngine:
             for thread, frame in sys._current_frames().items():
                 for caller in with_callers(frame if thread != this else None):
                     if self._is_measured(caller):
-                        # The frame has begun, so it gets no call event: the next line triggers the trace function.
+                        # The frame has begun, so it gets no call event. The next line triggers the trace function.
                         caller.f_trace = partial(self._first_trace, previous_line=caller.f_lineno)
 
     def _trace_this_thread(self) -> TracedStack:
@@ -265,7 +265,8 @@ class CTraceEngine:
         stack = self._stack()
         if stack is not None:
             self._follow_greenlets(stack)
-        # Other threads follow their greenlets as soon as a function begins in them: an empty cache triggers the check.
+        # Other threads follow their greenlets as soon as a function begins in them, because an empty cache triggers the
+        # check.
         for other in list(self._stacks.values()):
             if other is not stack:
                 other.tracer.should_trace_cache = {}
@@ -284,7 +285,7 @@ class CTraceEngine:
     # Each call in `begin` and `end` is traced, at the cost of each request. So they inline methods of the stack.
 
     def begin(self, owner: Any = None) -> Capture:
-        """Let this thread's or greenlet's tracer write to a new dict."""
+        """Let the tracer of this thread or greenlet write to a new dict."""
         tracer: Any = sys.gettrace()
         stack: TracedStack = tracer.stack if type(tracer) is Tracer else self._new_stack(tracer)
         if self._has_greenlets and not stack.follows_greenlets:

@@ -11,7 +11,7 @@ from ..sources.selection import Sources
 # The path under which a file is measured, and the limit for its line numbers.
 MeasuredFile = tuple[str, int]
 
-# How many decisions about the same file may be nested: a finalizer or a signal handler may need one during another.
+# How many decisions about the same file may be nested. A finalizer or a signal handler may need one during another.
 _NESTED = 2
 
 

@@ -39,7 +39,8 @@ class CollectorWatch:
     def start(self) -> None:
         """Watch the collector."""
         if ctypes is not None:
-            # Twice: when a collection ends, an exception from a signal handler may end the first call at its start.
+            # Twice, because when a collection ends, an exception from a signal handler may end the first call at its
+            # start.
             gc.callbacks.insert(0, self._on_collection)
             gc.callbacks.append(self._on_collection)
 

@@ -1,7 +1,7 @@
 """Hooks for the switches between the greenlets of a thread: greenlet's trace functions (``greenlet.settrace``).
 
 A thread has one such function. Code that sets another must call the previous one, so they form a chain, of which only
-the first can be removed: one behind a function that was set later, also by other packages, stays.
+the first can be removed: one that follows a function that was set later, also by other packages, stays.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SwitchHook:
         raise NotImplementedError
 
     def install(self) -> None:
-        """Install this as the current thread's first hook, and drop ended hooks behind it that could not be removed."""
+        """Install this as the current thread's first hook, and drop ended hooks after it that could not be removed."""
         self._greenlet = loaded_greenlet()
         self.previous = self._greenlet.settrace(self)
         function: Any = self

@@ -45,7 +45,7 @@ class ThreadGreenlets(SwitchHook):
         return self._stacks.get(self._getcurrent())
 
     def add(self, stack: TracedStack) -> None:
-        """Set ``stack`` as the current greenlet's."""
+        """Set ``stack`` as the stack of the current greenlet."""
         current = self._getcurrent()
         before = self._stacks.get(current)
         if isinstance(before, OwnStack) and before is not stack:
@@ -128,11 +128,11 @@ class GreenletRegistry:
         self._threads: WeakKeyMap[ThreadGreenlets] = WeakKeyMap()
 
     def get(self) -> ThreadGreenlets | None:
-        """Return the current thread's."""
+        """Return the stack of the current thread."""
         return self._threads.get(_root())
 
     def set(self, thread: ThreadGreenlets) -> None:
-        """Set the current thread's."""
+        """Set the stack of the current thread."""
         self._threads[_root()] = thread
 
     def values(self) -> list[ThreadGreenlets]:

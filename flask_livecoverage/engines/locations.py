@@ -21,7 +21,8 @@ The state:
     code objects whose ``PY_START`` was disabled, because all captures had visited them.
 ``heat``
     how many events of each code object brought nothing new since a capture last visited it. A few such events cost less
-    than to disable a location and to arm it again for the next capture, so only locations of hot code are disabled.
+    than to disable a location and to arm it again for the next capture, so only locations of hot code
+    (many such events) are disabled.
 ``epoch``
     a new object each time a capture may have begun to need a location.
 
@@ -166,7 +167,7 @@ class Locations:
     # Arming
 
     def discover(self, code: CodeType) -> bool | None:
-        """Arm ``code`` if it is the application's, and return whether it is; None if that cannot be decided now."""
+        """Arm ``code`` if it is application code, and return whether it is; None if that cannot be decided now."""
         key = id(code)
         if key in self._armed:
             return True
@@ -182,7 +183,7 @@ class Locations:
         return True if key in self._armed else None
 
     def _arm_again(self, code: CodeType) -> bool:
-        """Arm ``code``, which was forgotten but can still run. Return whether it is the application's."""
+        """Arm ``code``, which was forgotten but can still run. Return whether it is application code."""
         self._armed.discard(id(code))
         return bool(self.discover(code))
 
@@ -255,7 +256,8 @@ class Locations:
             return False
         del self.codes[key]
         del self.extents[key]
-        # Not atomic: a thread that brings the code back keeps it alive, and what is missing here is created again.
+        # Need not be atomic, because a thread that brings the code back keeps it alive and creates what is missing
+        # here.
         for kept in (self._rearm_steps, self.heat):
             kept.pop(key, None)
         if key not in self.codes:
@@ -267,7 +269,7 @@ class Locations:
         for code in list(self.off.values()):
             self.rearm(code)
 
-    # Callbacks: their work is part of the cost of every request.
+    # Callbacks. Their work is part of the cost of every request.
 
     def on_discovery(self, code: CodeType, offset: int) -> Any:
         """Handle the first ``PY_START`` or ``PY_RESUME`` of a code object anywhere in the process."""
@@ -377,7 +379,7 @@ def events_of(code: CodeType) -> int:
 def extent_of(code: CodeType, line_limit: int) -> Extent:
     """Return the range of the lines of ``code``. It need not begin at ``co_firstlineno`` in code built from a tree.
 
-    Lines behind ``line_limit`` are left out: see :meth:`~..sources.selection.Sources.line_limit` for the reason.
+    Lines after ``line_limit`` are left out: see :meth:`~..sources.selection.Sources.line_limit` for the reason.
     """
     lines = [line for _, _, line in code.co_lines() if line is not None] or [code.co_firstlineno]
     first = min(lines)

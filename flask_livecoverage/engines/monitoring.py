@@ -130,7 +130,7 @@ class MonitoringEngine:
         for frame in running_frames():
             filename = frame.f_code.co_filename
             if filename not in files:
-                # Not in on_discovery: its decision would look for the frame in the current thread only.
+                # Not in on_discovery, whose decision would look for the frame in the current thread only.
                 self._decisions.note(filename, frame)
             self._locations.on_discovery(frame.f_code, 0)
 
@@ -219,7 +219,8 @@ class MonitoringEngine:
         outer = current_handle.get() if lines else None
         if outer is not None and shares_lines(capture.owner, outer[1]) and self._tools is not None:
             self._add(outer[0], lines)
-        # The usual case, that nothing was stopped, is inlined: a call would be part of the cost of each request.
+        # The usual case, that nothing was stopped, is inlined, because a call would be part of the cost of each
+        # request.
         usual = self._tools is not None and not self._before_stop
         hits = self._cache.hits(lines) if usual else self._hits_of(capture, lines)
         if held:
@@ -231,10 +232,10 @@ class MonitoringEngine:
         return hits
 
     def _hits_of(self, capture: Capture, lines: RawLines) -> Hits:
-        """Return the hits of ``lines``, which are the capture's, and of those from before the engine was stopped."""
+        """Return the hits of ``lines``, those of the capture, and of the lines from before the engine was stopped."""
         if self._tools is not None and not self._before_stop:
             return self._cache.hits(lines)
-        # Lines that were added without our callbacks are another engine's.
+        # Lines that were added without our callbacks come from another engine.
         hits = self._cache.hits({} if self._tools is None else lines)
         _, before = self._before_stop.get(id(capture.lines), (None, hits))
         return before.union(hits)
@@ -278,7 +279,7 @@ class MonitoringEngine:
             if key in locations.dirty:
                 locations.rearm(locations.codes[key][0])
             else:
-                # Nothing ran in it since it was armed: it need not be checked before it is entered again.
+                # Nothing ran in it since it was armed, so it need not be checked before it is entered again.
                 self._ambient_codes.discard(key)
         locations.rearm_off()
         hits = self._make_hits(self._unreported(ended))
@@ -324,7 +325,7 @@ class MonitoringEngine:
 
     def _add(self, outer: RawLines, lines: RawLines) -> None:
         for key, marks in list(lines.items()):
-            # Never None: an open capture has visited the code, so it is not forgotten.
+            # Never None, because an open capture has visited the code, so it is not forgotten.
             outers = self._locations.visit(outer, self._locations.codes[key][0])
             for index in compress(range(len(marks)), marks):
                 outers[index] = 1  # type: ignore[index]
@@ -344,7 +345,7 @@ def _callbacks_of(locations: Any) -> tuple[Callable[..., Any], ...]:
 
 
 def _is_held_elsewhere(capture: Capture) -> bool:
-    """True if a context refers to the handle. The other two references are the capture's and the counting call's."""
+    """True if a context refers to the handle. The other two references are in the capture and in the counting call."""
     return sys.getrefcount(capture.handle) > 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import FrameType
 
-from ..model.bounded import MOST_FILES, make_room
+from ..model.bounded import MAX_FILES, make_room
 from ..model.records import Arc
 from ..sources import coveragepy
 from ..sources.coveragepy import Disposition
@@ -36,7 +36,7 @@ class TraceDataConverter:
         return disposition
 
     def _record_own(self, path: str, own: bool) -> bool:
-        if len(self._own_files) >= MOST_FILES:
+        if len(self._own_files) >= MAX_FILES:
             make_room(self._own_files)
             # The next decisions about these files record them again.
             self.dispositions.clear()

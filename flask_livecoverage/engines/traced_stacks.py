@@ -216,7 +216,7 @@ class Lender:
         return stack
 
     def is_in_capture(self, tracer: Any) -> bool:
-        """True if ``tracer`` is one of the lender's and writes into a capture."""
+        """True if ``tracer`` belongs to the lender and writes into a capture."""
         stack = self.stacks.get(tracer) if coveragepy.is_ctracer(tracer) else None
         return stack is not None and stack.capture is not None
 

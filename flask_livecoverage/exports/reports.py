@@ -90,7 +90,7 @@ class Reports:
 
     def default_output(self, option: str) -> Path:
         """The configured file name of a report; ``option`` is one such as ``xml:output``."""
-        # Read from a fresh object: that of the reports has a temporary data file.
+        # Read from a fresh object, because that of the reports has a temporary data file.
         return Path(str(coveragepy.make_coverage().get_option(option)))
 
     def fail_under_message(self, fail_under: float | None) -> str | None:
@@ -118,8 +118,8 @@ class Reports:
             raise DataError(_no_data_message(self._missing)) from None
         except (NoSource, NotPython) as error:
             raise ConfigurationError(
-                f"coverage.py cannot report: {' '.join(str(error).split())}; `omit` the file, or set ignore_errors = "
-                "True in the [report] section of coverage.py's configuration"
+                f"coverage.py cannot report: {' '.join(str(error).split())}; add the file to `omit`, or set "
+                "ignore_errors = True in the [report] section of coverage.py's configuration"
             ) from error
         except coverage.CoverageException as error:
             raise ConfigurationError(f"coverage.py cannot report: {error}") from error
@@ -161,8 +161,8 @@ def _no_data_message(missing: Sequence[str]) -> str:
     if missing:
         return no_recorded_file(missing[0])
     return (
-        "no application code was measured: is the code that you want to measure outside of `source`, or installed? "
-        "Name it with --source PACKAGE_OR_FOLDER"
+        "no application code was measured. The code that you want to measure may be outside of `source`, or installed: "
+        "name it with --source PACKAGE_OR_FOLDER"
     )
 
 
@@ -188,10 +188,10 @@ def _recorded_paths(runs: Sequence[Run]) -> set[str]:
 
 
 def local_paths(recorded: Iterable[str], folder: Path) -> Callable[[str], str]:
-    """A function that maps recorded paths, such as a container's, to local ones, by the configuration's [paths]."""
+    """A function that maps recorded paths (as in a container) to local ones, by the configuration's [paths]."""
     if not coveragepy.make_coverage(data_file=None).get_option("paths"):
         return str
-    # A mapping can only be read from the result of combining: each path is marked by a context of its own.
+    # A mapping can only be read from the result of combining, so each path is marked by a context of its own.
     paths = dict(enumerate(sorted(recorded)))
     data = coverage.CoverageData(basename=str(folder / "paths"))
     data.add_lines({})

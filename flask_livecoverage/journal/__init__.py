@@ -3,7 +3,7 @@
 A run is a folder, ``<data dir>/runs/<run id>/``. Each process of the run appends to its own file there,
 ``journal-<token>.jsonl``: one JSON object a line, in ASCII, ``type`` its first key, one ``write`` each. Nothing is
 synced to the disk: the operating system's page cache survives a killed process, though not a power failure. The reader
-skips and counts a torn line, and finds the line that another ``write`` appended right behind it.
+skips and counts a torn line, and finds the line that another ``write`` appended right after it.
 
 The kinds of lines (``type``):
 
@@ -36,6 +36,26 @@ Other files in the folder have names that begin with ``marks.``. ``marks.jsonl``
 exists while a window is open, ``marks.announced`` once a log has named the run, ``marks.lock`` is for a file lock, and
 ``marks.clock-…`` is the clock of all processes (:mod:`~.clock`). Times are UNIX seconds by that clock.
 
-May import: model, errors. The measured server uses writer and its imports; reader and tail are the read side, used
-wherever a question is answered. Both sides take the format of a line from :mod:`.format` alone.
+Modules:
+
+*   ``_appended``: ``append_file``'s write, in C where a compiler was available
+*   ``append_file``: a file to which a process appends, and which stays at its path
+*   ``clock``: the clock of a run: one for all its processes, never set back
+*   ``data_dir``: the runs in the data directory
+*   ``fold``: folds lines about requests and windows into records
+*   ``format``: the format of a line, for writing and for reading
+*   ``losses``: counts records that could not be written
+*   ``reader``: reads a whole run
+*   ``run_folder``: the folder of a run: its journals, marks and open window
+*   ``shared_files``: restores the files that processes share, if the folder is removed
+*   ``storage``: creates folders, and describes writes that fail
+*   ``tail``: reads the lines since the last call
+*   ``window_switch``: opens and closes windows
+*   ``windows``: the windows of a run: one is open at most
+*   ``writer``: appends to this process's journal
+
+May import: errors, model.
+
+The measured server uses ``writer`` and its imports; ``reader`` and ``tail`` are the read side, used wherever a question
+is answered. Both sides take the format of a line from :mod:`.format` alone.
 """

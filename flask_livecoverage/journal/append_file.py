@@ -82,7 +82,7 @@ class AppendFile:
             raise
 
     def __del__(self, _close: Callable[[int], None] = os.close) -> None:
-        # Not earlier: a thread might still write to this number, which another file may have by then.
+        # Not earlier, because a thread might still write to this number, which another file may have by then.
         for descriptor in (self.descriptor, *(old.descriptor for old in self._replaced)):
             if descriptor >= 0:
                 _close(descriptor)
@@ -104,7 +104,7 @@ class AppendFile:
         self._trusts_identity = os.path.samestat(os.lstat(self.path), os.fstat(self.descriptor))
         self.drain()
 
-    def _replace(self, before: bytes, behind: bytes) -> None:
+    def _replace(self, before: bytes, after: bytes) -> None:
         """Replace the file at the path by its content between these texts. Readers see the old state or the new one."""
         temporary = temporary_beside(self.path.with_name(f"marks.{self.path.stem}"))
         new = open_data_file(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, _MODE)
@@ -115,7 +115,7 @@ class AppendFile:
             for lines in _whole_lines(self.descriptor, 0):
                 write_all(new, lines)
                 position += len(lines)
-            write_all(new, behind)
+            write_all(new, after)
             old = os.dup(self.descriptor)
             os.rename(temporary, self.path)
         except OSError:
@@ -125,7 +125,7 @@ class AppendFile:
                 os.unlink(temporary)
             os.close(new)
             raise
-        # Atomic for the threads that append: the number stays the same, and refers to the new file now.
+        # Atomic for the threads that append, because the number stays the same, and refers to the new file now.
         os.dup2(new, self.descriptor, inheritable=False)
         os.close(new)
         self._replaced.append(_ReplacedFile(old, position, time.monotonic() + GRACE_SECONDS))

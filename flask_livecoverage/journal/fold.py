@@ -1,7 +1,7 @@
 """Folds the lines about requests and windows into records: the rules, in one place.
 
 * A request belongs to the test that it names, else to the window in which it began, else to no test. One whose test is
-  empty (:data:`~..model.records.NO_TEST`) belongs to no test and to no window.
+  empty (:data:`~..model.records.NO_TEST_NAME`) belongs to no test and to no window.
 * At most one window is open at a time, in all processes of the run: opening one closes the one before.
 * Late lines are added to their request, in their order. They may be read before it: a forked child can write before
   its parent.
@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..model.records import NO_TEST, RequestRecord, Trace, Window
+from ..model.records import NO_TEST_NAME, RequestRecord, Trace, Window
 from .windows import window_at, windows_of
 
-_REPLACED = ("status", "duration_ms")
+_REPLACED_FIELDS = ("status", "duration_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class LateUpdate:
     @classmethod
     def of(cls, line: dict[str, Any]) -> LateUpdate:
         """Return the late update that a line of the kind ``amend`` holds."""
-        changes: dict[str, Any] = {key: line[key] for key in _REPLACED if key in line}
+        changes: dict[str, Any] = {key: line[key] for key in _REPLACED_FIELDS if key in line}
         if "ended" in line:
             changes["under_way"] = not line["ended"]
         return cls(line["trace"], changes)
@@ -69,12 +69,12 @@ class FoldedRequest:
 class RequestFold:
     """Folds lines about requests and windows, in any order.
 
-    ``requests`` are those whose record was read, by id. ``early`` are late updates whose record was not read yet.
+    ``requests`` are those whose record was read, by id. ``waiting`` are late updates whose record was not read yet.
     """
 
     def __init__(self) -> None:
         self.requests: dict[str, FoldedRequest] = {}
-        self.early: dict[str, list[LateUpdate]] = {}
+        self.waiting: dict[str, list[LateUpdate]] = {}
         self._window_events: list[tuple[float, str]] = []
 
     def add(self, kind: str, line: dict[str, Any], pid: int = 0) -> bool:
@@ -83,7 +83,7 @@ class RequestFold:
             self._add_record(RequestRecord(pid=pid, **line))
         elif kind == "amend":
             request = self.requests.get(line["id"])
-            late = self.early.setdefault(line["id"], []) if request is None else request.late
+            late = self.waiting.setdefault(line["id"], []) if request is None else request.late
             late.append(LateUpdate.of(line))
         elif kind == "window":
             self._window_events.append((line["at"], line["name"]))
@@ -93,7 +93,7 @@ class RequestFold:
 
     def _add_record(self, record: RequestRecord) -> None:
         before = self.requests.get(record.id)
-        late = self.early.pop(record.id, []) if before is None else before.late
+        late = self.waiting.pop(record.id, []) if before is None else before.late
         self.requests[record.id] = FoldedRequest(record, late)
 
     def windows(self) -> list[Window]:
@@ -106,7 +106,7 @@ class RequestFold:
         openings = [window.opened_at for window in windows]
         for record in records:
             window = window_at(record.started_at, windows, openings)
-            if record.test == NO_TEST:
+            if record.test == NO_TEST_NAME:
                 yield replace(record, test=None)
             elif window is not None:
                 yield replace(record, window=window.name, test=record.test or window.name)
@@ -116,5 +116,5 @@ class RequestFold:
     def clear(self) -> None:
         """Remove all lines that were added."""
         self.requests.clear()
-        self.early.clear()
+        self.waiting.clear()
         self._window_events.clear()

@@ -52,7 +52,7 @@ def _entry_of(lines: FileLines) -> dict[str, Any]:
 
 
 # Lines of requests are formatted by hand: a JSON encoder takes several times as long, and so does the conversion of
-# floats to decimals. Texts that clients choose are not cached: their number has no limit.
+# floats to decimals. Texts that clients choose are not cached, because their number has no limit.
 
 
 def request_line(
@@ -73,7 +73,7 @@ def _rule(method: str, route: str | None, endpoint: str | None) -> str:
     return f'"method":{json.dumps(method)},"route":{json.dumps(route)},"endpoint":{json.dumps(endpoint)}'
 
 
-def amended_line(request_id: str, trace: str, status: int, duration_us: int, *, ended: bool) -> str:
+def late_update_line(request_id: str, trace: str, status: int, duration_us: int, *, ended: bool) -> str:
     """Return the line for a request's changes since its record: ``ended`` if the journal holds that it has not."""
     head = f'{{"type":"amend","id":"{request_id}","trace":"{trace}","status":{status},"duration_ms":{duration_us}e-3'
     return f'{head},"ended":true}}' if ended else f"{head}}}"
@@ -91,7 +91,7 @@ def under_way_line(request_id: str, trace: str) -> str:
 
 # Reading
 
-# Exact types, without subclasses: in JSON, true is no number.
+# Exact types, without subclasses, because true is no number in JSON.
 _NUMBER = (int, float)
 _OPTIONAL = (str, type(None))
 _TYPES: dict[str, dict[str, Any]] = {
@@ -114,7 +114,7 @@ _CHECKS = {
     kind: [(key, types if isinstance(types, tuple) else (types,)) for key, types in fields.items()]
     for kind, fields in _TYPES.items()
 }
-_AMENDED = {"status": (int,), "duration_ms": _NUMBER, "ended": (bool,)}
+_LATE_FIELDS = {"status": (int,), "duration_ms": _NUMBER, "ended": (bool,)}
 
 # Numbers must be at least 0 and less than these, which databases can store. JSON has greater ones, and infinity.
 _STATUS, _SECONDS = ("status", 1000), 1e12
@@ -163,7 +163,7 @@ def objects(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
             found = together[index] if together else _object(line)
             yield offset, found
             if found is None and (begin := line.rfind(LINE_PREFIX)) > 0:
-                # The line of another thread, behind one that was torn when the disk was full.
+                # The line of another thread, after one that was torn when the disk was full.
                 yield offset, _object(line[begin:])
         offset += len(line) + 1
 
@@ -186,7 +186,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def kind_of(line: dict[str, Any] | None) -> str:
+def pop_kind(line: dict[str, Any] | None) -> str:
     """Remove the kind from a journal's line and return it, with the line checked. Kinds of newer versions pass.
 
     Raises KeyError, TypeError or ValueError if the line is malformed, or lacks a field of its kind.
@@ -194,7 +194,7 @@ def kind_of(line: dict[str, Any] | None) -> str:
     if line is None:
         raise ValueError("not a JSON object")
     kind: str = line.pop("type", "")
-    # Nearly all lines of a kind have the same keys and types: each such shape is checked once.
+    # Nearly all lines of a kind have the same keys and types, so each such shape is checked once.
     shape = kind, *line, *map(type, line.values())
     if shape not in _good_shapes:
         _check_shape(kind, line)
@@ -211,10 +211,10 @@ def _check_shape(kind: str, line: dict[str, Any]) -> None:
         if type(line[key]) not in types:
             raise TypeError(f"{key} cannot be of type {type(line[key]).__name__}")
     # Values of unknown keys could be nested too deeply for later steps.
-    if kind in ("request", "trace", "amend") and not line.keys() <= {*_TYPES[kind], *_AMENDED}:
+    if kind in ("request", "trace", "amend") and not line.keys() <= {*_TYPES[kind], *_LATE_FIELDS}:
         raise TypeError(f"a {kind} has other keys")
     if kind == "amend":
-        for key, types in _AMENDED.items():
+        for key, types in _LATE_FIELDS.items():
             if key in line and type(line[key]) not in types:
                 raise TypeError(f"{key} cannot be of type {type(line[key]).__name__}")
 
@@ -228,7 +228,7 @@ def header(line: bytes) -> tuple[Process | None, str]:
     if type(version) is int and version != FORMAT_VERSION:
         return None, f"written in format {version}, which this version cannot read, skipped"
     try:
-        kind_of(first)
+        pop_kind(first)
         return process_of(first), ""
     except UNREADABLE:
         return None, "its first line cannot be read, skipped"

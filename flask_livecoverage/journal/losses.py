@@ -29,7 +29,7 @@ class Losses:
             return count
 
     def give_back(self, count: int) -> None:
-        """Count so many as unreported again."""
+        """Count this many as unreported again."""
         with self._lock:
             self.unreported += count
 

@@ -16,9 +16,9 @@ from .format import (
     LINE_PREFIX,
     UNREADABLE,
     header,
-    kind_of,
     objects,
     pieces,
+    pop_kind,
     process_of,
     rules_of,
     source_files_of,
@@ -51,7 +51,7 @@ def reading_and_reset(folder: RunFolder) -> Iterator[Run]:
 
 
 def reset(folder: RunFolder) -> None:
-    """Move the mark from which dumps count to the end of the journals. Nothing is deleted."""
+    """Set a mark at the end of the journals: dumps contain what follows the last mark. Nothing is deleted."""
     with folder.locked():
         _, offsets = _read(folder, folder.last_mark())
         folder.mark(offsets)
@@ -65,7 +65,7 @@ class _Collected:
     fold: RequestFold = field(default_factory=RequestFold)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: dict[str, None] = field(default_factory=dict)
-    # The traces of requests before the mark. Not by request: a long run has many.
+    # The traces of requests before the mark. Not by request, because a long run has many.
     before_mark: dict[str, None] = field(default_factory=dict)
     source_files: set[str] = field(default_factory=set)
     # The methods, by rule and endpoint.
@@ -107,7 +107,7 @@ def _read(folder: RunFolder, mark: dict[str, int]) -> tuple[Run, dict[str, int]]
 
 
 def _read_journal(path: Path, mark: int, collected: _Collected) -> int:
-    """Read a journal; return the byte behind its last whole line. Raises OSError."""
+    """Read a journal; return the offset at which its last whole line ends. Raises OSError."""
     end = broken = 0
     process: Process | None = None
     with open_for_reading(path) as file:
@@ -141,8 +141,8 @@ def _take_all(position: int, data: bytes, pid: int, mark: int, collected: _Colle
 
 
 def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, counts: bool) -> None:
-    """Add one line; ``counts`` is whether it lies behind the mark. Unknown kinds, of newer versions, are skipped."""
-    kind = kind_of(line)
+    """Add one line; ``counts``: whether it comes after the mark. Unknown kinds, of newer versions, are skipped."""
+    kind = pop_kind(line)
     assert line is not None
     if kind in ("request", "amend") and not counts:
         collected.before_mark[line["trace"]] = None
@@ -161,7 +161,7 @@ def _take(line: dict[str, Any] | None, pid: int, collected: _Collected, *, count
     elif kind == "process":
         collected.processes.append(process_of(line))
     elif kind == "lost":
-        # Before the mark too: a loss may be reported much later than it happened.
+        # Before the mark too, because a loss may be reported much later than it happened.
         collected.lost[line["reason"]] += line["count"]
 
 
@@ -188,10 +188,13 @@ def _missing_late_lines(request_id: str, late: Iterable[LateUpdate], collected: 
 
 
 def _keep_lines_of_earlier_requests(folder: RunFolder, mark: dict[str, int], collected: _Collected) -> None:
-    """Keep the late lines of requests whose record lies before the mark, in an earlier dump, as ambient lines."""
-    early = collected.fold.early
-    before = _traces_before(folder, mark, early.keys())
-    for request_id, late in early.items():
+    """Keep the late lines of requests from before the mark, which are in an earlier dump.
+
+    The lines that such a request has run since then, and had not run before, are ambient.
+    """
+    waiting = collected.fold.waiting
+    before = _traces_before(folder, mark, waiting.keys())
+    for request_id, late in waiting.items():
         collected.warnings += _missing_late_lines(request_id, late, collected)
         known = [collected.traces[trace] for trace in before.get(request_id, ()) if trace in collected.traces]
         for one in late:
@@ -211,7 +214,7 @@ def _traces_before(folder: RunFolder, mark: dict[str, int], requests: Collection
             for _, data in pieces(file, end=mark.get(path.name, 0)):
                 for _, line in objects(data):
                     with suppress(*UNREADABLE):
-                        if kind_of(line) in ("request", "amend") and line and line["id"] in requests:
+                        if pop_kind(line) in ("request", "amend") and line and line["id"] in requests:
                             found.setdefault(line["id"], []).append(line["trace"])
     return found
 

@@ -25,7 +25,7 @@ logger = logging.getLogger("flask_livecoverage")
 def new_run_id() -> str:
     """Return a new run id: ids sort by their time of creation."""
     now = time.time()
-    # Not local time: it goes back once a year.
+    # Not local time, which goes back once a year.
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     return f"{stamp}-{int(now * 1000) % 1000:03d}-{secrets.token_hex(2)}"
 
@@ -46,8 +46,11 @@ class RunFolder:
         return sorted(self.path.glob("journal-*.jsonl"))
 
     def last_start(self) -> float:
-        """Return when the last of the run's processes started, in UNIX seconds by the present wall clock; 0 if none."""
-        start = max(map(_start, self.journals()), default=0.0)
+        """Return the start time of the run's newest process, in UNIX seconds; 0 if there is none.
+
+        It is converted to the current wall clock.
+        """
+        start = max(map(_started_at, self.journals()), default=0.0)
         clock = known_clock(self.path)
         if clock is None or start < clock.offset:
             return start
@@ -102,14 +105,14 @@ class RunFolder:
             os.close(descriptor)
 
     def mark(self, offsets: dict[str, int]) -> None:
-        """Move the mark from which dumps count to ``offsets``: the name of each journal → bytes.
+        """Set a mark: dumps count from these ``offsets`` on, the name of each journal → bytes.
 
-        Raises StorageError; then the mark has not moved.
+        Raises StorageError; then no mark has been set.
         """
         line = json.dumps({"at": shared_clock(self.path).now(), "offsets": offsets})
         path = self.path / "marks.jsonl"
         with storage_errors(path, "nothing was reset"):
-            # A newline first: this line must not become part of one that a kill has torn.
+            # A newline first, so that this line does not become part of one that a kill has torn.
             replace_data_file(path, self.read_marks() + f"\n{line}\n".encode())
 
     def read_marks(self) -> bytes:
@@ -150,7 +153,7 @@ class RunFolder:
             try:
                 marks.append({str(name): int(offset) for name, offset in json.loads(line)["offsets"].items()})
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-                logger.warning("%s: a line cannot be read: the reset before it counts", path)
+                logger.warning("%s: one reset cannot be read: using the previous one", path)
         return marks
 
     def last_mark(self) -> dict[str, int]:
@@ -159,7 +162,7 @@ class RunFolder:
         return marks[-1] if marks else {}
 
 
-def _start(journal: Path) -> float:
+def _started_at(journal: Path) -> float:
     try:
         with open_for_reading(journal) as file:
             started_at = float(json.loads(file.readline())["started_at"])

@@ -57,7 +57,7 @@ class SharedFiles:
         elif _state(self._path) == self._state:
             return
         if self._marks:
-            # Without waiting: the flushing thread would wait too, and tries again in a second.
+            # Without waiting, because the flushing thread would wait too, and tries again in a second.
             with self._run.locked(seconds=0):
                 # Another process may have restored it, or have set a mark in a new file.
                 current = self._run.read_marks()

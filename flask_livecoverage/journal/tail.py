@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model.data_files import open_for_reading
 from ..model.records import Trace
-from .format import UNREADABLE, header, kind_of, objects, trace_of
+from .format import UNREADABLE, header, objects, pop_kind, trace_of
 from .run_folder import RunFolder
 
 
@@ -75,11 +75,10 @@ class Tail:
         self, path: Path, position: int, data: bytes, offset: int, line: dict[str, Any] | None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
-            kind = kind_of(line)
+            kind = pop_kind(line)
         except UNREADABLE:
             return
-        if line is None or kind is None:
-            return
+        assert line is not None
         if kind == "trace":
             span = path, position, data.index(b"\n", offset) + 1 - offset
             self._traces.setdefault(line["id"], []).append(span)

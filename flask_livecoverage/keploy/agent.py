@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from ..errors import LiveCoverageError
-from ..model.text import LONGEST_NAME
+from ..model.text import MAX_NAME_LENGTH
 from .collector import Collector
 from .sockets import BadCommand, read_command, send_document
 
@@ -97,7 +97,7 @@ class Agent:
             connection = self._listener.accept()[0]
         except OSError as error:
             logger.warning("cannot accept a connection from Keploy: %s", error)
-            # For example out of descriptors: the connection is still pending, and would be tried again at once.
+            # For example out of descriptors. The connection is still pending, and would be tried again at once.
             time.sleep(_PAUSE_SECONDS)
             return
         thread = threading.Thread(
@@ -138,7 +138,7 @@ class Agent:
         """Execute a command; return whether to acknowledge it."""
         verb, _, test = command.partition(" ")
         test = test.strip()
-        if verb not in ("START", "END") or not test or len(test) > LONGEST_NAME or not test.isprintable():
+        if verb not in ("START", "END") or not test or len(test) > MAX_NAME_LENGTH or not test.isprintable():
             raise BadCommand(repr(command[:60]))
         try:
             if verb == "START":

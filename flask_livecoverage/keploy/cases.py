@@ -26,12 +26,12 @@ import yaml
 
 from ..analysis.suite import natural_key
 from ..errors import ConfigurationError
-from ..model.text import LONGEST_NAME
+from ..model.text import MAX_NAME_LENGTH
 from .fields import Fields, Malformed, Skipped, content, mapping, number, text, texts
 from .resending import Request, make_request
 
 # Set and name, with a slash between them, are a test's name.
-_LONGEST_PART = (LONGEST_NAME - 1) // 2
+_MAX_PART = (MAX_NAME_LENGTH - 1) // 2
 
 Noise = Mapping[str, Sequence[re.Pattern[str]]]
 
@@ -63,7 +63,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordedCases:
     """The contents of a folder: the cases in natural order, and warnings that name skipped files and the reasons."""
 
     cases: Sequence[Case]
@@ -79,7 +79,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path) -> RecordedCases:
     """The test cases in ``path``, a test set or a folder of test sets.
 
     Raises ConfigurationError, which names the file, if a test case cannot be read, and if there is none.
@@ -98,7 +98,7 @@ def read_recording(path: Path) -> Recording:
             "test-set-0/tests/test-1.yaml, or one of its test sets"
         )
     _check_ids(cases)
-    return Recording(cases, warnings)
+    return RecordedCases(cases, warnings)
 
 
 def _test_sets(path: Path) -> list[Path]:
@@ -168,7 +168,7 @@ def _case(document: Fields, stem: str, test_set: Path) -> Case:
 
 def _id(name: str, what: str) -> str:
     """Check a part of an id, which is sent in a header."""
-    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= _LONGEST_PART:
+    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= _MAX_PART:
         raise Malformed(f"{what} {name[:40]!r} is not a valid name")
     return name
 

@@ -15,7 +15,7 @@ from ..journal.tail import Tail
 from ..model.records import Trace
 
 
-class Windows(Protocol):
+class WindowControl(Protocol):
     """Opens and closes the windows of a run."""
 
     def open_window(self, name: str) -> None:
@@ -31,7 +31,7 @@ class Windows(Protocol):
 class Collector:
     """The running tests of one run. Not thread-safe."""
 
-    def __init__(self, tail: Tail, windows: Windows) -> None:
+    def __init__(self, tail: Tail, windows: WindowControl) -> None:
         self.tail = tail
         self._windows = windows
         # The tests that were started and have not ended, each with its requests, in the order of their start.
@@ -107,8 +107,8 @@ class Collector:
     def _assign(self, request_ids: Iterable[str]) -> None:
         """Add new requests to their tests, and forget the requests of other tests."""
         requests = [self.fold.requests[request_id] for request_id in request_ids]
-        placed = self.fold.assign_windows(request.record for request in requests)
-        for request, record in zip(requests, placed, strict=True):
+        assigned = self.fold.assign_windows(request.record for request in requests)
+        for request, record in zip(requests, assigned, strict=True):
             if record.test in self._tests:
                 self._tests[record.test].append(request)
             else:

@@ -30,7 +30,7 @@ NEVER_COMPARED = frozenset(
     ("connection", "content-length", "date", "keep-alive", "livecov-request", "server", "transfer-encoding")
 )
 
-_LONGEST_VALUE = 60
+_MAX_VALUE = 60
 
 
 def differences(case: Case, response: Response, *, ignore_ordering: bool = False) -> list[str]:
@@ -91,7 +91,7 @@ def _change(before: Any, now: Any) -> str:
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
 
 
 def _body(case: Case, response: Response, ignore_ordering: bool) -> Iterator[str]:

@@ -33,10 +33,10 @@ _STRING = "tag:yaml.org,2002:str"
 Dumper.add_representer(str, Dumper.represent_text)
 
 # A file of 64 MB holds some twelve million line numbers, and is read in about a minute.
-LARGEST_FILE = 64 << 20
+MAX_FILE = 64 << 20
 # A bitmap takes a bit for each line up to the highest.
 HIGHEST_LINE = 1_000_000
-LARGEST_BITMAPS = 1 << 30
+MAX_BITMAPS = 1 << 30
 
 _EXPECTED = "a list of {id, executedLinesByFile}, or a mapping of test sets, as in Keploy's dedupData.yaml"
 
@@ -77,10 +77,10 @@ def read_dedup(path: str) -> dict[str, dict[str, int]]:
     """The lines (bitmaps) by path that each test in the file at ``path`` executed; nested ids become ``set/test``.
 
     Lines may be unsorted and repeated. Raises ConfigurationError, one line that names file and position, for anything
-    but a dedupData.yaml, for a file of more than ``LARGEST_FILE`` bytes, a line above ``HIGHEST_LINE``, and lines whose
-    bitmaps would take more than ``LARGEST_BITMAPS`` bytes.
+    but a dedupData.yaml, for a file of more than ``MAX_FILE`` bytes, a line above ``HIGHEST_LINE``, and lines whose
+    bitmaps would take more than ``MAX_BITMAPS`` bytes.
     """
-    return _DedupReader(YamlStream(path, LARGEST_FILE)).read()
+    return _DedupReader(YamlStream(path, MAX_FILE)).read()
 
 
 def _traces_by_test(run: Run) -> dict[str, Trace]:
@@ -156,6 +156,6 @@ class _DedupReader:
             self._stream.number(event, "a line number", HIGHEST_LINE) for event in self._stream.items(opened)
         )
         self._octets += lines.bit_length() // 8
-        if self._octets > LARGEST_BITMAPS:
+        if self._octets > MAX_BITMAPS:
             self._stream.fail("too many high line numbers to hold: split the file, one test set per file", opened)
         return lines

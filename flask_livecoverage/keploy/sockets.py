@@ -22,7 +22,7 @@ CONTROL_SOCKET = "/tmp/coverage_control.sock"
 DATA_SOCKET = "/tmp/coverage_data.sock"
 
 # Far longer than any id.
-LONGEST_COMMAND = 4096
+MAX_COMMAND = 4096
 _BACKLOG = 128
 
 
@@ -80,7 +80,7 @@ def _remove_stale(path: str) -> None:
 
 def _remove(path: str, own: os.stat_result) -> None:
     with suppress(OSError):
-        # Another agent may have taken the path since: its file is kept.
+        # Another agent may have taken the path since, and its file is kept.
         if os.path.samestat(os.lstat(path), own):
             os.unlink(path)
 
@@ -94,10 +94,10 @@ def read_command(connection: socket.socket, timeout: float) -> str:
     deadline = time.monotonic() + timeout
     data = b""
     while b"\n" not in data:
-        if len(data) > LONGEST_COMMAND:
-            raise BadCommand(f"no end of line within {LONGEST_COMMAND} bytes")
+        if len(data) > MAX_COMMAND:
+            raise BadCommand(f"no end of line within {MAX_COMMAND} bytes")
         connection.settimeout(max(0.001, deadline - time.monotonic()))
-        part = connection.recv(LONGEST_COMMAND)
+        part = connection.recv(MAX_COMMAND)
         if not part:
             if data:
                 raise BadCommand(f"no end of line after {_shown(data)}")

@@ -1,7 +1,12 @@
 """The WSGI middleware, in which a request begins and ends.
 
-May import: recording and the rooms below it, testid.headers; no web framework. Runs in the measured server, for every
-request.
+Modules:
+
+*   ``wsgi``: the middleware
+
+May import: model, recording, settings, testid.headers.
+
+Runs in the measured server, for every request. It uses no web framework.
 """
 
 from .wsgi import LiveCoverageMiddleware

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..model.records import NO_TEST
-from ..model.text import LONGEST_METHOD, LONGEST_PATH, storable
+from ..model.records import NO_TEST_NAME
+from ..model.text import MAX_METHOD_LENGTH, MAX_PATH_LENGTH, stored_text
 from ..recording.process import start_recording
 from ..recording.recorder import Recorder
 from ..recording.request import RequestCapture, current_request
@@ -74,13 +74,13 @@ class LiveCoverageMiddleware:
         if _REQUEST_KEY in environ and (under_way := _request_on_its_way(environ)) is not None:
             return self._pass_through(under_way, environ, start_response)
         path = _path(environ)
-        test = NO_TEST if self._is_ignored(path) else test_identity(environ)
+        test = NO_TEST_NAME if self._is_ignored(path) else test_identity(environ)
         request = self.recorder.open_request(_method(environ), path, test)
         has_server = "SERVER_SOFTWARE" in environ or "uwsgi.version" in environ
         in_flight = self.in_flight if has_server else _UNAWAITED
         in_flight.add(request)
         if "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket":
-            # Unless the application starts another response: a WebSocket handler writes to the client by itself.
+            # Unless the application starts another response. A WebSocket handler writes to the client itself.
             request.status = _SWITCHING_PROTOCOLS
 
         def start_recorded_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -160,7 +160,7 @@ class OutermostMiddleware(LiveCoverageMiddleware):
         self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         if self._is_direct():
-            # Most applications: the calls in between would do nothing, at a cost for each request.
+            # For most applications, the calls in between would do nothing, at a cost for each request.
             return self._innermost(environ, start_response)
         environ[_ORIGINAL_KEY] = environ.copy()
         environ[_REQUEST_KEY] = request
@@ -322,7 +322,7 @@ _UNAWAITED = _Unawaited()
 
 def _method(environ: WSGIEnvironment) -> str:
     method: str = environ["REQUEST_METHOD"]
-    return method if method in _USUAL_METHODS else storable(method, LONGEST_METHOD)
+    return method if method in _USUAL_METHODS else stored_text(method, MAX_METHOD_LENGTH)
 
 
 def _path(environ: WSGIEnvironment) -> str:
@@ -330,4 +330,4 @@ def _path(environ: WSGIEnvironment) -> str:
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     if not path.isascii():
         path = path.encode("latin-1", "replace").decode("utf-8", "replace")
-    return storable(path, LONGEST_PATH) or "/"
+    return stored_text(path, MAX_PATH_LENGTH) or "/"

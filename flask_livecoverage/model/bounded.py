@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 # More files than an application has; some 5 MB for values of a few machine words each.
-MOST_FILES = 20_000
+MAX_FILES = 20_000
 
 
-def make_room(kept: dict[Any, Any], most: int = MOST_FILES) -> None:
+def make_room(kept: dict[Any, Any], most: int = MAX_FILES) -> None:
     """Remove some items of ``kept`` if it holds ``most`` items or more.
 
     The older half stays: it holds the application's own files, which existed before any request could create others.

@@ -1,4 +1,4 @@
-"""The records that the layers exchange: the facts of a run, as frozen dataclasses."""
+"""The records that the rooms exchange: the facts of a run, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STARTUP_CONTEXT = "(startup)"
 NO_ROUTE = "(no route)"
 
 # Stands for the test's name in a request's line of a journal: the request belongs to no test, whatever window is open.
-NO_TEST = ""
+NO_TEST_NAME = ""
 
 # The contexts by which a report can group lines.
 CONTEXTS = ("test", "route", "request", "none")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 
-LONGEST_NAME = 1000
+MAX_NAME_LENGTH = 1000
 
 # Between the name of a test and that of a part of it.
 PART_SEPARATOR = " > "
-LONGEST_PATH = 2000
-LONGEST_METHOD = 40
+MAX_PATH_LENGTH = 2000
+MAX_METHOD_LENGTH = 40
 # In tables.
-LONGEST_SHOWN_PATH = 60
+MAX_SHOWN_PATH = 60
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def storable(text: str, longest: int) -> str:
+def stored_text(text: str, longest: int) -> str:
     """Cut ``text`` to ``longest`` characters and replace those that some databases or file formats cannot hold.
 
     These are NUL and the halves of surrogate pairs; U+FFFD replaces them.
@@ -41,7 +41,7 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= 100 else f"{text[:97]}...")
 
 
-def abridged(text: str, longest: int = LONGEST_SHOWN_PATH) -> str:
+def abridged(text: str, longest: int = MAX_SHOWN_PATH) -> str:
     """Shorten ``text`` for a table's cell: beyond ``longest`` characters, only its beginning and end are kept."""
     if len(text) <= longest:
         return text
@@ -51,6 +51,6 @@ def abridged(text: str, longest: int = LONGEST_SHOWN_PATH) -> str:
 
 def window_name(text: str) -> str:
     """Return ``text`` if a window may have that name. Raises ValueError naming what is accepted."""
-    if not 0 < len(text) <= LONGEST_NAME or not text.isprintable():
-        raise ValueError(f"use 1 to {LONGEST_NAME} printable characters")
+    if not 0 < len(text) <= MAX_NAME_LENGTH or not text.isprintable():
+        raise ValueError(f"use 1 to {MAX_NAME_LENGTH} printable characters")
     return text

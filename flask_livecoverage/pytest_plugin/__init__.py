@@ -3,8 +3,24 @@
 pytest imports this package in every session wherever it is installed. So it imports almost nothing, and registers no
 hooks unless a server is configured.
 
-May import: queries, serving, control_client, testid.clients and what lies below; in this module, only inside functions.
-Runs in the suite's process.
+Modules:
+
+*   ``control_requests``: the plugin's requests to the control routes
+*   ``current``: the value of the fixture ``livecov``
+*   ``identity``: the two ways to identify the running test: windows and tags
+*   ``line_references``: ``app.py:42``: its statements, and whether they ran
+*   ``names``: the name of a test in the server
+*   ``operations``: operations that schemathesis calls, as parts of a test
+*   ``options``: the options
+*   ``other_plugins``: plugins that start their own server or run tests in their own way
+*   ``recordings``: the report of a session, and the outages of its server
+*   ``running_test``: the test that runs in this process
+*   ``session``: pytest's hooks in a session with a live server
+*   ``summary``: the summary of each test's lines
+
+May import: control_client, errors, journal, model, queries, serving, settings, testid.clients.
+
+Runs in the suite's process. This module imports other rooms only inside functions.
 """
 
 from __future__ import annotations

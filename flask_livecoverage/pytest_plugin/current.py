@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .routes import ExecutedLines
+    from .control_requests import ExecutedLines
     from .running_test import RunningTest
 
 

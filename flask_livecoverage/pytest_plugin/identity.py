@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .routes import ControlRoutes
+from .control_requests import ControlRoutes
 
 
 class Identity(Protocol):
@@ -17,7 +17,7 @@ class Identity(Protocol):
         """Restore the previous state."""
 
 
-class Windows:
+class WindowIdentity:
     """A window of the server for each test: works with any client, but only for one test at a time."""
 
     def __init__(self, routes: ControlRoutes) -> None:
@@ -34,7 +34,7 @@ class Windows:
         """Do nothing: each test closes its window."""
 
 
-class Tags:
+class TagIdentity:
     """The test's name in each request: tests may run at the same time, but only with supported clients."""
 
     def __init__(self, routes: ControlRoutes) -> None:
@@ -47,7 +47,7 @@ class Tags:
     def set_test(self, name: str | None) -> None:
         """Let the clients send ``name``."""
         self._clients.set_test(name)
-        # Nothing else connects to the server here: without this, a dead server would not be noticed.
+        # Nothing else connects to the server here, so without this, a dead server would not be noticed.
         self._routes.check()
 
     def close(self) -> None:

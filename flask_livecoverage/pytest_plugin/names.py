@@ -7,10 +7,10 @@ from bisect import bisect_left
 from collections.abc import Container
 from urllib.parse import quote
 
-from ..model.text import LONGEST_NAME, PART_SEPARATOR, printable
+from ..model.text import MAX_NAME_LENGTH, PART_SEPARATOR, printable
 
 # The rest of the longest name is for the parts of the test.
-_LONGEST_TEST = 900
+_MAX_TEST = 900
 
 
 def test_name(node_id: str, domain: str) -> str:
@@ -26,7 +26,7 @@ def test_name(node_id: str, domain: str) -> str:
     # A node id with its own parameters is not shared.
     if shared and "[" not in names[-1] and domain.startswith(f"{shared}["):
         node_id += domain[len(shared) :]
-    return _fitting(node_id, _LONGEST_TEST)
+    return _fitting(node_id, _MAX_TEST)
 
 
 test_name.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
@@ -34,7 +34,7 @@ test_name.__test__ = False  # type: ignore[attr-defined]  # pytest must not coll
 
 def part_name(test: str, part: str) -> str:
     """Return the name of a part of a test."""
-    return _fitting(part, LONGEST_NAME, before=test + PART_SEPARATOR)
+    return _fitting(part, MAX_NAME_LENGTH, before=test + PART_SEPARATOR)
 
 
 def whole_name(name: str, tests: Container[str]) -> str:

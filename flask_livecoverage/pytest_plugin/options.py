@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-# Set by `livecov run` for its command. Not imported: that would be one more module to load in every run of pytest.
+# Set by `livecov run` for its command. Not imported, which would be one more module to load in every run of pytest.
 _URL_VARIABLE = "LIVECOVERAGE_URL"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import DataError, LiveCoverageError
 from ..model.text import printable
-from .routes import ControlRoutes
+from .control_requests import ControlRoutes
 from .summary import Summary, summarise
 
 _INTERLEAVED = (
@@ -29,7 +29,7 @@ class Outage:
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedRun:
     """A run in a data directory, which may be on another machine."""
 
     data_dir: str
@@ -63,7 +63,7 @@ class Report:
     since: float = float("inf")
     order: dict[str, None] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
-    recordings: list[Recording] = field(default_factory=list)
+    recordings: list[RecordedRun] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
     tags: bool = False
     interleaved: bool = False
@@ -92,7 +92,7 @@ class Report:
             self.tags |= worker["tags"]
             self.interleaved |= worker["interleaved"]
             self.unmeasured_servers.update(worker["unmeasured_servers"])
-            self.recordings += (Recording(*one) for one in worker["recordings"])
+            self.recordings += (RecordedRun(*one) for one in worker["recordings"])
             self.outages += (Outage(*one) for one in worker["outages"])
 
     def summary(self, routes: ControlRoutes | None, verbosity: int) -> Iterator[str]:

@@ -48,7 +48,7 @@ class RunningTest:
         ``interleaved``: the runner starts other tests before this one ends.
         """
         with self._lock:
-            # Never reset: the running test may end before this one does.
+            # Never reset, because the running test may end before this one does.
             self.has_overlapped |= self.name is not None
             if self.has_overlapped or interleaved:
                 # The test of a request is not known, and a wrong test is worse than none.

@@ -11,14 +11,14 @@ import pytest
 
 from ..errors import ConfigurationError, LiveCoverageError
 from ..settings import RUN_VARIABLE, server_url
+from .control_requests import ControlRoutes, ExecutedLines
 from .current import CurrentTest
-from .identity import Tags, Windows
+from .identity import TagIdentity, WindowIdentity
 from .names import test_name
 from .operations import Operations
 from .options import Options
 from .other_plugins import is_interleaved, unmeasured_server
-from .recordings import Recording, Report
-from .routes import ControlRoutes, ExecutedLines
+from .recordings import RecordedRun, Report
 from .running_test import RunningTest
 
 _STARTUP_SECONDS = 60
@@ -98,11 +98,11 @@ class LiveSession:
                 "without LIVECOVERAGE_AUTOSTART=0"
             )
         self._routes = routes
-        self.report.recordings.append(Recording(status["data_dir"], status["run"]))
+        self.report.recordings.append(RecordedRun(status["data_dir"], status["run"]))
         self.report.since = status["time"]
         self.report.tags = tags
         if self._runs_tests and not self._is_controller:
-            self._running.connect(Tags(routes) if tags else Windows(routes))
+            self._running.connect(TagIdentity(routes) if tags else WindowIdentity(routes))
             self._operations.install()
 
     def _disconnect(self) -> None:

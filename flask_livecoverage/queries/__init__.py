@@ -2,6 +2,23 @@
 
 The command line, the control routes, the dashboard and the pytest plugin ask here, so their numbers agree.
 
-May import: store, analysis, exports, sources, journal, model, errors. Runs in the commands, and in the server or its
-dashboard process when they are asked; a server that is never asked imports none of it that needs the store.
+Modules:
+
+*   ``counted_lines``: the lines that an answer counts: all, or statements
+*   ``gaps``: gaps in coverage, ranked by traffic
+*   ``line_hits``: the tests, routes and requests that executed a line
+*   ``lists``: lists of requests, tests and routes
+*   ``lookup``: one request, test or route, and the difference of two
+*   ``redundancy``: the redundant tests of a suite, and the smallest suite
+*   ``routes``: names of routes, and the rules that no request used
+*   ``run_counts``: the numbers of requests, traces and processes of a run
+*   ``statements``: the statements that were not executed
+*   ``stored_runs``: opens the store for a question
+*   ``suites``: the recorded suite, for comparisons and for programs
+*   ``window_summary``: the summary of the last window
+
+May import: analysis, errors, exports, journal.run_folder, model, sources, store.
+
+Runs in the commands, and in the server or its dashboard process when they are asked; a server that is never asked
+imports none of it that needs the store.
 """

@@ -19,7 +19,7 @@ from ..sources.content import content_hash
 from ..sources.coveragepy import StatementCounter
 from ..store import RunQueries
 from ..store.queries.lines import LineHits
-from .counting import CountedFile
+from .counted_lines import CountedFile
 from .lookup import find_subject
 
 

@@ -11,7 +11,7 @@ from ..model.filters import Filters
 from ..model.records import RequestRecord, Rule
 from ..store import RunQueries
 from ..store.queries.requests import Sort
-from .counting import Counting, as_recorded
+from .counted_lines import Counting, as_recorded
 from .routes import UnusedRule, unused_rules
 
 
@@ -64,7 +64,7 @@ def requests_by_new_lines(
 ) -> Sequence[RequestRecord]:
     """The requests that were the first to run a line, in the order of the number of these lines, ``new``.
 
-    ``first_at`` is when each trace that has such lines was left first, by the traces' ids.
+    ``first_at`` is when each such trace first occurred, by the traces' ids.
     """
     requests = recorded.requests.first_of_traces(first_at, filters)
     return sorted(requests, key=lambda request: (new(request), request.started_at), reverse=descending)

@@ -10,7 +10,7 @@ from typing import Literal
 from ..model.filters import Filters
 from ..model.records import Executed, RequestRecord, Trace
 from ..store import RunQueries
-from .counting import Counting, as_recorded
+from .counted_lines import Counting, as_recorded
 
 Kind = Literal["request", "test", "route"]
 KINDS: tuple[Kind, ...] = ("request", "test", "route")

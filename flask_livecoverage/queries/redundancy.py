@@ -30,7 +30,7 @@ class SuiteTotals:
 
 
 @dataclass(frozen=True)
-class DuplicateGroup:
+class DuplicateNames:
     """Members that executed the same lines: the survivor, the reason for that choice, and the others."""
 
     survivor: str
@@ -50,12 +50,12 @@ class SubsumedMember:
 
 
 @dataclass(frozen=True)
-class Redundancy:
+class SuiteRedundancy:
     """The members that execute nothing of their own; ``prefer`` is the rule by which survivors were chosen."""
 
     totals: SuiteTotals
     prefer: Preference
-    groups: Sequence[DuplicateGroup]
+    groups: Sequence[DuplicateNames]
     subsumed: Sequence[SubsumedMember]
     without_lines: Sequence[str]
 
@@ -109,13 +109,13 @@ class SmallestSuite:
         return self.totals.duration_ms - self.duration_ms
 
 
-def find_redundant(recorded: RecordedSuite, prefer: Preference | None = None) -> Redundancy:
+def suite_redundancy(recorded: RecordedSuite, prefer: Preference | None = None) -> SuiteRedundancy:
     """The duplicates and the subsumed members; see :func:`~flask_livecoverage.analysis.duplicates.find_redundancy`."""
     suite = recorded.suite
     prefer = prefer or default_preference(suite)
     found = find_redundancy(suite, prefer)
     groups = [
-        DuplicateGroup(
+        DuplicateNames(
             group.survivor.name,
             group.reason,
             suite.lines(group.survivor).bit_count(),
@@ -123,7 +123,7 @@ def find_redundant(recorded: RecordedSuite, prefer: Preference | None = None) ->
         )
         for group in found.groups
     ]
-    return Redundancy(
+    return SuiteRedundancy(
         _totals(recorded),
         prefer,
         groups,
@@ -155,13 +155,13 @@ def find_smallest(
 class SuiteComparison:
     """The redundancy of a suite and the smallest suite, which was chosen greedily."""
 
-    redundancy: Redundancy
+    redundancy: SuiteRedundancy
     smallest: SmallestSuite
 
 
 def compare_suite(recorded: RecordedSuite) -> SuiteComparison:
     """Compare all members of a suite, by the default rules."""
-    return SuiteComparison(find_redundant(recorded), find_smallest(recorded))
+    return SuiteComparison(suite_redundancy(recorded), find_smallest(recorded))
 
 
 def _totals(recorded: RecordedSuite) -> SuiteTotals:

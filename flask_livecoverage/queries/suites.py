@@ -27,7 +27,7 @@ class RecordedSuite:
 
 
 def recorded_suite(recorded: RunQueries, by: str | None = None) -> RecordedSuite:
-    """The suite of tests, if any request names one, else of requests; or as ``by`` demands."""
+    """The suite of tests, if any request names one, else of requests; ``by`` overrides this."""
     if by != "request":
         tests = list(recorded.groups.executed("test"))
         if tests or by == "test":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,18 +33,24 @@ class WindowHistories:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of: Hashable = None
+        self._ambient: Set[int] = frozenset()
         self._history = WindowHistory()
 
     @contextmanager
-    def use(self, run: Hashable) -> Iterator[WindowHistory]:
-        """The history of ``run``, for one thread; an empty one if another run's is kept, or another thread has it."""
+    def use(self, run: Hashable, ambient: Set[int]) -> Iterator[WindowHistory]:
+        """The history of ``run``, for one thread; an empty one if another run's is kept, or another thread has it.
+
+        Also an empty one if traces were ambient before that are not among ``ambient`` now: late lines, whose request
+        was not stored then.
+        """
         # Without waiting: a fork may have left it locked for ever.
         if not self._lock.acquire(blocking=False):
             yield WindowHistory()
             return
         try:
-            if self._of != run:
+            if self._of != run or not self._ambient <= ambient:
                 self._of, self._history = run, WindowHistory()
+            self._ambient = ambient
             yield self._history
         finally:
             self._lock.release()
@@ -60,9 +66,9 @@ def summarise_last_window(recorded: RunQueries, histories: WindowHistories, run:
         return None
     window, requests = found
     number = recorded.windows.last_opened()
-    with histories.use(run) as history:
-        before = recorded.windows.traces_before(window.opened_at, history.known_traces)
-        before |= recorded.lines.ambient_traces()
+    ambient = recorded.lines.ambient_traces()
+    with histories.use(run, ambient) as history:
+        before = recorded.windows.traces_before(window.opened_at, history.known_traces) | ambient
         history.add_before(recorded.lines.by_numbers(before.difference(history.known_traces)))
         last = _update(recorded, history, number)
         counts, same = history.count(last), history.same_as(last, but=number)

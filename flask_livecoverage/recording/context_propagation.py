@@ -96,7 +96,7 @@ def _call_for_request(method: Function) -> Function:
             return method(*args, **kwargs)
         call = parameters.bind(*args, **kwargs).arguments
         call["func"] = _bound(call["self"], request, call["func"])
-        # Called in a thread of the pool.
+        # These run in a pool thread, so bind them too.
         for name in ("callback", "error_callback"):
             if call.get(name) is not None:
                 call[name] = partial(request.run, call[name])

@@ -20,7 +20,7 @@ class Flusher:
         self.seconds = seconds
         self._flush = flush
         self._stopping = threading.Event()
-        # Re-entrant: a signal handler may fork while the thread that it interrupts holds the lock.
+        # Re-entrant, because a signal handler may fork while the thread that it interrupts holds the lock.
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._paused = False
@@ -41,7 +41,8 @@ class Flusher:
     def _start(self) -> bool:
         if self._paused or self._thread is not None:
             return True
-        # A new event: it must be of the thread's kind, and gevent may have replaced threads since the last start.
+        # A new event, because it must be of the thread's kind, and gevent may have replaced threads since the last
+        # start.
         self._stopping = stopping = threading.Event()
         thread = threading.Thread(target=self._run, args=(stopping,), name="flask-livecoverage", daemon=True)
         try:

@@ -47,18 +47,18 @@ def trace_current_thread() -> None:
 
 
 class _Tracer(SwitchHook):
-    """Copies the capture handle from the context of the greenlet that switches into a new one's."""
+    """Copies the capture handle from the context of a greenlet into that of a new greenlet to which it switches."""
 
     def __init__(self) -> None:
         self._is_replaced = False
 
     @property
     def has_ended(self) -> bool:  # type: ignore[override]
-        """Whether nothing is recorded any more, or another one does this in its stead."""
+        """True if nothing is recorded any more, or another tracer has replaced it."""
         return self._is_replaced or not _active
 
     def install(self) -> None:
-        """Install it as the first function: behind another one, it cannot see whether the greenlet has run before."""
+        """Install it as the first function: after another one, it cannot see whether the greenlet has run before."""
         function = loaded_greenlet().gettrace()
         while isinstance(function, SwitchHook):
             if isinstance(function, _Tracer):
@@ -79,7 +79,7 @@ class _Tracer(SwitchHook):
 def _inherit(starter: Any, started: Any) -> None:
     context = starter.gr_context
     handle = None if context is None else context.get(current_handle)
-    # A greenlet without a parent is not new: it is the main greenlet of a thread.
+    # A greenlet without a parent is not new, but the main greenlet of a thread.
     if handle is not None and current_handle.get() is None and started.parent is not None:
         current_handle.set(handle)
 
@@ -169,7 +169,7 @@ class _Loop:
 
 def link_in_context(greenlet: Any) -> None:
     """Bind the callbacks that are linked to ``greenlet``, of gevent, to the capture that links them."""
-    # Weak: with a reference to itself, the greenlet would live until the next garbage collection.
+    # Weak, because with a reference to itself, the greenlet would live until the next garbage collection.
     greenlet.rawlink = partial(_rawlink, weakref.ref(greenlet))
 
 

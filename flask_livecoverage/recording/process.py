@@ -25,7 +25,7 @@ logger = logging.getLogger("flask_livecoverage")
 
 _recorder: Recorder | None = None
 _fork_hooks_registered = False
-# Re-entrant: a signal handler may fork while the thread that it interrupts holds the lock.
+# Re-entrant, because a signal handler may fork while the thread that it interrupts holds the lock.
 _fork_lock = threading.RLock()
 _uwsgi_hook_registered = False
 
@@ -78,7 +78,7 @@ def _working_in(folder: str | None) -> Iterator[None]:
     with ExitStack() as stack:
         with suppress(OSError):
             if folder is not None and not os.path.samefile(folder, os.curdir):
-                # A descriptor: the path may be inaccessible by now, if a server has dropped its privileges.
+                # A descriptor, because the path may be inaccessible by now, if a server has dropped its privileges.
                 before = os.open(os.curdir, os.O_RDONLY | os.O_CLOEXEC)
                 stack.callback(os.close, before)
                 os.chdir(folder)
@@ -166,7 +166,7 @@ def _prepare_for_uwsgi(recorder: Recorder) -> None:
     if uwsgi is None or _uwsgi_hook_registered or "py-call-uwsgi-fork-hooks" in uwsgi.opt:
         return
     _uwsgi_hook_registered = True
-    # No thread at the fork: in the child, the interpreter would still hold its frames, and fail on them.
+    # No thread at the fork, because in the child, the interpreter would still hold its frames, and fail on them.
     recorder.flusher.stop()
     try:
         postfork = importlib.import_module("uwsgidecorators").postfork
@@ -185,7 +185,7 @@ def _after_uwsgi_fork() -> None:
 
 
 def _before_fork() -> None:
-    # One fork at a time: another thread must not fork while the hooks of this fork run.
+    # One fork at a time, because another thread must not fork while the hooks of this fork run.
     _fork_lock.acquire()
     if _recorder is not None:
         _recorder.flusher.pause()

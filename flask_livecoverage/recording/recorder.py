@@ -1,4 +1,4 @@
-"""The recorder: records requests with the lines that they ran, and alone starts and stops the engine."""
+"""The recorder: records requests with the lines that they ran. Only this code starts and stops the engine."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from ..journal.writer import Journal
 from ..sources.selection import Sources
 from .flusher import Flusher
 from .inventory import Inventory
-from .late_lines import LateLines
+from .pending_lines import PendingLines
 from .request import RequestCapture, current_request
 from .session import RecordingSession
 from .steps import run_all
 from .trace_writer import TraceWriter
 
-# How many are kept, so that later calls for the same request do not write its lines again.
+# How many parent requests a forked child remembers, so that later calls for the same request do not write its lines
+# again.
 _MAX_PARENT_REQUESTS = 256
 
 
@@ -48,14 +49,15 @@ class Recorder:
         self.session = RecordingSession(engine, run, run.clock(), autostart=autostart)
         self.inventory = Inventory(sources, self.session)
         self.flusher = Flusher(self._flush_regularly)
-        # Called before the status is reported, the first time before any request of a suite that `livecov run` starts.
+        # Called by each check: once a second, and before the status is reported. The first status of a server that
+        # `livecov run` starts is reported before any request of its suite.
         self.at_check: list[Callable[[], None]] = []
         # Called when recording stops.
         self.at_stop: list[Callable[[], None]] = []
         # False in a fork by uWSGI that did not call Python's fork hooks.
         self.engine_can_stop = True
         self.sources = sources
-        self._late = LateLines(self.session, run)
+        self._late = PendingLines(self.session, run)
         self._parent_requests: dict[str, RequestCapture] = {}
         self._open_journal()
 
@@ -183,7 +185,7 @@ class Recorder:
 
     def close_window(self) -> bool:
         """Close the window that a process of the run has opened; True if one was open. Raises StorageError."""
-        # First: the file that marks an open window may have been removed with the folder.
+        # First, because the file that marks an open window may have been removed with the folder.
         self.flush()
         if not self.run.has_open_window():
             return False

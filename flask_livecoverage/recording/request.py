@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ..engines import Capture, Hits, current_owner
 from ..errors import EngineError
 from ..journal.clock import ticks
-from ..journal.format import amended_line, late_line, request_line, under_way_line
+from ..journal.format import late_line, late_update_line, request_line, under_way_line
 from .greenlet_contexts import trace_current_thread
 from .session import NO_HITS, RecordingSession
 
@@ -55,7 +55,8 @@ class RequestCapture:
         self._session = session
         self._recorded = session.started and (session.autostart or session.recording)
         self._hits = NO_HITS
-        # One for each request: with a common lock, requests would queue up, with a thread switch for each of them.
+        # One for each request, because with a common lock, requests would queue up, with a thread switch for each of
+        # them.
         self._lock = threading.Lock()
         self._in_fork = False
         self._committed_hits: Hits | None = None
@@ -123,7 +124,8 @@ class RequestCapture:
             hits, status = self._hits, self.status
             trace = hits.trace if hits.written_to is journal.generation else self._session.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._amend(trace)
-            # Without the record, later lines would belong to no request: the request is lost whole, and counted once.
+            # Without the record, later lines would belong to no request, so the request is lost whole, and counted
+            # once.
             self._recorded = journal.append(line)
             self._committed_hits, self._committed_status = hits, status
             # Another thread that added lines before it could see the record leaves them to this one.
@@ -196,4 +198,4 @@ class RequestCapture:
         if self._in_fork:
             return late_line(self.id, trace)
         ended = self._ended and self._reported_under_way
-        return amended_line(self.id, trace, self.status, (ticks() - self._began) // 1000, ended=ended)
+        return late_update_line(self.id, trace, self.status, (ticks() - self._began) // 1000, ended=ended)

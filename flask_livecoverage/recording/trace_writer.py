@@ -12,7 +12,7 @@ from ..model.records import FileLines, Trace
 from ..sources.selection import Sources
 
 # How many line numbers are cached in all, to recognise traces: some 20 MB. The overhead of each file takes as much
-# memory as so many line numbers.
+# memory as this number of line numbers.
 MAX_LINES = 300_000
 _FILE_OVERHEAD = 16
 

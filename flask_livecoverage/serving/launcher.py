@@ -177,7 +177,7 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
     """End ``process`` and all its descendants: by SIGTERM first, by SIGKILL after a few seconds."""
     try:
         root = psutil.Process(process.pid)
-        # Listed before any ends: the children of a dead parent cannot be found.
+        # Listed before any ends, because the children of a dead parent cannot be found.
         family = [*root.children(recursive=True), root]
     except psutil.NoSuchProcess:
         process.wait()
@@ -207,7 +207,7 @@ def _kill(processes: list[psutil.Process]) -> None:
 
 def _start_server(command: Sequence[str], environ: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
     try:
-        # A session of its own: the terminal's Ctrl-C goes to the command only, which still needs its server then.
+        # A session of its own, so the terminal's Ctrl-C goes to the command only, which still needs its server then.
         return subprocess.Popen(command, env=dict(environ), stdin=subprocess.DEVNULL, start_new_session=True, **options)
     except OSError as error:
         raise ConfigurationError(f"cannot run the server's command {command[0]!r} ({error.strerror})") from None

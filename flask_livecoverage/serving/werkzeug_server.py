@@ -85,7 +85,7 @@ class LiveServer:
         try:
             self._server.serve_forever(_POLL_SECONDS)
         finally:
-            # Both keep the port open: the server has a descriptor of its own.
+            # Both keep the port open, because the server has a descriptor of its own.
             self._server.server_close()
             self._listener.close()
         unanswered = self._server.connections.wait_until_closed(GRACE_SECONDS)

@@ -23,7 +23,7 @@ _WORD = 0xFFFFFFFF
 
 _INLINE_SCOPES = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 
-# Stands for the hash of a content that is unknown because the file was edited: it equals no hash.
+# Stands for the hash of a content that is unknown because the file was edited. It equals no hash.
 EDITED = "edited"
 
 # The limit for a file of unknown content: hardly any file is as long.
@@ -49,7 +49,7 @@ def read_source(path: str) -> bytes:
 
 
 def _read_from_archive(archive: str, name: str) -> bytes:
-    # Not through zipimport: it caches the archive's directory when it first reads it.
+    # Not through zipimport, which caches the archive's directory when it first reads it.
     try:
         with ZipFile(archive) as opened:
             return opened.read(name)

@@ -182,7 +182,7 @@ class FileChooser:
 
     @property
     def file_tracer_plugins(self) -> list[str]:
-        """The names of the configured plugins that trace files other than Python's."""
+        """The names of the configured plugins that trace files other than Python files."""
         return [plugin._coverage_plugin_name for plugin in self._plugins.file_tracers]
 
     def disable_file_tracers(self) -> None:
@@ -284,7 +284,7 @@ def make_tracer(
     tracer.should_trace = should_trace
     tracer.should_trace_cache = cache
     tracer.file_tracers = {}
-    # Set to None explicitly: the C code compares these only with None.
+    # Set to None explicitly, because the C code compares these only with None.
     tracer.concur_id_func = tracer.should_start_context = tracer.switch_context = None
     tracer.check_include = lambda filename, frame: True
     tracer.warn = lambda *args, **kwargs: None
@@ -345,7 +345,7 @@ def _arcs(tracer: Any, frame: FrameType) -> set[int]:
 
 
 def is_ctracer(trace_function: object) -> bool:
-    """True if ``trace_function`` (from ``sys.gettrace()``) is a C tracer, this package's or another's."""
+    """True if ``trace_function`` (from ``sys.gettrace()``) is a C tracer, of this package or of another."""
     return HAS_CTRACER and isinstance(trace_function, CTracer)
 
 

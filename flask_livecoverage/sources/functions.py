@@ -45,7 +45,7 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[Function]:
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    # Without expressions: they define no functions, and can be nested deeper than Python recurses.
+    # Without expressions, which define no functions, and can be nested deeper than Python recurses.
     return (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
 
 

@@ -48,7 +48,7 @@ class Sources:
 
     @property
     def unsupported_plugins(self) -> list[str]:
-        """The configured coverage.py plugins that measure other files than Python's; they are not used."""
+        """The configured coverage.py plugins that measure other files than Python files; they are not used."""
         return self._chooser.file_tracer_plugins
 
     def disposition(self, filename: str, frame: FrameType | None) -> coveragepy.Disposition:
@@ -57,7 +57,8 @@ class Sources:
         if disposition.trace and not _is_application_code(disposition.source_filename):
             disposition.trace = False
         if disposition.trace:
-            # The first code of the file runs now, mostly at its import: it has hardly been edited since it was loaded.
+            # The first code of the file runs now, mostly at its import, so it has hardly been edited since it was
+            # loaded.
             self.content(disposition.source_filename)
         return disposition
 
@@ -104,8 +105,8 @@ class Sources:
         """Return an upper limit for the file's line numbers; :data:`.UNKNOWN_LINE_LIMIT` if its content is unknown.
 
         Tools that build code from syntax trees choose any line numbers, and recording a line takes memory for all
-        lines before it. No report shows lines behind the end of a file: neither ours nor coverage.py's. The file may
-        have grown when a module is loaded again, so the limit is far behind the end.
+        lines before it. No report shows lines after the end of a file, neither ours nor those of coverage.py. The file
+        may have grown when a module is loaded again, so the limit is far beyond the end.
         """
         return self._content(path).line_limit
 

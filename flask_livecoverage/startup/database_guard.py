@@ -3,11 +3,10 @@
 A suite must not write to real data because the application does not use the temporary database. So in the server's
 processes
 
-*   each SQLAlchemy engine, Flask-SQLAlchemy's and any other, is refused a connection to another database, from the
-    first import on. This also holds for engines that are created late, and for access to a database while the
-    application is imported;
-*   before the first request, all engines that exist must be the temporary database's. There must be at least one, or
-    something else must have written to the database's file.
+*   from the first import on, no SQLAlchemy engine, Flask-SQLAlchemy's or not, may connect to another database. This
+    also holds for engines that are created late, and for access to a database while the application is imported;
+*   before the first request, every engine must use the temporary database. If there is no engine, the database's file
+    must at least have been written to.
 
 Databases in memory are allowed, and those that the operator has named: they occur in the environment's ``FLASK_…``
 variables (``--config``). A refusal is written to a file beside the database, where ``livecov serve`` and ``livecov
@@ -47,7 +46,7 @@ def install() -> None:
     if _guard is None and DATABASE_VARIABLE in os.environ:
         _guard = Guard(os.environ[DATABASE_VARIABLE])
         # Importing it here would be too early: gevent may be about to patch modules that it imports.
-        when_imported("sqlalchemy", _guard.listen)
+        when_imported("sqlalchemy", _guard.on_sqlalchemy_import)
 
 
 def watch(app: Any) -> None:
@@ -88,9 +87,9 @@ class Guard:
         self._checked = False
         self.apps: WeakSet[Any] = WeakSet()
 
-    def listen(self, name: str, sqlalchemy: Any) -> None:
+    def on_sqlalchemy_import(self, name: str, sqlalchemy: Any) -> None:
         """Listen for each connection that is about to be opened; later imports of the module need no callback."""
-        cancel(name, self.listen)
+        cancel(name, self.on_sqlalchemy_import)
         sqlalchemy.event.listen(sqlalchemy.Engine, "do_connect", self._before_connection)
 
     def _before_connection(self, dialect: Any, record: Any, args: list[Any], parameters: dict[str, Any]) -> None:
@@ -98,7 +97,7 @@ class Guard:
             self._refuse(_refusal_message(None, _describe(dialect, args, parameters)))
 
     def check(self) -> None:
-        """Raise RefusedDatabase if an engine is another database's, or none is the temporary database's."""
+        """Raise RefusedDatabase if an engine uses another database, or none uses the temporary one."""
         if self._checked:
             return
         are_temporary = []
@@ -130,7 +129,7 @@ class Guard:
             gc.collect()
             known = {id(engine) for _, engine in found}
             for candidate in gc.get_objects():
-                # type(), not isinstance(): that calls objects which pretend to have another class.
+                # type(), not isinstance(), which calls objects which pretend to have another class.
                 if issubclass(type(candidate), sqlalchemy.Engine) and id(candidate) not in known:
                     yield None, candidate
 
@@ -151,7 +150,7 @@ class Guard:
             yield from _URL.findall(text)
 
     def _refuse(self, message: str) -> None:
-        # Keep the first refusal: others are its consequences.
+        # Keep the first refusal, because others are its consequences.
         with suppress(OSError), open(_refusal_path(self._file), "x", encoding="utf-8") as file:
             file.write(message)
         raise RefusedDatabase(message)
@@ -209,7 +208,7 @@ def _is_same_database(text: str, dialect: Any, args: Any, parameters: Mapping[st
         if url.get_backend_name() != dialect.name:
             return False
         if dialect.name == "sqlite":
-            # A relative path is below a folder of the application's.
+            # A relative path is relative to a folder that the application chooses, so compare the ends.
             return bool(url.database) and f"/{args[0]}".endswith(f"/{url.database}")
         wanted_args, wanted = dialect.create_connect_args(url)
     except Exception:

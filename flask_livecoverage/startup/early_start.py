@@ -23,7 +23,7 @@ _SITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "site")
 
 # The interpreter imports them before anything can be measured, under `coverage run` too.
 _NOT_APPLICATION = {"sitecustomize", "usercustomize"}
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
 def early_start_environ(environ: Mapping[str, str], *, once: bool = False) -> dict[str, str]:
@@ -54,15 +54,15 @@ def restart_if_late(keep: Iterable[int] = ()) -> str | None:
     if not late:
         return None
     reason = "Python imports them when it starts" if is_restarted else _restart_obstacle() or _restart(keep)
-    more = f" and {len(late) - _MOST_NAMED} more" if len(late) > _MOST_NAMED else ""
+    more = f" and {len(late) - _MAX_NAMED} more" if len(late) > _MAX_NAMED else ""
     return (
-        f"{', '.join(late[:_MOST_NAMED])}{more}: imported before recording could start, so lines that run at import "
+        f"{', '.join(late[:_MAX_NAMED])}{more}: imported before recording could start, so lines that run at import "
         f"are missing ({reason}): use `flask livecov run`, which starts recording in time"
     )
 
 
 def _can_start_early(name: str) -> bool:
-    # A script without a suffix is an installed command, such as Flask's.
+    # A script without a suffix is an installed command, such as ``flask``.
     return name != "__main__" or str(getattr(sys.modules[name], "__file__", "")).endswith(".py")
 
 

@@ -3,8 +3,24 @@
 It is built from the journals and can be rebuilt from them: the journals are authoritative. By default it is an SQLite
 file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
 
-May import: journal, model, errors. Runs wherever a question is answered: in a command, in the dashboard process, or in
-the measured server for a control route, and never for a request that is merely recorded.
+Modules:
+
+*   ``connections``: the connections to a store, all of them to the same file
+*   ``damage``: detects damage, and moves a broken store aside
+*   ``dialect``: the differences between databases
+*   ``handle``: an open store, which is rebuilt when it is broken
+*   ``ingest``: reads journals into the store
+*   ``losses``: counts of lost records
+*   ``queries``: the queries
+*   ``schema``: the tables
+*   ``store``: one store: its tables, its synchronisation with the journals, its queries
+*   ``traces``: reads traces
+*   ``windows``: the windows of a run, as intervals of time
+
+May import: errors, journal, model.
+
+Runs wherever a question is answered: in a command, in the dashboard process, or in the measured server for a control
+route, and never for a request that is merely recorded.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,7 +17,17 @@ _CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IO
 
 # How long to wait for a locked store into which no process writes.
 BUSY_SECONDS = 10
+# Databases limit the parameters of a statement; SQLite's oldest limit is 999.
+_CHUNK = 300
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+T = TypeVar("T")
+
+
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield ``values`` in chunks that a statement can take as parameters."""
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
 
 
 def make_engine(url: str, connect_to_sqlite: Callable[..., sqlite3.Connection]) -> sa.Engine:
@@ -73,7 +83,8 @@ def set_up_sqlite(connection: sqlite3.Connection) -> None:
 
 def _use_wal(connection: sqlite3.Connection) -> None:
     # If several connections open a new file at once, SQLite refuses the change immediately, whatever the timeout. A
-    # database in memory, or on a file system without shared memory, keeps its mode without an error: that works too.
+    # database in memory, or on a file system without shared memory, keeps its mode without an error, and that works
+    # too.
     ends = time.monotonic() + BUSY_SECONDS
     while True:
         try:

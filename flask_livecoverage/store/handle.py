@@ -76,13 +76,14 @@ class StoreHandle:
         return self._is_own and not store.is_rebuilt
 
     def _explain(self, error: BaseException, store: Store) -> None:
-        """Raise an error that names the damage to the store, and what to do; return if the error has another cause."""
+        """Raise an error that explains the damage to the store. Do nothing if the error has another cause."""
         is_of_database = isinstance(error, SQLAlchemyError)
         can_rebuild = self._can_rebuild(store)
-        # The check may read the whole file: it is done once, and only where its result is used.
+        # The check may read the whole file, so it is done once, and only where its result is used.
         damage = damage_of(error, store.connections.engine) if can_rebuild or not is_of_database else None
         if damage is not None and can_rebuild:
-            raise DataError(f"{self._move_aside(store, damage)}: try again, it is rebuilt from the journals") from error
+            described = self._move_aside(store, damage)
+            raise DataError(f"{described}: try again; it will be rebuilt from the journals") from error
         if is_of_database:
             raise _unusable(self._url, error.orig if isinstance(error, DBAPIError) else error) from error
         if damage is not None:
@@ -96,8 +97,8 @@ class StoreHandle:
             aside = move_aside(self._path, store.connections.file)
         except OSError as error:
             raise DataError(
-                f"the store {self._path} is broken and cannot be renamed ({error.strerror}): remove it, it is rebuilt "
-                "from the journals"
+                f"the store {self._path} is broken and cannot be renamed ({error.strerror}): remove it; it will be "
+                "rebuilt from the journals"
             ) from error
         described = f"the store {self._path} was broken ({' '.join(damage.split())})"
         return described if aside is None else f"{described} and is kept as {aside.name}"
@@ -139,6 +140,6 @@ def _unusable(url: str, reason: object) -> LiveCoverageError:
     if is_locked(reason):
         return DataError(f"{described}: end the other process that has locked it, or try again")
     return DataError(
-        f"{described}: name another one with LIVECOVERAGE_STORE, or remove it if it is broken: it is rebuilt from the "
-        "journals"
+        f"{described}: name another one with LIVECOVERAGE_STORE, or remove it if it is broken; it will be rebuilt "
+        "from the journals"
     )

@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-# Incremented with every change of the tables. A store of another version is refused: it can be rebuilt.
+# Incremented with every change of the tables. An older store in the data directory is moved aside and rebuilt; a newer
+# one, or one that LIVECOVERAGE_STORE names, is refused.
 VERSION = 5
 
 metadata = sa.MetaData()
@@ -55,7 +56,7 @@ journals = _table(
     sa.UniqueConstraint("run", "token"),
 )  # fmt: skip
 
-# An empty text stands for none, here and below: NULL is distinct from itself.
+# An empty text stands for none, here and below. In a unique constraint, two NULLs count as different.
 tests = _numbered("tests", _text("name"))
 routes = _numbered("routes", _text("method"), _text("rule"), _text("endpoint"))
 files = _numbered("files", _text("path"), _text("content"))
@@ -76,12 +77,12 @@ requests = _table(
     "requests",
     sa.Column("id", _Key, primary_key=True, autoincrement=False),
     *map(_number, ("period", "trace", "route", "test", "window", "status")),
-    # Whether the request itself names a test, or the empty one for none. Else it belongs to the window.
+    # 1 if the request names its test, or is marked as belonging to none; 0 if the window decides.
     sa.Column("names_test", sa.SmallInteger, nullable=False),
     sa.Column("started_at", sa.Double, nullable=False),
     _number("duration_us"),
     _text("path"),
-    # Whether the response had not ended by the last line about that.
+    # 1 if the response had not ended by the last line about it.
     sa.Column("under_way", sa.SmallInteger, nullable=False),
     sa.Index("livecov_requests_period", "period", "started_at"),
     # For the requests of a trace and for those of a test, whose traces are in the executions. An index of tests alone
@@ -89,8 +90,9 @@ requests = _table(
     sa.Index("livecov_requests_trace", "trace", "test", "started_at"),
 )  # fmt: skip
 
-# How many requests have which trace. All questions that are not about single requests are answered from this table: its
-# size depends on the number of different traces, tests, routes …, not on the number of requests.
+# The number of requests for each combination of period, trace, test, route, window and status. All questions that are
+# not about single requests are answered from this table. Its size depends on the number of different traces, tests,
+# routes …, not on the number of requests.
 executions = _table(
     "executions",
     *(_number(name, primary_key=True) for name in ("period", "trace", "test", "route", "window", "status")),
@@ -102,8 +104,9 @@ executions = _table(
     sqlite_with_rowid=False,
 )
 
-# Late lines of requests, until the request's record and the trace are in the store.
-amends = _table(
+# Late lines of requests, until the request's record and the trace are in the store. Queries count those without a
+# record as lines outside of requests.
+late_updates = _table(
     "amends", sa.Column("id", _Key, primary_key=True), _number("run"), _number("request"), _number("trace"),
     sa.Column("status", sa.BigInteger), sa.Column("duration_us", sa.BigInteger), sa.Column("ended", sa.SmallInteger),
 )  # fmt: skip

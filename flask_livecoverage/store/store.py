@@ -20,7 +20,7 @@ from .ingest.sync import Progress, RunSync
 from .queries.run_queries import RunQueries
 from .queries.statements import Analysed, load_statements, save_statements
 
-# Errors that a broken store can cause: a damaged file may still be readable, with rows that were never written.
+# Errors that a broken store can cause. A damaged file may still be readable, with rows that were never written.
 FAULTS: tuple[type[BaseException], ...] = (
     SQLAlchemyError, LookupError, TypeError, ValueError, AttributeError, OverflowError, OldStoreError, ReplacedError,
     NotRegularError,
@@ -33,9 +33,9 @@ class Store:
     :ivar identity: differs between stores, also if one was rebuilt at the same path: each has its own row numbers.
     """
 
-    def __init__(self, connections: Connections, remake: Callable[[Store, BaseException], bool]) -> None:
+    def __init__(self, connections: Connections, rebuild: Callable[[Store, BaseException], bool]) -> None:
         self.connections = connections
-        self._rebuild = remake
+        self._rebuild = rebuild
         self.identity = ""
         self.is_rebuilt = False
         self.warnings: list[str] = []
@@ -102,5 +102,5 @@ def _prepare(engine: sa.Engine) -> str:
     is_newer = version is not None and version.isdecimal() and int(version) > schema.VERSION
     raise (DataError if is_newer else OldStoreError)(
         f"the store {engine.url.render_as_string()} has version {version}, and this package reads {schema.VERSION}: "
-        "name another one with LIVECOVERAGE_STORE, or remove it: it is rebuilt from the journals"
+        "name another one with LIVECOVERAGE_STORE, or remove it; it will be rebuilt from the journals"
     )

@@ -26,7 +26,7 @@ class Interval:
     name: str
 
 
-class Windows:
+class WindowIntervals:
     """Finds the window at a moment; at most one is open at a time, in all processes of the run."""
 
     def __init__(self, intervals: Sequence[Interval] = ()) -> None:
@@ -34,7 +34,7 @@ class Windows:
         self._beginnings = [interval.begins_at for interval in intervals]
 
     @classmethod
-    def of_run(cls, connection: sa.Connection, run: int, since: float | None = None) -> Windows:
+    def of_run(cls, connection: sa.Connection, run: int, since: float | None = None) -> WindowIntervals:
         """Return the windows of ``run`` in the store; with ``since``, those that moments from then on can lie in."""
         events = (
             sa.select(windows.c.at, windows.c.id, windows.c.name)

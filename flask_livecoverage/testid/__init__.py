@@ -1,5 +1,11 @@
 """Test identity: how clients send the name of the running test, and how the server reads it from a request.
 
-May import: model, errors, settings. :mod:`.headers` runs in the measured server, :mod:`.clients` in the suite's
-process.
+Modules:
+
+*   ``clients``: HTTP and browser libraries send the name
+*   ``headers``: the server reads the name
+
+May import: model.
+
+``headers`` runs in the measured server, ``clients`` in the process of the suite.
 """

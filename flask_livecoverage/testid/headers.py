@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from ..model.text import LONGEST_NAME, storable
+from ..model.text import MAX_NAME_LENGTH, stored_text
 
 TEST_HEADER = "Livecov-Test"
 BAGGAGE_MEMBER = "livecov.test"
@@ -27,7 +27,7 @@ def test_identity(environ: Mapping[str, Any]) -> str | None:
 
     The first that is not empty counts: header ``Livecov-Test``; the member ``livecov.test`` of W3C ``baggage``
     (https://www.w3.org/TR/baggage/); Keploy's ``KEPLOY-TEST-ID``, as ``set/id`` with ``KEPLOY-TEST-SET-ID``; cookie
-    ``livecov_test``. Names are cut to 1000 characters; see :func:`~..model.text.storable`.
+    ``livecov_test``. Names are cut to 1000 characters; see :func:`~..model.text.stored_text`.
     """
     found = (
         ("HTTP_LIVECOV_TEST" in environ and _readable(environ["HTTP_LIVECOV_TEST"]).strip())
@@ -35,7 +35,7 @@ def test_identity(environ: Mapping[str, Any]) -> str | None:
         or ("HTTP_KEPLOY_TEST_ID" in environ and _from_keploy(environ))
         or ("HTTP_COOKIE" in environ and _from_cookie(_readable(environ["HTTP_COOKIE"])))
     )
-    return storable(found, LONGEST_NAME) if found else None
+    return stored_text(found, MAX_NAME_LENGTH) if found else None
 
 
 def ignored_paths(patterns: Iterable[str]) -> Callable[[str], bool]:

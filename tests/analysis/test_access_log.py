@@ -50,7 +50,7 @@ LINES: list[tuple[bytes, tuple[str, str]]] = [
     (b'1.2.3.4 - - %s "GET /old" 200 5' % TIME, ("GET", "/old")),
     (b'1.2.3.4 - - %s "GET /a b HTTP/1.1" 400 5' % TIME, ("GET", "/a b")),
     (b'1.2.3.4 - - %s "GET //a HTTP/1.1" 308 5' % TIME, ("GET", "//a")),
-    # A user with a space; a virtual host in front (Debian's other_vhosts_access.log); further fields behind (nginx).
+    # A user with a space; a virtual host in front (Debian's other_vhosts_access.log); further fields last (nginx).
     (b'1.2.3.4 - John Doe %s "GET /a HTTP/1.1" 200 5' % TIME, ("GET", "/a")),
     (b'shop.example:443 1.2.3.4 - - %s "GET /a HTTP/1.1" 200 5 "-" "x"' % TIME, ("GET", "/a")),
     (b'1.2.3.4 - - %s "GET /a HTTP/1.1" 200 5 "-" "x" rt=0.005 uct="0.000"' % TIME, ("GET", "/a")),
@@ -166,7 +166,7 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_endless_lines_are_not_held_in_memory(tmp_path: Path) -> None:
     good = LINES[0][0] + b"\n"
     endless = b"x" * 20_000_000 + b"\n"
-    content = gzip.compress(good + endless + good + b"y" * module.LONGEST_LINE + b"\n" + good + endless, 1)
+    content = gzip.compress(good + endless + good + b"y" * module.MAX_LINE + b"\n" + good + endless, 1)
     tracemalloc.start()
     try:
         found = log(tmp_path / "access.log", content)

@@ -18,7 +18,7 @@ from flask_livecoverage.recording.process import start_recording
 from flask_livecoverage.settings import load_settings
 
 from ..support.servers import LISTENING, PYTHON, get, process, read_port
-from .client import Start, bad
+from .client import Start
 
 APPLICATION = """
     from flask import Flask, Response, current_app, request
@@ -136,7 +136,8 @@ class TestShutdown:
         assert reason in response.get_json()["error"]
 
     def test_takes_no_parameters(self, client: FlaskClient) -> None:
-        assert bad(client, "/shutdown?force=1", 400)["accepted"] == []
+        response = client.get("/shutdown?force=1")
+        assert (response.status_code, response.get_json()["accepted"]) == (400, [])
 
     def test_empty_url_is_no_route(self, start: Start) -> None:
         response = start(LIVECOVERAGE_SHUTDOWN_URL="").get("/shutdown")

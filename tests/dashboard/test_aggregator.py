@@ -259,6 +259,17 @@ def test_random_requests_of_several_processes(recording: Recording, seed: int) -
     assert snapshot.executed == total
 
 
+def test_late_lines_count_as_ambient_until_their_request_is_stored(recording: Recording) -> None:
+    """A forked child may write them before its parent writes the record, or is killed."""
+    child, parent = recording.writer("aaaaaaaa"), recording.writer("bbbbbbbb")
+    child.line("amend", id="bbbbbbbb-1", trace=child.trace(recording.trace({0: [6]})))
+    snapshot = recording.snapshot()
+    assert (snapshot.requests, snapshot.executed, snapshot.at_startup) == (0, 1, 1)
+    parent.request(recording.trace({0: [7]}), NOW)
+    snapshot = recording.snapshot()
+    assert (snapshot.requests, snapshot.executed, snapshot.at_startup) == (1, 2, 0)
+
+
 class TestFiles:
     def test_never_executed_files_count(self, recording: Recording) -> None:
         recording.request(recording.writer("a"), recording.trace({0: [5]}), NOW)

@@ -27,7 +27,7 @@ class TestGarbage:
 
         thresholds = gc.get_threshold()
         gc.collect()
-        # Lower limits, so that the test needs less garbage.
+        # Low thresholds: a few objects are then enough to trigger a collection.
         monkeypatch.setattr(gc_policy, "WANTED_AFTER", 100)
         gc.set_threshold(10, 2, thresholds[2])
         gc.callbacks.append(collects)

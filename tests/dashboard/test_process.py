@@ -1,7 +1,7 @@
 """The dashboard process: its start, its access rules, and its end, together with its server, however that ends.
 
 Tests ``control.dashboard_host.proxy``, ``control.dashboard_host.relay``, ``control.dashboard_host.subprocess``,
-``control.dashboard_host.urls``, ``dashboard.main`` and ``helper_process``.
+``control.dashboard_host.urls``, ``control.dashboard_host.server_state``, ``dashboard.main`` and ``helper_process``.
 """
 
 from __future__ import annotations

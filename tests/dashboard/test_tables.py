@@ -1,6 +1,7 @@
 """Requests, tests, routes and duplicates, in a real browser, against a known script of requests.
 
-Tests ``dashboard.pages.requests``, ``dashboard.pages.suite_pages`` and ``dashboard.pages.compare``.
+Tests ``dashboard.pages.requests``, ``dashboard.pages.tests``, ``dashboard.pages.routes``,
+``dashboard.pages.duplicates``, ``dashboard.pages.group_table`` and ``dashboard.pages.compare``.
 """
 
 from __future__ import annotations

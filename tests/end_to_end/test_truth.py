@@ -180,7 +180,7 @@ class Cart:
         return None
 ''',
     TREES: '''\
-"""Code that a tool generates: some of its lines are far behind the end of the file."""
+"""Code that a tool generates: some of its lines are far beyond the end of the file."""
 
 import ast
 

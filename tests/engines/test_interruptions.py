@@ -193,7 +193,7 @@ class TestDecision:
 
 @contextmanager
 def threshold(allocations: int) -> Iterator[None]:
-    """A block in which the collector runs after so many allocations (0: never), ignoring all older objects."""
+    """A block in which the collector runs after this number of allocations (0: never), ignoring all older objects."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(allocations)
@@ -322,7 +322,7 @@ class TestExceptions:
         self, make_locations: Any, victim: Callable[[list[object]], object], tmp_path: Path
     ) -> None:
         def descend(calls: int) -> bool:
-            """Return whether there is room for so many nested calls in C around the victim's."""
+            """Return whether there is room for this number of nested calls in C around the victim's."""
             try:
                 operator.call(*[operator.call] * calls, victim, [])
             except RecursionError:

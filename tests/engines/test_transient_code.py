@@ -1,4 +1,4 @@
-"""Tests of locations with transient code: ids of code objects are reused, and unused code is freed.
+"""Code objects that are freed, and whose ids are reused.
 
 Tests ``engines.locations`` and ``engines.file_decisions``.
 """
@@ -18,7 +18,7 @@ import pytest
 
 from flask_livecoverage.engines import Engine
 from flask_livecoverage.engines.file_decisions import FileDecisions
-from flask_livecoverage.model.bounded import MOST_FILES
+from flask_livecoverage.model.bounded import MAX_FILES
 from flask_livecoverage.sources.selection import Sources
 
 from .conftest import captured, locations_of
@@ -140,7 +140,7 @@ def test_code_that_an_open_capture_has_visited_is_kept(engine: Engine, path: str
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12")
 @pytest.mark.parametrize("rounds", [1, 100])
 def test_forgotten_code_that_comes_back(engine: Any, engine_name: str, path: str, rounds: int) -> None:
-    """A weak reference can bring code back that has just been forgotten, its hot locations included."""
+    """A weak reference can bring back code that has just been forgotten, and whose locations were disabled."""
     if engine_name == "ctrace":
         pytest.skip("ctrace keeps nothing of code objects")
     code = code_of_function(path, random.Random(3))
@@ -166,12 +166,12 @@ def test_ever_new_names_of_files(name: str, tmp_path: Path) -> None:
     first.write_text("one = 1\n")
     decisions = FileDecisions(Sources([str(tmp_path)]))
     decisions.note(str(first), None)
-    names = [name.format(number, folder=tmp_path) for number in range(2 * MOST_FILES)]
+    names = [name.format(number, folder=tmp_path) for number in range(2 * MAX_FILES)]
     for made in names:
         decisions.note(made, None)
-    assert len(decisions.files) <= MOST_FILES
-    assert len(coverage.files.CANONICAL_FILENAME_CACHE) <= MOST_FILES
+    assert len(decisions.files) <= MAX_FILES
+    assert len(coverage.files.CANONICAL_FILENAME_CACHE) <= MAX_FILES
     assert names[-1] in decisions.files
     path, line_limit = decisions.files[str(first)] or ("", 0)
     assert path == str(first)
-    assert line_limit < MOST_FILES
+    assert line_limit < MAX_FILES

@@ -26,7 +26,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.tail import Tail
 from flask_livecoverage.model.records import Run
 from flask_livecoverage.store import open_store
-from flask_livecoverage.store.ingest.interning import storable
+from flask_livecoverage.store.ingest.interning import without_surrogates
 
 from ..end_to_end.crash.truth import TORN, Record, read_journals
 from ..support.journals import Writer, run_folder, trace_of
@@ -96,7 +96,7 @@ def read_by_all(folder: RunFolder, *, store: bool = True) -> tuple[Answers, list
 def as_stored(answer: Answer) -> Answer:
     """Return the answer with text that no database accepts escaped, as Python shows it."""
     path, status, lines = answer
-    return storable(path), status, frozenset((storable(file), line) for file, line in lines)
+    return without_surrogates(path), status, frozenset((without_surrogates(file), line) for file, line in lines)
 
 
 def ask_store(folder: RunFolder, url: str) -> Answers:
@@ -142,7 +142,7 @@ class TestCut:
 
     @pytest.mark.promise
     def test_and_appended_to(self, folder: RunFolder, thorough: bool) -> None:
-        """The disk was full for a moment: the next line follows directly behind half a line."""
+        """The disk was full for a moment: the next line follows directly after half a line."""
         path = journal(folder)
         data = path.read_bytes()
         header = data.index(b"\n") + 1

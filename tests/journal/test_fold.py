@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.errors import StorageError
 from flask_livecoverage.journal.fold import RequestFold
-from flask_livecoverage.journal.format import kind_of, objects
+from flask_livecoverage.journal.format import objects, pop_kind
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.window_switch import WindowSwitch
 from flask_livecoverage.journal.writer import Journal
-from flask_livecoverage.model.records import NO_TEST, RequestRecord, Trace, Window
+from flask_livecoverage.model.records import NO_TEST_NAME, RequestRecord, Trace, Window
 
 from ..support.journals import Writer, run_folder, trace_of
 
@@ -74,7 +74,7 @@ def test_lines_of_other_kinds_are_left_to_the_caller() -> None:
     fold = RequestFold()
     for kind in ("process", "sources", "rules", "trace", "ambient", "lost", "gone", "of a newer version"):
         assert not fold.add(kind, {})
-    assert (fold.requests, fold.early, fold.windows()) == ({}, {}, [])
+    assert (fold.requests, fold.waiting, fold.windows()) == ({}, {}, [])
 
 
 class TestOwner:
@@ -94,7 +94,7 @@ class TestOwner:
         assert owners(fold) == [(None, None)] * 2
 
     def test_empty_test_is_no_test_and_no_window(self) -> None:
-        assert owners(folded(window("w", 1.0), request(1, 5.0, NO_TEST))) == [(None, None)]
+        assert owners(folded(window("w", 1.0), request(1, 5.0, NO_TEST_NAME))) == [(None, None)]
 
     def test_window_contains_its_opening_and_not_its_closing(self) -> None:
         fold = folded(window("w", 1.0), window("", 2.0), request(1, 1.0), request(2, 2.0))
@@ -188,9 +188,9 @@ class TestEarlyLateLines:
 
     def test_are_kept_until_the_record_is_read(self) -> None:
         fold = folded(amend(1, SECOND, status=500))
-        assert (fold.requests, [late.trace for late in fold.early["r-1"]]) == ({}, [SECOND.id])
+        assert (fold.requests, [late.trace for late in fold.waiting["r-1"]]) == ({}, [SECOND.id])
         assert fold.add(*request(1, 5.0))
-        assert fold.early == {}
+        assert fold.waiting == {}
         record, lines = combined(fold)
         assert (record.status, lines) == (500, [1, 2])
 
@@ -203,7 +203,7 @@ class TestEarlyLateLines:
     def test_belong_to_their_request_alone(self) -> None:
         fold = folded(amend(1, SECOND), request(2, 5.0))
         assert combined(fold, 2)[1] == [1]
-        assert fold.early.keys() == {"r-1"}
+        assert fold.waiting.keys() == {"r-1"}
 
     @given(traces=st.lists(st.sampled_from([FIRST, SECOND, THIRD]), max_size=4), position=st.integers(0, 4))
     def test_position_of_the_record_among_them_does_not_matter(self, traces: list[Trace], position: int) -> None:
@@ -220,7 +220,7 @@ class TestEarlyLateLines:
 def test_clear_removes_all() -> None:
     fold = folded(window("w", 1.0), request(1, 5.0), amend(1, SECOND), amend(2, SECOND))
     fold.clear()
-    assert (fold.requests, fold.early, fold.windows()) == ({}, {}, [])
+    assert (fold.requests, fold.waiting, fold.windows()) == ({}, {}, [])
 
 
 class TestResets:
@@ -291,7 +291,7 @@ def switch_of(run: RunFolder) -> tuple[WindowSwitch, FailingJournal]:
 def fold_of(journal: Journal) -> RequestFold:
     fold = RequestFold()
     for _, line in objects(journal.path.read_bytes() if journal.path.exists() else b""):
-        fold.add(kind_of(line), line or {})
+        fold.add(pop_kind(line), line or {})
     return fold
 
 

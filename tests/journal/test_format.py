@@ -5,12 +5,14 @@ Tests ``journal.format``.
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,14 +20,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_livecoverage import journal
+from flask_livecoverage.journal import fold, reader
 from flask_livecoverage.journal import format as journal_format
 from flask_livecoverage.journal.format import (
     LINE_PREFIX,
     header,
     header_line,
-    kind_of,
     objects,
     pieces,
+    pop_kind,
     prefix_of,
     process_of,
     rules_of,
@@ -35,8 +38,10 @@ from flask_livecoverage.journal.format import (
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.tail import Tail
+from flask_livecoverage.keploy import collector
 from flask_livecoverage.model.records import Process
 from flask_livecoverage.store import open_store
+from flask_livecoverage.store.ingest import batch
 
 from ..support.journals import Writer, run_folder
 from ..support.journals import trace_of as make_trace
@@ -52,8 +57,48 @@ def read(data: bytes) -> list[tuple[int, str, Any]]:
     """Return the offset, the kind and the value of each line."""
     found = []
     for offset, fields in objects(data):
-        kind = kind_of(fields)
+        kind = pop_kind(fields)
         found.append((offset, kind, READERS.get(kind, dict)(fields)))
+    return found
+
+
+# The kinds that each reader of journals leaves out, and where they are read instead, if anywhere.
+IGNORED = {
+    # The others are the reader's own.
+    fold: {"process", "sources", "rules", "trace", "ambient", "lost", "gone"},
+    # `gone` has no content.
+    reader: {"gone"},
+    # `process` and `window` are read by `sync`. The files that the configuration selects are not in the store.
+    batch: {"process", "sources", "window", "gone"},
+    # Only the traces of requests count, which `tail` reads.
+    collector: {"process", "sources", "rules", "trace", "ambient", "lost", "gone"},
+}
+
+
+class TestKinds:
+    @pytest.mark.parametrize("module", IGNORED, ids=lambda module: module.__name__)
+    def test_each_is_read_or_ignored_on_purpose(self, module: ModuleType) -> None:
+        taken = kinds_in(module) | (kinds_in(fold) if module is reader else set())
+        assert taken.isdisjoint(IGNORED[module])
+        assert taken | IGNORED[module] == journal_lines.keys()
+
+    @given(line=any_lines)
+    def test_tail_returns_all_but_traces(self, line: tuple[str, JournalLine]) -> None:
+        kind, written = line
+        with TemporaryDirectory() as folder:
+            run = RunFolder(Path(folder))
+            Writer(run, "aaaaaaaa").write(written.text.encode("ascii") + b"\n")
+            found = [kind for kind, _ in Tail(run).read()]
+        assert found == (["process"] if kind == "trace" else ["process", kind])
+
+
+def kinds_in(module: ModuleType) -> set[str]:
+    """Return the texts with which ``module`` compares a variable ``kind``."""
+    found = set()
+    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text())):
+        if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == "kind":
+            constants = [one for compared in node.comparators for one in ast.walk(compared)]
+            found |= {one.value for one in constants if isinstance(one, ast.Constant) and isinstance(one.value, str)}
     return found
 
 
@@ -69,7 +114,7 @@ class TestRoundTrip:
 
     @given(line=any_lines)
     def test_line_is_ascii_and_begins_with_its_kind(self, line: tuple[str, JournalLine]) -> None:
-        """So a line behind a torn one is found, and lines of a kind are found without parsing the others."""
+        """So a line after a torn one is found, and lines of a kind are found without parsing the others."""
         kind, written = line
         data = written.text.encode("ascii")
         assert b"\n" not in data
@@ -170,7 +215,7 @@ class TestTornLines:
     def test_line_in_the_middle_is_named_and_the_next_one_is_read(
         self, line: tuple[str, JournalLine], cut: int
     ) -> None:
-        """The disk was full for a moment: the next line follows directly behind the half of one."""
+        """The disk was full for a moment: the next line follows directly after the half of one."""
         with journal_with_requests(2) as writer:
             data = line[1].text.encode()
             writer.write(data[: cut % len(data) or 1])

@@ -14,7 +14,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.tail import Tail
 from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.keploy.collector import Collector
-from flask_livecoverage.model.records import NO_TEST
+from flask_livecoverage.model.records import NO_TEST_NAME
 
 HEADER = {
     "pid": 1, "started_at": 1.0, "root": "/", "engine": "ctrace", "reason": "", "branch": False, "python": "3.11.0",
@@ -112,7 +112,7 @@ def test_a_request_belongs_to_the_window_in_which_it_began(run: Run, collector: 
 
 def test_request_of_no_test_is_not_in_the_window(run: Run, collector: Collector) -> None:
     collector.start("a")
-    run.request(1, test=NO_TEST)
+    run.request(1, test=NO_TEST_NAME)
     run.request(2)
     assert end(collector, "a") == [2]
     assert [request.test for request in read_run(run.folder).requests] == [None, "a"]
@@ -189,4 +189,4 @@ def test_ended_tests_leave_nothing_in_memory(run: Run, collector: Collector) -> 
         end(collector, "a")
     collector.start("a")
     assert collector.fold.windows() == []
-    assert collector.fold.requests == collector.fold.early == {}
+    assert collector.fold.requests == collector.fold.waiting == {}

@@ -50,9 +50,9 @@ def test_request(recorded: RunQueries) -> None:
         ("tests::test_cart", ["test:tests::test_cart"]),
         # The whole name of a test and of a route.
         ("/cart", ["test:/cart", "route:/cart"]),
-        # The end of a test's.
+        # Ends the name of one test.
         ("test_cart", ["test:tests::test_cart"]),
-        # The end of a test's and of two routes'.
+        # Ends the names of one test and two routes.
         ("cart", ["test:/cart", "route:GET /cart", "route:POST /cart"]),
         ("art", []),
     ],

@@ -3,7 +3,7 @@
 The command line, the control routes, the dashboard's pages and the pytest plugin's summary are asked. *Lines* are those
 recorded, except in the dashboard and in reports, where they are statements.
 
-Tests ``queries.counting``, ``queries.counts``, ``queries.lists``, ``queries.redundancy``, ``queries.suites``,
+Tests ``queries.counted_lines``, ``queries.run_counts``, ``queries.lists``, ``queries.redundancy``, ``queries.suites``,
 ``queries.window_summary`` and ``queries.stored_runs``.
 """
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from flask_livecoverage.queries.redundancy import (
-    DuplicateGroup,
+    DuplicateNames,
     KeptMember,
     SubsumedMember,
     SuiteTotals,
     compare_suite,
-    find_redundant,
     find_smallest,
     lines_by_member,
+    suite_redundancy,
 )
 from flask_livecoverage.queries.suites import RecordedSuite
 
@@ -22,15 +22,15 @@ RECORDED = RecordedSuite(SUITE, "test", without_test=7)
 
 
 def test_redundant() -> None:
-    found = find_redundant(RECORDED)
+    found = suite_redundancy(RECORDED)
     assert found.totals == SuiteTotals("test", 5, 3, 4, 7, 10.0)
-    assert found.groups == [DuplicateGroup("part-9", "first in natural order", 2, ["part-10"])]
+    assert found.groups == [DuplicateNames("part-9", "first in natural order", 2, ["part-10"])]
     assert found.subsumed == [SubsumedMember("part-9", 2, "all", 3)]
     assert (found.duplicates, found.without_lines) == (["part-10"], ["nothing"])
 
 
 def test_survivors() -> None:
-    found = find_redundant(RECORDED)
+    found = suite_redundancy(RECORDED)
     assert found.survivors() == {"part-10": "part-9"}
     # The survivor of the duplicate goes too, so another one stays for it.
     assert found.survivors(subsumed=True) == {"part-9": "all", "part-10": "all"}
@@ -45,7 +45,7 @@ def test_smallest() -> None:
 
 def test_comparison_has_both() -> None:
     found = compare_suite(RECORDED)
-    assert (found.redundancy, found.smallest) == (find_redundant(RECORDED), find_smallest(RECORDED))
+    assert (found.redundancy, found.smallest) == (suite_redundancy(RECORDED), find_smallest(RECORDED))
 
 
 def test_lines_by_member() -> None:

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.control.readings import reading
+from flask_livecoverage.control.run_access import reading
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import Rule

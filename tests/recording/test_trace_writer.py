@@ -65,7 +65,7 @@ def test_written_once(app: Flask) -> None:
 
 def test_cache_is_bounded_and_evicted_traces_are_written_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flask_livecoverage.recording.trace_writer.MAX_LINES", 50)
-    monkeypatch.setattr(HitsCache, "MOST_LINES", 50)
+    monkeypatch.setattr(HitsCache, "MAX_LINES", 50)
     for _ in range(3):
         ask_all_ways(app)
     assert len(written()) > len(set(written()))
@@ -79,7 +79,7 @@ class ReferencedHits(Hits):
 
 
 def test_cache_of_hits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HitsCache, "MOST_LINES", 100)
+    monkeypatch.setattr(HitsCache, "MAX_LINES", 100)
     cache = HitsCache(lambda raw: ReferencedHits({str(key): frozenset(lines) for key, lines in raw.items()}))
     made: dict[int, weakref.ref[Hits]] = {}
     for number in range(1000):

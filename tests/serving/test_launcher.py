@@ -369,7 +369,7 @@ class TestRunCommand:
 
 def test_commands_that_do_not_end_or_start(commands: Commands) -> None:
     hangs = commands.livecov("run", "--timeout", "0.5", "--", "sh", "-c", "sleep 1000 & wait")
-    # Options behind the command's name are the command's.
+    # Options after the command's name belong to the command.
     starts = commands.livecov("run", "--", "./missing", "--port", "x")
 
     assert hangs.wait().status == 1

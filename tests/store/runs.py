@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask_livecoverage.control.records import Records
+from flask_livecoverage.control.json_answers import Records
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap
-from flask_livecoverage.model.records import NO_ROUTE, Executed, RequestRecord, Run
+from flask_livecoverage.model.records import NO_ROUTE, Executed, RequestRecord, Run, Trace
 from flask_livecoverage.queries.window_summary import WindowHistories
 from flask_livecoverage.store import RunQueries, Store, open_store, store_url
 
@@ -83,10 +83,15 @@ def assert_equal(found: RunQueries, run: Run, histories: WindowHistories | None 
         assert answer == executed_in(run, by)
     wanted = {request.trace for request in run.requests}
     assert found.lines.traces() == {id_: trace for id_, trace in run.traces.items() if id_ in wanted}
+    assert {trace.id: trace for trace in found.lines.ambient()} == ambient_in(run)
     assert_windows(found, run, histories or WindowHistories())
     for path in FILES:
         for line in (1, 7, 8, 64, 300):
             assert_ran(found, run, path, line)
+
+
+def ambient_in(run: Run) -> dict[str, Trace]:
+    return {id_: run.traces[id_] for id_ in run.ambient if id_ in run.traces}
 
 
 def assert_windows(found: RunQueries, run: Run, histories: WindowHistories) -> None:
@@ -101,23 +106,24 @@ def assert_windows(found: RunQueries, run: Run, histories: WindowHistories) -> N
     if last is not None:
         assert last == (run.windows[-1], len(wanted[-1]))
         for kept in (WindowHistories(), histories):
-            assert Records(found, [], "run").last_window(kept) == summary_of_last_window(found, run, wanted)
+            assert Records(found, [], "run").last_window(kept) == summary_of_last_window(run, wanted)
 
 
-def summary_of_last_window(found: RunQueries, run: Run, in_windows: list[list[RequestRecord]]) -> dict[str, Any]:
+def summary_of_last_window(run: Run, in_windows: list[list[RequestRecord]]) -> dict[str, Any]:
     windows = [
         Executed(window.name, len(requests), 0, [request.trace for request in requests])
         for window, requests in zip(run.windows, in_windows, strict=True)
     ]
     earlier = {request.trace for request in run.requests if request.started_at < run.windows[-1].opened_at}
-    ambient = {trace.id: trace for trace in found.lines.ambient()}
-    return summarise_window(windows, earlier | ambient.keys(), ambient | run.traces)
+    return summarise_window(windows, earlier | ambient_in(run).keys(), run.traces)
 
 
 def assert_ran(found: RunQueries, run: Run, path: str, line: int) -> None:
-    def runs(request: RequestRecord) -> bool:
-        trace = run.traces.get(request.trace)
+    def has_line(trace: Trace | None) -> bool:
         return trace is not None and path in trace.files and line in from_bitmap(trace.files[path].lines)
+
+    def runs(request: RequestRecord) -> bool:
+        return has_line(run.traces.get(request.trace))
 
     ran = found.lines.ran(path, [line], limit=3)
     wanted = [request for request in newest_first(run) if runs(request)]
@@ -126,3 +132,4 @@ def assert_ran(found: RunQueries, run: Run, path: str, line: int) -> None:
     assert dict(ran.routes) == Counter(f"{request.method} {request.route or NO_ROUTE}" for request in wanted)
     assert [r.started_at for r in ran.latest] == [r.started_at for r in wanted[:3]]
     assert all(runs(request) for request in ran.latest)
+    assert ran.at_startup == any(map(has_line, ambient_in(run).values()))

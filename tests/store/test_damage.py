@@ -196,7 +196,7 @@ class TestRebuilt:
         whole = ask(folder)
         without_a_table(path)
         warnings: list[str] = []
-        with pytest.raises(DataError, match=r"was broken .* is kept as .*: try again, it is rebuilt"):
+        with pytest.raises(DataError, match=r"was broken .* is kept as .*: try again; it will be rebuilt"):
             ask_own(folder, warnings)
         assert ask_own(folder, warnings) == whole
 
@@ -379,7 +379,7 @@ class TestMarks:
             marks.write(line)
         assert [request.id for request in read_run(folder, since_mark=True).requests] == ["bbbbbbbb-1"]
         assert [record.getMessage() for record in caplog.records] == [
-            f"{folder.path / 'marks.jsonl'}: a line cannot be read: the reset before it counts"
+            f"{folder.path / 'marks.jsonl'}: one reset cannot be read: using the previous one"
         ]
         with reading_and_reset(folder) as run:
             assert len(run.requests) == 1

@@ -255,7 +255,7 @@ def _amend_lines(draw: st.DrawFn) -> JournalLine:
     if writer == "under way":
         return JournalLine(journal_format.under_way_line(*ids.values()), {**ids, "ended": False})
     status, duration_us, ended = draw(st.integers(0, 999)), draw(st.integers(0, 10**14)), draw(st.booleans())
-    text = journal_format.amended_line(*ids.values(), status, duration_us, ended=ended)
+    text = journal_format.late_update_line(*ids.values(), status, duration_us, ended=ended)
     changes = {
         "status": status,
         "duration_ms": float(Fraction(duration_us, 1000)),

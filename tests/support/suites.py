@@ -13,7 +13,7 @@ Tests = Mapping[str, tuple[frozenset[int], float]]
 
 
 def make_suite(tests: Mapping[str, Iterable[int]], durations: Mapping[str, float] | None = None) -> Suite:
-    """Return a suite of tests that executed these lines of one file, in so many milliseconds (0 by default)."""
+    """Return a suite of tests that executed these lines of one file, in this number of milliseconds (0 by default)."""
     traces = {
         name: Trace.of({"/app.py": FileLines("c", to_bitmap(lines))} if lines else {}) for name, lines in tests.items()
     }

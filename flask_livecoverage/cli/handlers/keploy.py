@@ -25,7 +25,7 @@ from ...keploy.runs import RemoteRun, ServerUnreachable
 from ...keploy.sockets import listening
 from ...model.bitmap import to_bitmap
 from ...model.text import printable
-from ...queries.redundancy import find_redundant
+from ...queries.redundancy import suite_redundancy
 from ...queries.suites import RecordedSuite
 from ...serving.external_server import describe_status
 from ...serving.serve_options import ReplayOptions, ServeOptions
@@ -120,6 +120,6 @@ def _write_lines(run: RunFolder, cases: Sequence[Case], since: float, options: R
     suite = Suite.of_lines(
         {test: {path: to_bitmap(numbers) for path, numbers in files.items()} for test, files in lines.items()}
     )
-    duplicates = find_redundant(RecordedSuite(suite, "test"), "keploy").duplicates
+    duplicates = suite_redundancy(RecordedSuite(suite, "test"), "keploy").duplicates
     write_file(options.duplicates, write_duplicates(duplicates).encode(), "--duplicates")
     click.echo(f"Wrote {len(duplicates)} duplicates to {options.duplicates}")

@@ -17,7 +17,7 @@ from ...settings import load_settings
 from ...store import RunQueries, Store
 from .reporting import warn
 
-# Work that takes less shows no progress bar: it would only flash by.
+# Work that takes less shows no progress bar, which would only flash by.
 PATIENCE_SECONDS = 2.0
 
 
@@ -26,7 +26,7 @@ def open_recorded(data_dir: str, selection: str) -> Iterator[RunQueries]:
     """The recorded runs that ``selection`` names, in the store; unreadable records are reported on standard error."""
     directory = DataDir(data_dir)
     for path in directory.foreign_files():
-        warn(f"{path}: not a file of this program's, skipped")
+        warn(f"{path}: not a file of Flask-LiveCoverage, skipped")
     folders = directory.select(selection)
     setting = load_settings({}).store
     with open_stored_runs(directory.path, folders, setting, synchronise=_sync) as runs:

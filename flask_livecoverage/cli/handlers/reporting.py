@@ -18,7 +18,7 @@ from ...journal.reader import read_run
 from ...model.atomic_files import replace_file
 from ...model.records import Run
 from ...model.text import printable
-from ...queries.counts import count_run
+from ...queries.run_counts import count_run
 from ...settings import load_settings
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def read_runs(data_dir: str, selection: str) -> list[Run]:
     """The runs that ``selection`` names; unreadable records are reported on standard error."""
     directory = DataDir(data_dir)
     for path in directory.foreign_files():
-        warn(f"{path}: not a file of this program's, skipped")
+        warn(f"{path}: not a file of Flask-LiveCoverage, skipped")
     runs = [read_run(folder) for folder in directory.select(selection)]
     for found in runs:
         for warning in found.warnings:
@@ -115,7 +115,7 @@ def _writing(what: Path | str, option: str) -> Iterator[None]:
 
 
 def check_fail_under(reports: Reports, fail_under: float | None) -> int:
-    """Return 2, with a message, if the total is below ``fail_under`` (default: the configuration's), else 0."""
+    """Return 2, with a message, if the total is below ``fail_under`` (default: the configured one), else 0."""
     below = reports.fail_under_message(fail_under)
     if below is None:
         return 0

@@ -142,7 +142,7 @@ def _describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     if isinstance(error, SyntaxError):
-        # Its message names the file (without the folder) and the line; the last frame is the import system's.
+        # Its message names the file (without the folder) and the line; the last frame belongs to the import system.
         where = ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 

@@ -18,12 +18,12 @@ from ...keploy.dedup_yaml import read_dedup, write_dedup
 from ...keploy.duplicates_yaml import write_duplicates
 from ...model.text import printable
 from ...queries.redundancy import (
-    Redundancy,
     SmallestSuite,
+    SuiteRedundancy,
     SuiteTotals,
-    find_redundant,
     find_smallest,
     lines_by_member,
+    suite_redundancy,
 )
 from ...queries.suites import CAUTION, RecordedSuite, recorded_suite
 from .answers import table
@@ -95,7 +95,7 @@ def dedup(
     if prefer == "fastest":
         _refuse_without_durations(origin, "--prefer fastest", "natural or keploy")
     loaded = load_suite(origin)
-    found = find_redundant(loaded, prefer)
+    found = suite_redundancy(loaded, prefer)
     if output_format == "json":
         click.echo(json.dumps(_dedup_object(found)))
     else:
@@ -110,7 +110,7 @@ def dedup(
         remove_cases(removal.folder, found.survivors(subsumed=removal.subsumed), confirmed=removal.confirmed)
 
 
-def _dedup_object(found: Redundancy) -> Row:
+def _dedup_object(found: SuiteRedundancy) -> Row:
     return {
         "by": found.totals.by,
         "prefer": found.prefer,
@@ -146,7 +146,7 @@ def _totals_object(totals: SuiteTotals) -> Row:
     }
 
 
-def _dedup_parts(found: Redundancy) -> Iterable[str]:
+def _dedup_parts(found: SuiteRedundancy) -> Iterable[str]:
     yield _summary(found.totals)
     yield from _duplicates_parts(found)
     yield from _subsumed_parts(found)
@@ -165,7 +165,7 @@ def _summary(totals: SuiteTotals) -> str:
     return summary
 
 
-def _duplicates_parts(found: Redundancy) -> Iterable[str]:
+def _duplicates_parts(found: SuiteRedundancy) -> Iterable[str]:
     by = found.totals.by
     if not found.groups:
         yield f"No two {by}s executed the same lines."
@@ -178,7 +178,7 @@ def _duplicates_parts(found: Redundancy) -> Iterable[str]:
     )
 
 
-def _subsumed_parts(found: Redundancy) -> Iterable[str]:
+def _subsumed_parts(found: SuiteRedundancy) -> Iterable[str]:
     if not found.subsumed:
         return
     by = found.totals.by
@@ -267,7 +267,7 @@ def _smallest_parts(found: SmallestSuite) -> Iterable[str]:
     if not found.kept:
         return
     timed = found.totals.duration_ms > 0
-    # All of them: this is the list to run.
+    # All of them, because this is the list to run.
     yield table(
         (found.totals.by.capitalize(), "Lines", "Adds", *(["Total ms"] if timed else [])),
         [(one.name, one.lines, one.adds, *([f"{one.duration_ms:.1f}"] if timed else [])) for one in found.kept],

@@ -19,7 +19,7 @@ from ...analysis.access_log import AccessLog
 from ...queries.routes import route_name
 
 # A redirect may lead to a rule that redirects: from `//a` to `/a`, from there to `/a/`.
-_LONGEST_CHAIN = 3
+_MAX_CHAIN = 3
 
 
 class LoggedTraffic:
@@ -79,7 +79,7 @@ def _example(pattern: str) -> str:
 
 
 def _match(adapter: MapAdapter, method: str, path: str) -> Rule | None:
-    for _ in range(_LONGEST_CHAIN):
+    for _ in range(_MAX_CHAIN):
         try:
             rule: Rule = adapter.match(path, method=method, return_rule=True)[0]
             return rule

@@ -1,5 +1,17 @@
 """The measured server's side of the dashboard: starts the dashboard process and passes requests to it.
 
-May import: the rest of control, and nothing from dashboard: a server whose dashboard is not used must not pay for it.
-Runs in the measured server.
+Modules:
+
+*   ``events``: server-sent events: something has changed
+*   ``proxy``: answers the buttons, passes requests for pages on
+*   ``relay``: the connection to the dashboard process
+*   ``server_state``: the state of the server, which is sent along with each request
+*   ``subprocess``: starts and ends the dashboard process
+*   ``urls``: the dashboard's addresses
+
+May import: control.parameters, control.run_access, control.shutdown, errors, helper_process, journal.run_folder, model,
+recording, settings.
+
+Runs in the measured server. It imports nothing of ``dashboard``: a server whose dashboard is not used must not pay for
+it.
 """

@@ -14,14 +14,21 @@ from ...model.text import window_name
 from ...recording.recorder import Recorder
 from ...settings import Settings
 from ..parameters import ControlRequest, parameters
-from ..readings import reset_run
+from ..run_access import reset_run
 from ..shutdown import ENDING_KEY
 from .events import events
 from .relay import Relay
-from .urls import ACTIONS, CONTENT_SECURITY_POLICY, PAGES, PREFIX, ServerState
+from .server_state import ServerState
+from .urls import ACTIONS, PAGES, PREFIX
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+# No inline scripts or styles, nothing from other sites, and no embedding in frames.
+_CONTENT_SECURITY_POLICY = "; ".join((
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
+    "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+))  # fmt: skip
 
 
 def dashboard_rules(settings: Settings, *, build_only: bool = False) -> list[Rule]:
@@ -129,6 +136,6 @@ def error_page(status: int, message: str, settings: Settings, script_name: str) 
 
 def secure(response: Response) -> None:
     """Set headers that let browsers load and run only the dashboard's own files in a page."""
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
     # Other sites do not get the address, and the dashboard's own forms still send their origin.
     response.headers["Referrer-Policy"] = "same-origin"

@@ -20,14 +20,14 @@ from ...errors import ServerError
 from ...recording.recorder import Recorder
 from ...settings import Settings
 from ..parameters import BadParameters
+from .server_state import STATE_HEADER, ServerState
 from .subprocess import Subprocess
-from .urls import STATE_HEADER, ServerState
 
 # Much longer than any page takes.
 _ANSWER_SECONDS = 60.0
 
 # The limit of Python's HTTP server for the request line, less the rest of that line.
-_LONGEST_TARGET = 63 << 10
+_MAX_TARGET = 63 << 10
 
 _KEPT_HEADERS = {"content-type", "refresh"}
 # Characters with a meaning in a query, and those that need no quoting there (RFC 3986, 3.4).
@@ -53,8 +53,8 @@ class Relay:
         target = quote(request.environ.get("PATH_INFO", "").encode("latin-1"))
         if request.query_string:
             target += f"?{quote(request.query_string, _IN_QUERIES)}"
-        if len(target) > _LONGEST_TARGET:
-            raise BadParameters(f"the address is too long: use less than {_LONGEST_TARGET >> 10} KB", [], 414)
+        if len(target) > _MAX_TARGET:
+            raise BadParameters(f"the address is too long: use less than {_MAX_TARGET >> 10} KB", [], 414)
         response = self._request(target, {STATE_HEADER: json.dumps(state.to_object())})
         # The time that a thread of the server waited; the page's script uses it to limit how often it requests pages.
         response.headers["Server-Timing"] = f"page;dur={1000 * (time.perf_counter() - began):.1f}"

@@ -50,7 +50,7 @@ class Subprocess:
             control.settimeout(_END_SECONDS)
             control.shutdown(socket.SHUT_WR)
             try:
-                # It never sends anything: this returns at the end of the stream, when the process ends.
+                # It never sends anything, so this returns at the end of the stream, when the process ends.
                 control.recv(1)
             except TimeoutError:
                 os.kill(self.pid, signal.SIGKILL)

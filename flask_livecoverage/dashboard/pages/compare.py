@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from ...control.parameters import BadParameters, one_of, stored_name
 from ...model.bitmap import from_bitmap
 from ...model.records import Trace
-from ...queries.counting import statements_of
+from ...queries.counted_lines import statements_of
 from ...queries.lookup import KINDS, Difference, Kind, Subject, difference, executed_lines, find_subject
 from ...store import RunQueries
 from ..snapshot import FileSnapshot, Snapshot
@@ -21,7 +21,7 @@ from .highlight import highlighted
 
 # The limit of code on one page; the remaining files are listed with their line numbers only. All lines of a file count,
 # because all are highlighted.
-_MOST_LINES = 1500
+_MAX_LINES = 1500
 
 
 def _find(recorded: RunQueries, snapshot: Snapshot, kind: Kind, name: str) -> tuple[Subject, Trace]:
@@ -100,7 +100,7 @@ def _kind_and_name(value: str) -> tuple[Kind, str]:
 def _files(
     snapshot: Snapshot, found: Difference, *, show_both: bool = True, one_sided: bool = False
 ) -> Iterator[FileLines]:
-    room = _MOST_LINES
+    room = _MAX_LINES
     for file in snapshot.files.values():
         only_a, both, only_b = (_lines(trace, file) for trace in (found.only_a, found.both, found.only_b))
         if not only_a | both | only_b:

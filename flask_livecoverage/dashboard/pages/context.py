@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from werkzeug import Response
 from werkzeug.routing import MapAdapter
 
-from ...control.dashboard_host.urls import PREFIX, ServerState
+from ...control.dashboard_host.server_state import ServerState
+from ...control.dashboard_host.urls import PREFIX
 from ...control.parameters import ControlRequest, parameters
 from ...store import RunQueries
 from ..run_reader import Answer

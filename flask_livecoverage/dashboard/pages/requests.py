@@ -41,7 +41,7 @@ def _rows(
 ) -> TablePage[RequestRecord]:
     snapshot = context.snapshot
     if by.column == "new":
-        # The other requests have no new lines, so there is nothing to sort them by.
+        # Requests without new lines are left out of this order.
         moments = {trace: first.at for trace, first in snapshot.first_executions.items()}
         return paginate(requests_by_new_lines(recorded, filters, moments, snapshot.new, descending=by.descending), page)
     offset = (page - 1) * ROWS

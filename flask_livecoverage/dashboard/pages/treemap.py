@@ -14,7 +14,7 @@ from ..snapshot import FileSnapshot
 
 WIDTH, HEIGHT = 720, 300
 # More tiles would be too small to be seen or clicked.
-_MOST_FILES = 400
+_MAX_FILES = 400
 _FOLDER_GAP = 2.0
 # The width of a character of a label, and the height of a label, in units of the map.
 _CHARACTER, _LINE = 6.2, 14.0
@@ -62,7 +62,7 @@ def treemap(files: Iterable[FileSnapshot]) -> Treemap:
     """Return the map of the files that have statements."""
     counted = sorted((file for file in files if file.statements), key=lambda file: (-file.statements, file.name))
     folders: dict[str, list[FileSnapshot]] = {}
-    for file in counted[:_MOST_FILES]:
+    for file in counted[:_MAX_FILES]:
         folders.setdefault(os.path.dirname(file.name), []).append(file)
     ordered = sorted(folders.values(), key=_size, reverse=True)
     tiles = []
@@ -74,7 +74,7 @@ def treemap(files: Iterable[FileSnapshot]) -> Treemap:
             Tile(file, rectangle, _label(file, rectangle), _label(file, rectangle, 2))
             for file, rectangle in zip(folder, rectangles, strict=True)
         ]
-    return Treemap(tiles, max(0, len(counted) - _MOST_FILES))
+    return Treemap(tiles, max(0, len(counted) - _MAX_FILES))
 
 
 def _size(files: Iterable[FileSnapshot]) -> int:

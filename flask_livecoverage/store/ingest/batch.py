@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ...journal.format import UNREADABLE, kind_of, objects, rules_of, trace_of
+from ...journal.format import UNREADABLE, objects, pop_kind, rules_of, trace_of
 from ...model.bitmap import to_numbits
-from ...model.records import NO_TEST, Trace
+from ...model.records import NO_TEST_NAME, Trace
 from .. import losses, schema
-from ..dialect import insert_missing, insert_or_add, insert_rows
-from ..windows import NO_WINDOW, Windows
-from .interning import CHUNK, Interner, Key, storable
+from ..dialect import chunks, insert_missing, insert_or_add, insert_rows
+from ..windows import NO_WINDOW, WindowIntervals
+from .interning import Interner, Key, without_surrogates
 
 Row = dict[str, Any]
 # A request's position in the journal, its number, and the fields of its line.
@@ -78,7 +78,7 @@ class _Lines:
     """The lines of a piece by their kind; requests with their offset in the journal."""
 
     requests: list[_Request] = field(default_factory=list)
-    amends: list[Row] = field(default_factory=list)
+    late: list[Row] = field(default_factory=list)
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: set[str] = field(default_factory=set)
     rules: list[Sequence[Any]] = field(default_factory=list)
@@ -87,13 +87,15 @@ class _Lines:
     unreadable: int = 0
 
 
-def put(connection: sa.Connection, piece: Piece, windows_since: Callable[[float], Windows], caches: Caches) -> int:
+def put(
+    connection: sa.Connection, piece: Piece, windows_since: Callable[[float], WindowIntervals], caches: Caches
+) -> int:
     """Insert ``piece`` into the store; return how many of its lines cannot be read.
 
     ``windows_since`` returns the windows in which moments from the given one on can lie.
     """
     lines = _sort(piece)
-    digests = {line["trace"] for _, _, line in lines.requests} | {line["trace"] for line in lines.amends}
+    digests = {line["trace"] for _, _, line in lines.requests} | {line["trace"] for line in lines.late}
     caches.traces.intern(connection, ((digest,) for digest in digests | lines.ambient | lines.traces.keys()))
     _put_traces(connection, lines.traces.values(), caches)
     _put_ambient(connection, piece.run, lines.ambient, caches)
@@ -101,7 +103,7 @@ def put(connection: sa.Connection, piece: Piece, windows_since: Callable[[float]
     if lines.requests:
         windows = windows_since(min(line["started_at"] for _, _, line in lines.requests))
         _Requests(connection, piece, windows, caches).put(lines.requests)
-    _put_late_updates(connection, piece, lines.amends, caches)
+    _put_late_updates(connection, piece, lines.late, caches)
     if lines.lost:
         losses.put(connection, piece.journal, lines.lost)
     return lines.unreadable
@@ -113,8 +115,9 @@ def _sort(piece: Piece) -> _Lines:
     suspicious = b"\\ud" in piece.data or b"\\uD" in piece.data or not piece.data.isascii()
     for position, found in objects(piece.data):
         try:
-            kind = kind_of(found)
-            _take(lines, kind, storable(found) if suspicious else found or {}, piece.token, piece.position + position)
+            kind = pop_kind(found)
+            fields = without_surrogates(found) if suspicious else found or {}
+            _take(lines, kind, fields, piece.token, piece.position + position)
         except UNREADABLE:
             lines.unreadable += 1
     return lines
@@ -128,7 +131,7 @@ def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> Non
         lines.requests.append((position, number, line))
     elif kind == "amend":
         _number(line["id"])
-        lines.amends.append(line)
+        lines.late.append(line)
     elif kind == "trace":
         lines.traces[line["id"]] = trace_of(line)
     elif kind == "ambient":
@@ -189,7 +192,7 @@ def _put_rules(connection: sa.Connection, run: int, rules: Iterable[Sequence[Any
 class _Requests:
     """Inserts the requests of a piece into the store."""
 
-    def __init__(self, connection: sa.Connection, piece: Piece, windows: Windows, caches: Caches) -> None:
+    def __init__(self, connection: sa.Connection, piece: Piece, windows: WindowIntervals, caches: Caches) -> None:
         self._connection = connection
         self._piece = piece
         self._windows = windows
@@ -197,7 +200,7 @@ class _Requests:
 
     def put(self, requests: list[_Request]) -> None:
         """Insert them, with the windows in which they began."""
-        # This may run for a million requests: all values are looked up once, and rows are plain tuples.
+        # This may run for a million requests, so all values are looked up once, and rows are plain tuples.
         caches, window_at, period_number = self._caches, self._windows.at, self._period_number
         assigned = [
             (position, number, line, _route(line), *_window(line, window_at)) for position, number, line in requests
@@ -234,15 +237,14 @@ class _Requests:
             count(self._connection, rows.values())
 
     def _drop_stored(self, rows: dict[int, RequestRow]) -> None:
-        keys = list(rows)
-        for start in range(0, len(keys), CHUNK):
-            stored = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(keys[start : start + CHUNK]))
+        for chunk in chunks(list(rows)):
+            stored = sa.select(schema.requests.c.id).where(schema.requests.c.id.in_(chunk))
             for key in self._connection.execute(stored).scalars():
                 del rows[key]
 
 
 def _window(line: Row, window_at: Callable[[float], tuple[int, str]]) -> tuple[int, str]:
-    return (NO_WINDOW, "") if line["test"] == NO_TEST else window_at(line["started_at"])
+    return (NO_WINDOW, "") if line["test"] == NO_TEST_NAME else window_at(line["started_at"])
 
 
 def _route(line: Row) -> Key:
@@ -282,9 +284,9 @@ def change(connection: sa.Connection, before: Collection[RequestRow], after: Col
     count(connection, after, before)
 
 
-def _put_late_updates(connection: sa.Connection, piece: Piece, amends: Iterable[Row], caches: Caches) -> None:
+def _put_late_updates(connection: sa.Connection, piece: Piece, lines: Iterable[Row], caches: Caches) -> None:
     rows = []
-    for line in amends:
+    for line in lines:
         token = line["id"].rpartition("-")[0]
         duration = line.get("duration_ms")
         rows.append(
@@ -298,11 +300,14 @@ def _put_late_updates(connection: sa.Connection, piece: Piece, amends: Iterable[
             }
         )
     if rows:
-        connection.execute(sa.insert(schema.amends), rows)
+        connection.execute(sa.insert(schema.late_updates), rows)
 
 
 def _journal(connection: sa.Connection, piece: Piece, token: str, caches: Caches) -> int:
-    """Return the number of the run's journal with ``token``, perhaps not stored yet: a fork amends its parent's."""
+    """Return the number of the run's journal with ``token``, perhaps not stored yet.
+
+    A forked child writes late lines of its parent's requests.
+    """
     if token == piece.token:
         return piece.journal
     caches.journals.intern(connection, [(piece.run, token)])

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from ..dialect import insert_missing
+from ..dialect import chunks, insert_missing
 
-# Databases limit the parameters of a statement; SQLite's oldest limit is 999.
-CHUNK = 300
 # Limits the memory for a run with an unlimited number of names.
 _MAX_INTERNED = 100_000
 
 Key = tuple[str | int, ...]
 
 
-def storable(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
     """Return ``value``, from JSON, with characters that are not valid Unicode escaped, as in names of files."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list):
-        return [storable(item) for item in value]
+        return [without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {storable(key): storable(item) for key, item in value.items()}
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     return value
 
 
@@ -41,8 +39,7 @@ class Interner:
         if len(self._known) > _MAX_INTERNED:
             self._known.clear()
         new = sorted(set(keys) - self._known.keys())
-        for start in range(0, len(new), CHUNK):
-            chunk = new[start : start + CHUNK]
+        for chunk in chunks(new):
             names = [column.name for column in self._columns]
             connection.execute(
                 insert_missing(connection, self._table), [dict(zip(names, key, strict=True)) for key in chunk]
@@ -50,7 +47,7 @@ class Interner:
             self._look_up(connection, chunk)
         return self._known
 
-    def _look_up(self, connection: sa.Connection, keys: list[Key]) -> None:
+    def _look_up(self, connection: sa.Connection, keys: Sequence[Key]) -> None:
         if len(self._columns) == 1:
             wanted = self._columns[0].in_([key[0] for key in keys])
         else:

@@ -25,30 +25,30 @@ def apply_late_updates(connection: sa.Connection, run: int, caches: Caches) -> N
         before.setdefault(request.id, request)
         after[request.id] = _updated(after.get(request.id, request), update, unions)
     change(connection, before.values(), after.values())
-    done = sa.delete(schema.amends).where(schema.amends.c.id == sa.bindparam("key"))
-    connection.execute(done, [{"key": update["amend"]} for update in updates])
+    done = sa.delete(schema.late_updates).where(schema.late_updates.c.id == sa.bindparam("key"))
+    connection.execute(done, [{"key": update["late_update"]} for update in updates])
 
 
 def _ready(run: int) -> sa.Select[Any]:
     """Return a query for the late lines that can be added, in the order of their insertion, each with its request."""
-    amends, requests = schema.amends.c, schema.requests.c
+    late, requests = schema.late_updates.c, schema.requests.c
     later, earlier = schema.traces.alias("later"), schema.traces.alias("earlier")
     return (
         sa.select(
             schema.requests,
-            amends.id.label("amend"),
-            amends.trace.label("later"),
-            amends.status.label("new_status"),
-            amends.duration_us.label("new_duration_us"),
-            amends.ended,
+            late.id.label("late_update"),
+            late.trace.label("later"),
+            late.status.label("new_status"),
+            late.duration_us.label("new_duration_us"),
+            late.ended,
         )
-        .join_from(schema.amends, schema.requests, requests.id == amends.request)
-        .join(later, (later.c.id == amends.trace) & later.c.lines.is_not(None))
+        .join_from(schema.late_updates, schema.requests, requests.id == late.request)
+        .join(later, (later.c.id == late.trace) & later.c.lines.is_not(None))
         .join(earlier, (earlier.c.id == requests.trace) & earlier.c.lines.is_not(None))
-        .where(amends.run == run)
-        .order_by(amends.id)
+        .where(late.run == run)
+        .order_by(late.id)
         # Concurrent processes take turns, also if the database is not locked as a whole.
-        .with_for_update(of=schema.amends)
+        .with_for_update(of=schema.late_updates)
     )
 
 

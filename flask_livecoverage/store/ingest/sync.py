@@ -1,7 +1,7 @@
 """Synchronises the store with the journals of a run.
 
 It reads the journals in pieces, each in its own transaction: memory is bounded, a process that is killed leaves whole
-pieces behind, and concurrent processes take turns. The position in a journal is stored together with the piece, so no
+pieces, and concurrent processes take turns. The position in a journal is stored together with the piece, so no
 line is inserted twice.
 """
 
@@ -17,17 +17,17 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from ...journal.format import UNREADABLE, header, kind_of, objects, pieces, prefix_of
+from ...journal.format import UNREADABLE, header, objects, pieces, pop_kind, prefix_of
 from ...journal.losses import describe_losses
 from ...journal.run_folder import RunFolder
 from ...model.data_files import open_for_reading
 from .. import losses, schema
 from ..dialect import insert_missing, writing
-from ..windows import Windows, last_event
+from ..windows import WindowIntervals, last_event
 from .batch import Caches, Piece, put
-from .interning import storable
+from .interning import without_surrogates
 from .late_updates import apply_late_updates
-from .window_assignment import put_events
+from .window_events import put_events
 
 _WINDOW = prefix_of("window")
 
@@ -54,7 +54,7 @@ class RunSync:
         self._folder = folder
         self._progress = progress
         self._caches = Caches()
-        self._windows = Windows()
+        self._windows = WindowIntervals()
         self._windows_from = float("inf")
         self._last_event = -1
         self.warnings: list[str] = []
@@ -124,12 +124,15 @@ class RunSync:
         number = self._caches.journals[run, token]
         table = schema.journals
         known = table.c.id == number
-        about: dict[str, Any] = {"pid": process.pid, "started_at": process.started_at, "root": storable(process.root)}
+        root = without_surrogates(process.root)
+        about: dict[str, Any] = {"pid": process.pid, "started_at": process.started_at, "root": root}
         position = connection.execute(sa.select(table.c.position).where(known)).scalar_one()
         if end < position:
-            self.warnings.append(f"{path}: shorter than at the last synchronisation; its former lines are in the store")
+            self.warnings.append(
+                f"{path}: the file is shorter than before; the lines that it has lost are still in the store"
+            )
         elif end == position:
-            about["size"] = size  # only a line has been added that is torn, or not written completely yet
+            about["size"] = size  # only an incomplete line was added
         connection.execute(sa.update(table).where(known).values(about))
         return _Journal(path, number, token, position, end, size)
 
@@ -140,7 +143,7 @@ class RunSync:
                     "journal": journal.number,
                     "position": position,
                     "at": line["at"],
-                    "name": storable(line["name"]),
+                    "name": without_surrogates(line["name"]),
                 }
 
     def _put_piece(self, run: int, journal: _Journal) -> int:
@@ -159,23 +162,23 @@ class RunSync:
             moved: dict[str, Any] = {"position": position, "unreadable": table.c.unreadable + unreadable}
             if position >= journal.end:
                 moved["size"] = journal.size
-                # Now: another process that sees no new bytes reads immediately, and must find these applied.
+                # In this transaction: once the size is stored, other processes read without synchronising.
                 apply_late_updates(connection, run, self._caches)
             connection.execute(sa.update(table).where(known).values(moved))
         return position
 
     def _read(self, journal: _Journal, position: int) -> tuple[bytes, list[int]]:
         """Return the lines at ``position``, and the offsets in the journal at which periods end."""
-        # In this order: a reset between the two steps has an offset behind these lines.
+        # Lines first, then marks: a reset in between then lies after these lines.
         with self._folder.locked_if_possible():
             data = _read_lines(journal.path, position, journal.end)
             marks = [mark.get(journal.path.name, 0) for mark in self._folder.marks()]
         return data, sorted(marks)
 
-    def _windows_since(self, connection: sa.Connection, run: int, moment: float) -> Windows:
+    def _windows_since(self, connection: sa.Connection, run: int, moment: float) -> WindowIntervals:
         newest = last_event(connection, run)
         if newest != self._last_event or moment < self._windows_from:
-            self._windows = Windows.of_run(connection, run, moment)
+            self._windows = WindowIntervals.of_run(connection, run, moment)
             self._last_event, self._windows_from = newest, moment
         return self._windows
 
@@ -245,7 +248,7 @@ def _window_lines(journal: _Journal) -> Iterator[tuple[int, dict[str, Any]]]:
             end = data.index(b"\n", begin)
             for _, line in objects(data[begin:end]):
                 with suppress(*UNREADABLE):  # counted when its piece is inserted
-                    if kind_of(line) == "window":
+                    if pop_kind(line) == "window":
                         yield position + begin, line or {}
             begin = data.find(_WINDOW, end)
         position += len(data)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from ...model.filters import Filters
 from ...model.records import NO_ROUTE
 from .. import schema
-from ..ingest.interning import CHUNK
-
-T = TypeVar("T")
 
 # The number that stands for no test.
-NO_TEST = 1
+NO_TEST_ROW = 1
 
 test_name: sa.ColumnElement[str] = schema.tests.c.name
 route_name: sa.ColumnElement[str] = (
@@ -77,7 +74,7 @@ def filtered(query: sa.Select[Any], table: Any, filters: Filters | None) -> sa.S
     if filters.test is not None:
         tests = schema.tests.c
         wanted = sa.select(tests.id).where(tests.name == filters.test).scalar_subquery()
-        query = query.where(table.test == wanted, table.test != NO_TEST)
+        query = query.where(table.test == wanted, table.test != NO_TEST_ROW)
     if filters.route is not None:
         routes = schema.routes.c
         named = sa.or_(routes.rule == filters.route, route_name == filters.route)
@@ -87,9 +84,3 @@ def filtered(query: sa.Select[Any], table: Any, filters: Filters | None) -> sa.S
     if filters.since is not None:
         query = query.where(table.started_at >= filters.since)
     return query
-
-
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield ``values`` in chunks that a statement can take as parameters."""
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]

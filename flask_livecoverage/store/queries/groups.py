@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ...model.filters import Filters
 from ...model.records import Executed
 from .. import schema
-from .base import NO_TEST, QueryBase, filtered, route_name, test_name
+from .base import NO_TEST_ROW, QueryBase, filtered, route_name, test_name
 
 By = Literal["test", "route", "request"]
 
@@ -63,7 +63,7 @@ class GroupQueries:
             .group_by(name, schema.traces.c.digest)
             .order_by(name, schema.traces.c.digest)
         )  # fmt: skip
-        return self._connection.execute(query.where(source.c.test != NO_TEST) if tests_only else query)
+        return self._connection.execute(query.where(source.c.test != NO_TEST_ROW) if tests_only else query)
 
     def tests_by_route(self, filters: Filters | None = None) -> dict[str, int]:
         """Return how many tests each route has, by its name."""
@@ -71,7 +71,7 @@ class GroupQueries:
         query = (
             sa.select(route_name, sa.func.count(sa.distinct(source.c.test)))
             .join_from(source, schema.routes, schema.routes.c.id == source.c.route)
-            .where(source.c.test != NO_TEST)
+            .where(source.c.test != NO_TEST_ROW)
             .group_by(route_name)
         )
         return {row[0]: row[1] for row in self._connection.execute(query)}

@@ -12,8 +12,9 @@ from ...model.bitmap import from_numbits
 from ...model.filters import Filters
 from ...model.records import RequestRecord, Trace
 from .. import schema
+from ..dialect import chunks
 from ..traces import load_traces
-from .base import NO_TEST, QueryBase, chunks, route_name, test_name
+from .base import NO_TEST_ROW, QueryBase, route_name, test_name
 from .requests import RequestQueries
 
 
@@ -104,9 +105,19 @@ class LineQueries:
         return {number: (digest, first_at) for number, digest, first_at in self._connection.execute(query)}
 
     def ambient_traces(self) -> set[int]:
-        """Return the numbers of the traces of lines that ran outside of requests."""
-        query = sa.select(schema.ambient.c.trace).where(schema.ambient.c.run.in_(self._base.runs))
-        return set(self._connection.execute(query).scalars())
+        """Return the numbers of the traces of lines that ran outside of requests.
+
+        Late lines count as such until the record of their request is stored. It never is if the process that was to
+        write it was killed; :func:`~flask_livecoverage.journal.reader.read_run` counts them in the same way.
+        """
+        ambient, late, requests = schema.ambient.c, schema.late_updates.c, schema.requests.c
+        query = sa.select(ambient.trace).where(ambient.run.in_(self._base.runs))
+        waiting = sa.select(late.trace).where(
+            late.run.in_(self._base.runs),
+            late.trace.in_(sa.select(schema.trace_files.c.trace)),
+            ~sa.exists().where(requests.id == late.request),
+        )
+        return {trace for one in (query, waiting) for trace in self._connection.execute(one).scalars()}
 
     def rows_of_traces(self, traces: Iterable[int]) -> Iterator[tuple[int, int, int]]:
         """Yield trace, file and bitmap of lines of ``traces``: the first two by their numbers."""
@@ -135,7 +146,7 @@ class LineQueries:
         query = sa.select(table.lines, source.c.test).join_from(
             schema.trace_files, source, source.c.trace == table.trace
         )
-        rows = self._connection.execute(query.where(table.file == file, source.c.test != NO_TEST).distinct())
+        rows = self._connection.execute(query.where(table.file == file, source.c.test != NO_TEST_ROW).distinct())
         return [(from_numbits(lines), test) for lines, test in rows]
 
     def names_in(self, file: int, limit: int = 500) -> tuple[list[str], list[str]]:
@@ -145,7 +156,7 @@ class LineQueries:
         tests = (
             sa.select(test_name)
             .join_from(source, schema.tests, schema.tests.c.id == source.c.test)
-            .where(source.c.trace.in_(ran), source.c.test != NO_TEST)
+            .where(source.c.trace.in_(ran), source.c.test != NO_TEST_ROW)
         )
         routes = (
             sa.select(route_name)
@@ -179,7 +190,7 @@ class LineQueries:
         if content is not None:
             query = query.where(schema.files.c.content == content)
         rows = self._connection.execute(query.where(schema.files.c.path == path))
-        # Not a bitmap: a user may ask for line number 999,999,999.
+        # Not a bitmap, because a user may ask for line number 999,999,999.
         bits = [divmod(line, 8) for line in lines]
         return [
             trace

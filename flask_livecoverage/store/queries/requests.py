@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from ...model.filters import Filters
 from ...model.records import RequestRecord
 from .. import schema
-from .base import NO_TEST, QueryBase, chunks, filtered
+from ..dialect import chunks
+from .base import NO_TEST_ROW, QueryBase, filtered
 
 Sort = Literal["time", "method", "path", "status", "ms", "test", "route"]
 
@@ -72,18 +73,18 @@ class RequestQueries:
     def count_without_test(self, filters: Filters | None = None) -> int:
         """Return how many requests belong to no test."""
         source = self._base.executions(filters).subquery()
-        query = sa.select(sa.func.sum(source.c.requests)).where(source.c.test == NO_TEST)
+        query = sa.select(sa.func.sum(source.c.requests)).where(source.c.test == NO_TEST_ROW)
         return int(self._connection.execute(query).scalar() or 0)
 
     def page(
         self, filters: Filters, sort: Sort, limit: int, offset: int = 0, *, descending: bool = True
     ) -> list[RequestRecord]:
-        """Return the records of one page of requests; of equal ones, the newest first."""
+        """Return the records of one page of requests; ties: newest first."""
         table = schema.requests.c
         # Only their numbers first: sorting whole records takes longer.
         query = filtered(sa.select(table.id), table, filters).where(table.period.in_(self._periods))
         if filters.test is not None:
-            # Requests have no index by tests: the executions have the traces of a test.
+            # Requests have no index by tests, but the executions have the traces of a test.
             query = query.where(table.trace.in_(sa.select(self._base.executions(filters).subquery().c.trace)))
         if sort in ("method", "route"):
             query = query.join(schema.routes, schema.routes.c.id == table.route)
@@ -137,7 +138,7 @@ class RequestQueries:
     def counts_until(self, moments: Sequence[float]) -> list[int]:
         """Return how many requests began until each of ``moments``, which are ascending."""
         table = schema.requests.c
-        # One query, compiled once: there may be many moments.
+        # One query, compiled once, because there may be many moments.
         query = sa.select(sa.func.count()).where(
             table.period.in_(self._periods),
             table.started_at > sa.bindparam("after"),

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from ...model.bitmap import from_hex, from_numbits, to_hex, to_numbits
 from ...model.records import FileStatements
 from .. import schema
-from ..dialect import insert_missing
-from .base import chunks
+from ..dialect import chunks, insert_missing
 
 # The statements of a content, or the reason why it cannot be analysed.
 Analysed = FileStatements | str

@@ -7,12 +7,12 @@ from collections.abc import Collection, Hashable, Sequence
 import sqlalchemy as sa
 
 from ...model.records import Window
-from ..ingest.interning import CHUNK
+from ..dialect import chunks
 from ..schema import executions, journals, requests, traces, windows
-from ..windows import NO_WINDOW, Interval, Windows, latest_event
+from ..windows import NO_WINDOW, Interval, WindowIntervals, latest_event
 from .base import QueryBase
 
-# Not as integers: the squares of large numbers are too large for some databases.
+# Not as integers, because the squares of large numbers are too large for some databases.
 _TRACE = sa.cast(executions.c.trace, sa.Double)
 _FINGERPRINT = (sa.func.sum(executions.c.requests), sa.func.count(), sa.func.sum(_TRACE), sa.func.sum(_TRACE * _TRACE))
 
@@ -35,14 +35,14 @@ class WindowQueries:
         latest = self._connection.execute(latest_event(self._run)).scalar()
         if latest is None:
             return None
-        return Windows.of_run(self._connection, self._run, latest).intervals[-1].name or None
+        return WindowIntervals.of_run(self._connection, self._run, latest).intervals[-1].name or None
 
     def _last_opened(self) -> tuple[Interval, float | None] | None:
         """Return the window that was opened last, and when it was closed; None if none was opened."""
         latest = self._connection.execute(latest_event(self._run, windows.c.name != "")).scalar()
         if latest is None:
             return None
-        intervals = Windows.of_run(self._connection, self._run, latest).intervals
+        intervals = WindowIntervals.of_run(self._connection, self._run, latest).intervals
         last = max(index for index, interval in enumerate(intervals) if interval.name)
         # Only a closing event can follow.
         closed_at = intervals[last + 1].begins_at if last + 1 < len(intervals) else None
@@ -81,9 +81,9 @@ class WindowQueries:
     def traces_in(self, numbers: Sequence[int]) -> dict[int, set[int]]:
         """Return the traces (numbers) of the requests in each of these windows."""
         found: dict[int, set[int]] = {number: set() for number in numbers}
-        for start in range(0, len(numbers), CHUNK):
+        for chunk in chunks(numbers):
             query = sa.select(executions.c.window, executions.c.trace).where(
-                executions.c.period.in_(self._periods), executions.c.window.in_(numbers[start : start + CHUNK])
+                executions.c.period.in_(self._periods), executions.c.window.in_(chunk)
             )
             for window, trace in self._connection.execute(query):
                 found[window].add(trace)
@@ -91,13 +91,12 @@ class WindowQueries:
 
     def first_opened(self, numbers: Collection[int]) -> str | None:
         """Return the name of that one of these windows that was opened first; None without windows."""
-        wanted = sorted(numbers)
         opened: list[tuple[float, str, int, str]] = []
-        for start in range(0, len(wanted), CHUNK):
+        for chunk in chunks(sorted(numbers)):
             query = (
                 sa.select(windows.c.at, journals.c.token, windows.c.position, windows.c.name)
                 .join(journals, journals.c.id == windows.c.journal)
-                .where(windows.c.id.in_(wanted[start : start + CHUNK]))
+                .where(windows.c.id.in_(chunk))
                 .order_by(windows.c.at, journals.c.token, windows.c.position)
                 .limit(1)
             )
@@ -111,11 +110,11 @@ class WindowQueries:
         )
         candidates = sorted(set(recorded.scalars()).difference(known))
         found: set[int] = set()
-        for start in range(0, len(candidates), CHUNK):
-            # For each trace by itself: the first of its requests in an index is nearly always one of them.
+        for chunk in chunks(candidates):
+            # For each trace by itself, because the first of its requests in an index is nearly always one of them.
             began = sa.exists().where(
                 requests.c.trace == traces.c.id, requests.c.started_at < moment, requests.c.period.in_(self._periods)
             )
-            query = sa.select(traces.c.id).where(traces.c.id.in_(candidates[start : start + CHUNK]), began)
+            query = sa.select(traces.c.id).where(traces.c.id.in_(chunk), began)
             found.update(self._connection.execute(query).scalars())
         return found

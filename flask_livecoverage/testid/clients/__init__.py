@@ -3,8 +3,6 @@
 Tests that run at the same time need this, because a window cannot distinguish their requests. Libraries are hooked when
 they are imported, now or later; importing this package imports none of them. Requests to other hosts are not changed.
 
-May import: testid.headers, model, errors, settings. Runs in the suite's process.
-
 =================  =====================================================================================
 http.client, and   header ``Livecov-Test``, set for each hop of a redirect; a test's own header takes precedence
 the libraries
@@ -15,6 +13,22 @@ aiohttp
 Selenium           cookie ``livecov_test``; see :mod:`.selenium` for the reasons
 Playwright         cookie ``livecov_test`` in browser contexts, the header in API contexts without a browser
 =================  =====================================================================================
+
+Modules:
+
+*   ``aiohttp``: aiohttp: a header
+*   ``api_requests``: the requests of Playwright's API contexts
+*   ``browser_cookies``: the cookie in a browser that WebDriver drives
+*   ``http_client``: http.client, and the libraries built on it: a header
+*   ``httpx``: httpx: a header
+*   ``patching``: hooks libraries when they are imported
+*   ``playwright``: Playwright: a cookie in browser contexts, a header in API contexts
+*   ``selenium``: Selenium: a cookie
+*   ``target``: the identity that clients send, and the server that receives it
+
+May import: model, settings, testid.headers.
+
+Runs in the suite's process.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from .target import Identity, header_value
 # The methods of APIRequestContext and their HTTP methods; `fetch` takes the HTTP method as an argument.
 METHODS = {name: name.upper() for name in ("delete", "get", "head", "patch", "post", "put")} | {"fetch": ""}
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MOST_REDIRECTS = 20
+_MAX_REDIRECTS = 20
 _BODY = ("data", "form", "multipart")
 
 Steps = Generator[tuple[Any, dict[str, Any]], Any, Any]
@@ -33,12 +33,12 @@ class ApiRequest:
     """One request of a test, as it changes from redirect to redirect.
 
     Playwright would send the header to every host of a redirect chain. So each hop is sent as a request of its own. The
-    changes between hops are Playwright's, which follows https://fetch.spec.whatwg.org/#http-redirect-fetch.
+    changes between hops are those of Playwright, which follows https://fetch.spec.whatwg.org/#http-redirect-fetch.
     """
 
     context: ApiContext
     target: Any
-    """A URL, which may be relative to the context's, or a request of a page."""
+    """A URL, which may be relative to that of the context, or a request of a page."""
     method: str
     options: dict[str, Any]
 
@@ -71,7 +71,7 @@ class ApiRequest:
         """The limit of redirects; None if the test asks for the redirect response itself."""
         given = self.options.get("max_redirects")
         most = self.context.max_redirects if given is None else given
-        return _MOST_REDIRECTS if most is None else most or None
+        return _MAX_REDIRECTS if most is None else most or None
 
     def _arguments(self, identity: Identity) -> dict[str, Any]:
         headers = self.headers

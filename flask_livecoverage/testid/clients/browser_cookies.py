@@ -34,7 +34,7 @@ class BrowserCookie(ABC):
         self._identity = identity
         self._send = send
         self._last_test = identity.test
-        # True while the open pages are an earlier test's; the browser has no cookie then.
+        # True while the open pages belong to an earlier test; the browser has no cookie then.
         self._pages_are_old = False
 
     @property

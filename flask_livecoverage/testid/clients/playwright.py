@@ -66,7 +66,7 @@ class _ContextState:
     stored: str | None = None
     """The name that its cookie holds."""
     pages_are_old: bool = False
-    """True while its pages are an earlier test's; it has no cookie then."""
+    """True while its pages belong to an earlier test; it has no cookie then."""
 
 
 class PlaywrightLibrary:
@@ -169,7 +169,7 @@ class PlaywrightLibrary:
 
     def _clear_cookies(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:
         yield original(context, *args, **kwargs)
-        # As for a new one: it may not be tracked yet.
+        # As for a new one, because it may not be tracked yet.
         yield self._track_new(context)
 
     def _list_cookies(self, original: Any, context: Any, *args: Any, **kwargs: Any) -> _Calls:

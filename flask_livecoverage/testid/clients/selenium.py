@@ -3,7 +3,7 @@
 * Chromium's ``Network.setExtraHTTPHeaders`` applies to the one tab that it was sent to, not to tabs that open later nor
   to service workers, and in that tab to all hosts: other servers would see the tests' names. A cookie is sent from
   all tabs, frames, service workers, images, forms and ``fetch`` of the browser to the one host, from the first request.
-* In Chromium (Chrome, Edge; also behind ``webdriver.Remote``) one command of the DevTools protocol sets it, whatever
+* In Chromium (Chrome, Edge; also through ``webdriver.Remote``) one command of the DevTools protocol sets it, whatever
   page is open. Other browsers require a page of the host to be open. If none is, a tab is opened briefly at
   ``/__coverage__/status``, which is not recorded: the test's page, its history and its handle stay as they are. (Some
   browsers then request ``/favicon.ico``, too.)
@@ -78,7 +78,7 @@ class SeleniumLibrary:
         reference = weakref.ref(driver)
 
         def send(command: str, **params: Any) -> Any:
-            # The original method: the commands that are sent here are not the test's.
+            # The original method, because the commands that are sent here do not come from the test.
             return execute(reference(), command, params)["value"]
 
         cookie: BrowserCookie = (
@@ -129,7 +129,7 @@ class SeleniumLibrary:
 
 
 def _supports_devtools(driver: Any) -> bool:
-    """Return whether the driver is Chromium's. A ``Remote`` with a custom connection may lack the command."""
+    """Return whether the driver is for Chromium. A ``Remote`` with a custom connection may lack the command."""
     has_command = driver.command_executor.get_command("executeCdpCommand") is not None
     return has_command and not {"goog:chromeOptions", "ms:edgeOptions"}.isdisjoint(driver.capabilities)
 

@@ -6,14 +6,14 @@ import unicodedata
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ...model.text import LONGEST_NAME, PART_SEPARATOR
+from ...model.text import MAX_NAME_LENGTH, PART_SEPARATOR
 from ..headers import COOKIE
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = {"http": 80, "https": 443}
 
 # The limit of browsers for a cookie is 4096 bytes with its name and attributes.
-_LONGEST_ENCODED = 3800
+_MAX_ENCODED = 3800
 
 
 def sendable_name(test: str) -> str:
@@ -22,8 +22,9 @@ def sendable_name(test: str) -> str:
     Control characters and lone surrogates become ``?``. The name is cut to the limits of the server (1000 characters)
     and of browsers (some 3800 bytes, percent-encoded).
     """
-    name = "".join("?" if unicodedata.category(char) in ("Cc", "Cs") else char for char in test.strip())[:LONGEST_NAME]
-    while len(cookie_value(name)) > _LONGEST_ENCODED:
+    printable = "".join("?" if unicodedata.category(char) in ("Cc", "Cs") else char for char in test.strip())
+    name = printable[:MAX_NAME_LENGTH]
+    while len(cookie_value(name)) > _MAX_ENCODED:
         name = name[:-1]
     return name.strip()
 

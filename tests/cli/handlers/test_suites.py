@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.keploy.dedup_yaml import LARGEST_FILE, read_dedup
+from flask_livecoverage.keploy.dedup_yaml import MAX_FILE, read_dedup
 from flask_livecoverage.model.bitmap import from_bitmap
 
 from ...support.journals import Writer, run_folder, trace_of
@@ -194,7 +194,7 @@ DUPLICATES = {"test-9", "test-13", "test-3", "test-7"}
 
 @pytest.fixture
 def cases(tmp_path: Path) -> Path:
-    """A folder of Keploy's with a file for each test case."""
+    """A folder such as Keploy writes, with a file for each test case."""
     folder = tmp_path / "keploy"
     (folder / "test-set-0" / "tests").mkdir(parents=True)
     for name in CASES:
@@ -377,7 +377,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(invoke: Invoke, tmp_path: 
         path.write_bytes(BAD[kind])
     elif kind == "too large":
         with path.open("wb") as file:
-            file.truncate(LARGEST_FILE + 1)
+            file.truncate(MAX_FILE + 1)
     elif kind == "folder":
         path.mkdir()
     (tmp_path / "duplicates.yaml").write_text("mine")

@@ -106,7 +106,7 @@ class Load:
         assert not self._failures, self._failures
 
     def more(self, count: int) -> None:
-        """Require so many more responses from now on."""
+        """Require this number of further responses from now on."""
         self._reached.clear()
         self._enough = next(self._counts) + count
 

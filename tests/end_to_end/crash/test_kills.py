@@ -30,8 +30,8 @@ from .truth import check
 # How many processes a run has, one killed after the other.
 PROCESSES_OF_A_RUN = 3
 # A busy server has dozens of responses under way; kills near the first responses are tested too.
-MOST_RESPONSES = 150
-LONGEST_DELAY = 0.004
+MAX_RESPONSES = 150
+MAX_DELAY = 0.004
 
 
 def wait_a_little(seconds: float) -> None:
@@ -58,10 +58,10 @@ def test_killed_at_any_moment(tmp_path: Path, engine_name: str, thorough: bool) 
             run = f"run-{kill // PROCESSES_OF_A_RUN}"
             environ = {"LIVECOVERAGE": "1", "LIVECOVERAGE_ENGINE": engine_name, "LIVECOVERAGE_RUN": run}
             pid, port = started.start(tmp_path, environ)
-            load = Load(port, seen, seed + kill, enough=int(MOST_RESPONSES * chance.random() ** 2))
+            load = Load(port, seen, seed + kill, enough=int(MAX_RESPONSES * chance.random() ** 2))
             load.start()
             load.wait()
-            wait_a_little(LONGEST_DELAY * chance.random())
+            wait_a_little(MAX_DELAY * chance.random())
             load.killed()
             os.kill(pid, signal.SIGKILL)
             load.join()
@@ -90,10 +90,10 @@ def test_gunicorn_killed_with_all_its_workers(tmp_path: Path, engine_name: str, 
         with subprocess.Popen(command, cwd=tmp_path, env=environ, start_new_session=True, **pipes) as server:
             try:
                 port, drain = read_gunicorns_port(server)
-                load = Load(port, seen, seed + kill, enough=int(MOST_RESPONSES * chance.random()))
+                load = Load(port, seen, seed + kill, enough=int(MAX_RESPONSES * chance.random()))
                 load.start()
                 load.wait()
-                wait_a_little(LONGEST_DELAY * chance.random())
+                wait_a_little(MAX_DELAY * chance.random())
                 load.killed()
             finally:
                 os.killpg(server.pid, signal.SIGKILL)

@@ -70,7 +70,7 @@ class WallClock:
             }
 
     def set(self, seconds: float) -> None:
-        """Set it to so many seconds after the right time, in one step."""
+        """Set it to this number of seconds after the right time, in one step."""
         new = self.path.with_suffix(".new")
         new.write_text(f"{seconds:+.0f}s\n")
         new.replace(self.path)

@@ -32,7 +32,7 @@ from flask_livecoverage import ConfigurationError, LiveCoverage
 from flask_livecoverage.cli import livecov
 from flask_livecoverage.keploy import dedup_yaml
 from flask_livecoverage.keploy.duplicates_yaml import write_duplicates
-from flask_livecoverage.model.text import printable, storable
+from flask_livecoverage.model.text import printable, stored_text
 
 from .servers import PREFIX
 
@@ -156,7 +156,7 @@ class TestPrograms:
 
             Pure.add_representer(str, Pure.represent_text)
             monkeypatch.setattr(dedup_yaml, "Dumper", Pure)
-        names = st.text(min_size=1).map(lambda text: storable(text, 1000)) | st.sampled_from(NAMES)
+        names = st.text(min_size=1).map(lambda text: stored_text(text, 1000)) | st.sampled_from(NAMES)
 
         @settings(max_examples=30, deadline=None, database=None, derandomize=True)
         @given(st.lists(names, min_size=1, max_size=4, unique=True))

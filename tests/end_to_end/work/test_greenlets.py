@@ -1,6 +1,6 @@
 """Greenlets of any kind: raw ones, gevent's and eventlet's, and callbacks in their event loops.
 
-Tests ``recording.greenlet_contexts`` and ``recording.gevent_plugin``.
+Tests ``recording.greenlet_contexts`` and ``recording.gevent_patch_hooks``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lines that a request runs after its response are added to its record, also after windows, resets and stops.
 
-Tests ``recording.late_lines``.
+Tests ``recording.pending_lines``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.control.readings import reading
+from flask_livecoverage.control.run_access import reading
 from flask_livecoverage.engines import Hits
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run

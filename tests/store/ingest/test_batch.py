@@ -1,14 +1,14 @@
 """Journals read into the store, compared with the reader, which reads a whole run at once and is the oracle.
 
 Tests ``store.ingest.batch``, ``store.ingest.interning``, ``store.ingest.late_updates``,
-``store.ingest.window_assignment``,
-``store.windows`` and ``store.queries.window_queries``.
+``store.ingest.window_events``, ``store.windows`` and ``store.queries.window_queries``.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Set
 from itertools import chain
 from typing import Any
 
@@ -16,16 +16,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.control.records import Records
+from flask_livecoverage.control.json_answers import Records
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
-from flask_livecoverage.model.records import NO_TEST, Window
+from flask_livecoverage.model.records import NO_TEST_NAME, Window
 from flask_livecoverage.queries.window_summary import WindowHistories
+from flask_livecoverage.store import schema
+from flask_livecoverage.store.ingest.batch import RequestRow
 
 from ...support.journals import Writer, run_folder, trace_of
 from ..runs import NOW, TRACES, assert_equal, by_id, recorded, synced
 
-# Lines that cannot be read, a line of an unknown kind, and half a line, behind which the process's next line follows.
+# Lines that cannot be read, a line of an unknown kind, and half a line, after which the process's next line follows.
 _BROKEN = [
     b"{\n", b"\n", b"[1]\n", b'{"type":"request"}\n', b"\xff\xfe\n", b'{"type":"window","name":"w"}\n',
     b'{"type":"weather","sun":[1]}\n', b'{"type":"request","id":"',
@@ -39,7 +41,7 @@ _ago = st.sampled_from([0, 0.5, 1.5, 4.5])
 _events = st.lists(
     st.one_of(
         st.tuples(
-            st.just("request"), _number, _number, st.sampled_from([None, "a", NO_TEST]),
+            st.just("request"), _number, _number, st.sampled_from([None, "a", NO_TEST_NAME]),
             st.sampled_from([0, 0, 0, 1, 4]),
             st.sampled_from([200, 404]), st.sampled_from(["/", "/x", None]), st.booleans(),
         ),
@@ -71,7 +73,6 @@ class _World:
         self.requests: list[str] = []
         # The processes that still have to write a request of which another process has written late lines.
         self.awaited: dict[str, Writer] = {}
-        self.ambient_traces: set[str] = set()
         self.now = NOW
         self.rest: tuple[Writer, bytes] | None = None
         self.histories = WindowHistories()
@@ -126,9 +127,7 @@ class _World:
 
     def ambient(self, who: int, what: int) -> None:
         writer = self.writer(who)
-        trace = writer.trace(TRACES[what % len(TRACES)])
-        writer.line("ambient", trace=trace)
-        self.ambient_traces.add(trace)
+        writer.line("ambient", trace=writer.trace(TRACES[what % len(TRACES)]))
 
     def broken(self, who: int, data: bytes) -> None:
         self.writer(who).write(data)
@@ -153,27 +152,43 @@ class _World:
         self.sync()
         self.rest = writer, line[20:]
 
-    def finish(self) -> None:
-        """Write what is still missing: awaited requests, and traces that children leave out because of their parent."""
-        for writer in list(self.awaited.values()):
-            self.do(("request", self.writers.index(writer), 1, None, 0, 200, "/", True))
+    def finish(self, killed: Set[int]) -> None:
+        """Write what is still missing: awaited requests, and traces that children leave out because of their parent.
+
+        The processes with the numbers ``killed`` do not write their requests.
+        """
+        for number in map(self.writers.index, list(self.awaited.values())):
+            if number not in killed:
+                self.do(("request", number, 1, None, 0, 200, "/", True))
         for trace in TRACES:
             self.writers[0].trace(trace)
 
 
+class TestPositionalRows:
+    """Rows are inserted and read back as plain tuples, in the order of the table's columns."""
+
+    def test_requests(self) -> None:
+        assert list(RequestRow._fields) == [column.name for column in schema.requests.c]
+
+    def test_executions(self) -> None:
+        keys = ["period", "trace", "test", "route", "window", "status"]
+        assert [column.name for column in schema.executions.c.values() if column.primary_key] == keys
+        sums = ["requests", "duration_us", "first_at", "last_at"]
+        assert [column.name for column in schema.executions.c] == [*keys, *sums]
+
+
 class TestAgainstReader:
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(events=_events)
-    def test_whatever_the_processes_do(self, events: list[tuple[Any, ...]]) -> None:
+    @given(events=_events, killed=st.sets(st.integers(0, 2)))
+    def test_whatever_the_processes_do(self, events: list[tuple[Any, ...]], killed: set[int]) -> None:
         shutil.rmtree(".livecov", ignore_errors=True)
         world = _World(run_folder())
         for event in events:
             world.do(event)
-        world.finish()
+        world.finish(killed)
         run, since = read_run(world.folder), read_run(world.folder, since_mark=True)
         with recorded(world.folder) as found:
             assert_equal(found, run, world.histories)
-            assert {trace.id for trace in found.lines.ambient()} == world.ambient_traces
         periods = [self.requests_in(world.folder, period) for period in range(len(world.folder.marks()) + 1)]
         assert periods[-1] == sorted(request.id for request in since.requests)
         assert sorted(chain.from_iterable(periods)) == sorted(request.id for request in run.requests)
@@ -193,6 +208,23 @@ class TestAgainstReader:
         with recorded(folder) as found:
             assert [record.trace for record in found.requests.newest()] == [(TRACES[1] | TRACES[3]).id]
             assert_equal(found, read_run(folder))
+
+    def test_late_lines_whose_request_is_never_written(self) -> None:
+        """Its process was killed. Until a record is stored, the lines are those of no request."""
+        folder, histories = run_folder(), WindowHistories()
+        child, parent = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
+        parent.line("window", name="w", at=NOW)
+        for trace in (TRACES[0], TRACES[3]):
+            child.line("amend", id="bbbbbbbb-1", trace=child.trace(trace))
+        run = read_run(folder)
+        assert run.ambient == [TRACES[3].id]
+        with recorded(folder) as found:
+            assert found.lines.ambient() == [TRACES[3]]
+            assert_equal(found, run, histories)
+        parent.request(TRACES[1], NOW + 1)
+        with recorded(folder) as found:
+            assert found.lines.ambient() == []
+            assert_equal(found, read_run(folder), histories)
 
     def test_unknown_kinds_are_skipped(self) -> None:
         folder = run_folder()
@@ -224,11 +256,11 @@ class TestAgainstReader:
         """Stored before and after the window, which another process opens."""
         folder = run_folder()
         first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
-        first.request(TRACES[1], NOW + 1, test=NO_TEST)
+        first.request(TRACES[1], NOW + 1, test=NO_TEST_NAME)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [(None, None)]
         second.line("window", name="w", at=NOW)
-        first.request(TRACES[2], NOW + 2, test=NO_TEST)
+        first.request(TRACES[2], NOW + 2, test=NO_TEST_NAME)
         first.request(TRACES[2], NOW + 3)
         with recorded(folder) as found:
             assert [(record.window, record.test) for record in found.requests.newest()] == [

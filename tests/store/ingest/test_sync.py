@@ -196,7 +196,7 @@ class TestSynchronisation:
             writer.path.write_bytes(b"".join(writer.path.read_bytes().splitlines(keepends=True)[:3]))
         with synced(folder) as (store, run), store.recorded([run]) as found:
             assert found.requests.count() == 2
-            assert "shorter than at the last synchronisation" in store.warnings[0]
+            assert "the file is shorter than before" in store.warnings[0]
 
     @pytest.mark.parametrize("left", ["nothing", "whole lines", "half a line"])
     @pytest.mark.parametrize("when", ["windows are looked for", "pieces are put in"])
@@ -214,14 +214,14 @@ class TestSynchronisation:
         size = {"nothing": 0, "whole lines": last_line, "half a line": last_line + 30}[left]
         # The first read searches for windows.
         cut_at = 1 if when == "windows are looked for" else 2
-        open_file, readings = sync.open_for_reading, []
+        open_for_reading, readings = sync.open_regular, []
 
         def cut_and_open(path: Path) -> AbstractContextManager[BinaryIO]:
             readings.append(path)
             assert len(readings) < 10
             if len(readings) == cut_at:
                 os.truncate(path, size)
-            return open_file(path)
+            return open_for_reading(path)
 
         monkeypatch.setattr(sync, "open_for_reading", cut_and_open)
         with recorded(folder) as found:

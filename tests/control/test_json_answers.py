@@ -1,6 +1,6 @@
 """``/tests``, ``/requests`` and ``/requests/<id>``, which are answered from the store.
 
-Tests ``control.records`` and ``queries.suites``.
+Tests ``control.json_answers`` and ``queries.suites``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 
 from ..support.journals import Writer, trace_of
 from ..support.lines import lines_of
-from .client import PREFIX, Start, bad, ok
+from .client import Start, bad, ok
 
 
 class TestTests:
@@ -92,7 +92,7 @@ class TestRequests:
         assert ok(client, "requests")["total"] == 1
         ok(client, "reset", method="POST")
         assert ok(client, "requests") == {"total": 0, "requests": []}
-        bad(client, f"{PREFIX}/requests/{before}", 404)
+        bad(client, f"requests/{before}", 404)
         after = client.get("/deep").headers["Livecov-Request"]
         assert [request["id"] for request in ok(client, "requests")["requests"]] == [after]
 
@@ -105,7 +105,7 @@ class TestRequests:
 
     @pytest.mark.parametrize("request_id", ["nonsense", "aaaaaaaa-1", "aaaaaaaa-99999999999999999999", "-", "%00"])
     def test_unknown(self, client: FlaskClient, request_id: str) -> None:
-        document = bad(client, f"{PREFIX}/requests/{request_id}", 404)
+        document = bad(client, f"requests/{request_id}", 404)
         assert document["error"] == "no such request since the last reset: see /__coverage__/requests"
 
     def test_unusable_store_does_not_affect_the_application(
@@ -113,5 +113,5 @@ class TestRequests:
     ) -> None:
         client = start(LIVECOVERAGE_STORE="sqlite:////nowhere/at/all.sqlite3")
         assert client.get("/deep").status_code == 200
-        assert "cannot be used" in bad(client, f"{PREFIX}/requests", 409)["error"]
+        assert "cannot be used" in bad(client, "requests", 409)["error"]
         assert ok(client, "dump")["requests"]

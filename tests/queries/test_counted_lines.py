@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, FileStatements, Trace
-from flask_livecoverage.queries.counting import as_recorded, statements_of
+from flask_livecoverage.queries.counted_lines import as_recorded, statements_of
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from ..journal.shared_files import SharedFiles
 from .session import NO_HITS, RecordingSession
 
 
-class LateLines:
-    """Writes the lines that run outside of the requests' own calls."""
+class PendingLines:
+    """Writes ambient lines, and lines that requests run after their response."""
 
     def __init__(self, session: RecordingSession, run: RunFolder) -> None:
         self._session = session

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from flask_livecoverage.journal.reader import read_run
-from flask_livecoverage.queries.counts import RunCounts, count_run, count_stored
+from flask_livecoverage.queries.run_counts import RunCounts, count_run, count_stored
 from flask_livecoverage.queries.stored_runs import open_stored_runs
 
 from ..support.journals import Writer, run_folder, trace_of
@@ -26,5 +26,5 @@ def test_same_from_both() -> None:
 
 
 def test_counting_from_journals_does_not_load_the_store() -> None:
-    script = "import sys, flask_livecoverage.queries.counts; assert 'sqlalchemy' not in sys.modules"
+    script = "import sys, flask_livecoverage.queries.run_counts; assert 'sqlalchemy' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from .. import schema
 from ..dialect import insert_missing
-from ..queries.base import NO_TEST
-from ..windows import Interval, Windows, last_event
+from ..queries.base import NO_TEST_ROW
+from ..windows import Interval, WindowIntervals, last_event
 from .batch import Caches, RequestRow, Row, change
 
 
@@ -26,7 +26,7 @@ def put_events(connection: sa.Connection, run: int, events: Iterable[Row], cache
     connection.execute(insert_missing(connection, schema.windows), rows)
     if last_event(connection, run) != before:
         earliest = min(row["at"] for row in rows)
-        for interval, end in Windows.of_run(connection, run, earliest).since(earliest):
+        for interval, end in WindowIntervals.of_run(connection, run, earliest).since(earliest):
             _assign(connection, run, interval, end, caches)
 
 
@@ -48,5 +48,5 @@ def _wrongly_assigned(run: int, interval: Interval, end: float) -> sa.Select[Any
         & (requests.started_at < end)
         & (requests.window != interval.window)
         # Requests that belong to no test belong to no window.
-        & sa.not_((requests.names_test == 1) & (requests.test == NO_TEST))
+        & sa.not_((requests.names_test == 1) & (requests.test == NO_TEST_ROW))
     )

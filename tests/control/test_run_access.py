@@ -1,6 +1,6 @@
 """``/dump`` in each format, and with a reset.
 
-Tests ``control.readings``.
+Tests ``control.run_access``.
 """
 
 from __future__ import annotations
@@ -164,9 +164,9 @@ class TestDump:
 
         client.get("/deep")
         monkeypatch.setattr(Reports, "xml", fail)
-        assert bad(client, f"{PREFIX}/dump?format=xml&reset=1", 500, "POST")["error"] == "no report"
+        assert bad(client, "dump?format=xml&reset=1", 500, "POST")["error"] == "no report"
         for wrong in ("dump?reset=1&format=pdf", "dump?format=text&reset=1&x=y"):
-            bad(client, f"{PREFIX}/{wrong}", 400)
+            bad(client, wrong, 400)
         assert client.head(f"{PREFIX}/dump?reset=1").status_code == 405
         assert len(ok(client, "dump?reset=1", "POST")["requests"]) == 1
 
@@ -177,7 +177,7 @@ class TestDump:
         document = ok(client, "dump")
         assert document["files"] == {}
         assert document["totals"] == {"statements": 0, "covered": 0, "percent": 0.0}
-        assert "no application code was measured" in bad(client, f"{PREFIX}/dump?format=text", 409)["error"]
+        assert "no application code was measured" in bad(client, "dump?format=text", 409)["error"]
 
     def test_warnings_are_logged_once(
         self, client: FlaskClient, module: ModuleType, caplog: pytest.LogCaptureFixture
@@ -194,7 +194,7 @@ class TestDump:
         self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A warning is logged again after as many others as are remembered."""
-        monkeypatch.setattr(application, "MOST_WARNINGS", 3)
+        monkeypatch.setattr(application, "MAX_WARNINGS", 3)
         client.get("/deep")
         damaged = Writer(DataDir(".livecov").run(ok(client, "status")["run"]), "ffffffff")
         whole = damaged.path.read_bytes()
@@ -208,5 +208,5 @@ class TestDump:
         client.get("/deep")
         run = ok(client, "status")["run"]
         (tmp_path / ".livecov" / "runs" / run / "marks.jsonl").mkdir()
-        error = bad(client, f"{PREFIX}/reset", 507, "POST")
+        error = bad(client, "reset", 507, "POST")
         assert "marks.jsonl: cannot be written (Is a directory), so nothing was reset" in error["error"]
