@@ -214,16 +214,16 @@ class TestSynchronisation:
         size = {"nothing": 0, "whole lines": last_line, "half a line": last_line + 30}[left]
         # The first read searches for windows.
         cut_at = 1 if when == "windows are looked for" else 2
-        open_regular, readings = sync.open_regular, []
+        open_for_reading, readings = sync.open_for_reading, []
 
         def cut_and_open(path: Path) -> AbstractContextManager[BinaryIO]:
             readings.append(path)
             assert len(readings) < 10
             if len(readings) == cut_at:
                 os.truncate(path, size)
-            return open_regular(path)
+            return open_for_reading(path)
 
-        monkeypatch.setattr(sync, "open_regular", cut_and_open)
+        monkeypatch.setattr(sync, "open_for_reading", cut_and_open)
         with recorded(folder) as found:
             assert found.requests.count() == (3 if size else 0)
 
