@@ -256,8 +256,7 @@ class Locations:
             return False
         del self.codes[key]
         del self.extents[key]
-        # Need not be atomic, because a thread that brings the code back keeps it alive and creates what is missing
-        # here.
+        # Not atomic: a thread that brings the code back keeps it alive, and what is missing here is created again.
         for kept in (self._rearm_steps, self.heat):
             kept.pop(key, None)
         if key not in self.codes:
