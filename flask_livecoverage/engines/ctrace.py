@@ -265,8 +265,7 @@ class CTraceEngine:
         stack = self._stack()
         if stack is not None:
             self._follow_greenlets(stack)
-        # Other threads follow their greenlets as soon as a function begins in them, because an empty cache triggers the
-        # check.
+        # Other threads follow their greenlets as soon as a function begins in them: an empty cache triggers the check.
         for other in list(self._stacks.values()):
             if other is not stack:
                 other.tracer.should_trace_cache = {}

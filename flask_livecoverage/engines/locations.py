@@ -21,8 +21,7 @@ The state:
     code objects whose ``PY_START`` was disabled, because all captures had visited them.
 ``heat``
     how many events of each code object brought nothing new since a capture last visited it. A few such events cost less
-    than to disable a location and to arm it again for the next capture, so only locations of hot code
-    (many such events) are disabled.
+    than to disable and rearm a location for the next capture, so only locations of hot code (many such) are disabled.
 ``epoch``
     a new object each time a capture may have begun to need a location.
 
@@ -256,8 +255,7 @@ class Locations:
             return False
         del self.codes[key]
         del self.extents[key]
-        # Need not be atomic, because a thread that brings the code back keeps it alive and creates what is missing
-        # here.
+        # Not atomic: a thread that brings the code back keeps it alive, and what is missing here is created again.
         for kept in (self._rearm_steps, self.heat):
             kept.pop(key, None)
         if key not in self.codes:
