@@ -214,7 +214,7 @@ class TestSynchronisation:
         size = {"nothing": 0, "whole lines": last_line, "half a line": last_line + 30}[left]
         # The first read searches for windows.
         cut_at = 1 if when == "windows are looked for" else 2
-        open_for_reading, readings = sync.open_regular, []
+        open_for_reading, readings = sync.open_for_reading, []
 
         def cut_and_open(path: Path) -> AbstractContextManager[BinaryIO]:
             readings.append(path)
