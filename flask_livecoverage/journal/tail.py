@@ -78,8 +78,7 @@ class Tail:
             kind = pop_kind(line)
         except UNREADABLE:
             return
-        if line is None or kind is None:
-            return
+        assert line is not None
         if kind == "trace":
             span = path, position, data.index(b"\n", offset) + 1 - offset
             self._traces.setdefault(line["id"], []).append(span)
