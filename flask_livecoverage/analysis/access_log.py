@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from ..errors import ConfigurationError
 
 # A file that is not a log may have no line ends.
-MAX_LINE = 1 << 16
+MAX_LINE_LENGTH = 1 << 16
 
 _LINE = re.compile(rb'\S+ [^"]*\[[^\]"]+\] "((?:[^"\\]|\\.)*)" [0-9]{3} (?:[0-9]+|-)(?=\s|$)')
 _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) +(.*?)(?: +HTTP/[0-9.]+)?", re.DOTALL)
@@ -94,17 +94,17 @@ def _decompressed(file: BufferedReader) -> BufferedIOBase:
 
 
 def _lines(file: BufferedIOBase) -> Iterator[bytes]:
-    while line := file.readline(MAX_LINE):
+    while line := file.readline(MAX_LINE_LENGTH):
         if _is_whole(line):
             yield line
         else:
-            while not _is_whole(file.readline(MAX_LINE)):
+            while not _is_whole(file.readline(MAX_LINE_LENGTH)):
                 pass
             yield b"too long"
 
 
 def _is_whole(line: bytes) -> bool:
-    return line.endswith(b"\n") or len(line) < MAX_LINE
+    return line.endswith(b"\n") or len(line) < MAX_LINE_LENGTH
 
 
 def _request(logged: bytes) -> tuple[str, str] | None:

@@ -4,7 +4,7 @@
   empty (:data:`~..model.records.NO_TEST_NAME`) belongs to no test and to no window.
 * At most one window is open at a time, in all processes of the run: opening one closes the one before.
 * Late lines are added to their request, in their order. They may be read before it: a forked child can write before
-  its parent.
+  its parent. If its record never comes, because the parent was killed, they are lines outside of requests.
 
 Journals are read one after the other, so lines arrive in any order. The store applies the same rules in SQL, a piece of
 a journal at a time, and is tested against this module.

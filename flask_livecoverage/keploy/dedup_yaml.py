@@ -33,10 +33,10 @@ _STRING = "tag:yaml.org,2002:str"
 Dumper.add_representer(str, Dumper.represent_text)
 
 # A file of 64 MB holds some twelve million line numbers, and is read in about a minute.
-MAX_FILE = 64 << 20
+MAX_FILE_BYTES = 64 << 20
 # A bitmap takes a bit for each line up to the highest.
-HIGHEST_LINE = 1_000_000
-MAX_BITMAPS = 1 << 30
+MAX_LINE_NUMBER = 1_000_000
+MAX_BITMAP_BYTES = 1 << 30
 
 _EXPECTED = "a list of {id, executedLinesByFile}, or a mapping of test sets, as in Keploy's dedupData.yaml"
 
@@ -77,10 +77,10 @@ def read_dedup(path: str) -> dict[str, dict[str, int]]:
     """The lines (bitmaps) by path that each test in the file at ``path`` executed; nested ids become ``set/test``.
 
     Lines may be unsorted and repeated. Raises ConfigurationError, one line that names file and position, for anything
-    but a dedupData.yaml, for a file of more than ``MAX_FILE`` bytes, a line above ``HIGHEST_LINE``, and lines whose
-    bitmaps would take more than ``MAX_BITMAPS`` bytes.
+    but a dedupData.yaml, for a file of more than ``MAX_FILE_BYTES``, a line above ``MAX_LINE_NUMBER``, and lines whose
+    bitmaps would take more than ``MAX_BITMAP_BYTES``.
     """
-    return _DedupReader(YamlStream(path, MAX_FILE)).read()
+    return _DedupReader(YamlStream(path, MAX_FILE_BYTES)).read()
 
 
 def _traces_by_test(run: Run) -> dict[str, Trace]:
@@ -153,9 +153,9 @@ class _DedupReader:
         if not isinstance(opened, yaml.SequenceStartEvent):
             self._stream.fail(f"the lines of {quote(path)} must be a list, not {describe(opened)}", opened)
         lines = to_bitmap(
-            self._stream.number(event, "a line number", HIGHEST_LINE) for event in self._stream.items(opened)
+            self._stream.number(event, "a line number", MAX_LINE_NUMBER) for event in self._stream.items(opened)
         )
         self._octets += lines.bit_length() // 8
-        if self._octets > MAX_BITMAPS:
+        if self._octets > MAX_BITMAP_BYTES:
             self._stream.fail("too many high line numbers to hold: split the file, one test set per file", opened)
         return lines

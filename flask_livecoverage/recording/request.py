@@ -123,7 +123,7 @@ class RequestCapture:
         while changed and self._recorded:
             hits, status = self._hits, self.status
             trace = hits.trace if hits.written_to is journal.generation else self._session.trace_id(hits)
-            line = self._record(trace) if self._committed_hits is None else self._amend(trace)
+            line = self._record(trace) if self._committed_hits is None else self._late_update(trace)
             # Without the record, later lines would belong to no request, so the request is lost whole, and counted
             # once.
             self._recorded = journal.append(line)
@@ -194,7 +194,7 @@ class RequestCapture:
             self._session.clock.origin + began, (ticks() - began) // 1000,
         )  # fmt: skip
 
-    def _amend(self, trace: str) -> str:
+    def _late_update(self, trace: str) -> str:
         if self._in_fork:
             return late_line(self.id, trace)
         ended = self._ended and self._reported_under_way

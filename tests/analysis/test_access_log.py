@@ -166,7 +166,7 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_endless_lines_are_not_held_in_memory(tmp_path: Path) -> None:
     good = LINES[0][0] + b"\n"
     endless = b"x" * 20_000_000 + b"\n"
-    content = gzip.compress(good + endless + good + b"y" * module.MAX_LINE + b"\n" + good + endless, 1)
+    content = gzip.compress(good + endless + good + b"y" * module.MAX_LINE_LENGTH + b"\n" + good + endless, 1)
     tracemalloc.start()
     try:
         found = log(tmp_path / "access.log", content)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.errors import ConfigurationError
 from flask_livecoverage.keploy import dedup_yaml, yaml_stream
-from flask_livecoverage.keploy.dedup_yaml import HIGHEST_LINE, MAX_FILE, read_dedup, write_dedup
+from flask_livecoverage.keploy.dedup_yaml import MAX_FILE_BYTES, MAX_LINE_NUMBER, read_dedup, write_dedup
 from flask_livecoverage.keploy.duplicates_yaml import write_duplicates
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 
@@ -191,12 +191,12 @@ class TestReading:
 
 
 def test_limits_are_inclusive() -> None:
-    assert read(f"set: {{a: {{f: [{HIGHEST_LINE}]}}}}") == {"set/a": {"f": [HIGHEST_LINE]}}
+    assert read(f"set: {{a: {{f: [{MAX_LINE_NUMBER}]}}}}") == {"set/a": {"f": [MAX_LINE_NUMBER]}}
 
 
 def test_bitmaps_have_a_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dedup_yaml, "MAX_BITMAPS", 3 * HIGHEST_LINE // 8)
-    files = ", ".join(f"f{i}: [{HIGHEST_LINE}]" for i in range(4))
+    monkeypatch.setattr(dedup_yaml, "MAX_BITMAP_BYTES", 3 * MAX_LINE_NUMBER // 8)
+    files = ", ".join(f"f{i}: [{MAX_LINE_NUMBER}]" for i in range(4))
 
     with pytest.raises(ConfigurationError, match="too many high line numbers"):
         read(f"set: {{a: {{{files}}}}}")
@@ -204,7 +204,7 @@ def test_bitmaps_have_a_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_that_is_too_large_is_not_read() -> None:
     with open("large.yaml", "wb") as file:
-        file.truncate(MAX_FILE + 1)
+        file.truncate(MAX_FILE_BYTES + 1)
 
     tracemalloc.start()
     try:
@@ -216,7 +216,7 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
 
 
 def test_file_without_a_size_is_read_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dedup_yaml, "MAX_FILE", 1 << 20)
+    monkeypatch.setattr(dedup_yaml, "MAX_FILE_BYTES", 1 << 20)
 
     with pytest.raises(ConfigurationError, match=r"^/dev/zero is larger than 1 MB"):
         read_dedup("/dev/zero")

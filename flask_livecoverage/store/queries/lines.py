@@ -110,12 +110,12 @@ class LineQueries:
         Late lines count as such until the record of their request is stored. It never is if the process that was to
         write it was killed; :func:`~flask_livecoverage.journal.reader.read_run` counts them in the same way.
         """
-        ambient, late, requests = schema.ambient.c, schema.late_updates.c, schema.requests.c
+        ambient, late = schema.ambient.c, schema.late_updates.c
         query = sa.select(ambient.trace).where(ambient.run.in_(self._base.runs))
         waiting = sa.select(late.trace).where(
             late.run.in_(self._base.runs),
-            late.trace.in_(sa.select(schema.trace_files.c.trace)),
-            ~sa.exists().where(requests.id == late.request),
+            sa.exists().where(schema.trace_files.c.trace == late.trace),
+            ~sa.exists().where(schema.requests.c.id == late.request),
         )
         return {trace for one in (query, waiting) for trace in self._connection.execute(one).scalars()}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.keploy.dedup_yaml import MAX_FILE, read_dedup
+from flask_livecoverage.keploy.dedup_yaml import MAX_FILE_BYTES, read_dedup
 from flask_livecoverage.model.bitmap import from_bitmap
 
 from ...support.journals import Writer, run_folder, trace_of
@@ -377,7 +377,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(invoke: Invoke, tmp_path: 
         path.write_bytes(BAD[kind])
     elif kind == "too large":
         with path.open("wb") as file:
-            file.truncate(MAX_FILE + 1)
+            file.truncate(MAX_FILE_BYTES + 1)
     elif kind == "folder":
         path.mkdir()
     (tmp_path / "duplicates.yaml").write_text("mine")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Set
+from inspect import signature
 from itertools import chain
 from typing import Any
 
@@ -168,7 +169,7 @@ class TestPositionalRows:
     """Rows are inserted and read back as plain tuples, in the order of the table's columns."""
 
     def test_requests(self) -> None:
-        assert list(RequestRow._fields) == [column.name for column in schema.requests.c]
+        assert list(signature(RequestRow).parameters) == [column.name for column in schema.requests.c]
 
     def test_executions(self) -> None:
         keys = ["period", "trace", "test", "route", "window", "status"]

@@ -5,8 +5,8 @@
 
   // The pause after an update: FACTOR times the time the server waited for the page, within these limits (ms).
   const FACTOR = 10;
-  const SHORTEST_PAUSE = 500;
-  const LONGEST_PAUSE = 5000;
+  const MIN_PAUSE = 500;
+  const MAX_PAUSE = 5000;
   const PATIENCE = 3000; // ms without a connection before the page reports it
 
   const body = document.body;
@@ -110,7 +110,7 @@
       const response = await fetch(location.href);
       const spent = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") || "");
       const pause = FACTOR * (spent ? Number(spent[1]) : 0);
-      notBefore = performance.now() + Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, pause));
+      notBefore = performance.now() + Math.min(MAX_PAUSE, Math.max(MIN_PAUSE, pause));
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       if (response.ok) {
         failed = false;
@@ -121,7 +121,7 @@
       } else {
         // A server that is ending fails too: keep the content for one more attempt.
         failed = behind = true;
-        notBefore = performance.now() + SHORTEST_PAUSE;
+        notBefore = performance.now() + MIN_PAUSE;
       }
     } catch {
       notBefore = performance.now() + PATIENCE; // the event stream reports the problem
@@ -266,7 +266,7 @@
     }
   });
   if ("behind" in body.dataset) {
-    notBefore = performance.now() + SHORTEST_PAUSE;
+    notBefore = performance.now() + MIN_PAUSE;
     update();
   }
   watch();
