@@ -51,7 +51,8 @@ def test_concurrent_requests_are_exact(
 @needs_monitoring
 def test_harness_finds_rearming_in_two_steps(tmp_path: Path) -> None:
     engine = faulty_engine("two-step-rearm", Sources([str(tmp_path)]))
-    assert _wrong(engine, tmp_path, 101, 1e-6) > 0
+    # A race: on a busy machine, one round of requests may all win it. The test above makes six rounds.
+    assert any(_wrong(engine, tmp_path, seed, 1e-6) for seed in range(101, 107))
 
 
 @pytest.fixture
