@@ -37,7 +37,7 @@ class Losses:
         """Return a warning of the records that the journal does not report; None if it reports all."""
         if not self.unreported:
             return None
-        return f"{self.unreported} records of this process were lost ({self.reason}), and no report will count them"
+        return f"{records_were_lost(self.unreported)} in this process ({self.reason}), and no report will count that"
 
 
 def describe_losses(counts: Mapping[str, int]) -> str | None:
@@ -45,7 +45,9 @@ def describe_losses(counts: Mapping[str, int]) -> str | None:
     total = sum(counts.values())
     if not total:
         return None
-    return (
-        f"{total} record{' was' if total == 1 else 's were'} lost ({', '.join(sorted(counts))}): the lines of these "
-        "requests are missing"
-    )
+    return f"{records_were_lost(total)} ({', '.join(sorted(counts))}): the lines of these requests are missing"
+
+
+def records_were_lost(count: int) -> str:
+    """Return the beginning of each message about lost records, in the singular for one."""
+    return "1 record was lost" if count == 1 else f"{count} records were lost"

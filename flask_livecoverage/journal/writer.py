@@ -11,7 +11,7 @@ from typing import Any
 
 from .append_file import AppendFile, append_line
 from .format import header_line, line_of
-from .losses import Losses
+from .losses import Losses, records_were_lost
 from .run_folder import RunFolder
 from .storage import advice, describe, make_run_folder
 
@@ -111,7 +111,7 @@ class Journal:
         if not count:
             return
         if self.append_object("lost", count=count, reason=self.losses.reason):
-            logger.warning("%s: %d records were lost (%s)", self.path, count, self.losses.reason)
+            logger.warning("%s: %s (%s)", self.path, records_were_lost(count), self.losses.reason)
         else:
             self.losses.give_back(count)
 

@@ -158,5 +158,5 @@ def test_process_reports_it_and_ends_in_order(
     # Each step is executed, and the one that fails is named.
     lost, failed = caplog.records
     assert "<lambda> has failed" in failed.getMessage()
-    assert "1 lost record" in lost.getMessage()
+    assert "1 record was lost" in lost.getMessage()
     assert [request.path for request in read_run(recorder.run).requests] == ["/before"]
