@@ -3,12 +3,15 @@
 #   make test ARGS="-k journal -x"     options for pytest, also for test-oldest and matrix
 #   make test PYTHON=python3.13        the interpreter for .venv
 #   make matrix VERSIONS="3.11 3.14"   only these
+#   make matrix MARKS=interpreter      only tests with that mark; also for test-oldest
 #   make test PARALLEL=                one test after the other
 #   make bench ARGS=--quick            only check that the benchmark runs
 
 export PYTHON ?= python3
 VERSIONS ?= 3.11 3.12 3.13 3.14 3.15
 ARGS ?=
+# As pytest's -m: "interpreter or not end_to_end".
+export MARKS ?=
 # A file's tests in one process: some share a server.
 export PARALLEL ?= -n logical --maxprocesses 8 --dist loadfile
 # In seconds: after that, a test that hangs fails, with its stack.
@@ -31,7 +34,8 @@ demo: environment browser ## measure example_app while a browser drives it
 	if [ -f htmlcov/index.html ]; then echo "HTML report: htmlcov/index.html"; fi; \
 	exit $$status
 
-test: environment browser node recipes ## run the test suite
+test: environment browser node recipes ## run the test suite: ten minutes on two processors
+	@echo "The whole suite takes about ten minutes on two processors; skipped tests are listed at its end, with reasons."
 	@$(in_venv) pytest $(PARALLEL) $(ARGS)
 
 test-thorough: environment ## only the tests of promises, with the figures that the docs promise

@@ -22,17 +22,28 @@ from flask_livecoverage.recording.process import stop_recording
 from flask_livecoverage.settings import SETTINGS
 
 from .support.commands import commands, gate, invoke
+from .support.marks import marks_of
 from .support.servers import serving_in_thread
 
 # Fixtures for all folders.
 __all__ = ["commands", "gate", "invoke"]
 
 _numbers = itertools.count()
+_TESTS = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--thorough``: tests with the numbers that the documentation promises, instead of smaller ones."""
     parser.addoption("--thorough", action="store_true", help="as many kills, inputs and requests as the docs promise")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Add the marks that folders and fixtures decide."""
+    for item in items:
+        fixtures = item.fixturenames if isinstance(item, pytest.Function) else ()
+        uses = {*fixtures, *(mark.name for mark in item.iter_markers())}
+        for mark in marks_of(item.path.relative_to(_TESTS), uses):
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")
