@@ -1,4 +1,4 @@
-"""The structure holds: rooms, sizes, public names, and an inactive extension that does nothing at all.
+"""The structure holds: rooms, sizes, tests for every module, and public names.
 
 Tests ``_version`` and ``errors``.
 """
@@ -8,9 +8,6 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-import subprocess
-import sys
-import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -376,65 +373,3 @@ class TestPublicNames:
             assert issubclass(getattr(flask_livecoverage, name), flask_livecoverage.LiveCoverageError)
         assert flask_livecoverage.ConfigurationError.exit_code == 2
         assert flask_livecoverage.DataError.exit_code == 1
-
-
-INACTIVE = """
-import logging, sys, threading
-from concurrent.futures import ThreadPoolExecutor
-from flask import Flask
-
-def state():
-    tools = [sys.monitoring.get_tool(n) for n in range(6)] if sys.version_info >= (3, 12) else []
-    return (
-        sys.gettrace(), threading.gettrace(), sys.getprofile(), tools, threading.enumerate(), threading.Thread.start,
-        ThreadPoolExecutor.submit, logging.root.handlers[:], logging.getLogger("flask_livecoverage").handlers[:],
-    )
-
-before = state()
-from flask_livecoverage import LiveCoverage
-
-app = Flask(__name__)
-bare = Flask(__name__)
-LiveCoverage(app)
-
-assert app.wsgi_app == Flask.wsgi_app.__get__(app), app.wsgi_app
-assert [str(r) for r in app.url_map.iter_rules()] == [str(r) for r in bare.url_map.iter_rules()]
-assert app.before_request_funcs == app.after_request_funcs == app.teardown_request_funcs == {}
-client = app.test_client()
-for path in ("/shutdown", "/__coverage__/status"):
-    response = client.get(path)
-    assert response.status_code == 404
-    assert "Livecov-Request" not in response.headers
-assert state() == before
-import os
-assert "coverage" not in sys.modules
-assert os.listdir() == []
-"""
-
-
-class TestInactive:
-    def test_is_invisible(self) -> None:
-        result = subprocess.run([sys.executable, "-c", INACTIVE], capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
-        assert result.stdout + result.stderr == ""
-
-    def test_package_alone_starts_nothing(self) -> None:
-        script = INACTIVE.partition("app = Flask")[0] + "assert state() == before\nassert 'coverage' not in sys.modules"
-        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
-
-    def test_flask_command_does_not_import_coverage(self) -> None:
-        """``flask`` loads the commands of all installed packages, whatever it is asked to do."""
-        Path("app.py").write_text("from flask import Flask\n\napp = Flask(__name__)\n")
-        script = """
-            import atexit, sys
-            from flask.cli import main
-            heavy = {"coverage", "psutil", "pygments", "scipy", "sqlalchemy", "tabulate", "yaml"}
-            atexit.register(lambda: print(sorted(heavy & sys.modules.keys())))
-            sys.argv = ["flask", "routes"]
-            main()
-        """
-        script = textwrap.dedent(script)
-        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
-        assert result.stdout.splitlines()[-1] == "[]"

@@ -24,7 +24,6 @@ from ..errors import DataError, LiveCoverageError, ServerError, StorageError
 from ..exports.dump import dump_object
 from ..exports.report_process import LiveReports, open_reports_in
 from ..journal.reader import read_run
-from ..keploy.dedup_yaml import dedup_yaml
 from ..middleware.wsgi import unrecorded
 from ..model import filters
 from ..model.records import CONTEXTS, Run
@@ -275,6 +274,9 @@ class ControlMiddleware:
             self._warn(run.warnings)
             dump_format = given.get("format", "json")
             if dump_format == "dedup":
+                # Imports YAML, which nothing else in a measured server needs.
+                from ..keploy.dedup_yaml import dedup_yaml
+
                 return _text(dedup_yaml(run), "application/yaml", "dedupData.yaml")
             with open_reports_in(self._recorder.root, [run], contexts=given.get("contexts")) as reports:
                 try:
