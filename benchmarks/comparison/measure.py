@@ -41,9 +41,9 @@ LEVELS = {
     )
 }
 
-# A slow contestant gets the time for REQUESTS_WANTED requests in a round, but no more than LONGEST_ROUND seconds.
+# A slow contestant gets the time for REQUESTS_WANTED requests in a round, but no more than MAX_ROUND_SECONDS seconds.
 REQUESTS_WANTED = 8
-MAX_ROUND = 1.5
+MAX_ROUND_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Entrant:
         """Make requests that are not counted, and set how long a round must be."""
         result = self._ask(clients, seconds)
         made = result["requests"] + result["failed"] if result else 0
-        needed = result["seconds"] * REQUESTS_WANTED / made if result and made else MAX_ROUND
-        self.seconds = max(seconds, min(needed, MAX_ROUND))
+        needed = result["seconds"] * REQUESTS_WANTED / made if result and made else MAX_ROUND_SECONDS
+        self.seconds = max(seconds, min(needed, MAX_ROUND_SECONDS))
 
     def play(self, number: int, clients: int) -> None:
         """Take part in a round."""

@@ -27,7 +27,7 @@ def reading(recorder: Recorder, *, reset: bool = False) -> Iterator[Run]:
 
 
 def reset_run(recorder: Recorder) -> None:
-    """Let later readings count from now on. Nothing is deleted. Raises StorageError."""
+    """Reset the run: later readings contain only what is recorded from now on. Nothing is deleted. Raises StorageError."""
     recorder.flush()
     reader.reset(recorder.run)
     recorder.flush()

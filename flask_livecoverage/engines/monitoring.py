@@ -35,7 +35,7 @@ MakeLocations = Callable[[int, ContextVar[Handle | None], FileDecisions], Locati
 
 
 def fastest_locations() -> MakeLocations:
-    """Return the fastest class that this interpreter can use: :class:`Locations`, or its C version if compiled.
+    """Return the fastest class that this interpreter can use: :class:`Locations`, or the C extension if compiled.
 
     ``LIVECOVERAGE_PURE_PYTHON`` in the environment disables the latter.
     """

@@ -59,7 +59,7 @@ def check_tool_ids(events: dict[int, int], callbacks: Sequence[Callback]) -> Non
         found = _monitoring.register_callback(tool, event, callback)
         if found != callback:
             _monitoring.register_callback(tool, event, found)
-            raise _lost("has replaced", "a callback of this engine's")
+            raise _lost("has replaced", "a callback of this engine")
 
 
 def _lost(done: str, what: str) -> EngineError:

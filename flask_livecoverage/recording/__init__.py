@@ -2,6 +2,7 @@
 
 Modules:
 
+*   ``best_effort``: runs several steps to the end, even if one fails
 *   ``context_propagation``: propagates the current request into threads, pools and futures
 *   ``flusher``: the thread that flushes once a second
 *   ``gevent_patch_hooks``: pauses the flusher while gevent patches
@@ -12,7 +13,6 @@ Modules:
 *   ``recorder``: starts and stops the engine, and opens requests and windows
 *   ``request``: one request while it runs
 *   ``session``: the state that the requests of one process share
-*   ``steps``: runs several steps to the end, even if one fails
 *   ``trace_writer``: writes each trace once
 
 May import: engines, errors, journal.clock, journal.data_dir, journal.format, journal.run_folder, journal.shared_files,

@@ -3,8 +3,8 @@
 The command line, the control routes, the dashboard's pages and the pytest plugin's summary are asked. *Lines* are those
 recorded, except in the dashboard and in reports, where they are statements.
 
-Tests ``queries.counted_lines``, ``queries.run_counts``, ``queries.lists``, ``queries.redundancy``, ``queries.suites``,
-``queries.window_summary`` and ``queries.stored_runs``.
+Tests ``queries.counted_lines``, ``queries.run_counts``, ``queries.lists``, ``queries.redundancy``,
+``queries.recorded_suite``, ``queries.window_summary`` and ``queries.stored_runs``.
 """
 
 from __future__ import annotations

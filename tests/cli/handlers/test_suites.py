@@ -1,6 +1,6 @@
 """``livecov dedup`` and ``minimise``: what they print, write and delete, and what they refuse.
 
-Tests ``cli.suite``, ``cli.handlers.suites`` and ``cli.handlers.removal``.
+Tests ``cli.suites``, ``cli.handlers.suites`` and ``cli.handlers.removal``.
 """
 
 from __future__ import annotations
