@@ -12,8 +12,8 @@ from pathlib import Path
 
 from .errors import ServerError
 
-# Prefixes of the variables that make Python processes measure themselves. Helpers start without these variables, because
-# they are not measured.
+# Prefixes of the variables that make Python processes measure themselves. Helpers are not measured, so they start
+# without these variables.
 _MEASURING = ("LIVECOVERAGE", "COV_CORE_", "COVERAGE_PROCESS_")
 
 # The folder that contains this package. It may not be on the path, because an editable installation is found by other

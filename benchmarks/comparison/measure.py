@@ -68,7 +68,7 @@ Requests = Callable[[int, float], dict[str, Any]]
 
 @dataclass
 class Entrant:
-    """A contestant whose process is alive, and what came of its rounds."""
+    """A contestant whose process is alive, and the results of its rounds."""
 
     contestant: Contestant
     requests: Requests | None = None
@@ -122,7 +122,7 @@ def measure(
 
 
 def play_level(entrants: Sequence[Entrant], level: Level, plan: Plan, rng: random.Random) -> None:
-    """All rounds, in each of which the entrants take turns in an order of its own."""
+    """Run all rounds. In each, the entrants take turns in a different order."""
     for entrant in entrants:
         entrant.rounds = []
         entrant.warm_up(level.clients, plan.seconds)
@@ -143,7 +143,7 @@ def entrants_of(
             stack.enter_context(started(*interpreter.command(module, work.name, contestant, *arguments)))
             for contestant in contestants
         ]
-        # Before each is waited for.
+        # End all of them first, before waiting for each.
         stack.callback(_terminate, children)
         yield [
             stack.enter_context(_entrant(contestant, child, server))
@@ -158,7 +158,7 @@ def _terminate(children: Sequence[Subprocess]) -> None:
 
 @contextmanager
 def _entrant(contestant: Contestant, child: Subprocess, server: str | None) -> Iterator[Entrant]:
-    """The contestant of a process that is ready, or that is not going to be."""
+    """The contestant of a process, with the error if the process does not become ready."""
     try:
         facts = child.facts
     except ProcessFailed as error:

@@ -19,5 +19,5 @@ May import: engines, errors, journal.clock, journal.data_dir, journal.format, jo
 journal.window_switch, journal.writer, model, settings, sources.selection.
 
 Runs in the measured server alone, and imports only the writing half of the journal: never a reader, a store or an
-export. While nobody queries that server, no room above this one runs but the middleware.
+export. As long as that server answers no control route, the middleware is the only room above this one that runs.
 """

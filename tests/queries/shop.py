@@ -136,7 +136,7 @@ class Shop:
         return self.folder / "shop.py"
 
     def send(self, path: str, method: str = "GET", **headers: str) -> str:
-        """Send a request of no pytest test; return its id, empty for a control route's."""
+        """Send a request that belongs to no pytest test; return its id, empty for a control route."""
         return self._ask(path, method, **headers)[1]
 
     def json(self, route: str, /, **parameters: str) -> Any:

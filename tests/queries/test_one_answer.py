@@ -71,7 +71,7 @@ ROUTES = [
 ]
 NEVER_HIT = ["/never", STATIC]
 UNUSED_METHODS = {"/cart": ["DELETE"]}
-# Those that no request was for: HEAD runs the code of GET.
+# Those without requests. HEAD runs the code of GET, so it needs no request.
 UNUSED_ROUTES = ["DELETE /cart", "GET /never", f"GET {STATIC}"]
 
 # Of the tests together, start-up not counted.
@@ -90,7 +90,7 @@ KEPT = {
     "test_shop.py::test_many": 1,
 }
 
-# By file: statements, and missing ones: removing from the cart, and the view that no request was for.
+# By file: statements, and missing ones: removing from the cart, and the view without a request.
 STATEMENTS = {"shop.py": (45, 2), "stock.py": (2, 0)}
 
 
@@ -233,7 +233,7 @@ class TestTests:
         lines = shop.plugin[begin : shop.plugin.index("", begin)]
         found = {name: (int(requests), int(count)) for requests, count, _, name in (row.split() for row in lines[2:])}
         assert found == {test: (requests, count) for test, requests, count, *_ in TESTS if test.startswith("test_shop")}
-        # Of pytest's tests alone. None of it is executed at start-up, and what others sent came before.
+        # Of pytest's tests alone. Start-up executes none of it, and the requests of other clients came before.
         assert "6 tests executed 9 lines in the server, 9 of them not executed at start-up." in shop.plugin
         assert "1 test sent no request." in shop.plugin
         assert "2 tests added nothing to what start-up and earlier tests had executed." in shop.plugin
