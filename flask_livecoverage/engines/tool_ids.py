@@ -70,7 +70,7 @@ def _lost(done: str, what: str) -> EngineError:
 
 
 def retake(tools: Sequence[int]) -> list[int]:
-    """Return those of ``tools`` that are ours. Take again those that were freed, because their events may still occur."""
+    """Return those of ``tools`` that are ours. Retake those that were freed, because their events may still occur."""
     for tool in tools:
         if _monitoring.get_tool(tool) is None:
             _monitoring.use_tool_id(tool, _TOOL_NAME)
