@@ -1,4 +1,4 @@
-"""The parts in C, which are optional: without them, the same is done in Python. All else is in setup.cfg."""
+"""The C extensions, which are optional, because Python code does the same. All else is in setup.cfg."""
 
 import sys
 import sysconfig

@@ -50,7 +50,7 @@ def journal_lines(token: str, traces: Sequence[Trace], traffic: Traffic, rng: ra
     for trace in traces:
         yield line_of("trace", **fields_of(trace))
     for number in range(1, traffic.requests // traffic.journals + 1):
-        # Some traces are left often, most of them seldom.
+        # Some traces are frequent, most are rare.
         index = int(len(traces) * rng.random() ** 2)
         route = index % traffic.routes
         yield request_line(

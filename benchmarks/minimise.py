@@ -72,7 +72,7 @@ def requests_of_routes(chance: random.Random, blocks: range) -> Iterator[frozens
 
 
 def any_blocks(chance: random.Random, blocks: range) -> Iterator[frozenset[int]]:
-    """Blocks without any order: no application is like that, and nothing is harder to prove."""
+    """Blocks without any structure: unlike those of any application, and the hardest case for a proof."""
     while True:
         yield frozenset(chance.choices(blocks, k=chance.randint(1, max(len(blocks) // 20, 2))))
 
@@ -93,7 +93,7 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 
 
 def measure(options: argparse.Namespace) -> list[list[object]]:
-    """Rows of what was done, what came out, and the seconds that it took."""
+    """Rows of a step, its result, and the seconds that it took."""
     suite, seconds = timed(lambda: make_suite(options.members, options.line_sets, options.lines, options.shape))
     rows: list[list[object]] = [["make the suite", f"{suite.all_lines.bit_count()} lines executed", seconds]]
     found, seconds = timed(lambda: find_redundancy(suite))

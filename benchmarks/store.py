@@ -1,4 +1,4 @@
-"""Measures the store: how fast it takes requests in, what a request takes on disk, and how soon it answers.
+"""Measures the store: how fast it stores requests, their size on disk, and how fast it answers.
 
 ::
 

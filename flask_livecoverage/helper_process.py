@@ -12,14 +12,15 @@ from pathlib import Path
 
 from .errors import ServerError
 
-# Prefixes of the variables that make Python processes measure themselves: helpers are not measured.
+# Prefixes of the variables that make Python processes measure themselves. Helpers are not measured, so they start
+# without these variables.
 _MEASURING = ("LIVECOVERAGE", "COV_CORE_", "COVERAGE_PROCESS_")
 
 # The folder that contains this package. It may not be on the path, because an editable installation is found by other
 # means.
 _INSTALLED = str(Path(__file__).parents[1])
 
-# The server's working directory may have been removed, and then many modules cannot be imported: coverage.py, for one.
+# The server's working directory may have been removed, and then many modules, such as coverage.py, cannot be imported.
 # The option `-P` also keeps the working directory off `sys.path`.
 _ELSEWHERE = "import os; os.chdir('/')\n"
 

@@ -31,7 +31,7 @@ DATABASE_VARIABLE = "LIVECOVERAGE_TEMPORARY_DATABASE"
 # For startup/site/sitecustomize.py: which installed packages are measured; and that only one process starts early.
 STARTUP_VARIABLE = "LIVECOVERAGE_STARTUP"
 ONCE_VARIABLE = "LIVECOVERAGE_STARTUP_ONCE"
-# Disables the extension modules that are written in C.
+# Disables the engine's C extension.
 PURE_PYTHON_VARIABLE = "LIVECOVERAGE_PURE_PYTHON"
 
 # Variables with our prefix that are no settings: how the processes of one measurement find each other, and how engines

@@ -38,29 +38,29 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-# What every request of a measured server runs; and what reads back what that has written.
+# The code that every request of a measured server runs, and the code that reads its records.
 WRITE_SIDE = ("engines", "recording", "middleware")
 READ_SIDE = ("journal.reader", "journal.tail", "store", "exports", "queries", "analysis")
 
-# Who imports Flask or Werkzeug; below them, recording needs no web framework.
+# The rooms that import Flask or Werkzeug. Recording needs no web framework.
 WITH_FLASK = {"", "cli", "control", "dashboard", "django", "extension", "measured", "pytest_plugin", "serving", "wsgi"}
 
 MAX_MODULE = 400
 MAX_FUNCTION = 60
 
-# Folders of tests that are no room of the package.
+# Folders of tests that do not correspond to a room of the package.
 OTHER_TESTS = {"", "data", "end_to_end", "support"}
 
 # Private names that tests and benchmarks use, and why.
 PRIVATE_NAMES = {
-    # Of others.
+    # Of Python and other packages.
     "os._exit": "ends a forked child without Python's own end; documented",
     "parts._replace": "a named tuple's; documented",
-    "session._setupstate": "a plugin of somebody else does so; the test plays one",
+    "session._setupstate": "another plugin does so, which the test imitates",
     "_typeshed.wsgi": "types alone",
     "partial_module.__spec__._initializing": "marks a module that is being imported; importlib sets it",
-    "sys._is_gil_enabled": "there is no other way to see a free-threaded build from inside",
-    "threading._active_limbo_lock": "gevent's patch shows there",
+    "sys._is_gil_enabled": "there is no public way to detect a free-threaded build",
+    "threading._active_limbo_lock": "shows whether gevent has patched threads",
     # Of this package.
     "flask_livecoverage._version": "listed among the modules that an idle plugin imports",
     "flask_livecoverage.engines._locations": "compiled, or not: find_spec sees it without importing it",
@@ -365,7 +365,7 @@ class TestPublicNames:
     def test_every_name_is_there(self) -> None:
         assert [name for name in flask_livecoverage.__all__ if not hasattr(flask_livecoverage, name)] == []
 
-    def test_middleware_is_where_the_contract_says(self) -> None:
+    def test_middleware_is_imported_as_documented(self) -> None:
         assert hasattr(importlib.import_module("flask_livecoverage.middleware"), "LiveCoverageMiddleware")
 
     def test_errors_are_one_tree(self) -> None:

@@ -1,4 +1,4 @@
-"""From rounds to figures: ratios to the bare application, how far they spread, and what of the aims is reached."""
+"""Computes figures from rounds: ratios to the bare application, their spread, and whether the aims are reached."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# What the project wants to reach: shares of the bare application's throughput, from Python 3.12 on ...
+# The project's aims: shares of the bare application's throughput, from Python 3.12 on,
 HTTP_AIM, TRIVIAL_HTTP_AIM = 0.95, 0.93
 WSGI_AIM, TRIVIAL_WSGI_AIM = 0.95, 0.85
-# ... and on 3.11 the time beside that of `coverage run`.
+# and on 3.11 the time compared with that under `coverage run`.
 TIME_AIM = 1.05
 
 Key = tuple[str, str, str]
@@ -47,7 +47,7 @@ def spread(figures: Iterable[float]) -> Ratio:
 
 
 class Throughput:
-    """Answers from the cells of one Python."""
+    """The measured throughput under one Python, from its cells."""
 
     def __init__(self, cells: Sequence[Mapping[str, Any]]) -> None:
         self._cells: dict[Key, Mapping[str, Any]] = {
@@ -81,7 +81,7 @@ class Throughput:
         return failed / made if made else 0.0
 
     def error(self, work: str, level: str, contestant: str) -> str | None:
-        """Why a cell has no rounds, or not all of them."""
+        """The reason why a cell has no rounds, or not all of them."""
         cell = self._cells.get((work, level, contestant))
         error: str | None = cell["error"] if cell else None
         return error

@@ -1,4 +1,4 @@
-"""A process that answers one request and then waits for its end: what starting up costs.
+"""A process that answers one request and then waits for its end, to measure start-up.
 
 ::
 
@@ -21,7 +21,7 @@ from .works import WORKS
 
 
 def main() -> None:
-    """Answer it."""
+    """Answer one request."""
     replies = quiet_output()
     work, contestant = sys.argv[1:]
     _, wsgi, paths = opened(WORKS[work], CONTESTANTS[contestant])

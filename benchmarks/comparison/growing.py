@@ -25,8 +25,8 @@ from .measured import Measured, load, quiet_output, request
 from .worker import timed
 from .works import WORKS, Work
 
-# Seconds until all requests that are held open have arrived, at most.
-LONGEST = 60
+# Until the next of the requests that are held open has arrived.
+MAX_WAIT_SECONDS = 60
 
 GROWING = Work("growing", "", "a view whose lines depend on each bit of a number")
 
@@ -41,7 +41,7 @@ def answer(measured: Measured, *, paths: Sequence[str] = (), held: int = 0, **ho
 
 @contextmanager
 def held_open(measured: Measured, count: int) -> Iterator[None]:
-    """So many requests wait in a view, each having chosen lines of its own."""
+    """A block in which ``count`` requests wait in a view, each having chosen lines of its own."""
     if not count:
         yield
         return
@@ -54,7 +54,7 @@ def held_open(measured: Measured, count: int) -> Iterator[None]:
         thread.start()
     try:
         for _ in threads:
-            if not growing.arrived.acquire(timeout=LONGEST):
+            if not growing.arrived.acquire(timeout=MAX_WAIT_SECONDS):
                 raise RuntimeError("a request that was to be held open has not reached its view")
         yield
     finally:

@@ -1,6 +1,6 @@
 """Measures how the cost of a request grows with the application, the requests in flight and the distinct traces.
 
-Each time the bare application and this project take turns, and their times for a request are compared.
+For each size, the bare application and this project take turns, and their times for a request are compared.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from flask_livecoverage.store import open_store, store_url
 JOURNALS = 4
 
 
-def seconds_to_take_in(run: RunFolder, folder: Path, requests: int) -> tuple[float, int]:
-    """The time, and the size of the store. Raises RuntimeError if it holds something else than was recorded."""
+def ingest(run: RunFolder, folder: Path, requests: int) -> tuple[float, int]:
+    """Read the journals into the store; the seconds, and the store's size. Raises RuntimeError for wrong contents."""
     with open_store(store_url(folder, None)) as store:
         began = perf_counter()
         number = store.sync(run)
@@ -45,7 +45,7 @@ def main() -> None:
         run = make_run(Path(name), requests, command["traces"], JOURNALS)
         for _ in range(command["rounds"]):
             with tempfile.TemporaryDirectory() as store:
-                taken.append(seconds_to_take_in(run, Path(store), requests))
+                taken.append(ingest(run, Path(store), requests))
     print(json.dumps({"requests": requests, "seconds": [seconds for seconds, _ in taken], "bytes": taken[-1][1]}))
 
 

@@ -41,9 +41,9 @@ LEVELS = {
     )
 }
 
-# A slow contestant gets the time for REQUESTS_WANTED requests in a round, but no more than LONGEST_ROUND seconds.
+# A slow contestant gets the time for REQUESTS_WANTED requests in a round, but no more than MAX_ROUND_SECONDS seconds.
 REQUESTS_WANTED = 8
-MAX_ROUND = 1.5
+MAX_ROUND_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ Requests = Callable[[int, float], dict[str, Any]]
 
 @dataclass
 class Entrant:
-    """A contestant whose process is alive, and what came of its rounds."""
+    """A contestant whose process is alive, and the results of its rounds."""
 
     contestant: Contestant
     requests: Requests | None = None
@@ -80,8 +80,8 @@ class Entrant:
         """Make requests that are not counted, and set how long a round must be."""
         result = self._ask(clients, seconds)
         made = result["requests"] + result["failed"] if result else 0
-        needed = result["seconds"] * REQUESTS_WANTED / made if result and made else MAX_ROUND
-        self.seconds = max(seconds, min(needed, MAX_ROUND))
+        needed = result["seconds"] * REQUESTS_WANTED / made if result and made else MAX_ROUND_SECONDS
+        self.seconds = max(seconds, min(needed, MAX_ROUND_SECONDS))
 
     def play(self, number: int, clients: int) -> None:
         """Take part in a round."""
@@ -122,7 +122,7 @@ def measure(
 
 
 def play_level(entrants: Sequence[Entrant], level: Level, plan: Plan, rng: random.Random) -> None:
-    """All rounds, in each of which the entrants take turns in an order of its own."""
+    """Run all rounds. In each, the entrants take turns in a different order."""
     for entrant in entrants:
         entrant.rounds = []
         entrant.warm_up(level.clients, plan.seconds)
@@ -143,7 +143,7 @@ def entrants_of(
             stack.enter_context(started(*interpreter.command(module, work.name, contestant, *arguments)))
             for contestant in contestants
         ]
-        # Before each is waited for.
+        # End all of them first, before waiting for each.
         stack.callback(_terminate, children)
         yield [
             stack.enter_context(_entrant(contestant, child, server))
@@ -158,7 +158,7 @@ def _terminate(children: Sequence[Subprocess]) -> None:
 
 @contextmanager
 def _entrant(contestant: Contestant, child: Subprocess, server: str | None) -> Iterator[Entrant]:
-    """The contestant of a process that is ready, or that is not going to be."""
+    """The contestant of a process, with the error if the process does not become ready."""
     try:
         facts = child.facts
     except ProcessFailed as error:

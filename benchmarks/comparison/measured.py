@@ -1,4 +1,4 @@
-"""In a measured process: the application under a contestant, which is seen to measure before anything is timed."""
+"""Loads the application under a contestant, in a measured process, and checks that it measures before it is timed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """An application under a contestant; ``complaint`` is the reason if its figures would mean nothing."""
+    """An application under a contestant; ``complaint`` is the reason why its figures would be meaningless, if so."""
 
     contestant: Contestant
     app: Flask
@@ -47,14 +47,14 @@ def opened(work: Work, contestant: Contestant) -> tuple[Flask, WSGIApplication, 
 
 
 def quiet_output() -> TextIO:
-    """The standard output, from now on for replies alone: coverage.py prints there, among others."""
+    """Return the standard output, and reserve it for replies, because coverage.py and others print there."""
     replies = sys.stdout
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     return replies
 
 
 def load_named(work: str, contestant: str) -> Measured:
-    """The same, by their names."""
+    """As :func:`load`, by the names of both."""
     return load(WORKS[work], CONTESTANTS[contestant])
 
 

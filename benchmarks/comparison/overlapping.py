@@ -40,7 +40,7 @@ Records = dict[str, dict[str, list[int]]]
 
 
 def ask(app: WSGIApplication, path: str) -> str | None:
-    """The error that a request raised, if it did."""
+    """The error that a request raised, if any."""
     try:
         request(app, EnvironBuilder(path).get_environ())
     except Exception as error:
@@ -68,7 +68,7 @@ def ask_at_once(app: WSGIApplication, paths: list[str], threads: int) -> dict[st
 
 @contextmanager
 def switching_every(seconds: float) -> Iterator[None]:
-    """Python lets another thread run after so long."""
+    """A block in which Python switches threads after this time."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(seconds)
     try:

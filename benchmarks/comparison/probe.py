@@ -31,8 +31,8 @@ def package_version(name: str) -> str | None:
         return None
 
 
-def parts_in_c() -> list[str]:
-    """The names of Flask-LiveCoverage's compiled modules that this version can have."""
+def c_extensions() -> list[str]:
+    """The names of Flask-LiveCoverage's C extensions that this version can have."""
     locations = ["flask_livecoverage.engines._locations"] if sys.version_info >= (3, 12) else []
     return ["flask_livecoverage.journal._appended", *locations]
 
@@ -42,7 +42,7 @@ def main() -> None:
     facts = {
         "version": sys.version.split()[0],
         "packages": {name: package_version(name) for name in PACKAGES},
-        "compiled": all(map(find_spec, parts_in_c())),
+        "compiled": all(map(find_spec, c_extensions())),
         "sources": {work.name: work.source() for work in WORKS.values()},
     }
     print(json.dumps(facts))

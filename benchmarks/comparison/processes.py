@@ -133,7 +133,7 @@ class Subprocess:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """The facts that it writes when it is ready, waited for. Raises ProcessFailed if it does not become ready."""
+        """The facts that it writes when it is ready, which this waits for. Raises ProcessFailed if it fails."""
         return self._read()
 
     def ask(self, **command: Any) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class Subprocess:
 
 @contextmanager
 def started(command: list[str], environ: Mapping[str, str]) -> Iterator[Subprocess]:
-    """Start a process; it is over when the block is left. Others can be started before it is ready."""
+    """Start a process; it is ended when the block is left. Others can be started before it is ready."""
     with tempfile.TemporaryDirectory(prefix="livecov-benchmark-", ignore_cleanup_errors=True) as name:
         folder = Path(name, "work")
         folder.mkdir()

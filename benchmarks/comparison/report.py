@@ -47,8 +47,8 @@ def circumstances(results: Results) -> Iterator[str]:
     )
     for measured in results["pythons"].values():
         packages = ", ".join(f"{name} {version}" for name, version in measured["packages"].items() if version)
-        parts = "compiled" if measured["compiled"] else "left out: what they do is done in Python"
-        yield f"Python {measured['version']}: {packages}. Flask-LiveCoverage's parts in C are {parts}."
+        extensions = "compiled" if measured["compiled"] else "left out, so Python code does the same"
+        yield f"Python {measured['version']}: {packages}. Flask-LiveCoverage's C extensions are {extensions}."
 
 
 def works_table() -> Table:

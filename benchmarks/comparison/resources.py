@@ -17,7 +17,7 @@ from .contestants import CONTESTANTS, Contestant
 from .figures import Ratio, spread
 from .processes import Interpreter, ProcessFailed, Subprocess, answer_of, started
 from .tables import Table
-from .turns import beside, microseconds, more, see_that_it_measures, take_turns
+from .turns import beside, microseconds, more, require_measuring, take_turns
 
 Report = Callable[[str], None]
 
@@ -95,7 +95,7 @@ def measure_memory(
 def memory_used(interpreter: Interpreter, work: str, contestant: Contestant, requests: int) -> float:
     """MiB, with the process's part of shared memory where the system reports it. Raises ProcessFailed."""
     with started(*interpreter.command("worker", work, contestant)) as child:
-        see_that_it_measures(child)
+        require_measuring(child)
         child.ask(threads=1, requests=requests)
         memory = psutil.Process(child.process.pid).memory_full_info()
         return float(getattr(memory, "pss", memory.rss)) / MIB
@@ -139,7 +139,7 @@ def measure_request(interpreter: Interpreter, contestants: Sequence[Contestant],
             for contestant in contestants
         }
         for child in children.values():
-            see_that_it_measures(child)
+            require_measuring(child)
         turns = {name: partial(time_of_request, child, sizes.seconds) for name, child in children.items()}
         take_turns(turns, 1)
         rounds = take_turns(turns, sizes.cost_rounds)
@@ -157,7 +157,7 @@ def measure_disk(interpreter: Interpreter, sizes: Sizes) -> dict[str, float]:
     In the application of 2,000 functions, of which a request runs some twenty in five files.
     """
     with started(*interpreter.command("growing", "large", CONTESTANTS["livecov"])) as child:
-        see_that_it_measures(child)
+        require_measuring(child)
         # Beyond the numbers that the work's own mix has, each leaves a trace of its own. All are asked for twice.
         paths = [f"/item/{number}" for number in range(100, 100 + sizes.requests)]
         for _ in range(2):

@@ -76,7 +76,7 @@ class Gunicorn(BaseApplication):
 
 
 def announce(measured: Measured, port: int, replies: TextIO) -> None:
-    """Say that clients may come."""
+    """Report the port, when the server listens."""
     facts = {"paths": measured.paths, "complaint": measured.complaint, "port": port}
     print(json.dumps(facts), file=replies, flush=True)
 
@@ -86,7 +86,7 @@ def main() -> None:
     replies = quiet_output()
     work, contestant, server = sys.argv[1:]
     if server == "gunicorn":
-        # It reads the command line.
+        # gunicorn reads the command line.
         del sys.argv[1:]
         Gunicorn(work, contestant, replies).run()
     else:

@@ -35,5 +35,5 @@ class Table:
 
 
 def _escaped(cell: str) -> str:
-    """Escape the begin of a cell that would be a list in reStructuredText."""
+    """Escape the beginning of a cell that would be a list in reStructuredText."""
     return f"\\{cell}" if cell.startswith(("(", "+", "-", "*")) else cell

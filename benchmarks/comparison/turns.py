@@ -1,4 +1,4 @@
-"""Rounds in which several take turns, and what one costs beside another in the same round."""
+"""Rounds in which several contestants take turns, and their costs compared within the same round."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def alive(
             for name in contestants
         }
         for child in children.values():
-            see_that_it_measures(child)
+            require_measuring(child)
         yield children
 
 
-def see_that_it_measures(child: Subprocess) -> None:
-    """Wait until it is ready. Raises ProcessFailed if its figures would mean nothing."""
+def require_measuring(child: Subprocess) -> None:
+    """Wait until the process is ready. Raises ProcessFailed if its figures would be meaningless."""
     if child.facts["complaint"]:
         raise ProcessFailed(child.facts["complaint"])
 
@@ -57,13 +57,13 @@ def take_turns(turns: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
 
 
 def microseconds(answer: Mapping[str, Any]) -> float:
-    """The time of one request, of a worker's answer."""
+    """The time of one request, from a worker's answer."""
     seconds: float = answer["seconds"]
     return 1e6 * seconds / (answer["requests"] + answer["failed"])
 
 
 def beside(bare: Times, measured: Times) -> dict[str, Any]:
-    """The throughput beside the bare application's, and what a request costs more: medians of the same rounds."""
+    """The throughput relative to the bare application's, and the additional cost of a request: medians over rounds."""
     ratio = spread(one / other for one, other in zip(bare, measured, strict=True))
     cost = more(bare, measured)
     return {
@@ -77,5 +77,5 @@ def beside(bare: Times, measured: Times) -> dict[str, Any]:
 
 
 def more(bare: Times, measured: Times) -> Ratio:
-    """By how much something is more than the bare application's in the same round."""
+    """The differences to the bare application in the same rounds."""
     return spread(other - one for one, other in zip(bare, measured, strict=True))

@@ -39,7 +39,7 @@ function done(summary, latency, times)
 end
 """
 # More than any round; wrk is interrupted, since it takes whole seconds only.
-LONGEST = "3600s"
+MAX_DURATION = "3600s"
 
 
 def find_wrk() -> str | None:
@@ -59,8 +59,8 @@ def script(paths: Sequence[str]) -> Iterator[Path]:
 def run_wrk(port: int, mix: Path, clients: int, seconds: float) -> dict[str, Any]:
     """The results of several clients in a time, each with a connection of its own. Raises ProcessFailed."""
     # It prints a line when it is ready for a signal; into a pipe, only at its end.
-    command = ["stdbuf", "--output=L", "wrk", "--threads", "1", "--connections", str(clients), "--duration", LONGEST]
-    command += ["--script", str(mix), f"http://127.0.0.1:{port}"]
+    command = ["stdbuf", "--output=L", "wrk", "--threads", "1", "--connections", str(clients)]
+    command += ["--duration", MAX_DURATION, "--script", str(mix), f"http://127.0.0.1:{port}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         running = process.stdout.readline()

@@ -57,7 +57,8 @@ class Viewer(threading.Thread):
     def run(self) -> None:
         version, next_update = "", 0.0
         while not self._closed.is_set():
-            # A browser reads on meanwhile, and ends with the server. gunicorn's threads wait for clients that do not.
+            # A browser goes on reading, and closes the stream with the server. gunicorn's threads wait for clients
+            # that do not.
             with urllib.request.urlopen(f"{self._base}ui/events?version={version}", timeout=60) as stream:
                 announced = next((line for line in stream if line.startswith(b"id: ")), None)
             if announced is not None and not self._closed.wait(max(0.0, next_update - time.monotonic())):
@@ -69,9 +70,9 @@ class Viewer(threading.Thread):
             self._closed.wait(0.5)
 
     def close(self) -> int:
-        """Close the page; how often it was requested."""
+        """Close the page; return how often it was requested."""
         self._closed.set()
-        # An event ends the wait for one.
+        # Causes an event, for which the thread may be waiting.
         urllib.request.urlopen(f"{self._base}start").close()
         self.join()
         return self.updates
@@ -103,7 +104,7 @@ def wait_for(port: int) -> None:
             time.sleep(0.1)
 
 
-# Twice without: what chance does to a ratio.
+# Closed twice, to show how much a ratio varies by chance.
 TURNS = deque(["open", "closed", "closed again"])
 
 
@@ -111,7 +112,7 @@ HEADERS = ("Server", "Requests a second", "Ratio with the page open", "Ratio wit
 
 
 def measure_cost(rounds: int, seconds: float) -> None:
-    """Print a table of all servers: a number of rounds, in each of which each turn takes a number of seconds."""
+    """Print a table of all servers: a number of rounds, with turns of this many seconds."""
     rows = []
     for name, command in SERVERS.items():
         with TemporaryDirectory() as folder:

@@ -82,7 +82,7 @@ class Pages:
         return 1000 * (time.perf_counter() - began), "data-behind" not in text
 
     def wait(self, page: str) -> tuple[list[float], float]:
-        """Request a page until it shows all that is recorded; the milliseconds of each time, and all seconds."""
+        """Request a page until it shows all that is recorded; the milliseconds of each request, and all seconds."""
         times, began = [], time.perf_counter()
         while True:
             took, is_current = self.time(page)

@@ -1,4 +1,4 @@
-"""Compares the records of a run with what its clients got."""
+"""Compares the records of a run with the responses that its clients received."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Pure functions over records: duplicates, the smallest suite, priorities, growth of coverage, access logs.
+"""Pure functions over records: duplicates, the smallest suite, priorities, new lines, access logs.
 
 Modules:
 
 *   ``access_log``: reads access logs of web servers
 *   ``cover``: the minimum set cover, with a proof that it is one
 *   ``duplicates``: tests that execute no line of their own
-*   ``growth``: the lines that each trace was the first to run
 *   ``minimise``: the smallest suite that executes all lines
+*   ``new_lines``: the lines that each trace was the first to run
 *   ``priorities``: the gaps in the functions that most requests enter
 *   ``subsets``: the sets of lines that are subsets of others
 *   ``suite``: a suite for comparisons: tests or requests with their lines

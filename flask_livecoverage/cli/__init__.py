@@ -13,14 +13,14 @@ Modules:
 *   ``questions``: ``requests``, ``tests``, ``routes``, ``diff``, ``who`` and ``priorities``
 *   ``reports``: ``report``, ``status`` and ``shutdown``
 *   ``serving``: ``serve`` and ``run``
-*   ``suite``: ``dedup`` and ``minimise``
+*   ``suites``: ``dedup`` and ``minimise``
 
 May import: errors, keploy.sockets, model, serving.serve_options, settings.
 
 Runs in every ``flask`` command of every application, so only the options are read here.
 """
 
-from . import keploy, questions, reports, serving, suite  # noqa: F401  # each adds its commands
+from . import keploy, questions, reports, serving, suites  # noqa: F401  # each adds its commands
 from .group import livecov
 
 __all__ = ["livecov"]

@@ -10,7 +10,7 @@ from flask.cli import ScriptInfo, pass_script_info
 from ..serving.serve_options import ReplayOptions
 from .group import livecov
 from .options import DEFAULT_URL, keploy_socket_options, keploy_source, server_url, url_option
-from .serving import read_serve_options, serve_options, startup_timeout_option
+from .serving import read_serve_options, serving_options, startup_timeout_option
 
 
 @livecov.command()
@@ -27,7 +27,7 @@ def keploy(url: str | None, control_socket: str, data_socket: str) -> None:
 
 
 @livecov.command()
-@serve_options
+@serving_options
 @startup_timeout_option
 @click.option(
     "--url",

@@ -23,7 +23,7 @@ def _key_values(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     return tuple((key, value) for key, _, value in pairs)
 
 
-def serve_options(command: Command) -> Command:
+def serving_options(command: Command) -> Command:
     """The options for the address, the sources to measure, and the application's configuration."""
     for option in reversed(
         (
@@ -89,7 +89,7 @@ startup_timeout_option = click.option(
 
 
 @livecov.command()
-@serve_options
+@serving_options
 @keploy_options
 @click.option("--no-report", is_flag=True, help="Print no report at the end.")
 @click.option("--control-fd", type=int, hidden=True)
@@ -105,7 +105,7 @@ def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **option
 
 
 @livecov.command(context_settings={"allow_interspersed_args": False})
-@serve_options
+@serving_options
 @keploy_options
 @click.option(
     "--server",

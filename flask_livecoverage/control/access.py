@@ -24,7 +24,7 @@ _FORWARDING_HEADERS = frozenset({
 })  # fmt: skip
 _FORWARDING_PREFIXES = ("cf-", "fly-", "x-arr-", "x-azure-", "x-envoy-", "x-forwarded-", "x-original-", "x-vercel-")
 
-# A name or an address, and optionally a port: nothing that two parsers might interpret differently.
+# A name or an address, and optionally a port. Anything that two parsers might interpret differently does not match.
 _HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
 
 _WITHOUT_PROXY = "set LIVECOVERAGE_BEHIND_PROXY=0 if there is no proxy, or use LIVECOVERAGE_TOKEN"

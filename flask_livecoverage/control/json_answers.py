@@ -12,9 +12,9 @@ from ..journal.storage import make_data_dir
 from ..model.filters import Filters
 from ..queries.lists import newest_requests
 from ..queries.lookup import executed_lines, find_subject
+from ..queries.recorded_suite import suite_object
 from ..queries.run_counts import count_stored
 from ..queries.stored_runs import open_stored_runs
-from ..queries.suites import suite_object
 from ..queries.window_summary import WindowHistories, summarise_last_window
 from ..recording.recorder import Recorder
 from ..store import RunQueries

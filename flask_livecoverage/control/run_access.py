@@ -27,7 +27,10 @@ def reading(recorder: Recorder, *, reset: bool = False) -> Iterator[Run]:
 
 
 def reset_run(recorder: Recorder) -> None:
-    """Let later readings count from now on. Nothing is deleted. Raises StorageError."""
+    """Reset the run: later readings contain only what is recorded from now on. Raises StorageError.
+
+    Nothing is deleted.
+    """
     recorder.flush()
     reader.reset(recorder.run)
     recorder.flush()

@@ -15,7 +15,7 @@ Modules:
 *   ``run_reader``: reads the run for the pages
 *   ``snapshot``: the coverage that pages show, as it was at one moment
 
-May import: analysis.growth, control.dashboard_host, control.parameters, errors, exports.dump, journal.run_folder,
+May import: analysis.new_lines, control.dashboard_host, control.parameters, errors, exports.dump, journal.run_folder,
 model, queries, sources, store.
 
 Runs in the dashboard process.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import coverage
 
-from ..analysis.growth import Growth
+from ..analysis.new_lines import NewLines
 from ..exports.dump import relative_path
 from ..model.records import FileStatements
 from ..sources.content import content_hash, stat_source
@@ -84,7 +84,7 @@ class Aggregator:
         self._clear()
 
     def _clear(self) -> None:
-        self._growth = Growth()
+        self._new_lines = NewLines()
         # The digest and the first time of each trace, by its number.
         self._traces: dict[int, tuple[str, float]] = {}
         self._ambient: set[int] = set()
@@ -168,9 +168,9 @@ class Aggregator:
             assert isinstance(counted, FileStatements)
             lines = counted.executed(row.lines)
             if row.trace in self._ambient:
-                self._growth.add_base(row.file, lines)
+                self._new_lines.add_base(row.file, lines)
             if digest:
-                self._growth.add(row.file, digest, at, lines)
+                self._new_lines.add(row.file, digest, at, lines)
                 if row.trace not in known:
                     self._lines[digest] = self._lines.get(digest, 0) + lines.bit_count()
 
@@ -182,7 +182,7 @@ class Aggregator:
             counted = self._counted.get(content)
             if isinstance(counted, FileStatements):
                 number, name = current.get(path), relative_path(path, root)
-                file = FileSnapshot(path, name, content, number, counted, self._growth.covered(number))
+                file = FileSnapshot(path, name, content, number, counted, self._new_lines.covered(number))
                 before = self._file_snapshots.get(path)
                 files[path] = before if before is not None and before == file else file
         return files
@@ -217,7 +217,7 @@ class Aggregator:
     def _find_first_executions(self, files: Iterable[FileSnapshot]) -> dict[str, FirstExecution]:
         firsts: dict[str, FirstExecution] = {}
         for file in files:
-            for share in self._growth.shares(file.number):
+            for share in self._new_lines.shares(file.number):
                 before = firsts.get(share.trace, FirstExecution(share.at, 0))
                 firsts[share.trace] = FirstExecution(before.at, before.new + share.lines.bit_count())
         return firsts

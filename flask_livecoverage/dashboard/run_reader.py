@@ -15,8 +15,8 @@ from ..errors import DataError
 from ..journal.run_folder import RunFolder
 from ..queries.counted_lines import statements_of
 from ..queries.lists import Group, RouteList, list_routes, list_tests
+from ..queries.recorded_suite import recorded_suite
 from ..queries.redundancy import SuiteComparison, compare_suite
-from ..queries.suites import recorded_suite
 from ..sources.coveragepy import StatementCounter
 from ..store import RunQueries, StoreHandle, identify, store_url
 from .aggregator import Aggregator, StoredPeriod

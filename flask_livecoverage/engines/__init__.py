@@ -2,7 +2,7 @@
 
 Modules:
 
-*   ``_locations``: ``locations``, in C where a compiler was available
+*   ``_locations``: ``locations`` as a C extension, where it could be compiled
 *   ``base``: the interface of an engine, and what all engines share
 *   ``choice``: chooses an engine, and reports the reason
 *   ``ctrace``: the engine with coverage.py's C tracer: for Python 3.11, and for branches

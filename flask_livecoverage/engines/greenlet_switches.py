@@ -50,7 +50,7 @@ class SwitchHook:
             function = function.previous
 
     def remove(self) -> None:
-        """Uninstall this hook. If another function is in front, that goes on calling this one."""
+        """Uninstall this hook. If another function is in front, it continues to call this one."""
         if self._greenlet.gettrace() is self:
             self._greenlet.settrace(_first_in_use(self.previous))
 

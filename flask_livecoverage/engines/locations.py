@@ -86,7 +86,7 @@ _UNDECIDED = object()
 
 _RESUMABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
-# A value between those from which on disabling pays with this class and with its counterpart in C.
+# A value between those from which on disabling pays with this class and with the C extension.
 _HOT = 16
 
 

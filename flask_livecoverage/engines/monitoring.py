@@ -28,14 +28,14 @@ from .tool_ids import Callback, check_tool_ids, register_callbacks, remove_callb
 # For type checkers on Python 3.11, where this module is not imported.
 assert sys.version_info >= (3, 12)
 
-# So many code objects may be kept before unused ones are looked for.
+# The number of code objects that may be kept before unused ones are looked for.
 _FEW_CODES = 1000
 
 MakeLocations = Callable[[int, ContextVar[Handle | None], FileDecisions], Locations]
 
 
 def fastest_locations() -> MakeLocations:
-    """Return the fastest class that this interpreter can use: :class:`Locations`, or its C version if compiled.
+    """Return the fastest class that this interpreter can use: :class:`Locations`, or the C extension if compiled.
 
     ``LIVECOVERAGE_PURE_PYTHON`` in the environment disables the latter.
     """

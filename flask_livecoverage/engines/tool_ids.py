@@ -59,7 +59,7 @@ def check_tool_ids(events: dict[int, int], callbacks: Sequence[Callback]) -> Non
         found = _monitoring.register_callback(tool, event, callback)
         if found != callback:
             _monitoring.register_callback(tool, event, found)
-            raise _lost("has replaced", "a callback of this engine's")
+            raise _lost("has replaced", "a callback of this engine")
 
 
 def _lost(done: str, what: str) -> EngineError:
@@ -70,7 +70,7 @@ def _lost(done: str, what: str) -> EngineError:
 
 
 def retake(tools: Sequence[int]) -> list[int]:
-    """Return those of ``tools`` that are ours. Take again those that were freed, because their events may go on."""
+    """Return those of ``tools`` that are ours. Retake those that were freed, because their events may still occur."""
     for tool in tools:
         if _monitoring.get_tool(tool) is None:
             _monitoring.use_tool_id(tool, _TOOL_NAME)

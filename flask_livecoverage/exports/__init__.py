@@ -1,4 +1,4 @@
-"""Recorded runs in the formats of other tools: coverage.py's reports, its data file, the JSON dump.
+"""Writes recorded runs in other formats: coverage.py's reports, its data file, the JSON dump.
 
 Modules:
 

@@ -38,7 +38,7 @@ exists while a window is open, ``marks.announced`` once a log has named the run,
 
 Modules:
 
-*   ``_appended``: ``append_file``'s write, in C where a compiler was available
+*   ``_appended``: the write of ``append_file`` as a C extension, where it could be compiled
 *   ``append_file``: a file to which a process appends, and which stays at its path
 *   ``clock``: the clock of a run: one for all its processes, never set back
 *   ``data_dir``: the runs in the data directory

@@ -279,14 +279,14 @@ class _Body:
 class InFlight:
     """The requests that a server received and whose response is not closed yet.
 
-    Requests of test clients are not included: their end is not waited for, and many test suites never close a response.
+    Requests of test clients are not included, because many test suites never close a response.
     """
 
     def __init__(self) -> None:
         self._requests: set[RequestCapture] = set()
         self._someone_waits = False
         self._emptied = threading.Condition()
-        self.add = self._requests.add  # takes a request that was received
+        self.add = self._requests.add  # called with a request that was received
 
     def remove(self, request: RequestCapture) -> None:
         """Note that the response of ``request`` is closed."""

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-# The data directory is writable for its owner and group, as the umask allows, and never for everybody: who can write
-# there decides what reports say. Others may read, as the umask allows: a container's user writes, a developer reads.
+# The data directory is writable for its owner and group, as the umask allows, and never for everybody, because
+# whoever can write there can falsify reports. Others may read, as the umask allows: then a developer can read what a
+# container's user has written.
 FOLDER_MODE = 0o775
 FILE_MODE = 0o664
 
@@ -70,8 +71,8 @@ def make_data_folder(path: Path) -> None:
     """Create a folder of the data directory if it does not exist.
 
     A symbolic link to a folder is accepted if it belongs to this user or to the owner of the folder that contains it
-    (the rule of the kernel's ``fs.protected_symlinks``): a link of anybody else may redirect what is written. Raises
-    OSError.
+    (the rule of the kernel's ``fs.protected_symlinks``), because a link of anybody else may redirect what is
+    written. Raises OSError.
     """
     try:
         os.mkdir(path, FOLDER_MODE)

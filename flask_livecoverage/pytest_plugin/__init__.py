@@ -13,9 +13,9 @@ Modules:
 *   ``operations``: operations that schemathesis calls, as parts of a test
 *   ``options``: the options
 *   ``other_plugins``: plugins that start their own server or run tests in their own way
-*   ``recordings``: the report of a session, and the outages of its server
 *   ``running_test``: the test that runs in this process
 *   ``session``: pytest's hooks in a session with a live server
+*   ``session_report``: the report of a session, and the outages of its server
 *   ``summary``: the summary of each test's lines
 
 May import: control_client, errors, journal, model, queries, serving, settings, testid.clients.

@@ -7,7 +7,7 @@ import threading
 from ..errors import LiveCoverageError
 from .identity import Identity
 from .names import part_name
-from .recordings import Outage, Report
+from .session_report import Outage, SessionReport
 
 
 class RunningTest:
@@ -17,7 +17,7 @@ class RunningTest:
     several threads at once. A server that does not answer is reported, and the tests continue.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: SessionReport) -> None:
         self.name: str | None = None
         self.identity: str | None = None
         """The name of the test, or of its part, that the server uses at this moment."""

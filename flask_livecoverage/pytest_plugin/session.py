@@ -18,8 +18,8 @@ from .names import test_name
 from .operations import Operations
 from .options import Options
 from .other_plugins import is_interleaved, unmeasured_server
-from .recordings import RecordedRun, Report
 from .running_test import RunningTest
+from .session_report import RecordedRun, SessionReport
 
 _STARTUP_SECONDS = 60
 _SWITCH_OFF = "or switch this plugin off with -p no:livecov"
@@ -40,7 +40,7 @@ class LiveSession:
         self._executed: ExecutedLines | None = None
         self._is_server_managed = False
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
-        self.report = Report()
+        self.report = SessionReport()
         self._running = RunningTest(self.report)
         self._operations = Operations(self._running.begin_operation)
 

@@ -20,7 +20,7 @@ class CountedFile(Protocol):
 
     @property
     def content(self) -> str:
-        """The hash of what it holds now."""
+        """The hash of its present content."""
 
     @property
     def counted(self) -> FileStatements:
@@ -33,7 +33,7 @@ def as_recorded(trace: Trace) -> Trace:
 
 
 def statements_of(files: Mapping[str, CountedFile]) -> Counting:
-    """Count the statements of ``files`` (by path), in those that are still what was recorded."""
+    """Count the statements of ``files`` (by path), and nothing in files that have changed since."""
 
     def counted(trace: Trace) -> Trace:
         return Trace(trace.id, {path: lines for path, lines in map(_counted, trace.files.items()) if lines is not None})

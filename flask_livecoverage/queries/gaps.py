@@ -18,8 +18,8 @@ from .statements import Statements, read_statements
 class RecordedRoutes:
     """The recorded requests of an application's routes, by name, HEAD with GET.
 
-    ``traces`` are those of requests, by id, ``ambient`` those of what ran outside of requests. ``unused`` are the rules
-    that no request was for.
+    ``traces`` are those of requests, by id, ``ambient`` those of lines that ran outside of requests. ``unused`` are the
+    rules without requests.
     """
 
     routes: Mapping[str, Executed]
@@ -39,7 +39,7 @@ class RecordedRoutes:
         return {name: route.requests for name, route in self.routes.items()}
 
     def never_hit(self) -> list[str]:
-        """The routes that no request was for. Flask's own for static files has no code to cover."""
+        """The routes without requests. Flask's own route for static files has no code to cover."""
         return list(dict.fromkeys(name for rule in self.unused if rule.endpoint != "static" for name in rule.routes))
 
 

@@ -37,9 +37,9 @@ def recorded_files(recorded: RunQueries, name: str) -> list[str]:
 
 @dataclass(frozen=True)
 class SourceLine:
-    """A line of a recorded file, and the lines of its ``statement``: all of these are the same place.
+    """A line of a recorded file, and the lines of its ``statement``: all of these count as one.
 
-    ``content`` is the hash of what the file holds now, if that was recorded. Else it is None, and the line has the
+    ``content`` is the hash of the file's present content, if that was recorded. Else it is None, and the line has the
     number that it had when it was recorded. ``state`` is why requests cannot execute the line, or ``statement``.
     ``last`` is the number of the file's last line.
     """
@@ -70,7 +70,7 @@ def find_line(recorded: RunQueries, path: str, number: int) -> SourceLine:
 
 
 def _statements(recorded: RunQueries, path: str, content: str) -> FileStatements | None:
-    """The statements of the file; None if it is not here as it was recorded, or coverage.py cannot parse it."""
+    """The statements of the file; None if its present content was not recorded, or coverage.py cannot parse it."""
     if (path, content) not in recorded.lines.contents().values():
         return None
     try:
@@ -82,7 +82,7 @@ def _statements(recorded: RunQueries, path: str, content: str) -> FileStatements
 def who_executed(recorded: RunQueries, line: SourceLine, limit: int = 10) -> LineHits:
     """The tests, routes and requests that executed the line, at most ``limit`` of the requests.
 
-    Where the file is here as it was recorded, lines of its other contents with the same number do not count.
+    If the file's present content was recorded, lines of its other contents with the same number do not count.
     """
     return recorded.lines.ran(line.path, line.statement, limit=limit, content=line.content)
 

@@ -106,23 +106,23 @@ def list_tests(
 
 @dataclass(frozen=True)
 class RouteList:
-    """The ``routes`` that requests were for, in natural order; all ``rules`` of the application, and the ``unused``."""
+    """The ``routes`` that were requested, in natural order; all ``rules`` of the application, and the ``unused``."""
 
     routes: Sequence[Group]
     rules: Sequence[Rule]
     unused: Sequence[UnusedRule]
 
     def all_routes(self) -> list[Group]:
-        """The routes that requests were for and the unused ones, by rule and method."""
+        """The routes that were requested, and the unused ones, by rule and method."""
         unused = {name for rule in self.unused for name in rule.routes}
         return sorted([*self.routes, *map(Group, unused)], key=_by_rule)
 
     def never_hit(self) -> list[str]:
-        """The rules that no request was for, sorted."""
+        """The rules without requests, sorted."""
         return sorted({unused.rule for unused in self.unused if not unused.is_hit})
 
     def unused_methods(self) -> dict[str, list[str]]:
-        """The methods that no request used, sorted, of the rules that others did."""
+        """For rules with requests, the methods that no request used, sorted."""
         methods: dict[str, set[str]] = {}
         for unused in self.unused:
             if unused.is_hit:
@@ -131,7 +131,7 @@ class RouteList:
 
 
 def list_routes(recorded: RunQueries, filters: Filters | None = None, counting: Counting = as_recorded) -> RouteList:
-    """The routes, and what of the application's rules none of the requests used."""
+    """The routes that were requested, and the rules and methods that no request used."""
     routes = _groups(recorded, "route", filters, counting, recorded.groups.tests_by_route(filters))
     rules = recorded.rules()
     return RouteList(routes, rules, unused_rules(rules, [route.name for route in routes]))

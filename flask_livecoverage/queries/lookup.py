@@ -18,7 +18,7 @@ KINDS: tuple[Kind, ...] = ("request", "test", "route")
 
 @dataclass(frozen=True)
 class Subject:
-    """A request, or all requests of a test or a route together. ``traces`` are the ids of what they left.
+    """A request, or all requests of a test or a route together. ``traces`` are the ids of their traces.
 
     ``record`` is that of a request, None for a test or a route.
     """

@@ -10,7 +10,7 @@ from ..analysis.duplicates import find_redundancy
 from ..analysis.minimise import Least, minimise, preference_for
 from ..analysis.suite import Suite
 from ..analysis.survivors import Preference, default_preference
-from .suites import RecordedSuite
+from .recorded_suite import RecordedSuite
 
 
 @dataclass(frozen=True)

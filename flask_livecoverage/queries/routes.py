@@ -10,7 +10,7 @@ from ..model.records import NO_ROUTE, Rule
 
 @dataclass(frozen=True)
 class UnusedRule:
-    """The methods of a URL rule that no request used; ``is_hit`` is whether any request used another one of the rule.
+    """The methods of a URL rule that no request used; ``is_hit`` is whether a request used another method of the rule.
 
     A rule occurs once for each of its endpoints.
     """
@@ -22,7 +22,7 @@ class UnusedRule:
 
     @property
     def routes(self) -> list[str]:
-        """The names of the routes that no request was for."""
+        """The names of the routes, which have no requests."""
         return [f"{method} {self.rule}" for method in self.methods]
 
 

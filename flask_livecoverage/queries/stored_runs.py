@@ -16,9 +16,9 @@ Synchronise = Callable[[Store, RunFolder], int]
 
 @dataclass(frozen=True)
 class StoredRuns:
-    """Some runs in the store; ``warnings`` name what of them cannot be read.
+    """Some runs in the store; ``warnings`` name the records that cannot be read.
 
-    ``identity`` is of these runs in this very store: another store has other numbers.
+    ``identity`` identifies these runs in this store, because another store has other row numbers.
     """
 
     recorded: RunQueries

@@ -40,8 +40,8 @@ class WindowHistories:
     def use(self, run: Hashable, ambient: Set[int]) -> Iterator[WindowHistory]:
         """The history of ``run``, for one thread; an empty one if another run's is kept, or another thread has it.
 
-        Also an empty one if traces were ambient before that are not among ``ambient`` now: late lines, whose request
-        was not stored then.
+        Also an empty one if a trace was ambient before and is not in ``ambient`` now. It holds late lines, whose
+        request was not stored before.
         """
         # Without waiting: a fork may have left it locked for ever.
         if not self._lock.acquire(blocking=False):

@@ -2,6 +2,7 @@
 
 Modules:
 
+*   ``best_effort``: runs several steps to the end, even if one fails
 *   ``context_propagation``: propagates the current request into threads, pools and futures
 *   ``flusher``: the thread that flushes once a second
 *   ``gevent_patch_hooks``: pauses the flusher while gevent patches
@@ -12,12 +13,11 @@ Modules:
 *   ``recorder``: starts and stops the engine, and opens requests and windows
 *   ``request``: one request while it runs
 *   ``session``: the state that the requests of one process share
-*   ``steps``: runs several steps to the end, even if one fails
 *   ``trace_writer``: writes each trace once
 
 May import: engines, errors, journal.clock, journal.data_dir, journal.format, journal.run_folder, journal.shared_files,
 journal.window_switch, journal.writer, model, settings, sources.selection.
 
 Runs in the measured server alone, and imports only the writing half of the journal: never a reader, a store or an
-export. While nobody queries that server, no room above this one runs but the middleware.
+export. As long as that server answers no control route, the middleware is the only room above this one that runs.
 """

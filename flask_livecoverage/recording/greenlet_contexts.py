@@ -141,7 +141,7 @@ class HubLoop:
 
 
 class _Loop:
-    """Wraps an event loop of gevent, whose class is in C. gevent's compiled parts use the loop itself."""
+    """Wraps an event loop of gevent, whose class is in C. gevent's C extensions use the loop itself."""
 
     __slots__ = ("_inner",)
 

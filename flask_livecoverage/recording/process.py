@@ -18,8 +18,8 @@ from ..model.imports import loaded_module
 from ..settings import PARENT_VARIABLE, RUN_VARIABLE, Settings, is_active, load_settings, resolved
 from ..sources.selection import Sources, configured_sources
 from . import context_propagation
+from .best_effort import run_all
 from .recorder import Recorder
-from .steps import run_all
 
 logger = logging.getLogger("flask_livecoverage")
 

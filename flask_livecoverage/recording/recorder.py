@@ -16,12 +16,12 @@ from ..journal.run_folder import RunFolder
 from ..journal.window_switch import WindowSwitch
 from ..journal.writer import Journal
 from ..sources.selection import Sources
+from .best_effort import run_all
 from .flusher import Flusher
 from .inventory import Inventory
 from .pending_lines import PendingLines
 from .request import RequestCapture, current_request
 from .session import RecordingSession
-from .steps import run_all
 from .trace_writer import TraceWriter
 
 # How many parent requests a forked child remembers, so that later calls for the same request do not write its lines
@@ -99,7 +99,7 @@ class Recorder:
         """Stop the engine and write what is not written yet. Idempotent.
 
         Lines that requests in flight run from now on are not recorded; after another :meth:`start`, they are again.
-        All steps are done: an error in one is logged.
+        An error in one step is logged, and the others still run.
         """
         if self.session.started:
             run_all(self.flusher.pause)

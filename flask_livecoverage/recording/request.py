@@ -47,7 +47,7 @@ class RequestCapture:
         self.test = test
         self.route: str | None = None
         self.endpoint: str | None = None
-        self.status = 500  # until the application says otherwise
+        self.status = 500  # until the response begins
         maker: RequestCapture | None = current_owner()
         # Only its id: endless chains of requests that make requests must not keep each other alive.
         self._made_by = None if maker is None else maker.id
@@ -92,7 +92,7 @@ class RequestCapture:
         if self._recorded:
             self._recorded = False
             self._session.report_fault(error)
-            self._session.journal.losses.add(1, "lines could not be told apart")
+            self._session.journal.losses.add(1, "lines could not be separated")
 
     def is_part_of(self, other: RequestCapture) -> bool:
         """Return whether ``other`` made this request: lines that this one runs within it belong to both."""

@@ -21,7 +21,7 @@ class Streaming(Protocol):
     """A request whose response has begun and not ended."""
 
     def write_under_way(self) -> None:
-        """Write that the response goes on."""
+        """Write that the response has not ended."""
 
 
 class RecordingSession:

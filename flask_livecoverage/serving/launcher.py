@@ -67,7 +67,7 @@ def managed_server(arguments: Sequence[str], environ: Mapping[str, str], timeout
             except TimeoutError:
                 raise ServerError(_too_slow(timeout)) from None
             except StartupFailed:
-                # It still has to print its message and clean up.
+                # The server still has to print its message and clean up.
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_END_SECONDS)
                 raise

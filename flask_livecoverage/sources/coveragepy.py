@@ -338,7 +338,7 @@ def _line(frame: FrameType) -> int:
 
 def _arcs(tracer: Any, frame: FrameType) -> set[int]:
     disposition = tracer.should_trace_cache.get(frame.f_code.co_filename)
-    # None where ever-new names of files have just evicted it.
+    # None if an application with ever more file names has just evicted it.
     is_traced = disposition is not None and disposition.trace
     arcs: set[int] = tracer.data.get(disposition.source_filename, set()) if is_traced else set()
     return arcs

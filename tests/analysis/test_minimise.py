@@ -204,7 +204,7 @@ def test_members_do_not_count_but_distinct_sets_do(monkeypatch: pytest.MonkeyPat
 CYCLE = [to_bitmap([i, (i + 1) % 5]) for i in range(5)]
 
 
-def test_solver_is_asked_where_reductions_do_not_decide() -> None:
+def test_solver_is_used_where_reductions_do_not_decide() -> None:
     chosen, bound = smallest_cover(CYCLE, [1.0] * 5)
 
     assert chosen is not None

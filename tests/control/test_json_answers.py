@@ -1,6 +1,6 @@
 """``/tests``, ``/requests`` and ``/requests/<id>``, which are answered from the store.
 
-Tests ``control.json_answers`` and ``queries.suites``.
+Tests ``control.json_answers`` and ``queries.recorded_suite``.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 
+from ..support.html import up_to_date
 from ..support.lines import line_of
 from ..support.measured_server import MeasuredServer
 from ..support.processes import Commands
@@ -106,11 +107,13 @@ class Live(MeasuredServer):
 
     def page(self, path: str = "") -> str:
         """A page of the dashboard that includes everything recorded."""
-        while True:
+
+        def fetched() -> str:
             answer = self.ask(f"/__coverage__/{path}")
             assert answer.status == 200, answer.text
-            if "data-behind>" not in answer.text:
-                return answer.text
+            return answer.text
+
+        return up_to_date(fetched)
 
     def lines(self, *texts: str) -> list[int]:
         return sorted(line_of(self.source, f"# {text}") for text in texts)

@@ -30,6 +30,7 @@ from flask_livecoverage.store import RunQueries, Store, open_store, store_url
 
 from ..support import REPOSITORY
 from ..support.journals import Writer, remove_store, run_folder
+from ..support.polling import wait_until
 
 NOW = 1_700_000_000.0
 
@@ -181,14 +182,18 @@ class Recording:
 
 def held_store_of(reader: RunReader) -> HeldStore:
     """A snapshot that includes everything recorded, with the store of that moment, held for the caller."""
-    while True:
+
+    def current() -> HeldStore | None:
         try:
             answer = reader.hold()
         except NotReady:
-            continue
+            return None
         if answer.is_current:
             return answer.content
         answer.content.release()
+        return None
+
+    return wait_until(current, "the snapshot includes everything recorded")
 
 
 def snapshot_of(reader: RunReader) -> Snapshot:

@@ -27,7 +27,7 @@ from flask_livecoverage.control.dashboard_host import subprocess as dashboard_su
 from flask_livecoverage.recording.process import current_recorder, stop_recording
 
 from ..support import REPOSITORY
-from ..support.processes import GUARD_SECONDS
+from ..support.polling import GUARD_SECONDS
 from .servers import Live, serving
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ..support.html import up_to_date
 from ..support.processes import FLASK, Commands, fetch
 
 APP = """
@@ -59,8 +60,7 @@ def test_reports_are_those_of_coverage_run(commands: Commands, archive: Path) ->
     )
     assert fetch(f"{server.url}/") == (200, "2")
     dump = json.loads(fetch(f"{server.url}/__coverage__/dump")[1])
-    while "data-behind>" in (page := fetch(f"{server.url}/__coverage__/ui/files")[1]):
-        pass
+    page = up_to_date(lambda: fetch(f"{server.url}/__coverage__/ui/files")[1])
     found = re.search(r"ui/files/([0-9a-f]+)\">lib.zip/packed/web.py<", page)
     assert found, page
     source = fetch(f"{server.url}/__coverage__/ui/files/{found[1]}")[1]

@@ -17,7 +17,7 @@ import pytest
 from flask_livecoverage.settings import SETTINGS
 
 from ..support import REPOSITORY
-from ..support.compiled import HAS_PART_IN_C
+from ..support.compiled import HAS_C_EXTENSION
 
 APP = """
     import helper
@@ -59,7 +59,7 @@ Answers = dict[str, Any]
 
 def in_python(answers: Answers) -> bool:
     # Without the C extension, the variable changes nothing.
-    return not HAS_PART_IN_C or "without the C extension" in answers["status"]["reason"]
+    return not HAS_C_EXTENSION or "without the C extension" in answers["status"]["reason"]
 
 
 # For each variable: its value, whether the environment has LIVECOVERAGE=1 too, and a check of its effect.
@@ -111,7 +111,7 @@ def test_every_documented_variable_is_used_here() -> None:
 @pytest.mark.parametrize("variable", USES)
 def test_variable_of_a_server(without: dict[bool, Answers], tmp_path: Path, variable: str) -> None:
     value, needs_active, is_seen = USES[variable]
-    if variable != "LIVECOVERAGE_PURE_PYTHON" or HAS_PART_IN_C:
+    if variable != "LIVECOVERAGE_PURE_PYTHON" or HAS_C_EXTENSION:
         assert not _safely(is_seen, without[needs_active])
     active = {"LIVECOVERAGE": "1"} if needs_active else {}
     assert is_seen(ask(tmp_path, **active, **{variable: value}))

@@ -20,8 +20,10 @@ import pytest
 
 from flask_livecoverage.serving.serve_options import ServeOptions
 
+from ..support.html import up_to_date
 from ..support.lines import line_of
-from ..support.processes import FLASK, GUARD_SECONDS, Commands, Gate, fetch
+from ..support.polling import GUARD_SECONDS
+from ..support.processes import FLASK, Commands, Gate, fetch
 from ..support.real_servers import GUNICORN, recorded, start
 
 APP = """
@@ -106,9 +108,7 @@ def test_serve(moving: Commands) -> None:
         with urlopen(f"{control}/dump?format=html") as response:
             names = zipfile.ZipFile(BytesIO(response.read())).namelist()
         assert "htmlcov/moving_py.html" in names
-        while "data-behind>" in (page := fetch(f"{control}/ui/files"))[1]:
-            assert page[0] == 200
-        assert ">moving.py<" in page[1]
+        assert ">moving.py<" in up_to_date(lambda: fetch(f"{control}/ui/files")[1])
         assert fetch(f"{control}/requests")[0] == fetch(f"{control}/status")[0] == 200
 
     assert fetch(f"{server.url}/shutdown")[0] == 200

@@ -12,7 +12,7 @@ import pytest
 from flask_livecoverage.engines import Engine, Hits, choose_engine
 from flask_livecoverage.sources.selection import Sources
 
-from ..support.compiled import HAS_PART_IN_C
+from ..support.compiled import HAS_C_EXTENSION
 
 if TYPE_CHECKING:
     # Needs sys.monitoring.
@@ -28,7 +28,7 @@ def engine_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if sys.version_info < (3, 12):
         pytest.skip("the monitoring engine needs sys.monitoring, new in Python 3.12")
     if name == "monitoring":
-        if not HAS_PART_IN_C:
+        if not HAS_C_EXTENSION:
             pytest.skip("the C extension was not compiled")
     else:
         monkeypatch.setenv("LIVECOVERAGE_PURE_PYTHON", "1")

@@ -15,7 +15,7 @@ from flask_livecoverage import ConfigurationError, EngineError
 from flask_livecoverage.engines import choose_engine
 from flask_livecoverage.sources.selection import Sources
 
-from ..support.compiled import HAS_PART_IN_C
+from ..support.compiled import HAS_C_EXTENSION
 
 VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 
@@ -26,7 +26,7 @@ needs_monitoring = pytest.mark.skipif(
 
 @needs_monitoring
 def test_default_in_c() -> None:
-    if not HAS_PART_IN_C:
+    if not HAS_C_EXTENSION:
         pytest.skip("the C extension was not compiled")
     engine, reason = choose_engine(Sources())
     assert (engine.name, reason) == ("monitoring", f"{VERSION} has sys.monitoring")

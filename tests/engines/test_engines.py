@@ -422,7 +422,7 @@ def test_start_and_stop_twice(engine_name: str, tmp_path: Path, program: ModuleT
 
 
 class TestContexts:
-    """Captures that only an engine that goes by context can separate."""
+    """Captures that an engine can separate only by their contexts."""
 
     @pytest.fixture
     def engine_name(self, engine_name: str) -> str:

@@ -91,7 +91,7 @@ def test_ended_hooks_are_dropped() -> None:
     assert kept.previous is None
 
 
-def test_ended_hooks_behind_another_package_stay() -> None:
+def test_ended_hooks_after_another_packages_stay() -> None:
     """References that another package keeps cannot be changed."""
     hook = Hook()
     other = set_other_function()

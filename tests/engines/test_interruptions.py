@@ -23,7 +23,7 @@ from flask_livecoverage.engines import Engine, Hits
 from flask_livecoverage.sources.selection import Sources
 from tests.engines.exactness.harness import lines_alone
 
-from ..support.compiled import HAS_PART_IN_C
+from ..support.compiled import HAS_C_EXTENSION
 from ..support.lines import lines_of
 from .conftest import captured
 
@@ -82,7 +82,7 @@ def make_locations(request: pytest.FixtureRequest) -> Any:
 
     if request.param == "monitoring-in-python":
         return Locations
-    if not HAS_PART_IN_C:
+    if not HAS_C_EXTENSION:
         pytest.skip("the C extension was not compiled")
     return fastest_locations()
 

@@ -6,7 +6,6 @@ Tests ``engines.tool_ids``.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from types import CodeType, ModuleType
 from typing import Any
@@ -19,6 +18,8 @@ from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.recording.process import current_recorder, start_recording, stop_recording
 from flask_livecoverage.settings import Settings
 from flask_livecoverage.sources.selection import Sources
+
+from ..support.polling import wait_until
 
 # Python 3.11 has none, and all of these tests are skipped there.
 monitoring: Any = getattr(sys, "monitoring", None)
@@ -139,11 +140,8 @@ def test_process_reports_it_and_ends_in_order(
     request.run(module.work, 3)
     request.commit()
     harm(others)
-    deadline = time.monotonic() + 30
     # The recorder's thread finds the fault; the last thing that it writes is the log.
-    while not caplog.records:
-        assert time.monotonic() < deadline, "the fault was not found"
-        time.sleep(0.01)
+    wait_until(lambda: caplog.records, "the fault is logged")
     fault = str(recorder.session.fault)
     assert "another" in fault
     assert [record.getMessage() for record in caplog.records] == [f"a request is not recorded: {fault}"]

@@ -239,14 +239,14 @@ class TestResets:
         assert list(run.before_reset) == [FIRST.id]
         assert len(read_run(writer.folder).requests) == 2
 
-    def test_window_of_before_still_contains_requests(self, writer: Writer) -> None:
+    def test_window_from_before_still_contains_requests(self, writer: Writer) -> None:
         writer.line("window", name="w", at=1.0)
         reset(writer.folder)
         writer.request(FIRST, 2.0)
         (record,) = read_run(writer.folder, since_mark=True).requests
         assert (record.test, record.window) == ("w", "w")
 
-    def test_losses_of_before_are_still_counted(self, writer: Writer) -> None:
+    def test_losses_from_before_are_still_counted(self, writer: Writer) -> None:
         writer.line("lost", count=3, reason="no space")
         reset(writer.folder)
         assert read_run(writer.folder, since_mark=True).lost == 3

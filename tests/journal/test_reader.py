@@ -148,7 +148,7 @@ class TestBadInput:
         write(b"x\n", trace(), b"y\n", request(1))
         assert ids(self.one_warning(folder, "2 lines cannot be read")) == ["r-1"]
 
-    def test_line_right_behind_a_torn_one_is_found(self, folder: RunFolder, write: Callable[..., Path]) -> None:
+    def test_line_right_after_a_torn_one_is_found(self, folder: RunFolder, write: Callable[..., Path]) -> None:
         write(trace(), b'{"type":"request","id":"r-1","path":"{\\"type\\":', request(2), request(3))
         assert ids(self.one_warning(folder, "1 line cannot be read")) == ["r-2", "r-3"]
 

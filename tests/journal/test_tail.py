@@ -98,7 +98,7 @@ def test_lines_that_cannot_be_read_are_left_out(folder: RunFolder) -> None:
     assert names(tail) == []
 
 
-def test_a_line_behind_a_torn_one(folder: RunFolder) -> None:
+def test_a_line_after_a_torn_one(folder: RunFolder) -> None:
     tail = Tail(folder)
     append(
         folder, "a", encoded(HEADER) + encoded(window("lost"))[:-9] + encoded(trace("t", 2)) + encoded(window("one"))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-GUARD_SECONDS = 120
+from ..support.polling import GUARD_SECONDS
 
 
 class Keploy:

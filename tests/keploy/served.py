@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from ..support.lines import lines_of
-from ..support.processes import GATE_MODULE, GUARD_SECONDS, Command, Commands, Gate, read_response
+from ..support.polling import GUARD_SECONDS
+from ..support.processes import GATE_MODULE, Command, Commands, Gate, read_response
 from .client import Keploy, keploy_client
 
 APP = """

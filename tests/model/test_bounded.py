@@ -1,4 +1,4 @@
-"""Room is made in what could grow without end: the oldest and the newest items stay."""
+"""Dicts that could grow without end are bounded: the oldest and the newest items stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attributes that are replaced for a time, and put back as they were."""
+"""Attributes that are replaced for a time, and restored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def louder(original: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 @pytest.mark.parametrize("name", ["base", "derived"])
-def test_put_back_where_it_was(name: str, request: pytest.FixtureRequest) -> None:
+def test_restored_where_it_was(name: str, request: pytest.FixtureRequest) -> None:
     owner = request.getfixturevalue(name)
     before = dict(vars(owner))
     patches = Patches()

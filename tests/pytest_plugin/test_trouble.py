@@ -1,6 +1,6 @@
 """Servers that do not answer, answer something else, or die.
 
-Tests ``pytest_plugin.recordings`` and ``pytest_plugin.control_requests``.
+Tests ``pytest_plugin.session_report`` and ``pytest_plugin.control_requests``.
 """
 
 from __future__ import annotations

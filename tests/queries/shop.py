@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from ..pytest_plugin.conftest import PYTEST
-from ..support.html import Page
+from ..support.html import Page, up_to_date
 from ..support.lines import line_of
-from ..support.processes import GUARD_SECONDS, Command, Commands
+from ..support.polling import GUARD_SECONDS, wait_until
+from ..support.processes import Command, Commands
 
 STOCK = """
     def count(number):
@@ -136,7 +136,7 @@ class Shop:
         return self.folder / "shop.py"
 
     def send(self, path: str, method: str = "GET", **headers: str) -> str:
-        """Send a request of no pytest test; return its id, empty for a control route's."""
+        """Send a request that belongs to no pytest test; return its id, empty for a control route."""
         return self._ask(path, method, **headers)[1]
 
     def json(self, route: str, /, **parameters: str) -> Any:
@@ -147,12 +147,7 @@ class Shop:
     def page(self, path: str = "", /, **parameters: str | list[str]) -> Page:
         """A page of the dashboard that shows all that is recorded."""
         query = f"?{urlencode(parameters, doseq=True)}" if parameters else ""
-        deadline = time.monotonic() + GUARD_SECONDS
-        while time.monotonic() < deadline:
-            text, _ = self._ask(f"/__coverage__/{path}{query}")
-            if "data-behind>" not in text:
-                return Page(text)
-        raise AssertionError("the dashboard does not become up to date")
+        return Page(up_to_date(lambda: self._ask(f"/__coverage__/{path}{query}")[0]))
 
     def _ask(self, path: str, method: str = "GET", **headers: str) -> tuple[str, str]:
         parts = urlsplit(self.server.url)
@@ -211,7 +206,8 @@ def _send_requests(shop: Shop) -> None:
 
 
 def _wait_for_late_line(shop: Shop) -> None:
-    late, deadline = shop.lines("late"), time.monotonic() + GUARD_SECONDS
-    while not set(late) <= set(shop.json(f"requests/{shop.later}")["files"].get("shop.py", ())):
-        assert time.monotonic() < deadline, "the line after the response was not recorded"
-        time.sleep(0.05)
+    late = set(shop.lines("late"))
+    wait_until(
+        lambda: late <= set(shop.json(f"requests/{shop.later}")["files"].get("shop.py", ())),
+        "the line after the response is recorded",
+    )

@@ -44,7 +44,7 @@ class File:
 
 @pytest.fixture
 def source(write_module: Callable[..., Path]) -> Path:
-    """A file whose line 1 ran in two tests, each of which had another content of it; the newer one is here."""
+    """A file whose line 1 ran in two tests, each with another content of it; the file on disk has the newer one."""
     path = write_module(OLD, "edited")
     writer = Writer(run_folder(), "aaaaaaaa", root=str(path.parent))
     writer.request(trace_of({str(path): [1, 2]}, content=content_hash(str(path))), NOW, test="before")
@@ -88,7 +88,7 @@ def test_page_of_a_file_shows_the_same(source: Path) -> None:
 
 
 def test_content_that_never_ran(source: Path) -> None:
-    """Nobody ran a line of it, whatever ran in the lines with these numbers before."""
+    """No request ran a line of it, although lines with these numbers ran in an earlier content."""
     source.write_text("now = 4\n")
     file = File(str(source), content_hash(str(source)), FileStatements(to_bitmap([1])), None, 0)
     with recorded(source) as found:

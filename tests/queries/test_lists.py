@@ -49,7 +49,7 @@ def test_requests(recorded: RunQueries) -> None:
     assert list(count_lines(recorded, newest.requests).values()) == [1, 2, 3]
     oldest = sorted_requests(recorded, Filters(test="b"), "time", 9, descending=False)
     assert (numbers(oldest.requests), oldest.total) == (["2", "4"], 2)
-    # Who knows their number spares the store counting them.
+    # If the caller passes their number, the store need not count them.
     assert sorted_requests(recorded, Filters(), "time", 1, total=99).total == 99
 
 

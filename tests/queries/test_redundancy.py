@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flask_livecoverage.queries.recorded_suite import RecordedSuite
 from flask_livecoverage.queries.redundancy import (
     DuplicateNames,
     KeptMember,
@@ -12,7 +13,6 @@ from flask_livecoverage.queries.redundancy import (
     lines_by_member,
     suite_redundancy,
 )
-from flask_livecoverage.queries.suites import RecordedSuite
 
 from ..support.suites import make_suite
 

@@ -1,4 +1,4 @@
-"""The rules and methods that no request was for."""
+"""The rules without requests, and the methods that no request used."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import flask_livecoverage
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.serving.launcher import managed_server
 
-from ..support.processes import FLASK, Command, Commands, Gate, fetch, skip_without
+from ..support.processes import FLASK, Command, Commands, Gate, fetch, skip_without, wait_until_answered
 
 STARTUP = str(Path(flask_livecoverage.__file__).parent / "startup" / "site")
 
@@ -254,12 +254,7 @@ def test_closed_streams(shop: Commands) -> None:
         port = free.getsockname()[1]
     words = " ".join([*FLASK, "--app", "shop", "livecov", "serve", "--no-report", "--port", str(port)])
     server = shop.start(sh, "-c", f"exec {words} <&- >&- 2>&-")
-    while True:
-        try:
-            assert fetch(f"http://127.0.0.1:{port}/") == (200, "6")
-            break
-        except ConnectionError:
-            assert server.process.poll() is None  # not listening yet
+    assert wait_until_answered(f"http://127.0.0.1:{port}/", server) == "6"
     fetch(f"http://127.0.0.1:{port}/shutdown")
     assert server.wait().status == 0
     assert missing(shop) == expected(shop, *REQUESTED)

@@ -201,7 +201,7 @@ class TestRebuilt:
         assert ask_own(folder, warnings) == whole
 
     def test_of_a_newer_version_is_refused(self, folder: RunFolder) -> None:
-        """Else two versions would rebuild it in turn."""
+        """Otherwise, two versions would rebuild it alternately."""
         ask(folder)
         path = folder.path.parent.parent / "store.sqlite3"
         change(path, "UPDATE livecov_meta SET value = '999' WHERE key = 'schema_version'")

@@ -1,10 +1,25 @@
-"""Reads pages of HTML: the tables, and the text of elements, by the ids of these."""
+"""Reads pages of HTML: tables and the text of elements, by their ids. Waits for a page with everything recorded."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html.parser import HTMLParser
 
+from .polling import wait_until
+
 _VOID = {"br", "col", "hr", "img", "input", "link", "meta", "wbr"}
+
+
+def up_to_date(fetched: Callable[[], str]) -> str:
+    """Fetch a page of the dashboard until it includes everything recorded; return it."""
+    pages = []
+
+    def includes_everything() -> bool:
+        pages[:] = [fetched()]
+        return "data-behind>" not in pages[0]
+
+    wait_until(includes_everything, "the page includes everything recorded", lambda: pages[0])
+    return pages[0]
 
 
 class Page(HTMLParser):

@@ -28,5 +28,5 @@ class MeasuredServer:
         return json.loads(text)
 
     def reset(self) -> None:
-        """Let only later requests count."""
+        """Reset: only later requests count."""
         self.json("reset", "POST")

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,9 +25,7 @@ import psutil
 import pytest
 
 from ..support import REPOSITORY
-
-# A timeout against hanging, far longer than anything here takes.
-GUARD_SECONDS = 120
+from .polling import GUARD_SECONDS, wait_until
 
 MARK = "TEST_OF_COMMANDS"
 
@@ -191,10 +188,11 @@ class Commands:
 
     def wait_for_connection(self, command: Command) -> None:
         """Wait until a server has accepted a connection."""
-        deadline = time.monotonic() + GUARD_SECONDS
         accepted = (command.process.pid, psutil.CONN_ESTABLISHED)
-        while accepted not in {(connection.pid, connection.status) for connection in psutil.net_connections("tcp")}:
-            assert time.monotonic() < deadline
+        wait_until(
+            lambda: accepted in {(found.pid, found.status) for found in psutil.net_connections("tcp")},
+            "the server has accepted a connection",
+        )
 
     def end_all(self) -> None:
         """End the commands that still run, the last one first."""
@@ -244,18 +242,33 @@ def read_response(connection: http.client.HTTPConnection) -> tuple[int, str]:
         connection.close()
 
 
+def wait_until_answered(url: str, command: Command) -> str:
+    """Wait until ``command`` answers a request for ``url``, and return the response's body."""
+
+    def response() -> tuple[int, str] | None:
+        try:
+            return fetch(url)
+        except ConnectionError:
+            assert command.process.poll() is None, command.text("stderr")
+            return None
+
+    status, body = wait_until(response, f"{url} is answered", lambda: command.text("stderr"))
+    assert status == 200, body
+    return body
+
+
 def wait_until_refused(url: str) -> None:
     """Wait until no server listens at ``url`` any more."""
     parts = urlsplit(url)
-    deadline = time.monotonic() + GUARD_SECONDS
-    while time.monotonic() < deadline:
+
+    def is_refused() -> bool:
         try:
             socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=GUARD_SECONDS).close()
-        except ConnectionRefusedError:
-            return
-        except ConnectionResetError:
-            continue
-    raise AssertionError(f"a server still listens at {url}")
+        except ConnectionError as error:
+            return isinstance(error, ConnectionRefusedError)
+        return False
+
+    wait_until(is_refused, f"no server listens at {url}")
 
 
 class Gate:

@@ -52,11 +52,11 @@ class Contestant:
         return app.wsgi_app
 
     def lines(self, app: Flask) -> Lines:
-        """The lines that it has seen until now, by file; none if it does not measure."""
+        """The lines that it has recorded so far, by file; none if it does not measure."""
         return {}
 
     def records(self, app: Flask) -> Mapping[str, Lines]:
-        """The lines of each request, by its path, if it tells requests apart."""
+        """The lines of each request, by its path, if it separates requests."""
         return {record["path"]: record["lines"] for record in written_records(Path.cwd())}
 
 
@@ -67,7 +67,7 @@ class RecordFile:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Kept open, and each record handed to the system at once.
+        # Kept open. Each record is flushed at once.
         self._file = Path(self.NAME).open("a")  # noqa: SIM115
 
     def write(self, path: str, lines: Lines) -> None:

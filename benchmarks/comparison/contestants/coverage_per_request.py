@@ -39,7 +39,7 @@ class CoveragePerRequest(Contestant):
 
 
 class CoverageMiddleware:
-    """Starts coverage.py before a request, stops it after, and keeps what it saw."""
+    """Starts coverage.py before a request, stops it after, and keeps the recorded lines."""
 
     def __init__(self, app: WSGIApplication, source: str, records: RecordFile) -> None:
         self._app = app

@@ -19,7 +19,7 @@ DISCOVERY, LINES = 3, 4
 class EventsAlone(Contestant):
     name = "events"
     title = "events alone"
-    note = "Nothing. Python tells of each line, each time, and nobody listens."
+    note = "Nothing. Python reports each line, each time, to a callback that does nothing."
     measures = False
     versions = ((3, 12), (3, 15))
 

@@ -47,5 +47,5 @@ def _dump(app: Flask) -> dict[str, Any]:
 
 
 def _absolute(lines: Lines) -> Lines:
-    """Its paths are relative to the folder in which the server was started."""
+    """Make a path absolute: recorded ones are relative to the folder in which the server was started."""
     return {os.path.abspath(name): numbers for name, numbers in lines.items()}

@@ -1,8 +1,7 @@
 """The applications that are measured.
 
 Each is a module with ``app``, a Flask application, and ``PATHS``, the requests of one round of its mix; all of them are
-answered with 200. What is here is known without importing an application, which must not happen before the measuring
-begins.
+answered with 200. This module imports no application, because that must not happen before the measuring begins.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Work:
         return str(Path(__file__).parent)
 
     def load(self) -> tuple[Flask, list[str]]:
-        """Import it: the application, and the paths of one round."""
+        """Import the application; return it, and the paths of one round."""
         module = importlib.import_module(f"{__name__}.{self.name}")
         return module.app, list(module.PATHS)
 

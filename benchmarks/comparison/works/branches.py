@@ -1,6 +1,6 @@
 """Views that choose their lines by a number, and hand over to other threads on the way.
 
-``/KIND/CHOICE/SERIAL``: the kind and the choice decide which lines run, the serial number tells requests apart.
+``/KIND/CHOICE/SERIAL``: the kind and the choice decide which lines run, the serial number makes each request unique.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ app = Flask(__name__)
 
 
 class RefusedError(Exception):
-    """A payment that is not taken."""
+    """A payment that is refused."""
 
 
 class MissingError(Exception):

@@ -1,4 +1,4 @@
-"""2,000 functions of which few are run: what the size of an application costs.
+"""2,000 functions of which few are run, to measure the cost of an application's size.
 
 The environment variable names the folder into which ``generated`` wrote it.
 """

@@ -1,4 +1,4 @@
-"""A view that executes some 250,000 lines: what each line costs."""
+"""A view that executes some 250,000 lines, to measure the cost of a line."""
 
 from flask import Flask
 

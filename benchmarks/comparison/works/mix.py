@@ -2,7 +2,7 @@
 
 import logging
 
-# It warns about what it can do without.
+# httpbin warns about optional packages that are missing.
 logging.disable(logging.WARNING)
 
 from httpbin import app  # noqa: E402

@@ -1,4 +1,4 @@
-"""A view of one line: nothing but what a request costs by itself."""
+"""A view of one line, to measure the cost of a request by itself."""
 
 from flask import Flask
 

@@ -25,8 +25,8 @@ from ...keploy.runs import RemoteRun, ServerUnreachable
 from ...keploy.sockets import listening
 from ...model.bitmap import to_bitmap
 from ...model.text import printable
+from ...queries.recorded_suite import RecordedSuite
 from ...queries.redundancy import suite_redundancy
-from ...queries.suites import RecordedSuite
 from ...serving.external_server import describe_status
 from ...serving.serve_options import ReplayOptions, ServeOptions
 from ...serving.signals import TerminationHandler

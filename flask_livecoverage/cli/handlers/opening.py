@@ -1,4 +1,4 @@
-"""Opens what was recorded, for the commands that ask about it."""
+"""Opens recorded runs, for the commands that answer questions about them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def tests_object(recorded: RunQueries, filters: Filters) -> Row:
 
 
 def routes_object(recorded: RunQueries, filters: Filters) -> Row:
-    """The routes; those of the application that no request was for have no requests."""
+    """The routes, including those of the application that were never requested."""
     found = list_routes(recorded, filters)
     return {
         "routes": [{**_group_row(route, "route"), "tests": route.tests} for route in found.all_routes()],

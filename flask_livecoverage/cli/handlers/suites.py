@@ -1,4 +1,4 @@
-"""The work of ``dedup`` and ``minimise``: print what of a suite can go, and write or delete files."""
+"""The work of ``dedup`` and ``minimise``: print the removable part of a suite, and write or delete files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ...errors import ConfigurationError
 from ...keploy.dedup_yaml import read_dedup, write_dedup
 from ...keploy.duplicates_yaml import write_duplicates
 from ...model.text import printable
+from ...queries.recorded_suite import CAUTION, RecordedSuite, recorded_suite
 from ...queries.redundancy import (
     SmallestSuite,
     SuiteRedundancy,
@@ -25,7 +26,6 @@ from ...queries.redundancy import (
     lines_by_member,
     suite_redundancy,
 )
-from ...queries.suites import CAUTION, RecordedSuite, recorded_suite
 from .answers import table
 from .opening import open_recorded
 from .removal import remove_cases
@@ -37,8 +37,8 @@ Row = dict[str, Any]
 _SHOWN_GROUPS = 50
 # `dedup` and the least number of tests never remove what the other keeps; the least duration does.
 _OTHER_ANSWER = (
-    "Of tests with the same lines the fastest stays, and parts of others may: follow this list, or what\n"
-    "`flask livecov dedup` finds, not both."
+    "Of tests with the same lines, the fastest is kept, and subsumed tests may be kept: follow this list or that\n"
+    "of `flask livecov dedup`, not both."
 )
 _SHOWN_NAMES = 5
 

@@ -2,8 +2,8 @@
 
 Modules:
 
-*   ``events``: server-sent events: something has changed
-*   ``proxy``: answers the buttons, passes requests for pages on
+*   ``events``: server-sent events, which report that something has changed
+*   ``proxy``: answers the buttons, and passes on the requests for pages
 *   ``relay``: the connection to the dashboard process
 *   ``server_state``: the state of the server, which is sent along with each request
 *   ``subprocess``: starts and ends the dashboard process

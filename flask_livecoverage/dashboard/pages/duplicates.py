@@ -5,7 +5,7 @@ from __future__ import annotations
 from werkzeug import Response
 
 from ...control.parameters import one_of, page_number
-from ...queries.suites import CAUTION
+from ...queries.recorded_suite import CAUTION
 from .context import PageContext
 from .pagination import paginate
 

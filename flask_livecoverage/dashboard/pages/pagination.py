@@ -19,7 +19,7 @@ class Sorting:
     descending: bool
 
     def then(self, column: str, *, descending: bool) -> str:
-        """Return the value for the link in the header of ``column``: its first click sorts as ``descending`` says."""
+        """Return the value for the link in the header of ``column``: its first click sorts in the given direction."""
         if column == self.column:
             descending = not self.descending
         return f"-{column}" if descending else column

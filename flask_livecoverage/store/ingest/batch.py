@@ -1,4 +1,4 @@
-"""Inserts a piece of one journal into the store: a synchronisation repeats this step.
+"""Inserts a piece of one journal into the store, the step that a synchronisation repeats.
 
 All of it happens in the caller's transaction, which also moves the journal's position: a piece is stored completely
 and once, or not at all.

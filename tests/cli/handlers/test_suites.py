@@ -1,6 +1,6 @@
 """``livecov dedup`` and ``minimise``: what they print, write and delete, and what they refuse.
 
-Tests ``cli.suite``, ``cli.handlers.suites`` and ``cli.handlers.removal``.
+Tests ``cli.suites``, ``cli.handlers.suites`` and ``cli.handlers.removal``.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class TestRecorded:
         assert smallest["prefer"] == dedup["prefer"] == (prefer[-1] if prefer else "natural")
 
     def test_least_duration_is_another_answer(self, invoke: Invoke) -> None:
-        """What `dedup` keeps is slower. Following both answers would keep neither, which the text explains."""
-        assert "`flask livecov dedup` finds, not both" in invoke("minimise", "--least", "duration").stdout
+        """The test that `dedup` keeps is slower. Following both lists would keep neither, which the text explains."""
+        assert "of `flask livecov dedup`, not both" in invoke("minimise", "--least", "duration").stdout
         assert "not both" not in invoke("minimise").stdout
 
     def test_proven(self, invoke: Invoke) -> None:

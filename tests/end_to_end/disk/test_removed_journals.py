@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.store import open_store
 
 from ...support.journals import trace_of
+from ...support.polling import wait_until
 
 HEADER = {"pid": 1, "started_at": 1.5, "root": "/app", "engine": "ctrace", "reason": "", "branch": False, "python": "3"}
 TRACE = trace_of({"/app/a.py": [1, 2]})
@@ -278,11 +279,11 @@ class TestRemoved:
         try:
             with folder.locked():
                 waiter.start()
-                wait_for(lambda: opened(f"{lock}") == 2)
+                wait_until(lambda: opened(f"{lock}") == 2, "the waiter has opened the lock")
                 lock.unlink()
                 holder.start()
                 assert held.wait(30)
-            wait_for(lambda: inside.is_set() or opened(f"{lock}") == 2)
+            wait_until(lambda: inside.is_set() or opened(f"{lock}") == 2, "the waiter has opened the new lock")
             assert not inside.is_set()
         finally:
             leave.set()
@@ -298,12 +299,6 @@ def opened(target: str) -> int:
         with suppress(FileNotFoundError):
             found += os.readlink(f"/proc/self/fd/{descriptor}") == target
     return found
-
-
-def wait_for(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not reached():
-        assert time.monotonic() < deadline
 
 
 class TestCannotBeRestored:

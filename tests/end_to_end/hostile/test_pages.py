@@ -141,7 +141,7 @@ def other_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(params=["127.0.0.1", "localhost", EVIL])
 def page(request: pytest.FixtureRequest, driver: webdriver.Chrome, other_site: int, server: Server) -> str:
-    """The other site's page in the browser, at an address of another origin than the server's."""
+    """The other site's page in the browser, at an address whose origin is not that of the server."""
     driver.get(f"http://{request.param}:{other_site}/?http://127.0.0.1:{server.port}")
     host: str = request.param
     return host

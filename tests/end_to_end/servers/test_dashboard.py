@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ...support.html import up_to_date
 from ...support.processes import Commands, Gate, fetch, wait_until_refused
 from ...support.real_servers import Live, start
 from .test_each_server import ALWAYS_TESTED, CASES, GEVENT_SERVER, THREADS, WITH_TRACEBACKS, skip_where_missing
@@ -15,11 +16,12 @@ KEEPING_STREAMS = {"flask run", "flask run with the reloader"}
 
 
 def page(live: Live, path: str = "") -> str:
-    while True:
+    def fetched() -> str:
         status, text = fetch(f"{live.url}/__coverage__/{path}")
         assert status == 200, text + live.run.text("stderr")
-        if "data-behind>" not in text:
-            return text
+        return text
+
+    return up_to_date(fetched)
 
 
 def version(text: str) -> str:

@@ -5,12 +5,12 @@ Tests ``wsgi``.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import pytest
 
 from ...support.lines import line_of
+from ...support.polling import wait_until
 from ...support.processes import Commands, Gate, fetch, read_response, send_request, wait_until_refused
 from ...support.real_servers import (
     FLASK_RUN,
@@ -201,9 +201,8 @@ def test_background_work_of_uwsgis_workers(commands: Commands, gate: Gate, optio
     assert fetch(f"{live.url}/start") == (200, "started")
     gate.reached().close()
     # That worker receives no request: a background thread of the recorder writes the line.
-    written, deadline = line_of(source, "in the background"), time.monotonic() + 30
-    while written not in lines(recorded(commands), source):
-        assert time.monotonic() < deadline
+    written = line_of(source, "in the background")
+    wait_until(lambda: written in lines(recorded(commands), source), "the line in the background is recorded")
     for connection, passage in held:
         passage.close()
         pids.add(read_response(connection)[1])

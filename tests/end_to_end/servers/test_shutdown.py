@@ -7,16 +7,13 @@ import re
 import signal
 import socket
 import sys
-import time
 
 import pytest
 
 from ...support.lines import line_of
-from ...support.processes import Command, Commands, fetch
+from ...support.processes import Command, Commands, fetch, wait_until_answered
 from ...support.real_servers import FLASK_RUN, GUNICORN, PYTHON, WAITRESS
 from .test_each_server import GEVENT_SERVER
-
-DEADLINE_SECONDS = 120
 
 APP = """
     import os, signal
@@ -52,15 +49,8 @@ def start_in_background(commands: Commands, server: str) -> tuple[Command, str]:
     command = server.replace("{host}", "127.0.0.1").replace("{port}", str(port))
     environ = {"LIVECOVERAGE": "1", "HOME": str(commands.folder), "PYTHONWARNINGS": "ignore"}
     script = commands.start("sh", "-c", f"{command} &\nwait $!", **environ)
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        try:
-            fetch(f"{url}/pid")
-        except ConnectionError:
-            assert time.monotonic() < deadline, script.text("stderr")
-            time.sleep(0.05)
-        else:
-            return script, url
+    wait_until_answered(f"{url}/pid", script)
+    return script, url
 
 
 SERVERS = {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import textwrap
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +21,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.model.records import Run
 from flask_livecoverage.recording.process import stop_recording
+from tests.support.polling import wait_until
 from tests.support.servers import LISTENING, PYTHON, get, process, read_port, write_script
 
 from .harness import AMBIENT, WORK, Lines, ask, ask_both, path_of, recorded, recorder, serve_views, truth
@@ -230,11 +230,9 @@ def test_late_work_is_on_disk_while_it_goes_on(tmp_path: Path, engine_name: str)
         for path in ("/a", "/b"):
             assert get(port, path)[0] == 200
         (folder,) = DataDir(tmp_path / ".livecov").select("all")
-        waited = threading.Event()
-        for _ in range(300):
-            if recorded(source, read_run(folder)).get("/a") == expected["/a"]:
-                break
-            waited.wait(0.1)
+        wait_until(
+            lambda: recorded(source, read_run(folder)).get("/a") == expected["/a"], "the late lines are recorded"
+        )
         server.kill()
     found = recorded(source, read_run(folder))
     assert (found["/a"], found["/b"]) == (expected["/a"], expected["/b"])

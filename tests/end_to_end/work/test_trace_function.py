@@ -221,7 +221,7 @@ def test_disturbed_within_another_request(module: ModuleType, caplog: pytest.Log
 
 
 def test_disturbed_outside_of_requests(module: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
-    """Start-up is still measured, and a warning says that lines may be missing."""
+    """Start-up is still measured, and a warning reports that lines may be missing."""
     app = serve_views(module, "ctrace")
     replace_and_restore()
     module.helper("ambient")

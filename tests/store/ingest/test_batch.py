@@ -60,7 +60,7 @@ _events = st.lists(
         st.tuples(st.just("summary")),
         st.tuples(st.just("half"), _number),
     ),
-    # So many that most lists hold windows, requests in them, and late lines.
+    # Enough for most lists to hold windows, requests in them, and late lines.
     min_size=10, max_size=30,
 )  # fmt: skip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...support.measured_server import MeasuredServer
+from ...support.polling import wait_until
 from ...support.processes import Command, Commands, fetch
 
 APP = """
@@ -125,9 +125,7 @@ class Live(MeasuredServer):
     def wait_for(self, path: str, more: int = 0) -> None:
         """Wait until ``path`` has been requested; with ``more``, that many more times than now."""
         expected = max(1, self._count(path) + more if more else 1)
-        deadline = time.monotonic() + 60
-        while self._count(path) < expected:
-            assert time.monotonic() < deadline, f"no request for {path}"
+        wait_until(lambda: self._count(path) >= expected, f"{path} has been requested {expected} times")
 
     def _count(self, path: str) -> int:
         return sum(found == path for found, _ in self.tests())

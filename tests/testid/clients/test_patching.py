@@ -121,7 +121,7 @@ def test_replacements_by_others_are_kept(monkeypatch: pytest.MonkeyPatch) -> Non
         replaced.setattr(HTTPConnection, "endheaders", theirs)
         clients.uninstall()
         assert HTTPConnection.endheaders is theirs
-    # The method that they put back does nothing by now; remove it for the tests after this one.
+    # The method that they restored does nothing any more; remove it for the tests after this one.
     HTTPConnection.endheaders = HTTPConnection.endheaders.__wrapped__  # type: ignore[attr-defined,method-assign]
     assert not hasattr(HTTPConnection.endheaders, "__wrapped__")
 

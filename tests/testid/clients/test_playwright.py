@@ -203,7 +203,7 @@ def test_frames_workers_popups_and_fetch(
 
 @pytest.mark.parametrize("goes_on", [False, True], ids=["next-page", "same-page"])
 def test_page_of_an_earlier_test(clients: TestIdentityClients, live: Live, api: Interface, goes_on: bool) -> None:
-    """It polls, and sends a beacon when it is left: no request of it is the next test's, unless that uses the page."""
+    """It polls, and sends a beacon when it is left. Its requests belong to no next test, unless that uses the page."""
     pages: list[Any] = []
 
     async def first() -> None:

@@ -143,7 +143,7 @@ class TestShared:
         assert other_server.received_no_identity("/front")
 
     def test_page_of_an_earlier_test(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
-        """It polls, and sends a beacon when it is left: no request of it is the next test's."""
+        """It polls, and sends a beacon when it is left: none of its requests belongs to the next test."""
         clients.set_test("first")
         driver.get(f"{live.url}/polls/first")
         live.wait_for("/page/poll-first")

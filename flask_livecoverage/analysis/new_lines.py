@@ -1,4 +1,4 @@
-"""Growth of coverage: the lines that each trace was the first to run.
+"""New lines: the lines that each trace was the first to run.
 
 Traces may be added in any order, because several processes record at once and their records are read separately. Each
 line belongs to the earliest trace that ran it. The cost of adding a trace depends on the number of lines in the file,
@@ -27,7 +27,7 @@ class _File:
     shares: list[Share] = field(default_factory=list)
 
 
-class Growth:
+class NewLines:
     """The lines of each file, each with the trace that was the first to run it."""
 
     def __init__(self) -> None:

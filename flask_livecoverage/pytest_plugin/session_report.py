@@ -1,4 +1,4 @@
-"""The report of a session: its recordings, the outages of its server, and the summary."""
+"""The report of a session: its recorded runs, the outages of its server, and the summary."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class RecordedRun:
         """Return the coverage of the tests, as the route ``tests`` does; None if the run is not on this machine."""
         from ..journal.data_dir import DataDir
         from ..model.filters import Filters
+        from ..queries.recorded_suite import suite_object
         from ..queries.stored_runs import open_stored_runs
-        from ..queries.suites import suite_object
         from ..settings import load_settings
 
         directory = DataDir(self.data_dir)
@@ -52,7 +52,7 @@ class RecordedRun:
 
 
 @dataclass
-class Report:
+class SessionReport:
     """The report of a session; ``order`` has the names of its tests in the order in which they began.
 
     ``skipped`` has the names of the tests that did not run. ``since`` is when the session began, by the run's clock.

@@ -56,7 +56,8 @@ def prefer_option(default: str) -> Callable[[Command], Command]:
 def dedup(folder: Path | None, rm_subsumed: bool, yes: bool, **options: Any) -> None:
     """Find tests all of whose lines another test executes too.
 
-    Duplicates executed exactly the same lines, subsumed ones a part of another's. Nothing is deleted without --rm.
+    Duplicates executed exactly the same lines, subsumed tests a part of the lines of another. Nothing is deleted
+    without --rm.
     """
     if folder is None and (rm_subsumed or yes):
         raise click.UsageError("--rm-subsumed and --yes are for --rm DIR.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_livecoverage.recording.steps import run_all
+from flask_livecoverage.recording.best_effort import run_all
 
 
 def test_all_run_in_their_order(caplog: pytest.LogCaptureFixture) -> None:
