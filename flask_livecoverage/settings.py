@@ -34,7 +34,7 @@ ONCE_VARIABLE = "LIVECOVERAGE_STARTUP_ONCE"
 # Disables the engine's C extension.
 PURE_PYTHON_VARIABLE = "LIVECOVERAGE_PURE_PYTHON"
 
-# Variables with our prefix that are no settings: how the processes of one measurement find each other, and how engines
+# Variables with our prefix that are not settings: how the processes of one measurement find each other, and how engines
 # are built.
 _OTHER_VARIABLES = frozenset(
     {

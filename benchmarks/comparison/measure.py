@@ -48,7 +48,7 @@ MAX_ROUND_SECONDS = 1.5
 
 @dataclass(frozen=True)
 class Plan:
-    """The extent of the measurement. Rivals take part in some of the rounds."""
+    """The extent of the measurement. Other tools take part in some of the rounds."""
 
     rounds: int = 21
     rival_rounds: int = 3

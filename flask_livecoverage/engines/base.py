@@ -20,7 +20,7 @@ class Hits(dict[str, frozenset[int]]):
 
     ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when only
     lines are measured. ``trace`` and ``written_to`` belong to the recorder: the id under which it wrote these lines,
-    and the journal content to which it wrote them.
+    and the generation of the journal in which it is written.
     """
 
     __slots__ = ("arcs", "trace", "written_to")

@@ -74,7 +74,10 @@ def _rule(method: str, route: str | None, endpoint: str | None) -> str:
 
 
 def late_update_line(request_id: str, trace: str, status: int, duration_us: int, *, ended: bool) -> str:
-    """Return the line for a request's changes since its record: ``ended`` if the journal holds that it has not."""
+    """Return the line for a request's changes since its record.
+
+    ``ended`` is true if the response has ended and an earlier line states that it has not.
+    """
     head = f'{{"type":"amend","id":"{request_id}","trace":"{trace}","status":{status},"duration_ms":{duration_us}e-3'
     return f'{head},"ended":true}}' if ended else f"{head}}}"
 

@@ -82,7 +82,7 @@ class RunFolder:
     def locked(self, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
         """Lock the run's marks: no other process or thread moves them during the block.
 
-        Raises StorageError, also if the lock is not free within ``seconds``.
+        Raises StorageError, for instance if the lock is not free within ``seconds``.
         """
         with storage_errors(self.path / "marks.lock", "nothing was reset"):
             make_run_folder(self.path)

@@ -16,7 +16,8 @@ from ..sources.selection import Sources
 MAX_LINES = 300_000
 _FILE_OVERHEAD = 16
 
-# How many traces wait for space on the disk. Those beyond are written when another request leaves the same trace.
+# How many traces wait for space on the disk. Further ones are written when another request has
+# the same trace.
 _MAX_PENDING = 10_000
 
 # The path of each file, with the line numbers or, where branches are measured, the arcs.

@@ -30,7 +30,7 @@ FAULTS: tuple[type[BaseException], ...] = (
 class Store:
     """The store in one database; created by :func:`open_store`.
 
-    :ivar identity: differs between stores, also if one was rebuilt at the same path: each has its own row numbers.
+    :ivar identity: differs between stores, even if one was rebuilt at the same path: each has its own row numbers.
     """
 
     def __init__(self, connections: Connections, rebuild: Callable[[Store, BaseException], bool]) -> None:

@@ -45,7 +45,7 @@ class TestDatabase:
         with open_store(url) as other:
             assert other.identity != first.identity
 
-    def test_file_that_is_no_database_is_refused_and_kept(self) -> None:
+    def test_file_that_is_not_a_database_is_refused_and_kept(self) -> None:
         folder = self.folder()
         store = Path(".livecov/store.sqlite3")
         store.write_bytes(b"no database\n" * 1000)

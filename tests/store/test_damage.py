@@ -110,7 +110,7 @@ def test_store_damaged_anywhere(folder: RunFolder, thorough: bool) -> None:
     assert ask(folder) == whole
 
 
-def no_database(path: Path) -> None:
+def not_a_database(path: Path) -> None:
     path.write_bytes(b"somebody's notes\n" * 1000)
 
 
@@ -164,7 +164,7 @@ def change(path: Path, statement: str) -> None:
 
 
 DAMAGES = [
-    no_database, cut_off, garbled_header, garbled_pages, old_version, without_a_column, a_link, a_pipe,
+    not_a_database, cut_off, garbled_header, garbled_pages, old_version, without_a_column, a_link, a_pipe,
     a_folder, a_pipe_beside_it,
 ]  # fmt: skip
 
@@ -211,7 +211,7 @@ class TestRebuilt:
 
     def test_store_of_the_setting_is_never_moved(self, folder: RunFolder, tmp_path: Path) -> None:
         path = tmp_path / "mine"
-        no_database(path)
+        not_a_database(path)
         with pytest.raises(DataError, match="remove it if it is broken"), open_store(f"sqlite:///{path}"):
             pass
         assert [found.name for found in tmp_path.iterdir() if found.is_file()] == ["mine"]
@@ -230,7 +230,7 @@ class TestRebuilt:
             with handle.use() as store:
                 store.sync(folder)
                 before = store.identity
-            no_database(path)
+            not_a_database(path)
             warnings: list[str] = []
             assert ask_own(folder, warnings) == whole
             assert len(warnings) == 1
@@ -245,7 +245,7 @@ class TestRebuilt:
         """All get the right answer, and one old file is kept."""
         whole = ask(folder)
         path = folder.path.parent.parent / "store.sqlite3"
-        no_database(path)
+        not_a_database(path)
         begin = threading.Barrier(4)
         answers: list[Run] = []
 
@@ -265,7 +265,7 @@ class TestRebuilt:
         """SQLite opens several files, one after the other: files of two stores must not be mixed."""
         whole = ask(folder)
         path = folder.path.parent.parent / "store.sqlite3"
-        no_database(path)
+        not_a_database(path)
         answers: list[Run] = []
         thread = threading.Thread(target=lambda: answers.append(ask_own(folder, [])))
         with held_in_place(path):

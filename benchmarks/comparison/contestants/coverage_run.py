@@ -30,14 +30,14 @@ class CoverageRun(Contestant):
 
 
 class CoverageRunCtrace(CoverageRun):
-    note = "Totals of the process, when it has ended; pays for each line, each time."
+    note = "Totals of the process, when it has ended; each run of a line costs something."
 
     def __init__(self) -> None:
         super().__init__("ctrace")
 
 
 class CoverageRunSysmon(CoverageRun):
-    note = "Totals of the process, when it has ended; sees a line the first time only."
+    note = "Totals of the process, when it has ended; records a line only the first time it runs."
     versions = ((3, 12), (3, 15))
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class SlipCover(Contestant):
     name = "slipcover"
     title = "SlipCover"
-    note = "Totals of the process, when it has ended; sees a line the first time only."
+    note = "Totals of the process, when it has ended; records a line only the first time it runs."
     package = "slipcover"
     versions = ((3, 11), (3, 14))
 

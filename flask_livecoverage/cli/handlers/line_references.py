@@ -38,7 +38,7 @@ def find_line_reference(recorded: RunQueries, reference: str) -> LineReference:
     if line.state == "excluded":
         return LineReference(line, f"{shown}:{line.number} is excluded by coverage.py's configuration")
     if line.state == "no statement":
-        return LineReference(line, f"{shown}:{line.number} is no statement: nothing can execute it")
+        return LineReference(line, f"{shown}:{line.number} is not a statement: nothing can execute it")
     return LineReference(line)
 
 

@@ -47,7 +47,7 @@ def _ready(run: int) -> sa.Select[Any]:
         .join(earlier, (earlier.c.id == requests.trace) & earlier.c.lines.is_not(None))
         .where(late.run == run)
         .order_by(late.id)
-        # Concurrent processes take turns, also if the database is not locked as a whole.
+        # Concurrent processes take turns, even if the database is not locked as a whole.
         .with_for_update(of=schema.late_updates)
     )
 

@@ -25,7 +25,10 @@ class GroupQueries:
         self._periods = base.periods
 
     def executed(self, by: By, filters: Filters | None = None) -> Iterator[Executed]:
-        """Yield what each test, route (``GET /user/<id>``) or request executed; there is no group for no test."""
+        """Yield what each test, route (``GET /user/<id>``) or request executed.
+
+        For tests, requests without a test are left out.
+        """
         if by == "request":
             yield from self._executed_by_request(filters)
             return

@@ -308,8 +308,8 @@ class TestWhoInAnUnchangedFile:
         [
             (11, "has 10 lines, and no line 11"),
             (999_999_999, "has 10 lines, and no line 999999999"),
-            (1, "prices.py:1 is no statement: nothing can execute it"),
-            (2, "prices.py:2 is no statement: nothing can execute it"),
+            (1, "prices.py:1 is not a statement: nothing can execute it"),
+            (2, "prices.py:2 is not a statement: nothing can execute it"),
             (10, "prices.py:10 is excluded by coverage.py's configuration"),
         ],
     )

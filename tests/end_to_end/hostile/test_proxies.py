@@ -61,7 +61,7 @@ def assert_refused(server: Server, reason: str) -> None:
     ],
 )  # fmt: skip
 def test_proxy_with_forwarding_headers(server: Server, header: str) -> None:
-    """Refused also if the server removes the header before it calls the application."""
+    """Refused even if the server removes the header before it calls the application."""
     with behind_proxy(server, header) as proxied:
         assert_refused(proxied, f"came through a proxy (header {header.partition(':')[0].title()})")
 
