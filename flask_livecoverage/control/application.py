@@ -25,7 +25,7 @@ from ..exports.dump import dump_object
 from ..exports.report_process import LiveReports, open_reports_in
 from ..journal.reader import read_run
 from ..keploy.dedup_yaml import dedup_yaml
-from ..middleware.wsgi import unrecorded
+from ..middleware.wsgi import leave_unrecorded
 from ..model import filters
 from ..model.records import CONTEXTS, Run
 from ..model.text import printable, window_name
@@ -125,7 +125,7 @@ class ControlMiddleware:
             announce(environ, self._recorder, self._settings)
         path = environ.get("PATH_INFO", "")
         if path.startswith(self._prefix) or path in self._paths:
-            response = self._answer(ControlRequest(unrecorded(environ)))
+            response = self._answer(ControlRequest(leave_unrecorded(environ)))
             response.headers["Cache-Control"] = "no-store"
             response.headers["X-Content-Type-Options"] = "nosniff"
             return response(environ, start_response)
