@@ -98,34 +98,34 @@ class Aggregator:
         self._first_executions: dict[str, FirstExecution] = {}
 
     def update(
-        self, store: Store, recorded: RunQueries, period: StoredPeriod, version: str, report: Progress
+        self, store: Store, queries: RunQueries, period: StoredPeriod, version: str, report: Progress
     ) -> Snapshot:
-        """Return the snapshot of ``recorded``, which contains the records of ``period``."""
+        """Return the snapshot of ``queries``, which contains the records of ``period``."""
         self._contents.refresh()
-        traces, ambient = recorded.lines.first_executions(), recorded.lines.ambient_traces()
+        traces, ambient = queries.lines.first_executions(), queries.lines.ambient_traces()
         # Late lines are ambient only until the record of their request is stored.
         if period != self._period or self._has_content_changed() or not self._ambient <= ambient:
             self._clear()
             self._period = period
         new = {number for number, trace in traces.items() if self._traces.get(number) != trace}
-        rows = [_Row(*row) for row in recorded.lines.rows_of_traces(new | ambient - self._ambient)]
-        self._load_files(recorded, {row.file for row in rows})
+        rows = [_Row(*row) for row in queries.lines.rows_of_traces(new | ambient - self._ambient)]
+        self._load_files(queries, {row.file for row in rows})
         self._reported = self._find_reported()
         self._count_statements(store, report)
         known, self._traces, self._ambient = self._traces, traces, ambient
         self._add(rows, known)
-        files = self._make_file_snapshots(recorded.root)
+        files = self._make_file_snapshots(queries.root)
         if rows or files != self._file_snapshots:
             self._file_snapshots, self._first_executions = files, self._find_first_executions(files.values())
-        return self._make_snapshot(recorded, period, version, store.warnings)
+        return self._make_snapshot(queries, period, version, store.warnings)
 
     def _has_content_changed(self) -> bool:
         """True if a file has changed whose lines were added, or a file whose lines were skipped has changed back."""
         return any(map(self._is_counted, self._skipped)) or not all(map(self._is_counted, self._added))
 
-    def _load_files(self, recorded: RunQueries, numbers: set[int]) -> None:
+    def _load_files(self, queries: RunQueries, numbers: set[int]) -> None:
         if not numbers <= self._files.keys():
-            contents = recorded.lines.contents()
+            contents = queries.lines.contents()
             self._files.update((number, contents[number]) for number in numbers & contents.keys())
 
     def _is_counted(self, number: int) -> bool:
@@ -188,9 +188,9 @@ class Aggregator:
         return files
 
     def _make_snapshot(
-        self, recorded: RunQueries, period: StoredPeriod, version: str, warnings: Sequence[str]
+        self, queries: RunQueries, period: StoredPeriod, version: str, warnings: Sequence[str]
     ) -> Snapshot:
-        root, firsts = recorded.root, self._first_executions
+        root, firsts = queries.root, self._first_executions
         files = sorted(self._file_snapshots.values(), key=lambda file: file.name)
         unreadable = [
             (relative_path(path, root), reason)
@@ -206,11 +206,11 @@ class Aggregator:
             files={file.key: file for file in files},
             changed=sorted(relative_path(path, root) for path in stale if self._counter.reports_on(path)),
             unreadable=sorted(unreadable),
-            requests=recorded.requests.count(),
+            requests=queries.requests.count(),
             lines=dict(self._lines),
             first_executions=firsts,
             at_startup=at_startup,
-            growth=_growth_points(recorded, firsts, at_startup),
+            growth=_growth_points(queries, firsts, at_startup),
             warnings=[*warnings],
         )
 
@@ -223,7 +223,7 @@ class Aggregator:
         return firsts
 
 
-def _growth_points(recorded: RunQueries, firsts: dict[str, FirstExecution], at_startup: int) -> list[tuple[int, int]]:
+def _growth_points(queries: RunQueries, firsts: dict[str, FirstExecution], at_startup: int) -> list[tuple[int, int]]:
     """Return the points at which the number of covered statements rose; few, since each costs a query of the store."""
     covered, rises = at_startup, []
     for first in sorted(firsts.values(), key=lambda first: first.at):
@@ -232,5 +232,5 @@ def _growth_points(recorded: RunQueries, firsts: dict[str, FirstExecution], at_s
     step = -(-len(rises) // _GROWTH_POINTS)
     # The last one of each step, which includes the last of all.
     shown = rises[::-1][:: step or 1][::-1]
-    counts = recorded.requests.counts_until([at for at, _ in shown])
+    counts = queries.requests.counts_until([at for at, _ in shown])
     return [(0, at_startup), *((count, covered) for count, (_, covered) in zip(counts, shown, strict=True))]

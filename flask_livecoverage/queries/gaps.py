@@ -43,11 +43,11 @@ class RecordedRoutes:
         return list(dict.fromkeys(name for rule in self.unused if rule.endpoint != "static" for name in rule.routes))
 
 
-def recorded_routes(recorded: RunQueries) -> RecordedRoutes:
+def recorded_routes(queries: RunQueries) -> RecordedRoutes:
     """Read the recorded requests by their routes."""
-    routes = _merged(recorded.groups.executed("route"))
-    unused = unused_rules(recorded.rules(), routes)
-    return RecordedRoutes(routes, recorded.lines.traces(), recorded.lines.ambient(), unused, recorded.root)
+    routes = _merged(queries.groups.executed("route"))
+    unused = unused_rules(queries.rules(), routes)
+    return RecordedRoutes(routes, queries.lines.traces(), queries.lines.ambient(), unused, queries.root)
 
 
 def _merged(routes: Iterable[Executed]) -> dict[str, Executed]:

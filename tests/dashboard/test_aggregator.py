@@ -163,8 +163,8 @@ class Recording:
         """A snapshot that includes everything recorded, and the store's content at that moment."""
         held = held_store_of(self.reader)
         try:
-            with self.reader.recorded(held) as recorded:
-                yield held.snapshot, recorded
+            with self.reader.recorded(held) as queries:
+                yield held.snapshot, queries
         finally:
             held.release()
 
@@ -240,12 +240,12 @@ def test_random_requests_of_several_processes(recording: Recording, seed: int) -
     before = recording.covered([])
     at_startup = total = sum(map(len, before.values()))
     done, growth = [], [(0, total)]
-    with recording.recorded() as (_, recorded):
+    with recording.recorded() as (_, queries):
         for number, at in enumerate(sorted(moments), 1):
             request_id, trace = ids[at]
             done.append(trace)
             covered = sum(map(len, recording.covered(done).values()))
-            record = recorded.requests.get(request_id)
+            record = queries.requests.get(request_id)
             assert record is not None
             assert snapshot.new(record) == covered - total
             assert snapshot.lines[record.trace] == sum(
@@ -352,8 +352,8 @@ class TestPeriods:
         recording.request(writer, recording.trace({0: [6, 8]}), NOW + 1)
         assert recording.snapshot().executed == 3
         writer.line("amend", id=request_id, trace=writer.trace(later))
-        with recording.recorded() as (snapshot, recorded):
-            newest, oldest = recorded.requests.newest()
+        with recording.recorded() as (snapshot, queries):
+            newest, oldest = queries.requests.newest()
         assert (snapshot.new(oldest), snapshot.new(newest)) == (3, 0)
         assert snapshot.lines[oldest.trace] == 3
 
@@ -365,14 +365,14 @@ class TestHeldStore:
         """Another process updates the store while a page is rendered: a command, or the server for a suite."""
         writer = recording.writer("0000000a")
         recording.request(writer, recording.trace({0: [6]}), NOW, test="first")
-        with recording.recorded() as (snapshot, recorded):
+        with recording.recorded() as (snapshot, queries):
             recording.request(writer, recording.trace({0: [7, 8]}), NOW + 1, test="second")
             reset(recording.run)
             with open_store(store_url(recording.run.path.parent.parent, None)) as store:
                 store.sync(recording.run)
-            assert recorded.requests.count() == snapshot.requests == 1
-            assert [one.name for one in recorded.groups.executed("test")] == ["first"]
-            assert all(record.trace in snapshot.lines for record in recorded.requests.newest())
+            assert queries.requests.count() == snapshot.requests == 1
+            assert [one.name for one in queries.groups.executed("test")] == ["first"]
+            assert all(record.trace in snapshot.lines for record in queries.requests.newest())
         assert recording.snapshot().requests == 0
 
     def test_is_open_until_all_holders_release_it(self, recording: Recording) -> None:
@@ -380,8 +380,8 @@ class TestHeldStore:
         held = held_store_of(recording.reader)
         recording.request(recording.writer("0000000b"), recording.trace({0: [7]}), NOW)
         assert recording.snapshot().requests == 2
-        with held.recorded() as recorded:
-            assert recorded.requests.count() == 1
+        with held.recorded() as queries:
+            assert queries.requests.count() == 1
         assert held.hold()
         held.release()
         held.release()
@@ -411,9 +411,9 @@ class TestHeldStore:
                 except NotReady:
                     continue
                 try:
-                    with recording.reader.recorded(held) as recorded:
-                        if recorded.requests.count() != held.snapshot.requests or any(
-                            record.trace not in held.snapshot.lines for record in recorded.requests.newest()
+                    with recording.reader.recorded(held) as queries:
+                        if queries.requests.count() != held.snapshot.requests or any(
+                            record.trace not in held.snapshot.lines for record in queries.requests.newest()
                         ):
                             failures.append(held.snapshot.requests)
                 finally:
@@ -452,11 +452,11 @@ class TestCountingOnce:
     def test_removed_store_is_rebuilt(self, recording: Recording) -> None:
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
         # Read only once: the store's file did not exist before.
-        with recording.recorded() as (_, recorded):
-            assert recorded.requests.count() == 1
+        with recording.recorded() as (_, queries):
+            assert queries.requests.count() == 1
         remove_store()
-        with recording.recorded() as (_, recorded):
-            assert recorded.requests.count() == 1
+        with recording.recorded() as (_, queries):
+            assert queries.requests.count() == 1
 
     def test_store_keeps_all(self, recording: Recording) -> None:
         counter = StatementCounter()

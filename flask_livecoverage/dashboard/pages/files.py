@@ -102,12 +102,12 @@ def show_source(context: PageContext, key: str) -> Response:
         raise NotFound("no such file: it may have been changed or removed since")
     code = highlighted(file.path, file.content)
     heat: Heat = given.get("heat", "requests")
-    with context.recorded() as recorded:
-        hits = _hits(recorded, file, heat, given)
+    with context.recorded() as queries:
+        hits = _hits(queries, file, heat, given)
         lines = [] if code is None else _lines(file, code, hits)
         chosen = given.get("line")
-        ran = None if chosen is None else who_executed_in(recorded, file, chosen)
-        users = users_of_file(recorded, file)
+        ran = None if chosen is None else who_executed_in(queries, file, chosen)
+        users = users_of_file(queries, file)
     page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
     return context.render(
         "source.html",
@@ -126,11 +126,11 @@ def show_source(context: PageContext, key: str) -> Response:
     )
 
 
-def _hits(recorded: RunQueries, file: FileSnapshot, heat: Heat, given: dict[str, Any]) -> FileHits:
+def _hits(queries: RunQueries, file: FileSnapshot, heat: Heat, given: dict[str, Any]) -> FileHits:
     """The hits of each line by requests or tests, and the statements that the selected ones ran. Raises NotFound."""
     if "request" not in given:
-        return count_hits(recorded, file, Filters(test=given.get("test"), route=given.get("route")), heat)
-    hits = count_hits_of_request(recorded, file, given["request"], heat)
+        return count_hits(queries, file, Filters(test=given.get("test"), route=given.get("route")), heat)
+    hits = count_hits_of_request(queries, file, given["request"], heat)
     if hits is None:
         raise NotFound("no such request since the last reset")
     return hits
