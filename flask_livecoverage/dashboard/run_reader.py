@@ -17,7 +17,7 @@ from ..queries.counted_lines import statements_of
 from ..queries.lists import Group, RouteList, list_routes, list_tests
 from ..queries.redundancy import SuiteComparison, compare_suite
 from ..queries.suites import recorded_suite
-from ..sources.coveragepy import StatementCounter
+from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries, StoreHandle, identify, store_url
 from .aggregator import Aggregator, StoredPeriod
 from .background import Background, Progress
@@ -72,8 +72,8 @@ class RunReader:
         self.folder = RunFolder(Path(config.run))
         self._store_url = store_url(self.folder.path.parent.parent, config.store)
         self._store = StoreHandle(self._store_url, is_own=not config.store)
-        self.counter = StatementCounter()
-        self._aggregator = Aggregator(config.source_files, self.counter)
+        self.analyser = StatementAnalyser()
+        self._aggregator = Aggregator(config.source_files, self.analyser)
         self._held_stores = Background(self._read, self._state)
         # The newest, which this object holds until it is closed.
         self._newest: HeldStore | None = None
@@ -155,12 +155,12 @@ class RunReader:
     def _list_tests(self, _report: Progress) -> Listed[Sequence[Group]]:
         snapshot = self._finished_snapshot()
         with self._reading(snapshot) as queries:
-            return Listed(snapshot, list_tests(queries, counting=statements_of(snapshot.by_path)))
+            return Listed(snapshot, list_tests(queries, select=statements_of(snapshot.by_path)))
 
     def _list_routes(self, _report: Progress) -> Listed[RouteList]:
         snapshot = self._finished_snapshot()
         with self._reading(snapshot) as queries:
-            return Listed(snapshot, list_routes(queries, counting=statements_of(snapshot.by_path)))
+            return Listed(snapshot, list_routes(queries, select=statements_of(snapshot.by_path)))
 
     def _compare(self, by: By | None, _report: Progress) -> Listed[SuiteComparison]:
         snapshot = self._finished_snapshot()

@@ -16,10 +16,10 @@ from ..model.bitmap import from_bitmap
 from ..model.filters import Filters
 from ..model.records import FileStatements
 from ..sources.content import content_hash
-from ..sources.coveragepy import StatementCounter
+from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries
 from ..store.queries.lines import LineHits
-from .counted_lines import CountedFile
+from .counted_lines import AnalysedFile
 from .lookup import find_subject
 
 
@@ -56,16 +56,16 @@ def find_line(queries: RunQueries, path: str, number: int) -> SourceLine:
     """The line of the file at ``path`` with this number."""
     line = SourceLine(path, number, [number])
     content = content_hash(path)
-    counted = _statements(queries, path, content)
-    if counted is None:
+    analysis = _statements(queries, path, content)
+    if analysis is None:
         return line
     with open(path, "rb") as file:
         line = replace(line, content=content, last=len(file.read().splitlines()))
     if line.last is not None and number > line.last:
         return replace(line, state="beyond the end")
-    if counted.excluded >> number & 1:
+    if analysis.excluded >> number & 1:
         return replace(line, state="excluded")
-    statement = counted.statement_of(number)
+    statement = analysis.statement_of(number)
     return replace(line, statement=statement) if statement else replace(line, state="no statement")
 
 
@@ -74,7 +74,7 @@ def _statements(queries: RunQueries, path: str, content: str) -> FileStatements 
     if (path, content) not in queries.lines.contents().values():
         return None
     try:
-        return StatementCounter().count(path)
+        return StatementAnalyser().analyse(path)
     except (coverage.CoverageException, SyntaxError, ValueError):
         return None
 
@@ -87,7 +87,7 @@ def who_executed(queries: RunQueries, line: SourceLine, limit: int = 10) -> Line
     return queries.lines.ran(line.path, line.statement, limit=limit, content=line.content)
 
 
-class MeasuredFile(CountedFile, Protocol):
+class MeasuredFile(AnalysedFile, Protocol):
     """A file on disk whose statements are known, and what ran of it."""
 
     @property
@@ -101,7 +101,7 @@ class MeasuredFile(CountedFile, Protocol):
 
 def who_executed_in(queries: RunQueries, file: MeasuredFile, number: int) -> LineHits:
     """As :func:`who_executed`, of a file whose statements are known."""
-    statement = file.counted.statement_of(number) or [number]
+    statement = file.analysis.statement_of(number) or [number]
     return who_executed(queries, SourceLine(file.path, number, statement, file.content))
 
 
@@ -120,7 +120,7 @@ def count_hits(queries: RunQueries, file: MeasuredFile, filters: Filters, by: Li
     """
     if file.number is None:
         return FileHits(Counter(), 0)
-    by_requests = [(file.counted.executed(lines), count) for lines, count in queries.lines.heat(file.number, filters)]
+    by_requests = [(file.analysis.executed(lines), count) for lines, count in queries.lines.heat(file.number, filters)]
     executed = file.covered if filters == Filters() else reduce(or_, (lines for lines, _ in by_requests), 0)
     counts: Counter[int] = Counter()
     if by == "requests":
@@ -129,7 +129,7 @@ def count_hits(queries: RunQueries, file: MeasuredFile, filters: Filters, by: Li
         return FileHits(counts, executed)
     by_test: dict[int, int] = {}
     for lines, test in queries.lines.heat_by_test(file.number, filters):
-        by_test[test] = by_test.get(test, 0) | file.counted.executed(lines)
+        by_test[test] = by_test.get(test, 0) | file.analysis.executed(lines)
     for lines in by_test.values():
         counts.update(from_bitmap(lines))
     return FileHits(counts, executed)
@@ -143,7 +143,7 @@ def count_hits_of_request(
     if request is None or request.record is None:
         return None
     ran = queries.lines.union(request.traces).files.get(file.path)
-    executed = 0 if ran is None or ran.content != file.content else file.counted.executed(ran.lines)
+    executed = 0 if ran is None or ran.content != file.content else file.analysis.executed(ran.lines)
     counted = by == "requests" or request.record.test is not None
     return FileHits(Counter(from_bitmap(executed) if counted else ()), executed)
 

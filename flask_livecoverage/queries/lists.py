@@ -11,7 +11,7 @@ from ..model.filters import Filters
 from ..model.records import RequestRecord, Rule
 from ..store import RunQueries
 from ..store.queries.requests import Sort
-from .counted_lines import Counting, as_recorded
+from .counted_lines import LineSelection, as_recorded
 from .routes import UnusedRule, unused_rules
 
 
@@ -98,10 +98,10 @@ class Group:
 
 
 def list_tests(
-    queries: RunQueries, filters: Filters | None = None, counting: Counting = as_recorded
+    queries: RunQueries, filters: Filters | None = None, select: LineSelection = as_recorded
 ) -> Sequence[Group]:
     """The tests that requests named, in the natural order of their names."""
-    return _groups(queries, "test", filters, counting, {})
+    return _groups(queries, "test", filters, select, {})
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,9 @@ class RouteList:
         return {rule: sorted(names) for rule, names in sorted(methods.items())}
 
 
-def list_routes(queries: RunQueries, filters: Filters | None = None, counting: Counting = as_recorded) -> RouteList:
+def list_routes(queries: RunQueries, filters: Filters | None = None, select: LineSelection = as_recorded) -> RouteList:
     """The routes, and what of the application's rules none of the requests used."""
-    routes = _groups(queries, "route", filters, counting, queries.groups.tests_by_route(filters))
+    routes = _groups(queries, "route", filters, select, queries.groups.tests_by_route(filters))
     rules = queries.rules()
     return RouteList(routes, rules, unused_rules(rules, [route.name for route in routes]))
 
@@ -141,10 +141,10 @@ def _groups(
     queries: RunQueries,
     by: Literal["test", "route"],
     filters: Filters | None,
-    counting: Counting,
+    select: LineSelection,
     tests: Mapping[str, int],
 ) -> list[Group]:
-    traces = {digest: counting(trace) for digest, trace in queries.lines.traces(filters).items()}
+    traces = {digest: select(trace) for digest, trace in queries.lines.traces(filters).items()}
     suite = Suite.of(queries.groups.executed(by, filters), traces)
     return [
         Group(

@@ -10,7 +10,7 @@ from typing import Literal
 from ..model.filters import Filters
 from ..model.records import Executed, RequestRecord, Trace
 from ..store import RunQueries
-from .counted_lines import Counting, as_recorded
+from .counted_lines import LineSelection, as_recorded
 
 Kind = Literal["request", "test", "route"]
 KINDS: tuple[Kind, ...] = ("request", "test", "route")
@@ -68,9 +68,9 @@ def _subject(kind: Kind, executed: Executed) -> Subject:
     return Subject(kind, executed.name, executed.requests, executed.duration_ms, executed.traces)
 
 
-def executed_lines(queries: RunQueries, subject: Subject, counting: Counting = as_recorded) -> Trace:
+def executed_lines(queries: RunQueries, subject: Subject, select: LineSelection = as_recorded) -> Trace:
     """All lines that ``subject`` executed."""
-    return Trace.union(map(counting, queries.lines.by_ids(subject.traces)))
+    return Trace.union(map(select, queries.lines.by_ids(subject.traces)))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.sources.content import content_hash
-from flask_livecoverage.sources.coveragepy import StatementCounter
+from flask_livecoverage.sources.coveragepy import StatementAnalyser
 from flask_livecoverage.store import RunQueries, Store, open_store, store_url
 
 from ..support import REPOSITORY
@@ -88,38 +88,38 @@ class TestStatements:
         path = write_module(SOURCE, "source")
         everything = range(1, len(SOURCE.splitlines()) + 1)
         lines = random.Random(seed).sample(everything, seed * len(everything) // 19)
-        counted = StatementCounter().count(str(path))
+        analysis = StatementAnalyser().analyse(str(path))
         run, missing, excluded = executed(lines, path)
-        found = counted.executed(to_bitmap(lines))
+        found = analysis.executed(to_bitmap(lines))
         assert from_bitmap(found) == run
-        assert from_bitmap(counted.statements & ~found) == missing
-        assert from_bitmap(counted.excluded) == excluded
+        assert from_bitmap(analysis.statements & ~found) == missing
+        assert from_bitmap(analysis.excluded) == excluded
 
     def test_all_of_this_package(self) -> None:
         """Real code of all kinds."""
-        counter = StatementCounter()
+        analyser = StatementAnalyser()
         rng = random.Random(1)
         for path in sorted((REPOSITORY / "flask_livecoverage").rglob("*.py")):
             everything = range(1, len(path.read_text().splitlines()) + 2)
             lines = rng.sample(everything, len(everything) // 2)
-            counted = counter.count(str(path))
-            assert from_bitmap(counted.executed(to_bitmap(lines))) == executed(lines, path)[0]
+            analysis = analyser.analyse(str(path))
+            assert from_bitmap(analysis.executed(to_bitmap(lines))) == executed(lines, path)[0]
 
     def test_configuration(self, write_module) -> None:
         path = write_module(SOURCE, "source")
         Path(".coveragerc").write_text("[report]\nexclude_also = def plain\nomit = */other.py\nprecision = 2\n")
-        counter = StatementCounter()
-        assert 5 in from_bitmap(counter.count(str(path)).excluded)
-        assert counter.reports_on(str(path))
-        assert not counter.reports_on(str(path.with_name("other.py")))
-        assert counter.percent(1, 3) == "33.33"
+        analyser = StatementAnalyser()
+        assert 5 in from_bitmap(analyser.analyse(str(path)).excluded)
+        assert analyser.reports_on(str(path))
+        assert not analyser.reports_on(str(path.with_name("other.py")))
+        assert analyser.percent(1, 3) == "33.33"
         Path(".coveragerc").unlink()
-        assert StatementCounter().rules != counter.rules
+        assert StatementAnalyser().rules != analyser.rules
 
     def test_all_lines_of_a_statement(self, write_module) -> None:
-        counted = StatementCounter().count(str(write_module(SOURCE, "source")))
+        analysis = StatementAnalyser().analyse(str(write_module(SOURCE, "source")))
         first = SOURCE.splitlines().index("    return dict(") + 1
-        assert from_bitmap(counted.all_lines(1 << first)) == list(range(first, first + 7))
+        assert from_bitmap(analysis.all_lines(1 << first)) == list(range(first, first + 7))
 
 
 class Recording:
@@ -440,10 +440,10 @@ class TestCountingOnce:
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
         before = recording.snapshot()
 
-        def count(self: StatementCounter, path: str) -> None:
+        def analyse(self: StatementAnalyser, path: str) -> None:
             raise AssertionError(f"{path} is counted again")
 
-        monkeypatch.setattr(StatementCounter, "count", count)
+        monkeypatch.setattr(StatementAnalyser, "analyse", analyse)
         with closing(RunReader(recording.config)) as reader:
             snapshot = snapshot_of(reader)
         assert shown(snapshot) == shown(before)
@@ -459,13 +459,13 @@ class TestCountingOnce:
             assert queries.requests.count() == 1
 
     def test_store_keeps_all(self, recording: Recording) -> None:
-        counter = StatementCounter()
-        counted = counter.count(str(recording.paths[0]))
+        analyser = StatementAnalyser()
+        analysis = analyser.analyse(str(recording.paths[0]))
         with open_store("sqlite:///store.sqlite3") as store:
-            store.save_statements("rules", {"good": counted, "bad": "no Python"})
+            store.save_statements("rules", {"good": analysis, "bad": "no Python"})
             # Saved again, as by another process.
-            store.save_statements("rules", {"good": counted})
-            assert store.load_statements("rules", ["good", "bad", "unknown"]) == {"good": counted, "bad": "no Python"}
+            store.save_statements("rules", {"good": analysis})
+            assert store.load_statements("rules", ["good", "bad", "unknown"]) == {"good": analysis, "bad": "no Python"}
             assert store.load_statements("others", ["good"]) == {}
 
 

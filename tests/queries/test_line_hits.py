@@ -37,7 +37,7 @@ class File:
 
     path: str
     content: str
-    counted: FileStatements
+    analysis: FileStatements
     number: int | None
     covered: int
 

@@ -109,7 +109,7 @@ def _files(
         code = []
         if shown and room > 0:
             code = list(_code(file, shown, only_a, only_b, one_sided=one_sided))
-        room -= file.counted.statements.bit_length() if code else 0
+        room -= file.analysis.statements.bit_length() if code else 0
         yield FileLines(file, from_bitmap(only_a), from_bitmap(both), from_bitmap(only_b), code)
 
 
@@ -123,7 +123,7 @@ def _code(file: FileSnapshot, shown: int, only_a: int, only_b: int, *, one_sided
         return
     before = None
     sides = ""
-    for number in from_bitmap(file.counted.all_lines(shown)):
+    for number in from_bitmap(file.analysis.all_lines(shown)):
         first = bool(shown >> number & 1)
         if first and not one_sided:
             sides = "a" if only_a >> number & 1 else "b" if only_b >> number & 1 else "both"

@@ -68,7 +68,7 @@ class MissingRange:
 
 def missing_ranges(file: FileSnapshot) -> list[MissingRange]:
     """The ranges of missing lines of ``file``, ascending."""
-    statements = file.counted.statements
+    statements = file.analysis.statements
     ranges = format_lines(from_bitmap(statements), from_bitmap(statements & ~file.covered))
     return [
         MissingRange(int(text.partition("-")[0]), text.replace("-", _DASH)) for text in filter(None, ranges.split(", "))
@@ -137,19 +137,19 @@ def _hits(queries: RunQueries, file: FileSnapshot, heat: Heat, given: dict[str, 
 
 
 def _lines(file: FileSnapshot, code: Sequence[Markup], hits: FileHits) -> list[Line]:
-    counted, counts, shown = file.counted, hits.counts, hits.executed
+    analysis, counts, shown = file.analysis, hits.counts, hits.executed
     states: dict[int, str] = {}
     for bitmap, state in (
-        (counted.excluded, "excluded"),
-        (counted.all_lines(counted.statements & ~file.covered), "missing"),
-        (counted.all_lines(file.covered & ~shown), "others"),
-        (counted.all_lines(shown), "run"),
+        (analysis.excluded, "excluded"),
+        (analysis.all_lines(analysis.statements & ~file.covered), "missing"),
+        (analysis.all_lines(file.covered & ~shown), "others"),
+        (analysis.all_lines(shown), "run"),
     ):
         states.update(dict.fromkeys(from_bitmap(bitmap), state))
     # A statement inside the lines of another one has its own state.
-    for bitmap, state in ((counted.statements & ~file.covered, "missing"), (file.covered & ~shown, "others")):
+    for bitmap, state in ((analysis.statements & ~file.covered, "missing"), (file.covered & ~shown, "others")):
         states.update(dict.fromkeys(from_bitmap(bitmap), state))
-    firsts = counted.first_lines()
+    firsts = analysis.first_lines()
     hottest = max(counts.values(), default=0)
     return [
         Line(
