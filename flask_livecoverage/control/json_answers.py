@@ -21,8 +21,8 @@ from ..store import RunQueries
 
 
 @dataclass(frozen=True)
-class Records:
-    """The recorded requests of a run; ``warnings`` name records that cannot be read.
+class JsonAnswers:
+    """The answers about a run, as objects for JSON; ``warnings`` name records that cannot be read.
 
     ``run`` identifies the run in this store: another store has other numbers of windows and traces.
     """
@@ -50,7 +50,7 @@ class Records:
         assert summary is not None
         return asdict(summary)
 
-    def one(self, request_id: str) -> dict[str, Any] | None:
+    def request(self, request_id: str) -> dict[str, Any] | None:
         """One request with its lines by file; None if there is none with this id."""
         subject = find_subject(self.queries, "request", request_id)
         if subject is None or subject.record is None:
@@ -60,10 +60,10 @@ class Records:
 
 
 @contextmanager
-def open_records(recorder: Recorder, store: str | None, *, since_reset: bool = True) -> Iterator[Records]:
-    """The records of the recorder's run; ``store`` is the setting ``LIVECOVERAGE_STORE``."""
+def open_json_answers(recorder: Recorder, store: str | None, *, since_reset: bool = True) -> Iterator[JsonAnswers]:
+    """The answers about the recorder's run; ``store`` is the setting ``LIVECOVERAGE_STORE``."""
     recorder.flush()
     data_dir = recorder.run.path.parent.parent
     make_data_dir(data_dir)
     with open_stored_runs(data_dir, [recorder.run], store, since_reset=since_reset) as runs:
-        yield Records(runs.queries, runs.warnings, runs.identity)
+        yield JsonAnswers(runs.queries, runs.warnings, runs.identity)

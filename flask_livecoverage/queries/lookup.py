@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..model.filters import Filters
-from ..model.records import Executed, RequestRecord, Trace
+from ..model.records import ExecutionTotals, RequestRecord, Trace
 from ..store import RunQueries
 from .counted_lines import LineSelection, as_recorded
 
@@ -64,7 +64,7 @@ def _ending_with(queries: RunQueries, kind: Kind, end: str) -> list[Subject]:
     return [_subject(kind, one) for one in queries.groups.executed(kind) if pattern.fullmatch(one.name)]
 
 
-def _subject(kind: Kind, executed: Executed) -> Subject:
+def _subject(kind: Kind, executed: ExecutionTotals) -> Subject:
     return Subject(kind, executed.name, executed.requests, executed.duration_ms, executed.traces)
 
 

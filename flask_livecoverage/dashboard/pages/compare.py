@@ -48,7 +48,7 @@ class Code:
 
 
 @dataclass(frozen=True)
-class FileLines:
+class ComparedFile:
     """The lines of a file that ran, by the side that ran them, and the code, unless the page is full."""
 
     file: FileSnapshot
@@ -99,7 +99,7 @@ def _kind_and_name(value: str) -> tuple[Kind, str]:
 
 def _files(
     snapshot: Snapshot, found: Difference, *, show_both: bool = True, one_sided: bool = False
-) -> Iterator[FileLines]:
+) -> Iterator[ComparedFile]:
     room = _MAX_LINES
     for file in snapshot.files.values():
         only_a, both, only_b = (_lines(trace, file) for trace in (found.only_a, found.both, found.only_b))
@@ -110,7 +110,7 @@ def _files(
         if shown and room > 0:
             code = list(_code(file, shown, only_a, only_b, one_sided=one_sided))
         room -= file.analysis.statements.bit_length() if code else 0
-        yield FileLines(file, from_bitmap(only_a), from_bitmap(both), from_bitmap(only_b), code)
+        yield ComparedFile(file, from_bitmap(only_a), from_bitmap(both), from_bitmap(only_b), code)
 
 
 def _lines(trace: Trace, file: FileSnapshot) -> int:
