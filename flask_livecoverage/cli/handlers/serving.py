@@ -256,7 +256,7 @@ def _report_run(data_dir: str, run_id: str, run_options: RunOptions, url: str) -
             no_requests = _check_requests(runs, url, fail=run_options.fail_no_requests)
         return status or no_requests
     except LiveCoverageError as error:
-        # The command's own status matters more, and the server's end too.
+        # Not raised: a fault of the server, and then the command's status, take precedence.
         click.echo(f"Error: {printable(str(error))}", err=True)
         return error.exit_code
 
