@@ -27,7 +27,7 @@ from flask_livecoverage.analysis.duplicates import find_redundancy
 from flask_livecoverage.analysis.minimise import minimise
 from flask_livecoverage.analysis.suite import Suite
 from flask_livecoverage.model.bitmap import to_bitmap
-from flask_livecoverage.model.records import Executed, FileLines, Trace
+from flask_livecoverage.model.records import ExecutionTotals, FileLines, Trace
 
 T = TypeVar("T")
 
@@ -44,7 +44,8 @@ def make_suite(members: int, line_sets: int, lines: int, shape: str) -> Suite:
     # The first of each, then by the square: some sets are executed far more often than others.
     chosen = (ids[i] if i < len(ids) else ids[int(len(ids) * chance.random() ** 2)] for i in range(members))
     executed = [
-        Executed(f"test-{i}", 1, round(chance.lognormvariate(3, 1), 3), [trace]) for i, trace in enumerate(chosen)
+        ExecutionTotals(f"test-{i}", 1, round(chance.lognormvariate(3, 1), 3), [trace])
+        for i, trace in enumerate(chosen)
     ]
     return Suite.of(executed, traces)
 

@@ -63,8 +63,8 @@ def measure_ingest(run: RunFolder, url: str, file: Path) -> list[list[Any]]:
     with open_store(url) as store:
         number = store.sync(run)
         seconds, cpu = time.perf_counter() - seconds, time.process_time() - cpu
-        with store.recorded([number]) as recorded:
-            count = recorded.requests.count()
+        with store.recorded([number]) as queries:
+            count = queries.requests.count()
     return [
         ["requests", f"{count:,}"],
         ["seconds", f"{seconds:.1f}"],
@@ -97,9 +97,9 @@ def measure_questions(url: str, run: RunFolder, rounds: int) -> list[list[Any]]:
         for name, ask in QUESTIONS.items():
             times = []
             for _ in range(rounds):
-                with store.recorded([number]) as recorded:
+                with store.recorded([number]) as queries:
                     began = time.perf_counter()
-                    ask(recorded)
+                    ask(queries)
                     times.append(1000 * (time.perf_counter() - began))
             rows.append([name, f"{min(times):.1f}", f"{statistics.median(times):.1f}"])
     return rows

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.comparison.works import LARGE_VARIABLE
-from benchmarks.comparison.works.generated import write_application
+from benchmarks.comparison.workloads import LARGE_VARIABLE
+from benchmarks.comparison.workloads.generated import write_application
 from benchmarks.comparison.wrk import find_wrk
 from benchmarks.dashboard.cost import SERVERS, cost_of
 

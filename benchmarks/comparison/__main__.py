@@ -29,7 +29,7 @@ from .measure import LEVELS, Plan, measure
 from .parts import PARTS
 from .processes import Interpreter, ProcessFailed, find_interpreter
 from .report import markdown
-from .works import WORKS
+from .workloads import WORKLOADS
 from .wrk import find_wrk
 
 REPOSITORY = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ REPOSITORY = Path(__file__).parents[2]
 RESULTS, DOCS = REPOSITORY / "benchmarks", REPOSITORY / "docs" / "performance"
 PARTIAL = REPOSITORY / "build" / "benchmark"
 QUICK_PLAN = Plan(rounds=1, rival_rounds=1, seconds=0.05)
-QUICK_WORKS = ("trivial", "large")
+QUICK_WORKLOADS = ("trivial", "large")
 QUICK_LEVELS = ("wsgi-1", "wsgi-4")
 THROUGHPUT = "throughput"
 
@@ -50,7 +50,7 @@ class Choice:
     quick: bool
     plan: Plan
     parts: Sequence[str]
-    works: Sequence[str]
+    workloads: Sequence[str]
     levels: Sequence[str]
     contestants: Sequence[str]
 
@@ -63,7 +63,9 @@ class Choice:
 @click.command()
 @click.option("--python", "pythons", multiple=True, help="An interpreter to measure with; repeatable. [default: this]")
 @click.option("--part", "parts", multiple=True, type=click.Choice([THROUGHPUT, *PARTS]), help="Only this; repeatable.")
-@click.option("--work", "works", multiple=True, type=click.Choice(list(WORKS)), help="Only this; repeatable.")
+@click.option(
+    "--work", "--workload", "workloads", multiple=True, type=click.Choice(list(WORKLOADS)), help="Only this ..."
+)
 @click.option("--level", "levels", multiple=True, type=click.Choice(list(LEVELS)), help="Only this; repeatable.")
 @click.option("--contestant", "contestants", multiple=True, type=click.Choice(list(CONTESTANTS)), help="Only this ...")
 @click.option("--rounds", type=click.IntRange(1), help=f"[default: {Plan.rounds}]")
@@ -94,7 +96,7 @@ def choose(
     *,
     quick: bool,
     parts: Sequence[str],
-    works: Sequence[str],
+    workloads: Sequence[str],
     levels: Sequence[str],
     contestants: Sequence[str],
     **plan: Any,
@@ -102,11 +104,11 @@ def choose(
     """The selection that the options make; without an option of a kind, all of that kind."""
     given = {name: value for name, value in plan.items() if value is not None}
     return Choice(
-        whole=not (quick or parts or works or levels or contestants),
+        whole=not (quick or parts or workloads or levels or contestants),
         quick=quick,
         plan=replace(QUICK_PLAN if quick else Plan(), **given),
         parts=parts or (THROUGHPUT, *PARTS),
-        works=works or (QUICK_WORKS if quick else tuple(WORKS)),
+        workloads=workloads or (QUICK_WORKLOADS if quick else tuple(WORKLOADS)),
         levels=levels or (QUICK_LEVELS if quick else tuple(LEVELS)),
         # Ratios are to the bare application.
         contestants=[name for name in CONTESTANTS if not contestants or name in ("bare", *contestants)],
@@ -143,7 +145,7 @@ def measure_python(interpreter: Interpreter, choice: Choice) -> dict[str, Any]:
     if THROUGHPUT in choice.parts:
         measured[THROUGHPUT] = measure(
             interpreter,
-            [WORKS[name] for name in choice.works],
+            [WORKLOADS[name] for name in choice.workloads],
             [LEVELS[name] for name in choice.levels],
             [CONTESTANTS[name] for name in choice.contestants],
             choice.plan,

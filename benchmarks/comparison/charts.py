@@ -13,7 +13,7 @@ from pygal.style import Style
 from .contestants import CONTESTANTS
 from .figures import Ratio, Throughput
 from .measure import LEVELS
-from .works import WORKS
+from .workloads import WORKLOADS
 
 # A grey that stands out from white and from near black alike.
 GREY = "#7d7d7d"
@@ -128,9 +128,11 @@ def all_charts(results: Mapping[str, Any]) -> Iterator[tuple[str, pygal.Graph]]:
 
 
 def throughput_chart(python: str, throughput: Throughput, level: str) -> pygal.Bar:
-    """For each work, the throughput of the contestants beside the bare application's."""
+    """For each workload, the throughput of the contestants beside the bare application's."""
     contestants = [name for name in throughput.contestants if name != "bare"]
-    ratios = {name: [throughput.ratio(work, level, name) for work in throughput.works] for name in contestants}
+    ratios = {
+        name: [throughput.ratio(workload, level, name) for workload in throughput.workloads] for name in contestants
+    }
     highest = max((ratio.high for row in ratios.values() for ratio in row if ratio), default=1)
     chart = pygal.Bar(
         **options(
@@ -142,7 +144,7 @@ def throughput_chart(python: str, throughput: Throughput, level: str) -> pygal.B
             spacing=8,
         )
     )
-    chart.x_labels = [WORKS[work].label for work in throughput.works]
+    chart.x_labels = [WORKLOADS[workload].label for workload in throughput.workloads]
     for name in contestants:
         chart.add(CONTESTANTS[name].title, [_bar(ratio) for ratio in ratios[name]])
     return chart

@@ -5,7 +5,8 @@
     python -m benchmarks.comparison.growing WORK CONTESTANT
 
 Its commands and answers are the worker's. A command may have ``paths``, which each client requests in place of the
-work's own, and ``held``: the number of other requests, of the work ``growing``, that wait in a view for the whole time.
+workload's own, and ``held``: the number of other requests, of the workload ``growing``, that wait in a view for the
+whole time.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from werkzeug.test import EnvironBuilder
 from .contestants import CONTESTANTS
 from .measured import Measured, load, quiet_output, request
 from .worker import timed
-from .works import WORKS, Work
+from .workloads import WORKLOADS, Workload
 
 # Until the next of the requests that are held open has arrived.
 MAX_WAIT_SECONDS = 60
 
-GROWING = Work("growing", "", "a view whose lines depend on each bit of a number")
+GROWING = Workload("growing", "", "a view whose lines depend on each bit of a number")
 
 
 def answer(measured: Measured, *, paths: Sequence[str] = (), held: int = 0, **how: Any) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def held_open(measured: Measured, count: int) -> Iterator[None]:
         yield
         return
     # Imported when the contestant has prepared for it.
-    from .works import growing
+    from .workloads import growing
 
     environs = [EnvironBuilder(f"/hold/{number}").get_environ() for number in range(count)]
     threads = [threading.Thread(target=request, args=(measured.wsgi, environ)) for environ in environs]
@@ -67,9 +68,9 @@ def held_open(measured: Measured, count: int) -> Iterator[None]:
 def main() -> None:
     """Answer commands until the standard input ends."""
     replies = quiet_output()
-    work, contestant = sys.argv[1:]
-    measured = load({**WORKS, GROWING.name: GROWING}[work], CONTESTANTS[contestant])
-    print(json.dumps({"complaint": measured.complaint}), file=replies, flush=True)
+    workload, contestant = sys.argv[1:]
+    measured = load({**WORKLOADS, GROWING.name: GROWING}[workload], CONTESTANTS[contestant])
+    print(json.dumps({"problem": measured.problem}), file=replies, flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(measured, **json.loads(line))), file=replies, flush=True)
 

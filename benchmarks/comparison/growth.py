@@ -15,10 +15,10 @@ from typing import Any
 from .growing import GROWING
 from .processes import Interpreter, Subprocess
 from .tables import Table
-from .turns import alive, beside, microseconds, take_turns
-from .works import LARGE_VARIABLE, WORKS
-from .works.generated import PACKAGE, write_application
-from .works.growing import BITS
+from .turns import alive, compare_to_bare, microseconds, take_turns
+from .workloads import LARGE_VARIABLE, WORKLOADS
+from .workloads.generated import PACKAGE, write_application
+from .workloads.growing import BITS
 
 PAIR = ("bare", "livecov")
 FUNCTIONS_PER_MODULE = 20
@@ -63,7 +63,7 @@ def beside_functions(interpreter: Interpreter, sizes: Sizes, report: Report) -> 
         with TemporaryDirectory() as name:
             folder = write_application(Path(name), count, count // FUNCTIONS_PER_MODULE)
             source = str(folder / PACKAGE)
-            with alive(interpreter, "growing", WORKS["large"], PAIR, source, **{LARGE_VARIABLE: name}) as children:
+            with alive(interpreter, "growing", WORKLOADS["large"], PAIR, source, **{LARGE_VARIABLE: name}) as children:
                 found[str(count)] = in_turns(children, sizes, {"threads": 1})
     return found
 
@@ -102,7 +102,7 @@ def once_each(children: Mapping[str, Subprocess], count: int, sizes: Sizes) -> d
         return lambda: microseconds(child.ask(paths=next(left), requests=1))
 
     times = take_turns({name: turns_of(child) for name, child in children.items()}, sizes.rounds)
-    return beside(*(times[name] for name in PAIR))
+    return compare_to_bare(*(times[name] for name in PAIR))
 
 
 def in_turns(children: Mapping[str, Subprocess], sizes: Sizes, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def in_turns(children: Mapping[str, Subprocess], sizes: Sizes, command: Mapping[
     turns = {name: partial(time_of, child, {**command, "seconds": sizes.seconds}) for name, child in children.items()}
     take_turns(turns, 1)
     times = take_turns(turns, sizes.rounds)
-    return beside(*(times[name] for name in PAIR))
+    return compare_to_bare(*(times[name] for name in PAIR))
 
 
 def time_of(child: Subprocess, command: Mapping[str, Any]) -> float:
@@ -119,7 +119,7 @@ def time_of(child: Subprocess, command: Mapping[str, Any]) -> float:
 
 
 def paths_of(numbers: Sequence[int]) -> list[str]:
-    """The paths of the work ``growing`` for these numbers."""
+    """The paths of the workload ``growing`` for these numbers."""
     return [f"/choose/{number}" for number in numbers]
 
 

@@ -29,8 +29,8 @@ def ingest(run: RunFolder, folder: Path, requests: int) -> tuple[float, int]:
         began = perf_counter()
         number = store.sync(run)
         seconds = perf_counter() - began
-        with store.recorded([number]) as recorded:
-            held = recorded.requests.count()
+        with store.recorded([number]) as queries:
+            held = queries.requests.count()
     if held != requests:
         raise RuntimeError(f"the store holds {held} of {requests} requests")
     return seconds, sum(file.stat().st_size for file in folder.iterdir())

@@ -15,7 +15,7 @@ from typing import Any
 
 from .contestants import Contestant
 from .processes import Interpreter, ProcessFailed, Subprocess, started
-from .works import Work
+from .workloads import Workload
 from .wrk import run_wrk, script
 
 
@@ -101,23 +101,23 @@ class Entrant:
 
 def measure(
     interpreter: Interpreter,
-    works: Sequence[Work],
+    workloads: Sequence[Workload],
     levels: Sequence[Level],
     contestants: Sequence[Contestant],
     plan: Plan,
     progress: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """The cells of all tables: for each work, level and contestant the rounds, or the error that prevented them."""
+    """The cells of all tables: for each workload, level and contestant the rounds, or the error that prevented them."""
     cells = []
     rng = random.Random(plan.seed)
     present = [contestant for contestant in contestants if interpreter.has(contestant)]
-    for work in works:
+    for workload in workloads:
         for server, group in groupby(levels, lambda level: level.server):
-            with entrants_of(interpreter, work, server, present) as entrants:
+            with entrants_of(interpreter, workload, server, present) as entrants:
                 for level in group:
-                    progress(f"{interpreter.name}: {work.name}, {level.title}")
+                    progress(f"{interpreter.name}: {workload.name}, {level.title}")
                     play_level(entrants, level, plan, rng)
-                    cells += [_cell(work, level, entrant) for entrant in entrants]
+                    cells += [_cell(workload, level, entrant) for entrant in entrants]
     return cells
 
 
@@ -134,13 +134,13 @@ def play_level(entrants: Sequence[Entrant], level: Level, plan: Plan, rng: rando
 
 @contextmanager
 def entrants_of(
-    interpreter: Interpreter, work: Work, server: str | None, contestants: Sequence[Contestant]
+    interpreter: Interpreter, workload: Workload, server: str | None, contestants: Sequence[Contestant]
 ) -> Iterator[list[Entrant]]:
     """Start a process for each contestant, all at once, and keep them alive."""
     module, arguments = ("worker", ()) if server is None else ("server", (server,))
     with ExitStack() as stack:
         children = [
-            stack.enter_context(started(*interpreter.command(module, work.name, contestant, *arguments)))
+            stack.enter_context(started(*interpreter.command(module, workload.name, contestant, *arguments)))
             for contestant in contestants
         ]
         # End all of them first, before waiting for each.
@@ -165,19 +165,19 @@ def _entrant(contestant: Contestant, child: Subprocess, server: str | None) -> I
         yield Entrant(contestant, error=str(error))
         return
     if server is None:
-        yield Entrant(contestant, partial(_ask_worker, child), facts["complaint"])
+        yield Entrant(contestant, partial(_ask_worker, child), facts["problem"])
     else:
         with script(facts["paths"]) as mix:
-            yield Entrant(contestant, partial(run_wrk, facts["port"], mix), facts["complaint"])
+            yield Entrant(contestant, partial(run_wrk, facts["port"], mix), facts["problem"])
 
 
 def _ask_worker(child: Subprocess, clients: int, seconds: float) -> dict[str, Any]:
     return child.ask(threads=clients, seconds=seconds)
 
 
-def _cell(work: Work, level: Level, entrant: Entrant) -> dict[str, Any]:
+def _cell(workload: Workload, level: Level, entrant: Entrant) -> dict[str, Any]:
     return {
-        "work": work.name,
+        "work": workload.name,
         "level": level.name,
         "contestant": entrant.contestant.name,
         "error": entrant.error,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from werkzeug.test import EnvironBuilder
 
 from .contestants import CONTESTANTS, Contestant
-from .works import WORKS, Work
+from .workloads import WORKLOADS, Workload
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """An application under a contestant; ``complaint`` is the reason why its figures would be meaningless, if so."""
+    """An application under a contestant; ``problem`` is the reason why its figures would be meaningless, if so."""
 
     contestant: Contestant
     app: Flask
     wsgi: WSGIApplication
     paths: list[str]
-    complaint: str | None
+    problem: str | None
 
 
-def load(work: Work, contestant: Contestant) -> Measured:
+def load(workload: Workload, contestant: Contestant) -> Measured:
     """Import the application as the contestant requires, and let it answer each request of its mix once."""
-    app, wsgi, paths = opened(work, contestant)
+    app, wsgi, paths = opened(workload, contestant)
     for path in paths:
         request(wsgi, EnvironBuilder(path).get_environ())
-    return Measured(contestant, app, wsgi, paths, _complaint(contestant, app, paths))
+    return Measured(contestant, app, wsgi, paths, _problem(contestant, app, paths))
 
 
-def opened(work: Work, contestant: Contestant) -> tuple[Flask, WSGIApplication, list[str]]:
+def opened(workload: Workload, contestant: Contestant) -> tuple[Flask, WSGIApplication, list[str]]:
     """The application, the one that the contestant makes of it, and the paths of one round, before any request."""
-    contestant.prepare(work.source())
-    app, paths = work.load()
+    contestant.prepare(workload.source())
+    app, paths = workload.load()
     return app, contestant.wrap(app), paths
 
 
@@ -53,9 +53,9 @@ def quiet_output() -> TextIO:
     return replies
 
 
-def load_named(work: str, contestant: str) -> Measured:
+def load_named(workload: str, contestant: str) -> Measured:
     """As :func:`load`, by the names of both."""
-    return load(WORKS[work], CONTESTANTS[contestant])
+    return load(WORKLOADS[workload], CONTESTANTS[contestant])
 
 
 def request(app: WSGIApplication, environ: dict[str, Any]) -> None:
@@ -86,8 +86,8 @@ def _write(data: bytes) -> None:
     raise NotImplementedError("no application here uses the imperative write()")
 
 
-def _complaint(contestant: Contestant, app: Flask, paths: list[str]) -> str | None:
-    """The complaint, if lines of the views are missing in the contestant's data."""
+def _problem(contestant: Contestant, app: Flask, paths: list[str]) -> str | None:
+    """The problem, if lines of the views are missing in the contestant's data."""
     if not contestant.measures:
         return None
     seen = contestant.lines(app)

@@ -16,7 +16,7 @@ from .contestants import CONTESTANTS, Contestant
 from .overlapping import BRANCHES, ORACLE, Records
 from .processes import Interpreter, ProcessFailed, answer_of
 from .tables import Table
-from .works.branches import CHOICES, KINDS
+from .workloads.branches import CHOICES, KINDS
 
 SEED = 20260
 
@@ -98,7 +98,7 @@ def _counted(
         )
     except ProcessFailed as error:
         return {"error": str(error)}
-    return {"complaint": answer["complaint"], **compare(truth, answer["records"], answer["failures"])}
+    return {"problem": answer["problem"], **compare(truth, answer["records"], answer["failures"])}
 
 
 def compare(truth: Records, records: Records, failures: Mapping[str, str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from werkzeug.test import EnvironBuilder
 
 from .contestants import CONTESTANTS, Contestant
 from .measured import load, quiet_output, request
-from .works import Work
+from .workloads import Workload
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ORACLE = "oracle"
 MESSAGE = 200
-BRANCHES = Work("branches", "", "views that choose their lines by a number")
+BRANCHES = Workload("branches", "", "views that choose their lines by a number")
 
 Records = dict[str, dict[str, list[int]]]
 
@@ -124,7 +124,7 @@ def outcome_under(contestant: Contestant, paths: list[str], threads: int, switch
         failures = ask_at_once(measured.wsgi, paths, threads)
     records = records_of(contestant, measured.app)
     return {
-        "complaint": measured.complaint,
+        "problem": measured.problem,
         "failures": failures,
         "records": {path: records[path] for path in paths if path in records},
     }

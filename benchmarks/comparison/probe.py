@@ -1,4 +1,4 @@
-"""Prints facts about an interpreter as a line of JSON: its version, the packages, and the sources of the works."""
+"""Prints facts about an interpreter as a line of JSON: its version, the packages, and the sources of the workloads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from benchmarks.comparison.works import WORKS
+from benchmarks.comparison.workloads import WORKLOADS
 
 PACKAGES = (
     "coverage",
@@ -43,7 +43,7 @@ def main() -> None:
         "version": sys.version.split()[0],
         "packages": {name: package_version(name) for name in PACKAGES},
         "compiled": all(map(find_spec, c_extensions())),
-        "sources": {work.name: work.source() for work in WORKS.values()},
+        "sources": {workload.name: workload.source() for workload in WORKLOADS.values()},
     }
     print(json.dumps(facts))
 

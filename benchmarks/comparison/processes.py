@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from .contestants import Contestant
-from .works import LARGE_VARIABLE
-from .works.generated import write_application
+from .workloads import LARGE_VARIABLE
+from .workloads.generated import write_application
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS_TO_END = 10
@@ -55,12 +55,12 @@ class Interpreter:
         return installed and contestant.exists_on(self.version)
 
     def command(
-        self, module: str, work: str, contestant: Contestant, *arguments: str
+        self, module: str, workload: str, contestant: Contestant, *arguments: str
     ) -> tuple[list[str], dict[str, str]]:
-        """The command and the environment of a process that measures a work under a contestant."""
-        source = self.facts["sources"][work]
+        """The command and the environment of a process that measures a workload under a contestant."""
+        source = self.facts["sources"][workload]
         environ = environ_of(contestant, source, **{LARGE_VARIABLE: str(self.folder)})
-        return arguments_of(self.path, module, [work, contestant.name, *arguments], contestant, source), environ
+        return arguments_of(self.path, module, [workload, contestant.name, *arguments], contestant, source), environ
 
 
 def find_interpreter(path: str, folder: Path) -> Interpreter:

@@ -17,7 +17,7 @@ from .contestants import CONTESTANTS, Contestant
 from .figures import Ratio, spread
 from .processes import Interpreter, ProcessFailed, Subprocess, answer_of, started
 from .tables import Table
-from .turns import beside, microseconds, more, require_measuring, take_turns
+from .turns import compare_to_bare, extra_time, microseconds, require_measuring, take_turns
 
 Report = Callable[[str], None]
 
@@ -29,7 +29,7 @@ class Sizes:
     """The extent of the measurement."""
 
     contestants: tuple[str, ...] = tuple(CONTESTANTS)
-    works: tuple[str, ...] = ("trivial", "large")
+    workloads: tuple[str, ...] = ("trivial", "large")
     start_rounds: int = 5
     cost_rounds: int = 11
     seconds: float = 0.2
@@ -40,7 +40,7 @@ class Sizes:
 
 QUICK = Sizes(
     contestants=("bare", "livecov"),
-    works=("trivial",),
+    workloads=("trivial",),
     start_rounds=1,
     cost_rounds=1,
     seconds=0.02,
@@ -79,22 +79,22 @@ def measure_resources(interpreter: Interpreter, sizes: Sizes, report: Report) ->
 def measure_memory(
     interpreter: Interpreter, contestants: Sequence[Contestant], sizes: Sizes, report: Report
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The MiB of each contestant's process after as many requests, by work; and what went wrong."""
-    found: dict[str, Any] = {work: {} for work in sizes.works}
+    """The MiB of each contestant's process after as many requests, by workload; and what went wrong."""
+    found: dict[str, Any] = {workload: {} for workload in sizes.workloads}
     errors = {}
     for contestant in contestants:
         report(f"resources: memory, {contestant.name}")
         try:
-            for work in sizes.works:
-                found[work][contestant.name] = memory_used(interpreter, work, contestant, sizes.requests)
+            for workload in sizes.workloads:
+                found[workload][contestant.name] = memory_used(interpreter, workload, contestant, sizes.requests)
         except ProcessFailed as error:
             errors[contestant.name] = str(error)
     return found, errors
 
 
-def memory_used(interpreter: Interpreter, work: str, contestant: Contestant, requests: int) -> float:
+def memory_used(interpreter: Interpreter, workload: str, contestant: Contestant, requests: int) -> float:
     """MiB, with the process's part of shared memory where the system reports it. Raises ProcessFailed."""
-    with started(*interpreter.command("worker", work, contestant)) as child:
+    with started(*interpreter.command("worker", workload, contestant)) as child:
         require_measuring(child)
         child.ask(threads=1, requests=requests)
         memory = psutil.Process(child.process.pid).memory_full_info()
@@ -102,19 +102,19 @@ def memory_used(interpreter: Interpreter, work: str, contestant: Contestant, req
 
 
 def measure_start_up(interpreter: Interpreter, contestants: Sequence[Contestant], sizes: Sizes) -> dict[str, Any]:
-    """The seconds until the first request is answered, and how many more than the bare application's, by work."""
+    """The seconds until the first request is answered, and how many more than the bare application's, by workload."""
     found = {}
-    for work in sizes.works:
+    for workload in sizes.workloads:
         turns = {
-            contestant.name: partial(seconds_to_answer, interpreter, work, contestant) for contestant in contestants
+            contestant.name: partial(seconds_to_answer, interpreter, workload, contestant) for contestant in contestants
         }
         # Python compiles what it imports for the first time.
         take_turns(turns, 1)
         rounds = take_turns(turns, sizes.start_rounds)
-        found[work] = {
+        found[workload] = {
             name: {
                 "seconds": _spread(spread(seconds)),
-                "more": _spread(more(rounds["bare"], seconds)),
+                "more": _spread(extra_time(rounds["bare"], seconds)),
                 "rounds": seconds,
             }
             for name, seconds in rounds.items()
@@ -122,9 +122,9 @@ def measure_start_up(interpreter: Interpreter, contestants: Sequence[Contestant]
     return found
 
 
-def seconds_to_answer(interpreter: Interpreter, work: str, contestant: Contestant) -> float:
+def seconds_to_answer(interpreter: Interpreter, workload: str, contestant: Contestant) -> float:
     """From the start of a process to its first answer."""
-    command = interpreter.command("first_request", work, contestant)
+    command = interpreter.command("first_request", workload, contestant)
     began = monotonic()
     with started(*command) as child:
         answered: float = child.facts["answered_at"]
@@ -143,7 +143,7 @@ def measure_request(interpreter: Interpreter, contestants: Sequence[Contestant],
         turns = {name: partial(time_of_request, child, sizes.seconds) for name, child in children.items()}
         take_turns(turns, 1)
         rounds = take_turns(turns, sizes.cost_rounds)
-    return {name: beside(rounds["bare"], times) for name, times in rounds.items()}
+    return {name: compare_to_bare(rounds["bare"], times) for name, times in rounds.items()}
 
 
 def time_of_request(child: Subprocess, seconds: float) -> float:
@@ -158,7 +158,7 @@ def measure_disk(interpreter: Interpreter, sizes: Sizes) -> dict[str, float]:
     """
     with started(*interpreter.command("growing", "large", CONTESTANTS["livecov"])) as child:
         require_measuring(child)
-        # Beyond the numbers that the work's own mix has, each leaves a trace of its own. All are asked for twice.
+        # Beyond the numbers that the workload's own mix has, each leaves a trace of its own. All are asked for twice.
         paths = [f"/item/{number}" for number in range(100, 100 + sizes.requests)]
         for _ in range(2):
             child.ask(threads=1, requests=1, paths=paths)
@@ -192,10 +192,10 @@ def _spread(figures: Ratio) -> list[float]:
 
 def tables(data: Mapping[str, Any]) -> Iterator[Table]:
     """The costs of a process under each contestant, and the size of this project's files."""
-    works = list(data["start_up"])
+    workloads = list(data["start_up"])
     headers = ["", "µs for a request"]
-    headers += [f"{what}, {work}" for what in ("start-up, s", "memory, MiB") for work in works]
-    rows = [[CONTESTANTS[name].title, *_cells(data, works, name)] for name in data["request"]]
+    headers += [f"{what}, {workload}" for what in ("start-up, s", "memory, MiB") for workload in workloads]
+    rows = [[CONTESTANTS[name].title, *_cells(data, workloads, name)] for name in data["request"]]
     notes = [NOTE.format(**data)] + [f"{CONTESTANTS[name].title}: {error}." for name, error in data["errors"].items()]
     yield Table("Start-up, a request, memory", headers, rows, notes)
     disk, ingest = data["disk"], data["ingest"]
@@ -219,17 +219,17 @@ DISK_NOTE = (
 )
 
 
-def _cells(data: Mapping[str, Any], works: Sequence[str], name: str) -> Iterator[str]:
+def _cells(data: Mapping[str, Any], workloads: Sequence[str], name: str) -> Iterator[str]:
     request = data["request"][name]
     if name == "bare":
         yield f"{request['bare_us']:.1f}"
     else:
         yield "{:+.1f} ({:.1f} to {:.1f})".format(request["us"], *request["us_quartiles"])
-    for work in works:
-        found = data["start_up"][work][name]
+    for workload in workloads:
+        found = data["start_up"][workload][name]
         yield ("{:.2f}" if name == "bare" else "{:+.2f} ({:.2f} to {:.2f})").format(
             *found["seconds" if name == "bare" else "more"]
         )
-    for work in works:
-        memory = data["memory"][work]
+    for workload in workloads:
+        memory = data["memory"][workload]
         yield f"{memory['bare']:.0f}" if name == "bare" else f"{memory[name] - memory['bare']:+.1f}"

@@ -10,7 +10,7 @@ from typing import Any
 from .contestants import CONTESTANTS
 from .figures import Ratio, spread
 from .processes import Interpreter, ProcessFailed, Subprocess, arguments_of, environ_of, started
-from .works import Work
+from .workloads import Workload
 
 SEED = 7
 
@@ -19,12 +19,12 @@ Times = Sequence[float]
 
 @contextmanager
 def alive(
-    interpreter: Interpreter, module: str, work: Work, contestants: Collection[str], source: str, **environ: str
+    interpreter: Interpreter, module: str, workload: Workload, contestants: Collection[str], source: str, **environ: str
 ) -> Iterator[dict[str, Subprocess]]:
     """A process for each contestant, all at once. Raises ProcessFailed if one does not start, or does not measure."""
     with ExitStack() as stack:
         children = {
-            name: stack.enter_context(_started(interpreter, module, work, name, source, environ))
+            name: stack.enter_context(_started(interpreter, module, workload, name, source, environ))
             for name in contestants
         }
         for child in children.values():
@@ -34,15 +34,15 @@ def alive(
 
 def require_measuring(child: Subprocess) -> None:
     """Wait until the process is ready. Raises ProcessFailed if its figures would be meaningless."""
-    if child.facts["complaint"]:
-        raise ProcessFailed(child.facts["complaint"])
+    if child.facts["problem"]:
+        raise ProcessFailed(child.facts["problem"])
 
 
 def _started(
-    interpreter: Interpreter, module: str, work: Work, name: str, source: str, environ: Mapping[str, str]
+    interpreter: Interpreter, module: str, workload: Workload, name: str, source: str, environ: Mapping[str, str]
 ) -> AbstractContextManager[Subprocess]:
     contestant = CONTESTANTS[name]
-    command = arguments_of(interpreter.path, module, [work.name, name], contestant, source)
+    command = arguments_of(interpreter.path, module, [workload.name, name], contestant, source)
     return started(command, environ_of(contestant, source, **environ))
 
 
@@ -62,10 +62,10 @@ def microseconds(answer: Mapping[str, Any]) -> float:
     return 1e6 * seconds / (answer["requests"] + answer["failed"])
 
 
-def beside(bare: Times, measured: Times) -> dict[str, Any]:
+def compare_to_bare(bare: Times, measured: Times) -> dict[str, Any]:
     """The throughput relative to the bare application's, and the additional cost of a request: medians over rounds."""
     ratio = spread(one / other for one, other in zip(bare, measured, strict=True))
-    cost = more(bare, measured)
+    cost = extra_time(bare, measured)
     return {
         "ratio": ratio.median,
         "quartiles": [ratio.low, ratio.high],
@@ -76,6 +76,6 @@ def beside(bare: Times, measured: Times) -> dict[str, Any]:
     }
 
 
-def more(bare: Times, measured: Times) -> Ratio:
+def extra_time(bare: Times, measured: Times) -> Ratio:
     """The differences to the bare application in the same rounds."""
     return spread(other - one for one, other in zip(bare, measured, strict=True))

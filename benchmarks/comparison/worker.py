@@ -1,4 +1,4 @@
-"""A process that calls a work's WSGI application on command.
+"""A process that calls a workload's WSGI application on command.
 
 ::
 
@@ -84,9 +84,9 @@ def _environs(paths: list[str]) -> list[dict[str, Any]]:
 def main() -> None:
     """Answer commands until the standard input ends."""
     replies = quiet_output()
-    work, contestant = sys.argv[1:]
-    measured = load_named(work, contestant)
-    print(json.dumps({"paths": measured.paths, "complaint": measured.complaint}), file=replies, flush=True)
+    workload, contestant = sys.argv[1:]
+    measured = load_named(workload, contestant)
+    print(json.dumps({"paths": measured.paths, "problem": measured.problem}), file=replies, flush=True)
     for line in sys.stdin:
         print(json.dumps(timed(measured, **json.loads(line))), file=replies, flush=True)
 

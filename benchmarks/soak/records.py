@@ -46,6 +46,6 @@ def find_faults(load: Load, folder: Path) -> dict[str, int]:
 def read_records(data_dir: Path) -> tuple[dict[str, RequestRecord], Lines, int]:
     """The only run's records by id, the lines of each trace, and the number of warnings."""
     (run,) = DataDir(data_dir).select("all")
-    with open_store(store_url(data_dir, None)) as store, store.recorded([store.sync(run)]) as recorded:
-        lines: dict[str, Any] = {id_: trace.line_numbers() for id_, trace in recorded.lines.traces().items()}
-        return {record.id: record for record in recorded.requests.newest()}, lines, len(store.warnings)
+    with open_store(store_url(data_dir, None)) as store, store.recorded([store.sync(run)]) as queries:
+        lines: dict[str, Any] = {id_: trace.line_numbers() for id_, trace in queries.lines.traces().items()}
+        return {record.id: record for record in queries.requests.newest()}, lines, len(store.warnings)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model.bitmap import from_bitmap
-from ..model.records import Executed, Trace
+from ..model.records import ExecutionTotals, Trace
 
 # Path and content hash, because the lines of different versions of a file are different lines.
 FileKey = tuple[str, str]
@@ -70,7 +70,7 @@ class Suite:
     numbering: LineNumbering
 
     @classmethod
-    def of(cls, executed: Iterable[Executed], traces: Mapping[str, Trace]) -> Suite:
+    def of(cls, executed: Iterable[ExecutionTotals], traces: Mapping[str, Trace]) -> Suite:
         """The suite of recorded members. Traces that are missing from ``traces`` count as empty."""
         highest: dict[FileKey, int] = {}
         for trace in traces.values():

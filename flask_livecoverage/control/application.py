@@ -24,7 +24,7 @@ from ..errors import DataError, LiveCoverageError, ServerError, StorageError
 from ..exports.dump import dump_object
 from ..exports.report_process import LiveReports, open_reports_in
 from ..journal.reader import read_run
-from ..middleware.wsgi import unrecorded
+from ..middleware.wsgi import leave_unrecorded
 from ..model import filters
 from ..model.records import CONTEXTS, Run
 from ..model.text import printable, window_name
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from ..queries.window_summary import WindowHistories
-    from .json_answers import Records
+    from .json_answers import JsonAnswers
 
 
 Shutdown = Callable[["WSGIEnvironment"], Callable[[], None]]
@@ -124,7 +124,7 @@ class ControlMiddleware:
             announce(environ, self._recorder, self._settings)
         path = environ.get("PATH_INFO", "")
         if path.startswith(self._prefix) or path in self._paths:
-            response = self._answer(ControlRequest(unrecorded(environ)))
+            response = self._answer(ControlRequest(leave_unrecorded(environ)))
             response.headers["Cache-Control"] = "no-store"
             response.headers["X-Content-Type-Options"] = "nosniff"
             return response(environ, start_response)
@@ -186,12 +186,12 @@ class ControlMiddleware:
             return _json({"recording": self._recorder.session.recording, "run": self._recorder.run.id})
         return self._answer_from_store(self._summary_of_last_window, since_reset=False)
 
-    def _summary_of_last_window(self, records: Records) -> dict[str, Any]:
+    def _summary_of_last_window(self, answers: JsonAnswers) -> dict[str, Any]:
         if self._histories is None:
             from ..queries.window_summary import WindowHistories
 
             self._histories = WindowHistories()
-        return records.last_window(self._histories)
+        return answers.last_window(self._histories)
 
     def _reset(self, request: ControlRequest) -> Response:
         parameters(request)
@@ -227,17 +227,17 @@ class ControlMiddleware:
         # takes.
         with suppress(DataError, StorageError, OSError):
             if sum(path.stat().st_size for path in self._recorder.run.journals()) > SHORT_RUN_BYTES:
-                from .json_answers import open_records
+                from .json_answers import open_json_answers
 
-                with open_records(self._recorder, self._settings.store) as records:
-                    return records.counts()
+                with open_json_answers(self._recorder, self._settings.store) as answers:
+                    return answers.counts()
         # Writes what is pending, and so detects removed files and lost records.
         self._recorder.flush()
         return asdict(count_run(read_run(self._recorder.run, since_mark=True)))
 
     def _list_tests(self, request: ControlRequest) -> Response:
         given = filters.Filters(**parameters(request, **self._filters()))
-        return self._answer_from_store(lambda records: records.tests(given))
+        return self._answer_from_store(lambda answers: answers.tests(given))
 
     def _filters(self) -> dict[str, Callable[[str], Any]]:
         return {**_FILTERS, "since": partial(filters.parse_since, now=self._recorder.session.clock.now())}
@@ -245,21 +245,21 @@ class ControlMiddleware:
     def _list_requests(self, request: ControlRequest) -> Response:
         given = parameters(request, limit=count, **self._filters())
         limit = given.pop("limit", _DEFAULT_LIMIT)
-        return self._answer_from_store(lambda records: records.newest(filters.Filters(**given), limit))
+        return self._answer_from_store(lambda answers: answers.newest(filters.Filters(**given), limit))
 
     def _show_request(self, request: ControlRequest, request_id: str) -> Response:
         parameters(request)
-        return self._answer_from_store(lambda records: records.one(stored_name(request_id)))
+        return self._answer_from_store(lambda answers: answers.request(stored_name(request_id)))
 
     def _answer_from_store(
-        self, ask: Callable[[Records], dict[str, Any] | None], *, since_reset: bool = True
+        self, ask: Callable[[JsonAnswers], dict[str, Any] | None], *, since_reset: bool = True
     ) -> Response:
         # Imported here: a server whose records nobody requests must not pay for SQLAlchemy.
-        from .json_answers import open_records
+        from .json_answers import open_json_answers
 
-        with open_records(self._recorder, self._settings.store, since_reset=since_reset) as records:
-            self._warn(records.warnings)
-            found = ask(records)
+        with open_json_answers(self._recorder, self._settings.store, since_reset=since_reset) as answers:
+            self._warn(answers.warnings)
+            found = ask(answers)
         if found is None:
             return _error(404, f"no such request since the last reset: see {self._settings.url_prefix}/requests")
         return _json(found)

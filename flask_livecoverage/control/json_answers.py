@@ -21,49 +21,49 @@ from ..store import RunQueries
 
 
 @dataclass(frozen=True)
-class Records:
-    """The recorded requests of a run; ``warnings`` name records that cannot be read.
+class JsonAnswers:
+    """The answers about a run, as objects for JSON; ``warnings`` name records that cannot be read.
 
     ``run`` identifies the run in this store: another store has other numbers of windows and traces.
     """
 
-    recorded: RunQueries
+    queries: RunQueries
     warnings: Sequence[str]
     run: Hashable = None
 
     def counts(self) -> dict[str, Any]:
         """The counts in the state of a run."""
-        return asdict(count_stored(self.recorded))
+        return asdict(count_stored(self.queries))
 
     def newest(self, filters: Filters, limit: int) -> dict[str, Any]:
         """The newest requests, at most ``limit``, and the number of all."""
-        found = newest_requests(self.recorded, filters, limit)
+        found = newest_requests(self.queries, filters, limit)
         return {"total": found.total, "requests": [request.to_object() for request in found.requests]}
 
     def tests(self, filters: Filters) -> dict[str, Any]:
         """The lines that each test executed."""
-        return suite_object(self.recorded, filters)
+        return suite_object(self.queries, filters)
 
     def last_window(self, histories: WindowHistories) -> dict[str, Any]:
         """The summary of the last window that was opened."""
-        summary = summarise_last_window(self.recorded, histories, self.run)
+        summary = summarise_last_window(self.queries, histories, self.run)
         assert summary is not None
         return asdict(summary)
 
-    def one(self, request_id: str) -> dict[str, Any] | None:
+    def request(self, request_id: str) -> dict[str, Any] | None:
         """One request with its lines by file; None if there is none with this id."""
-        subject = find_subject(self.recorded, "request", request_id)
+        subject = find_subject(self.queries, "request", request_id)
         if subject is None or subject.record is None:
             return None
-        files = relative_lines(executed_lines(self.recorded, subject), self.recorded.root)
+        files = relative_lines(executed_lines(self.queries, subject), self.queries.root)
         return {**subject.record.to_object(), "files": files}
 
 
 @contextmanager
-def open_records(recorder: Recorder, store: str | None, *, since_reset: bool = True) -> Iterator[Records]:
-    """The records of the recorder's run; ``store`` is the setting ``LIVECOVERAGE_STORE``."""
+def open_json_answers(recorder: Recorder, store: str | None, *, since_reset: bool = True) -> Iterator[JsonAnswers]:
+    """The answers about the recorder's run; ``store`` is the setting ``LIVECOVERAGE_STORE``."""
     recorder.flush()
     data_dir = recorder.run.path.parent.parent
     make_data_dir(data_dir)
     with open_stored_runs(data_dir, [recorder.run], store, since_reset=since_reset) as runs:
-        yield Records(runs.recorded, runs.warnings, runs.identity)
+        yield JsonAnswers(runs.queries, runs.warnings, runs.identity)

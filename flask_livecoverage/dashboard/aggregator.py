@@ -11,12 +11,12 @@ from ..analysis.new_lines import NewLines
 from ..exports.dump import relative_path
 from ..model.records import FileStatements
 from ..sources.content import content_hash, stat_source
-from ..sources.coveragepy import StatementCounter
+from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries, Store
 from .snapshot import FileSnapshot, FirstExecution, Snapshot
 
 # Counts are saved after this many files, so that the next process need not count them again.
-_COUNTED_AT_ONCE = 50
+_ANALYSED_AT_ONCE = 50
 _GROWTH_POINTS = 100
 
 Progress = Callable[[str], None]
@@ -73,11 +73,11 @@ class Aggregator:
     :param source_files: the paths of all files that the configuration selects, executed or not.
     """
 
-    def __init__(self, source_files: Sequence[str], counter: StatementCounter) -> None:
+    def __init__(self, source_files: Sequence[str], analyser: StatementAnalyser) -> None:
         self._source_files = source_files
-        self._counter = counter
+        self._analyser = analyser
         self._contents = ContentHashes()
-        self._counted: dict[str, FileStatements | str] = {}
+        self._analysed: dict[str, FileStatements | str] = {}
         self._period: StoredPeriod | None = None
         # The paths of all files that are reported on, executed or not, and the hashes of their present contents.
         self._reported: dict[str, str] = {}
@@ -98,75 +98,75 @@ class Aggregator:
         self._first_executions: dict[str, FirstExecution] = {}
 
     def update(
-        self, store: Store, recorded: RunQueries, period: StoredPeriod, version: str, report: Progress
+        self, store: Store, queries: RunQueries, period: StoredPeriod, version: str, report: Progress
     ) -> Snapshot:
-        """Return the snapshot of ``recorded``, which contains the records of ``period``."""
+        """Return the snapshot of ``queries``, which contains the records of ``period``."""
         self._contents.refresh()
-        traces, ambient = recorded.lines.first_executions(), recorded.lines.ambient_traces()
+        traces, ambient = queries.lines.first_executions(), queries.lines.ambient_traces()
         # Late lines are ambient only until the record of their request is stored.
         if period != self._period or self._has_content_changed() or not self._ambient <= ambient:
             self._clear()
             self._period = period
         new = {number for number, trace in traces.items() if self._traces.get(number) != trace}
-        rows = [_Row(*row) for row in recorded.lines.rows_of_traces(new | ambient - self._ambient)]
-        self._load_files(recorded, {row.file for row in rows})
+        rows = [_Row(*row) for row in queries.lines.rows_of_traces(new | ambient - self._ambient)]
+        self._load_files(queries, {row.file for row in rows})
         self._reported = self._find_reported()
-        self._count_statements(store, report)
+        self._analyse_statements(store, report)
         known, self._traces, self._ambient = self._traces, traces, ambient
         self._add(rows, known)
-        files = self._make_file_snapshots(recorded.root)
+        files = self._make_file_snapshots(queries.root)
         if rows or files != self._file_snapshots:
             self._file_snapshots, self._first_executions = files, self._find_first_executions(files.values())
-        return self._make_snapshot(recorded, period, version, store.warnings)
+        return self._make_snapshot(queries, period, version, store.warnings)
 
     def _has_content_changed(self) -> bool:
         """True if a file has changed whose lines were added, or a file whose lines were skipped has changed back."""
-        return any(map(self._is_counted, self._skipped)) or not all(map(self._is_counted, self._added))
+        return any(map(self._is_analysed, self._skipped)) or not all(map(self._is_analysed, self._added))
 
-    def _load_files(self, recorded: RunQueries, numbers: set[int]) -> None:
+    def _load_files(self, queries: RunQueries, numbers: set[int]) -> None:
         if not numbers <= self._files.keys():
-            contents = recorded.lines.contents()
+            contents = queries.lines.contents()
             self._files.update((number, contents[number]) for number in numbers & contents.keys())
 
-    def _is_counted(self, number: int) -> bool:
+    def _is_analysed(self, number: int) -> bool:
         path, content = self._files[number]
-        return content == self._contents[path] and isinstance(self._counted.get(content), FileStatements)
+        return content == self._contents[path] and isinstance(self._analysed.get(content), FileStatements)
 
     def _find_reported(self) -> dict[str, str]:
         # As in coverage.py's reports: a changed file counts as not executed if the configuration names it, else not.
         current = {path for path, content in self._files.values() if content == self._contents[path]}
         paths = current.union(self._source_files)
-        return {path: self._contents[path] for path in paths if self._counter.reports_on(path)}
+        return {path: self._contents[path] for path in paths if self._analyser.reports_on(path)}
 
-    def _count_statements(self, store: Store, report: Progress) -> None:
-        unknown = {content: path for path, content in self._reported.items() if content not in self._counted}
+    def _analyse_statements(self, store: Store, report: Progress) -> None:
+        unknown = {content: path for path, content in self._reported.items() if content not in self._analysed}
         unknown.pop("", None)
-        rules = self._counter.rules
+        rules = self._analyser.rules
         saved = store.load_statements(rules, unknown)
-        self._counted.update(saved)
+        self._analysed.update(saved)
         left = [(content, path) for content, path in unknown.items() if content not in saved]
-        for start in range(0, len(left), _COUNTED_AT_ONCE):
+        for start in range(0, len(left), _ANALYSED_AT_ONCE):
             report(f"Counting statements: {start:,} of {len(left):,} files")
-            batch = {content: self._count(path) for content, path in left[start : start + _COUNTED_AT_ONCE]}
+            batch = {content: self._analyse(path) for content, path in left[start : start + _ANALYSED_AT_ONCE]}
             store.save_statements(rules, batch)
-            self._counted.update(batch)
+            self._analysed.update(batch)
 
-    def _count(self, path: str) -> FileStatements | str:
+    def _analyse(self, path: str) -> FileStatements | str:
         try:
-            return self._counter.count(path)
+            return self._analyser.analyse(path)
         except (coverage.CoverageException, SyntaxError, ValueError) as error:
             return " ".join(str(error).split())
 
     def _add(self, rows: Sequence[_Row], known: Mapping[int, tuple[str, float]]) -> None:
         """Add the lines of traces; ``known`` traces were added before, with a first time that was too late."""
-        countable = {file for file in {row.file for row in rows} if self._is_counted(file)}
-        self._skipped |= {row.file for row in rows} - countable
-        self._added |= countable
-        timed = [(*self._traces.get(row.trace, ("", 0.0)), row) for row in rows if row.file in countable]
+        analysed = {file for file in {row.file for row in rows} if self._is_analysed(file)}
+        self._skipped |= {row.file for row in rows} - analysed
+        self._added |= analysed
+        timed = [(*self._traces.get(row.trace, ("", 0.0)), row) for row in rows if row.file in analysed]
         for digest, at, row in sorted(timed, key=lambda item: item[1]):
-            counted = self._counted[self._files[row.file][1]]
-            assert isinstance(counted, FileStatements)
-            lines = counted.executed(row.lines)
+            analysis = self._analysed[self._files[row.file][1]]
+            assert isinstance(analysis, FileStatements)
+            lines = analysis.executed(row.lines)
             if row.trace in self._ambient:
                 self._new_lines.add_base(row.file, lines)
             if digest:
@@ -179,23 +179,23 @@ class Aggregator:
         current = {path: number for number, (path, content) in self._files.items() if content == self._contents[path]}
         files = {}
         for path, content in self._reported.items():
-            counted = self._counted.get(content)
-            if isinstance(counted, FileStatements):
+            analysis = self._analysed.get(content)
+            if isinstance(analysis, FileStatements):
                 number, name = current.get(path), relative_path(path, root)
-                file = FileSnapshot(path, name, content, number, counted, self._new_lines.covered(number))
+                file = FileSnapshot(path, name, content, number, analysis, self._new_lines.covered(number))
                 before = self._file_snapshots.get(path)
                 files[path] = before if before is not None and before == file else file
         return files
 
     def _make_snapshot(
-        self, recorded: RunQueries, period: StoredPeriod, version: str, warnings: Sequence[str]
+        self, queries: RunQueries, period: StoredPeriod, version: str, warnings: Sequence[str]
     ) -> Snapshot:
-        root, firsts = recorded.root, self._first_executions
+        root, firsts = queries.root, self._first_executions
         files = sorted(self._file_snapshots.values(), key=lambda file: file.name)
         unreadable = [
             (relative_path(path, root), reason)
             for path, content in self._reported.items()
-            if isinstance(reason := self._counted.get(content), str)
+            if isinstance(reason := self._analysed.get(content), str)
         ]
         stale = {path for path, content in self._files.values() if content != self._contents[path]}
         at_startup = sum(file.executed for file in files) - sum(first.new for first in firsts.values())
@@ -204,13 +204,13 @@ class Aggregator:
             period=period.number,
             version=version,
             files={file.key: file for file in files},
-            changed=sorted(relative_path(path, root) for path in stale if self._counter.reports_on(path)),
+            changed=sorted(relative_path(path, root) for path in stale if self._analyser.reports_on(path)),
             unreadable=sorted(unreadable),
-            requests=recorded.requests.count(),
+            requests=queries.requests.count(),
             lines=dict(self._lines),
             first_executions=firsts,
             at_startup=at_startup,
-            growth=_growth_points(recorded, firsts, at_startup),
+            growth=_growth_points(queries, firsts, at_startup),
             warnings=[*warnings],
         )
 
@@ -223,7 +223,7 @@ class Aggregator:
         return firsts
 
 
-def _growth_points(recorded: RunQueries, firsts: dict[str, FirstExecution], at_startup: int) -> list[tuple[int, int]]:
+def _growth_points(queries: RunQueries, firsts: dict[str, FirstExecution], at_startup: int) -> list[tuple[int, int]]:
     """Return the points at which the number of covered statements rose; few, since each costs a query of the store."""
     covered, rises = at_startup, []
     for first in sorted(firsts.values(), key=lambda first: first.at):
@@ -232,5 +232,5 @@ def _growth_points(recorded: RunQueries, firsts: dict[str, FirstExecution], at_s
     step = -(-len(rises) // _GROWTH_POINTS)
     # The last one of each step, which includes the last of all.
     shown = rises[::-1][:: step or 1][::-1]
-    counts = recorded.requests.counts_until([at for at, _ in shown])
+    counts = queries.requests.counts_until([at for at, _ in shown])
     return [(0, at_startup), *((count, covered) for count, (_, covered) in zip(counts, shown, strict=True))]

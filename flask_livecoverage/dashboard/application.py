@@ -43,7 +43,7 @@ class Dashboard:
 
     def __init__(self, config: Config) -> None:
         self._reader = RunReader(config)
-        self._environment = make_environment(self._reader.counter)
+        self._environment = make_environment(self._reader.analyser)
         pages = {f"{PREFIX}{name}": path for name, path in {**PAGES, **ACTIONS}.items()}
         controls = {f"livecoverage.{name}": path for name, path in CONTROLS.items()}
         self._map = Map(

@@ -16,12 +16,12 @@ class HeldStore:
     It is one transaction of the store's database, so only one user reads at a time, and SQLite keeps the old content
     until the transaction ends: when the creator and all other holders have released it.
 
-    :param stack: closes ``recorded``.
+    :param stack: closes ``queries``.
     """
 
-    def __init__(self, snapshot: Snapshot, recorded: RunQueries, stack: ExitStack) -> None:
+    def __init__(self, snapshot: Snapshot, queries: RunQueries, stack: ExitStack) -> None:
         self.snapshot = snapshot
-        self._recorded = recorded
+        self._queries = queries
         self._stack = stack
         self._counting, self._reading = threading.Lock(), threading.Lock()
         # The creator.
@@ -46,4 +46,4 @@ class HeldStore:
     def recorded(self) -> Iterator[RunQueries]:
         """Queries of the store's content at that moment. The caller must hold it."""
         with self._reading:
-            yield self._recorded
+            yield self._queries

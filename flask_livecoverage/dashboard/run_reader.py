@@ -17,7 +17,7 @@ from ..queries.counted_lines import statements_of
 from ..queries.lists import Group, RouteList, list_routes, list_tests
 from ..queries.recorded_suite import recorded_suite
 from ..queries.redundancy import SuiteComparison, compare_suite
-from ..sources.coveragepy import StatementCounter
+from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries, StoreHandle, identify, store_url
 from .aggregator import Aggregator, StoredPeriod
 from .background import Background, Progress
@@ -72,8 +72,8 @@ class RunReader:
         self.folder = RunFolder(Path(config.run))
         self._store_url = store_url(self.folder.path.parent.parent, config.store)
         self._store = StoreHandle(self._store_url, is_own=not config.store)
-        self.counter = StatementCounter()
-        self._aggregator = Aggregator(config.source_files, self.counter)
+        self.analyser = StatementAnalyser()
+        self._aggregator = Aggregator(config.source_files, self.analyser)
         self._held_stores = Background(self._read, self._state)
         # The newest, which this object holds until it is closed.
         self._newest: HeldStore | None = None
@@ -133,17 +133,17 @@ class RunReader:
     @contextmanager
     def recorded(self, held: HeldStore) -> Iterator[RunQueries]:
         """Queries of the store's content in ``held``. Raises LiveCoverageError if it cannot be read."""
-        with self._store.use(), held.recorded() as recorded:
-            yield recorded
+        with self._store.use(), held.recorded() as queries:
+            yield queries
 
     def _read(self, report: Progress) -> HeldStore:
         version = stamp(self.folder)
         with self._store.use() as store, ExitStack() as stack:
             run = store.sync(self.folder, lambda done, total: report(f"Reading the records: {done / total:.0%}"))
             period = StoredPeriod(store.identity, run, len(self.folder.marks()))
-            recorded = stack.enter_context(store.recorded([run], period=period.number))
-            snapshot = self._aggregator.update(store, recorded, period, version, report)
-            held = HeldStore(snapshot, recorded, stack.pop_all())
+            queries = stack.enter_context(store.recorded([run], period=period.number))
+            snapshot = self._aggregator.update(store, queries, period, version, report)
+            held = HeldStore(snapshot, queries, stack.pop_all())
         self._keep(held)
         if self._is_closed:
             # It was closed while this thread worked.
@@ -154,23 +154,23 @@ class RunReader:
 
     def _list_tests(self, _report: Progress) -> Listed[Sequence[Group]]:
         snapshot = self._finished_snapshot()
-        with self._reading(snapshot) as recorded:
-            return Listed(snapshot, list_tests(recorded, counting=statements_of(snapshot.by_path)))
+        with self._reading(snapshot) as queries:
+            return Listed(snapshot, list_tests(queries, select=statements_of(snapshot.by_path)))
 
     def _list_routes(self, _report: Progress) -> Listed[RouteList]:
         snapshot = self._finished_snapshot()
-        with self._reading(snapshot) as recorded:
-            return Listed(snapshot, list_routes(recorded, counting=statements_of(snapshot.by_path)))
+        with self._reading(snapshot) as queries:
+            return Listed(snapshot, list_routes(queries, select=statements_of(snapshot.by_path)))
 
     def _compare(self, by: By | None, _report: Progress) -> Listed[SuiteComparison]:
         snapshot = self._finished_snapshot()
-        with self._reading(snapshot) as recorded:
-            return Listed(snapshot, compare_suite(recorded_suite(recorded, by)))
+        with self._reading(snapshot) as queries:
+            return Listed(snapshot, compare_suite(recorded_suite(queries, by)))
 
     @contextmanager
     def _reading(self, snapshot: Snapshot) -> Iterator[RunQueries]:
-        with self._store.use() as store, store.recorded([snapshot.run], period=snapshot.period) as recorded:
-            yield recorded
+        with self._store.use() as store, store.recorded([snapshot.run], period=snapshot.period) as queries:
+            yield queries
 
     def _finished_snapshot(self) -> Snapshot:
         held, _ = self._held_stores.get(_WORK_SECONDS)

@@ -21,7 +21,7 @@ class FileSnapshot:
     name: str
     content: str
     number: int | None
-    counted: FileStatements
+    analysis: FileStatements
     covered: int
 
     @cached_property
@@ -32,7 +32,7 @@ class FileSnapshot:
     @property
     def statements(self) -> int:
         """The number of statements."""
-        return self.counted.statements.bit_count()
+        return self.analysis.statements.bit_count()
 
     @property
     def executed(self) -> int:
@@ -47,7 +47,7 @@ class FileSnapshot:
     @property
     def excluded(self) -> int:
         """The number of lines that the configuration excludes."""
-        return self.counted.excluded.bit_count()
+        return self.analysis.excluded.bit_count()
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ The kinds of lines (``type``):
 ``trace``
     ``id`` and ``files``: path → ``{"content", "lines" (bitmap in hexadecimal), "arcs" (pairs, with branch coverage)}``
 ``request``
-    the fields of :class:`~..model.records.RequestRecord`, without ``pid`` and ``window``; with an empty ``test`` it
-    belongs to no test and to no window
+    the fields of :class:`~..model.records.RequestRecord`, without ``pid``, ``window`` and ``under_way``; with an
+    empty ``test`` it belongs to no test and to no window
 ``amend``
     ``id`` of a request that ran more lines after its record was written, ``trace`` of these lines, and as long as its
     response has not ended the current ``status`` and ``duration_ms``; for long streams ``ended``: false, finally true

@@ -30,7 +30,7 @@ _TAIL_BYTES = 64
 _MODE = 0o644
 
 # Longer than any thread takes for a write to a file that was replaced meanwhile.
-GRACE_SECONDS = 10.0
+REPLACED_FILE_SECONDS = 10.0
 
 # Lines whose loss is the loss of a record.
 _RECORDS = prefix_of("request"), prefix_of("amend")
@@ -128,7 +128,7 @@ class AppendFile:
         # Atomic for the threads that append, because the number stays the same, and refers to the new file now.
         os.dup2(new, self.descriptor, inheritable=False)
         os.close(new)
-        self._replaced.append(_ReplacedFile(old, position, time.monotonic() + GRACE_SECONDS))
+        self._replaced.append(_ReplacedFile(old, position, time.monotonic() + REPLACED_FILE_SECONDS))
 
     def drain(self) -> None:
         """Copy the lines that were appended to a file while it was replaced."""

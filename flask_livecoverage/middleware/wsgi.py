@@ -15,9 +15,9 @@ from ..model.records import NO_TEST_NAME
 from ..model.text import MAX_METHOD_LENGTH, MAX_PATH_LENGTH, stored_text
 from ..recording.process import start_recording
 from ..recording.recorder import Recorder
-from ..recording.request import RequestCapture, current_request
+from ..recording.request import RunningRequest, current_request
 from ..settings import load_settings
-from ..testid.headers import ignored_paths, test_identity
+from ..testid.headers import identity_of, ignored_paths
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -74,7 +74,7 @@ class LiveCoverageMiddleware:
         if _REQUEST_KEY in environ and (under_way := _request_on_its_way(environ)) is not None:
             return self._pass_through(under_way, environ, start_response)
         path = _path(environ)
-        test = NO_TEST_NAME if self._is_ignored(path) else test_identity(environ)
+        test = NO_TEST_NAME if self._is_ignored(path) else identity_of(environ)
         request = self.recorder.open_request(_method(environ), path, test)
         has_server = "SERVER_SOFTWARE" in environ or "uwsgi.version" in environ
         in_flight = self.in_flight if has_server else _UNAWAITED
@@ -116,12 +116,12 @@ class LiveCoverageMiddleware:
         return _Body(body, request, in_flight)
 
     def _call(
-        self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
+        self, request: RunningRequest, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         return self.app(environ, start_response)
 
     def _pass_through(
-        self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
+        self, request: RunningRequest, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Let a request through that is recorded already; new requests with its environment are recorded separately."""
         del environ[_REQUEST_KEY]
@@ -133,7 +133,7 @@ class LiveCoverageMiddleware:
                 # Middleware in between may have mounted the application elsewhere, or chosen this one of several.
                 request.route, request.endpoint = self._describe(environ)
 
-    def _name_route(self, request: RequestCapture, environ: WSGIEnvironment) -> None:
+    def _name_route(self, request: RunningRequest, environ: WSGIEnvironment) -> None:
         if self._describe is not None and request.endpoint is None:
             request.route, request.endpoint = self._describe(environ)
 
@@ -157,7 +157,7 @@ class OutermostMiddleware(LiveCoverageMiddleware):
         self._is_direct = is_direct
 
     def _call(
-        self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
+        self, request: RunningRequest, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         if self._is_direct():
             # For most applications, the calls in between would do nothing, at a cost for each request.
@@ -167,20 +167,20 @@ class OutermostMiddleware(LiveCoverageMiddleware):
         return self.app(environ, start_response)
 
     def _pass_through(
-        self, request: RequestCapture, environ: WSGIEnvironment, start_response: StartResponse
+        self, request: RunningRequest, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         # The outermost middleware of another application, a dispatcher for example, has recorded this request.
         return self.app(environ, start_response)
 
 
-def _request_on_its_way(environ: WSGIEnvironment) -> RequestCapture | None:
+def _request_on_its_way(environ: WSGIEnvironment) -> RunningRequest | None:
     """Return the request with ``environ``, if it is recorded already and has not reached the application itself yet."""
-    request: RequestCapture | None = environ.get(_REQUEST_KEY)
+    request: RunningRequest | None = environ.get(_REQUEST_KEY)
     # The key of another request is left over in an environment that an application has used for several requests.
     return request if request is not None and current_request() in (request, None) else None
 
 
-def unrecorded(environ: WSGIEnvironment) -> WSGIEnvironment:
+def leave_unrecorded(environ: WSGIEnvironment) -> WSGIEnvironment:
     """Leave the request with ``environ`` unrecorded; return its environment as the server created it.
 
     Only the path stays as it is now: middleware before may have mounted the application elsewhere.
@@ -198,7 +198,7 @@ class _MaterializedBody:
 
     __slots__ = ("_body", "_in_flight", "_request")
 
-    def __init__(self, body: Iterable[bytes], request: RequestCapture, in_flight: InFlight) -> None:
+    def __init__(self, body: Iterable[bytes], request: RunningRequest, in_flight: InFlight) -> None:
         self._body = body
         self._request = request
         self._in_flight = in_flight
@@ -223,7 +223,7 @@ class _Body:
 
     __slots__ = ("_body", "_chunks", "_ended", "_in_flight", "_iterator", "_request")
 
-    def __init__(self, body: Iterable[bytes], request: RequestCapture, in_flight: InFlight) -> None:
+    def __init__(self, body: Iterable[bytes], request: RunningRequest, in_flight: InFlight) -> None:
         self._body = body
         self._iterator: Iterator[bytes] | None = None
         self._chunks = 0
@@ -283,12 +283,12 @@ class InFlight:
     """
 
     def __init__(self) -> None:
-        self._requests: set[RequestCapture] = set()
+        self._requests: set[RunningRequest] = set()
         self._someone_waits = False
         self._emptied = threading.Condition()
         self.add = self._requests.add  # called with a request that was received
 
-    def remove(self, request: RequestCapture) -> None:
+    def remove(self, request: RunningRequest) -> None:
         """Note that the response of ``request`` is closed."""
         self._requests.discard(request)
         # Read after the removal, as the waiter reads the requests after it has set this flag.
@@ -313,7 +313,7 @@ class _Unawaited(InFlight):
         super().__init__()
         self.add = self.remove
 
-    def remove(self, request: RequestCapture) -> None:
+    def remove(self, request: RunningRequest) -> None:
         """Do nothing."""
 
 

@@ -173,7 +173,7 @@ class RequestRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Executed:
+class ExecutionTotals:
     """The combined execution of all requests of a test or a route, or of a single request.
 
     ``traces`` are the ids of their distinct traces, ``duration_ms`` is the sum of their durations.

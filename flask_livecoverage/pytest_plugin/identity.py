@@ -7,7 +7,7 @@ from typing import Protocol
 from .control_requests import ControlRoutes
 
 
-class Identity(Protocol):
+class IdentityChannel(Protocol):
     """Identifies the running test. Both methods raise OSError or ServerError if the server does not answer."""
 
     def set_test(self, name: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from ..errors import LiveCoverageError
-from .identity import Identity
+from .identity import IdentityChannel
 from .names import part_name
 from .session_report import Outage, SessionReport
 
@@ -26,12 +26,12 @@ class RunningTest:
         self.has_overlapped = False
         """Whether tests have overlapped in this process: then no request can be assigned to a test."""
         self._report = report
-        self._channel: Identity | None = None
+        self._channel: IdentityChannel | None = None
         self._operation: str | None = None
         self._has_timed_out = False
         self._lock = threading.RLock()
 
-    def connect(self, channel: Identity) -> None:
+    def connect(self, channel: IdentityChannel) -> None:
         """Inform the server through ``channel`` from now on."""
         self._channel = channel
 

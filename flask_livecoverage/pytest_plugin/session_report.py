@@ -48,7 +48,7 @@ class RecordedRun:
         if not folder.path.is_dir():
             return None
         with open_stored_runs(directory.path, [folder], load_settings({}).store) as runs:
-            return suite_object(runs.recorded, Filters(since=since))
+            return suite_object(runs.queries, Filters(since=since))
 
 
 @dataclass

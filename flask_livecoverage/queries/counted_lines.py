@@ -8,10 +8,10 @@ from typing import Protocol
 from ..model.records import FileLines, FileStatements, Trace
 
 # Replaces the lines of a trace by those that count; its id stays.
-Counting = Callable[[Trace], Trace]
+LineSelection = Callable[[Trace], Trace]
 
 
-class CountedFile(Protocol):
+class AnalysedFile(Protocol):
     """A file on disk whose statements are known."""
 
     @property
@@ -23,26 +23,28 @@ class CountedFile(Protocol):
         """The hash of its present content."""
 
     @property
-    def counted(self) -> FileStatements:
+    def analysis(self) -> FileStatements:
         """Its statements and excluded lines."""
 
 
 def as_recorded(trace: Trace) -> Trace:
-    """Count all lines: further lines of statements, excluded ones, and those of files that have changed since."""
+    """Select all lines: further lines of statements, excluded ones, and those of files that have changed since."""
     return trace
 
 
-def statements_of(files: Mapping[str, CountedFile]) -> Counting:
-    """Count the statements of ``files`` (by path), and nothing in files that have changed since."""
+def statements_of(files: Mapping[str, AnalysedFile]) -> LineSelection:
+    """Select the statements of ``files`` (by path), and nothing in files that have changed since."""
 
-    def counted(trace: Trace) -> Trace:
-        return Trace(trace.id, {path: lines for path, lines in map(_counted, trace.files.items()) if lines is not None})
+    def selected(trace: Trace) -> Trace:
+        return Trace(
+            trace.id, {path: lines for path, lines in map(_selected, trace.files.items()) if lines is not None}
+        )
 
-    def _counted(item: tuple[str, FileLines]) -> tuple[str, FileLines | None]:
+    def _selected(item: tuple[str, FileLines]) -> tuple[str, FileLines | None]:
         path, lines = item
         file = files.get(path)
         if file is None or file.content != lines.content:
             return path, None
-        return path, FileLines(lines.content, file.counted.executed(lines.lines))
+        return path, FileLines(lines.content, file.analysis.executed(lines.lines))
 
-    return counted
+    return selected

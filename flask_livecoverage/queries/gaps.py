@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..analysis.priorities import File, Priority, rank
-from ..model.records import Executed, Trace
+from ..model.records import ExecutionTotals, Trace
 from ..sources.content import read_source
 from ..sources.functions import Function, functions_in
 from ..store import RunQueries
@@ -22,7 +22,7 @@ class RecordedRoutes:
     rules without requests.
     """
 
-    routes: Mapping[str, Executed]
+    routes: Mapping[str, ExecutionTotals]
     traces: Mapping[str, Trace]
     ambient: Sequence[Trace]
     unused: Sequence[UnusedRule]
@@ -43,20 +43,20 @@ class RecordedRoutes:
         return list(dict.fromkeys(name for rule in self.unused if rule.endpoint != "static" for name in rule.routes))
 
 
-def recorded_routes(recorded: RunQueries) -> RecordedRoutes:
+def recorded_routes(queries: RunQueries) -> RecordedRoutes:
     """Read the recorded requests by their routes."""
-    routes = _merged(recorded.groups.executed("route"))
-    unused = unused_rules(recorded.rules(), routes)
-    return RecordedRoutes(routes, recorded.lines.traces(), recorded.lines.ambient(), unused, recorded.root)
+    routes = _merged(queries.groups.executed("route"))
+    unused = unused_rules(queries.rules(), routes)
+    return RecordedRoutes(routes, queries.lines.traces(), queries.lines.ambient(), unused, queries.root)
 
 
-def _merged(routes: Iterable[Executed]) -> dict[str, Executed]:
+def _merged(routes: Iterable[ExecutionTotals]) -> dict[str, ExecutionTotals]:
     """The routes by their names, HEAD with GET."""
-    merged: dict[str, Executed] = {}
+    merged: dict[str, ExecutionTotals] = {}
     for route in routes:
         name = merged_name(route.name)
-        known = merged.get(name, Executed(name, 0, 0.0, ()))
-        merged[name] = Executed(
+        known = merged.get(name, ExecutionTotals(name, 0, 0.0, ()))
+        merged[name] = ExecutionTotals(
             name,
             known.requests + route.requests,
             known.duration_ms + route.duration_ms,
@@ -114,7 +114,7 @@ def find_priorities(recorded: RecordedRoutes, traffic: Traffic) -> Priorities:
     )
 
 
-def _executed(routes: Mapping[str, Executed], statements: Statements) -> dict[str, dict[str, int]]:
+def _executed(routes: Mapping[str, ExecutionTotals], statements: Statements) -> dict[str, dict[str, int]]:
     executed: dict[str, dict[str, int]] = {}
     for name, route in routes.items():
         files = executed.setdefault(name, {})

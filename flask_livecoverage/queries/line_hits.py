@@ -16,20 +16,20 @@ from ..model.bitmap import from_bitmap
 from ..model.filters import Filters
 from ..model.records import FileStatements
 from ..sources.content import content_hash
-from ..sources.coveragepy import StatementCounter
+from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries
 from ..store.queries.lines import LineHits
-from .counted_lines import CountedFile
+from .counted_lines import AnalysedFile
 from .lookup import find_subject
 
 
-def recorded_files(recorded: RunQueries, name: str) -> list[str]:
+def recorded_files(queries: RunQueries, name: str) -> list[str]:
     """The paths of the recorded files that ``name`` may stand for.
 
     It is a path as it is shown, or from the current folder; then there is one. Else it is the end of a path.
     """
-    paths = recorded.lines.files()
-    for exact in (os.path.join(recorded.root, name), os.path.abspath(name)):
+    paths = queries.lines.files()
+    for exact in (os.path.join(queries.root, name), os.path.abspath(name)):
         if os.path.normpath(exact) in paths:
             return [os.path.normpath(exact)]
     return [path for path in paths if path.endswith(f"/{name}")]
@@ -52,42 +52,42 @@ class SourceLine:
     last: int | None = None
 
 
-def find_line(recorded: RunQueries, path: str, number: int) -> SourceLine:
+def find_line(queries: RunQueries, path: str, number: int) -> SourceLine:
     """The line of the file at ``path`` with this number."""
     line = SourceLine(path, number, [number])
     content = content_hash(path)
-    counted = _statements(recorded, path, content)
-    if counted is None:
+    analysis = _statements(queries, path, content)
+    if analysis is None:
         return line
     with open(path, "rb") as file:
         line = replace(line, content=content, last=len(file.read().splitlines()))
     if line.last is not None and number > line.last:
         return replace(line, state="beyond the end")
-    if counted.excluded >> number & 1:
+    if analysis.excluded >> number & 1:
         return replace(line, state="excluded")
-    statement = counted.statement_of(number)
+    statement = analysis.statement_of(number)
     return replace(line, statement=statement) if statement else replace(line, state="no statement")
 
 
-def _statements(recorded: RunQueries, path: str, content: str) -> FileStatements | None:
+def _statements(queries: RunQueries, path: str, content: str) -> FileStatements | None:
     """The statements of the file; None if its present content was not recorded, or coverage.py cannot parse it."""
-    if (path, content) not in recorded.lines.contents().values():
+    if (path, content) not in queries.lines.contents().values():
         return None
     try:
-        return StatementCounter().count(path)
+        return StatementAnalyser().analyse(path)
     except (coverage.CoverageException, SyntaxError, ValueError):
         return None
 
 
-def who_executed(recorded: RunQueries, line: SourceLine, limit: int = 10) -> LineHits:
+def who_executed(queries: RunQueries, line: SourceLine, limit: int = 10) -> LineHits:
     """The tests, routes and requests that executed the line, at most ``limit`` of the requests.
 
     If the file's present content was recorded, lines of its other contents with the same number do not count.
     """
-    return recorded.lines.ran(line.path, line.statement, limit=limit, content=line.content)
+    return queries.lines.ran(line.path, line.statement, limit=limit, content=line.content)
 
 
-class MeasuredFile(CountedFile, Protocol):
+class MeasuredFile(AnalysedFile, Protocol):
     """A file on disk whose statements are known, and what ran of it."""
 
     @property
@@ -99,10 +99,10 @@ class MeasuredFile(CountedFile, Protocol):
         """The statements that ran (a bitmap), at start-up included."""
 
 
-def who_executed_in(recorded: RunQueries, file: MeasuredFile, number: int) -> LineHits:
+def who_executed_in(queries: RunQueries, file: MeasuredFile, number: int) -> LineHits:
     """As :func:`who_executed`, of a file whose statements are known."""
-    statement = file.counted.statement_of(number) or [number]
-    return who_executed(recorded, SourceLine(file.path, number, statement, file.content))
+    statement = file.analysis.statement_of(number) or [number]
+    return who_executed(queries, SourceLine(file.path, number, statement, file.content))
 
 
 @dataclass(frozen=True)
@@ -113,16 +113,14 @@ class FileHits:
     executed: int
 
 
-def count_hits(
-    recorded: RunQueries, file: MeasuredFile, filters: Filters, by: Literal["requests", "tests"]
-) -> FileHits:
+def count_hits(queries: RunQueries, file: MeasuredFile, filters: Filters, by: Literal["requests", "tests"]) -> FileHits:
     """How often the statements of ``file`` were executed by the requests that ``filters`` let pass.
 
     Without filters, statements executed outside of requests are among the ``executed`` ones.
     """
     if file.number is None:
         return FileHits(Counter(), 0)
-    by_requests = [(file.counted.executed(lines), count) for lines, count in recorded.lines.heat(file.number, filters)]
+    by_requests = [(file.analysis.executed(lines), count) for lines, count in queries.lines.heat(file.number, filters)]
     executed = file.covered if filters == Filters() else reduce(or_, (lines for lines, _ in by_requests), 0)
     counts: Counter[int] = Counter()
     if by == "requests":
@@ -130,22 +128,22 @@ def count_hits(
             counts.update(dict.fromkeys(from_bitmap(lines), count))
         return FileHits(counts, executed)
     by_test: dict[int, int] = {}
-    for lines, test in recorded.lines.heat_by_test(file.number, filters):
-        by_test[test] = by_test.get(test, 0) | file.counted.executed(lines)
+    for lines, test in queries.lines.heat_by_test(file.number, filters):
+        by_test[test] = by_test.get(test, 0) | file.analysis.executed(lines)
     for lines in by_test.values():
         counts.update(from_bitmap(lines))
     return FileHits(counts, executed)
 
 
 def count_hits_of_request(
-    recorded: RunQueries, file: MeasuredFile, request_id: str, by: Literal["requests", "tests"]
+    queries: RunQueries, file: MeasuredFile, request_id: str, by: Literal["requests", "tests"]
 ) -> FileHits | None:
     """As :func:`count_hits`, of one request; None if there is none with this id."""
-    request = find_subject(recorded, "request", request_id)
+    request = find_subject(queries, "request", request_id)
     if request is None or request.record is None:
         return None
-    ran = recorded.lines.union(request.traces).files.get(file.path)
-    executed = 0 if ran is None or ran.content != file.content else file.counted.executed(ran.lines)
+    ran = queries.lines.union(request.traces).files.get(file.path)
+    executed = 0 if ran is None or ran.content != file.content else file.analysis.executed(ran.lines)
     counted = by == "requests" or request.record.test is not None
     return FileHits(Counter(from_bitmap(executed) if counted else ()), executed)
 
@@ -158,6 +156,6 @@ class FileUsers:
     routes: Sequence[str] = ()
 
 
-def users_of_file(recorded: RunQueries, file: MeasuredFile) -> FileUsers:
+def users_of_file(queries: RunQueries, file: MeasuredFile) -> FileUsers:
     """The tests and routes that executed any line of ``file``, sorted."""
-    return FileUsers() if file.number is None else FileUsers(*recorded.lines.names_in(file.number))
+    return FileUsers() if file.number is None else FileUsers(*queries.lines.names_in(file.number))

@@ -11,7 +11,7 @@ from ..model.filters import Filters
 from ..model.records import RequestRecord, Rule
 from ..store import RunQueries
 from ..store.queries.requests import Sort
-from .counted_lines import Counting, as_recorded
+from .counted_lines import LineSelection, as_recorded
 from .routes import UnusedRule, unused_rules
 
 
@@ -23,13 +23,13 @@ class RequestList:
     total: int
 
 
-def newest_requests(recorded: RunQueries, filters: Filters | None = None, limit: int | None = None) -> RequestList:
+def newest_requests(queries: RunQueries, filters: Filters | None = None, limit: int | None = None) -> RequestList:
     """The newest requests, at most ``limit``."""
-    return RequestList(recorded.requests.newest(filters, limit), recorded.requests.count(filters))
+    return RequestList(queries.requests.newest(filters, limit), queries.requests.count(filters))
 
 
 def sorted_requests(
-    recorded: RunQueries,
+    queries: RunQueries,
     filters: Filters,
     sort: Sort,
     limit: int,
@@ -42,20 +42,20 @@ def sorted_requests(
 
     They are counted, unless the caller passes their ``total``.
     """
-    requests = recorded.requests.page(filters, sort, limit, offset, descending=descending)
-    return RequestList(requests, recorded.requests.count(filters) if total is None else total)
+    requests = queries.requests.page(filters, sort, limit, offset, descending=descending)
+    return RequestList(requests, queries.requests.count(filters) if total is None else total)
 
 
 def requests_by_lines(
-    recorded: RunQueries, filters: Filters, lines: Mapping[str, int], limit: int, offset: int, *, descending: bool
+    queries: RunQueries, filters: Filters, lines: Mapping[str, int], limit: int, offset: int, *, descending: bool
 ) -> RequestList:
     """As :func:`sorted_requests`, in the order of the number of their ``lines`` (by the traces' ids)."""
-    requests = recorded.requests.page_by_trace(filters, lines, limit, offset, descending=descending)
-    return RequestList(requests, recorded.requests.count(filters))
+    requests = queries.requests.page_by_trace(filters, lines, limit, offset, descending=descending)
+    return RequestList(requests, queries.requests.count(filters))
 
 
 def requests_by_new_lines(
-    recorded: RunQueries,
+    queries: RunQueries,
     filters: Filters,
     first_at: Mapping[str, float],
     new: Callable[[RequestRecord], int],
@@ -66,14 +66,14 @@ def requests_by_new_lines(
 
     ``first_at`` is when each such trace first occurred, by the traces' ids.
     """
-    requests = recorded.requests.first_of_traces(first_at, filters)
+    requests = queries.requests.first_of_traces(first_at, filters)
     return sorted(requests, key=lambda request: (new(request), request.started_at), reverse=descending)
 
 
-def count_lines(recorded: RunQueries, requests: Iterable[RequestRecord]) -> dict[str, int]:
+def count_lines(queries: RunQueries, requests: Iterable[RequestRecord]) -> dict[str, int]:
     """The number of recorded lines of each of ``requests``, by their ids."""
     requests = list(requests)
-    counts = recorded.lines.line_counts({request.trace for request in requests})
+    counts = queries.lines.line_counts({request.trace for request in requests})
     return {request.id: counts.get(request.trace, 0) for request in requests}
 
 
@@ -98,10 +98,10 @@ class Group:
 
 
 def list_tests(
-    recorded: RunQueries, filters: Filters | None = None, counting: Counting = as_recorded
+    queries: RunQueries, filters: Filters | None = None, select: LineSelection = as_recorded
 ) -> Sequence[Group]:
     """The tests that requests named, in the natural order of their names."""
-    return _groups(recorded, "test", filters, counting, {})
+    return _groups(queries, "test", filters, select, {})
 
 
 @dataclass(frozen=True)
@@ -130,22 +130,22 @@ class RouteList:
         return {rule: sorted(names) for rule, names in sorted(methods.items())}
 
 
-def list_routes(recorded: RunQueries, filters: Filters | None = None, counting: Counting = as_recorded) -> RouteList:
+def list_routes(queries: RunQueries, filters: Filters | None = None, select: LineSelection = as_recorded) -> RouteList:
     """The routes that were requested, and the rules and methods that no request used."""
-    routes = _groups(recorded, "route", filters, counting, recorded.groups.tests_by_route(filters))
-    rules = recorded.rules()
+    routes = _groups(queries, "route", filters, select, queries.groups.tests_by_route(filters))
+    rules = queries.rules()
     return RouteList(routes, rules, unused_rules(rules, [route.name for route in routes]))
 
 
 def _groups(
-    recorded: RunQueries,
+    queries: RunQueries,
     by: Literal["test", "route"],
     filters: Filters | None,
-    counting: Counting,
+    select: LineSelection,
     tests: Mapping[str, int],
 ) -> list[Group]:
-    traces = {digest: counting(trace) for digest, trace in recorded.lines.traces(filters).items()}
-    suite = Suite.of(recorded.groups.executed(by, filters), traces)
+    traces = {digest: select(trace) for digest, trace in queries.lines.traces(filters).items()}
+    suite = Suite.of(queries.groups.executed(by, filters), traces)
     return [
         Group(
             member.name,

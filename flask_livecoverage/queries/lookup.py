@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..model.filters import Filters
-from ..model.records import Executed, RequestRecord, Trace
+from ..model.records import ExecutionTotals, RequestRecord, Trace
 from ..store import RunQueries
-from .counted_lines import Counting, as_recorded
+from .counted_lines import LineSelection, as_recorded
 
 Kind = Literal["request", "test", "route"]
 KINDS: tuple[Kind, ...] = ("request", "test", "route")
@@ -36,41 +36,41 @@ class Subject:
         return f"{self.kind}:{self.name}"
 
 
-def find_subject(recorded: RunQueries, kind: Kind, name: str) -> Subject | None:
+def find_subject(queries: RunQueries, kind: Kind, name: str) -> Subject | None:
     """The subject of this kind with this very name; a route may be named without its method."""
     if kind == "request":
-        record = recorded.requests.get(name)
+        record = queries.requests.get(name)
         return None if record is None else Subject(kind, name, 1, record.duration_ms, [record.trace], record)
     filters = Filters(test=name) if kind == "test" else Filters(route=name)
-    found = list(recorded.groups.executed(kind, filters))
+    found = list(queries.groups.executed(kind, filters))
     if not found:
         return None
     traces = dict.fromkeys(trace for one in found for trace in one.traces)
     return Subject(kind, name, sum(one.requests for one in found), sum(one.duration_ms for one in found), list(traces))
 
 
-def find_subjects(recorded: RunQueries, name: str, kinds: Iterable[Kind] = KINDS) -> list[Subject]:
+def find_subjects(queries: RunQueries, name: str, kinds: Iterable[Kind] = KINDS) -> list[Subject]:
     """The subjects with this name, one of a kind at most; if there are none, those whose names end with it."""
     kinds = list(kinds)
-    exact = [subject for kind in kinds if (subject := find_subject(recorded, kind, name)) is not None]
-    return exact or [subject for kind in kinds for subject in _ending_with(recorded, kind, name)]
+    exact = [subject for kind in kinds if (subject := find_subject(queries, kind, name)) is not None]
+    return exact or [subject for kind in kinds for subject in _ending_with(queries, kind, name)]
 
 
-def _ending_with(recorded: RunQueries, kind: Kind, end: str) -> list[Subject]:
+def _ending_with(queries: RunQueries, kind: Kind, end: str) -> list[Subject]:
     """The tests or routes whose names have ``end`` at their end, and before it no letter or digit."""
     if kind == "request":
         return []
     pattern = re.compile(rf"(?s:.*)(?<!\w){re.escape(end)}")
-    return [_subject(kind, one) for one in recorded.groups.executed(kind) if pattern.fullmatch(one.name)]
+    return [_subject(kind, one) for one in queries.groups.executed(kind) if pattern.fullmatch(one.name)]
 
 
-def _subject(kind: Kind, executed: Executed) -> Subject:
+def _subject(kind: Kind, executed: ExecutionTotals) -> Subject:
     return Subject(kind, executed.name, executed.requests, executed.duration_ms, executed.traces)
 
 
-def executed_lines(recorded: RunQueries, subject: Subject, counting: Counting = as_recorded) -> Trace:
+def executed_lines(queries: RunQueries, subject: Subject, select: LineSelection = as_recorded) -> Trace:
     """All lines that ``subject`` executed."""
-    return Trace.union(map(counting, recorded.lines.by_ids(subject.traces)))
+    return Trace.union(map(select, queries.lines.by_ids(subject.traces)))
 
 
 @dataclass(frozen=True)

@@ -26,23 +26,21 @@ class RecordedSuite:
     without_test: int = 0
 
 
-def recorded_suite(recorded: RunQueries, by: str | None = None) -> RecordedSuite:
+def recorded_suite(queries: RunQueries, by: str | None = None) -> RecordedSuite:
     """The suite of tests, if any request names one, else of requests; ``by`` overrides this."""
     if by != "request":
-        tests = list(recorded.groups.executed("test"))
+        tests = list(queries.groups.executed("test"))
         if tests or by == "test":
-            return RecordedSuite(
-                Suite.of(tests, recorded.lines.traces()), "test", recorded.requests.count_without_test()
-            )
-    return RecordedSuite(Suite.of(recorded.groups.executed("request"), recorded.lines.traces()), "request")
+            return RecordedSuite(Suite.of(tests, queries.lines.traces()), "test", queries.requests.count_without_test())
+    return RecordedSuite(Suite.of(queries.groups.executed("request"), queries.lines.traces()), "request")
 
 
-def suite_object(recorded: RunQueries, filters: Filters | None = None) -> dict[str, Any]:
+def suite_object(queries: RunQueries, filters: Filters | None = None) -> dict[str, Any]:
     """The lines that each test executed, as an object for JSON: tests, and the traces that these refer to.
 
     ``startup`` are the lines that ran outside of requests. Paths are as in a dump.
     """
-    traces = recorded.lines.traces(filters)
+    traces = queries.lines.traces(filters)
     tests: list[dict[str, Any]] = [
         {
             "test": one.name,
@@ -50,12 +48,12 @@ def suite_object(recorded: RunQueries, filters: Filters | None = None) -> dict[s
             "duration_ms": round(one.duration_ms, 3),
             "traces": [trace for trace in one.traces if trace in traces],
         }
-        for one in recorded.groups.executed("test", filters)
+        for one in queries.groups.executed("test", filters)
     ]
     wanted = {trace for test in tests for trace in test["traces"]}
     return {
         "tests": tests,
-        "traces": {name: relative_lines(trace, recorded.root) for name, trace in traces.items() if name in wanted},
-        "startup": relative_lines(Trace.union(recorded.lines.ambient()), recorded.root),
-        "requests_without_test": recorded.requests.count_without_test(filters),
+        "traces": {name: relative_lines(trace, queries.root) for name, trace in traces.items() if name in wanted},
+        "startup": relative_lines(Trace.union(queries.lines.ambient()), queries.root),
+        "requests_without_test": queries.requests.count_without_test(filters),
     }

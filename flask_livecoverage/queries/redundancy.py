@@ -109,9 +109,9 @@ class SmallestSuite:
         return self.totals.duration_ms - self.duration_ms
 
 
-def suite_redundancy(recorded: RecordedSuite, prefer: Preference | None = None) -> SuiteRedundancy:
+def suite_redundancy(queries: RecordedSuite, prefer: Preference | None = None) -> SuiteRedundancy:
     """The duplicates and the subsumed members; see :func:`~flask_livecoverage.analysis.duplicates.find_redundancy`."""
-    suite = recorded.suite
+    suite = queries.suite
     prefer = prefer or default_preference(suite)
     found = find_redundancy(suite, prefer)
     groups = [
@@ -124,7 +124,7 @@ def suite_redundancy(recorded: RecordedSuite, prefer: Preference | None = None) 
         for group in found.groups
     ]
     return SuiteRedundancy(
-        _totals(recorded),
+        _totals(queries),
         prefer,
         groups,
         [SubsumedMember(one.member.name, one.lines, one.superset.name, one.superset_lines) for one in found.subsumed],
@@ -133,7 +133,7 @@ def suite_redundancy(recorded: RecordedSuite, prefer: Preference | None = None) 
 
 
 def find_smallest(
-    recorded: RecordedSuite,
+    queries: RecordedSuite,
     least: Least = "tests",
     prefer: Preference | None = None,
     *,
@@ -141,13 +141,13 @@ def find_smallest(
     time_limit: float | None = None,
 ) -> SmallestSuite:
     """The smallest suite; see :func:`~flask_livecoverage.analysis.minimise.minimise`."""
-    suite = recorded.suite
+    suite = queries.suite
     prefer = prefer or preference_for(suite, least)
     found = minimise(suite, least, prefer, exact=exact, time_limit=time_limit)
     kept = [
         KeptMember(choice.member.name, choice.lines, choice.adds, choice.member.duration_ms) for choice in found.choices
     ]
-    totals = _totals(recorded)
+    totals = _totals(queries)
     return SmallestSuite(totals, prefer, least, kept, found.duration_ms, found.cost, found.greedy_cost, found.proof)
 
 
@@ -159,19 +159,19 @@ class SuiteComparison:
     smallest: SmallestSuite
 
 
-def compare_suite(recorded: RecordedSuite) -> SuiteComparison:
+def compare_suite(queries: RecordedSuite) -> SuiteComparison:
     """Compare all members of a suite, by the default rules."""
-    return SuiteComparison(suite_redundancy(recorded), find_smallest(recorded))
+    return SuiteComparison(suite_redundancy(queries), find_smallest(queries))
 
 
-def _totals(recorded: RecordedSuite) -> SuiteTotals:
-    suite = recorded.suite
+def _totals(queries: RecordedSuite) -> SuiteTotals:
+    suite = queries.suite
     return SuiteTotals(
-        recorded.by,
+        queries.by,
         len(suite.members),
         sum(map(bool, suite.line_sets)),
         suite.all_lines.bit_count(),
-        recorded.without_test,
+        queries.without_test,
         sum(member.duration_ms for member in suite.members),
     )
 

@@ -38,12 +38,12 @@ def count_run(run: Run) -> RunCounts:
     )
 
 
-def count_stored(recorded: RunQueries) -> RunCounts:
+def count_stored(queries: RunQueries) -> RunCounts:
     """The same, of the one run that the store was opened for."""
     return RunCounts(
-        window=recorded.windows.open(),
-        requests=recorded.requests.count(),
-        traces=recorded.lines.count_traces(),
-        processes=recorded.processes(),
-        lost=recorded.lost(),
+        window=queries.windows.open(),
+        requests=queries.requests.count(),
+        traces=queries.lines.count_traces(),
+        processes=queries.processes(),
+        lost=queries.lost(),
     )

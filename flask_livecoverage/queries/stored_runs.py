@@ -21,7 +21,7 @@ class StoredRuns:
     ``identity`` identifies these runs in this store, because another store has other row numbers.
     """
 
-    recorded: RunQueries
+    queries: RunQueries
     warnings: Sequence[str]
     identity: Hashable
 
@@ -42,5 +42,5 @@ def open_stored_runs(
     with open_store(store_url(data_dir, store), is_own=not store) as opened:
         numbers = [synchronise(opened, run) for run in runs]
         period = len(runs[0].marks()) if since_reset else None
-        with opened.recorded(numbers, period=period) as recorded:
-            yield StoredRuns(recorded, opened.warnings, (opened.identity, *numbers))
+        with opened.recorded(numbers, period=period) as queries:
+            yield StoredRuns(queries, opened.warnings, (opened.identity, *numbers))

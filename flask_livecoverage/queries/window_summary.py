@@ -56,36 +56,36 @@ class WindowHistories:
             self._lock.release()
 
 
-def summarise_last_window(recorded: RunQueries, histories: WindowHistories, run: Hashable) -> WindowSummary | None:
+def summarise_last_window(queries: RunQueries, histories: WindowHistories, run: Hashable) -> WindowSummary | None:
     """The summary of the window that was opened last; None if none was.
 
     ``run`` identifies the run in this very store: in another store, the numbers of windows and traces are others.
     """
-    found = recorded.windows.last()
+    found = queries.windows.last()
     if found is None:
         return None
     window, requests = found
-    number = recorded.windows.last_opened()
-    ambient = recorded.lines.ambient_traces()
+    number = queries.windows.last_opened()
+    ambient = queries.lines.ambient_traces()
     with histories.use(run, ambient) as history:
-        before = recorded.windows.traces_before(window.opened_at, history.known_traces) | ambient
-        history.add_before(recorded.lines.by_numbers(before.difference(history.known_traces)))
-        last = _update(recorded, history, number)
+        before = queries.windows.traces_before(window.opened_at, history.known_traces) | ambient
+        history.add_before(queries.lines.by_numbers(before.difference(history.known_traces)))
+        last = _update(queries, history, number)
         counts, same = history.count(last), history.same_as(last, but=number)
-    return WindowSummary(window.name, requests, **counts, duplicate_of=recorded.windows.first_opened(same))
+    return WindowSummary(window.name, requests, **counts, duplicate_of=queries.windows.first_opened(same))
 
 
-def _update(recorded: RunQueries, history: WindowHistory, last: int) -> list[Trace]:
+def _update(queries: RunQueries, history: WindowHistory, last: int) -> list[Trace]:
     """Bring ``history`` up to date with all windows; return the traces that were left in the last one."""
     # One number, so that windows that stay as they were cost nothing each.
-    unchanged = history.mark == recorded.windows.fingerprint_of_all(but=last)
-    marks = {} if unchanged else recorded.windows.fingerprints()
-    left = recorded.windows.traces_in([*{*history.changed(marks), last}])
-    traces = recorded.lines.by_numbers({number for numbers in left.values() for number in numbers})
+    unchanged = history.mark == queries.windows.fingerprint_of_all(but=last)
+    marks = {} if unchanged else queries.windows.fingerprints()
+    left = queries.windows.traces_in([*{*history.changed(marks), last}])
+    traces = queries.lines.by_numbers({number for numbers in left.values() for number in numbers})
     # A trace that is not in any journal yet may come without a change of the marks.
     incomplete = {window for window, numbers in left.items() if not numbers <= traces.keys()}
     for window, numbers in left.items():
         mark = None if window in incomplete else marks.get(window)
         history.put(window, mark, [traces[number] for number in numbers if number in traces])
-    history.mark = None if incomplete else recorded.windows.fingerprint_of_all()
+    history.mark = None if incomplete else queries.windows.fingerprint_of_all()
     return [traces[number] for number in left[last] if number in traces]

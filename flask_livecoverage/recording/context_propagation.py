@@ -19,7 +19,7 @@ from ..model.imports import cancel, loaded_module, when_imported
 from ..model.patches import Patches
 from . import greenlet_contexts
 from .recorder import Recorder
-from .request import RequestCapture, current_request
+from .request import RunningRequest, current_request
 
 if TYPE_CHECKING:
     import threading
@@ -45,7 +45,7 @@ def _start_for_request(start: Function) -> Function:
     return wrapper
 
 
-def _run_thread(thread: threading.Thread, request: RequestCapture, run: Callable[[], None]) -> None:
+def _run_thread(thread: threading.Thread, request: RunningRequest, run: Callable[[], None]) -> None:
     # The attribute would keep the thread alive in a cycle.
     vars(thread).pop("run", None)
     request.run(run)
@@ -107,7 +107,7 @@ def _call_for_request(method: Function) -> Function:
     return wrapper
 
 
-def _iterated_in(request: RequestCapture, iterable: Iterable[Any]) -> Iterator[Any]:
+def _iterated_in(request: RunningRequest, iterable: Iterable[Any]) -> Iterator[Any]:
     iterator = request.run(iter, iterable)
     while True:
         try:
@@ -117,7 +117,7 @@ def _iterated_in(request: RequestCapture, iterable: Iterable[Any]) -> Iterator[A
         yield item
 
 
-def _bound(pool: Any, request: RequestCapture, function: Function) -> Function:
+def _bound(pool: Any, request: RunningRequest, function: Function) -> Function:
     """Return ``function`` bound to ``request``, where a recorder measures the workers of ``pool``."""
     if _is_instance(pool, "concurrent.futures.process", "ProcessPoolExecutor"):
         return _bound_in_process(pool._mp_context, request, function)
@@ -136,16 +136,16 @@ def _is_instance(pool: Any, module: str, name: str) -> bool:
     return found is not None and isinstance(pool, found)
 
 
-def _bound_in_process(context: Any, request: RequestCapture, function: Function) -> Function:
+def _bound_in_process(context: Any, request: RunningRequest, function: Function) -> Function:
     if context.get_start_method() != "fork":
         return function
-    return partial(_run_in_child, request.id, request.recorded, function)
+    return partial(_run_in_child, request.id, request.is_recordable, function)
 
 
-def _run_in_child(request_id: str, recorded: bool, function: Function, /, *args: Any, **kwargs: Any) -> Any:
+def _run_in_child(request_id: str, is_recordable: bool, function: Function, /, *args: Any, **kwargs: Any) -> Any:
     if _recorder is None:
         return function(*args, **kwargs)
-    return _recorder.parent_request(request_id, recorded).run(function, *args, **kwargs)
+    return _recorder.parent_request(request_id, is_recordable).run(function, *args, **kwargs)
 
 
 def _add_callback(add: Function) -> Function:

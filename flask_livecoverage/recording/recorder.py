@@ -20,7 +20,7 @@ from .best_effort import run_all
 from .flusher import Flusher
 from .inventory import Inventory
 from .pending_lines import PendingLines
-from .request import RequestCapture, current_request
+from .request import RunningRequest, current_request
 from .session import RecordingSession
 from .trace_writer import TraceWriter
 
@@ -58,7 +58,7 @@ class Recorder:
         self.engine_can_stop = True
         self.sources = sources
         self._late = PendingLines(self.session, run)
-        self._parent_requests: dict[str, RequestCapture] = {}
+        self._parent_requests: dict[str, RunningRequest] = {}
         self._open_journal()
 
     def _open_journal(self) -> None:
@@ -151,12 +151,12 @@ class Recorder:
 
     # Requests
 
-    def open_request(self, method: str, path: str, test: str | None = None) -> RequestCapture:
-        """Create the capture of a request that begins now."""
+    def open_request(self, method: str, path: str, test: str | None = None) -> RunningRequest:
+        """Create the running request that begins now."""
         if not self._is_serving and time.monotonic() >= self._next_start:
             self._start_serving()
         session = self.session
-        return RequestCapture(session, f"{session.journal.token}-{next(self._request_ids)}", method, path, test)
+        return RunningRequest(session, f"{session.journal.token}-{next(self._request_ids)}", method, path, test)
 
     def _start_serving(self) -> None:
         """Flush, and start the flushing thread: if none can be started, one request a second comes here."""
@@ -167,14 +167,14 @@ class Recorder:
         if self.session.started:
             self._is_serving = self.flusher.start()
 
-    def parent_request(self, request_id: str, recorded: bool) -> RequestCapture:
-        """Return, in a forked child, the capture of a request of the parent, to whose record the child adds lines."""
+    def parent_request(self, request_id: str, is_recordable: bool) -> RunningRequest:
+        """Return, in a forked child, the running request of the parent to whose record the child adds lines."""
         request = self._parent_requests.get(request_id)
         if request is None:
             if len(self._parent_requests) >= _MAX_PARENT_REQUESTS:
                 self._parent_requests.clear()
-            request = self._parent_requests[request_id] = RequestCapture(self.session, request_id, "", "", None)
-            request.continue_in_fork(recorded=recorded)
+            request = self._parent_requests[request_id] = RunningRequest(self.session, request_id, "", "", None)
+            request.continue_in_fork(is_recordable=is_recordable)
         return request
 
     # Windows, shared by all processes of the run

@@ -18,13 +18,13 @@ from .session import NO_HITS, RecordingSession
 T = TypeVar("T")
 
 
-def current_request() -> RequestCapture | None:
+def current_request() -> RunningRequest | None:
     """Return the request to which the current context belongs, if any."""
-    request: RequestCapture | None = current_owner()
+    request: RunningRequest | None = current_owner()
     return request
 
 
-class RequestCapture:
+class RunningRequest:
     """One request while it runs.
 
     A request is executed in segments: the call of the application, each step of a streamed body, ``close()``, a thread
@@ -35,8 +35,8 @@ class RequestCapture:
     """
 
     __slots__ = (
-        "_began", "_committed_hits", "_committed_status", "_ended", "_hits", "_in_fork", "_lock", "_made_by",
-        "_recorded", "_reported_under_way", "_session",
+        "_began", "_committed_hits", "_committed_status", "_ended", "_hits", "_in_fork", "_is_recordable", "_lock",
+        "_made_by", "_reported_under_way", "_session",
         "endpoint", "id", "method", "path", "route", "status", "test",
     )  # fmt: skip
 
@@ -48,12 +48,12 @@ class RequestCapture:
         self.route: str | None = None
         self.endpoint: str | None = None
         self.status = 500  # until the response begins
-        maker: RequestCapture | None = current_owner()
+        maker: RunningRequest | None = current_owner()
         # Only its id: endless chains of requests that make requests must not keep each other alive.
         self._made_by = None if maker is None else maker.id
         self._began = ticks()
         self._session = session
-        self._recorded = session.started and (session.autostart or session.recording)
+        self._is_recordable = session.started and (session.autostart or session.recording)
         self._hits = NO_HITS
         # One for each request, because with a common lock, requests would queue up, with a thread switch for each of
         # them.
@@ -89,12 +89,12 @@ class RequestCapture:
 
     def _abandon(self, error: EngineError) -> None:
         """Record no more of this request: the application must not fail, and lines must not be mixed."""
-        if self._recorded:
-            self._recorded = False
+        if self._is_recordable:
+            self._is_recordable = False
             self._session.report_fault(error)
             self._session.journal.losses.add(1, "lines could not be separated")
 
-    def is_part_of(self, other: RequestCapture) -> bool:
+    def is_part_of(self, other: RunningRequest) -> bool:
         """Return whether ``other`` made this request: lines that this one runs within it belong to both."""
         return self._made_by == other.id
 
@@ -120,13 +120,13 @@ class RequestCapture:
         """Write the request's record, or the changes since: the duration too if its response has ``ended``."""
         journal = self._session.journal
         changed = ended or self._hits is not self._committed_hits or self.status != self._committed_status
-        while changed and self._recorded:
+        while changed and self._is_recordable:
             hits, status = self._hits, self.status
             trace = hits.trace if hits.written_to is journal.generation else self._session.trace_id(hits)
             line = self._record(trace) if self._committed_hits is None else self._late_update(trace)
             # Without the record, later lines would belong to no request, so the request is lost whole, and counted
             # once.
-            self._recorded = journal.append(line)
+            self._is_recordable = journal.append(line)
             self._committed_hits, self._committed_status = hits, status
             # Another thread that added lines before it could see the record leaves them to this one.
             changed = self._hits is not hits
@@ -136,26 +136,26 @@ class RequestCapture:
 
         They change neither the status nor the duration, which belong to the response.
         """
-        while self._recorded and self._committed_hits is not None:
+        while self._is_recordable and self._committed_hits is not None:
             hits = self._hits
             if hits is self._committed_hits:
                 return
-            self._recorded = self._session.journal.append(late_line(self.id, self._session.trace_id(hits)))
+            self._is_recordable = self._session.journal.append(late_line(self.id, self._session.trace_id(hits)))
             self._committed_hits = hits
 
     def discard(self) -> None:
         """Write no record: this was no request to the application."""
-        self._recorded = False
+        self._is_recordable = False
 
     def begin_stream(self) -> None:
         """Note that the first chunk is about to be sent and others may follow, for a long time or without end."""
-        if self._recorded:
+        if self._is_recordable:
             self._session.streaming[self] = None
 
     def write_under_way(self) -> None:
         """Write that the response has not ended, if so: the record was written with its first chunk."""
         with self._lock:
-            if self._recorded and not self._ended and self._committed_hits is not None:
+            if self._is_recordable and not self._ended and self._committed_hits is not None:
                 trace = self._session.trace_id(self._committed_hits)
                 self._reported_under_way = self._session.journal.append(under_way_line(self.id, trace))
 
@@ -167,21 +167,21 @@ class RequestCapture:
             return self._reported_under_way
 
     @property
-    def recorded(self) -> bool:
+    def is_recordable(self) -> bool:
         """Whether its record is written at all."""
-        return self._recorded
+        return self._is_recordable
 
     def detached(self) -> AbstractContextManager[None]:
         """Return a block that is not part of this request, nor is anything that it starts."""
         return self._session.engine.detached()
 
-    def continue_in_fork(self, recorded: bool | None = None) -> None:
+    def continue_in_fork(self, is_recordable: bool | None = None) -> None:
         """Continue in a forked child: the parent writes the record, and the child the lines that it adds.
 
         ``recorded`` is whether the parent writes a record, if this object was created by the child.
         """
-        if recorded is not None:
-            self._recorded = recorded
+        if is_recordable is not None:
+            self._is_recordable = is_recordable
         self._lock = threading.Lock()
         self._in_fork = True
         self._committed_hits = NO_HITS

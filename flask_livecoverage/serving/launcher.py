@@ -42,15 +42,15 @@ _FOR_UWSGI = {"UWSGI_HOOK_MASTER_START": "unix_signal:15 gracefully_kill_them_al
 
 
 @dataclass(frozen=True)
-class Server:
-    """A server that answers, and its process."""
+class ServerProcess:
+    """The process of a server that answers, and its URL."""
 
     process: subprocess.Popen[bytes]
     url: str
 
 
 @contextmanager
-def managed_server(arguments: Sequence[str], environ: Mapping[str, str], timeout: float) -> Iterator[Server]:
+def managed_server(arguments: Sequence[str], environ: Mapping[str, str], timeout: float) -> Iterator[ServerProcess]:
     """Run ``flask livecov serve`` with ``arguments`` in a process of its own, which is ended with the block.
 
     Raises ServerError if it does not answer within ``timeout`` seconds, StartupFailed if it has reported the reason to
@@ -74,13 +74,13 @@ def managed_server(arguments: Sequence[str], environ: Mapping[str, str], timeout
             if url is None:
                 raise early_exit(process.wait())
             with _graceful_end(process):
-                yield Server(process, url)
+                yield ServerProcess(process, url)
 
 
 @contextmanager
 def external_server(
     command: str, host: str, port: int, settings: Settings, environ: Mapping[str, str], timeout: float
-) -> Iterator[Server]:
+) -> Iterator[ServerProcess]:
     """Run the ``command`` of another server, with ``{host}`` and ``{port}`` filled in; it is ended with the block.
 
     Raises ServerError if it does not answer within ``timeout`` seconds, or is not measured.
@@ -96,7 +96,7 @@ def external_server(
         expected = Expected(process, url, f"{settings.url_prefix}/status", environ[RUN_VARIABLE], port_given)
         wait_for_answer(expected, timeout)
         with _graceful_end(process):
-            yield Server(process, url)
+            yield ServerProcess(process, url)
             # Many servers do not end gracefully on a signal, and lose the data that they have not written.
             if settings.shutdown_url and _request_shutdown(url + settings.shutdown_url):
                 with suppress(subprocess.TimeoutExpired):

@@ -90,7 +90,7 @@ class LiveServer:
             self._listener.close()
         unanswered = self._server.connections.wait_until_closed(GRACE_SECONDS)
         if unanswered:
-            logger.warning("%d requests are still running after %.0f seconds: ending", unanswered, GRACE_SECONDS)
+            logger.warning("%d requests still run after %.0f seconds: ending the server", unanswered, GRACE_SECONDS)
 
     def shutdown(self) -> None:
         """Stop serving, and return at once. A second call does nothing."""

@@ -207,7 +207,7 @@ class FileChooser:
         return (path for path, _plugin in self._in_or_out.find_possibly_unexecuted_files())
 
 
-class StatementCounter:
+class StatementAnalyser:
     """Determines which lines of a file count in reports under the user's configuration.
 
     Raises ConfigurationError if coverage.py cannot use it.
@@ -230,7 +230,7 @@ class StatementCounter:
         precision = self._coverage.config.precision
         return Numbers(precision, n_statements=statements, n_missing=statements - executed).pc_covered_str
 
-    def count(self, path: str) -> FileStatements:
+    def analyse(self, path: str) -> FileStatements:
         """Return the lines that count in the file at ``path``. Raises CoverageException if it is no readable Python."""
         reporter = PythonFileReporter(path, self._coverage)
         with parsing():

@@ -22,7 +22,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(rb"\\(?:([0-3][0-7]{2})|(.))")
 
 
-def test_identity(environ: Mapping[str, Any]) -> str | None:
+def identity_of(environ: Mapping[str, Any]) -> str | None:
     """The test that a WSGI request names, or None.
 
     The first that is not empty counts: header ``Livecov-Test``; the member ``livecov.test`` of W3C ``baggage``
@@ -50,9 +50,6 @@ def ignored_paths(patterns: Iterable[str]) -> Callable[[str], bool]:
         return plain.__contains__
     match = re.compile("|".join(wild)).match
     return lambda path: path in plain or match(path) is not None
-
-
-test_identity.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
 
 
 def _from_baggage(header: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_livecoverage.model.bitmap import to_bitmap
-from flask_livecoverage.model.records import Executed, FileLines, Trace
+from flask_livecoverage.model.records import ExecutionTotals, FileLines, Trace
 
 from ..support.window_summary import summarise_window
 
@@ -18,12 +18,12 @@ def trace(name: str, lines: Iterable[int], content: str = "c", path: str = "/a.p
     return Trace(name, {path: FileLines(content, to_bitmap(lines))})
 
 
-def summary(traces: list[Trace], windows: list[Executed], before: Iterable[str] = ()) -> dict[str, Any]:
+def summary(traces: list[Trace], windows: list[ExecutionTotals], before: Iterable[str] = ()) -> dict[str, Any]:
     return summarise_window(windows, list(before), {trace.id: trace for trace in traces})
 
 
-def window(name: str, *traces: str) -> Executed:
-    return Executed(name, len(traces), 1.0, list(dict.fromkeys(traces)))
+def window(name: str, *traces: str) -> ExecutionTotals:
+    return ExecutionTotals(name, len(traces), 1.0, list(dict.fromkeys(traces)))
 
 
 def test_last_window_counts() -> None:

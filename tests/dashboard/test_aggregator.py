@@ -25,7 +25,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.sources.content import content_hash
-from flask_livecoverage.sources.coveragepy import StatementCounter
+from flask_livecoverage.sources.coveragepy import StatementAnalyser
 from flask_livecoverage.store import RunQueries, Store, open_store, store_url
 
 from ..support import REPOSITORY
@@ -89,38 +89,38 @@ class TestStatements:
         path = write_module(SOURCE, "source")
         everything = range(1, len(SOURCE.splitlines()) + 1)
         lines = random.Random(seed).sample(everything, seed * len(everything) // 19)
-        counted = StatementCounter().count(str(path))
+        analysis = StatementAnalyser().analyse(str(path))
         run, missing, excluded = executed(lines, path)
-        found = counted.executed(to_bitmap(lines))
+        found = analysis.executed(to_bitmap(lines))
         assert from_bitmap(found) == run
-        assert from_bitmap(counted.statements & ~found) == missing
-        assert from_bitmap(counted.excluded) == excluded
+        assert from_bitmap(analysis.statements & ~found) == missing
+        assert from_bitmap(analysis.excluded) == excluded
 
     def test_all_of_this_package(self) -> None:
         """Real code of all kinds."""
-        counter = StatementCounter()
+        analyser = StatementAnalyser()
         rng = random.Random(1)
         for path in sorted((REPOSITORY / "flask_livecoverage").rglob("*.py")):
             everything = range(1, len(path.read_text().splitlines()) + 2)
             lines = rng.sample(everything, len(everything) // 2)
-            counted = counter.count(str(path))
-            assert from_bitmap(counted.executed(to_bitmap(lines))) == executed(lines, path)[0]
+            analysis = analyser.analyse(str(path))
+            assert from_bitmap(analysis.executed(to_bitmap(lines))) == executed(lines, path)[0]
 
     def test_configuration(self, write_module) -> None:
         path = write_module(SOURCE, "source")
         Path(".coveragerc").write_text("[report]\nexclude_also = def plain\nomit = */other.py\nprecision = 2\n")
-        counter = StatementCounter()
-        assert 5 in from_bitmap(counter.count(str(path)).excluded)
-        assert counter.reports_on(str(path))
-        assert not counter.reports_on(str(path.with_name("other.py")))
-        assert counter.percent(1, 3) == "33.33"
+        analyser = StatementAnalyser()
+        assert 5 in from_bitmap(analyser.analyse(str(path)).excluded)
+        assert analyser.reports_on(str(path))
+        assert not analyser.reports_on(str(path.with_name("other.py")))
+        assert analyser.percent(1, 3) == "33.33"
         Path(".coveragerc").unlink()
-        assert StatementCounter().rules != counter.rules
+        assert StatementAnalyser().rules != analyser.rules
 
     def test_all_lines_of_a_statement(self, write_module) -> None:
-        counted = StatementCounter().count(str(write_module(SOURCE, "source")))
+        analysis = StatementAnalyser().analyse(str(write_module(SOURCE, "source")))
         first = SOURCE.splitlines().index("    return dict(") + 1
-        assert from_bitmap(counted.all_lines(1 << first)) == list(range(first, first + 7))
+        assert from_bitmap(analysis.all_lines(1 << first)) == list(range(first, first + 7))
 
 
 class Recording:
@@ -164,8 +164,8 @@ class Recording:
         """A snapshot that includes everything recorded, and the store's content at that moment."""
         held = held_store_of(self.reader)
         try:
-            with self.reader.recorded(held) as recorded:
-                yield held.snapshot, recorded
+            with self.reader.recorded(held) as queries:
+                yield held.snapshot, queries
         finally:
             held.release()
 
@@ -245,12 +245,12 @@ def test_random_requests_of_several_processes(recording: Recording, seed: int) -
     before = recording.covered([])
     at_startup = total = sum(map(len, before.values()))
     done, growth = [], [(0, total)]
-    with recording.recorded() as (_, recorded):
+    with recording.recorded() as (_, queries):
         for number, at in enumerate(sorted(moments), 1):
             request_id, trace = ids[at]
             done.append(trace)
             covered = sum(map(len, recording.covered(done).values()))
-            record = recorded.requests.get(request_id)
+            record = queries.requests.get(request_id)
             assert record is not None
             assert snapshot.new(record) == covered - total
             assert snapshot.lines[record.trace] == sum(
@@ -357,8 +357,8 @@ class TestPeriods:
         recording.request(writer, recording.trace({0: [6, 8]}), NOW + 1)
         assert recording.snapshot().executed == 3
         writer.line("amend", id=request_id, trace=writer.trace(later))
-        with recording.recorded() as (snapshot, recorded):
-            newest, oldest = recorded.requests.newest()
+        with recording.recorded() as (snapshot, queries):
+            newest, oldest = queries.requests.newest()
         assert (snapshot.new(oldest), snapshot.new(newest)) == (3, 0)
         assert snapshot.lines[oldest.trace] == 3
 
@@ -370,14 +370,14 @@ class TestHeldStore:
         """Another process updates the store while a page is rendered: a command, or the server for a suite."""
         writer = recording.writer("0000000a")
         recording.request(writer, recording.trace({0: [6]}), NOW, test="first")
-        with recording.recorded() as (snapshot, recorded):
+        with recording.recorded() as (snapshot, queries):
             recording.request(writer, recording.trace({0: [7, 8]}), NOW + 1, test="second")
             reset(recording.run)
             with open_store(store_url(recording.run.path.parent.parent, None)) as store:
                 store.sync(recording.run)
-            assert recorded.requests.count() == snapshot.requests == 1
-            assert [one.name for one in recorded.groups.executed("test")] == ["first"]
-            assert all(record.trace in snapshot.lines for record in recorded.requests.newest())
+            assert queries.requests.count() == snapshot.requests == 1
+            assert [one.name for one in queries.groups.executed("test")] == ["first"]
+            assert all(record.trace in snapshot.lines for record in queries.requests.newest())
         assert recording.snapshot().requests == 0
 
     def test_is_open_until_all_holders_release_it(self, recording: Recording) -> None:
@@ -385,8 +385,8 @@ class TestHeldStore:
         held = held_store_of(recording.reader)
         recording.request(recording.writer("0000000b"), recording.trace({0: [7]}), NOW)
         assert recording.snapshot().requests == 2
-        with held.recorded() as recorded:
-            assert recorded.requests.count() == 1
+        with held.recorded() as queries:
+            assert queries.requests.count() == 1
         assert held.hold()
         held.release()
         held.release()
@@ -416,9 +416,9 @@ class TestHeldStore:
                 except NotReady:
                     continue
                 try:
-                    with recording.reader.recorded(held) as recorded:
-                        if recorded.requests.count() != held.snapshot.requests or any(
-                            record.trace not in held.snapshot.lines for record in recorded.requests.newest()
+                    with recording.reader.recorded(held) as queries:
+                        if queries.requests.count() != held.snapshot.requests or any(
+                            record.trace not in held.snapshot.lines for record in queries.requests.newest()
                         ):
                             failures.append(held.snapshot.requests)
                 finally:
@@ -445,10 +445,10 @@ class TestCountingOnce:
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
         before = recording.snapshot()
 
-        def count(self: StatementCounter, path: str) -> None:
+        def analyse(self: StatementAnalyser, path: str) -> None:
             raise AssertionError(f"{path} is counted again")
 
-        monkeypatch.setattr(StatementCounter, "count", count)
+        monkeypatch.setattr(StatementAnalyser, "analyse", analyse)
         with closing(RunReader(recording.config)) as reader:
             snapshot = snapshot_of(reader)
         assert shown(snapshot) == shown(before)
@@ -457,20 +457,20 @@ class TestCountingOnce:
     def test_removed_store_is_rebuilt(self, recording: Recording) -> None:
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
         # Read only once: the store's file did not exist before.
-        with recording.recorded() as (_, recorded):
-            assert recorded.requests.count() == 1
+        with recording.recorded() as (_, queries):
+            assert queries.requests.count() == 1
         remove_store()
-        with recording.recorded() as (_, recorded):
-            assert recorded.requests.count() == 1
+        with recording.recorded() as (_, queries):
+            assert queries.requests.count() == 1
 
     def test_store_keeps_all(self, recording: Recording) -> None:
-        counter = StatementCounter()
-        counted = counter.count(str(recording.paths[0]))
+        analyser = StatementAnalyser()
+        analysis = analyser.analyse(str(recording.paths[0]))
         with open_store("sqlite:///store.sqlite3") as store:
-            store.save_statements("rules", {"good": counted, "bad": "no Python"})
+            store.save_statements("rules", {"good": analysis, "bad": "no Python"})
             # Saved again, as by another process.
-            store.save_statements("rules", {"good": counted})
-            assert store.load_statements("rules", ["good", "bad", "unknown"]) == {"good": counted, "bad": "no Python"}
+            store.save_statements("rules", {"good": analysis})
+            assert store.load_statements("rules", ["good", "bad", "unknown"]) == {"good": analysis, "bad": "no Python"}
             assert store.load_statements("others", ["good"]) == {}
 
 

@@ -1,6 +1,6 @@
 """The dashboard process: its start, its access rules, and its end, together with its server, however that ends.
 
-Tests ``control.dashboard_host.proxy``, ``control.dashboard_host.relay``, ``control.dashboard_host.subprocess``,
+Tests ``control.dashboard_host.proxy``, ``control.dashboard_host.relay``, ``control.dashboard_host.dashboard_process``,
 ``control.dashboard_host.urls``, ``control.dashboard_host.server_state``, ``dashboard.main`` and ``helper_process``.
 """
 
@@ -23,7 +23,7 @@ import pytest
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.control.dashboard_host import subprocess as dashboard_subprocess
+from flask_livecoverage.control.dashboard_host import dashboard_process
 from flask_livecoverage.recording.process import current_recorder, stop_recording
 
 from ..support import REPOSITORY
@@ -356,7 +356,7 @@ class TestInThisProcess:
     def test_process_that_fails_immediately(
         self, app: Flask, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(dashboard_subprocess, "COMMAND", "import sys; sys.exit('no luck')")
+        monkeypatch.setattr(dashboard_process, "COMMAND", "import sys; sys.exit('no luck')")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
         assert "the dashboard process does not answer" in response.text

@@ -92,7 +92,7 @@ def test_two_servers(tmp_path: Path, serve: Callable[..., Serving], runs: tuple[
     asked = json.loads(ask(data_dir, "requests", "--run", "all", "--limit", "0", "--format", "json"))["requests"]
     report = json.loads(ask(data_dir, "report", "--run", "all", "--format", "json", "--output", "-"))
     # Under `ctrace`, also lines of the script that starts the server are measured, those after the start of measuring.
-    assert [path for path in report["files"] if not path.endswith("forkserver.py")] == ["application.py"]
+    assert [path for path in report["files"] if not path.endswith("server_forker.py")] == ["application.py"]
     first.kill()
     count = len(seen[second.run].exchanges)
     second.load.more(100)

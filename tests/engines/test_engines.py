@@ -13,7 +13,9 @@ import random
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -211,6 +213,29 @@ def test_generator_resumed_in_turn_by_two_captures(engine: Engine, program: Modu
         line - 1 for line in lines_of(program, "# third")
     ] + lines_of(program, "# third")
     assert lines(captured(engine, stream.close), program) == lines_of(program, "# cleaned")
+
+
+def test_generator_resumed_in_another_thread(engine: Engine, program: ModuleType) -> None:
+    """Each step belongs to the capture that takes it, and to none outside of captures, whichever began the generator.
+
+    The capture that began it is open all the time.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        # Older than the captures: where threads inherit contexts, it would work in one of them.
+        pool.submit(int).result()
+        for _ in range(2):
+            engine.ambient()
+            stream = program.stream()
+            began = engine.begin()
+            next(stream)
+            elsewhere = pool.submit(captured, engine, partial(next, stream)).result()
+            next(stream)
+            pool.submit(stream.close).result()
+            here, outside = engine.end(began), engine.ambient()
+            third = lines_of(program, "# third")
+            assert lines(here, program) == [*lines_of(program, "# first"), third[0] - 1, *third]
+            assert lines(elsewhere, program) == lines_of(program, "# second")
+            assert lines(outside, program) == lines_of(program, "# cleaned")
 
 
 def test_generator_entered_by_throw_in_another_capture(engine: Engine, program: ModuleType) -> None:

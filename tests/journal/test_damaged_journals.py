@@ -102,11 +102,11 @@ def as_stored(answer: Answer) -> Answer:
 def ask_store(folder: RunFolder, url: str) -> Answers:
     with open_store(url) as store:
         number = store.sync(folder)
-        with store.recorded([number]) as recorded:
-            run = Run("", [], recorded.requests.newest(), recorded.lines.traces())
-            assert recorded.requests.count() == len(run.requests)
-            list(recorded.groups.executed("route"))
-            recorded.lines.ran(FILE, [2])
+        with store.recorded([number]) as queries:
+            run = Run("", [], queries.requests.newest(), queries.lines.traces())
+            assert queries.requests.count() == len(run.requests)
+            list(queries.groups.executed("route"))
+            queries.lines.ran(FILE, [2])
             return answers_of_run(run)
 
 

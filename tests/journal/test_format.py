@@ -168,8 +168,8 @@ def journal_with_requests(count: int) -> Iterator[Writer]:
 
 def stored_requests(folder: RunFolder) -> tuple[list[str], list[str]]:
     """Return the ids of the requests that the store reads, and its warnings."""
-    with open_store("sqlite://") as store, store.recorded([store.sync(folder)]) as recorded:
-        return sorted(record.id for record in recorded.requests.newest()), store.warnings
+    with open_store("sqlite://") as store, store.recorded([store.sync(folder)]) as queries:
+        return sorted(record.id for record in queries.requests.newest()), store.warnings
 
 
 class TestUnknownKinds:

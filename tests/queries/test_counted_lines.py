@@ -13,7 +13,7 @@ from flask_livecoverage.queries.counted_lines import as_recorded, statements_of
 class File:
     path: str
     content: str
-    counted: FileStatements
+    analysis: FileStatements
 
 
 # Lines 2 to 4 are one statement, line 5 is excluded.
@@ -26,9 +26,9 @@ def trace(**contents: str) -> Trace:
 
 def test_statements() -> None:
     recorded = trace(shop="now")
-    counted = statements_of({SHOP.path: SHOP})(recorded)
-    assert counted.line_numbers() == {"/shop.py": [1, 2]}
-    assert counted.id == recorded.id
+    selected = statements_of({SHOP.path: SHOP})(recorded)
+    assert selected.line_numbers() == {"/shop.py": [1, 2]}
+    assert selected.id == recorded.id
 
 
 def test_changed_and_unknown_files_are_left_out() -> None:

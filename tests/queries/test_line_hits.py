@@ -37,7 +37,7 @@ class File:
 
     path: str
     content: str
-    counted: FileStatements
+    analysis: FileStatements
     number: int | None
     covered: int
 
@@ -56,7 +56,7 @@ def source(write_module: Callable[..., Path]) -> Path:
 @contextmanager
 def recorded(path: Path) -> Iterator[RunQueries]:
     with open_stored_runs(path.parent / ".livecov", [run_folder()], None) as runs:
-        yield runs.recorded
+        yield runs.queries
 
 
 def names_of_tests(found: RunQueries, path: Path, line: int) -> list[str]:

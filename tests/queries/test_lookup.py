@@ -18,30 +18,30 @@ GET, POST = trace_of({FILE: [1, 2]}), trace_of({FILE: [1, 3]})
 
 
 @pytest.fixture
-def recorded() -> Iterator[RunQueries]:
+def queries() -> Iterator[RunQueries]:
     writer = Writer(run_folder(), "aaaaaaaa")
     writer.request(GET, NOW, test="tests::test_cart", route="/cart", path="/cart")
     writer.request(POST, NOW + 1, test="tests::test_cart", route="/cart", path="/cart", method="POST")
     writer.request(GET, NOW + 2, test="/cart", route="/", path="/")
     with open_stored_runs(writer.folder.path.parent.parent, [writer.folder], None) as runs:
-        yield runs.recorded
+        yield runs.queries
 
 
-def test_route_with_and_without_its_method(recorded: RunQueries) -> None:
+def test_route_with_and_without_its_method(queries: RunQueries) -> None:
     for name, requests, lines in [("GET /cart", 1, [1, 2]), ("/cart", 2, [1, 2, 3])]:
-        subject = find_subject(recorded, "route", name)
+        subject = find_subject(queries, "route", name)
         assert subject is not None
         assert (subject.name, subject.requests, subject.reference) == (name, requests, f"route:{name}")
-        assert executed_lines(recorded, subject).line_numbers() == {FILE: lines}
-    assert find_subject(recorded, "route", "PUT /cart") is None
+        assert executed_lines(queries, subject).line_numbers() == {FILE: lines}
+    assert find_subject(queries, "route", "PUT /cart") is None
 
 
-def test_request(recorded: RunQueries) -> None:
-    subject = find_subject(recorded, "request", "aaaaaaaa-2")
+def test_request(queries: RunQueries) -> None:
+    subject = find_subject(queries, "request", "aaaaaaaa-2")
     assert subject is not None
     assert subject.record is not None
     assert (subject.record.method, subject.requests, subject.duration_ms) == ("POST", 1, 1.5)
-    assert find_subject(recorded, "request", "aaaaaaaa-9") is None
+    assert find_subject(queries, "request", "aaaaaaaa-9") is None
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_request(recorded: RunQueries) -> None:
         ("art", []),
     ],
 )
-def test_names(recorded: RunQueries, name: str, found: list[str]) -> None:
-    assert [subject.reference for subject in find_subjects(recorded, name)] == found
+def test_names(queries: RunQueries, name: str, found: list[str]) -> None:
+    assert [subject.reference for subject in find_subjects(queries, name)] == found
 
 
 def test_difference() -> None:

@@ -21,7 +21,7 @@ def test_same_from_both() -> None:
     for number, lines in enumerate([[1], [1], [2]]):
         writers[number % 2].request(trace_of({"/srv/app.py": lines}), NOW + number)
     with open_stored_runs(folder.path.parent.parent, [folder], None) as runs:
-        stored = count_stored(runs.recorded)
+        stored = count_stored(runs.queries)
     assert count_run(read_run(folder)) == stored == RunCounts("open", 3, 2, 2, 0)
 
 

@@ -166,9 +166,12 @@ class TestToken:
         assert result.stdout.startswith("200\n200\ntoken of-my-own\n")
 
 
-def test_the_server_dies_while_the_suite_runs(commands: Commands, gate: Gate) -> None:
+@pytest.mark.parametrize("status", [0, 3])
+def test_the_server_dies_while_the_suite_runs(commands: Commands, gate: Gate, status: int) -> None:
+    """Its end takes precedence over the status of the suite, which the message has."""
     suite = commands.write(
-        "suite.py", "import gate, os\nprint(os.environ['LIVECOVERAGE_URL'], flush=True)\ngate.wait()\n"
+        "suite.py",
+        f"import gate, os, sys\nprint(os.environ['LIVECOVERAGE_URL'], flush=True)\ngate.wait()\nsys.exit({status})\n",
     )
     run = commands.livecov("run", "--report", "text", "--", sys.executable, suite)
     url = run.match("http.*", "stdout")[0]
@@ -181,7 +184,7 @@ def test_the_server_dies_while_the_suite_runs(commands: Commands, gate: Gate) ->
 
     assert result.status == 1
     assert result.errors == [
-        "Error: the server was killed by SIGKILL: see its output above; the command ended with status 0"
+        f"Error: the server was killed by SIGKILL: see its output above; the command ended with status {status}"
     ]
     # The lines of the requests that it had answered are not lost.
     app = commands.folder / "app.py"

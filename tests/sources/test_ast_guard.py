@@ -18,7 +18,7 @@ from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Run, Trace
 from flask_livecoverage.sources.ast_guard import parsing
 from flask_livecoverage.sources.content import content_hash
-from flask_livecoverage.sources.coveragepy import StatementCounter
+from flask_livecoverage.sources.coveragepy import StatementAnalyser
 from flask_livecoverage.sources.functions import functions_in
 
 # A module of some size: many objects are created while it is parsed, and so garbage is collected.
@@ -63,9 +63,9 @@ def test_functions() -> None:
 
 
 def test_statements(path: Path) -> None:
-    counter = StatementCounter()
+    analyser = StatementAnalyser()
     with parsed_meanwhile():
-        assert counter.count(str(path)).statements
+        assert analyser.analyse(str(path)).statements
 
 
 @pytest.mark.parametrize("report", [Reports.text, Reports.xml, Reports.lcov, Reports.json, Reports.html_zip])

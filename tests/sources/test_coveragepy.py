@@ -11,7 +11,7 @@ import coverage
 import pytest
 
 from flask_livecoverage import ConfigurationError
-from flask_livecoverage.sources.coveragepy import FileChooser, StatementCounter, make_coverage
+from flask_livecoverage.sources.coveragepy import FileChooser, StatementAnalyser, make_coverage
 
 PLUGIN = """
     import coverage
@@ -61,7 +61,7 @@ def _imported_plugins() -> Iterator[None]:
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("make", [make_coverage, FileChooser, StatementCounter])
+@pytest.mark.parametrize("make", [make_coverage, FileChooser, StatementAnalyser])
 @pytest.mark.parametrize(("name", "content", "expected"), UNUSABLE.values(), ids=UNUSABLE)
 def test_invalid_configuration_is_one_line(
     write_module: Callable[..., Path], make: Callable[[], object], name: str, content: bytes, expected: str
@@ -87,9 +87,9 @@ def test_plugin_in_the_working_directory(write_module: Callable[..., Path]) -> N
     Path(".coveragerc").write_text("[run]\nplugins = leave_out\n")
     path = list(sys.path)
 
-    counted = StatementCounter().count(str(source))
+    analysis = StatementAnalyser().analyse(str(source))
 
-    assert (counted.statements, counted.excluded) == (1 << 1, 1 << 2)
+    assert (analysis.statements, analysis.excluded) == (1 << 1, 1 << 2)
     assert sys.path == path
     # coverage.py itself finds the plugin now because it is imported.
     measured = coverage.Coverage(data_file=None)

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask_livecoverage.control.json_answers import Records
+from flask_livecoverage.control.json_answers import JsonAnswers
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap
-from flask_livecoverage.model.records import NO_ROUTE, Executed, RequestRecord, Run, Trace
+from flask_livecoverage.model.records import NO_ROUTE, ExecutionTotals, RequestRecord, Run, Trace
 from flask_livecoverage.queries.window_summary import WindowHistories
 from flask_livecoverage.store import RunQueries, Store, open_store, store_url
 
@@ -106,12 +106,12 @@ def assert_windows(found: RunQueries, run: Run, histories: WindowHistories) -> N
     if last is not None:
         assert last == (run.windows[-1], len(wanted[-1]))
         for kept in (WindowHistories(), histories):
-            assert Records(found, [], "run").last_window(kept) == summary_of_last_window(run, wanted)
+            assert JsonAnswers(found, [], "run").last_window(kept) == summary_of_last_window(run, wanted)
 
 
 def summary_of_last_window(run: Run, in_windows: list[list[RequestRecord]]) -> dict[str, Any]:
     windows = [
-        Executed(window.name, len(requests), 0, [request.trace for request in requests])
+        ExecutionTotals(window.name, len(requests), 0, [request.trace for request in requests])
         for window, requests in zip(run.windows, in_windows, strict=True)
     ]
     earlier = {request.trace for request in run.requests if request.started_at < run.windows[-1].opened_at}

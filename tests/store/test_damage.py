@@ -55,12 +55,12 @@ def ask(folder: RunFolder, *, is_own: bool = False, warnings: list[str] | None =
         number = store.sync(folder)
         if warnings is not None:
             warnings += store.warnings
-        with store.recorded([number]) as recorded:
+        with store.recorded([number]) as queries:
             for by in ("test", "route", "request"):
-                list(recorded.groups.executed(by))  # type: ignore[arg-type]
-            recorded.lines.ran("/srv/1.py", [1])
-            recorded.rules()
-            return Run("", [], recorded.requests.newest(), recorded.lines.traces())
+                list(queries.groups.executed(by))  # type: ignore[arg-type]
+            queries.lines.ran("/srv/1.py", [1])
+            queries.rules()
+            return Run("", [], queries.requests.newest(), queries.lines.traces())
 
 
 def test_damaged_store_is_closed(folder: RunFolder) -> None:
@@ -238,8 +238,8 @@ class TestRebuilt:
                 number = store.sync(folder)
                 assert store.warnings == []
                 assert store.identity != before
-                with store.recorded([number]) as recorded:
-                    assert len(recorded.requests.newest()) == REQUESTS
+                with store.recorded([number]) as queries:
+                    assert len(queries.requests.newest()) == REQUESTS
 
     def test_several_threads_find_it_at_once(self, folder: RunFolder) -> None:
         """All get the right answer, and one old file is kept."""
@@ -281,13 +281,13 @@ class TestRebuilt:
         path = folder.path.parent.parent / "store.sqlite3"
         with open_store(store_url(path.parent, None), is_own=True) as store:
             number = store.sync(folder)
-            with store.recorded([number]) as recorded:
+            with store.recorded([number]) as queries:
                 for found in path.parent.glob("store.sqlite3*"):
                     found.rename(found.with_name(f"old-{found.name}"))
                 ask(folder)
                 with pytest.raises(DataError, match="rebuilt meanwhile: try again"), store.recorded([number]):
                     pass
-                assert len(recorded.requests.newest()) == REQUESTS
+                assert len(queries.requests.newest()) == REQUESTS
             assert store.sync(folder) == number
             assert store.warnings == []
 

@@ -46,11 +46,11 @@ class TestHandle:
         assert not self.log().exists()
 
     def test_present_uses_may_continue_after_close(self, handle: StoreHandle, folder: RunFolder) -> None:
-        with handle.use() as store, store.recorded([store.sync(folder)]) as recorded:
+        with handle.use() as store, store.recorded([store.sync(folder)]) as queries:
             handle.close()
-            assert recorded.requests.count() == 1
-        with handle.use() as store, store.recorded([store.sync(folder)]) as recorded:
-            assert recorded.requests.count() == 1
+            assert queries.requests.count() == 1
+        with handle.use() as store, store.recorded([store.sync(folder)]) as queries:
+            assert queries.requests.count() == 1
         assert not self.log().exists()
 
     def test_file_that_was_removed(self, handle: StoreHandle, folder: RunFolder) -> None:
@@ -61,18 +61,18 @@ class TestHandle:
             assert rebuilt.identity != store.identity
 
     def test_file_that_is_removed_during_a_use(self, handle: StoreHandle, folder: RunFolder) -> None:
-        with handle.use() as store, store.recorded([store.sync(folder)]) as recorded:
+        with handle.use() as store, store.recorded([store.sync(folder)]) as queries:
             remove_store()
-            with handle.use() as rebuilt, rebuilt.recorded([rebuilt.sync(folder)]) as recorded_again:
+            with handle.use() as rebuilt, rebuilt.recorded([rebuilt.sync(folder)]) as queries_again:
                 assert rebuilt.identity != store.identity
-                assert recorded_again.requests.count() == recorded.requests.count() == 1
+                assert queries_again.requests.count() == queries.requests.count() == 1
         with handle.use() as again:
             assert again.identity == rebuilt.identity
 
     def test_several_at_once(self, handle: StoreHandle, folder: RunFolder) -> None:
         def count(_number: int) -> tuple[str, int]:
-            with handle.use() as store, store.recorded([store.sync(folder)]) as recorded:
-                return store.identity, recorded.requests.count()
+            with handle.use() as store, store.recorded([store.sync(folder)]) as queries:
+                return store.identity, queries.requests.count()
 
         with ThreadPoolExecutor(8) as pool:
             assert len({*pool.map(count, range(40))}) == 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from flask_livecoverage.analysis.suite import Suite
 from flask_livecoverage.model.bitmap import to_bitmap
-from flask_livecoverage.model.records import Executed, FileLines, Trace
+from flask_livecoverage.model.records import ExecutionTotals, FileLines, Trace
 
 # Name → lines and milliseconds.
 Tests = Mapping[str, tuple[frozenset[int], float]]
@@ -17,7 +17,9 @@ def make_suite(tests: Mapping[str, Iterable[int]], durations: Mapping[str, float
     traces = {
         name: Trace.of({"/app.py": FileLines("c", to_bitmap(lines))} if lines else {}) for name, lines in tests.items()
     }
-    executed = [Executed(name, 1, (durations or {}).get(name, 0.0), [trace.id]) for name, trace in traces.items()]
+    executed = [
+        ExecutionTotals(name, 1, (durations or {}).get(name, 0.0), [trace.id]) for name, trace in traces.items()
+    ]
     return Suite.of(executed, {trace.id: trace for trace in traces.values()})
 
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from flask_livecoverage.analysis.window_history import WindowHistory
-from flask_livecoverage.model.records import Executed, Trace
+from flask_livecoverage.model.records import ExecutionTotals, Trace
 
 
 def summarise_window(
-    windows: Sequence[Executed], before: Collection[str], traces: Mapping[str, Trace]
+    windows: Sequence[ExecutionTotals], before: Collection[str], traces: Mapping[str, Trace]
 ) -> dict[str, Any]:
     """Return the summary of the last of ``windows``.
 

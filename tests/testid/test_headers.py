@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from werkzeug.test import Client
 
-from flask_livecoverage.testid.headers import ignored_paths
-from flask_livecoverage.testid.headers import test_identity as identity_of
+from flask_livecoverage.testid.headers import identity_of, ignored_paths
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

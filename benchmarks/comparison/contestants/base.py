@@ -18,9 +18,9 @@ Lines = Mapping[str, Collection[int]]
 class Contestant:
     """One way to measure a server: how its process is started, and what is done with the application in it.
 
-    ``note`` is a sentence for the table of contestants. ``rival`` is true for tools that others wrote, and
-    ``measures`` for those that record lines at all. ``package`` is the distribution it is installed from. A process
-    works in a folder of its own, in which it may write.
+    ``note`` is a sentence for the table of contestants. ``rival`` is false for the bare application, for coverage run
+    and for ours: the others take part in fewer rounds. ``measures`` is true for those that record lines at all.
+    ``package`` is the distribution it is installed from. A process works in a folder of its own, in which it may write.
     """
 
     name: str

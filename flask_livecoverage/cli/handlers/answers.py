@@ -30,28 +30,28 @@ def show(
     **given: Any,
 ) -> None:
     """Print the requests, tests or routes (``kind``) that the filters ``given`` select, or the one called ``name``."""
-    with open_recorded(data_dir, run_id) as recorded:
+    with open_recorded(data_dir, run_id) as queries:
         filters = Filters(**given)
         if name is not None:
-            _print(questions.subject_object(recorded, name, kind), output_format, _subject)
+            _print(questions.subject_object(queries, name, kind), output_format, _subject)
         elif kind == "request":
-            _print(questions.requests_object(recorded, filters, limit), output_format, _requests)
+            _print(questions.requests_object(queries, filters, limit), output_format, _requests)
         elif kind == "test":
-            _print(questions.tests_object(recorded, filters), output_format, _tests)
+            _print(questions.tests_object(queries, filters), output_format, _tests)
         else:
-            _print(questions.routes_object(recorded, filters), output_format, _routes)
+            _print(questions.routes_object(queries, filters), output_format, _routes)
 
 
 def diff(first: str, second: str, kind: Kind | None, *, data_dir: str, run_id: str, output_format: str) -> None:
     """Print the lines that only one of two requests, tests or routes executed."""
-    with open_recorded(data_dir, run_id) as recorded:
-        _print(questions.diff_object(recorded, first, second, kind), output_format, _diff)
+    with open_recorded(data_dir, run_id) as queries:
+        _print(questions.diff_object(queries, first, second, kind), output_format, _diff)
 
 
 def who(reference: str, limit: int, *, data_dir: str, run_id: str, output_format: str) -> None:
     """Print the tests, routes and requests that executed the line that ``reference`` (``FILE:LINE``) names."""
-    with open_recorded(data_dir, run_id) as recorded:
-        _print(questions.who_object(recorded, reference, limit), output_format, _who)
+    with open_recorded(data_dir, run_id) as queries:
+        _print(questions.who_object(queries, reference, limit), output_format, _who)
 
 
 def _print(answer: Row, output_format: str, as_text: Callable[[Row], Iterable[str]]) -> None:

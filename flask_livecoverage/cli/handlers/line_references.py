@@ -21,7 +21,7 @@ class LineReference:
     why_never: str | None = None
 
 
-def find_line_reference(recorded: RunQueries, reference: str) -> LineReference:
+def find_line_reference(queries: RunQueries, reference: str) -> LineReference:
     """The line that is written ``FILE:LINE``.
 
     Raises ConfigurationError if ``reference`` is not of that form, nothing was recorded of the file, or it has no such
@@ -30,8 +30,8 @@ def find_line_reference(recorded: RunQueries, reference: str) -> LineReference:
     name, _, number = reference.rpartition(":")
     if not name or not (number.isascii() and number.isdigit() and 0 < int(number[:12]) < 10**9):
         raise ConfigurationError(f"{reference!r} is not of the form FILE:LINE, such as app.py:42")
-    line = find_line(recorded, _find_file(recorded, name), int(number))
-    shown = relative_path(line.path, recorded.root)
+    line = find_line(queries, _find_file(queries, name), int(number))
+    shown = relative_path(line.path, queries.root)
     if line.state == "beyond the end":
         lines = f"{line.last} line{'' if line.last == 1 else 's'}"
         raise ConfigurationError(f"{shown} has {lines}, and no line {line.number}")
@@ -42,9 +42,9 @@ def find_line_reference(recorded: RunQueries, reference: str) -> LineReference:
     return LineReference(line)
 
 
-def _find_file(recorded: RunQueries, name: str) -> str:
+def _find_file(queries: RunQueries, name: str) -> str:
     """The path of a recorded file: as it is shown, from the current folder, or by the end of it."""
-    found = recorded_files(recorded, name)
+    found = recorded_files(queries, name)
     if not found:
         raise ConfigurationError(f"no line of a file {name!r} was recorded: name it as `flask livecov report` does")
     if len(found) > 1:

@@ -32,7 +32,7 @@ def open_recorded(data_dir: str, selection: str) -> Iterator[RunQueries]:
     with open_stored_runs(directory.path, folders, setting, synchronise=_sync) as runs:
         for warning in runs.warnings:
             warn(warning)
-        yield runs.recorded
+        yield runs.queries
 
 
 def _sync(store: Store, folder: RunFolder) -> int:

@@ -25,23 +25,23 @@ Row = dict[str, Any]
 # Lists
 
 
-def requests_object(recorded: RunQueries, filters: Filters, limit: int | None) -> Row:
+def requests_object(queries: RunQueries, filters: Filters, limit: int | None) -> Row:
     """The newest requests, at most ``limit``, and the number of all."""
-    found = newest_requests(recorded, filters, limit)
-    lines = count_lines(recorded, found.requests)
+    found = newest_requests(queries, filters, limit)
+    lines = count_lines(queries, found.requests)
     requests = [{**request.to_object(), "lines": lines[request.id]} for request in found.requests]
     return {"total": found.total, "requests": requests}
 
 
-def tests_object(recorded: RunQueries, filters: Filters) -> Row:
+def tests_object(queries: RunQueries, filters: Filters) -> Row:
     """The tests, in the natural order of their names."""
-    tests = [_group_row(test, "test") for test in list_tests(recorded, filters)]
-    return {"tests": tests, "requests_without_test": recorded.requests.count_without_test(filters)}
+    tests = [_group_row(test, "test") for test in list_tests(queries, filters)]
+    return {"tests": tests, "requests_without_test": queries.requests.count_without_test(filters)}
 
 
-def routes_object(recorded: RunQueries, filters: Filters) -> Row:
+def routes_object(queries: RunQueries, filters: Filters) -> Row:
     """The routes, including those of the application that were never requested."""
-    found = list_routes(recorded, filters)
+    found = list_routes(queries, filters)
     return {
         "routes": [{**_group_row(route, "route"), "tests": route.tests} for route in found.all_routes()],
         "never_hit": found.never_hit(),
@@ -62,24 +62,24 @@ def _group_row(group: Group, kind: str) -> Row:
 # One of them
 
 
-def subject_object(recorded: RunQueries, name: str, kind: Kind) -> Row:
+def subject_object(queries: RunQueries, name: str, kind: Kind) -> Row:
     """The lines of a request, test or route, by file. Raises ConfigurationError if there is none of that name."""
-    subject = find_one(recorded, name, kind)
+    subject = find_one(queries, name, kind)
     if subject.record is not None:
         about = subject.record.to_object()
     else:
         about = {kind: subject.name, "requests": subject.requests, "duration_ms": round(subject.duration_ms, 3)}
-    return {**about, "files": relative_lines(executed_lines(recorded, subject), recorded.root)}
+    return {**about, "files": relative_lines(executed_lines(queries, subject), queries.root)}
 
 
-def find_one(recorded: RunQueries, name: str, kind: Kind | None = None) -> Subject:
+def find_one(queries: RunQueries, name: str, kind: Kind | None = None) -> Subject:
     """The request, test or route called ``name``, of this ``kind`` or of any.
 
     A route may be named without its method, and a test or a route by the end of its name, if no other one ends so.
     Raises ConfigurationError if there is none, or more than one.
     """
     kinds = [kind] if kind else KINDS
-    found = find_subjects(recorded, name, kinds)
+    found = find_subjects(queries, name, kinds)
     # In the order of `kinds`, each once.
     found_kinds = list(dict.fromkeys(subject.kind for subject in found))
     if len(found_kinds) > 1:
@@ -93,15 +93,15 @@ def find_one(recorded: RunQueries, name: str, kind: Kind | None = None) -> Subje
     return found[0]
 
 
-def diff_object(recorded: RunQueries, first: str, second: str, kind: Kind | None) -> Row:
+def diff_object(queries: RunQueries, first: str, second: str, kind: Kind | None) -> Row:
     """The lines that only one of two requests, tests or routes executed, and the number of those that both did."""
-    a, b = (find_one(recorded, name, kind) for name in (first, second))
-    found = difference(executed_lines(recorded, a), executed_lines(recorded, b))
+    a, b = (find_one(queries, name, kind) for name in (first, second))
+    found = difference(executed_lines(queries, a), executed_lines(queries, b))
     return {
         "a": a.name,
         "b": b.name,
-        "only_a": relative_lines(found.only_a, recorded.root),
-        "only_b": relative_lines(found.only_b, recorded.root),
+        "only_a": relative_lines(found.only_a, queries.root),
+        "only_b": relative_lines(found.only_b, queries.root),
         "both": _count(found.both),
     }
 
@@ -110,20 +110,20 @@ def _count(trace: Trace) -> int:
     return sum(lines.lines.bit_count() for lines in trace.files.values())
 
 
-def who_object(recorded: RunQueries, reference: str, limit: int) -> Row:
+def who_object(queries: RunQueries, reference: str, limit: int) -> Row:
     """The tests, routes and requests that executed a line, written ``FILE:LINE``.
 
     All lines of a statement are the same place. Raises ConfigurationError if ``reference`` names no line, or one that
     requests cannot execute.
     """
-    found = find_line_reference(recorded, reference)
-    hits = who_executed(recorded, found.line, limit)
+    found = find_line_reference(queries, reference)
+    hits = who_executed(queries, found.line, limit)
     if found.why_never and not hits.requests and not hits.at_startup:
         raise ConfigurationError(found.why_never)
     if found.line.content is None:
         warn(f"{found.line.path} is not here as it was recorded: lines have the numbers that they had then")
     return {
-        "file": relative_path(found.line.path, recorded.root),
+        "file": relative_path(found.line.path, queries.root),
         "line": found.line.number,
         "requests": hits.requests,
         "startup": hits.at_startup,

@@ -26,7 +26,7 @@ from ...model.text import printable
 from ...recording.process import start_recording, stop_recording
 from ...serving.database import TemporaryDatabase, create_missing_tables, tables, temporary_database
 from ...serving.external_server import describe_status
-from ...serving.launcher import Server, external_server, inherited_environment, managed_server, run_command
+from ...serving.launcher import ServerProcess, external_server, inherited_environment, managed_server, run_command
 from ...serving.readiness import ParentConnection
 from ...serving.serve_options import RunOptions, ServeOptions
 from ...serving.signals import Terminated, TerminationHandler
@@ -219,7 +219,7 @@ def _check_afterwards(database: TemporaryDatabase) -> str | None:
 
 def _start_server(
     info: ScriptInfo, options: ServeOptions, run_options: RunOptions, environ: Mapping[str, str]
-) -> AbstractContextManager[Server]:
+) -> AbstractContextManager[ServerProcess]:
     app = info.app_import_path
     if run_options.server is not None:
         if options.keploy:
@@ -235,7 +235,7 @@ def _start_server(
 
 def start_managed_server(
     info: ScriptInfo, options: ServeOptions, environ: Mapping[str, str], timeout: float
-) -> AbstractContextManager[Server]:
+) -> AbstractContextManager[ServerProcess]:
     """Start ``livecov serve`` for the application of ``info``, as a subprocess.
 
     See :func:`~...serving.launcher.managed_server`.
@@ -256,7 +256,7 @@ def _report_run(data_dir: str, run_id: str, run_options: RunOptions, url: str) -
             no_requests = _check_requests(runs, url, fail=run_options.fail_no_requests)
         return status or no_requests
     except LiveCoverageError as error:
-        # The command's own status matters more, and the server's end too.
+        # Not raised: a fault of the server, and then the command's status, take precedence.
         click.echo(f"Error: {printable(str(error))}", err=True)
         return error.exit_code
 

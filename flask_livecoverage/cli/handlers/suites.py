@@ -57,8 +57,8 @@ def load_suite(origin: Origin) -> RecordedSuite:
     """The suite of ``origin``: of tests where any request names one, of requests else, or as ``origin.by`` demands."""
     if origin.input_path is not None:
         return RecordedSuite(Suite.of_lines(read_dedup(origin.input_path)), "test")
-    with open_recorded(origin.data_dir, origin.run_id) as recorded:
-        return recorded_suite(recorded, origin.by)
+    with open_recorded(origin.data_dir, origin.run_id) as queries:
+        return recorded_suite(queries, origin.by)
 
 
 def _refuse_without_durations(origin: Origin, option: str, instead: str) -> None:

@@ -2,11 +2,11 @@
 
 Modules:
 
+*   ``dashboard_process``: starts and ends the dashboard process
 *   ``events``: server-sent events, which report that something has changed
 *   ``proxy``: answers the buttons, and passes on the requests for pages
 *   ``relay``: the connection to the dashboard process
 *   ``server_state``: the state of the server, which is sent along with each request
-*   ``subprocess``: starts and ends the dashboard process
 *   ``urls``: the dashboard's addresses
 
 May import: control.parameters, control.run_access, control.shutdown, errors, helper_process, journal.run_folder, model,

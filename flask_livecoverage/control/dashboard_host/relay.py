@@ -20,8 +20,8 @@ from ...errors import ServerError
 from ...recording.recorder import Recorder
 from ...settings import Settings
 from ..parameters import BadParameters
+from .dashboard_process import DashboardProcess
 from .server_state import STATE_HEADER, ServerState
-from .subprocess import Subprocess
 
 # Much longer than any page takes.
 _ANSWER_SECONDS = 60.0
@@ -43,7 +43,7 @@ class Relay:
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self._folder = ""
-        self._process: Subprocess | None = None
+        self._process: DashboardProcess | None = None
         recorder.at_stop.append(self.close)
 
     def answer(self, request: Request, state: ServerState) -> Response:
@@ -81,7 +81,7 @@ class Relay:
                     ) from error
         raise AssertionError
 
-    def _running(self) -> tuple[Subprocess, str]:
+    def _running(self) -> tuple[DashboardProcess, str]:
         """Return the running process, started if there is none, and the path of its socket."""
         if self._owner != os.getpid():
             # A fork, without the thread that may have held the lock.
@@ -94,20 +94,20 @@ class Relay:
                 self._process = self._start()
             return self._process, f"{self._folder}/socket"
 
-    def _discard(self, process: Subprocess) -> None:
+    def _discard(self, process: DashboardProcess) -> None:
         """End ``process``, so that the next request starts another one."""
         with self._lock:
             if self._process is process:
                 self._end(process)
 
-    def _start(self) -> Subprocess:
+    def _start(self) -> DashboardProcess:
         # Only this user's processes can access the folder.
         self._folder = tempfile.mkdtemp(prefix="livecov-")
         try:
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(f"{self._folder}/socket")
                 listener.listen()
-                return Subprocess(
+                return DashboardProcess(
                     listener,
                     {
                         # coverage.py searches its configuration there.
@@ -122,7 +122,7 @@ class Relay:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise ServerError(f"the dashboard process cannot be started: {error}") from error
 
-    def _end(self, process: Subprocess) -> None:
+    def _end(self, process: DashboardProcess) -> None:
         process.end()
         self._process = None
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -24,12 +24,12 @@ from .highlight import highlighted
 _MAX_LINES = 1500
 
 
-def _find(recorded: RunQueries, snapshot: Snapshot, kind: Kind, name: str) -> tuple[Subject, Trace]:
+def _find(queries: RunQueries, snapshot: Snapshot, kind: Kind, name: str) -> tuple[Subject, Trace]:
     """The subject of this kind and name, and the statements that it executed. Raises NotFound."""
-    subject = find_subject(recorded, kind, name)
+    subject = find_subject(queries, kind, name)
     if subject is None:
         raise NotFound(f"no such {kind} since the last reset")
-    return subject, executed_lines(recorded, subject, statements_of(snapshot.by_path))
+    return subject, executed_lines(queries, subject, statements_of(snapshot.by_path))
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def show_lines(context: PageContext) -> Response:
     if len(given) != 1:
         raise BadParameters("name one request, test or route", list(KINDS))
     kind = next(kind for kind in KINDS if kind in given)
-    with context.recorded() as recorded:
-        subject, trace = _find(recorded, context.snapshot, kind, given[kind])
+    with context.recorded() as queries:
+        subject, trace = _find(queries, context.snapshot, kind, given[kind])
     files = list(_files(context.snapshot, difference(trace, trace), one_sided=True))
     return context.render(
         "lines.html",
@@ -82,8 +82,8 @@ def compare(context: PageContext) -> Response:
     named = [one for one in given.get("of", []) if one is not None]
     if len(named) != 2:
         raise BadParameters("choose two to compare: mark two rows of a table, and no more", ["of", "show"])
-    with context.recorded() as recorded:
-        (a, trace_a), (b, trace_b) = (_find(recorded, context.snapshot, kind, name) for kind, name in named)
+    with context.recorded() as queries:
+        (a, trace_a), (b, trace_b) = (_find(queries, context.snapshot, kind, name) for kind, name in named)
     show = given.get("show", "differences")
     files = list(_files(context.snapshot, difference(trace_a, trace_b), show_both=show == "all"))
     return context.render("compare.html", snapshot=context.snapshot, a=a, b=b, files=files, show=show)
@@ -109,7 +109,7 @@ def _files(
         code = []
         if shown and room > 0:
             code = list(_code(file, shown, only_a, only_b, one_sided=one_sided))
-        room -= file.counted.statements.bit_length() if code else 0
+        room -= file.analysis.statements.bit_length() if code else 0
         yield ComparedFile(file, from_bitmap(only_a), from_bitmap(both), from_bitmap(only_b), code)
 
 
@@ -123,7 +123,7 @@ def _code(file: FileSnapshot, shown: int, only_a: int, only_b: int, *, one_sided
         return
     before = None
     sides = ""
-    for number in from_bitmap(file.counted.all_lines(shown)):
+    for number in from_bitmap(file.analysis.all_lines(shown)):
         first = bool(shown >> number & 1)
         if first and not one_sided:
             sides = "a" if only_a >> number & 1 else "b" if only_b >> number & 1 else "both"

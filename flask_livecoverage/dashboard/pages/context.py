@@ -73,8 +73,8 @@ class PageContext:
     @contextmanager
     def recorded(self) -> Iterator[RunQueries]:
         """Queries of the run since the last reset, as it was in the store when the snapshot was made."""
-        with self.reader.recorded(self._held()) as recorded:
-            yield recorded
+        with self.reader.recorded(self._held()) as queries:
+            yield queries
 
     def close(self) -> None:
         """Release the store, once the page is rendered."""

@@ -68,7 +68,7 @@ class MissingRange:
 
 def missing_ranges(file: FileSnapshot) -> list[MissingRange]:
     """The ranges of missing lines of ``file``, ascending."""
-    statements = file.counted.statements
+    statements = file.analysis.statements
     ranges = format_lines(from_bitmap(statements), from_bitmap(statements & ~file.covered))
     return [
         MissingRange(int(text.partition("-")[0]), text.replace("-", _DASH)) for text in filter(None, ranges.split(", "))
@@ -102,12 +102,12 @@ def show_source(context: PageContext, key: str) -> Response:
         raise NotFound("no such file: it may have been changed or removed since")
     code = highlighted(file.path, file.content)
     heat: Heat = given.get("heat", "requests")
-    with context.recorded() as recorded:
-        hits = _hits(recorded, file, heat, given)
+    with context.recorded() as queries:
+        hits = _hits(queries, file, heat, given)
         lines = [] if code is None else _lines(file, code, hits)
         chosen = given.get("line")
-        ran = None if chosen is None else who_executed_in(recorded, file, chosen)
-        users = users_of_file(recorded, file)
+        ran = None if chosen is None else who_executed_in(queries, file, chosen)
+        users = users_of_file(queries, file)
     page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
     return context.render(
         "source.html",
@@ -126,30 +126,30 @@ def show_source(context: PageContext, key: str) -> Response:
     )
 
 
-def _hits(recorded: RunQueries, file: FileSnapshot, heat: Heat, given: dict[str, Any]) -> FileHits:
+def _hits(queries: RunQueries, file: FileSnapshot, heat: Heat, given: dict[str, Any]) -> FileHits:
     """The hits of each line by requests or tests, and the statements that the selected ones ran. Raises NotFound."""
     if "request" not in given:
-        return count_hits(recorded, file, Filters(test=given.get("test"), route=given.get("route")), heat)
-    hits = count_hits_of_request(recorded, file, given["request"], heat)
+        return count_hits(queries, file, Filters(test=given.get("test"), route=given.get("route")), heat)
+    hits = count_hits_of_request(queries, file, given["request"], heat)
     if hits is None:
         raise NotFound("no such request since the last reset")
     return hits
 
 
 def _lines(file: FileSnapshot, code: Sequence[Markup], hits: FileHits) -> list[Line]:
-    counted, counts, shown = file.counted, hits.counts, hits.executed
+    analysis, counts, shown = file.analysis, hits.counts, hits.executed
     states: dict[int, str] = {}
     for bitmap, state in (
-        (counted.excluded, "excluded"),
-        (counted.all_lines(counted.statements & ~file.covered), "missing"),
-        (counted.all_lines(file.covered & ~shown), "others"),
-        (counted.all_lines(shown), "run"),
+        (analysis.excluded, "excluded"),
+        (analysis.all_lines(analysis.statements & ~file.covered), "missing"),
+        (analysis.all_lines(file.covered & ~shown), "others"),
+        (analysis.all_lines(shown), "run"),
     ):
         states.update(dict.fromkeys(from_bitmap(bitmap), state))
     # A statement inside the lines of another one has its own state.
-    for bitmap, state in ((counted.statements & ~file.covered, "missing"), (file.covered & ~shown, "others")):
+    for bitmap, state in ((analysis.statements & ~file.covered, "missing"), (file.covered & ~shown, "others")):
         states.update(dict.fromkeys(from_bitmap(bitmap), state))
-    firsts = counted.first_lines()
+    firsts = analysis.first_lines()
     hottest = max(counts.values(), default=0)
     return [
         Line(

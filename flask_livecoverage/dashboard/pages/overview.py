@@ -17,9 +17,9 @@ def overview(context: PageContext) -> Response:
     """Answer with the overview."""
     context.parameters()
     snapshot = context.snapshot
-    with context.recorded() as recorded:
-        newest = sorted_requests(recorded, Filters(), "time", _NEWEST, total=snapshot.requests).requests
-        window, window_requests = recorded.windows.last() or (None, 0)
+    with context.recorded() as queries:
+        newest = sorted_requests(queries, Filters(), "time", _NEWEST, total=snapshot.requests).requests
+        window, window_requests = queries.windows.last() or (None, 0)
     return context.render(
         "overview.html",
         snapshot=snapshot,

@@ -9,11 +9,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ..._version import __version__
 from ...model.bitmap import to_ranges
 from ...model.text import abridged, printable
-from ...sources.coveragepy import StatementCounter
+from ...sources.coveragepy import StatementAnalyser
 from ..snapshot import FileSnapshot
 
 
-def make_environment(counter: StatementCounter) -> Environment:
+def make_environment(analyser: StatementAnalyser) -> Environment:
     """Return the environment of templates and their filters. All text is escaped."""
     environment = Environment(
         loader=PackageLoader(__package__, "templates"),
@@ -29,7 +29,7 @@ def make_environment(counter: StatementCounter) -> Environment:
         level=_level,
         ms=_milliseconds,
         number=_number,
-        percent=lambda counts: counter.percent(counts.executed, counts.statements),
+        percent=lambda counts: analyser.percent(counts.executed, counts.statements),
         printable=printable,
         ranges=to_ranges,
         timestamp=_timestamp,

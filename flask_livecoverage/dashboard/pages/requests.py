@@ -25,9 +25,9 @@ def list_requests(context: PageContext) -> Response:
     by = given.get("sort", Sorting("time", descending=True))
     status = given.get("status")
     filters = Filters(given.get("test"), given.get("route"), parse_status(status) if status else None)
-    with context.recorded() as recorded:
-        rows = _rows(context, recorded, filters, by, given.get("page", 1))
-        rules = sorted({rule.rule for rule in recorded.rules()})
+    with context.recorded() as queries:
+        rows = _rows(context, queries, filters, by, given.get("page", 1))
+        rules = sorted({rule.rule for rule in queries.rules()})
     return context.render("requests.html", snapshot=context.snapshot, rows=rows, sorting=by, given=given, rules=rules)
 
 
@@ -37,16 +37,16 @@ def _status(value: str) -> str:
 
 
 def _rows(
-    context: PageContext, recorded: RunQueries, filters: Filters, by: Sorting, page: int
+    context: PageContext, queries: RunQueries, filters: Filters, by: Sorting, page: int
 ) -> TablePage[RequestRecord]:
     snapshot = context.snapshot
     if by.column == "new":
         # Requests without new lines are left out of this order.
         moments = {trace: first.at for trace, first in snapshot.first_executions.items()}
-        return paginate(requests_by_new_lines(recorded, filters, moments, snapshot.new, descending=by.descending), page)
+        return paginate(requests_by_new_lines(queries, filters, moments, snapshot.new, descending=by.descending), page)
     offset = (page - 1) * ROWS
     if by.column == "lines":
-        found = requests_by_lines(recorded, filters, snapshot.lines, ROWS, offset, descending=by.descending)
+        found = requests_by_lines(queries, filters, snapshot.lines, ROWS, offset, descending=by.descending)
     else:
-        found = sorted_requests(recorded, filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
+        found = sorted_requests(queries, filters, cast(Any, by.column), ROWS, offset, descending=by.descending)
     return TablePage(found.requests, page, found.total)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from ...model.filters import Filters
-from ...model.records import Executed
+from ...model.records import ExecutionTotals
 from .. import schema
 from .base import NO_TEST_ROW, QueryBase, filtered, route_name, test_name
 
@@ -24,7 +24,7 @@ class GroupQueries:
         self._connection = base.connection
         self._periods = base.periods
 
-    def executed(self, by: By, filters: Filters | None = None) -> Iterator[Executed]:
+    def executed(self, by: By, filters: Filters | None = None) -> Iterator[ExecutionTotals]:
         """Yield what each test, route (``GET /user/<id>``) or request executed.
 
         For tests, requests without a test are left out.
@@ -37,9 +37,9 @@ class GroupQueries:
         for key, group in groupby(rows, key=lambda row: row[0]):
             items = list(group)
             duration = sum(row.duration_us for row in items) / 1000
-            yield Executed(key, sum(row.requests for row in items), duration, [row.digest for row in items])
+            yield ExecutionTotals(key, sum(row.requests for row in items), duration, [row.digest for row in items])
 
-    def _executed_by_request(self, filters: Filters | None) -> Iterator[Executed]:
+    def _executed_by_request(self, filters: Filters | None) -> Iterator[ExecutionTotals]:
         table = schema.requests.c
         query = (
             filtered(sa.select(table.id, table.duration_us, schema.traces.c.digest), table, filters)
@@ -51,7 +51,7 @@ class GroupQueries:
         tokens = {journal.id: journal.token for journal in self._base.journals.values()}
         for key, duration, digest in self._connection.execute(query):
             journal, number = schema.journal_and_number(key)
-            yield Executed(f"{tokens[journal]}-{number}", 1, duration / 1000, (digest,))
+            yield ExecutionTotals(f"{tokens[journal]}-{number}", 1, duration / 1000, (digest,))
 
     def _grouped(self, name: sa.ColumnElement[str], filters: Filters | None, *, tests_only: bool) -> Iterable[Any]:
         source = self._base.executions(filters).subquery()

@@ -24,8 +24,8 @@ def load_statements(connection: sa.Connection, rules: str, contents: Iterable[st
         query = sa.select(schema.statements).where(table.rules == rules, table.content.in_(chunk))
         for row in connection.execute(query):
             multiline = [(first, from_hex(lines)) for first, lines in json.loads(row.multiline)]
-            counted = FileStatements(from_numbits(row.statements), from_numbits(row.excluded), multiline)
-            found[row.content] = row.error or counted
+            analysis = FileStatements(from_numbits(row.statements), from_numbits(row.excluded), multiline)
+            found[row.content] = row.error or analysis
     return found
 
 
@@ -34,14 +34,14 @@ def save_statements(connection: sa.Connection, rules: str, analysed: Mapping[str
     nothing = FileStatements(0)
     rows = []
     for content, result in analysed.items():
-        counted = nothing if isinstance(result, str) else result
+        analysis = nothing if isinstance(result, str) else result
         rows.append(
             {
                 "content": content,
                 "rules": rules,
-                "statements": to_numbits(counted.statements),
-                "excluded": to_numbits(counted.excluded),
-                "multiline": json.dumps([[first, to_hex(lines)] for first, lines in counted.multiline]),
+                "statements": to_numbits(analysis.statements),
+                "excluded": to_numbits(analysis.excluded),
+                "multiline": json.dumps([[first, to_hex(lines)] for first, lines in analysis.multiline]),
                 "error": result if isinstance(result, str) else "",
             }
         )

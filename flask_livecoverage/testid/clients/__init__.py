@@ -18,12 +18,12 @@ Modules:
 
 *   ``aiohttp``: aiohttp: a header
 *   ``api_requests``: the requests of Playwright's API contexts
-*   ``browser_cookies``: the cookie in a browser that WebDriver drives
+*   ``browser_cookies``: sets Selenium's cookie, and removes it
 *   ``http_client``: http.client, and the libraries built on it: a header
 *   ``httpx``: httpx: a header
 *   ``patching``: hooks libraries when they are imported
 *   ``playwright``: Playwright: a cookie in browser contexts, a header in API contexts
-*   ``selenium``: Selenium: a cookie
+*   ``selenium``: hooks Selenium's drivers; the cookie itself is in ``browser_cookies``
 *   ``target``: the identity that clients send, and the server that receives it
 
 May import: model, settings, testid.headers.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_SCRIPT = Path(__file__).parent / "forkserver.py"
+_SCRIPT = Path(__file__).parent / "server_forker.py"
 
 
 class Servers:

@@ -106,11 +106,11 @@ def _check_store(folder: RunFolder, run: Run) -> None:
     with open_store(store_url(folder.path.parent.parent, None)) as store:
         number = store.sync(folder)
         assert store.warnings == []
-        with store.recorded([number]) as recorded:
-            assert {record.id: record for record in recorded.requests.newest()} == {one.id: one for one in run.requests}
+        with store.recorded([number]) as queries:
+            assert {record.id: record for record in queries.requests.newest()} == {one.id: one for one in run.requests}
             wanted = {request.trace for request in run.requests}
-            assert recorded.lines.traces() == {key: trace for key, trace in run.traces.items() if key in wanted}
-            assert recorded.requests.count() == len(run.requests)
+            assert queries.lines.traces() == {key: trace for key, trace in run.traces.items() if key in wanted}
+            assert queries.requests.count() == len(run.requests)
 
 
 def _check_dumps(folder: RunFolder, seen: Seen, records: dict[str, Record]) -> None:

@@ -136,7 +136,7 @@ class TestRemoved:
     def test_descriptors_are_closed(
         self, journal: Journal, requests: Requests, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(append_file, "GRACE_SECONDS", 0.0)
+        monkeypatch.setattr(append_file, "REPLACED_FILE_SECONDS", 0.0)
         requests.write(1)
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(5):

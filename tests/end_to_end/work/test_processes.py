@@ -147,7 +147,7 @@ def test_forked_work_of_an_unrecorded_request_is_not_recorded(load_module: Load,
     with livecov.window("only a"):
         at_once(lambda: ask(app, "/a"), lambda: module.meeting.wait(30) + module.meeting.wait(30))
         # A call that an unrecorded request submitted, and that begins after a window was opened.
-        recorder().parent_request("another-1", recorded=False).run(module.started)
+        recorder().parent_request("another-1", is_recordable=False).run(module.started)
     module.close()
     expected = truth(path_of(module))
     assert recorded(path_of(module)) == {

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.control.json_answers import Records
+from flask_livecoverage.control.json_answers import JsonAnswers
 from flask_livecoverage.journal.reader import read_run, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import NO_TEST_NAME, Window
@@ -143,7 +143,7 @@ class _World:
     def summary(self) -> None:
         with recorded(self.folder) as found:
             if found.windows.last() is not None:
-                Records(found, [], "run").last_window(self.histories)
+                JsonAnswers(found, [], "run").last_window(self.histories)
 
     def half(self, who: int) -> None:
         """Write half a line, and synchronise before the other half is written."""

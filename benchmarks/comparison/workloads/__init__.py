@@ -20,7 +20,7 @@ LARGE_VARIABLE = "BENCHMARK_LARGE"
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """An application: ``letter`` stands before its name, ``title`` describes it."""
 
     name: str
@@ -49,13 +49,13 @@ class Work:
         return module.app, list(module.PATHS)
 
 
-WORKS = {
-    work.name: work
-    for work in (
-        Work("trivial", "a", "a view of one line"),
-        Work("shop", "b", "a page of 20 rows from SQLite, by Flask-SQLAlchemy, in a template"),
-        Work("loop", "c", "a hot loop: 250,000 line events"),
-        Work("mix", "d", "httpbin from PyPI: ten of its routes in turn"),
-        Work("large", "e", "2,000 functions in 100 modules, of which a request runs 20"),
+WORKLOADS = {
+    workload.name: workload
+    for workload in (
+        Workload("trivial", "a", "a view of one line"),
+        Workload("shop", "b", "a page of 20 rows from SQLite, by Flask-SQLAlchemy, in a template"),
+        Workload("loop", "c", "a hot loop: 250,000 line events"),
+        Workload("mix", "d", "httpbin from PyPI: ten of its routes in turn"),
+        Workload("large", "e", "2,000 functions in 100 modules, of which a request runs 20"),
     )
 }

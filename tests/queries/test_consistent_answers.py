@@ -1,4 +1,4 @@
-"""One run whose numbers are counted by hand: all that can be asked about it answers with these numbers.
+"""One run whose numbers are counted by hand: every question about it must give these numbers.
 
 The command line, the control routes, the dashboard's pages and the pytest plugin's summary are asked. *Lines* are those
 recorded, except in the dashboard and in reports, where they are statements.

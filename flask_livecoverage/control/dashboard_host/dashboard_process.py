@@ -31,7 +31,7 @@ with socket.socket(fileno=0) as control:
 """
 
 
-class Subprocess:
+class DashboardProcess:
     """The dashboard process, which serves on ``listener`` with ``config``. Raises OSError, ServerError."""
 
     def __init__(self, listener: socket.socket, config: Mapping[str, Any]) -> None:
