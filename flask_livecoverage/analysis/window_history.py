@@ -41,6 +41,15 @@ class WindowHistory:
         """The windows whose mark differs from the one that was passed to :meth:`put`."""
         return [window for window, mark in marks.items() if self._digests.get(window, (None,))[0] != mark]
 
+    def remove_others(self, windows: Collection[int]) -> None:
+        """Remove all windows but these: the others have no requests any more.
+
+        A process whose clock is behind may open a window earlier than one that another process has opened.
+        """
+        for window in self._digests.keys() - set(windows):
+            _, digest = self._digests.pop(window)
+            self._windows.get(digest, set()).discard(window)
+
     def put(self, window: int, mark: Hashable, traces: Iterable[Trace]) -> None:
         """Set the traces of ``window``; ``mark`` must differ whenever they change."""
         _, before = self._digests.get(window, (None, ""))

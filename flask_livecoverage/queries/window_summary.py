@@ -80,6 +80,8 @@ def _update(queries: RunQueries, history: WindowHistory, last: int) -> list[Trac
     # One number, so that windows that stay as they were cost nothing each.
     unchanged = history.mark == queries.windows.fingerprint_of_all(but=last)
     marks = {} if unchanged else queries.windows.fingerprints()
+    if not unchanged:
+        history.remove_others({*marks, last})
     left = queries.windows.traces_in([*{*history.changed(marks), last}])
     traces = queries.lines.by_numbers({number for numbers in left.values() for number in numbers})
     # A trace that is not in any journal yet may come without a change of the marks.

@@ -227,6 +227,27 @@ class TestAgainstReader:
             assert found.lines.ambient() == []
             assert_equal(found, read_run(folder), histories)
 
+    def test_window_that_loses_its_requests_between_summaries(self) -> None:
+        """Another window is opened after it and before its requests, by a process that writes later."""
+        folder, histories = run_folder(), WindowHistories()
+        first, second = Writer(folder, "aaaaaaaa"), Writer(folder, "bbbbbbbb")
+        first.line("window", name="w1", at=NOW)
+        first.request(TRACES[1], NOW + 2)
+        with recorded(folder) as found:
+            assert_equal(found, read_run(folder), histories)
+        second.line("window", name="w2", at=NOW + 1)
+        with recorded(folder) as found:
+            summary = JsonAnswers(found, [], "run").last_window(histories)
+            assert summary == {
+                "name": "w2",
+                "requests": 1,
+                "files": 1,
+                "lines": 3,
+                "new_lines": 3,
+                "duplicate_of": None,
+            }
+            assert_equal(found, read_run(folder), histories)
+
     def test_unknown_kinds_are_skipped(self) -> None:
         folder = run_folder()
         writer = Writer(folder, "aaaaaaaa")
