@@ -107,7 +107,7 @@ def who_executed_in(recorded: RunQueries, file: MeasuredFile, number: int) -> Li
 
 @dataclass(frozen=True)
 class FileHits:
-    """How many requests or tests executed each statement of a file, and a bitmap of the ``executed`` statements."""
+    """The number of requests or tests for each statement of a file, and a bitmap of the ``executed`` statements."""
 
     counts: Counter[int]
     executed: int
@@ -116,7 +116,7 @@ class FileHits:
 def count_hits(
     recorded: RunQueries, file: MeasuredFile, filters: Filters, by: Literal["requests", "tests"]
 ) -> FileHits:
-    """How often the statements of ``file`` were executed by the requests that ``filters`` let pass.
+    """Count how often the requests that ``filters`` let pass executed the statements of ``file``.
 
     Without filters, statements executed outside of requests are among the ``executed`` ones.
     """

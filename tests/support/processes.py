@@ -42,7 +42,7 @@ GATE_MODULE = """
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended."""
+    """The exit status of a command, and its output."""
 
     status: int
     stdout: str
