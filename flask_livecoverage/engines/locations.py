@@ -243,8 +243,7 @@ class Locations:
     def forget(self, code: CodeType) -> bool:
         """Remove all data about ``code``, unless an open capture has visited it. Return whether that was done.
 
-        The caller keeps ``code`` alive until all lines collected from it are removed, because its id may be reused
-        afterwards.
+        The caller keeps ``code`` alive until all lines collected from it are removed, since its id may be reused then.
         """
         key = id(code)
         if key in self.dirty or key in self.off:
