@@ -274,7 +274,7 @@ def _is_materialized(body: Iterable[bytes]) -> bool:
     """True if ``body`` is Werkzeug's iterable for a response that holds its whole body, and closing it runs no code.
 
     The path from the body to the response is not in Werkzeug's public interface. If the response is not found, return
-    False: then the body is measured while it is sent.
+    False, so that the body is measured while it is sent.
     """
     if type(body) is not ClosingIterator:
         return type(body) in (list, tuple)

@@ -1,6 +1,6 @@
 """Starts Python helper processes of the server.
 
-``subprocess`` is not used because gevent replaces it: its version forks as the application does, so that all hooks for
+``subprocess`` is not used because gevent replaces it by one that forks as the application does, so that all hooks for
 the application's forks run.
 """
 

@@ -40,7 +40,7 @@ ARCHITECTURE = DOCS / "architecture.rst"
 MANUAL = [README, *sorted({*DOCS.glob("*.rst")} - {ARCHITECTURE, DOCS / "changes.rst", DOCS / "contributing.rst"})]
 PAGES = [*MANUAL, ARCHITECTURE, CONTRIBUTING]
 
-# All other modules are internal: they may change with any version.
+# All other modules are internal, and may change with any version.
 PUBLIC_MODULES = (
     "flask_livecoverage",
     "flask_livecoverage.carriers",
@@ -395,7 +395,7 @@ class TestMessages:
 
 
 def beginnings(message: str) -> Iterator[str]:
-    """The first line, the first two … of a message, in one line: other output may follow it."""
+    """The first line, the first two … of a message, in one line, because other output may follow it."""
     lines = message.split("\n")
     return (" ".join(" ".join(lines[:count]).split()) for count in range(1, len(lines) + 1))
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Iterator[Commands]:
-    """Runs commands in a copy of the example: they write reports, data and caches there."""
+    """Runs commands in a copy of the example, where they write reports, data and caches."""
     ignored = shutil.ignore_patterns("__pycache__", "instance")
     shutil.copytree(REPOSITORY / "example_app", tmp_path / "example_app", ignore=ignored)
     for name in ("setup.cfg", "pyproject.toml"):

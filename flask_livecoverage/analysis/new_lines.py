@@ -34,7 +34,7 @@ class NewLines:
         self._files: dict[Hashable, _File] = {}
 
     def add_base(self, file: Hashable, lines: int) -> None:
-        """Add ``lines`` of ``file`` that ran before all traces: they belong to no trace."""
+        """Add ``lines`` of ``file`` that ran before all traces, and so belong to no trace."""
         found = self._files.setdefault(file, _File())
         found.base |= lines
         found.covered |= lines

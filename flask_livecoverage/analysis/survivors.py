@@ -16,8 +16,8 @@ NumberedMember = tuple[int, Member]
 def default_preference(suite: Suite) -> Preference:
     """The default rule.
 
-    Only names decide, not durations, which differ from run to run: so every list, of every run, keeps the same test.
-    For Keploy's test cases (``set/test``) it is Keploy's own order, because Keploy finds their duplicates too.
+    Only names decide, not durations, because those differ from run to run. So every list, of every run, keeps the same
+    test. For Keploy's test cases (``set/test``) it is Keploy's own order, because Keploy finds their duplicates too.
     """
     return "keploy" if are_set_and_id(member.name for member in suite.members) else "natural"
 

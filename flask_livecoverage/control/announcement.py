@@ -36,7 +36,7 @@ def announce(environ: WSGIEnvironment, recorder: Recorder, settings: Settings) -
 
 
 def _is_first(recorder: Recorder) -> bool:
-    """True if no process of the run has announced it yet: all workers of a server share one announcement."""
+    """True if no process of the run has announced it yet. All workers of a server share one announcement."""
     with suppress(OSError):
         marker = recorder.run.path / "marks.announced"
         os.close(open_data_file(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL))

@@ -254,7 +254,7 @@ class ControlMiddleware:
     def _answer_from_store(
         self, ask: Callable[[JsonAnswers], dict[str, Any] | None], *, since_reset: bool = True
     ) -> Response:
-        # Imported here: a server whose records nobody requests must not pay for SQLAlchemy.
+        # Imported here, because a server whose records are never requested must not pay for SQLAlchemy.
         from .json_answers import open_json_answers
 
         with open_json_answers(self._recorder, self._settings.store, since_reset=since_reset) as answers:
@@ -269,7 +269,7 @@ class ControlMiddleware:
         if given.get("reset") and request.method != "POST":
             # Drivers that only send GET cannot read the response; and a link that is opened would lose that dump.
             raise MethodNotAllowed(["POST"], "reset=1 changes what later dumps contain: send it with POST")
-        # The response is built inside the block: a report that fails must not have reset anything.
+        # The response is built inside the block, because a report that fails must not have reset anything.
         with reading(self._recorder, reset=given.get("reset", False)) as run:
             self._warn(run.warnings)
             dump_format = given.get("format", "json")
@@ -285,7 +285,7 @@ class ControlMiddleware:
                     self._warn(reports.warnings)
 
     def _warn(self, warnings: Iterable[str]) -> None:
-        """Log warnings, each once while it is remembered: dumps have no field for them."""
+        """Log warnings, each once while it is remembered, because dumps have no field for them."""
         for warning in warnings:
             if warning not in self._warned:
                 if len(self._warned) >= MAX_WARNINGS:

@@ -24,7 +24,7 @@ from ..store import RunQueries
 class JsonAnswers:
     """The answers about a run, as objects for JSON; ``warnings`` name records that cannot be read.
 
-    ``run`` identifies the run in this store: another store has other numbers of windows and traces.
+    ``run`` identifies the run in this store, because another store has other numbers of windows and traces.
     """
 
     queries: RunQueries

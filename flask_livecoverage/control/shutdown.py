@@ -143,7 +143,7 @@ def _end_uwsgi(uwsgi: Any, in_flight: InFlight) -> None:
 
 
 def _of_this_session(pids: Iterable[int]) -> list[int]:
-    """Those of ``pids`` that still belong to this server: the system reuses the ids of workers that have ended."""
+    """Those of ``pids`` that still belong to this server. The system reuses the ids of workers that have ended."""
     found = []
     for pid in pids:
         with suppress(OSError):

@@ -133,7 +133,7 @@ class Aggregator:
         return content == self._contents[path] and isinstance(self._analysed.get(content), FileStatements)
 
     def _find_reported(self) -> dict[str, str]:
-        # As in coverage.py's reports: a changed file counts as not executed if the configuration names it, else not.
+        # As in coverage.py's reports, a changed file counts as not executed if the configuration names it, else not.
         current = {path for path, content in self._files.values() if content == self._contents[path]}
         paths = current.union(self._source_files)
         return {path: self._contents[path] for path in paths if self._analyser.reports_on(path)}

@@ -93,7 +93,7 @@ class Background(Generic[Result]):
         stamp: Hashable = None
         result, error = self._result, None
         try:
-            # Taken first: changes during the work are left to the next attempt.
+            # Taken first, so that changes during the work are left to the next attempt.
             stamp = self._stamp()
             with working():
                 result = self._work(self._set_progress)
@@ -110,7 +110,7 @@ class Background(Generic[Result]):
         pause = min(_PAUSE_FACTOR * (time.thread_time() - began), _MAX_PAUSE_SECONDS)
         with self._changed:
             self._waiting_since = time.monotonic()
-            # No pause after the first result, which was most of the work: the rest is only what is new.
+            # No pause after the first result, which was most of the work. The rest is only what is new.
             self._paused_until = self._waiting_since + pause if self._result is not None else 0.0
             self._result, self._error, self._result_stamp, self._served = result, error, stamp, requested
             self._changed.notify_all()

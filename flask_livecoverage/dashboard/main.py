@@ -36,7 +36,7 @@ _RELEASE_SECONDS = 30.0
 
 class _Handler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: the measured server logs its requests."""
+        """Log nothing, because the measured server logs its requests."""
 
 
 class _IdleTimer:

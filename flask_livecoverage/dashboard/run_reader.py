@@ -90,7 +90,7 @@ class RunReader:
         self._store.close()
 
     def release_store(self) -> None:
-        """Release the store until the next page is requested: while it is held, it cannot be updated in place."""
+        """Release the store until the next page is requested. It cannot be updated in place while it is held."""
         if self._newest is not None:
             self._keep(None)
             self._held_stores.invalidate()

@@ -139,8 +139,8 @@ class Engine(Protocol):
 class HitsCache:
     """Converts the lines that engines collect to :class:`Hits`: the same object for the same lines.
 
-    Requests of one route mostly run the same lines: comparing with the last ones is several times cheaper than building
-    sets of lines and hashing them again.
+    Requests of one route mostly run the same lines, and comparing with the last ones is several times cheaper than
+    building sets of lines and hashing them again.
     """
 
     _VARIANTS = 8

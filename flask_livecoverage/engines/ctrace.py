@@ -4,9 +4,9 @@ Each traced thread, and in it each greenlet, has a C tracer of its own, which wr
 capture sets that to a new dict and restores the old one at its end. The tracer reads ``data`` whenever a frame is
 entered, so frames that were entered before still write to the old dict.
 
-Where another ``Coverage`` is already tracing this thread (``coverage run``, pytest-cov), its tracer is borrowed: only
-one trace function can be active in a thread. The lines of a capture are merged into the lender's data at its end, so
-the lender's totals do not change.
+Where another ``Coverage`` is already tracing this thread (``coverage run``, pytest-cov), its tracer is borrowed,
+because only one trace function can be active in a thread. The lines of a capture are merged into the lender's data at
+its end, so the lender's totals do not change.
 
 A tracer that misses events of its frames assigns lines to wrong files from then on (see :mod:`~.traced_stacks`). So a
 capture in which another trace function was set, or greenlets shared a borrowed tracer, ends with an error.
@@ -111,7 +111,7 @@ class CTraceEngine:
         self.stop()
 
     def after_fork(self) -> Capture | None:
-        """Return the capture that the child is in: its only thread keeps its tracer, to which the capture is bound."""
+        """Return the capture that the child is in. Its only thread keeps its tracer, to which the capture is bound."""
         stack = self._stack()
         return None if stack is None else stack.capture
 

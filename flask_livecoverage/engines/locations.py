@@ -1,7 +1,7 @@
 """Arms and disables the locations of application code, and collects the lines of each capture.
 
 ``sys.monitoring`` (PEP 669) is cheap only while callbacks return ``DISABLE``, and ``DISABLE`` switches a location off
-for all captures: the next one would see nothing there. So a location is disabled only while no open capture could
+for all captures, and the next one would see nothing there. So a location is disabled only while no open capture could
 still need it, and a code object's locations are armed again when a capture that may need them first enters it.
 
 The state:
@@ -43,14 +43,14 @@ there. For collections during the callbacks themselves there is :mod:`~.gc_watch
 runs during a callback of this class are lost.
 
 Code that the application creates for each request would be kept forever. So code that nothing else refers to is
-forgotten, but not while a capture has visited it: lines are collected by the code object's id, which is reused. The
-absence of other references need not be certain (a weak reference brings code back): forgotten code is fully armed, so
-its next event is delivered, and arms it like new code. In :meth:`forget`, "has any capture visited it, is a location
-disabled, compare the epoch, forget" is one step, after a look at all open captures; in :meth:`visit`, "set a new epoch,
-is it known, record the visit" is one.
+forgotten, but not while a capture has visited it, because lines are collected by the code object's id, which is reused.
+The absence of other references need not be certain (a weak reference brings code back), because forgotten code is fully
+armed, so its next event is delivered, and arms it like new code. In :meth:`forget`, "has any capture visited it, is a
+location disabled, compare the epoch, forget" is one step, after a look at all open captures; in :meth:`visit`, "set a
+new epoch, is it known, record the visit" is one.
 
-No lock is held anywhere: a thread that is switched out while it holds one makes all others wait for it, and from then
-on each request costs a switch of threads.
+No lock is held anywhere, because a thread that is switched out while it holds one makes all others wait for it, and
+from then on each request costs a switch of threads.
 
 Code objects are keyed by ``id``, because they compare and hash by value, slowly; the engine keeps them alive.
 
@@ -205,7 +205,7 @@ class Locations:
             _monitoring.set_local_events(self._tool, code, 0)
 
     def release(self, codes: Iterable[CodeType]) -> None:
-        """Disable the locations of ``codes``, and arm no more code: the tool id is not ours from now on."""
+        """Disable the locations of ``codes``, and arm no more code, because the tool id is not ours from now on."""
         self.released = True
         for code in codes:
             _monitoring.set_local_events(self._tool, code, 0)
@@ -243,7 +243,7 @@ class Locations:
     def forget(self, code: CodeType) -> bool:
         """Remove all data about ``code``, unless an open capture has visited it. Return whether that was done.
 
-        The caller keeps ``code`` alive until all lines collected from it are removed: then, its id may be reused.
+        The caller keeps ``code`` alive until all lines collected from it are removed, since its id may be reused then.
         """
         key = id(code)
         if key in self.dirty or key in self.off:
@@ -342,7 +342,7 @@ class Locations:
 class UnsharedLocations(Locations):
     """For threads that run in parallel, without the GIL: every location stays armed, so a visit changes nothing.
 
-    Nor is code forgotten: no step is atomic, and the references to a code object cannot be counted.
+    Nor is code forgotten, because no step is atomic, and the references to a code object cannot be counted.
     """
 
     def forget(self, code: CodeType) -> bool:

@@ -96,7 +96,7 @@ class MonitoringEngine:
             return
         monitoring = sys.monitoring
         events = monitoring.events
-        # A local event cannot be armed again while the same tool has it enabled globally: hence two tools.
+        # A local event cannot be armed again while the same tool has it enabled globally. Hence two tools.
         discovery, capture = self._tools = take_tool_ids()
         self._reset(capture)
         for lines, _ in self._before_stop.values():
@@ -157,7 +157,7 @@ class MonitoringEngine:
         self._save_open_captures()
 
     def _save_open_captures(self) -> None:
-        """Save and empty the open captures: an engine that is started next in the same contexts has other codes."""
+        """Save and empty the open captures, because an engine started next in the same contexts has other codes."""
         for key, lines in list(self._locations.open.items()):
             if lines is not self._locations.ambient:
                 _, before = self._before_stop.get(key, (None, Hits()))
@@ -177,7 +177,7 @@ class MonitoringEngine:
             self._tools = None
 
     def _check(self) -> None:
-        # The error remains even if the ids are free again: code objects have lost their events.
+        # The error remains even if the ids are free again, because code objects have lost their events.
         if self._lost:
             raise EngineError(self._lost)
         try:
@@ -297,7 +297,7 @@ class MonitoringEngine:
     def _forget_unused_codes(self) -> None:
         """Forget the code objects to which nothing else refers.
 
-        Checking all of them each time would cost too much in an application with much code: it is done when a quarter
+        Checking all of them each time would cost too much in an application with much code. It is done when a quarter
         more of them are kept than were in use last time.
         """
         unused = forgotten = 1

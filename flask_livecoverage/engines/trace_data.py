@@ -73,7 +73,7 @@ class TraceDataConverter:
 
 
 def drain(data: RawLines) -> RawLines:
-    """Return what was collected so far and remove it from ``data``. The sets stay: running frames still add to them."""
+    """Return what was collected so far, and remove it from ``data``. The sets stay, as running frames add to them."""
     taken = coveragepy.executed_only(data)
     for path, numbers in taken.items():
         data[path].difference_update(numbers)

@@ -148,7 +148,7 @@ class BorrowedStack(TracedStack):
         return self._base
 
     def sink(self) -> Sink:
-        """Return the dict, and what decides which files are traced: the lender's choice differs from ours."""
+        """Return the dict, and what decides which files are traced, because the lender's choice differs from ours."""
         return self.tracer.data, self.tracer.should_trace, self.tracer.should_trace_cache
 
     def write_to(self, sink: Sink) -> None:
@@ -163,7 +163,7 @@ class BorrowedStack(TracedStack):
 
     @property
     def separates_greenlets(self) -> bool:
-        """True if the lender is configured for greenlets: then its tracer has a stack for each of them."""
+        """True if the lender is configured for greenlets, so that its tracer has a stack for each of them."""
         return self.tracer.concur_id_func is not None
 
     def switch(self, origin: Any, target: Any, *, inherits: bool) -> None:
@@ -221,7 +221,7 @@ class Lender:
         return stack is not None and stack.capture is not None
 
     def should_trace_for_both(self, filename: str, frame: FrameType) -> Disposition:
-        """Decide to trace a file if we or the lender measure it: the configurations may differ."""
+        """Decide to trace a file if we or the lender measure it, because the configurations may differ."""
         make_room(self.dispositions)
         own = self._own_should_trace(filename, frame)
         lenders = self._should_trace(filename, frame)

@@ -16,7 +16,7 @@ class WeakKeyMap(Generic[T]):
 
     That class registers a callback in Python for the death of each key. A thread's main greenlet dies in a pending call
     of the interpreter's main thread, and if that thread is traced, CPython 3.11 does not reach the first instruction of
-    such a callback as long as another pending call waits: which is forever. Here, dead keys are dropped when there may
+    such a callback as long as another pending call waits, which is forever. Here, dead keys are dropped when there may
     be as many of them as live ones.
     """
 

@@ -110,7 +110,7 @@ def _describe(path: str, recorded: str, content: str) -> str:
         return f"{'has changed' if content else 'has been removed'} since its lines were recorded"
     if content:
         return "did not exist when its lines ran"
-    # Either an archive, or a name that was made up for the code: compile() accepts any.
+    # Either an archive, or a name that was made up for the code, because compile() accepts any.
     return "is in an archive whose sources coverage.py cannot read" if _is_in_file(path) else ""
 
 

@@ -224,5 +224,5 @@ def _write_data(path: Path, files: FilesByContext, source_files: Iterable[str], 
 
 
 def _escape_script_end(context: str) -> str:
-    """Escape what ends a script: clients choose contexts, and coverage.py before 7.16 writes them into a script."""
+    """Escape what ends a script, because coverage.py before 7.16 writes contexts, which clients choose, into one."""
     return context.replace("</", "<\\/").replace("<!--", "<\\!--")

@@ -2,8 +2,8 @@
 
 A run is a folder, ``<data dir>/runs/<run id>/``. Each process of the run appends to its own file there,
 ``journal-<token>.jsonl``: one JSON object a line, in ASCII, ``type`` its first key, one ``write`` each. Nothing is
-synced to the disk: the operating system's page cache survives a killed process, though not a power failure. The reader
-skips and counts a torn line, and finds the line that another ``write`` appended right after it.
+synced to the disk, because the operating system's page cache survives a killed process, though not a power failure. The
+reader skips and counts a torn line, and finds the line that another ``write`` appended right after it.
 
 The kinds of lines (``type``):
 

@@ -1,7 +1,7 @@
 """A file to which a process appends, and which stays at its path even if other programs remove or replace it.
 
 A process that appends to a removed file sees no error. Its content exists until the file is closed, so it can be
-restored. If another program truncates the file, lines are lost: that is detected too.
+restored. If another program truncates the file, lines are lost, which is detected too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ except ImportError:
 _PIECE_BYTES = 1 << 18
 _TAIL_BYTES = 64
 
-# Not writable for the group: only one process writes this file.
+# Not writable for the group, because only one process writes this file.
 _MODE = 0o644
 
 # Longer than any thread takes for a write to a file that was replaced meanwhile.
@@ -49,8 +49,8 @@ class AppendFile:
     """The file at ``path``, created with ``first_line`` if it does not exist or is empty.
 
     Threads append with ``os.write(descriptor, ...)``, one write a line. They need no lock, but must hold a reference to
-    this object meanwhile: the file is closed with the last reference. The methods are not thread-safe. All raise
-    OSError.
+    this object meanwhile, because the file is closed with the last reference. The methods are not thread-safe. All
+    raise OSError.
     """
 
     descriptor = -1

@@ -109,7 +109,7 @@ def _parse(data: bytes) -> RunClock | None:
 
 @cache
 def clock_name() -> str | None:
-    """Return the name of the file for this boot of the machine: after the next boot, seconds count from zero again."""
+    """Return the name of the file for this boot of the machine. After the next boot, seconds count from zero again."""
     try:
         boot = Path(_BOOT).read_bytes()
     except OSError:

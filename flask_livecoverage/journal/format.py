@@ -17,7 +17,8 @@ from ..model.records import Arc, FileLines, Process, Trace
 
 FORMAT_VERSION = 1
 
-# Every line of a journal begins so, and no other place in it has these bytes: quotation marks in texts are escaped.
+# Every line of a journal begins so, and no other place in it has these bytes, because quotation marks in texts are
+# escaped.
 LINE_PREFIX = b'{"type":'
 
 
@@ -51,8 +52,8 @@ def _entry_of(lines: FileLines) -> dict[str, Any]:
     return entry
 
 
-# Lines of requests are formatted by hand: a JSON encoder takes several times as long, and so does the conversion of
-# floats to decimals. Texts that clients choose are not cached, because their number has no limit.
+# Lines of requests are formatted by hand, because a JSON encoder takes several times as long, and so does the
+# conversion of floats to decimals. Texts that clients choose are not cached, because their number has no limit.
 
 
 def request_line(

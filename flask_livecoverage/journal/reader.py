@@ -42,7 +42,7 @@ def read_run(folder: RunFolder, *, since_mark: bool = False) -> Run:
 def reading_and_reset(folder: RunFolder) -> Iterator[Run]:
     """Yield the run since the last reset, and reset in one step: every request is in exactly one such reading.
 
-    The reset happens if the block ends without an error: a report that fails loses nothing.
+    The reset happens if the block ends without an error, so a report that fails loses nothing.
     """
     with folder.locked():
         run, offsets = _read(folder, folder.last_mark())

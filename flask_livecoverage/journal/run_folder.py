@@ -124,7 +124,7 @@ class RunFolder:
 
     @contextmanager
     def locked_if_possible(self) -> Iterator[None]:
-        """Lock the run's marks, unless nothing can be written here: then they cannot be moved either."""
+        """Lock the run's marks, unless nothing can be written here, because then they cannot be moved either."""
         try:
             descriptor = self._lock(_LOCK_SECONDS)
         except TimeoutError as error:

@@ -24,7 +24,7 @@ class _Followed:
 class Tail:
     """Reads the lines that the processes of a run have written since the last :meth:`read`.
 
-    It keeps the position of each trace in the journals, not the traces: a long run has many, and few are used.
+    It keeps the position of each trace in the journals, not the traces, because a long run has many, and few are used.
     """
 
     def __init__(self, folder: RunFolder) -> None:

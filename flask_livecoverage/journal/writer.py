@@ -21,7 +21,7 @@ logger = logging.getLogger("flask_livecoverage")
 class Journal:
     """The file to which this process appends, created when the first line is written.
 
-    A request's line that cannot be written (the disk is full, for example) is lost: it is counted in :attr:`losses`,
+    A request's line that cannot be written (the disk is full, for example) is lost. It is counted in :attr:`losses`,
     and in the journal once that can be written again. The first loss is logged.
     """
 
@@ -30,7 +30,7 @@ class Journal:
         self.path = folder / f"journal-{self.token}.jsonl"
         self.losses = Losses()
         self.error: OSError | None = None
-        # A new object when written lines may have been removed: then traces are written again.
+        # A new object when written lines may have been removed, so that traces are written again.
         self.generation = object()
         self._header = header
         self._lock = threading.Lock()

@@ -1,10 +1,10 @@
 """The agent: reports to Keploy the lines that the server executed for each test.
 
 Keploy sends ``START set/test`` before it replays a test case and ``END set/test`` after it, one connection each, and
-waits for ``ACK``. Before the ``ACK`` to an ``END``, the agent sends ``{"id": "set/test", "executedLinesByFile":
-{path: lines}}`` to the data socket. The agents in Keploy's SDKs do the same (see :mod:`.sockets`), but differ in their
+waits for ``ACK``. Before the ``ACK`` to an ``END``, the agent sends ``{"id": "set/test", "executedLinesByFile": {path:
+lines}}`` to the data socket. The agents in Keploy's SDKs do the same (see :mod:`.sockets`), but differ in their
 handling of errors. Here, as in ``KeployDedupAgent.java``, a valid command is always acknowledged, because Keploy waits,
-and an invalid one never. Keploy's client in ``pkg/platform/coverage/golang`` does not wait: it closes the connection
+and an invalid one never. Keploy's client in ``pkg/platform/coverage/golang`` does not wait, and closes the connection
 immediately, which is harmless.
 """
 
@@ -56,7 +56,7 @@ class Agent:
         self._listener = listener
         self._runs = runs
         self._data_socket = data_socket
-        # Held while a command is executed: windows are opened in the order of commands.
+        # Held while a command is executed, so that windows are opened in the order of commands.
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, threading.Thread] = {}
         self._keploy_listens = True

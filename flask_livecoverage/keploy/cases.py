@@ -71,7 +71,7 @@ class RecordedCases:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads all scalars except null as text: the files are written by Go, whose plain scalars differ from YAML 1.1."""
+    """Reads all scalars except null as text. Go writes the files, and its plain scalars differ from YAML 1.1."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 

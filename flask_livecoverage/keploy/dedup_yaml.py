@@ -22,7 +22,7 @@ _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class Dumper(_SafeDumper):  # type: ignore[misc]
-    """Writes names with unprintable characters in double quotes: in other styles, some line ends are read as spaces."""
+    """Writes names with unprintable characters in double quotes, because other styles read some line ends as spaces."""
 
     def represent_text(self, text: str) -> Any:
         """Represent a text as YAML, in double quotation marks where it has characters to escape."""

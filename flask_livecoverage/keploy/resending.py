@@ -156,7 +156,7 @@ def send(url: str, request: Request, headers: Iterable[tuple[str, str]], timeout
 
 def _send_request(connection: http.client.HTTPConnection, request: Request, headers: Iterable[tuple[str, str]]) -> None:
     given = {name.lower() for name, _ in request.headers}
-    # The recorded Host is sent, as in Keploy: links in responses are made from it.
+    # The recorded Host is sent, as in Keploy, because links in responses are made from it.
     connection.putrequest(request.method, request.target, skip_host="host" in given, skip_accept_encoding=True)
     for name, value in (*request.headers, *headers):
         connection.putheader(name, value.encode())

@@ -1,6 +1,6 @@
 """Reads untrusted YAML event by event, and reports the position of anything unexpected.
 
-A document is never held as a whole, and aliases, merge keys and tags are rejected: so neither an alias bomb nor deep
+A document is never held as a whole, and aliases, merge keys and tags are rejected. So neither an alias bomb nor deep
 nesting can take more time or memory than is proportional to the file's size.
 """
 

@@ -183,7 +183,7 @@ def _request_on_its_way(environ: WSGIEnvironment) -> RunningRequest | None:
 def leave_unrecorded(environ: WSGIEnvironment) -> WSGIEnvironment:
     """Leave the request with ``environ`` unrecorded; return its environment as the server created it.
 
-    Only the path stays as it is now: middleware before may have mounted the application elsewhere.
+    Only the path stays as it is now, because middleware before may have mounted the application elsewhere.
     """
     request = _request_on_its_way(environ)
     if request is None:
@@ -307,7 +307,7 @@ class InFlight:
 
 
 class _Unawaited(InFlight):
-    """Requests whose end is not waited for: none is kept."""
+    """Requests whose end is not waited for, so none is kept."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ def replace_file(path: Path | str, content: bytes) -> None:
     """Write ``content`` to ``path`` in one step, so that a reader sees the old file or the new one, never a half.
 
     Missing folders are created. A new file gets the permissions that the umask leaves, an old one keeps its own; a
-    symbolic link stays, and its target is replaced. A device or a pipe cannot be replaced: it is written to.
+    symbolic link stays, and its target is replaced. A device or a pipe cannot be replaced, so it is written to.
     Raises OSError; the old file is intact then, and no temporary file is left.
     """
     mode = _mode(Path(path))

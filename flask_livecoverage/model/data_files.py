@@ -102,7 +102,7 @@ def lock(descriptor: int, seconds: float, *, is_shared: bool = False) -> None:
 def releasing(descriptor: int) -> Iterator[None]:
     """Release the lock of :func:`lock` at the end of the block, if it is held, and close the file.
 
-    Closing the file is not enough: a process that was forked meanwhile has it open, too.
+    Closing the file is not enough, because a process that was forked meanwhile has it open, too.
     """
     try:
         yield

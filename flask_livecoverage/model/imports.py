@@ -30,7 +30,7 @@ def when_imported(name: str, function: AfterImport) -> None:
     """Call ``function`` with the name and the module: now if it is imported, and right after each later import."""
     after_import(name, function)
     if name in sys.modules:
-        # Another thread may still be importing it: wait for that.
+        # Another thread may still be importing it. Wait for that.
         function(name, import_module(name))
 
 

@@ -16,8 +16,8 @@ class Patches:
     def wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Replace an attribute of a class or a module, its own or inherited, by ``make(attribute)``.
 
-        An attribute that this registry has already replaced stays: a module may have imported it from another one.
-        Raises AttributeError if there is no such attribute.
+        An attribute that this registry has already replaced stays, because a module may have imported it from another
+        one. Raises AttributeError if there is no such attribute.
         """
         original = getattr(owner, name)
         if any(original is replacement for *_, replacement in self._done):

@@ -31,7 +31,7 @@ class WindowIdentity:
             self._routes.start(name)
 
     def close(self) -> None:
-        """Do nothing: each test closes its window."""
+        """Do nothing, because each test closes its window."""
 
 
 class TagIdentity:

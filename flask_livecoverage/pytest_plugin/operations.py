@@ -34,7 +34,7 @@ class Operations:
         patches.wrap(module.Case, "call", self._calling)
 
     def update_clients(self) -> None:
-        """Do nothing: each request reads the current test."""
+        """Do nothing, because each request reads the current test."""
 
     def _calling(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)

@@ -172,7 +172,7 @@ class LiveSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
-        """End the last operation: requests of tear-downs belong to the whole test."""
+        """End the last operation, because requests of tear-downs belong to the whole test."""
         self._running.end_part()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -29,7 +29,8 @@ class Row:
 class Summary:
     """The tests named by requests, in the order in which they began; ``lines_in_all`` counts the lines of all together.
 
-    ``unsure`` is whether a request without a test may belong to any test: its client may not have sent the name.
+    ``unsure`` is whether a request without a test may belong to any test, because its client may not have sent the
+    name.
     """
 
     rows: Sequence[Row]

@@ -107,14 +107,14 @@ def who_executed_in(queries: RunQueries, file: MeasuredFile, number: int) -> Lin
 
 @dataclass(frozen=True)
 class FileHits:
-    """How many requests or tests executed each statement of a file, and a bitmap of the ``executed`` statements."""
+    """The number of requests or tests for each statement of a file, and a bitmap of the ``executed`` statements."""
 
     counts: Counter[int]
     executed: int
 
 
 def count_hits(queries: RunQueries, file: MeasuredFile, filters: Filters, by: Literal["requests", "tests"]) -> FileHits:
-    """How often the statements of ``file`` were executed by the requests that ``filters`` let pass.
+    """Count how often the requests that ``filters`` let pass executed the statements of ``file``.
 
     Without filters, statements executed outside of requests are among the ``executed`` ones.
     """

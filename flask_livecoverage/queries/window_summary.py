@@ -43,7 +43,7 @@ class WindowHistories:
         Also an empty one if a trace was ambient before and is not in ``ambient`` now. It holds late lines, whose
         request was not stored before.
         """
-        # Without waiting: a fork may have left it locked for ever.
+        # Without waiting, because a fork may have left it locked for ever.
         if not self._lock.acquire(blocking=False):
             yield WindowHistory()
             return
@@ -59,7 +59,7 @@ class WindowHistories:
 def summarise_last_window(queries: RunQueries, histories: WindowHistories, run: Hashable) -> WindowSummary | None:
     """The summary of the window that was opened last; None if none was.
 
-    ``run`` identifies the run in this very store: in another store, the numbers of windows and traces are others.
+    ``run`` identifies the run in this store, because another store has other numbers of windows and traces.
     """
     found = queries.windows.last()
     if found is None:

@@ -1,4 +1,4 @@
-"""Plugins of gevent, called before and after it patches: the flushing thread must be no native thread then, nor after.
+"""Plugins of gevent, called before and after it patches: from then on, the flushing thread must not be a native one.
 
 gevent replaces locks only while the main thread is the only one.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def before_patch(event: object) -> None:
-    """Stop the flushing thread: gevent is about to replace threads."""
+    """Stop the flushing thread, because gevent is about to replace threads."""
     recorder = _recorder()
     if recorder is not None:
         recorder.flusher.pause()

@@ -58,7 +58,7 @@ class _Tracer(SwitchHook):
         return self._is_replaced or not _active
 
     def install(self) -> None:
-        """Install it as the first function: after another one, it cannot see whether the greenlet has run before."""
+        """Install it as the first function. After another one, it cannot see whether the greenlet has run before."""
         function = loaded_greenlet().gettrace()
         while isinstance(function, SwitchHook):
             if isinstance(function, _Tracer):
@@ -85,7 +85,7 @@ def _inherit(starter: Any, started: Any) -> None:
 
 
 def run_detached(run: Function) -> Function:
-    """Wrap the ``run`` of a hub, which serves all requests: it belongs to none."""
+    """Wrap the ``run`` of a hub, which serves all requests and belongs to none."""
 
     @wraps(run)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -36,7 +36,7 @@ class Inventory:
     def write_rules(self, *, at_rest: bool = True) -> None:
         """Write the applications' URL rules that are not written yet.
 
-        With ``at_rest`` false, another thread may be adding rules: applications that do not serve yet are left out.
+        With ``at_rest`` false, another thread may be adding rules, so applications that do not serve yet are left out.
         """
         new = {rule for source in self.rule_sources for rule in source(at_rest)} - self._written_rules
         entries = sorted((rule.rule, rule.endpoint, rule.methods) for rule in new)

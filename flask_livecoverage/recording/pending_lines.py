@@ -27,7 +27,7 @@ class PendingLines:
 
     def _restore_files(self) -> None:
         """Restore removed files, so that readers find all that was written, and write pending traces."""
-        # First: once the journal has created the folder again, its removal can no longer be seen.
+        # First, because once the journal has created the folder again, its removal can no longer be seen.
         self._shared_files.restore()
         self._session.journal.maintain()
         self._session.traces.write_pending()
@@ -51,5 +51,5 @@ class PendingLines:
             request.write_under_way()
 
     def after_fork(self) -> None:
-        """Replace the lock in a forked child: another thread of the parent may have held it."""
+        """Replace the lock in a forked child, because another thread of the parent may have held it."""
         self._lock = threading.Lock()

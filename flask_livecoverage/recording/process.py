@@ -1,4 +1,4 @@
-"""The one recorder of this process: an interpreter can be measured once, however many applications it serves."""
+"""The one recorder of this process. An interpreter can be measured once, however many applications it serves."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _working_in(folder: str | None) -> Iterator[None]:
 def stop_recording() -> str | None:
     """Stop the process's recorder, if it has one, and leave the interpreter as it was found.
 
-    Returns a warning if records were lost that the journal does not count: no report will name that loss.
+    Returns a warning if records were lost that the journal does not count, because no report will name that loss.
     """
     global _recorder
     if _recorder is not None:
@@ -149,7 +149,7 @@ def _run_of_parent() -> str | None:
 
 
 def _register_fork_hooks() -> None:
-    """Pause the flushing thread around forks: a fork copies only the current thread, and locks as they are."""
+    """Pause the flushing thread around forks, because a fork copies only the current thread, and locks as they are."""
     global _fork_hooks_registered
     if not _fork_hooks_registered and hasattr(os, "register_at_fork"):
         _fork_hooks_registered = True
@@ -171,7 +171,8 @@ def _prepare_for_uwsgi(recorder: Recorder) -> None:
     try:
         postfork = importlib.import_module("uwsgidecorators").postfork
     except Exception:
-        # Not installed, or no master: then no module of the application can use it either, and replace our hook.
+        # Not installed, or there is no master. Then no module of the application can use it either, and replace our
+        # hook.
         uwsgi.post_fork_hook = _after_uwsgi_fork
     else:
         postfork(_after_uwsgi_fork)

@@ -159,7 +159,7 @@ class Recorder:
         return RunningRequest(session, f"{session.journal.token}-{next(self._request_ids)}", method, path, test)
 
     def _start_serving(self) -> None:
-        """Flush, and start the flushing thread: if none can be started, one request a second comes here."""
+        """Flush, and start the flushing thread. If none can be started, one request a second calls this."""
         self._is_serving = True
         self._next_start = time.monotonic() + self.flusher.seconds
         # The lines of imports are on disk before the first response, whatever happens to the process within a second.

@@ -49,7 +49,7 @@ class RunningRequest:
         self.endpoint: str | None = None
         self.status = 500  # until the response begins
         maker: RunningRequest | None = current_owner()
-        # Only its id: endless chains of requests that make requests must not keep each other alive.
+        # Only its id, because endless chains of requests that make requests must not keep each other alive.
         self._made_by = None if maker is None else maker.id
         self._began = ticks()
         self._session = session
@@ -88,14 +88,14 @@ class RunningRequest:
                 self.add(hits)
 
     def _abandon(self, error: EngineError) -> None:
-        """Record no more of this request: the application must not fail, and lines must not be mixed."""
+        """Record no more of this request, because the application must not fail, and lines must not be mixed."""
         if self._is_recordable:
             self._is_recordable = False
             self._session.report_fault(error)
             self._session.journal.losses.add(1, "lines could not be separated")
 
     def is_part_of(self, other: RunningRequest) -> bool:
-        """Return whether ``other`` made this request: lines that this one runs within it belong to both."""
+        """Return whether ``other`` made this request. Lines that this one runs within it belong to both."""
         return self._made_by == other.id
 
     def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -144,7 +144,7 @@ class RunningRequest:
             self._committed_hits = hits
 
     def discard(self) -> None:
-        """Write no record: this was no request to the application."""
+        """Write no record, because this was no request to the application."""
         self._is_recordable = False
 
     def begin_stream(self) -> None:

@@ -31,7 +31,8 @@ class TraceWriter:
         self._sources = sources
         self._journal = journal
         self._pending: dict[str, Hits] = {}
-        # The ids of the traces in this generation of the journal, by their lines: hashing them again is much slower.
+        # The ids of the traces in this generation of the journal, by their lines, because hashing them again is much
+        # slower.
         self._ids: dict[Lines, str] = {}
         self._cached_lines = 0
         self._generation = journal.generation

@@ -16,8 +16,8 @@ from ..errors import ConfigurationError, ServerError
 from .werkzeug_server import url_of
 
 _POLL_SECONDS = 0.1
-# How often to check where the server listens, and how long it may listen only at other addresses: its main port may
-# come last.
+# How often to check where the server listens, and how long it may listen only at other addresses, because its main port
+# may come last.
 _CHECK_SECONDS = 1.0
 _OTHER_ADDRESS_SECONDS = 5.0
 _REQUEST_SECONDS = 2.0

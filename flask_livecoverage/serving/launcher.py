@@ -33,7 +33,7 @@ logger = logging.getLogger("flask_livecoverage")
 _END_SECONDS = GRACE_SECONDS + 10
 KILL_SECONDS = 5.0
 _REQUEST_SECONDS = 2.0
-# A signal does not interrupt a wait if it arrives just before the wait, or in another thread: wait in short steps.
+# A signal does not interrupt a wait if it arrives just before the wait, or in another thread, so wait in short steps.
 _WAIT_SECONDS = 1.0
 
 # By default, SIGTERM makes uWSGI reload. It also forks without calling Python's fork hooks. That is left as it is,

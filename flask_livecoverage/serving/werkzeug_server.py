@@ -133,7 +133,7 @@ class _Connections:
             self._changed.notify_all()
 
     def end_unused(self) -> None:
-        """End the connections that browsers open early: a thread that waits there for a request reads end-of-file."""
+        """End the connections that browsers open early. A thread that waits there for a request reads end-of-file."""
         with self._changed:
             self._ending = True
             self._end_unused()

@@ -22,8 +22,8 @@ def parsing() -> Iterator[None]:
     """A block in which syntax trees are built, by :func:`ast.parse` or within coverage.py.
 
     A Python with the fault raises SystemError in such a block when another thread parses meanwhile. There, garbage is
-    not collected until the block ends: only a collection lets another thread run while a tree is built. Blocks may
-    overlap, in threads too.
+    not collected until the block ends, because only a collection lets another thread run while a tree is built. Blocks
+    may overlap, in threads too.
     """
     if not _SHARED_DEPTH:
         yield

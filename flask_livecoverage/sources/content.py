@@ -26,7 +26,7 @@ _INLINE_SCOPES = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"
 # Stands for the hash of a content that is unknown because the file was edited. It equals no hash.
 EDITED = "edited"
 
-# The limit for a file of unknown content: hardly any file is as long.
+# The limit for a file of unknown content. Hardly any file is as long.
 UNKNOWN_LINE_LIMIT = 1 << 18
 
 

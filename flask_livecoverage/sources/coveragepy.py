@@ -97,7 +97,7 @@ def _configuration_error(error: Exception) -> ConfigurationError:
 
 
 def _plugin_error(cov: coverage.Coverage, error: Exception) -> ConfigurationError:
-    # None once all are loaded: then the configuration by one of them has failed.
+    # None once all are loaded, when the configuration by one of them has failed.
     name = cov._plugins.current_module
     which = f"the plugin {name!r}" if name else "a plugin"
     file = cov.config.config_file or "its configuration"
@@ -125,7 +125,7 @@ def _undecodable_file() -> str:
     return "its file"
 
 
-# True while plugins are being loaded: imports at that time are the plugins', not the start of the application.
+# True while plugins are being loaded, because imports at that time are the plugins', not the start of the application.
 loading_plugins = False
 
 
@@ -289,7 +289,7 @@ def make_tracer(
     tracer.check_include = lambda filename, frame: True
     tracer.warn = lambda *args, **kwargs: None
     tracer.disable_plugin = lambda disposition: None
-    # Called for each function that begins: so without a lock, and not a function written in Python.
+    # Called for each function that begins, so without a lock, and not a function written in Python.
     tracer.lock_data = tracer.unlock_data = bool
     tracer.when_called = when_called
     return tracer
@@ -303,7 +303,7 @@ def report_event(tracer: Any, frame: FrameType, event: str, argument: Any = None
 def enter_frames(tracer: Any, frame: FrameType | None) -> None:
     """Register ``frame`` and its callers with ``tracer``, as if it had seen them begin.
 
-    Python must not trace meanwhile. No line is recorded: the tracer only learns which line of each frame ran last.
+    Python must not trace meanwhile. No line is recorded. The tracer only learns which line of each frame ran last.
     """
     frames = []
     while frame is not None:
@@ -367,6 +367,6 @@ def format_lines(statements: Iterable[int], lines: Iterable[int]) -> str:
 def executed_only(data: Mapping[str, set[int]]) -> dict[str, set[int]]:
     """Copy trace data without the files in which nothing ran.
 
-    Both copies are single C calls: a tracer in another thread may add to ``data`` meanwhile.
+    Both copies are single C calls, because a tracer in another thread may add to ``data`` meanwhile.
     """
     return {path: lines.copy() for path, lines in list(data.items()) if lines}

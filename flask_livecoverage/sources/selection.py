@@ -83,7 +83,7 @@ class Sources:
         return isinstance(path, str) and self.file_of(path, frame) is not None
 
     def note_imported(self) -> None:
-        """Read the files of the modules imported so far: their code may still run after the files are edited."""
+        """Read the files of the modules imported so far. Their code may still run after the files are edited."""
         for module in list(sys.modules.values()):
             variables = getattr(module, "__dict__", {})
             path = variables.get("__file__")

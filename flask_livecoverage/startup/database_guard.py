@@ -8,7 +8,7 @@ processes
 *   before the first request, every engine must use the temporary database. If there is no engine, the database's file
     must at least have been written to.
 
-Databases in memory are allowed, and those that the operator has named: they occur in the environment's ``FLASK_…``
+Databases in memory are allowed, and those that the operator has named, which occur in the environment's ``FLASK_…``
 variables (``--config``). A refusal is written to a file beside the database, where ``livecov serve`` and ``livecov
 run`` find it, whichever process has refused.
 """
@@ -45,7 +45,7 @@ def install() -> None:
     global _guard
     if _guard is None and DATABASE_VARIABLE in os.environ:
         _guard = Guard(os.environ[DATABASE_VARIABLE])
-        # Importing it here would be too early: gevent may be about to patch modules that it imports.
+        # Importing it here would be too early, because gevent may be about to patch modules that it imports.
         when_imported("sqlalchemy", _guard.on_sqlalchemy_import)
 
 

@@ -46,7 +46,8 @@ def restart_if_late(keep: Iterable[int] = ()) -> str | None:
     ConfigurationError if coverage.py's configuration cannot be used.
     """
     is_restarted = os.environ.pop(ONCE_VARIABLE, None) is not None
-    # Before the configuration is read: coverage.py's plugins may be modules of the working directory, imported then.
+    # Before the configuration is read, because that imports coverage.py's plugins, which may be in the working
+    # directory.
     imported = sys.modules.keys() - _NOT_APPLICATION
     if current_recorder() is not None:
         return None

@@ -1,7 +1,7 @@
 """The store: the recorded runs in a database, for fast answers.
 
-It is built from the journals and can be rebuilt from them: the journals are authoritative. By default it is an SQLite
-file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
+It is built from the journals and can be rebuilt from them, because the journals are authoritative. By default it is an
+SQLite file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
 
 Modules:
 

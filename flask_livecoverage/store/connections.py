@@ -55,7 +55,7 @@ class Connections:
                     check_file(self._path, is_own=self._is_own)
                 connection = _open(connect)
             finally:
-                # Also if it cannot be opened: then this is the file that is broken.
+                # Also if it cannot be opened, because this is the broken file then.
                 found = identify(self._url)
                 self.file = found if self.file is None else self.file
             if found != self.file:

@@ -76,7 +76,8 @@ def check_file(path: Path, *, is_own: bool) -> None:
         _check_regular(Path(f"{path}{beside}"), follows=False, names=1)
     _check_regular(path, follows=not is_own, names=1 if is_own else 1 << 30)
     if is_own:
-        # Created, but an existing one is not opened: closing it would release the locks of this process's connections.
+        # Created, but an existing one is not opened, because closing it would release the locks of this process's
+        # connections.
         with suppress(OSError):
             os.close(open_data_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
 

@@ -107,7 +107,7 @@ def _begin_in_sqlite(connection: sa.Connection) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             return
         except OperationalError as error:
-            # SQLite has no queue for its lock: as long as other connections make progress, try again.
+            # SQLite has no queue for its lock, so try again as long as other connections make progress.
             now = _changes(connection) if is_locked(error.orig) else before
             if now == before:
                 raise

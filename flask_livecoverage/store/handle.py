@@ -61,7 +61,7 @@ class StoreHandle:
     def _rebuild(self, store: Store, error: BaseException) -> bool:
         """Move a broken store aside and open a new one; False if the error has another cause."""
         if store.is_rebuilt:
-            return False  # not repeatedly: the disk may be broken
+            return False  # not repeatedly, because the disk may be broken
         if not isinstance(error, ReplacedError):
             damage = damage_of(error, store.connections.engine) if self._can_rebuild(store) else None
             if damage is None:

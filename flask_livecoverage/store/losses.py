@@ -1,4 +1,4 @@
-"""Counts of lost records, stored in the table of the store's version: most runs lose none, and need no other table."""
+"""Counts of lost records, stored in the table of the store's version. Most runs lose none, and need no other table."""
 
 from __future__ import annotations
 

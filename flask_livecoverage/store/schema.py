@@ -136,7 +136,7 @@ _NUMBER_BITS = 32
 
 
 def request_key(journal: int, number: int) -> int:
-    """Return the id of a journal's request, of both numbers: the primary key is the only index that they need."""
+    """Return the id of a journal's request, made of both numbers: then the primary key is the only index needed."""
     return journal << _NUMBER_BITS | number
 
 

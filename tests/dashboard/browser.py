@@ -32,7 +32,7 @@ class Browser:
         self._settle()
 
     def _settle(self) -> None:
-        """Reload the page until it includes everything recorded: on a busy machine that takes a moment."""
+        """Reload the page until it includes everything recorded, which takes a moment on a busy machine."""
 
         def is_settled() -> bool:
             if "Preparing" not in self.driver.title and self.one("body").get_attribute("data-behind") is None:

@@ -456,7 +456,7 @@ class TestCountingOnce:
 
     def test_removed_store_is_rebuilt(self, recording: Recording) -> None:
         recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
-        # Read only once: the store's file did not exist before.
+        # Read only once, because the store's file did not exist before.
         with recording.recorded() as (_, queries):
             assert queries.requests.count() == 1
         remove_store()

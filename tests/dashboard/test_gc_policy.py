@@ -27,7 +27,7 @@ class TestGarbage:
 
         thresholds = gc.get_threshold()
         gc.collect()
-        # Low thresholds: a few objects are then enough to trigger a collection.
+        # Low thresholds, so that a few objects are enough to trigger a collection.
         monkeypatch.setattr(gc_policy, "WANTED_AFTER", 100)
         gc.set_threshold(10, 2, thresholds[2])
         gc.callbacks.append(collects)
@@ -44,7 +44,7 @@ class TestGarbage:
             held.append(circle)
 
     def test_no_full_collections_during_work(self, collections: list[str]) -> None:
-        """Python itself would run several of them: this fails without `postpone_collections`."""
+        """Python itself would run several of them, so this fails without `postpone_collections`."""
         gc_policy.postpone_collections()
         with gc_policy.working():
             background = Background(lambda report: self.work(), lambda: "same")

@@ -96,7 +96,7 @@ class TestLife:
 
     @pytest.mark.parametrize("is_killed", [False, True])
     def test_leaves_no_socket_behind(self, tmp_path: Path, is_killed: bool) -> None:
-        # Not below the test's folder: the path of a socket must be short.
+        # Not below the test's folder, because the path of a socket must be short.
         with tempfile.TemporaryDirectory() as temporary, serving(tmp_path, TMPDIR=temporary) as live:
             live.page()
             (folder,) = Path(temporary).iterdir()

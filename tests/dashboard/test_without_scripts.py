@@ -28,7 +28,7 @@ def chrome() -> Iterator[webdriver.Chrome]:
 
 
 def test_scripts_are_off(browser: Browser, live: Live) -> None:
-    """The other tests here rely on this: the page does not update itself."""
+    """The other tests here rely on the fact that the page does not update itself."""
     browser.open()
     live.get("/item/5")
     # The request is recorded now, and a page with scripts would show it, as another test checks.

@@ -192,7 +192,7 @@ def assert_flat(kind: str, engine_name: str, thorough: bool, folder: Path) -> No
 
 
 def assert_recorded(folder: Path, source: Path, count: int, *, routed: bool) -> None:
-    """Check that the requests were recorded: memory also stays flat without recording."""
+    """Check that the requests were recorded, because memory also stays flat without recording."""
     run = read_run(DataDir(folder / ".livecov").select("latest")[0])
     assert len(run.requests) == count
     for request in run.requests[-100:] if routed else ():

@@ -103,7 +103,7 @@ VIEWS = """
         return HttpResponse(version)  # api
 """
 
-# In a separate module: only the URL configuration may import the views.
+# In a separate module, because only the URL configuration may import the views.
 MIDDLEWARE = """
     def middleware(get_response):
         def answer(request):

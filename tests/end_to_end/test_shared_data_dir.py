@@ -85,7 +85,7 @@ def test_two_servers(tmp_path: Path, serve: Callable[..., Serving], runs: tuple[
         pytest.skip("in two runs, with --thorough; in one run, where more could be mixed, always")
     data_dir = tmp_path / ".livecov"
     seen = {run: Seen() for run in runs}
-    # In one run, only one server's clients open windows: the check needs the order of the run's windows.
+    # In one run, only one server's clients open windows, because the check needs the order of the run's windows.
     first, second = serve(runs[0], seen[runs[0]]), serve(runs[1], seen[runs[1]], control=runs[0] != runs[1])
     first.load.wait()
     second.load.wait()

@@ -45,7 +45,7 @@ def engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
 
 
 def locations_of(engine: Any) -> Locations:
-    """The monitoring engine's locations: which code has some that are disabled shows nowhere else."""
+    """The monitoring engine's locations, which alone show the code with disabled ones."""
     locations: Locations = engine._locations
     return locations
 

@@ -205,7 +205,7 @@ def test_beside_pytest_cov(engine: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def _lines_without_livecov(totals: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Return the totals without the lines that attach the extension: they run in only one of the two."""
+    """Return the totals without the lines that attach the extension, which run in only one of the two."""
     text = Path("app.py").read_text().splitlines()
     own = {number for number, line in enumerate(text, 1) if "LiveCoverage" in line}
     return {file: [line for line in lines if file != "app.py" or line not in own] for file, lines in totals.items()}

@@ -25,7 +25,7 @@ from .conftest import captured
 greenlet = pytest.importorskip("greenlet", reason="greenlet is not installed")
 
 # Two files, so that a line that is added to the wrong one is detected. Each view of the first switches to greenlets
-# that run the second, and continues with no call between: only the switch itself indicates that the stack changes.
+# that run the second, and continues with no call between, so only the switch itself indicates that the stack changes.
 FIRST = """
     import greenlet
 

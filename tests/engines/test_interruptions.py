@@ -237,7 +237,7 @@ class TestCollector:
     def test_beside_another_watch(
         self, make_locations: Any, program: ModuleType, tmp_path: Path, request: pytest.FixtureRequest
     ) -> None:
-        """An engine that has not been stopped has another watch: each would lift the suppression a second time."""
+        """An engine that has not been stopped has another watch, and each would lift the suppression a second time."""
         from flask_livecoverage.engines.gc_watch import CollectorWatch
         from flask_livecoverage.engines.locations import Locations
 
@@ -256,7 +256,7 @@ class TestCollector:
             gc.collect()
 
         with measuring(Sources([str(tmp_path)]), make_locations) as engine:
-            # Without collections: one that runs in the oracle's trace function would not be traced.
+            # Without collections, because one that runs in the oracle's trace function would not be traced.
             with threshold(0):
                 expected = lines_alone(str(program.__file__), request)
             found = []

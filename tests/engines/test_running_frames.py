@@ -163,7 +163,7 @@ THREAD = """
 
 
 def test_running_thread(engine: Engine, load_module: Load) -> None:
-    """On Python 3.11, another thread's trace function cannot be set: there, its lines are missing, but no others."""
+    """On Python 3.11, another thread's trace function cannot be set, so its lines are missing there, but no others."""
     program = load_module(THREAD)
     lock, ready = threading.Lock(), threading.Event()
     lock.acquire()

@@ -47,7 +47,7 @@ class TestSources:
             assert reports.warnings == [f"{source} has been removed since its lines were recorded: those are left out"]
 
     def test_invented_file_names_are_left_out(self, run: Run, tmp_path: Path) -> None:
-        """``compile`` accepts any name: a warning about each would be of no use, and appear in every report."""
+        """``compile`` accepts any name, so a warning about each would be of no use, and appear in every report."""
         ghost, nameless = tmp_path / "ghost.py", tmp_path / "rule 7"
         made = make_run(("t", trace(ghost, [1])), (None, trace(nameless, [1])), root=tmp_path, name="ghost")
         with open_reports([run, made]) as reports:

@@ -357,7 +357,7 @@ class TestSwitching:
                     switch.open(name) if name else switch.close()
                 except StorageError:
                     assert journal.is_full
-                    # Closing needs an open window: the recorder checks that before it closes.
+                    # Closing needs an open window, which the recorder checks before it closes.
                     if not name and expected is None:
                         run.set_window_closed()
                 else:

@@ -108,7 +108,7 @@ def read_all(connection: socket.socket) -> bytes:
 @contextmanager
 def keploy_client() -> Iterator[Keploy]:
     """A client that listens on its data socket."""
-    # Not the test's folder: the path of a Unix socket is limited to about a hundred bytes.
+    # Not the test's folder, because the path of a Unix socket is limited to about a hundred bytes.
     with tempfile.TemporaryDirectory(prefix="kp", dir="/tmp") as folder:
         keploy = Keploy(Path(folder))
         keploy.listen()

@@ -167,7 +167,7 @@ def test_application_that_is_served_without_its_call(app: Flask, module: ModuleT
 
 
 def test_requests_that_a_view_makes(app: Flask, module: ModuleType) -> None:
-    """With a copy of its own environment: each is a separate request."""
+    """With a copy of its own environment. Each is a separate request."""
     LiveCoverage(app)
 
     @app.get("/outer")

@@ -25,7 +25,7 @@ from flask_livecoverage.store.damage import held_in_place
 def test_lock_ends_although_a_forked_process_has_the_file_open(
     tmp_path: Path, name: str, hold: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
-    """A descriptor that a fork inherits is a copy like this one: it may stay open for as long as a worker lives."""
+    """A descriptor that a fork inherits is a copy like this one, and may stay open for as long as a worker lives."""
     with hold(tmp_path):
         copy = os.dup(descriptor_of(tmp_path / name))
     try:

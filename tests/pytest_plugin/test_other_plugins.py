@@ -65,7 +65,7 @@ def test_client_that_sends_no_name(suite: Suite) -> None:
     ]
 
 
-# As schemathesis makes a test of each operation: newer versions of pytest give all of them the same node id.
+# As schemathesis makes a test of each operation. Newer versions of pytest give all of them the same node id.
 ITEMS = """
     import pytest
 

@@ -97,7 +97,7 @@ def test_run(suite: Suite) -> None:
     assert all(len(test) < 1000 for test in changed.values())
     assert changed["/page/8",].startswith("tests/test_ä.py::test_long[xxxx")
 
-    # Numbers first: the columns are aligned, however long an id is.
+    # Numbers first, so that the columns are aligned, however long an id is.
     head, rule, *table = section(result)
     assert (head, rule) == ("  Requests    Lines    New  Test", "----------  -------  -----  ----")
     rows = [[*line[: len(rule) - 4].split(), line[len(rule) - 4 :]] for line in table]

@@ -44,7 +44,7 @@ def test_traces_together(source: Path) -> None:
 def test_changed_and_missing_files(source: Path) -> None:
     path = str(source)
     old, gone = trace(path, "another", 1, 2), trace("/gone.py", "content", 1)
-    # It is left out, even when named as one more file to report on: what ran of its present content is not known.
+    # It is left out, even when named as one more file to report on, because nothing is recorded of its present content.
     found = read_statements([old, gone], [path])
     assert (found.all, found.missing) == ({}, {})
     assert found.executed == {old.id: {}, gone.id: {}}

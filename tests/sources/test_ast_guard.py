@@ -21,7 +21,7 @@ from flask_livecoverage.sources.content import content_hash
 from flask_livecoverage.sources.coveragepy import StatementAnalyser
 from flask_livecoverage.sources.functions import functions_in
 
-# A module of some size: many objects are created while it is parsed, and so garbage is collected.
+# A module of some size, so that many objects are created while it is parsed, and garbage is collected.
 SOURCE = inspect.getsource(reader)
 
 

@@ -170,7 +170,7 @@ def test_application_sees_no_difference(shop: Commands, gate: Gate, command: str
     assert mark == (None if path is None else "the user's")
     assert STARTUP not in sys_path
     assert sys_path.count(str(shop.folder)) >= 1
-    # Its lines are not recorded: the child was started as if there were no server.
+    # Its lines are not recorded, because the child was started as if there were no server.
     assert missing(shop)["shop/helper.py"] == [1]
 
 

@@ -170,7 +170,7 @@ DAMAGES = [
 
 
 class TestRebuilt:
-    """The store in the data directory is rebuilt automatically: the journals are authoritative."""
+    """The store in the data directory is rebuilt automatically, because the journals are authoritative."""
 
     @pytest.mark.parametrize("damage", DAMAGES)
     def test_after_any_damage(self, folder: RunFolder, damage: Callable[[Path], None]) -> None:
@@ -262,7 +262,7 @@ class TestRebuilt:
         assert len(list(path.parent.glob("store.sqlite3.broken-*"))) == 1
 
     def test_is_not_moved_while_it_is_opened(self, folder: RunFolder) -> None:
-        """SQLite opens several files, one after the other: files of two stores must not be mixed."""
+        """SQLite opens several files, one after the other. Files of two stores must not be mixed."""
         whole = ask(folder)
         path = folder.path.parent.parent / "store.sqlite3"
         not_a_database(path)
@@ -277,7 +277,7 @@ class TestRebuilt:
         assert answers == [whole]
 
     def test_answers_come_from_one_store(self, folder: RunFolder) -> None:
-        """The number of a run means nothing in another store: a connection to that one is refused."""
+        """The number of a run means nothing in another store, so a connection to that one is refused."""
         path = folder.path.parent.parent / "store.sqlite3"
         with open_store(store_url(path.parent, None), is_own=True) as store:
             number = store.sync(folder)

@@ -42,7 +42,7 @@ GATE_MODULE = """
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended."""
+    """The exit status of a command, and its output."""
 
     status: int
     stdout: str
@@ -142,7 +142,7 @@ class Commands:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Like a job of a shell: a terminal sends its signals to this process group.
+            # Like a job of a shell, because a terminal sends its signals to this process group.
             start_new_session=True,
         )
         self._commands.append(Command(process))

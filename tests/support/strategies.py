@@ -61,7 +61,7 @@ sizes = st.lists(st.integers(1, 1000), min_size=1, max_size=40).map(lambda found
 
 # Names
 
-# Long ones are repeated: they are quickly drawn, and quickly made smaller.
+# Long ones are repeated, because those are quickly drawn, and quickly made smaller.
 node_ids = st.builds(
     lambda text, times, end: text * times + end,
     st.text(max_size=3) | st.sampled_from(["a", "é", "→", "\U0001f600", "\n", " "]),
@@ -157,7 +157,7 @@ _lengths = st.sampled_from(["", "0", "1", "99999999999", "-1", "x", "9" * 5000])
 
 @st.composite
 def control_environs(draw: st.DrawFn) -> dict[str, Any]:
-    """Requests that are odd in some ways and valid in others: one that is odd in all is refused before it is read."""
+    """Requests that are odd in some ways and valid in others. One that is odd in all is refused before it is read."""
 
     def odd(strategy: st.SearchStrategy[Any], valid: st.SearchStrategy[Any]) -> Any:
         return draw(strategy if draw(st.integers(0, 3)) == 0 else valid)

@@ -59,7 +59,7 @@ def _logged_traffic(info: ScriptInfo, access_log: str, recorded: RecordedRoutes)
 
 
 def _load_unmeasured(info: ScriptInfo) -> Flask:
-    """The application, not measured: a question must not add to what is recorded."""
+    """The application, not measured, because a question must not add to what is recorded."""
     os.environ["LIVECOVERAGE_ENABLED"] = "0"
     try:
         return load_app(info)

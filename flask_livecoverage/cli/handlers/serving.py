@@ -71,7 +71,7 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
 
 @contextmanager
 def _restored_folder(folder: str) -> Iterator[None]:
-    """Change back to ``folder`` at the end of the block: the application may have left it, and the report needs it."""
+    """Change back to ``folder``, which the report needs, at the end of the block: the application may have left it."""
     try:
         yield
     finally:

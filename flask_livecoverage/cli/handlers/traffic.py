@@ -63,7 +63,7 @@ class RouteMatcher:
 
 
 def _adapters(app: Flask) -> Iterator[MapAdapter]:
-    """One for each host or subdomain that has rules, the application's own first: a log does not name hosts."""
+    """One for each host or subdomain that has rules, the application's own first, because a log does not name hosts."""
     server_name = app.config["SERVER_NAME"] or "localhost"
     url_map = app.url_map
     if url_map.host_matching:

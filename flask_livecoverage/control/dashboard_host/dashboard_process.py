@@ -40,7 +40,7 @@ class DashboardProcess:
             undo.callback(self._control.close)
             self.pid = start_python(COMMAND, theirs.fileno())
             undo.pop_all()
-        with suppress(BrokenPipeError):  # it has failed already: the first request to it reports that
+        with suppress(BrokenPipeError):  # it has failed already, which the first request to it reports
             socket.send_fds(self._control, [b"\n"], [listener.fileno()])
             self._control.sendall(f"{json.dumps(search_path())}\n{json.dumps(config)}\n".encode())
 
@@ -59,5 +59,5 @@ class DashboardProcess:
             os.waitpid(self.pid, 0)
 
     def detach(self) -> None:
-        """Leave the process to the parent that started it: called in a fork of that parent."""
+        """Leave the process to the parent that started it. Called in a fork of that parent."""
         self._control.close()

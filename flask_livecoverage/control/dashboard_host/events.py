@@ -34,8 +34,8 @@ def stamp(folder: RunFolder) -> str:
 def events(request: ControlRequest, folder: RunFolder, *, holds: bool, is_ending: Callable[[], bool]) -> Response:
     """Answer with a stream: an event for each stamp other than the client's last one, and one when the server ends.
 
-    Where a connection that stays open would block others, the stream ends immediately: browsers reconnect after half a
-    second.
+    Where a connection that stays open would block others, the stream ends immediately, and browsers reconnect after
+    half a second.
 
     :param holds: whether the server can keep a connection open without blocking others.
     :param is_ending: returns True if the server is about to end; then the stream ends.

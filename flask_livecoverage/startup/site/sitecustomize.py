@@ -1,7 +1,7 @@
 """Starts recording in a server's processes, right before the application is imported.
 
 ``livecov run`` puts this folder in front of ``PYTHONPATH``, so every Python process that the server's command starts
-runs this file first. It leaves no other effect: another ``sitecustomize`` still runs, the application imports that one
+runs this file first. It has no other effect: another ``sitecustomize`` still runs, the application imports that one
 as ``sitecustomize``, and this folder is removed from ``sys.path``. With ``--server``, it stays in ``PYTHONPATH``, for
 the processes that the server itself starts: the reloader's, or those of a server that replaces itself. The server of
 ``livecov run`` itself is one process, and removes it.
@@ -65,7 +65,7 @@ class _ImportWatch:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find nothing: the next finder does."""
+        """Find nothing, because the next finder does."""
         # A package's modules come after the package, which has been checked.
         is_checked = path is None and name not in sys.stdlib_module_names and name not in _NOT_APPLICATION
         if is_checked and not _loads_plugins() and (name in _SOURCES or self._finds_application(name)):
@@ -104,7 +104,7 @@ def _start_recording() -> None:
 
 
 def _remove_from_environment() -> None:
-    """Restore the environment: this process's children are no processes of the server."""
+    """Restore the environment, because this process's children are no processes of the server."""
     del os.environ["LIVECOVERAGE_STARTUP"]
     folders = os.environ["PYTHONPATH"].split(os.pathsep)
     if os.path.abspath(folders[0]) == _FOLDER:

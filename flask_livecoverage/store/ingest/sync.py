@@ -162,14 +162,14 @@ class RunSync:
             moved: dict[str, Any] = {"position": position, "unreadable": table.c.unreadable + unreadable}
             if position >= journal.end:
                 moved["size"] = journal.size
-                # In this transaction: once the size is stored, other processes read without synchronising.
+                # In this transaction, because other processes read without synchronising once the size is stored.
                 apply_late_updates(connection, run, self._caches)
             connection.execute(sa.update(table).where(known).values(moved))
         return position
 
     def _read(self, journal: _Journal, position: int) -> tuple[bytes, list[int]]:
         """Return the lines at ``position``, and the offsets in the journal at which periods end."""
-        # Lines first, then marks: a reset in between then lies after these lines.
+        # Lines first, then marks, so that a reset in between lies after these lines.
         with self._folder.locked_if_possible():
             data = _read_lines(journal.path, position, journal.end)
             marks = [mark.get(journal.path.name, 0) for mark in self._folder.marks()]

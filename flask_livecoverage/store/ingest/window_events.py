@@ -17,7 +17,7 @@ from .batch import Caches, RequestRow, Row, change
 def put_events(connection: sa.Connection, run: int, events: Iterable[Row], caches: Caches) -> None:
     """Insert window events into the store.
 
-    Requests of other processes that began after an event may have been stored before it: their window changes.
+    Requests of other processes that began after an event may have been stored before it, so their window changes.
     """
     rows = [{"run": run, **event} for event in events]
     if not rows:

@@ -58,7 +58,7 @@ class QueryBase:
             table = schema.executions.c
             columns: list[Any] = [table.requests, table.duration_us, table.last_at]
         else:
-            # The table of executions has no time for each request: compute them from the requests.
+            # The table of executions has no time for each request, so compute them from the requests.
             table = schema.requests.c
             durations, newest = sa.func.sum(table.duration_us), sa.func.max(table.started_at)
             columns = [sa.func.count().label("requests"), durations.label("duration_us"), newest.label("last_at")]

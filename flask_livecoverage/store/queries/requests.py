@@ -81,7 +81,7 @@ class RequestQueries:
     ) -> list[RequestRecord]:
         """Return the records of one page of requests; ties: newest first."""
         table = schema.requests.c
-        # Only their numbers first: sorting whole records takes longer.
+        # Only their numbers first, because sorting whole records takes longer.
         query = filtered(sa.select(table.id), table, filters).where(table.period.in_(self._periods))
         if filters.test is not None:
             # Requests have no index by tests, but the executions have the traces of a test.
@@ -99,7 +99,7 @@ class RequestQueries:
     ) -> list[RequestRecord]:
         """Return a page in the order of ``rank``, a number for each trace's id; others count as 0."""
         source, traces = self._base.executions(filters).subquery().c, schema.traces.c
-        # By tests too: only a trace and a test together have an index in the order of time.
+        # By tests too, because only a trace and a test together have an index in the order of time.
         query = (
             sa.select(source.trace, source.test, traces.digest, sa.func.sum(source.requests).label("requests"))
             .join(schema.traces, traces.id == source.trace)

@@ -25,7 +25,7 @@ class AiohttpLibrary:
         patches.wrap(module.ClientRequest, "send", self._wrap_send)
 
     def update_clients(self) -> None:
-        """Do nothing: each request reads the current test."""
+        """Do nothing, because each request reads the current test."""
 
     def _wrap_send(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)

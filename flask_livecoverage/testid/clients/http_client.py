@@ -34,7 +34,7 @@ class HttpClientLibrary:
         patches.wrap(module.HTTPConnection, "endheaders", self._wrap_endheaders)
 
     def update_clients(self) -> None:
-        """Do nothing: each request reads the current test."""
+        """Do nothing, because each request reads the current test."""
 
     def _wrap_putrequest(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)

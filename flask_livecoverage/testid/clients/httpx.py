@@ -29,7 +29,7 @@ class HttpxLibrary:
         patches.wrap(module.AsyncClient, "_send_single_request", self._wrap_send_async)
 
     def update_clients(self) -> None:
-        """Do nothing: each request reads the current test."""
+        """Do nothing, because each request reads the current test."""
 
     def _wrap_send(self, original: Any) -> Callable[..., Any]:
         @functools.wraps(original)

@@ -3,7 +3,7 @@
 A header of a context (``extra_http_headers``) would be sent to all hosts, and a test's ``set_extra_http_headers`` would
 replace it. A cookie reaches all pages, frames and service workers of the context, ``context.request`` too, and only the
 one host. ``clear_cookies()`` is followed by setting it again; ``cookies()`` and ``storage_state()`` do not show it.
-Contexts of ``playwright.request.new_context()`` cannot be given a cookie: there, each request to the server gets the
+Contexts of ``playwright.request.new_context()`` cannot be given a cookie. There, each request to the server gets the
 header, and redirects are followed here, so that no other host receives it.
 
 When the test changes, the cookies of the calling thread's contexts are updated at once. Those of another thread, or of
@@ -114,7 +114,7 @@ class PlaywrightLibrary:
             self._track(context)
         self.update_clients()
 
-    # Each method serves both interfaces: what it yields is awaited if the interface is async.
+    # Each method serves both interfaces. What it yields is awaited if the interface is async.
 
     def _new_context(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
         context = yield original(owner, *args, **kwargs)

@@ -1,7 +1,7 @@
 """Selenium: a cookie, because the alternatives reach too many hosts or too few requests.
 
 * Chromium's ``Network.setExtraHTTPHeaders`` applies to the one tab that it was sent to, not to tabs that open later nor
-  to service workers, and in that tab to all hosts: other servers would see the tests' names. A cookie is sent from
+  to service workers, and in that tab to all hosts, so other servers would see the tests' names. A cookie is sent from
   all tabs, frames, service workers, images, forms and ``fetch`` of the browser to the one host, from the first request.
 * In Chromium (Chrome, Edge; also through ``webdriver.Remote``) one command of the DevTools protocol sets it, whatever
   page is open. Other browsers require a page of the host to be open. If none is, a tab is opened briefly at
@@ -115,7 +115,7 @@ class SeleniumLibrary:
         return execute
 
     def _try(self, driver: Any, step: Callable[..., None], *args: Any) -> None:
-        """Run ``step``, ignoring errors: a browser that refuses or has ended fails only the tests that use it."""
+        """Run ``step``, ignoring errors. A browser that refuses or has ended fails only the tests that use it."""
         try:
             step(*args)
         except self._refusal:

@@ -264,7 +264,7 @@ class TestRecordedRequests:
     def test_runs_together(self, drive: Drive, found: Found) -> None:
         drive("GET /user/1")
         drive("GET /user/101")
-        assert [p["uncovered"] for p in found()["priorities"]] == [4]  # the second run alone: it returns early
+        assert [p["uncovered"] for p in found()["priorities"]] == [4]  # the second run alone, which returns early
         assert [p["uncovered"] for p in found("--run", "all")["priorities"]] == [1]
         drive("GET /user/1")
         assert [p["uncovered"] for p in found()["priorities"]] == [4]
@@ -419,7 +419,7 @@ class TestAccessLog:
 
     @pytest.mark.usefixtures("record")
     def test_application_that_records_when_it_is_loaded(self, shop: Commands) -> None:
-        """It uses the extension and is in test mode: loading it for its routes must not add a run."""
+        """It uses the extension and is in test mode, but loading it for its routes must not add a run."""
         before = sorted(shop.folder.glob(".livecov/runs/*"))
         with (shop.folder / "testing.py").open("w") as file:
             file.write("from flask_livecoverage import LiveCoverage\nfrom shop import app\n")
@@ -431,7 +431,7 @@ class TestAccessLog:
         assert sorted(shop.folder.glob(".livecov/runs/*")) == before
 
     def test_hosts_and_a_root(self, shop: Commands, drive: Drive, found: Found) -> None:
-        """A log does not name hosts: the first rule of any host that fits is taken."""
+        """A log does not name hosts, so the first rule of any host that fits is taken."""
         shop.write("hosts.py", HOSTS)
         drive("GET /shop/nothing", app="hosts")
         log = write_log(shop, "GET /shop/", "GET /shop/api", "GET /api", "GET /tenant", "GET /shop")

@@ -35,7 +35,7 @@ MAX_DELAY = 0.004
 
 
 def wait_a_little(seconds: float) -> None:
-    """Wait with microsecond precision: the moment of a kill is random."""
+    """Wait with microsecond precision, because the moment of a kill is random."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass

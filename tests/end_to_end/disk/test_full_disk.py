@@ -33,7 +33,7 @@ def test_full_disk_costs_records_but_no_answer(tmp_path: Path, mounts: Mounts) -
         before = live.status()
         assert 0 < before["lost"] < 200
 
-        # Nothing can be changed now: each attempt gets an error of one line, and has changed nothing.
+        # Nothing can be changed now. Each attempt gets an error of one line, and has changed nothing.
         assert "the window is still open" in live.control("stop")[1]["error"]
         for route, method in [("start?name=w", "POST"), ("stop", "POST"), ("reset", "POST"), ("dump?reset=1", "POST"),
                               ("requests", "GET")]:  # fmt: skip

@@ -234,7 +234,7 @@ class TestFolders:
 class TestLocks:
     @pytest.fixture
     def holder(self, folder: RunFolder) -> Iterator[int]:
-        """Another process that holds the lock: for that, it only needs to read the file."""
+        """Another process that holds the lock, for which it only needs to read the file."""
         _made(folder)
         with folder.locked():
             pass

@@ -159,7 +159,7 @@ class TestRemoved:
         assert {request.id for request in run.requests} == {*requests.ids}
 
     def test_threads_that_append_meanwhile_lose_nothing(self, folder: RunFolder, journal: Journal) -> None:
-        """Writers never wait for the file to be restored: lines that they append to the old one are copied."""
+        """Writers never wait for the file to be restored, because lines that they append to the old one are copied."""
         written: list[str] = []
         over = threading.Event()
 
@@ -170,7 +170,7 @@ class TestRemoved:
                 assert journal.append_object("ambient", trace=trace)
                 written.append(trace)
                 number += 1
-                # As a server's threads do with each request: the write itself does not release the GIL.
+                # As a server's threads do with each request, because the write itself does not release the GIL.
                 time.sleep(0)
 
         threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]

@@ -190,7 +190,7 @@ class TestBodies:
             "Transfer-Encoding: chunked",
         ]
         chunk = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
-        # The body does not end: only a server that does not wait for its end answers.
+        # The body does not end, so only a server that does not wait for its end answers.
         answer = server.ask("\r\n".join([*head, "", ""]).encode() + 3 * chunk)
         assert answer.status == 413
 

@@ -200,7 +200,7 @@ def test_background_work_of_uwsgis_workers(commands: Commands, gate: Gate, optio
     pids = {fetch(f"{live.url}/who")[1]}
     assert fetch(f"{live.url}/start") == (200, "started")
     gate.reached().close()
-    # That worker receives no request: a background thread of the recorder writes the line.
+    # That worker receives no request, so a background thread of the recorder writes the line.
     written = line_of(source, "in the background")
     wait_until(lambda: written in lines(recorded(commands), source), "the line in the background is recorded")
     for connection, passage in held:

@@ -55,7 +55,7 @@ def test_windows_and_resets_apply_to_all_workers(commands: Commands, gate: Gate)
     dump = control(live, "dump")
     assert {request["test"] for request in dump["requests"]} == {"checkout"}
     assert {str(request["pid"]) for request in dump["requests"]} == inside
-    # In any order: the requests that were held when the window closed have ended since.
+    # In any order, because the requests that were held when the window closed have ended since.
     assert len(dump["requests"]) == summary["requests"] + WORKERS - 1
 
     control(live, "start?name=payment")

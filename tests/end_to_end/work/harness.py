@@ -1,8 +1,8 @@
 """Applications whose source has the owner of each line as a comment, and two requests to them that overlap.
 
 A comment at a line's end is the expected result: a line ``# a`` belongs to the request ``/a``, ``# both`` to ``/a`` and
-``/b``, ``# ambient`` to no request. A line without such a comment must not be recorded at all: it runs when the module
-is imported, which is before measuring begins.
+``/b``, ``# ambient`` to no request. A line without such a comment must not be recorded at all, because it runs when the
+module is imported, which is before measuring begins.
 """
 
 from __future__ import annotations

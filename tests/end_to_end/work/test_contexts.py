@@ -67,7 +67,7 @@ def test_contexts_used_after_the_response(load_module: Load, engine_name: str) -
         owner = f"/{side}" if engine_name == "monitoring" else AMBIENT
         expected[owner] = sorted({*expected[owner], *late[side]})
     assert recorded(path_of(module)) == expected
-    # Their contexts have been deleted: nothing is watched any more.
+    # Their contexts have been deleted, so nothing is watched any more.
     module.contexts.clear()
     recorder().flush()
     recorder().flush()

@@ -129,7 +129,7 @@ def test_no_thread_can_be_started(open_folder: Path, engine_name: str) -> None:
     found: dict[str, Any] = json.loads(ran.stdout)
     assert found == {"while limited": 0, "afterwards": 1}
     assert {"/first", "/child", "/parent", "/second child", "/late"} <= paths(open_folder)
-    # Logged once by each process, and nothing else: no error of a hook.
+    # Logged once by each process, and nothing else, in particular no error of a hook.
     assert {line.partition(":")[0] for line in ran.stderr.splitlines()} == {"can't start new thread"}
 
 

@@ -327,7 +327,7 @@ LOOPS = {
     },
 }
 IMPORTS = {"gevent": (GEVENT, "gevent.monkey", "patch_all"), "eventlet": (EVENTLET, "eventlet", "monkey_patch")}
-# Waits in the way of each event loop: a barrier would block eventlet's.
+# Waits in the way of each event loop, because a barrier would block eventlet's.
 GREEN_WORK = """
 def work(side):
     {library}.sleep(0)  # both

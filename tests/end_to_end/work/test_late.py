@@ -133,7 +133,7 @@ def test_late_work_of_an_unrecorded_request_is_not_recorded(module: ModuleType, 
 
 
 def test_lines_added_while_the_record_is_written(module: ModuleType, engine_name: str) -> None:
-    """A thread of the request ends at the worst moment: it sees no record, and the record lacks its lines."""
+    """A thread of the request ends at the worst moment, when it sees no record, and the record lacks its lines."""
     serve_views(module, engine_name)
     path = str(path_of(module))
     request = recorder().open_request("GET", "/a")
@@ -176,7 +176,7 @@ AFTERWARDS = """
 
 
 def test_late_work_after_the_measuring(load_module: Load, engine_name: str) -> None:
-    """It runs to its end unmeasured: the pool's thread is older than the tracer, and has no trace function."""
+    """It runs to its end unmeasured, because the pool's thread is older than the tracer, and has no trace function."""
     module = load_module(textwrap.dedent(AFTERWARDS))
     with ThreadPoolExecutor(1) as module.pool:
         module.pool.submit(int).result()

@@ -240,7 +240,7 @@ ACTIVE = """
 
 
 def test_processes_that_import_the_application_are_in_its_run(tmp_path: Path, engine_name: str) -> None:
-    """They activate recording again, in the same run: another run would be the latest. Their jobs are ambient."""
+    """They activate recording again, in the same run, since another one would be the latest. Their jobs are ambient."""
     script = tmp_path / "application.py"
     script.write_text(textwrap.dedent(ACTIVE))
     ran = subprocess.run(

@@ -115,7 +115,7 @@ def test_to_the_end_of_the_response(load_module: Load, engine_name: str, kind: s
     module = load_module(WORK + textwrap.dedent(STREAMS[kind]))
     app = serve_views(module, engine_name)
     for _ in range(3):
-        # One server for each pair, and all responses are closed at its end: that must not overlap the next requests.
+        # One server for each pair, and all responses are closed at its end, which must not overlap the next requests.
         with serving(app) as port:
             at_once(*[lambda path=path: get(port, path) for path in ("/a", "/b")])  # type: ignore[misc]
     assert recorded(path_of(module)) == truth(path_of(module))

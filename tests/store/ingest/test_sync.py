@@ -39,7 +39,7 @@ with open_store(store_url(Path(".livecov"), None)) as store:
     store.sync(DataDir(".livecov").run("run"), progress)
 """
 
-# In a process of its own: an audit hook cannot be removed.
+# In a process of its own, because an audit hook cannot be removed.
 SYNC_AUDITED = f"""
 import json, os, sys
 from pathlib import Path

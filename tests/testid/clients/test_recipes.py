@@ -99,7 +99,7 @@ ROBOT = """
         Get    two
 """
 
-# Locust runs until it is stopped: after both pages have been requested.
+# Locust runs until it is stopped, after both pages have been requested.
 ENOUGH = """
     from locust import events
 

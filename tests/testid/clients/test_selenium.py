@@ -249,7 +249,7 @@ class TestShared:
         assert driver.get_cookies() == []
 
     def test_closed_window(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
-        """The browser accepts no command then: the cookie is set before the next command that it accepts."""
+        """The browser accepts no command then, so the cookie is set before the next command that it accepts."""
         clients.set_test("first")
         driver.get(f"{live.url}/page/1")
         page = driver.current_window_handle
@@ -274,7 +274,7 @@ def test_drivers_of_one_test(
 
 
 def test_remote_chromium(clients: TestIdentityClients, live: Live, other_server: OtherServer, address: str) -> None:
-    """It accepts DevTools commands, too: no page of the server has to be open, by any of its host names."""
+    """It accepts DevTools commands, too, so no page of the server has to be open, by any of its host names."""
     clients.set_test("first")
     with as_remote(address) as driver:
         driver.get(f"{other_server.url}/front")
