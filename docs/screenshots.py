@@ -71,7 +71,11 @@ class Camera:
 
     def open(self, path: str) -> None:
         self._driver.get(self._base + path)
-        WebDriverWait(self._driver, 30).until(lambda driver: "Preparing" not in driver.title)
+        WebDriverWait(self._driver, 30).until(self._is_complete)
+
+    def _is_complete(self, driver: webdriver.Chrome) -> bool:
+        # A page is shown before all that was recorded is counted; its script requests it again until it is.
+        return "Preparing" not in driver.title and not driver.find_elements(By.CSS_SELECTOR, "[data-behind]")
 
     def address(self, page: str, text: str) -> str:
         """Return the address of a link on a page."""
