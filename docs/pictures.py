@@ -2,8 +2,8 @@
 
 Each ``docs/architecture/NAME.dot`` becomes ``NAME.svg`` beside it. Graphviz arranges the boxes, and the style sheet
 below colours them, on an opaque ground: so a picture can be read on a light and on a dark page, whatever the reader has
-chosen. Both files are in the repository, because the documentation is built without Graphviz. ``tests/test_docs.py``
-compares the digest in the picture with the source.
+chosen. Both files are in the repository, because the documentation is built without Graphviz. A test
+(``tests/test_documented_structure.py``) compares the digest in the picture with the source.
 """
 
 from __future__ import annotations

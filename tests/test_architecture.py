@@ -21,6 +21,7 @@ import flask_livecoverage
 PACKAGE = Path(flask_livecoverage.__file__).parent
 TESTS = Path(__file__).parent
 BENCHMARKS = TESTS.parent / "benchmarks"
+EXAMPLE = TESTS.parent / "example_app"
 
 # The rooms, from the ground up: packages, and the modules beside them. A room imports itself and those of lower floors.
 FLOORS = [
@@ -222,6 +223,12 @@ class TestSizes:
     @pytest.mark.parametrize("name", sorted(MODULES))
     def test_modules_are_short(self, name: str) -> None:
         assert len(MODULES[name].read_text().splitlines()) <= MAX_MODULE
+
+    @pytest.mark.parametrize("folder", [TESTS, BENCHMARKS, EXAMPLE], ids=lambda folder: folder.name)
+    def test_modules_outside_of_the_package_are_short(self, folder: Path) -> None:
+        lengths = {path.relative_to(folder): len(path.read_text().splitlines()) for path in folder.rglob("*.py")}
+        assert lengths
+        assert {str(path): length for path, length in lengths.items() if length > MAX_MODULE} == {}
 
     def test_functions_are_short(self) -> None:
         lengths = {}

@@ -1,86 +1,28 @@
 """Snapshots of a run, against coverage.py's own reports and a replay of its requests in the order of time.
 
-Tests ``dashboard.aggregator``, ``dashboard.snapshot``, ``dashboard.held_store``, ``dashboard.run_reader`` and
-``store.queries.statements``.
+Tests ``dashboard.aggregator``, ``dashboard.snapshot`` and ``dashboard.run_reader``.
 """
 
 from __future__ import annotations
 
 import random
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import coverage
 import pytest
 
-from flask_livecoverage.dashboard.held_store import HeldStore
-from flask_livecoverage.dashboard.run_reader import Config, NotReady, RunReader
-from flask_livecoverage.dashboard.snapshot import Snapshot
+from flask_livecoverage.dashboard.run_reader import RunReader
 from flask_livecoverage.errors import DataError
 from flask_livecoverage.journal.reader import reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
-from flask_livecoverage.model.records import FileLines, Trace
-from flask_livecoverage.sources.content import content_hash
 from flask_livecoverage.sources.coveragepy import StatementAnalyser
-from flask_livecoverage.store import RunQueries, Store, open_store, store_url
+from flask_livecoverage.store import Store
 
 from ..support import REPOSITORY
-from ..support.journals import Writer, remove_store, run_folder
-from ..support.polling import wait_until
-
-NOW = 1_700_000_000.0
-
-SOURCE = '''
-"""Statements over several lines, nested ones, decorators, excluded lines."""
-import os
-
-
-def plain(value):
-    if value:
-        return 1
-    return 2
-
-
-@property
-def several(
-    value,
-    other=None,
-):
-    """A docstring
-    over lines."""
-    return dict(
-        a=value,
-        b=[
-            item
-            for item in (value or [])
-        ],
-    )
-
-
-def hidden():  # pragma: no cover
-    return os
-
-
-class Thing:
-    name = (
-        "thing"
-    )
-
-    def method(self): return self.name
-'''.lstrip()
-
-
-def executed(lines: Iterable[int], path: Path) -> tuple[list[int], list[int], list[int]]:
-    """Executed, missing and excluded lines, as coverage.py reports them for data with ``lines``."""
-    cov = coverage.Coverage(data_file=None)
-    cov.get_data().add_lines({str(path): lines})
-    _, statements, excluded, missing, _ = cov.analysis2(str(path))
-    cov.get_data().close(force=True)
-    return sorted(set(statements) - set(missing)), missing, excluded
+from ..support.journals import remove_store
+from .recording import NOW, SOURCE, Recording, executed, shown, snapshot_of
 
 
 class TestStatements:
@@ -121,97 +63,6 @@ class TestStatements:
         analysis = StatementAnalyser().analyse(str(write_module(SOURCE, "source")))
         first = SOURCE.splitlines().index("    return dict(") + 1
         assert from_bitmap(analysis.all_lines(1 << first)) == list(range(first, first + 7))
-
-
-class Recording:
-    """A run with real files."""
-
-    def __init__(self, folder: Path, count: int = 3) -> None:
-        self.folder = folder
-        self.paths = [folder / f"module_{number}.py" for number in range(count)]
-        for path in self.paths:
-            path.write_text(f"{SOURCE}\n# {path.name}\n")
-        self.run = run_folder()
-        self.config = Config(str(self.run.path), None, "/__coverage__", [str(path) for path in self.paths])
-        self.reader = RunReader(self.config)
-        self.all: list[tuple[float, Trace]] = []
-        self.ambient: list[Trace] = []
-
-    def writer(self, token: str) -> Writer:
-        return Writer(self.run, token, root=str(self.folder))
-
-    def trace(self, lines_by_file: dict[int, Iterable[int]]) -> Trace:
-        return Trace.of(
-            {
-                str(self.paths[number]): FileLines(content_hash(str(self.paths[number])), to_bitmap(lines))
-                for number, lines in lines_by_file.items()
-            }
-        )
-
-    def request(self, writer: Writer, trace: Trace, at: float, **fields: object) -> str:
-        self.all.append((at, trace))
-        return writer.request(trace, at, **fields)
-
-    def start_up(self, writer: Writer, trace: Trace) -> None:
-        self.ambient.append(trace)
-        writer.line("ambient", trace=writer.trace(trace))
-
-    def snapshot(self) -> Snapshot:
-        return snapshot_of(self.reader)
-
-    @contextmanager
-    def recorded(self) -> Iterator[tuple[Snapshot, RunQueries]]:
-        """A snapshot that includes everything recorded, and the store's content at that moment."""
-        held = held_store_of(self.reader)
-        try:
-            with self.reader.recorded(held) as queries:
-                yield held.snapshot, queries
-        finally:
-            held.release()
-
-    def covered(self, requests: Iterable[Trace]) -> dict[str, list[int]]:
-        """The lines that coverage.py counts as executed, by file."""
-        found = {}
-        everything = [*self.ambient, *requests]
-        for path in self.paths:
-            traces = [trace for trace in everything if str(path) in trace.files]
-            lines = {line for trace in traces for line in from_bitmap(trace.files[str(path)].lines)}
-            found[path.name] = executed(lines, path)[0]
-        return found
-
-
-def held_store_of(reader: RunReader) -> HeldStore:
-    """A snapshot that includes everything recorded, with the store of that moment, held for the caller."""
-
-    def current() -> HeldStore | None:
-        try:
-            answer = reader.hold()
-        except NotReady:
-            return None
-        if answer.is_current:
-            return answer.content
-        answer.content.release()
-        return None
-
-    return wait_until(current, "the snapshot includes everything recorded")
-
-
-def snapshot_of(reader: RunReader) -> Snapshot:
-    """A snapshot that includes everything recorded."""
-    held = held_store_of(reader)
-    held.release()
-    return held.snapshot
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Iterator[Recording]:
-    recording = Recording(tmp_path)
-    with closing(recording.reader):
-        yield recording
-
-
-def shown(snapshot: Snapshot) -> dict[str, list[int]]:
-    return {file.name: from_bitmap(file.covered) for file in snapshot.files.values()}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -361,117 +212,6 @@ class TestPeriods:
             newest, oldest = queries.requests.newest()
         assert (snapshot.new(oldest), snapshot.new(newest)) == (3, 0)
         assert snapshot.lines[oldest.trace] == 3
-
-
-class TestHeldStore:
-    """The numbers, the chart and the tables of a page are of one moment."""
-
-    def test_later_records_are_left_to_the_next_page(self, recording: Recording) -> None:
-        """Another process updates the store while a page is rendered: a command, or the server for a suite."""
-        writer = recording.writer("0000000a")
-        recording.request(writer, recording.trace({0: [6]}), NOW, test="first")
-        with recording.recorded() as (snapshot, queries):
-            recording.request(writer, recording.trace({0: [7, 8]}), NOW + 1, test="second")
-            reset(recording.run)
-            with open_store(store_url(recording.run.path.parent.parent, None)) as store:
-                store.sync(recording.run)
-            assert queries.requests.count() == snapshot.requests == 1
-            assert [one.name for one in queries.groups.executed("test")] == ["first"]
-            assert all(record.trace in snapshot.lines for record in queries.requests.newest())
-        assert recording.snapshot().requests == 0
-
-    def test_is_open_until_all_holders_release_it(self, recording: Recording) -> None:
-        recording.request(recording.writer("0000000a"), recording.trace({0: [6]}), NOW)
-        held = held_store_of(recording.reader)
-        recording.request(recording.writer("0000000b"), recording.trace({0: [7]}), NOW)
-        assert recording.snapshot().requests == 2
-        with held.recorded() as queries:
-            assert queries.requests.count() == 1
-        assert held.hold()
-        held.release()
-        held.release()
-        assert not held.hold()
-
-    def test_release_store(self, recording: Recording) -> None:
-        """Nothing is held afterwards, and the next page holds the store again."""
-        recording.request(recording.writer("0000000a"), recording.trace({0: [6]}), NOW)
-        held = held_store_of(recording.reader)
-        held.release()
-        recording.reader.release_store()
-        assert not held.hold()
-        assert recording.snapshot().requests == 1
-        recording.reader.release_store()
-        recording.reader.release_store()
-
-    def test_many_at_once(self, recording: Recording) -> None:
-        """Several threads render pages while requests arrive and the store is released."""
-        writer = recording.writer("0000000a")
-        traces = [recording.trace({0: [line], 1: [line]}) for line in range(2, 30)]
-        is_done, failures = threading.Event(), []
-
-        def render() -> None:
-            while not is_done.is_set():
-                try:
-                    held = recording.reader.hold().content
-                except NotReady:
-                    continue
-                try:
-                    with recording.reader.recorded(held) as queries:
-                        if queries.requests.count() != held.snapshot.requests or any(
-                            record.trace not in held.snapshot.lines for record in queries.requests.newest()
-                        ):
-                            failures.append(held.snapshot.requests)
-                finally:
-                    held.release()
-
-        threads = [threading.Thread(target=render) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for number, trace in enumerate(traces):
-            recording.request(writer, trace, NOW + number)
-            if number % 7 == 0:
-                recording.reader.release_store()
-            recording.snapshot()
-        is_done.set()
-        for thread in threads:
-            thread.join()
-        assert failures == []
-
-
-class TestCountingOnce:
-    def test_the_next_process_reads_what_was_counted(
-        self, recording: Recording, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
-        before = recording.snapshot()
-
-        def analyse(self: StatementAnalyser, path: str) -> None:
-            raise AssertionError(f"{path} is counted again")
-
-        monkeypatch.setattr(StatementAnalyser, "analyse", analyse)
-        with closing(RunReader(recording.config)) as reader:
-            snapshot = snapshot_of(reader)
-        assert shown(snapshot) == shown(before)
-        assert snapshot.statements == before.statements
-
-    def test_removed_store_is_rebuilt(self, recording: Recording) -> None:
-        recording.request(recording.writer("a"), recording.trace({0: [6]}), NOW)
-        # Read only once, because the store's file did not exist before.
-        with recording.recorded() as (_, queries):
-            assert queries.requests.count() == 1
-        remove_store()
-        with recording.recorded() as (_, queries):
-            assert queries.requests.count() == 1
-
-    def test_store_keeps_all(self, recording: Recording) -> None:
-        analyser = StatementAnalyser()
-        analysis = analyser.analyse(str(recording.paths[0]))
-        with open_store("sqlite:///store.sqlite3") as store:
-            store.save_statements("rules", {"good": analysis, "bad": "no Python"})
-            # Saved again, as by another process.
-            store.save_statements("rules", {"good": analysis})
-            assert store.load_statements("rules", ["good", "bad", "unknown"]) == {"good": analysis, "bad": "no Python"}
-            assert store.load_statements("others", ["good"]) == {}
 
 
 def test_unreadable_lines_are_reported(recording: Recording) -> None:

@@ -13,10 +13,14 @@ from flask_livecoverage.engines import Engine, Hits, choose_engine
 from flask_livecoverage.sources.selection import Sources
 
 from ..support.compiled import HAS_C_EXTENSION
+from .program import program
 
 if TYPE_CHECKING:
     # Needs sys.monitoring.
     from flask_livecoverage.engines.locations import Locations
+
+# A fixture for several files.
+__all__ = ["program"]
 
 
 @pytest.fixture(params=["monitoring", "monitoring-in-python", "ctrace"])

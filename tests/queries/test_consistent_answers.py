@@ -10,88 +10,32 @@ Tests ``queries.counted_lines``, ``queries.run_counts``, ``queries.lists``, ``qu
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ..support.processes import Invoke
+from .answers import Ask, Table, columns, count_of_requests, coverage_of_files, numbers_of, texts, who_of_page
+from .counted_by_hand import (
+    DUPLICATES,
+    KEPT,
+    LINE_SETS,
+    LINES,
+    NEVER_HIT,
+    REQUESTS,
+    ROUTES,
+    STATEMENTS,
+    STATIC,
+    SUBSUMED,
+    TESTS,
+    TRACES,
+    UNUSED_METHODS,
+    UNUSED_ROUTES,
+    WINDOWS,
+    WITHOUT_TEST,
+)
 from .shop import Shop, recorded_shop
-
-Ask = Callable[..., Any]
-
-STATIC = "/static/<path:filename>"
-
-# Newest first: request, test, status, recorded lines, statements, statements that had not run before.
-REQUESTS = [
-    ("POST /cart", "test_shop.py::test_post", 200, 2, 2, 0),
-    ("POST /cart", "test_shop.py::test_cart", 200, 2, 2, 1),
-    ("GET /cart", "test_shop.py::test_cart", 200, 3, 3, 3),
-    ("GET /item/11", "test_shop.py::test_many_again", 200, 2, 2, 0),
-    ("GET /item/10", "test_shop.py::test_many", 200, 2, 2, 1),
-    ("GET /", "test_shop.py::test_few", 200, 1, 1, 0),
-    ("GET /item/1", "test_shop.py::test_few", 200, 3, 3, 3),
-    ("GET /", "test_shop.py::test_home", 200, 1, 1, 1),
-    ("POST /release", "window", 200, 2, 2, 2),
-    ("GET /later", "window", 200, 4, 4, 4),
-    ("GET /missing", None, 404, 0, 0, 0),
-    ("HEAD /ping", None, 200, 1, 1, 1),
-    ("GET /order", "by header", 200, 5, 2, 2),
-]
-WITHOUT_TEST = 2
-# Requests that executed the same lines left the same trace: those for `/`, for many items, to add to the cart.
-TRACES = 10
-
-# Name, requests, recorded lines, those of its own, statements, those of its own.
-TESTS = [
-    ("by header", 1, 5, 5, 2, 2),
-    ("test_shop.py::test_cart", 2, 4, 2, 4, 2),
-    ("test_shop.py::test_few", 2, 4, 2, 4, 2),
-    ("test_shop.py::test_home", 1, 1, 0, 1, 0),
-    ("test_shop.py::test_many", 1, 2, 0, 2, 0),
-    ("test_shop.py::test_many_again", 1, 2, 0, 2, 0),
-    ("test_shop.py::test_post", 1, 2, 0, 2, 0),
-    ("window", 2, 6, 6, 6, 6),
-]
-# Of these tests and `test_nothing`, pytest ran seven, and each has a window.
-WINDOWS = 8
-
-# Name, requests, tests, recorded lines, those of its own, statements, those of its own.
-ROUTES = [
-    ("GET (no route)", 1, 0, 0, 0, 0, 0),
-    ("GET /", 2, 2, 1, 1, 1, 1),
-    ("GET /cart", 1, 1, 3, 2, 3, 2),
-    ("POST /cart", 2, 2, 2, 1, 2, 1),
-    ("GET /item/<int:number>", 3, 3, 4, 4, 4, 4),
-    ("GET /later", 1, 1, 4, 4, 4, 4),
-    ("GET /order", 1, 1, 5, 5, 2, 2),
-    ("HEAD /ping", 1, 0, 1, 1, 1, 1),
-    ("POST /release", 1, 1, 2, 2, 2, 2),
-]
-NEVER_HIT = ["/never", STATIC]
-UNUSED_METHODS = {"/cart": ["DELETE"]}
-# Those without requests. HEAD runs the code of GET, so it needs no request.
-UNUSED_ROUTES = ["DELETE /cart", "GET /never", f"GET {STATIC}"]
-
-# Of the tests together, start-up not counted.
-LINES, LINE_SETS = 20, 7
-DUPLICATES = {"test_shop.py::test_many": ["test_shop.py::test_many_again"]}
-SUBSUMED = [
-    ("test_shop.py::test_home", 1, "test_shop.py::test_few", 4),
-    ("test_shop.py::test_post", 2, "test_shop.py::test_cart", 4),
-]
-# The lines that each adds.
-KEPT = {
-    "window": 6,
-    "by header": 5,
-    "test_shop.py::test_few": 4,
-    "test_shop.py::test_cart": 4,
-    "test_shop.py::test_many": 1,
-}
-
-# By file: statements, and missing ones: removing from the cart, and the view without a request.
-STATEMENTS = {"shop.py": (45, 2), "stock.py": (2, 0)}
 
 
 @pytest.fixture(scope="module")
@@ -103,50 +47,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory, _no_settings: None) -> Iterat
 @pytest.fixture(autouse=True)
 def _folder_of_the_shop(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shop.folder)
-
-
-@pytest.fixture
-def ask(invoke: Invoke) -> Ask:
-    """Asks a command for JSON."""
-
-    def ask(*arguments: str) -> Any:
-        result = invoke(*arguments, "--format", "json")
-        assert result.status == 0, result.stderr
-        return json.loads(result.stdout)
-
-    return ask
-
-
-@pytest.fixture
-def table(invoke: Invoke) -> Callable[..., list[list[str]]]:
-    """The rows of the first table that a command prints."""
-
-    def table(*arguments: str) -> list[list[str]]:
-        result = invoke(*arguments)
-        assert result.status == 0, result.stderr
-        lines = iter(result.stdout.splitlines())
-        # Two blanks at least are between columns, and under the head is a line for each of them.
-        rule = next(line for line in lines if re.fullmatch(r"-+(  -+)*", line))
-        spans = [match.span() for match in re.finditer("-+", rule)]
-        rows = []
-        for line in lines:
-            if not line.strip():
-                break
-            rows.append([line[begin:end].strip() for begin, end in spans])
-        return rows
-
-    return table
-
-
-Table = Callable[..., list[list[str]]]
-
-
-def columns(rows: list[list[str]], *numbers: int) -> list[tuple[str, ...]]:
-    return [tuple(row[number] for number in numbers) for row in rows]
-
-
-def texts(rows: list[tuple[Any, ...]]) -> list[tuple[str, ...]]:
-    return [tuple("" if cell is None else str(cell) for cell in row) for row in rows]
 
 
 class TestRequests:
@@ -345,16 +245,6 @@ class TestWho:
         assert who_of_page(shop, "shop.py", line).startswith(f"Line {line} ran at start-up, or in the background")
 
 
-def count_of_requests(routes: dict[str, int]) -> str:
-    count = sum(routes.values())
-    return f"{count} request{'s' if count > 1 else ''}"
-
-
-def who_of_page(shop: Shop, name: str, line: int) -> str:
-    """The dashboard's answer about a line of a file."""
-    return shop.page(f"ui/files/{shop.key(name)}", line=str(line)).text("line-details")
-
-
 class TestDuplicates:
     def test_dedup(self, ask: Ask, invoke: Invoke) -> None:
         answer = ask("dedup")
@@ -436,15 +326,6 @@ class TestCoverage:
         recorded, live = ask("status"), shop.json("status")
         assert {key: recorded[key] for key in counts} == {key: live[key] for key in counts} == counts
         assert (recorded["tests"], recorded["windows"], live["window"]) == (len(TESTS), WINDOWS, None)
-
-
-def numbers_of(summary: dict[str, Any]) -> tuple[int, int]:
-    return summary["num_statements"], summary["missing_lines"]
-
-
-def coverage_of_files(shop: Shop) -> dict[str, tuple[int, int]]:
-    """Statements and missing ones by file, as the dashboard shows them."""
-    return {row[0]: (int(row[1]), int(row[2])) for row in shop.page("ui/files").table("files")[1:-1]}
 
 
 @pytest.fixture(scope="module")

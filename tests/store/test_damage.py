@@ -12,7 +12,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -24,43 +23,11 @@ from flask_livecoverage.errors import DataError
 from flask_livecoverage.journal.reader import read_run, reading_and_reset, reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import Run
-from flask_livecoverage.store import StoreHandle, dialect, open_store, store_url
+from flask_livecoverage.store import StoreHandle, open_store, store_url
 from flask_livecoverage.store.damage import held_in_place
 
-from ..support.journals import Writer, run_folder, trace_of
-
-NOW = 1_700_000_000.0
-REQUESTS = 300
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> RunFolder:
-    folder = run_folder("run", tmp_path / ".livecov")
-    writer = Writer(folder, "aaaaaaaa")
-    for number in range(REQUESTS):
-        trace = trace_of({f"/srv/{number % 7}.py": [1, number % 50 + 2]})
-        request = writer.request(
-            trace, NOW + number, path=f"/{number}", test=f"test {number % 20}", route=f"/{number % 3}"
-        )
-        if number % 9 == 0:
-            writer.line("amend", id=request, trace=writer.trace(trace_of({"/srv/late.py": [3]})), status=500)
-        if number % 50 == 0:
-            writer.line("window", name=f"window {number}", at=NOW + number)
-    return folder
-
-
-def ask(folder: RunFolder, *, is_own: bool = False, warnings: list[str] | None = None) -> Run:
-    """Return the store's answers, from several of its tables."""
-    with open_store(store_url(folder.path.parent.parent, None), is_own=is_own) as store:
-        number = store.sync(folder)
-        if warnings is not None:
-            warnings += store.warnings
-        with store.recorded([number]) as queries:
-            for by in ("test", "route", "request"):
-                list(queries.groups.executed(by))  # type: ignore[arg-type]
-            queries.lines.ran("/srv/1.py", [1])
-            queries.rules()
-            return Run("", [], queries.requests.newest(), queries.lines.traces())
+from ..support.journals import Writer, trace_of
+from .long_run import NOW, REQUESTS, ask, ask_own
 
 
 def test_damaged_store_is_closed(folder: RunFolder) -> None:
@@ -306,60 +273,6 @@ class TestRebuilt:
 def identity(path: Path) -> tuple[int, int]:
     found = path.lstat()
     return found.st_dev, found.st_ino
-
-
-def ask_own(folder: RunFolder, warnings: list[str]) -> Run:
-    return ask(folder, is_own=True, warnings=warnings)
-
-
-class TestLocked:
-    @pytest.fixture
-    def short_timeout(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dialect, "BUSY_SECONDS", 1)
-
-    def test_error_after_the_timeout(self, folder: RunFolder, short_timeout: None) -> None:
-        ask(folder)
-        Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
-        path = folder.path.parent.parent / "store.sqlite3"
-        with closing(sqlite3.connect(path)) as holder:
-            holder.execute("BEGIN IMMEDIATE")
-            with pytest.raises(DataError, match=r"locked.*: end the other process that has locked it, or try again"):
-                ask_own(folder, [])
-        assert len(ask_own(folder, []).requests) == REQUESTS + 1
-        assert list(path.parent.glob("*broken*")) == []
-
-    def test_queries_without_new_lines_do_not_wait(self, folder: RunFolder, short_timeout: None) -> None:
-        whole = ask(folder)
-        with closing(sqlite3.connect(folder.path.parent.parent / "store.sqlite3")) as holder:
-            holder.execute("BEGIN IMMEDIATE")
-            assert ask_own(folder, []) == whole
-
-    def test_waits_as_long_as_others_make_progress(self, folder: RunFolder, short_timeout: None) -> None:
-        """Another process that inserts much holds the lock nearly all the time, but not for ever."""
-        ask(folder)
-        Writer(folder, "bbbbbbbb").request(trace_of({"/srv/1.py": [1]}), NOW)
-        path = folder.path.parent.parent / "store.sqlite3"
-        waiting, over = threading.Event(), threading.Event()
-
-        def hold() -> None:
-            with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-                holder.execute("CREATE TABLE busy (number)")
-                ends = time.monotonic() + 3
-                while time.monotonic() < ends:
-                    holder.execute("BEGIN IMMEDIATE")
-                    waiting.set()
-                    holder.execute("INSERT INTO busy VALUES (1)")
-                    over.wait(0.3)
-                    holder.execute("COMMIT")
-
-        thread = threading.Thread(target=hold)
-        thread.start()
-        try:
-            assert waiting.wait(30)
-            assert len(ask_own(folder, []).requests) == REQUESTS + 1
-        finally:
-            over.set()
-            thread.join()
 
 
 class TestMarks:

@@ -1,4 +1,4 @@
-"""``requests``, ``tests``, ``routes``, ``diff`` and ``who``, asked about a run whose lines are known.
+"""``requests``, ``tests``, ``routes`` and ``diff``, asked about a run whose lines are known; errors of ``who``, too.
 
 Tests ``cli.questions``, ``cli.handlers.questions``, ``cli.handlers.answers``, ``cli.handlers.line_references`` and
 ``cli.handlers.opening``.
@@ -6,62 +6,15 @@ Tests ``cli.questions``, ``cli.handlers.questions``, ``cli.handlers.answers``, `
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flask_livecoverage.cli.handlers import opening
-from flask_livecoverage.sources.content import content_hash
 
 from ...support.journals import Writer, run_folder, trace_of
 from ...support.processes import Invoke
-
-NOW = 1_700_000_000.0
-LIST = trace_of({"/srv/shop/views.py": [10, 11, 12], "/srv/shop/models.py": [5]})
-TEA = trace_of({"/srv/shop/views.py": [10, 20, 21]})
-BUY = trace_of({"/srv/shop/views.py": [30, 31], "/elsewhere/pay.py": [7]})
-STARTUP = trace_of({"/srv/shop/views.py": [1, 2, 10]})
-
-Ask = Callable[..., Any]
-
-
-@pytest.fixture
-def writer() -> Writer:
-    """Three tests; ``test_tea[2]`` repeats the requests of the others, and one request names no test."""
-    writer = Writer(run_folder(), "aaaaaaaa")
-    rules = [
-        ["/", "index", ["GET"]], ["/tea/<int:cup>", "tea", ["DELETE", "GET"]], ["/buy", "buy", ["POST"]],
-        ["/never", "never", ["GET", "PUT"]],
-    ]  # fmt: skip
-    writer.line("rules", rules=rules)
-    writer.line("ambient", trace=writer.trace(STARTUP))
-    tea = {"route": "/tea/<int:cup>", "endpoint": "tea"}
-    for number, (trace, test, fields) in enumerate(
-        [
-            (LIST, "test_list", {}),
-            (TEA, "test_tea[1]", {"path": "/tea/1", **tea}),
-            (LIST, "test_tea[2]", {"duration_ms": 4.0}),
-            (TEA, "test_tea[2]", {"path": "/tea/2", **tea}),
-            (BUY, None, {"method": "POST", "route": "/buy", "endpoint": "buy", "path": "/buy", "status": 302}),
-        ]
-    ):
-        writer.request(trace, NOW + number, test=test, **fields)
-    return writer
-
-
-@pytest.fixture
-def ask(writer: Writer, invoke: Invoke) -> Ask:
-    """Asks a command for JSON."""
-
-    def ask(*arguments: str) -> Any:
-        result = invoke(*arguments, "--format", "json")
-        assert result.status == 0, result.stderr
-        return json.loads(result.stdout)
-
-    return ask
+from .tea_shop import BUY, LIST, NOW, TEA, Ask
 
 
 class TestRequests:
@@ -250,95 +203,6 @@ class TestDiff:
         result = invoke("diff", "/buy", "test_list")
         assert (result.status, result.stderr) == (2, "Error: '/buy' is a test and a route: choose with --by\n")
         assert ask("diff", "/buy", "test_list", "--by", "test")["both"] == 1
-
-
-class TestWho:
-    @pytest.mark.parametrize("reference", ["shop/views.py:10", "views.py:10", "/srv/shop/views.py:10"])
-    def test_line(self, ask: Ask, reference: str) -> None:
-        answer = ask("who", reference)
-        assert (answer["file"], answer["line"], answer["requests"], answer["startup"]) == ("shop/views.py", 10, 4, True)
-        assert answer["tests"] == [
-            {"test": "test_tea[2]", "requests": 2},
-            {"test": "test_list", "requests": 1},
-            {"test": "test_tea[1]", "requests": 1},
-        ]
-        assert answer["routes"] == [{"route": "GET /", "requests": 2}, {"route": "GET /tea/<int:cup>", "requests": 2}]
-        assert [request["id"] for request in answer["latest"]] == [f"aaaaaaaa-{n}" for n in (4, 3, 2, 1)]
-
-    def test_limit(self, ask: Ask) -> None:
-        assert [request["id"] for request in ask("who", "views.py:10", "--limit", "1")["latest"]] == ["aaaaaaaa-4"]
-
-    def test_line_that_ran_at_start_up_alone(self, invoke: Invoke, writer: Writer) -> None:
-        assert invoke("who", "views.py:2").stdout == "No request executed shop/views.py:2; it ran at start-up.\n"
-
-    def test_line_that_did_not_run(self, invoke: Invoke, writer: Writer) -> None:
-        assert invoke("who", "views.py:99").stdout == "No request executed shop/views.py:99.\n"
-
-    def test_text(self, invoke: Invoke, writer: Writer) -> None:
-        lines = invoke("who", "pay.py:7").stdout.splitlines()
-        assert lines[0] == "/elsewhere/pay.py:7 was executed by 1 request."
-        assert lines[4].split() == ["POST", "/buy", "1"]
-
-
-SOURCE = """\
-# A comment.
-
-def total(prices):
-    result = sum(  # over two lines
-        prices
-    )
-    return result
-
-if TYPE_CHECKING:  # pragma: no cover
-    import typing"""
-
-
-class TestWhoInAnUnchangedFile:
-    """Where the file is as it was recorded, its statements are known."""
-
-    @pytest.fixture
-    def source(self, writer: Writer, tmp_path: Path) -> Path:
-        source = tmp_path / "prices.py"
-        source.write_text(SOURCE)
-        writer.request(trace_of({str(source): [4, 7]}, content=content_hash(str(source))), NOW, test="adds up")
-        return source
-
-    @pytest.mark.parametrize(
-        ("line", "message"),
-        [
-            (11, "has 10 lines, and no line 11"),
-            (999_999_999, "has 10 lines, and no line 999999999"),
-            (1, "prices.py:1 is not a statement: nothing can execute it"),
-            (2, "prices.py:2 is not a statement: nothing can execute it"),
-            (10, "prices.py:10 is excluded by coverage.py's configuration"),
-        ],
-    )
-    def test_line_that_requests_cannot_execute(self, invoke: Invoke, source: Path, line: int, message: str) -> None:
-        result = invoke("who", f"prices.py:{line}")
-        assert (result.status, result.stdout) == (2, "")
-        assert result.stderr.startswith("Error: ")
-        assert message in result.stderr
-        assert result.stderr.count("\n") == 1
-
-    @pytest.mark.parametrize("line", [4, 5, 6])
-    def test_any_line_of_a_statement(self, ask: Ask, source: Path, line: int) -> None:
-        answer = ask("who", f"prices.py:{line}")
-        assert answer["tests"] == [{"test": "adds up", "requests": 1}]
-        assert answer["line"] == line
-
-    def test_statement_that_did_not_run(self, invoke: Invoke, source: Path) -> None:
-        result = invoke("who", "prices.py:3")
-        assert (result.status, result.stderr) == (0, "")
-        assert result.stdout.startswith("No request executed ")
-
-    def test_file_that_has_changed(self, invoke: Invoke, source: Path) -> None:
-        source.write_text("shorter\n")
-        for line in (9, 7):
-            result = invoke("who", f"prices.py:{line}")
-            assert result.status == 0
-            assert result.stderr == (
-                f"Warning: {source} is not here as it was recorded: lines have the numbers that they had then\n"
-            )
 
 
 class TestErrors:

@@ -1,4 +1,4 @@
-"""Django, and a bare WSGI function: exact records of each request, under real servers in separate processes.
+"""Django: exact records of each request, under real servers in separate processes.
 
 Tests ``django`` and ``measured``.
 """
@@ -10,27 +10,23 @@ import os
 import shutil
 import subprocess
 import sys
-import textwrap
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from flask_livecoverage.cli import livecov as livecov_command
 from flask_livecoverage.journal.data_dir import DataDir
-from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.model.records import RequestRecord, Run
 
 from ..support import REPOSITORY
 from ..support.journals import run_folder
 from ..support.lines import line_of, lines_of
-from ..support.servers import LISTENING, PYTHON, get, process, read_port, write_script
+from ..support.servers import get
+from .other_frameworks import executed, livecov, recorded, serving, write
 
 pytest.importorskip("django")
 
@@ -111,53 +107,6 @@ MIDDLEWARE = """
         return answer
 """
 
-BARE = """
-    import threading
-
-    from flask_livecoverage.middleware.wsgi import LiveCoverageMiddleware
-
-    def application(environ, start_response):
-        path = environ["PATH_INFO"]  # path
-        if path == "/stream":  # stream?
-            start_response("200 OK", [])  # opens stream
-            return chunks()  # returns chunks
-        if path == "/broken":  # broken?
-            raise RuntimeError("seen in the journal")  # raises
-        start_response("200 OK", [])  # starts
-        return [b"hello"]  # hello
-
-    def chunks():
-        yield b"first "  # first
-        yield b"last"  # last
-
-    app = LiveCoverageMiddleware(application)
-"""
-
-# The standard library's server, one thread for each request.
-WSGIREF = """
-    import socketserver
-    import sys
-    import threading
-    from wsgiref.simple_server import WSGIServer, make_server
-
-    from application import app
-
-    class Server(socketserver.ThreadingMixIn, WSGIServer):
-        daemon_threads = False
-
-    server = make_server("127.0.0.1", 0, app, server_class=Server)
-    print("listening on port:", server.server_port, sep="", flush=True)
-    threading.Thread(target=lambda: (sys.stdin.readline(), server.shutdown())).start()
-    server.serve_forever(0.01)
-    server.server_close()
-"""
-
-
-def write(folder: Path, **modules: str) -> None:
-    folder.mkdir(exist_ok=True)
-    for name, text in modules.items():
-        (folder / f"{name}.py").write_text(textwrap.dedent(text).lstrip("\n"))
-
 
 def write_site(folder: Path) -> Path:
     """Write a Django project with the ``wsgi.py`` of the documentation."""
@@ -172,47 +121,9 @@ def mysite(tmp_path: Path) -> Path:
     return write_site(tmp_path)
 
 
-@contextmanager
-def serving(folder: Path, **environ: str) -> Iterator[int]:
-    """Serve ``app`` of ``application.py``; the process ends at the end of the block."""
-    script = folder / "serve.py"
-    if not script.exists():
-        write_script(script)
-    with process([PYTHON, str(script)], {**os.environ, **environ}, folder) as server:
-        yield read_port(server, LISTENING)
-        assert server.stdin is not None
-        server.stdin.write("end\n")
-        server.stdin.flush()
-        assert server.wait(60) == 0
-
-
-def recorded(folder: Path) -> Run:
-    [run] = DataDir(folder / ".livecov").runs()
-    return read_run(run)
-
-
-def executed(run: Run, path: Path) -> dict[str, list[int]]:
-    """The lines of ``path`` that each request ran, by the paths of the requests, which must differ."""
-    found = {r.path: run.traces[r.trace].line_numbers().get(str(path), []) for r in run.requests}
-    assert len(found) == len(run.requests)
-    return found
-
-
 def executed_files(run: Run) -> set[str]:
     """The files with lines that requests ran."""
     return {path for r in run.requests for path in run.traces[r.trace].files}
-
-
-def livecov(*arguments: str) -> str:
-    """The output of the command, run in this process."""
-    result = CliRunner().invoke(livecov_command, arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-@pytest.fixture
-def environ(engine_name: str) -> dict[str, str]:
-    return {"LIVECOVERAGE": "1", "LIVECOVERAGE_ENGINE": engine_name}
 
 
 @dataclass(frozen=True)
@@ -377,48 +288,6 @@ class TestDjango:
             assert get(port, "/user/3/") == (200, b"few")
             assert get(port, "/__coverage__/status")[0] == 404
         assert not (mysite.parent / ".livecov").exists()
-
-
-class TestBareFunction:
-    @pytest.mark.parametrize("server", ["werkzeug", "wsgiref"])
-    def test_each_request_is_exact(self, tmp_path: Path, environ: dict[str, str], server: str) -> None:
-        write(tmp_path, application=BARE)
-        if server == "wsgiref":
-            write(tmp_path, serve=WSGIREF)
-        with serving(tmp_path, **environ) as port:
-            assert get(port, "/hello") == (200, b"hello")
-            assert get(port, "/stream") == (200, b"first last")
-            assert get(port, "/broken")[0] == 500
-            assert get(port, "/__coverage__/status") == (200, b"hello")
-        path = tmp_path / "application.py"
-        run = recorded(tmp_path)
-        always = ["# path", "# stream?"]
-        assert executed(run, path) == {
-            "/hello": lines_of(path, *always, "# broken?", "# starts", "# hello"),
-            "/stream": lines_of(path, *always, "# opens stream", "# returns chunks", "# first", "# last"),
-            "/broken": lines_of(path, *always, "# broken?", "# raises"),
-            "/__coverage__/status": lines_of(path, *always, "# broken?", "# starts", "# hello"),
-        }
-        assert [(r.path, r.status, r.route) for r in run.requests[:3]] == [
-            ("/hello", 200, None), ("/stream", 200, None), ("/broken", 500, None)
-        ]  # fmt: skip
-        assert "application.py" in livecov("report")
-
-    def test_with_control_routes(self, tmp_path: Path, environ: dict[str, str]) -> None:
-        """As in the documentation: recording starts before the application is imported."""
-        write(tmp_path, shop=BARE.partition("app = ")[0].replace("import LiveCoverageMiddleware", "import InFlight"))
-        shutil.copy(REPOSITORY / "docs/wsgi/any_wsgi.py", tmp_path / "composed.py")
-        write(tmp_path, application="from composed import application as app\n")
-        with serving(tmp_path, **environ) as port:
-            assert get(port, "/hello") == (200, b"hello")
-            assert json.loads(get(port, "/__coverage__/status")[1])["requests"] == 1
-        run, path = recorded(tmp_path), tmp_path / "shop.py"
-        [request] = run.requests
-        assert run.traces[request.trace].line_numbers() == {
-            str(path): lines_of(path, "# path", "# stream?", "# broken?", "# starts", "# hello")
-        }
-        startup = {line for t in run.ambient for line in run.traces[t].line_numbers().get(str(path), [])}
-        assert startup == set(lines_of(path, "import threading", "import InFlight", "def application", "def chunks"))
 
 
 def test_gunicorn_serves_django_under_livecov_run(mysite: Path, write_module: Callable[..., Path]) -> None:
