@@ -12,8 +12,10 @@ VERSIONS ?= 3.11 3.12 3.13 3.14 3.15
 ARGS ?=
 # As pytest's -m: "interpreter or not end_to_end".
 export MARKS ?=
-# A file's tests in one process: some share a server.
-export PARALLEL ?= -n logical --maxprocesses 8 --dist loadfile
+# A file's tests in one process, because some share a server. One process more than processors, because tests wait for
+# others a part of their time.
+WORKERS := $(shell expr 1 + `getconf _NPROCESSORS_ONLN`)
+export PARALLEL ?= -n $(WORKERS) --maxprocesses 8 --dist loadfile
 # In seconds: after that, a test that hangs fails, with its stack.
 export PYTEST_TIMEOUT ?= 300
 test-thorough: PYTEST_TIMEOUT = 3600
