@@ -9,6 +9,7 @@ from typing import Any
 from werkzeug import Request
 
 from ..model.imports import loaded_module
+from ..model.text import whole_number
 from .socket_users import socket_users
 
 
@@ -49,16 +50,13 @@ def client_users(request: Request) -> frozenset[int] | None:
     empty if the client has closed its end.
     """
     address, ports = _other_end(request)
-    server_port = str(request.environ.get("SERVER_PORT", ""))
-    return socket_users(address, ports, int(server_port) if _is_number(server_port) else None)
+    return socket_users(address, ports, _port(request, "SERVER_PORT"))
 
 
 def _other_end(request: Request) -> tuple[str, set[int]]:
     """The address of the client's socket, and its possible ports."""
     environ = request.environ
-    given = str(environ.get("REMOTE_PORT", ""))
-    if _is_number(given) and 0 < int(given) < 1 << 16:
-        port = int(given)
+    if port := _port(request, "REMOTE_PORT"):
         # uWSGI's HTTP router swaps the bytes of the port.
         return peer_address(request), {port, socket.htons(port)} if "UWSGI_ROUTER" in environ else {port}
     uwsgi = loaded_module("uwsgi") if "uwsgi.version" in environ else None
@@ -76,5 +74,5 @@ def _end_of(descriptor: int) -> tuple[str, set[int]] | None:
     return str(address), {int(port)}
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
+def _port(request: Request, key: str) -> int | None:
+    return whole_number(str(request.environ.get(key, "")), 0xFFFF)

@@ -26,6 +26,17 @@ def stored_text(text: str, longest: int) -> str:
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text[:longest])
 
 
+def whole_number(text: str, highest: int) -> int | None:
+    """Return the number that ``text`` is in the digits 0 to 9; None if it is not one, or is above ``highest``.
+
+    Python refuses to convert thousands of digits, so the length is checked first.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(highest))):
+        return None
+    number = int(text)
+    return number if number <= highest else None
+
+
 def printable(text: str) -> str:
     r"""Return ``text`` in one line, for people: control characters are escaped, such as ``\x1b``.
 

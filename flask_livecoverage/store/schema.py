@@ -133,6 +133,8 @@ statements = _table(
 )  # fmt: skip
 
 _NUMBER_BITS = 32
+# Of a request, in its journal.
+HIGHEST_NUMBER = (1 << _NUMBER_BITS) - 1
 
 
 def request_key(journal: int, number: int) -> int:
@@ -142,4 +144,4 @@ def request_key(journal: int, number: int) -> int:
 
 def journal_and_number(key: int) -> tuple[int, int]:
     """Return the journal's id, and the number of the request in it."""
-    return key >> _NUMBER_BITS, key & ((1 << _NUMBER_BITS) - 1)
+    return key >> _NUMBER_BITS, key & HIGHEST_NUMBER

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import DataError
 from ..journal.run_folder import RunFolder
 from ..model.data_files import NotRegularError
+from ..model.text import whole_number
 from . import schema
 from .connections import Connections
 from .damage import OldStoreError, ReplacedError
@@ -99,7 +100,7 @@ def _prepare(engine: sa.Engine) -> str:
     version = found.get("schema_version")
     if version == str(schema.VERSION):
         return found["identity"]
-    is_newer = version is not None and version.isdecimal() and int(version) > schema.VERSION
+    is_newer = (whole_number(version or "", 1_000_000) or 0) > schema.VERSION
     raise (DataError if is_newer else OldStoreError)(
         f"the store {engine.url.render_as_string()} has version {version}, and this package reads {schema.VERSION}: "
         "name another one with LIVECOVERAGE_STORE, or remove it; it will be rebuilt from the journals"

@@ -26,15 +26,17 @@ class TestDatabase:
         Writer(folder, "aaaaaaaa").request(TRACES[1], NOW)
         return folder
 
-    def test_another_version_is_refused(self) -> None:
+    @pytest.mark.parametrize("version", ["99", "", "\u0665", "9" * 5000])
+    def test_another_version_is_refused(self, version: str) -> None:
         folder = self.folder()
         with synced(folder):
             pass
         engine = sa.create_engine("sqlite:///.livecov/store.sqlite3")
         with engine.begin() as connection:
-            connection.execute(sa.update(schema.meta).filter_by(key="schema_version").values(value="99"))
+            connection.execute(sa.update(schema.meta).filter_by(key="schema_version").values(value=version))
         engine.dispose()
-        with pytest.raises(DataError, match=r"has version 99, and this package reads \d+: .*rebuilt"), synced(folder):
+        message = rf"has version {version}, and this package reads \d+: .*rebuilt"
+        with pytest.raises(DataError, match=message), synced(folder):
             pass
 
     def test_identity_differs_between_files(self) -> None:

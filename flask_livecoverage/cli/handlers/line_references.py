@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from ...errors import ConfigurationError
 from ...exports.dump import relative_path
+from ...model.text import whole_number
 from ...queries.line_hits import SourceLine, find_line, recorded_files
 from ...store import RunQueries
 
 # The most files that an error lists.
 _SHOWN_FILES = 5
+_HIGHEST_LINE = 10**9 - 1
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,11 @@ def find_line_reference(queries: RunQueries, reference: str) -> LineReference:
     Raises ConfigurationError if ``reference`` is not of that form, nothing was recorded of the file, or it has no such
     line.
     """
-    name, _, number = reference.rpartition(":")
-    if not name or not (number.isascii() and number.isdigit() and 0 < int(number[:12]) < 10**9):
+    name, _, digits = reference.rpartition(":")
+    number = whole_number(digits, _HIGHEST_LINE)
+    if not name or not number:
         raise ConfigurationError(f"{reference!r} is not of the form FILE:LINE, such as app.py:42")
-    line = find_line(queries, _find_file(queries, name), int(number))
+    line = find_line(queries, _find_file(queries, name), number)
     shown = relative_path(line.path, queries.root)
     if line.state == "beyond the end":
         lines = f"{line.last} line{'' if line.last == 1 else 's'}"

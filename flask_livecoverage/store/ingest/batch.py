@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from ...journal.format import UNREADABLE, objects, pop_kind, rules_of, trace_of
 from ...model.bitmap import to_numbits
 from ...model.records import NO_TEST_NAME, Trace
+from ...model.text import whole_number
 from .. import losses, schema
 from ..dialect import chunks, insert_missing, insert_or_add, insert_rows
 from ..windows import NO_WINDOW, WindowIntervals
@@ -143,10 +144,10 @@ def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> Non
 
 
 def _number(request_id: str) -> int:
-    number = request_id.rpartition("-")[2]
-    if not (number.isdecimal() and number.isascii() and int(number) < 1 << 32):
+    number = whole_number(request_id.rpartition("-")[2], schema.HIGHEST_NUMBER)
+    if number is None:
         raise ValueError("not the id of a request")
-    return int(number)
+    return number
 
 
 def _put_traces(connection: sa.Connection, traces: Iterable[Trace], caches: Caches) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ...model.filters import Filters
 from ...model.records import RequestRecord
+from ...model.text import whole_number
 from .. import schema
 from ..dialect import chunks
 from .base import NO_TEST_ROW, QueryBase, filtered
@@ -160,13 +161,12 @@ class RequestQueries:
 
     def get(self, request_id: str) -> RequestRecord | None:
         """Return the record of a request, or None if there is none with this id."""
-        token, _, number = request_id.rpartition("-")
-        if not (number.isdecimal() and number.isascii() and len(number) <= 10):
+        token, _, digits = request_id.rpartition("-")
+        number = whole_number(digits, schema.HIGHEST_NUMBER)
+        if number is None:
             return None
         keys = [
-            schema.request_key(journal.id, int(number))
-            for journal in self._base.journals.values()
-            if journal.token == token
+            schema.request_key(journal.id, number) for journal in self._base.journals.values() if journal.token == token
         ]
         table = schema.requests.c
         query = _records().where(table.id.in_(keys), table.period.in_(self._periods))

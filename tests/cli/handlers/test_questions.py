@@ -218,6 +218,7 @@ class TestErrors:
             (["who", "views.py:0"], "is not of the form FILE:LINE"),
             (["who", "views.py:-1"], "is not of the form FILE:LINE"),
             (["who", f"views.py:{'9' * 5000}"], "is not of the form FILE:LINE"),
+            (["who", f"views.py:{'0' * 11}1{'9' * 5000}"], "is not of the form FILE:LINE"),
             (["who", "nothing.py:3"], "no line of a file 'nothing.py' was recorded"),
         ],
     )

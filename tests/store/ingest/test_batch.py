@@ -351,7 +351,7 @@ class TestAgainstReader:
         "change",
         [
             {"started_at": float("nan")}, {"started_at": 1e300}, {"status": 10**30}, {"status": True}, {"id": "x"},
-            {"id": "x--1"},
+            {"id": "x--1"}, {"id": "x-" + "9" * 5000},
         ],
     )  # fmt: skip
     def test_numbers_that_no_database_accepts(self, change: dict[str, Any]) -> None:

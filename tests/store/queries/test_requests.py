@@ -123,3 +123,14 @@ class TestPages:
                 assert Counter(line for line, _ in tests) == Counter(line for line, _ in named)
                 names = {r.test for r in records if r.test and path in by_id[r.trace].files}
                 assert found.lines.names_in(numbers[path])[0] == sorted(names)
+
+
+def test_ids_that_no_request_can_have() -> None:
+    """A number of more than 32 bits would reach into that of the journal: into another journal's requests."""
+    folder = run_folder()
+    ids = [Writer(folder, token).request(TRACES[1], NOW) for token in ("0000000a", "0000000b")]
+    others = [f"0000000{letter}-{number}" for letter in "ab" for number in ((1 << 32) + 1, "9" * 5000, "\u0661", "")]
+    with synced(folder) as (store, run), store.recorded([run]) as found:
+        records = [found.requests.get(request_id) for request_id in ids]
+        assert [record.id for record in records if record] == ids
+        assert [found.requests.get(request_id) for request_id in others] == [None] * 8
