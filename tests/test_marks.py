@@ -10,7 +10,7 @@ from types import CodeType
 import pytest
 
 from . import test_architecture as architecture
-from .support.marks import END_TO_END, INTERPRETER, SERVER, marks_of
+from .support.marks import END_TO_END, INTERPRETER, SERVER, WITHIN, marks_of
 
 # What differs from one Python to another, as a module of the package would write it.
 NAMES = {
@@ -58,7 +58,7 @@ def test_differences_are_found() -> None:
     assert not {*differences(ast.parse("import json, sys\nsys.path\n"))}
 
 
-@pytest.mark.parametrize("path", [*INTERPRETER, *END_TO_END, *SERVER])
+@pytest.mark.parametrize("path", [*INTERPRETER, *END_TO_END, *SERVER, *WITHIN])
 def test_marked_paths_exist(path: str) -> None:
     assert (architecture.TESTS / path).exists()
 
@@ -67,7 +67,8 @@ def test_marked_paths_exist(path: str) -> None:
     ("path", "uses", "marks"),
     [
         ("engines/test_choice.py", (), ["interpreter"]),
-        ("end_to_end/work/test_late.py", (), ["interpreter", "end_to_end"]),
+        ("end_to_end/work/test_late.py", (), ["interpreter"]),
+        ("end_to_end/test_truth.py", (), ["interpreter", "end_to_end"]),
         ("cli/test_main.py", ("commands",), ["end_to_end"]),
         ("cli/test_main.py", ("invoke",), []),
         ("dashboard/test_source.py", ("browser",), ["end_to_end"]),

@@ -4,9 +4,9 @@ The marks choose tests for one of several runs over the same code, so that conti
 hour on what one run has shown:
 
 *   ``interpreter``: the result depends on how Python executes code (its events, frames, code objects, forks, imports
-    and syntax trees). These are run on every interpreter.
+    and syntax trees). Those within one process are run on every interpreter, all of them on the first and the last.
 *   ``end_to_end``: the test starts processes: servers, commands, browsers. These take most of the time. What they add
-    to the tests within one process is how the parts work together, which is the same on every interpreter unless the
+    to the tests within one process is how the parts work together, which is the same on every interpreter, unless the
     test is also marked ``interpreter``.
 *   ``server``: those of them that are about real servers, whose versions differ.
 """
@@ -46,6 +46,8 @@ END_TO_END = (
     "testid/clients/test_other_languages.py",
     "testid/clients/test_recipes.py",
 )
+# Of these, what runs within the test's process, or forks it.
+WITHIN = ("end_to_end/work",)
 # Fixtures and marks of tests that start commands or browsers.
 STARTING = {"browser", "commands", "suite"}
 
@@ -57,7 +59,8 @@ def marks_of(path: Path, uses: Collection[str]) -> Iterator[str]:
     parents = {path.as_posix(), *(parent.as_posix() for parent in path.parents)}
     if not parents.isdisjoint(INTERPRETER):
         yield "interpreter"
-    if not (parents.isdisjoint(END_TO_END) and STARTING.isdisjoint(uses)):
+    is_within = parents.isdisjoint(END_TO_END) or not parents.isdisjoint(WITHIN)
+    if not (is_within and STARTING.isdisjoint(uses)):
         yield "end_to_end"
     if not parents.isdisjoint(SERVER):
         yield "server"
