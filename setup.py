@@ -1,4 +1,4 @@
-"""The parts in C, which are optional: without them, the same is done in Python. All else is in setup.cfg."""
+"""The C extensions, which are optional, because Python code does the same. All else is in setup.cfg."""
 
 import sys
 import sysconfig
@@ -14,7 +14,7 @@ def extension(name: str) -> Extension:
 
 names = []
 if not sysconfig.get_config_var("Py_GIL_DISABLED"):
-    names.append("_appended")
+    names.append("journal._appended")
     if sys.version_info >= (3, 12):
         names.append("engines._locations")
 

@@ -1,12 +1,12 @@
-"""How long it takes to find the duplicates of a large suite, and the smallest part of it that keeps its lines.
+"""Measures how long it takes to find the duplicates of a large suite, and the smallest part that keeps its lines.
 
 ::
 
-    python benchmarks/minimise.py
-    python benchmarks/minimise.py --members 10000 --line-sets 10000 --lines 50000
+    python -m benchmarks.minimise
+    python -m benchmarks.minimise --members 10000 --line-sets 10000 --lines 50000
 
-The suite is made up, the same for the same sizes. Each set of lines is that of a test which asks for a few routes, and
-in each takes some branches, common ones or rare ones. Routes and sets are chosen unevenly, as traffic does. With
+The suite is generated, the same for the same sizes. Each set of lines is that of a test which requests a few routes,
+and in each takes some branches, common ones or rare ones. Routes and sets are chosen unevenly, as traffic does. With
 ``--shape random``, sets are of any blocks of lines: the worst case for a proof.
 """
 
@@ -26,8 +26,8 @@ from tabulate import tabulate
 from flask_livecoverage.analysis.duplicates import find_redundancy
 from flask_livecoverage.analysis.minimise import minimise
 from flask_livecoverage.analysis.suite import Suite
-from flask_livecoverage.lines import to_bitmap
-from flask_livecoverage.model import Executed, FileLines, Trace
+from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.records import ExecutionTotals, FileLines, Trace
 
 T = TypeVar("T")
 
@@ -44,7 +44,8 @@ def make_suite(members: int, line_sets: int, lines: int, shape: str) -> Suite:
     # The first of each, then by the square: some sets are executed far more often than others.
     chosen = (ids[i] if i < len(ids) else ids[int(len(ids) * chance.random() ** 2)] for i in range(members))
     executed = [
-        Executed(f"test-{i}", 1, round(chance.lognormvariate(3, 1), 3), [trace]) for i, trace in enumerate(chosen)
+        ExecutionTotals(f"test-{i}", 1, round(chance.lognormvariate(3, 1), 3), [trace])
+        for i, trace in enumerate(chosen)
     ]
     return Suite.of(executed, traces)
 
@@ -62,17 +63,17 @@ def make_traces(chance: random.Random, line_sets: int, lines: int, shape: str) -
 
 
 def requests_of_routes(chance: random.Random, blocks: range) -> Iterator[frozenset[int]]:
-    """Tests that ask for one to four routes. Each has blocks that always run, and branches: common, rare, very rare."""
+    """Tests that request one to four routes. Each has blocks that always run, and branches: common, rare, very rare."""
     common = blocks[: min(len(blocks) // 20, 100)]
     routes = [blocks[i : i + BLOCKS_PER_ROUTE] for i in range(len(common), len(blocks), BLOCKS_PER_ROUTE)] or [blocks]
     likely = {block: 1.0 if chance.random() < 0.3 else chance.random() ** 3 for block in blocks}
     while True:
-        asked = [routes[int(len(routes) * chance.random() ** 2)] for _ in range(chance.randint(1, 4))]
-        yield frozenset(common) | {block for route in asked for block in route if chance.random() < likely[block]}
+        wanted = [routes[int(len(routes) * chance.random() ** 2)] for _ in range(chance.randint(1, 4))]
+        yield frozenset(common) | {block for route in wanted for block in route if chance.random() < likely[block]}
 
 
 def any_blocks(chance: random.Random, blocks: range) -> Iterator[frozenset[int]]:
-    """Blocks without any order: no application is like that, and nothing is harder to prove."""
+    """Blocks without any structure: unlike those of any application, and the hardest case for a proof."""
     while True:
         yield frozenset(chance.choices(blocks, k=chance.randint(1, max(len(blocks) // 20, 2))))
 
@@ -87,13 +88,13 @@ def make_trace(blocks: frozenset[int]) -> Trace:
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """What ``work`` returns, and the seconds that it took."""
+    """The result of ``work``, and the seconds that it took."""
     began = time.perf_counter()
     return work(), time.perf_counter() - began
 
 
 def measure(options: argparse.Namespace) -> list[list[object]]:
-    """Rows of what was done, what came out, and the seconds that it took."""
+    """Rows of a step, its result, and the seconds that it took."""
     suite, seconds = timed(lambda: make_suite(options.members, options.line_sets, options.lines, options.shape))
     rows: list[list[object]] = [["make the suite", f"{suite.all_lines.bit_count()} lines executed", seconds]]
     found, seconds = timed(lambda: find_redundancy(suite))

@@ -1,17 +1,19 @@
-"""What the store costs: how fast it takes requests in, what one takes on disk, and how soon it answers.
+"""Measures the store: how fast it stores requests, their size on disk, and how fast it answers.
 
-    python benchmarks/store.py [--requests 1000000] [--traces 1000] [--journals 4]
+::
 
-Journals are made up: as many requests as asked for, over so many distinct traces, on paths that all differ. Seconds of
-CPU are this process's own, whatever runs beside it.
+    python -m benchmarks.store [--requests 1000000] [--traces 1000] [--journals 4]
+
+The journals are generated: requests over distinct traces, on paths that all differ. Seconds of CPU are those of this
+process, whatever runs beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import resource
+import statistics
 import sys
 import tempfile
 import time
@@ -21,13 +23,13 @@ from typing import Any
 
 from tabulate import tabulate
 
-from flask_livecoverage.filters import Filters
-from flask_livecoverage.journal import DataDir, RunFolder
-from flask_livecoverage.lines import to_hex
-from flask_livecoverage.model import FileLines, Trace
-from flask_livecoverage.store import Recorded, open_store, store_url
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.filters import Filters
+from flask_livecoverage.model.records import FileLines, Trace
+from flask_livecoverage.store import RunQueries, open_store, store_url
 
-NOW = 1_700_000_000.0
+from .journals import NOW, Traffic, write_run
+
 FILES = [f"/srv/shop/module_{number}.py" for number in range(40)]
 
 
@@ -44,58 +46,25 @@ def make_traces(count: int, rng: random.Random) -> list[Trace]:
     return list(traces.values())
 
 
-def write_journal(path: Path, token: str, requests: int, traces: list[Trace], rng: random.Random) -> None:
-    with path.open("w") as journal:
-        process = {
-            "version": 1,
-            "pid": 1,
-            "started_at": NOW,
-            "root": "/srv",
-            "engine": "monitoring",
-            "reason": "",
-            "branch": False,
-        }
-        print(json.dumps({"type": "process", **process, "python": "3.13.0"}), file=journal)
-        for trace in traces:
-            files = {
-                name: {"content": lines.content, "lines": to_hex(lines.lines)} for name, lines in trace.files.items()
-            }
-            print(json.dumps({"type": "trace", "id": trace.id, "files": files}, separators=(",", ":")), file=journal)
-        for number in range(1, requests + 1):
-            # Some traces are left often, most of them seldom.
-            index = int(len(traces) * rng.random() ** 2)
-            journal.write(
-                f'{{"type":"request","id":"{token}-{number}","trace":"{traces[index].id}","method":"GET",'
-                f'"route":"/item/<int:id>","endpoint":"shop.item_{index % 50}","path":"/item/{rng.randrange(10**6)}",'
-                f'"test":"tests/test_shop.py::test_{index % 500}","status":200,"started_at":{NOW + number / 1000!r},'
-                f'"duration_ms":{20 * rng.random():.3f}}}\n'
-            )
-
-
-def make_run(folder: Path, requests: int, traces: int, journals: int) -> RunFolder:
-    rng = random.Random(1)
-    run = DataDir(folder).run("benchmark")
-    run.path.mkdir(parents=True)
-    made = make_traces(traces, rng)
-    for number in range(journals):
-        token = f"{number:08x}"
-        write_journal(run.path / f"journal-{token}.jsonl", token, requests // journals, made, rng)
-    return run
+def make_run(data_dir: Path, requests: int, traces: int, journals: int) -> RunFolder:
+    """Write the journals of a run."""
+    return write_run(data_dir, make_traces(traces, random.Random(1)), Traffic(requests, journals, routes=50, tests=500))
 
 
 def peak_memory() -> float:
-    """MiB."""
+    """The most memory that this process has used so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def measure_ingest(run: RunFolder, url: str, file: Path) -> list[list[Any]]:
+    """Rows of names and figures: the time, the disk and the memory that it takes to bring a run into the store."""
     memory, seconds, cpu = peak_memory(), time.perf_counter(), time.process_time()
     with open_store(url) as store:
         number = store.sync(run)
         seconds, cpu = time.perf_counter() - seconds, time.process_time() - cpu
-        with store.recorded([number]) as recorded:
-            count = recorded.count()
+        with store.recorded([number]) as queries:
+            count = queries.requests.count()
     return [
         ["requests", f"{count:,}"],
         ["seconds", f"{seconds:.1f}"],
@@ -106,33 +75,39 @@ def measure_ingest(run: RunFolder, url: str, file: Path) -> list[list[Any]]:
     ]
 
 
+QUESTIONS: dict[str, Callable[[RunQueries], Any]] = {
+    "requests, newest 50": lambda found: found.requests.newest(limit=50),
+    "requests of a test, newest 50": lambda found: found.requests.newest(
+        Filters(test="tests/test_shop.py::test_7"), 50
+    ),
+    "one request": lambda found: found.requests.get("00000000-77"),
+    "who ran a line": lambda found: found.lines.ran(FILES[3], [17]),
+    "tests": lambda found: list(found.groups.executed("test")),
+    "routes": lambda found: list(found.groups.executed("route")),
+    "all traces": lambda found: found.lines.traces(),
+    "tests since a moment": lambda found: list(found.groups.executed("test", Filters(since=NOW + 1))),
+}
+
+
 def measure_questions(url: str, run: RunFolder, rounds: int) -> list[list[Any]]:
-    questions: dict[str, Callable[[Recorded], Any]] = {
-        "requests, newest 50": lambda found: found.requests(limit=50),
-        "requests of a test, newest 50": lambda found: found.requests(Filters(test="tests/test_shop.py::test_7"), 50),
-        "one request": lambda found: found.request("00000000-77"),
-        "who ran a line": lambda found: found.ran(FILES[3], [17]),
-        "tests": lambda found: list(found.executed("test")),
-        "routes": lambda found: list(found.executed("route")),
-        "all traces": lambda found: found.traces(),
-        "tests since a moment": lambda found: list(found.executed("test", Filters(since=NOW + 1))),
-    }
+    """Rows of a question, and the milliseconds until its answer: the best and the median of all rounds."""
     rows = []
     with open_store(url) as store:
         number = store.sync(run)
-        for name, ask in questions.items():
+        for name, ask in QUESTIONS.items():
             times = []
             for _ in range(rounds):
-                with store.recorded([number]) as recorded:
+                with store.recorded([number]) as queries:
                     began = time.perf_counter()
-                    ask(recorded)
+                    ask(queries)
                     times.append(1000 * (time.perf_counter() - began))
-            rows.append([name, f"{min(times):.1f}", f"{sorted(times)[len(times) // 2]:.1f}"])
+            rows.append([name, f"{min(times):.1f}", f"{statistics.median(times):.1f}"])
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Measure, and print two tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--traces", type=int, default=1000)
     parser.add_argument("--journals", type=int, default=4)
@@ -145,11 +120,8 @@ def main() -> None:
         print(tabulate(measure_ingest(run, url, Path(folder) / "store.sqlite3"), disable_numparse=True))
         print()
         rows = measure_questions(url, run, options.rounds)
-        print(
-            tabulate(
-                rows, ("Question", "ms, best", "ms, median"), colalign=("left", "right", "right"), disable_numparse=True
-            )
-        )
+        headers = ("Question", "ms, best", "ms, median")
+        print(tabulate(rows, headers, colalign=("left", "right", "right"), disable_numparse=True))
 
 
 if __name__ == "__main__":

@@ -23,11 +23,11 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 
-# No intersphinx: the documentation is built without a network. These are others' names.
+# No intersphinx: the documentation is built without a network. These names belong to other packages.
 nitpick_ignore_regex = [
     ("py:(class|data|exc)", r"(flask|werkzeug|wsgiref|_typeshed|typing|collections|contextlib)\..*"),
     ("py:class", r"(Flask|WSGIApplication|WSGIEnvironment|StartResponse|Any|Callable|Iterable|Iterator|Function)"),
-    # Our own, for maintainers alone.
+    # Internal names of this package.
     ("py:class", r"(flask_livecoverage\.)?((recorder\.)?Recorder|(extension\.)?Function)"),
     ("py:class", r"(flask_livecoverage\.)?(middleware\.)?(Describe|IsMaterialized)"),
 ]

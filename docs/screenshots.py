@@ -1,6 +1,7 @@
 """Makes the pictures of the dashboard that the documentation shows: ``make screenshots``.
 
-The example application is served, its suite and a short walk by hand run against it, and headless Chromium looks.
+The example application is served, its suite and a short walk by hand run against it, and headless Chromium takes the
+pictures.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ def serving() -> Iterator[str]:
 
 
 class Camera:
-    """A browser that looks at the dashboard."""
+    """A browser that takes pictures of the dashboard."""
 
     def __init__(self, driver: webdriver.Chrome, url: str) -> None:
         self._driver = driver
         self._base = f"{url}/__coverage__/"
 
     def take(self, name: str, path: str, screen: dict[str, Any] = DESK, colours: str = "light") -> None:
-        """A picture of a page."""
+        """Save a picture of a page."""
         media = {"features": [{"name": "prefers-color-scheme", "value": colours}]}
         self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
@@ -70,16 +71,20 @@ class Camera:
 
     def open(self, path: str) -> None:
         self._driver.get(self._base + path)
-        WebDriverWait(self._driver, 30).until(lambda driver: "Preparing" not in driver.title)
+        WebDriverWait(self._driver, 30).until(self._is_complete)
+
+    def _is_complete(self, driver: webdriver.Chrome) -> bool:
+        # A page is shown before all that was recorded is counted; its script requests it again until it is.
+        return "Preparing" not in driver.title and not driver.find_elements(By.CSS_SELECTOR, "[data-behind]")
 
     def address(self, page: str, text: str) -> str:
-        """Where a link on a page leads."""
+        """Return the address of a link on a page."""
         self.open(page)
         link = self._driver.find_element(By.PARTIAL_LINK_TEXT, text).get_attribute("href") or ""
         return link.removeprefix(self._base)
 
     def marked(self, page: str, *texts: str) -> str:
-        """The address of the comparison of rows with these texts."""
+        """Return the address of the comparison of rows with these texts."""
         self.open(page)
         rows = self._driver.find_elements(By.CSS_SELECTOR, "tbody tr")
         boxes = [next(row for row in rows if text in row.text).find_element(By.TAG_NAME, "input") for text in texts]
@@ -88,7 +93,7 @@ class Camera:
 
 
 def walk(url: str) -> None:
-    """What a tester does by hand, with nothing recorded before."""
+    """Use the application as a tester does by hand, after a reset."""
     windows = {"a part": ["", "50/100", "api/checks"], "rounded": ["20/30", "api/checks"], "no part": ["30/20", "abc"]}
     ask(f"{url}/__coverage__/reset", b"")
     for name, paths in windows.items():

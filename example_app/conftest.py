@@ -18,10 +18,10 @@ CHROMEDRIVER = ("chromedriver", "chromium.chromedriver")
 
 @pytest.fixture(scope="session")
 def base_url() -> str:
-    """`flask livecov run` says where the server is; else it is where `flask` serves by default."""
+    """The address that `flask livecov run` sets; otherwise the one at which `flask` serves by default."""
     url = os.environ.get("LIVECOVERAGE_URL", "http://127.0.0.1:5000").rstrip("/")
     if not is_served(url):
-        pytest.fail(f"No server answers at {url}: README.rst tells how to start it.", pytrace=False)
+        pytest.fail(f"No server answers at {url}: README.rst explains how to start it.", pytrace=False)
     return url
 
 
@@ -62,7 +62,7 @@ def chrome_options() -> webdriver.ChromeOptions:
     ):
         options.add_argument(argument)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        # Chromium refuses its sandbox to root, which is who one usually is in a CI container.
+        # Chromium refuses to run its sandbox as root, the usual user in a CI container.
         options.add_argument("--no-sandbox")
     return options
 
@@ -72,5 +72,5 @@ def chrome_service() -> Service:
 
 
 def installed(variable: str, names: tuple[str, ...]) -> str | None:
-    """The program that the environment names, or the first on PATH; None: Selenium Manager's."""
+    """The program that the environment names, or the first on PATH; None for Selenium Manager's."""
     return os.environ.get(variable) or next(filter(None, map(shutil.which, names)), None)

@@ -1,4 +1,4 @@
-"""Preparing the database: by hand, or as a part of ``flask livecov serve``."""
+"""Prepares the database: by a command, or as a part of ``flask livecov serve``."""
 
 import click
 from flask.cli import with_appcontext
@@ -9,7 +9,7 @@ from .models import Check
 
 @livecov.before_serving
 def store_first_check() -> None:
-    """The tables are new and empty: show what a check looks like."""
+    """Store an example: the tables are new and empty."""
     Check.store(fraction=50, total=100)
 
 

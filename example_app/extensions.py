@@ -1,4 +1,4 @@
-"""The extensions, made once and tied to an application in ``create_app``."""
+"""The extensions, created once and attached to an application in ``create_app``."""
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase

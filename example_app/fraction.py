@@ -1,10 +1,10 @@
-"""What the application is about: a fraction of a total, in whole percents."""
+"""The arithmetic of the application: a fraction of a total, in whole percents."""
 
 MAX_DIGITS = 9
 
 
 def percentage(fraction: int, total: int) -> int | None:
-    """Percents, rounded down; None where the fraction is no part of the total."""
+    """Return percents, rounded down; None if the fraction is greater than the total."""
     if fraction > total:
         return None
     if total == 0:
@@ -20,7 +20,7 @@ def verdict(fraction: int, total: int) -> str:
 
 
 def parse(values: object) -> tuple[dict[str, int], dict[str, str]]:
-    """Read both numbers from a form or a JSON object: the numbers, and the errors by field."""
+    """Parse both numbers of a form or a JSON object; return the numbers, and the errors by field."""
     numbers, errors = {}, {}
     for field in ("fraction", "total"):
         value = values.get(field, "") if isinstance(values, dict) else ""

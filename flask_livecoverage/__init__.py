@@ -1,18 +1,19 @@
 """Flask-LiveCoverage: code coverage measured inside a live Flask server.
 
-PYTEST_DONT_REWRITE (pytest would warn where this package is imported before pytest starts, in a command of ``flask``).
+PYTEST_DONT_REWRITE: without this marker, pytest warns where the package is imported before pytest starts, by a
+``flask`` command for example.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__
 from .errors import ConfigurationError, DataError, EngineError, LiveCoverageError, ServerError
 
 if TYPE_CHECKING:
     from .extension import LiveCoverage
 
-__version__ = "0.1.0"
 
 __all__ = [
     "ConfigurationError",
@@ -26,8 +27,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # On demand, because it imports Flask: recording starts before the application is imported, and before gevent
-    # patches what Flask imports.
+    # Imported on demand, because it imports Flask: recording starts before the application is imported, and before
+    # gevent patches the modules that Flask imports.
     if name == "LiveCoverage":
         from .extension import LiveCoverage
 

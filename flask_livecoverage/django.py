@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def get_wsgi_application() -> WSGIApplication:
-    """Django's WSGI application, recorded and with the control routes while live coverage is active.
+    """Return Django's WSGI application, recorded and with the control routes while live coverage is active.
 
-    ``LIVECOVERAGE`` or ``LIVECOVERAGE_ENABLED`` in the environment switch it on; else it is Django's own. The route
-    of a request is its URL pattern, its endpoint the name of the view.
+    ``LIVECOVERAGE`` or ``LIVECOVERAGE_ENABLED`` in the environment switch it on; otherwise Django's own application is
+    returned. The route of a request is its URL pattern, its endpoint the name of the view.
     """
     return measured_application(_make_application, describe=_route_and_view)
 
@@ -24,8 +24,8 @@ def _make_application() -> WSGIApplication:
     from django.urls import get_resolver
 
     application: WSGIApplication = wsgi.get_wsgi_application()
-    # Imports the URL configuration and the views now. Django would do it in the first request, which would be recorded
-    # with all that runs at import.
+    # Imports the URL configuration and the views now. Django would do so in the first request, and all lines that run
+    # at import would be recorded as lines of that request.
     _ = get_resolver().url_patterns
     return application
 
@@ -34,7 +34,7 @@ def _route_and_view(environ: WSGIEnvironment) -> tuple[str | None, str | None]:
     from django.urls import Resolver404, resolve
 
     try:
-        # Decoded: Django has put it back into the environment like that.
+        # Already decoded: Django stores the decoded path back into the environment.
         match = resolve(environ["PATH_INFO"])
     except Resolver404:
         return None, None

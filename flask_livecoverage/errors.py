@@ -6,11 +6,11 @@
     ├── ConfigurationError       a setting, an option or a use that cannot work
     ├── EngineError              no engine can measure here, and why
     ├── DataError                recorded data that is missing or cannot be read
-    ├── StorageError             nothing can be written where data are recorded
+    ├── StorageError             the data directory cannot be written to
     └── ServerError              a server that did not start, answer or end as it should
 
-Every message is one line that says what to do next. ``exit_code`` is the status with which a command that meets the
-error ends: 2 for wrong use, 1 for a fault.
+Every message is one line and names the next step. ``exit_code`` is the exit status of a command that fails with the
+error: 2 for wrong use, 1 for a fault.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ConfigurationError(LiveCoverageError):
 
 
 class EngineError(LiveCoverageError):
-    """No engine can measure here; the message names the reason and the way out."""
+    """No engine can measure here; the message names the reason and the remedy."""
 
 
 class DataError(LiveCoverageError):
@@ -37,7 +37,7 @@ class DataError(LiveCoverageError):
 
 
 class StorageError(LiveCoverageError):
-    """Nothing can be written where data are recorded: the disk is full, or read-only. Nothing has changed there."""
+    """The data directory cannot be written to: the disk is full or read-only. Its content is unchanged."""
 
 
 class ServerError(LiveCoverageError):

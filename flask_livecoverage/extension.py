@@ -1,4 +1,4 @@
-"""The Flask extension: puts the parts together for an application."""
+"""The Flask extension: attaches recording and the control routes to an application."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from werkzeug.wsgi import ClosingIterator
 
 from .errors import ConfigurationError
 from .measured import add_control_routes
-from .model import Rule
+from .model.records import Rule
+from .model.text import quoted, window_name
 from .settings import DATABASE_VARIABLE, Settings, is_active, load_settings
-from .text import shortened, window_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .recorder import Recorder
+    from .recording.recorder import Recorder
 
 Function = TypeVar("Function", bound=Callable[[], Any])
 
@@ -33,10 +33,10 @@ EXTENSION_KEY = "livecoverage"
 
 @dataclass
 class State:
-    """What the extension keeps for one application, in ``app.extensions["livecoverage"]``.
+    """The extension's state for one application, in ``app.extensions["livecoverage"]``.
 
-    ``recorder`` and ``entry``, which answers the requests to the application, are None while the extension is not
-    active.
+    ``entry`` is the WSGI application that answers the requests to ``app``. It and ``recorder`` are None while the
+    extension is not active.
     """
 
     livecov: LiveCoverage
@@ -60,8 +60,8 @@ class LiveCoverage:
             livecov.init_app(app, db=db)
             return app
 
-    It is active while ``TESTING`` is on, or the environment has ``LIVECOVERAGE=1``, as it has under ``flask livecov
-    serve`` and ``flask livecov run``. ``LIVECOVERAGE_ENABLED`` overrides both. Otherwise it does nothing at all.
+    It is active while ``TESTING`` is on, or ``LIVECOVERAGE=1`` is set in the environment, as under ``flask livecov
+    serve`` and ``flask livecov run``. ``LIVECOVERAGE_ENABLED`` overrides both. Otherwise it does nothing.
 
     :param db: a Flask-SQLAlchemy object; ``livecov serve`` creates its tables before serving, and drops them after.
     """
@@ -75,11 +75,11 @@ class LiveCoverage:
     def init_app(self, app: Flask, *, db: Any = None) -> None:
         """Attach to ``app``; ``db`` as for the class.
 
-        Raises ConfigurationError for a second time, and for settings that cannot work.
+        Raises ConfigurationError if it is attached already, and for invalid settings.
         """
         if EXTENSION_KEY in app.extensions:
             raise ConfigurationError(
-                f"LiveCoverage is attached to the application {app.name!r} already: call init_app once"
+                f"LiveCoverage is already attached to the application {app.name!r}: call init_app once"
             )
         settings = load_settings(app.config)
         state = State(self, settings, db, before_serving=self._before_serving, after_serving=self._after_serving)
@@ -88,24 +88,26 @@ class LiveCoverage:
             _activate(app, state)
 
     def before_serving(self, function: Function) -> Function:
-        """Register ``function``, without arguments, to run before ``livecov serve`` serves; the tables exist by then.
+        """Register ``function``, which takes no arguments, to run before ``livecov serve`` serves.
 
-        It runs in an application context; not where ``livecov run --server`` starts another server.
+        The tables exist by then. It runs in an application context. It does not run under ``livecov run --server``,
+        which starts another server.
         """
         self._before_serving.append(function)
         return function
 
     def after_serving(self, function: Function) -> Function:
-        """Register ``function``, without arguments, to run after ``livecov serve`` has served; the tables exist still.
+        """Register ``function``, which takes no arguments, to run after ``livecov serve`` has served.
 
-        It runs in an application context; not where ``livecov run --server`` starts another server.
+        The tables still exist. It runs in an application context. It does not run under ``livecov run --server``,
+        which starts another server.
         """
         self._after_serving.append(function)
         return function
 
     @contextmanager
     def window(self, name: str) -> Iterator[None]:
-        """Open a window for the requests made in a ``with`` block: their test is ``name``, unless they name another.
+        """Open a window while a ``with`` block runs: its requests belong to the test ``name`` unless they name another.
 
         Raises ConfigurationError while live coverage is not active, and for a name that is empty, not printable or
         longer than 1000 characters.
@@ -114,43 +116,47 @@ class LiveCoverage:
         try:
             recorder.open_window(window_name(name))
         except ValueError as error:
-            raise ConfigurationError(f"a window cannot be called {shortened(name)}: {error}") from None
+            raise ConfigurationError(f"a window cannot be called {quoted(name)}: {error}") from None
         try:
             yield
         finally:
             recorder.close_window()
 
     def dump(self, *, reset: bool = False) -> dict[str, Any]:
-        """What was recorded since the last reset: the object that ``/__coverage__/dump`` answers as JSON.
+        """Return the coverage recorded since the last reset: the object that ``/__coverage__/dump`` returns as JSON.
 
-        With ``reset``, a reset happens in the same step: every request is in exactly one such dump. Raises
-        ConfigurationError while live coverage is not active, DataError if nothing was measured.
+        With ``reset``, reset in the same step: every request is in exactly one such dump. Raises ConfigurationError
+        while live coverage is not active, DataError if nothing was measured.
         """
+        from .control.run_access import reading
         from .exports.dump import dump_object
-        from .exports.elsewhere import open_reports_in
+        from .exports.report_process import open_reports_in
 
         recorder = _active_recorder()
-        with recorder.reading(reset=reset) as run, open_reports_in(recorder.root, [run]) as reports:
-            return dump_object(run, reports, recording=recorder.recording)
+        with reading(recorder, reset=reset) as run, open_reports_in(recorder.root, [run]) as reports:
+            return dump_object(run, reports, recording=recorder.session.recording)
 
     def reset(self) -> None:
-        """Move the mark from which dumps count to now. Nothing is deleted.
+        """Reset: later dumps contain only what is recorded from now on. Nothing is deleted.
 
         Raises ConfigurationError while live coverage is not active.
         """
-        _active_recorder().reset()
+        from .control.run_access import reset_run
+
+        reset_run(_active_recorder())
 
 
 def get_state(app: Flask) -> State | None:
-    """The extension's state for ``app``, if it is attached."""
+    """Return the extension's state for ``app``, None if it is not attached."""
     state: State | None = app.extensions.get(EXTENSION_KEY)
     return state
 
 
 def attach(app: Flask) -> State:
-    """The state of an application that is to be served under coverage, attached now if it does not use the extension.
+    """Return the state of an application to serve under coverage.
 
-    Raises ConfigurationError if the application forces live coverage off.
+    Attaches the extension if the application has not done so. Raises ConfigurationError if the application forces live
+    coverage off.
     """
     if get_state(app) is None:
         LiveCoverage(app)
@@ -164,7 +170,7 @@ def attach(app: Flask) -> State:
 
 
 def _active_recorder() -> Recorder:
-    from .process import current_recorder
+    from .recording.process import current_recorder
 
     recorder = current_recorder()
     if recorder is None:
@@ -175,10 +181,10 @@ def _active_recorder() -> Recorder:
 
 
 def _activate(app: Flask, state: State) -> None:
-    # Imported here, because an application that is not measured must not pay for it, not even by importing coverage.
-    from .middleware import LiveCoverageMiddleware, OutermostMiddleware
-    from .process import start_recording
-    from .web.control import control_rules
+    # Imported here, because an application that is not measured must not pay for these, nor for importing coverage.
+    from .control.application import control_rules
+    from .middleware.wsgi import LiveCoverageMiddleware, OutermostMiddleware
+    from .recording.process import start_recording
 
     state.recorder = start_recording(state.settings)
     inner = LiveCoverageMiddleware(
@@ -188,35 +194,35 @@ def _activate(app: Flask, state: State) -> None:
         is_materialized=_is_materialized,
         ignore=state.settings.ignore,
     )
-    # For who serves `app.wsgi_app` itself.
-    app.wsgi_app = placed = add_control_routes(inner, state.settings)  # type: ignore[method-assign]
+    # For servers that are given `app.wsgi_app` itself.
+    app.wsgi_app = control = add_control_routes(inner, state.settings)  # type: ignore[method-assign]
     kind: Any = type(app)
     call = kind.__call__
-    is_flasks = getattr(getattr(call, "__code__", None), "co_filename", "") == flask.app.__file__
+    is_flask_call = getattr(getattr(call, "__code__", None), "co_filename", "") == flask.app.__file__
     outermost = OutermostMiddleware(
         lambda environ, start_response: kind.__call__(app, environ, start_response),
         inner,
-        is_direct=lambda: is_flasks and app.wsgi_app is placed and kind.__call__ is call,
+        is_direct=lambda: is_flask_call and app.wsgi_app is control and kind.__call__ is call,
     )
-    state.entry = placed.around(outermost)
-    app.__class__ = _entered_by_its_state(kind)
+    state.entry = control.around(outermost)
+    app.__class__ = _class_with_entry(kind)
     for rule in control_rules(state.settings, build_only=True):
-        # For `flask routes` and `url_for` alone: the middleware answers before the application is asked.
+        # Only for `flask routes` and `url_for`: the middleware answers these requests before the application.
         app.url_map.add(rule)
-    state.recorder.rule_sources.append(partial(_rules, app))
+    state.recorder.inventory.rule_sources.append(partial(_rules, app))
     if DATABASE_VARIABLE in os.environ:
-        from . import database_guard
+        from .startup import database_guard
 
         database_guard.watch(app)
 
 
 @lru_cache(maxsize=64)
-def _entered_by_its_state(kind: type[Any]) -> type[Flask]:
-    """A class like ``kind`` whose objects answer requests by the ``entry`` of their state.
+def _class_with_entry(kind: type[Any]) -> type[Flask]:
+    """A subclass of ``kind`` whose objects answer requests with the ``entry`` of their state.
 
-    Flask looks `wsgi_app` up at each request, so what an application puts there later is around what was there before.
-    Only the object's own ``__call__`` is around all of it. A class of its own leaves Flask, and other applications,
-    as they are.
+    Flask looks up `wsgi_app` at each request, so middleware that an application assigns later wraps what was there
+    before. Only the object's own ``__call__`` is outside all of it. The subclass leaves Flask itself and other
+    applications unchanged.
     """
 
     def __call__(self: Flask, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -227,29 +233,29 @@ def _entered_by_its_state(kind: type[Any]) -> type[Flask]:
 
     names = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
     names |= {"__slots__": (), "__call__": __call__}
-    made: type[Flask] = new_class(kind.__name__, (kind,), exec_body=lambda namespace: namespace.update(names))
-    return made
+    subclass: type[Flask] = new_class(kind.__name__, (kind,), exec_body=lambda namespace: namespace.update(names))
+    return subclass
 
 
 def _describe(app: Flask, environ: WSGIEnvironment) -> tuple[str | None, str | None]:
-    """The URL rule and the endpoint that the request with ``environ`` is for."""
+    """The URL rule and the endpoint of the request with ``environ``."""
     request = environ.get("werkzeug.request")
     if request is not None:
         rule = request.url_rule
     else:
-        # Flask has forgotten the request: an exception went through it.
+        # Flask does not provide the request any more, because an exception was raised in it.
         try:
             rule, _ = app.url_map.bind_to_environ(environ).match(return_rule=True)
         except Exception:
-            # Not found, or what the application itself failed with: a converter's error, say.
+            # Not found, or an error of the application itself, of a converter for example.
             rule = None
     return (rule.rule, rule.endpoint) if rule is not None else (None, None)
 
 
 def _rules(app: Flask, at_rest: bool) -> list[Rule]:
-    """The URL rules of ``app``, without ours."""
-    # Flask refuses new rules from its first request on. Until then, asking for them sorts them, which must not happen
-    # while another thread adds one.
+    """The URL rules of ``app``, without those of this package."""
+    # Flask refuses new rules after its first request. Until then, iterating over the rules sorts them, which must not
+    # happen while another thread adds one.
     if not at_rest and not getattr(app, "_got_first_request", False):
         return []
     return [
@@ -260,15 +266,15 @@ def _rules(app: Flask, at_rest: bool) -> list[Rule]:
 
 
 def _methods(methods: Iterable[str]) -> tuple[str, ...]:
-    """``methods`` without those that Flask and Werkzeug add, unless there are no others."""
+    """``methods`` without HEAD and OPTIONS, which Flask and Werkzeug add, unless there are no others."""
     return tuple(sorted({*methods} - {"HEAD", "OPTIONS"} or methods))
 
 
 def _is_materialized(body: Iterable[bytes]) -> bool:
-    """Whether ``body`` is what Werkzeug makes of a response that holds its whole body, and calls nobody when closed.
+    """True if ``body`` is Werkzeug's iterable for a response that holds its whole body, and closing it runs no code.
 
-    The way from the body to the response is not in Werkzeug's public interface. Where it does not lead there, the
-    answer is no, and the body is watched.
+    The path from the body to the response is not in Werkzeug's public interface. If the response is not found, return
+    False, so that the body is measured while it is sent.
     """
     if type(body) is not ClosingIterator:
         return type(body) in (list, tuple)
@@ -283,5 +289,5 @@ def _is_materialized(body: Iterable[bytes]) -> bool:
 
 @lru_cache(maxsize=64)
 def _is_plain(kind: type) -> bool:
-    """Whether responses of this type are encoded and closed as Werkzeug does it."""
+    """True if responses of this type are encoded and closed by Werkzeug's own code."""
     return issubclass(kind, Response) and kind.close is Response.close and kind.iter_encoded is Response.iter_encoded

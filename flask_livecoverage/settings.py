@@ -1,8 +1,8 @@
-"""Every setting once: its key, default, how its value is checked, and what it means.
+"""The settings: key, default, validation and meaning of each.
 
-A setting is looked up in the environment, then in the application's configuration (``app.config``), and then has its
-default. The environment comes first because it is the operator's word: ``livecov serve`` and ``livecov run`` speak
-through it to the servers that they start.
+A setting is looked up in the environment, then in the application's configuration (``app.config``), and otherwise has
+its default. The environment comes first because it is the operator's: ``livecov serve`` and ``livecov run`` configure
+the servers that they start through it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from .errors import ConfigurationError
 
@@ -19,23 +19,23 @@ ENGINES = ("auto", "monitoring", "ctrace")
 
 ACTIVE_VARIABLE = "LIVECOVERAGE"
 RUN_VARIABLE = "LIVECOVERAGE_RUN"
-# The run of a process, for children that multiprocessing starts afresh.
+# The run of a process, for children that multiprocessing starts without a fork.
 PARENT_VARIABLE = "LIVECOVERAGE_PARENT"
 SOURCE_VARIABLE = "LIVECOVERAGE_SOURCE"
-# A setting, which those who ask the control routes read too.
+# A setting, which clients of the control routes read too.
 TOKEN_VARIABLE = "LIVECOVERAGE_TOKEN"
-# What `livecov run` tells its command.
+# The server's address, for the command that `livecov run` starts.
 URL_VARIABLE = "LIVECOVERAGE_URL"
-# The file of the database that --temp-database has made.
+# The file of the database that --temp-database has created.
 DATABASE_VARIABLE = "LIVECOVERAGE_TEMPORARY_DATABASE"
-# For startup/sitecustomize.py: which installed packages are measured; and that one process alone starts early.
+# For startup/site/sitecustomize.py: which installed packages are measured; and that only one process starts early.
 STARTUP_VARIABLE = "LIVECOVERAGE_STARTUP"
 ONCE_VARIABLE = "LIVECOVERAGE_STARTUP_ONCE"
-# Leaves out what is in C.
+# Disables the engine's C extension.
 PURE_PYTHON_VARIABLE = "LIVECOVERAGE_PURE_PYTHON"
 
-# What the environment may hold besides the settings: how the processes of one measurement find each other, and how
-# engines are built.
+# Variables with our prefix that are not settings: how the processes of one measurement find each other, and how engines
+# are built.
 _OTHER_VARIABLES = frozenset(
     {
         RUN_VARIABLE, PARENT_VARIABLE, SOURCE_VARIABLE, URL_VARIABLE, STARTUP_VARIABLE, ONCE_VARIABLE,
@@ -49,7 +49,7 @@ _FALSE = frozenset({"0", "false", "no", "off", ""})
 
 
 def to_bool(value: Any) -> bool:
-    """A truth value from a configuration or the environment; ValueError names what is accepted."""
+    """Parse a truth value from a configuration or the environment. Raises ValueError naming what is accepted."""
     text = str(value).strip().lower()
     if value is None or text in _FALSE:
         return False
@@ -62,7 +62,7 @@ def _optional_bool(value: Any) -> bool | None:
     return None if value is None else to_bool(value)
 
 
-# Nothing that a URL rule, a query or a proxy would read as something else.
+# Without characters that have a meaning in a URL rule, in a query or for a proxy.
 _PATH = re.compile(r"(/[\w.~!$&'()*+,;=:@-]+)+/?", re.ASCII)
 
 
@@ -114,111 +114,109 @@ def _paths(value: Any) -> tuple[str, ...]:
 
 
 def server_url(value: str) -> str:
-    """The address of a server, without a slash at its end. Raises ValueError naming what is accepted."""
+    """Return the address of a server without a trailing slash. Raises ValueError naming what is accepted."""
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
         raise ValueError("use the form http://HOST:PORT")
     return value.rstrip("/")
 
 
+T = TypeVar("T")
+
+
+def _setting(key: str, default: T, parse: Callable[[Any], T], help: str, *, secret: bool = False) -> T:
+    """A field of :class:`Settings`, with the other fields of its :class:`Setting`."""
+    return field(default=default, metadata={"key": key, "parse": parse, "help": help, "secret": secret})
+
+
 @dataclass(frozen=True)
-class Setting:
-    """One setting: ``parse`` turns what the user gave into the value, or raises ValueError saying what is accepted."""
+class Settings:
+    """The values of all settings, which are declared here."""
 
-    key: str
-    default: Any
-    parse: Callable[[Any], Any]
-    help: str
-    secret: bool = False
-
-    @property
-    def name(self) -> str:
-        """The attribute of :class:`Settings` that holds its value."""
-        return self.key.removeprefix(_PREFIX).lower()
-
-
-SETTINGS = (
-    Setting(
+    enabled: bool | None = _setting(
         "LIVECOVERAGE_ENABLED",
         None,
         _optional_bool,
         "Forces live coverage on or off. Without it, it is on while ``TESTING`` is, or the environment has "
         "``LIVECOVERAGE=1``.",
-    ),
-    Setting("LIVECOVERAGE_URL_PREFIX", "/__coverage__", _url_path, "Where the control routes are."),
-    Setting(
+    )
+    url_prefix: str = _setting("LIVECOVERAGE_URL_PREFIX", "/__coverage__", _url_path, "Where the control routes are.")
+    shutdown_url: str = _setting(
         "LIVECOVERAGE_SHUTDOWN_URL",
         "/shutdown",
         _optional_url_path,
         "The route that ends the server. Empty: no such route.",
-    ),
-    Setting(
+    )
+    data_dir: str = _setting(
         "LIVECOVERAGE_DATA_DIR",
         ".livecov",
         _folder,
-        "The folder for what is recorded. It gets a ``.gitignore`` of its own.",
-    ),
-    Setting(
+        "The folder for recorded data. It gets a ``.gitignore`` of its own.",
+    )
+    autostart: bool = _setting(
         "LIVECOVERAGE_AUTOSTART",
         True,
         to_bool,
-        "Whether requests are recorded from the start. If not, they are while a window is open.",
-    ),
-    Setting("LIVECOVERAGE_ENGINE", "auto", _engine, "How lines are measured: ``auto``, ``monitoring`` or ``ctrace``."),
-    Setting(
+        "Whether requests are recorded from the start. If not, they are recorded while a window is open.",
+    )
+    engine: str = _setting(
+        "LIVECOVERAGE_ENGINE", "auto", _engine, "How lines are measured: ``auto``, ``monitoring`` or ``ctrace``."
+    )
+    token: str | None = _setting(
         TOKEN_VARIABLE,
         None,
         _token,
         "With ``Authorization: Bearer TOKEN``, the control routes answer clients on other machines too.",
         secret=True,
-    ),
-    Setting(
+    )
+    behind_proxy: bool | None = _setting(
         "LIVECOVERAGE_BEHIND_PROXY",
         None,
         _optional_bool,
         "Whether a proxy on the same machine is in front of the server. ``1``: only the token opens the control "
-        "routes. ``0``: programs of every user of this machine may use them. Without it, who may be a proxy is refused "
-        "(:doc:`security`).",
-    ),
-    Setting(
+        "routes. ``0``: programs of every user of this machine may use them. Without it, a client that may be a proxy "
+        "is refused (:doc:`security`).",
+    )
+    store: str | None = _setting(
         "LIVECOVERAGE_STORE",
         None,
         _store,
-        "The SQLAlchemy URL of the database that answers questions about what was recorded. Default: the SQLite file "
+        "The SQLAlchemy URL of the database for queries about the recorded data. Default: the SQLite file "
         "``store.sqlite3`` in the data directory.",
         secret=True,
-    ),
-    Setting(
+    )
+    ignore: tuple[str, ...] = _setting(
         "LIVECOVERAGE_IGNORE",
         (),
         _paths,
-        "Paths, separated by commas, whose requests are no test's: they are recorded, and belong neither to a test "
-        "that they name nor to the window that is open. ``*`` stands for any characters, ``?`` for one. "
-        "``/favicon.ico`` always is such a path.",
-    ),
-)
+        "Paths, separated by commas, whose requests belong to no test: they are recorded, but neither for the test "
+        "that they name nor for the open window. ``*`` stands for any characters, ``?`` for one. ``/favicon.ico`` "
+        "is always such a path.",
+    )
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The values of all :data:`SETTINGS`."""
+class Setting:
+    """One setting: ``parse`` turns the user's input into the value, or raises ValueError naming what is accepted.
 
-    enabled: bool | None = None
-    url_prefix: str = "/__coverage__"
-    shutdown_url: str = "/shutdown"
-    data_dir: str = ".livecov"
-    autostart: bool = True
-    engine: str = "auto"
-    token: str | None = None
-    behind_proxy: bool | None = None
-    store: str | None = None
-    ignore: tuple[str, ...] = ()
+    ``name`` is that of the attribute of :class:`Settings` that holds the value.
+    """
+
+    name: str
+    default: Any
+    key: str
+    parse: Callable[[Any], Any]
+    help: str
+    secret: bool
+
+
+SETTINGS = tuple(Setting(one.name, one.default, **one.metadata) for one in fields(Settings))
 
 
 def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings from ``environ`` (default: the process's) and ``config``.
+    """Load the settings from ``environ`` (default: the process's) and ``config``.
 
-    Raises ConfigurationError for a value that is not accepted, and for a key that begins with ``LIVECOVERAGE_`` but is
-    none of ours: a typing error must not go unnoticed.
+    Raises ConfigurationError for an invalid value, and for an unknown key that begins with ``LIVECOVERAGE_``: a
+    spelling mistake must not go unnoticed.
     """
     environ = os.environ if environ is None else environ
     known = {setting.key for setting in SETTINGS}
@@ -231,17 +229,17 @@ def load_settings(config: Mapping[str, Any], environ: Mapping[str, str] | None =
         try:
             values[setting.name] = setting.parse(given)
         except ValueError as error:
-            shown = "what it is" if setting.secret else repr(given)
-            raise ConfigurationError(f"{setting.key} cannot be {shown}: {error}") from None
+            fault = "is invalid (value hidden)" if setting.secret else f"cannot be {given!r}"
+            raise ConfigurationError(f"{setting.key} {fault}: {error}") from None
     return Settings(**values)
 
 
-# A file: no path that is absolute, no database in memory, no URI.
+# The URL of a file with a relative path: not an absolute path, a database in memory or a URI.
 _RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)(?=[^?])")
 
 
-def anchored(settings: Settings, folder: str) -> Settings:
-    """``settings`` whose relative paths are relative to ``folder``, and now absolute."""
+def resolved(settings: Settings, folder: str) -> Settings:
+    """Return ``settings`` with relative paths made absolute, relative to ``folder``."""
     store = settings.store and _RELATIVE_SQLITE.sub(
         lambda found: f"{found[1]}{os.path.join(folder, '')}", settings.store
     )
@@ -249,7 +247,7 @@ def anchored(settings: Settings, folder: str) -> Settings:
 
 
 def is_active(settings: Settings, config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> bool:
-    """Whether an application with these settings and this configuration is to be measured."""
+    """True if an application with these settings and this configuration is to be measured."""
     environ = os.environ if environ is None else environ
     if settings.enabled is not None:
         return settings.enabled

@@ -1,7 +1,8 @@
-"""Any Flask application, unchanged, for a WSGI server of one's choice: ``gunicorn flask_livecoverage.wsgi:app``.
+"""Serves a Flask application, unchanged, under any WSGI server: ``gunicorn flask_livecoverage.wsgi:app``.
 
 ``FLASK_APP`` names the application, as for the ``flask`` command; ``livecov run --server`` sets it. Recording starts
-before the application is imported, so that its start-up is measured too.
+before the application is imported, so its start-up is measured too. For an application without Flask, see
+:mod:`.measured`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 from flask.cli import ScriptInfo
 
 from .extension import attach
-from .process import start_recording
+from .recording.process import start_recording
 from .settings import is_active, load_settings
 
 _settings = load_settings({})

@@ -1,4 +1,4 @@
-"""What all tests share: a folder of their own, applications written for one test, and nothing left behind."""
+"""Fixtures for all tests: a separate folder, modules written for one test, and checks that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -18,30 +18,43 @@ from types import ModuleType
 import psutil
 import pytest
 
-from flask_livecoverage.process import stop_recording
+from flask_livecoverage.recording.process import stop_recording
 from flask_livecoverage.settings import SETTINGS
 
-from .live import serving_in_thread
+from .support.commands import commands, gate, invoke
+from .support.marks import marks_of
+from .support.servers import serving_in_thread
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+# Fixtures for all folders.
+__all__ = ["commands", "gate", "invoke"]
 
 _numbers = itertools.count()
+_TESTS = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--thorough``: the figures that the documentation promises; without it, the same tests with smaller ones."""
+    """Add ``--thorough``: tests with the numbers that the documentation promises, instead of smaller ones."""
     parser.addoption("--thorough", action="store_true", help="as many kills, inputs and requests as the docs promise")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Add the marks that folders and fixtures decide."""
+    for item in items:
+        fixtures = item.fixturenames if isinstance(item, pytest.Function) else ()
+        uses = {*fixtures, *(mark.name for mark in item.iter_markers())}
+        for mark in marks_of(item.path.relative_to(_TESTS), uses):
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")
 def thorough(pytestconfig: pytest.Config) -> bool:
-    """Whether a test does as much as the documentation promises, or as much as everyday's patience allows."""
+    """True if tests use the numbers that the documentation promises, instead of smaller ones for everyday use."""
     return bool(pytestconfig.getoption("--thorough"))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings() -> Iterator[None]:
-    """No settings of whoever runs the tests apply, neither to a test nor to a server that several tests share."""
+    """Remove the developer's settings, for each test and for servers that several tests share."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         for variable in list(os.environ):
             if variable.startswith(("LIVECOVERAGE", "FLASK_")):
@@ -51,19 +64,19 @@ def _no_settings() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in an empty folder: this repository's own coverage configuration must not apply."""
+    """Run in an empty folder: this repository's own coverage configuration must not apply."""
     monkeypatch.chdir(tmp_path)
     assert all(setting.key not in os.environ for setting in SETTINGS)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """After each test the interpreter is as it was: no trace function, tool id, wrapped function, thread or process."""
+    """Check that each test restores trace functions, tool ids and wrapped functions, and ends threads and processes."""
     trace, thread_trace = sys.gettrace(), threading.gettrace()
     tools = _monitoring_tools()
     wrapped, finders = _wrapped_functions(), list(sys.meta_path)
     threads = set(threading.enumerate())
-    # A server that several tests share, say.
+    # A server that several tests share may run already.
     processes = psutil.Process().children()
     yield
     stop_recording()
@@ -77,7 +90,7 @@ def _nothing_left_behind() -> Iterator[None]:
 
 
 def _running(threads: Iterable[threading.Thread]) -> list[threading.Thread]:
-    """Those that do not end: `multiprocessing.pool.ThreadPool` tells its workers to, and does not wait for them."""
+    """Return those that do not end in time: `multiprocessing.pool.ThreadPool` does not wait for its workers' end."""
     left = list(threads)
     for thread in left:
         thread.join(10)
@@ -97,7 +110,7 @@ def _monitoring_tools() -> list[str | None]:
 
 @pytest.fixture(params=["monitoring", "ctrace"])
 def engine_name(request: pytest.FixtureRequest) -> str:
-    """Each engine in turn."""
+    """The name of an engine: one after the other."""
     name: str = request.param
     if name == "monitoring" and sys.version_info < (3, 12):
         pytest.skip("the monitoring engine needs sys.monitoring, new in Python 3.12")
@@ -105,7 +118,7 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def foreign_server() -> Iterator[str]:
+def unmeasured_server() -> Iterator[str]:
     """The address of a server that is not measured."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     with serving_in_thread(server):
@@ -114,7 +127,7 @@ def foreign_server() -> Iterator[str]:
 
 @pytest.fixture
 def write_module(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a module into the test's folder."""
+    """A function that writes a module into the test's folder."""
 
     def write(text: str, name: str | None = None) -> Path:
         path = tmp_path / f"{name or f'module_{next(_numbers)}'}.py"
@@ -126,7 +139,7 @@ def write_module(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def load_module(write_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
-    """Writes a module and imports it, under a name that no other test uses."""
+    """A function that writes a module and imports it, under a name that no other test uses."""
 
     def load(text: str, name: str | None = None) -> ModuleType:
         path = write_module(text, name)
@@ -140,16 +153,3 @@ def load_module(write_module: Callable[..., Path], monkeypatch: pytest.MonkeyPat
         return module
 
     return load
-
-
-def line_of(module: ModuleType | Path, text: str) -> int:
-    """The number of the one line that holds ``text``."""
-    path = Path(str(module.__file__)) if isinstance(module, ModuleType) else module
-    found = [number for number, line in enumerate(path.read_text().splitlines(), 1) if text in line]
-    assert len(found) == 1, f"{text!r} is in lines {found}"
-    return found[0]
-
-
-def lines_of(module: ModuleType | Path, *texts: str) -> list[int]:
-    """The numbers of the lines that hold these texts, sorted."""
-    return sorted(line_of(module, text) for text in texts)

@@ -1,4 +1,4 @@
-"""The example application's two ways, with its README as the measure."""
+"""The two ways to measure the example application, compared with its README."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from .cli.processes import Commands
-from .conftest import REPOSITORY
+from .support import REPOSITORY
+from .support.processes import Commands
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Iterator[Commands]:
-    """Runs commands in a copy of what the repository holds for this: they write reports, data and caches there."""
+    """Runs commands in a copy of the example, where they write reports, data and caches."""
     ignored = shutil.ignore_patterns("__pycache__", "instance")
     shutil.copytree(REPOSITORY / "example_app", tmp_path / "example_app", ignore=ignored)
     for name in ("setup.cfg", "pyproject.toml"):

@@ -1,15 +1,14 @@
-"""Every setting is looked up, checked and refused as its table says."""
+"""Tests of settings: lookup, validation and error messages of each."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flask_livecoverage.errors import ConfigurationError
-from flask_livecoverage.settings import SETTINGS, Settings, anchored, is_active, load_settings, to_bool
+from flask_livecoverage.settings import SETTINGS, Settings, is_active, load_settings, resolved, to_bool
 
 ACCEPTED = [
     ("LIVECOVERAGE_ENABLED", None, None),
@@ -71,11 +70,10 @@ def attribute(key: str) -> str:
 
 
 class TestTable:
-    def test_dataclass_and_table_agree(self) -> None:
-        fields = {field.name: field.default for field in dataclasses.fields(Settings)}
-        assert fields == {setting.name: setting.default for setting in SETTINGS}
+    def test_every_key_is_that_of_its_attribute(self) -> None:
+        assert [setting.key for setting in SETTINGS] == [f"LIVECOVERAGE_{setting.name.upper()}" for setting in SETTINGS]
 
-    def test_defaults_are_accepted_and_stay(self) -> None:
+    def test_defaults_are_accepted_and_unchanged(self) -> None:
         assert load_settings({}, {}) == Settings()
 
     def test_every_setting_has_help(self) -> None:
@@ -92,13 +90,15 @@ class TestValues:
         with pytest.raises(ConfigurationError) as caught:
             load_settings({key: given}, {})
         message = str(caught.value)
-        assert message.startswith(f"{key} cannot be ")
+        hidden = next(setting.secret for setting in SETTINGS if setting.key == key)
+        assert message.startswith(f"{key} is invalid (value hidden): " if hidden else f"{key} cannot be {given!r}: ")
         assert hint in message
         assert "\n" not in message
 
-    def test_token_is_not_shown(self) -> None:
+    @pytest.mark.parametrize("key", [setting.key for setting in SETTINGS if setting.secret])
+    def test_secret_values_are_not_shown(self, key: str) -> None:
         with pytest.raises(ConfigurationError) as caught:
-            load_settings({"LIVECOVERAGE_TOKEN": "pässword"}, {})
+            load_settings({key: "pässword"}, {})
         assert "pässword" not in str(caught.value)
 
     @pytest.mark.parametrize("text", ["1", "true", "Yes", " ON "])
@@ -110,7 +110,7 @@ class TestValues:
         assert to_bool(text) is False
 
 
-class TestWhere:
+class TestLookup:
     def test_environment_comes_before_configuration(self) -> None:
         config = {"LIVECOVERAGE_ENGINE": "monitoring", "LIVECOVERAGE_URL_PREFIX": "/mine"}
         settings = load_settings(config, {"LIVECOVERAGE_ENGINE": "ctrace"})
@@ -121,18 +121,18 @@ class TestWhere:
             load_settings({"LIVECOVERAGE_SHUTDOWN_URL": "/end"}, {"LIVECOVERAGE_SHUTDOWN_URL": ""}).shutdown_url == ""
         )
 
-    def test_environment_is_the_processes_by_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_environment_of_the_process_is_the_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LIVECOVERAGE_DATA_DIR", "elsewhere")
         assert load_settings({}).data_dir == "elsewhere"
 
     @pytest.mark.parametrize(
         "config_and_environ", [({"LIVECOVERAGE_ENGIN": "x"}, {}), ({}, {"LIVECOVERAGE_ENGIN": "x"})]
     )
-    def test_unknown_key_is_refused_and_the_known_are_named(self, config_and_environ: Any) -> None:
+    def test_unknown_key_is_refused_and_known_keys_are_named(self, config_and_environ: Any) -> None:
         with pytest.raises(ConfigurationError, match=r"unknown setting LIVECOVERAGE_ENGIN: .*LIVECOVERAGE_ENGINE"):
             load_settings(*config_and_environ)
 
-    def test_run_variables_are_known_in_the_environment_alone(self) -> None:
+    def test_run_variables_are_accepted_only_in_the_environment(self) -> None:
         variables = dict.fromkeys(("LIVECOVERAGE", "LIVECOVERAGE_RUN", "LIVECOVERAGE_SOURCE", "LIVECOVERAGE_URL"), "x")
         assert load_settings({}, variables) == Settings()
         with pytest.raises(ConfigurationError, match="unknown setting LIVECOVERAGE_RUN"):
@@ -173,4 +173,4 @@ def test_is_active(enabled: bool | None, testing: bool, variable: str | None, ac
     ],
 )  # fmt: skip
 def test_relative_paths_are_made_absolute(given: Settings, absolute: Settings) -> None:
-    assert anchored(given, "/srv") == absolute
+    assert resolved(given, "/srv") == absolute

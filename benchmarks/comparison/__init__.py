@@ -1,1 +1,1 @@
-"""What measuring a Flask application costs, beside the bare application and beside what people would use instead."""
+"""The cost of measuring a Flask application, compared with the bare application and with other tools."""

@@ -13,7 +13,7 @@ from pygal.style import Style
 from .contestants import CONTESTANTS
 from .figures import Ratio, Throughput
 from .measure import LEVELS
-from .works import WORKS
+from .workloads import WORKLOADS
 
 # A grey that stands out from white and from near black alike.
 GREY = "#7d7d7d"
@@ -27,7 +27,7 @@ COLOURS = {
     "flask-coverage": "#17a2a2",
     "events": "#9a9a9a",
 }
-# What became of a request's record.
+# The colours of the results for a request.
 OUTCOMES = {"right": "#3d9a5b", "wrong": "#d62728", "missing": "#e8a33d", "failed": "#8c8c8c"}
 PYTHON_COLOURS = ("#1f78b4", "#e8a33d", "#3d9a5b", "#9467bd", "#d62728")
 GROWTH = {
@@ -43,7 +43,7 @@ FONT = "sans-serif"
 
 
 def style(colours: tuple[str, ...]) -> Style:
-    """What all charts have in common."""
+    """The style of all charts."""
     return Style(
         background="transparent",
         plot_background="transparent",
@@ -128,9 +128,11 @@ def all_charts(results: Mapping[str, Any]) -> Iterator[tuple[str, pygal.Graph]]:
 
 
 def throughput_chart(python: str, throughput: Throughput, level: str) -> pygal.Bar:
-    """For each work, the throughput of the contestants beside the bare application's."""
+    """For each workload, the throughput of the contestants beside the bare application's."""
     contestants = [name for name in throughput.contestants if name != "bare"]
-    ratios = {name: [throughput.ratio(work, level, name) for work in throughput.works] for name in contestants}
+    ratios = {
+        name: [throughput.ratio(workload, level, name) for workload in throughput.workloads] for name in contestants
+    }
     highest = max((ratio.high for row in ratios.values() for ratio in row if ratio), default=1)
     chart = pygal.Bar(
         **options(
@@ -142,7 +144,7 @@ def throughput_chart(python: str, throughput: Throughput, level: str) -> pygal.B
             spacing=8,
         )
     )
-    chart.x_labels = [WORKS[work].label for work in throughput.works]
+    chart.x_labels = [WORKLOADS[workload].label for workload in throughput.workloads]
     for name in contestants:
         chart.add(CONTESTANTS[name].title, [_bar(ratio) for ratio in ratios[name]])
     return chart
@@ -158,7 +160,7 @@ def _marked(value: float, low: float, high: float) -> dict[str, Any]:
 
 
 def overlap_chart(python: str, overlap: Mapping[str, Any]) -> pygal.HorizontalStackedBar:
-    """What the records of each contestant are worth, in each situation."""
+    """The shares of right, wrong and missing records of each contestant, in each situation."""
     found = [
         (f"{CONTESTANTS[name].title}, {situation}", counts)
         for name, situations in overlap["contestants"].items()
@@ -183,7 +185,7 @@ def overlap_chart(python: str, overlap: Mapping[str, Any]) -> pygal.HorizontalSt
 
 
 def growth_chart(kind: str, grown: Mapping[str, Any]) -> pygal.Bar:
-    """What a request costs more than in the bare application, by the size of something, for each Python."""
+    """The additional cost of a request beside the bare application, by the size of something, for each Python."""
     chart = pygal.Bar(
         **options(
             PYTHON_COLOURS,

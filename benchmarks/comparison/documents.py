@@ -1,4 +1,4 @@
-"""Writes what ``docs/performance.rst`` includes."""
+"""Writes the files that ``docs/performance.rst`` includes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .charts import all_charts
 from .parts import PARTS
-from .report import QUICK_WARNING, aim_tables, circumstances, contestants_table, throughput_tables, works_table
+from .report import QUICK_WARNING, aim_tables, circumstances, contestants_table, throughput_tables, workloads_table
 from .tables import Table
 
 
@@ -23,7 +23,7 @@ def documents(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The texts, by the names of their files."""
     titles = {name: chart.config.title for name, chart in all_charts(results)}
     yield "circumstances", _circumstances(results)
-    yield "works", works_table().rst()
+    yield "workloads", workloads_table().rst()
     yield "contestants", contestants_table(results).rst()
     yield "aims", _tables(aim_tables(results))
     yield "charts", "\n".join(_images(titles, "throughput"))

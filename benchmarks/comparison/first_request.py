@@ -1,4 +1,4 @@
-"""A process that answers one request and then waits for its end: what starting up costs.
+"""A process that answers one request and then waits for its end, to measure start-up.
 
 ::
 
@@ -17,14 +17,14 @@ from werkzeug.test import EnvironBuilder
 
 from .contestants import CONTESTANTS
 from .measured import opened, quiet_output, request
-from .works import WORKS
+from .workloads import WORKLOADS
 
 
 def main() -> None:
-    """Answer it."""
+    """Answer one request."""
     replies = quiet_output()
-    work, contestant = sys.argv[1:]
-    _, wsgi, paths = opened(WORKS[work], CONTESTANTS[contestant])
+    workload, contestant = sys.argv[1:]
+    _, wsgi, paths = opened(WORKLOADS[workload], CONTESTANTS[contestant])
     request(wsgi, EnvironBuilder(paths[0]).get_environ())
     print(json.dumps({"answered_at": monotonic()}), file=replies, flush=True)
     sys.stdin.read()

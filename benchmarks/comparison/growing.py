@@ -1,11 +1,12 @@
-"""A process that calls a WSGI application for the paths it is told, also while other requests are open.
+"""A process that calls a WSGI application for given paths, also while other requests are open.
 
 ::
 
     python -m benchmarks.comparison.growing WORK CONTESTANT
 
-It talks as the worker does. A command may have ``paths``, which each client asks for in place of the work's own, and
-``held``: so many other requests, of the work ``growing``, wait in a view for the whole time.
+Its commands and answers are the worker's. A command may have ``paths``, which each client requests in place of the
+workload's own, and ``held``: the number of other requests, of the workload ``growing``, that wait in a view for the
+whole time.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from werkzeug.test import EnvironBuilder
 from .contestants import CONTESTANTS
 from .measured import Measured, load, quiet_output, request
 from .worker import timed
-from .works import WORKS, Work
+from .workloads import WORKLOADS, Workload
 
-# Seconds until all requests that are held open have arrived, at most.
-LONGEST = 60
+# Until the next of the requests that are held open has arrived.
+MAX_WAIT_SECONDS = 60
 
-GROWING = Work("growing", "", "a view whose lines depend on each bit of a number")
+GROWING = Workload("growing", "", "a view whose lines depend on each bit of a number")
 
 
 def answer(measured: Measured, *, paths: Sequence[str] = (), held: int = 0, **how: Any) -> dict[str, Any]:
-    """What the worker's command brings, for these paths, beside so many requests that are held open."""
+    """The answer to a worker's command, for these paths, beside a number of requests that are held open."""
     if paths:
         measured = replace(measured, paths=list(paths))
     with held_open(measured, held):
@@ -41,12 +42,12 @@ def answer(measured: Measured, *, paths: Sequence[str] = (), held: int = 0, **ho
 
 @contextmanager
 def held_open(measured: Measured, count: int) -> Iterator[None]:
-    """So many requests wait in a view, each having chosen lines of its own."""
+    """A block in which ``count`` requests wait in a view, each having chosen lines of its own."""
     if not count:
         yield
         return
     # Imported when the contestant has prepared for it.
-    from .works import growing
+    from .workloads import growing
 
     environs = [EnvironBuilder(f"/hold/{number}").get_environ() for number in range(count)]
     threads = [threading.Thread(target=request, args=(measured.wsgi, environ)) for environ in environs]
@@ -54,7 +55,7 @@ def held_open(measured: Measured, count: int) -> Iterator[None]:
         thread.start()
     try:
         for _ in threads:
-            if not growing.arrived.acquire(timeout=LONGEST):
+            if not growing.arrived.acquire(timeout=MAX_WAIT_SECONDS):
                 raise RuntimeError("a request that was to be held open has not reached its view")
         yield
     finally:
@@ -67,9 +68,9 @@ def held_open(measured: Measured, count: int) -> Iterator[None]:
 def main() -> None:
     """Answer commands until the standard input ends."""
     replies = quiet_output()
-    work, contestant = sys.argv[1:]
-    measured = load({**WORKS, GROWING.name: GROWING}[work], CONTESTANTS[contestant])
-    print(json.dumps({"complaint": measured.complaint}), file=replies, flush=True)
+    workload, contestant = sys.argv[1:]
+    measured = load({**WORKLOADS, GROWING.name: GROWING}[workload], CONTESTANTS[contestant])
+    print(json.dumps({"problem": measured.problem}), file=replies, flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(measured, **json.loads(line))), file=replies, flush=True)
 

@@ -1,6 +1,6 @@
-"""How the cost of a request grows: with the application, with the requests in flight, with the distinct traces.
+"""Measures how the cost of a request grows with the application, the requests in flight and the distinct traces.
 
-Each time the bare application and this project take turns, and their times for a request are compared.
+For each size, the bare application and this project take turns, and their times for a request are compared.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .growing import GROWING
-from .processes import Child, Interpreter
+from .processes import Interpreter, Subprocess
 from .tables import Table
-from .turns import alive, beside, microseconds, take_turns
-from .works import LARGE_VARIABLE, WORKS
-from .works.generated import PACKAGE, write_application
-from .works.growing import BITS
+from .turns import alive, compare_to_bare, microseconds, take_turns
+from .workloads import LARGE_VARIABLE, WORKLOADS
+from .workloads.generated import PACKAGE, write_application
+from .workloads.growing import BITS
 
 PAIR = ("bare", "livecov")
 FUNCTIONS_PER_MODULE = 20
@@ -31,7 +31,7 @@ Found = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: what grows, and the rounds for each size."""
+    """The extent of the measurement: the sizes, and the rounds for each."""
 
     rounds: int = 7
     seconds: float = 0.2
@@ -48,7 +48,7 @@ QUICK = Sizes(rounds=1, seconds=0.02, functions=(200,), in_flight=(4,), traces=(
 
 
 def measure_growth(interpreter: Interpreter, sizes: Sizes, report: Report) -> dict[str, Any]:
-    """What a request costs beside the bare application, by what grows and by how much there is of it."""
+    """The cost of a request, compared with the bare application, by each dimension and size."""
     found = {"functions": beside_functions(interpreter, sizes, report)}
     found["in_flight"], found["threads"] = beside_clients(interpreter, sizes, report)
     found["traces"], found["known_traces"] = beside_traces(interpreter, sizes, report)
@@ -63,7 +63,7 @@ def beside_functions(interpreter: Interpreter, sizes: Sizes, report: Report) -> 
         with TemporaryDirectory() as name:
             folder = write_application(Path(name), count, count // FUNCTIONS_PER_MODULE)
             source = str(folder / PACKAGE)
-            with alive(interpreter, "growing", WORKS["large"], PAIR, source, **{LARGE_VARIABLE: name}) as children:
+            with alive(interpreter, "growing", WORKLOADS["large"], PAIR, source, **{LARGE_VARIABLE: name}) as children:
                 found[str(count)] = in_turns(children, sizes, {"threads": 1})
     return found
 
@@ -91,35 +91,35 @@ def beside_traces(interpreter: Interpreter, sizes: Sizes, report: Report) -> tup
     return new, known
 
 
-def once_each(children: Mapping[str, Child], count: int, sizes: Sizes) -> dict[str, Any]:
-    """Requests for so many distinct traces, a part of them in each round."""
+def once_each(children: Mapping[str, Subprocess], count: int, sizes: Sizes) -> dict[str, Any]:
+    """Requests for a number of distinct traces, a part of them in each round."""
     total = max(sizes.traces)
     paths = paths_of([number % count for number in range(total)])
     parts = [paths[number :: sizes.rounds] for number in range(sizes.rounds)]
 
-    def turns_of(child: Child) -> Callable[[], float]:
+    def turns_of(child: Subprocess) -> Callable[[], float]:
         left = iter(parts)
         return lambda: microseconds(child.ask(paths=next(left), requests=1))
 
     times = take_turns({name: turns_of(child) for name, child in children.items()}, sizes.rounds)
-    return beside(*(times[name] for name in PAIR))
+    return compare_to_bare(*(times[name] for name in PAIR))
 
 
-def in_turns(children: Mapping[str, Child], sizes: Sizes, command: Mapping[str, Any]) -> dict[str, Any]:
+def in_turns(children: Mapping[str, Subprocess], sizes: Sizes, command: Mapping[str, Any]) -> dict[str, Any]:
     """The same command to each in each round, after one that does not count."""
     turns = {name: partial(time_of, child, {**command, "seconds": sizes.seconds}) for name, child in children.items()}
     take_turns(turns, 1)
     times = take_turns(turns, sizes.rounds)
-    return beside(*(times[name] for name in PAIR))
+    return compare_to_bare(*(times[name] for name in PAIR))
 
 
-def time_of(child: Child, command: Mapping[str, Any]) -> float:
+def time_of(child: Subprocess, command: Mapping[str, Any]) -> float:
     """The time of one request."""
     return microseconds(child.ask(**command))
 
 
 def paths_of(numbers: Sequence[int]) -> list[str]:
-    """The paths of the work ``growing`` for these numbers."""
+    """The paths of the workload ``growing`` for these numbers."""
     return [f"/choose/{number}" for number in numbers]
 
 

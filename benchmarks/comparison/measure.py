@@ -1,6 +1,6 @@
 """Measures throughput: all contestants' processes are alive at once, and take turns in each round.
 
-So a machine's moods hit all alike, and what counts is the ratio to the bare application in the same round.
+So changes of the machine's speed affect all alike; the result is the ratio to the bare application in the same round.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from itertools import groupby
 from typing import Any
 
 from .contestants import Contestant
-from .processes import Child, Interpreter, ProcessFailed, started
-from .works import Work
+from .processes import Interpreter, ProcessFailed, Subprocess, started
+from .workloads import Workload
 from .wrk import run_wrk, script
 
 
 @dataclass(frozen=True)
 class Level:
-    """Where requests are made: at the WSGI callable or through a server, by how many clients at once."""
+    """The place where requests are made, the WSGI callable or a server, and the number of clients."""
 
     name: str
     title: str
@@ -41,14 +41,14 @@ LEVELS = {
     )
 }
 
-# A slow contestant gets the time for so many requests in a round, but not more than so many seconds.
+# A slow contestant gets the time for REQUESTS_WANTED requests in a round, but no more than MAX_ROUND_SECONDS seconds.
 REQUESTS_WANTED = 8
-LONGEST_ROUND = 1.5
+MAX_ROUND_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. Rivals take part in some of the rounds."""
+    """The extent of the measurement. Other tools take part in some of the rounds."""
 
     rounds: int = 21
     rival_rounds: int = 3
@@ -56,7 +56,7 @@ class Plan:
     seed: int = 1
 
     def takes_part(self, contestant: Contestant, number: int) -> bool:
-        """Whether a contestant is measured in the round of this number, from 0."""
+        """True if a contestant is measured in the round of this number, from 0."""
         if not contestant.rival or self.rival_rounds >= self.rounds:
             return True
         step = self.rounds / self.rival_rounds
@@ -68,7 +68,7 @@ Requests = Callable[[int, float], dict[str, Any]]
 
 @dataclass
 class Entrant:
-    """A contestant whose process is alive, and what came of its rounds."""
+    """A contestant whose process is alive, and the results of its rounds."""
 
     contestant: Contestant
     requests: Requests | None = None
@@ -77,11 +77,11 @@ class Entrant:
     rounds: list[dict[str, Any]] = field(default_factory=list)
 
     def warm_up(self, clients: int, seconds: float) -> None:
-        """Make requests that are not counted; they tell how long a round must be."""
+        """Make requests that are not counted, and set how long a round must be."""
         result = self._ask(clients, seconds)
         made = result["requests"] + result["failed"] if result else 0
-        needed = result["seconds"] * REQUESTS_WANTED / made if result and made else LONGEST_ROUND
-        self.seconds = max(seconds, min(needed, LONGEST_ROUND))
+        needed = result["seconds"] * REQUESTS_WANTED / made if result and made else MAX_ROUND_SECONDS
+        self.seconds = max(seconds, min(needed, MAX_ROUND_SECONDS))
 
     def play(self, number: int, clients: int) -> None:
         """Take part in a round."""
@@ -101,28 +101,28 @@ class Entrant:
 
 def measure(
     interpreter: Interpreter,
-    works: Sequence[Work],
+    workloads: Sequence[Workload],
     levels: Sequence[Level],
     contestants: Sequence[Contestant],
     plan: Plan,
     progress: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """The cells of all tables: for each work, level and contestant the rounds, or the error that prevented them."""
+    """The cells of all tables: for each workload, level and contestant the rounds, or the error that prevented them."""
     cells = []
     rng = random.Random(plan.seed)
     present = [contestant for contestant in contestants if interpreter.has(contestant)]
-    for work in works:
+    for workload in workloads:
         for server, group in groupby(levels, lambda level: level.server):
-            with entrants_of(interpreter, work, server, present) as entrants:
+            with entrants_of(interpreter, workload, server, present) as entrants:
                 for level in group:
-                    progress(f"{interpreter.name}: {work.name}, {level.title}")
+                    progress(f"{interpreter.name}: {workload.name}, {level.title}")
                     play_level(entrants, level, plan, rng)
-                    cells += [_cell(work, level, entrant) for entrant in entrants]
+                    cells += [_cell(workload, level, entrant) for entrant in entrants]
     return cells
 
 
 def play_level(entrants: Sequence[Entrant], level: Level, plan: Plan, rng: random.Random) -> None:
-    """All rounds, in each of which the entrants take turns in an order of its own."""
+    """Run all rounds. In each, the entrants take turns in a different order."""
     for entrant in entrants:
         entrant.rounds = []
         entrant.warm_up(level.clients, plan.seconds)
@@ -134,16 +134,16 @@ def play_level(entrants: Sequence[Entrant], level: Level, plan: Plan, rng: rando
 
 @contextmanager
 def entrants_of(
-    interpreter: Interpreter, work: Work, server: str | None, contestants: Sequence[Contestant]
+    interpreter: Interpreter, workload: Workload, server: str | None, contestants: Sequence[Contestant]
 ) -> Iterator[list[Entrant]]:
     """Start a process for each contestant, all at once, and keep them alive."""
     module, arguments = ("worker", ()) if server is None else ("server", (server,))
     with ExitStack() as stack:
         children = [
-            stack.enter_context(started(*interpreter.command(module, work.name, contestant, *arguments)))
+            stack.enter_context(started(*interpreter.command(module, workload.name, contestant, *arguments)))
             for contestant in contestants
         ]
-        # Before each is waited for.
+        # End all of them first, before waiting for each.
         stack.callback(_terminate, children)
         yield [
             stack.enter_context(_entrant(contestant, child, server))
@@ -151,33 +151,33 @@ def entrants_of(
         ]
 
 
-def _terminate(children: Sequence[Child]) -> None:
+def _terminate(children: Sequence[Subprocess]) -> None:
     for child in children:
         child.process.terminate()
 
 
 @contextmanager
-def _entrant(contestant: Contestant, child: Child, server: str | None) -> Iterator[Entrant]:
-    """The contestant of a process that is ready, or that is not going to be."""
+def _entrant(contestant: Contestant, child: Subprocess, server: str | None) -> Iterator[Entrant]:
+    """The contestant of a process, with the error if the process does not become ready."""
     try:
         facts = child.facts
     except ProcessFailed as error:
         yield Entrant(contestant, error=str(error))
         return
     if server is None:
-        yield Entrant(contestant, partial(_ask_worker, child), facts["complaint"])
+        yield Entrant(contestant, partial(_ask_worker, child), facts["problem"])
     else:
         with script(facts["paths"]) as mix:
-            yield Entrant(contestant, partial(run_wrk, facts["port"], mix), facts["complaint"])
+            yield Entrant(contestant, partial(run_wrk, facts["port"], mix), facts["problem"])
 
 
-def _ask_worker(child: Child, clients: int, seconds: float) -> dict[str, Any]:
+def _ask_worker(child: Subprocess, clients: int, seconds: float) -> dict[str, Any]:
     return child.ask(threads=clients, seconds=seconds)
 
 
-def _cell(work: Work, level: Level, entrant: Entrant) -> dict[str, Any]:
+def _cell(workload: Workload, level: Level, entrant: Entrant) -> dict[str, Any]:
     return {
-        "work": work.name,
+        "work": workload.name,
         "level": level.name,
         "contestant": entrant.contestant.name,
         "error": entrant.error,

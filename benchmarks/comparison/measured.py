@@ -1,4 +1,4 @@
-"""In a measured process: the application under a contestant, which is seen to measure before anything is timed."""
+"""Loads the application under a contestant, in a measured process, and checks that it measures before it is timed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from werkzeug.test import EnvironBuilder
 
 from .contestants import CONTESTANTS, Contestant
-from .works import WORKS, Work
+from .workloads import WORKLOADS, Workload
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -22,40 +22,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """An application under a contestant; ``complaint`` says why its figures would mean nothing."""
+    """An application under a contestant; ``problem`` is the reason why its figures would be meaningless, if so."""
 
     contestant: Contestant
     app: Flask
     wsgi: WSGIApplication
     paths: list[str]
-    complaint: str | None
+    problem: str | None
 
 
-def load(work: Work, contestant: Contestant) -> Measured:
-    """Import the application as the contestant wants it, and let it answer each request of its mix once."""
-    app, wsgi, paths = opened(work, contestant)
+def load(workload: Workload, contestant: Contestant) -> Measured:
+    """Import the application as the contestant requires, and let it answer each request of its mix once."""
+    app, wsgi, paths = opened(workload, contestant)
     for path in paths:
         request(wsgi, EnvironBuilder(path).get_environ())
-    return Measured(contestant, app, wsgi, paths, _complaint(contestant, app, paths))
+    return Measured(contestant, app, wsgi, paths, _problem(contestant, app, paths))
 
 
-def opened(work: Work, contestant: Contestant) -> tuple[Flask, WSGIApplication, list[str]]:
-    """The application, what the contestant makes of it, and the paths of one round; nothing was asked for yet."""
-    contestant.prepare(work.source())
-    app, paths = work.load()
+def opened(workload: Workload, contestant: Contestant) -> tuple[Flask, WSGIApplication, list[str]]:
+    """The application, the one that the contestant makes of it, and the paths of one round, before any request."""
+    contestant.prepare(workload.source())
+    app, paths = workload.load()
     return app, contestant.wrap(app), paths
 
 
 def quiet_output() -> TextIO:
-    """The standard output, from now on for replies alone: coverage.py prints there, among others."""
+    """Return the standard output, and reserve it for replies, because coverage.py and others print there."""
     replies = sys.stdout
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     return replies
 
 
-def load_named(work: str, contestant: str) -> Measured:
-    """The same, by their names."""
-    return load(WORKS[work], CONTESTANTS[contestant])
+def load_named(workload: str, contestant: str) -> Measured:
+    """As :func:`load`, by the names of both."""
+    return load(WORKLOADS[workload], CONTESTANTS[contestant])
 
 
 def request(app: WSGIApplication, environ: dict[str, Any]) -> None:
@@ -86,8 +86,8 @@ def _write(data: bytes) -> None:
     raise NotImplementedError("no application here uses the imperative write()")
 
 
-def _complaint(contestant: Contestant, app: Flask, paths: list[str]) -> str | None:
-    """What is missing of the views' lines in the contestant's data."""
+def _problem(contestant: Contestant, app: Flask, paths: list[str]) -> str | None:
+    """The problem, if lines of the views are missing in the contestant's data."""
     if not contestant.measures:
         return None
     seen = contestant.lines(app)

@@ -1,7 +1,7 @@
-"""How many records are wrong when requests overlap: counted, for each contestant that tells requests apart.
+"""Counts the wrong records when requests overlap, for each contestant that keeps requests apart.
 
-The same random requests are made one after the other, by four threads at once, and by four threads that Python makes
-take turns a hundred times as often as by default. Each record is compared with the truth: what ``sys.settrace`` says of
+The same random requests are made one after the other, by four threads at once, and by four threads with a switch
+interval a hundredth of the default. Each record is compared with the truth: the lines that ``sys.settrace`` reports for
 the same request alone.
 """
 
@@ -16,7 +16,7 @@ from .contestants import CONTESTANTS, Contestant
 from .overlapping import BRANCHES, ORACLE, Records
 from .processes import Interpreter, ProcessFailed, answer_of
 from .tables import Table
-from .works.branches import CHOICES, KINDS
+from .workloads.branches import CHOICES, KINDS
 
 SEED = 20260
 
@@ -25,7 +25,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Situation:
-    """How requests meet."""
+    """A way in which requests overlap."""
 
     name: str
     threads: int
@@ -41,7 +41,7 @@ SITUATIONS = (
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured, and for how long one contestant is waited for."""
+    """The extent of the measurement, and the longest wait for a contestant."""
 
     requests: int = 1000
     seconds: float = 120
@@ -54,7 +54,7 @@ QUICK = Sizes(requests=40, situations=SITUATIONS[1:2])
 def measure_overlap(
     interpreter: Interpreter, sizes: Sizes, report: Report, contestants: Collection[str] = tuple(CONTESTANTS)
 ) -> dict[str, Any]:
-    """The records of each contestant, counted by what they are worth."""
+    """The numbers of right, wrong and missing records of each contestant."""
     paths = random_paths(sizes.requests)
     report("overlap: the oracle")
     truth = answer_of(interpreter.path, "overlapping", [ORACLE], {"paths": paths}, seconds=sizes.seconds)["records"]
@@ -71,7 +71,7 @@ def measure_overlap(
 
 
 def random_paths(count: int) -> list[str]:
-    """So many requests, no two of the same path."""
+    """``count`` random requests, each to a different path."""
     chance = random.Random(SEED)
     return [f"/{chance.choice(KINDS)}/{chance.randrange(CHOICES)}/{serial}" for serial in range(1, count + 1)]
 
@@ -87,7 +87,7 @@ def _counted(
     command = {"paths": paths, "threads": situation.threads, "switch_interval": situation.switch_interval}
     source = BRANCHES.source()
     try:
-        told = answer_of(
+        answer = answer_of(
             interpreter.path,
             "overlapping",
             [contestant.name],
@@ -98,7 +98,7 @@ def _counted(
         )
     except ProcessFailed as error:
         return {"error": str(error)}
-    return {"complaint": told["complaint"], **compare(truth, told["records"], told["failures"])}
+    return {"problem": answer["problem"], **compare(truth, answer["records"], answer["failures"])}
 
 
 def compare(truth: Records, records: Records, failures: Mapping[str, str]) -> dict[str, Any]:
@@ -128,13 +128,13 @@ def tables(data: Mapping[str, Any]) -> list[Table]:
         for situation, counted in situations.items()
     ]
     headers = ["", "Requests", "Right", "Wrong", "Missing", "Failed"]
-    title = f"What became of {data['requests']:,} requests with {data['traces']:,} distinct traces"
+    title = f"Results for {data['requests']:,} requests with {data['traces']:,} distinct traces"
     return [Table(title, headers, rows, [NOTE, *_notes(data)], text_columns=2)]
 
 
 NOTE = (
-    "Records that are the lines which the request runs alone, those that are others, requests without a record, and "
-    "requests that failed because they were measured. Who is not listed keeps totals only: there is no record."
+    "Right: exactly the lines the request runs on its own. Wrong: other lines. Missing: no record. Failed: measuring "
+    "broke the request. Tools that are not listed record totals only."
 )
 
 

@@ -1,14 +1,15 @@
-"""A process that answers overlapping requests under a contestant, and tells what was recorded of each.
+"""A process that answers overlapping requests under a contestant, and returns the record of each.
 
 ::
 
     python -m benchmarks.comparison.overlapping CONTESTANT
 
-Its standard input is an object as JSON: ``paths``, how many ``threads`` ask for them, and the ``switch_interval`` in
+Its standard input is an object as JSON: ``paths``, how many ``threads`` request them, and the ``switch_interval`` in
 seconds after which Python lets another thread run. Its answer has ``failures``, what each request that failed
 raised, and ``records``, the lines of each request by file; both by path.
 
-With ``oracle`` for a contestant, the records are the truth: what ``sys.settrace`` says of each request alone.
+With ``oracle`` for a contestant, the records are the truth: the lines that ``sys.settrace`` reports for each
+request alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from werkzeug.test import EnvironBuilder
 
 from .contestants import CONTESTANTS, Contestant
 from .measured import load, quiet_output, request
-from .works import Work
+from .workloads import Workload
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
 
 ORACLE = "oracle"
 MESSAGE = 200
-BRANCHES = Work("branches", "", "views that choose their lines by a number")
+BRANCHES = Workload("branches", "", "views that choose their lines by a number")
 
 Records = dict[str, dict[str, list[int]]]
 
 
 def ask(app: WSGIApplication, path: str) -> str | None:
-    """What a request raised, if it did."""
+    """The error that a request raised, if any."""
     try:
         request(app, EnvironBuilder(path).get_environ())
     except Exception as error:
@@ -48,7 +49,7 @@ def ask(app: WSGIApplication, path: str) -> str | None:
 
 
 def ask_at_once(app: WSGIApplication, paths: list[str], threads: int) -> dict[str, str]:
-    """Each of so many threads asks for its share of the paths; what the requests raised that failed, by path."""
+    """Let each of a number of threads request its share of the paths; the errors of those that failed, by path."""
     raised: dict[str, str | None] = {}
     start = threading.Barrier(threads)
 
@@ -67,7 +68,7 @@ def ask_at_once(app: WSGIApplication, paths: list[str], threads: int) -> dict[st
 
 @contextmanager
 def switching_every(seconds: float) -> Iterator[None]:
-    """Python lets another thread run after so long."""
+    """A block in which Python switches threads after this time."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(seconds)
     try:
@@ -109,21 +110,21 @@ def _sorted(lines: dict[str, set[int]]) -> dict[str, list[int]]:
 
 
 def records_of(contestant: Contestant, app: Flask) -> Records:
-    """What a contestant has recorded of each request, without the files of which no line ran."""
+    """A contestant's record of each request, without the files of which no line ran."""
     return {
         path: {name: sorted(numbers) for name, numbers in lines.items() if numbers}
         for path, lines in contestant.records(app).items()
     }
 
 
-def told_by(contestant: Contestant, paths: list[str], threads: int, switch_interval: float) -> dict[str, Any]:
-    """What became of the requests, and what the contestant recorded of them."""
+def outcome_under(contestant: Contestant, paths: list[str], threads: int, switch_interval: float) -> dict[str, Any]:
+    """The outcome of the requests, and the contestant's records of them."""
     measured = load(BRANCHES, contestant)
     with switching_every(switch_interval):
         failures = ask_at_once(measured.wsgi, paths, threads)
     records = records_of(contestant, measured.app)
     return {
-        "complaint": measured.complaint,
+        "problem": measured.problem,
         "failures": failures,
         "records": {path: records[path] for path in paths if path in records},
     }
@@ -134,10 +135,10 @@ def main() -> None:
     replies = quiet_output()
     command = json.load(sys.stdin)
     if sys.argv[1] == ORACLE:
-        told = {"records": records_of_oracle(command["paths"])}
+        answer = {"records": records_of_oracle(command["paths"])}
     else:
-        told = told_by(CONTESTANTS[sys.argv[1]], **command)
-    print(json.dumps(told), file=replies, flush=True)
+        answer = outcome_under(CONTESTANTS[sys.argv[1]], **command)
+    print(json.dumps(answer), file=replies, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured besides throughput: each part has a module that measures it and shows what it found."""
+"""The measurements besides throughput. Each has a module that measures it and makes its tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Part:
-    """A part: ``run`` takes an interpreter, sizes and whom to tell, and ``show`` makes tables of what it finds."""
+    """A part: ``run`` takes an interpreter, sizes and a function for progress; ``show`` makes tables of the result."""
 
     run: Callable[[Interpreter, Any, Progress], dict[str, Any]]
     show: Callable[[Mapping[str, Any]], Iterable[Table]]
@@ -23,7 +23,7 @@ class Part:
     quick: Any
 
     def measure(self, interpreter: Interpreter, quick: bool, progress: Progress) -> dict[str, Any]:
-        """What was found with one interpreter, or why nothing was."""
+        """The result with one interpreter, or the error."""
         sizes = self.quick if quick else self.full
         try:
             return self.run(interpreter, sizes, progress)
@@ -31,7 +31,7 @@ class Part:
             return {"error": str(error)}
 
     def tables(self, found: Mapping[str, Any], python: str) -> Iterator[Table]:
-        """What was found with one interpreter, as tables that say which."""
+        """The result with one interpreter, as tables that name it."""
         if "error" in found:
             yield Table(f"Python {python}", ["could not be measured"], [[found["error"]]])
             return

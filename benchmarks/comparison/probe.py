@@ -1,4 +1,4 @@
-"""Says in a line of JSON what an interpreter has: its version, the packages, and where the sources of the works are."""
+"""Prints facts about an interpreter as a line of JSON: its version, the packages, and the sources of the workloads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from benchmarks.comparison.works import WORKS
+from benchmarks.comparison.workloads import WORKLOADS
 
 PACKAGES = (
     "coverage",
@@ -31,18 +31,19 @@ def package_version(name: str) -> str | None:
         return None
 
 
-def parts_in_c() -> list[str]:
-    """Flask-LiveCoverage's, that this version can have."""
-    return ["_appended"] + (["engines._locations"] if sys.version_info >= (3, 12) else [])
+def c_extensions() -> list[str]:
+    """The names of Flask-LiveCoverage's C extensions that this version can have."""
+    locations = ["flask_livecoverage.engines._locations"] if sys.version_info >= (3, 12) else []
+    return ["flask_livecoverage.journal._appended", *locations]
 
 
 def main() -> None:
-    """Print it."""
+    """Print the facts."""
     facts = {
         "version": sys.version.split()[0],
         "packages": {name: package_version(name) for name in PACKAGES},
-        "compiled": all(find_spec(f"flask_livecoverage.{name}") for name in parts_in_c()),
-        "sources": {work.name: work.source() for work in WORKS.values()},
+        "compiled": all(map(find_spec, c_extensions())),
+        "sources": {workload.name: workload.source() for workload in WORKLOADS.values()},
     }
     print(json.dumps(facts))
 

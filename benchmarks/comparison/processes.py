@@ -1,4 +1,4 @@
-"""Starts measured processes, each in a folder of its own, and talks to them."""
+"""Starts measured processes, each in a folder of its own, and sends them commands."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from .contestants import Contestant
-from .works import LARGE_VARIABLE
-from .works.generated import write_application
+from .workloads import LARGE_VARIABLE
+from .workloads.generated import write_application
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS_TO_END = 10
@@ -24,7 +24,7 @@ SHOWN = 300
 
 
 class ProcessFailed(Exception):
-    """A process did not do what it is there for; the text says what became of it."""
+    """A process failed; the text has the reason."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,21 @@ class Interpreter:
 
     @property
     def name(self) -> str:
-        """What tables call it: ``3.13``."""
+        """Its name in tables: ``3.13``."""
         return ".".join(map(str, self.version))
 
     def has(self, contestant: Contestant) -> bool:
-        """Whether a contestant runs on it, and is installed."""
+        """True if a contestant runs on it, and is installed."""
         installed = contestant.package is None or self.facts["packages"][contestant.package] is not None
         return installed and contestant.exists_on(self.version)
 
     def command(
-        self, module: str, work: str, contestant: Contestant, *arguments: str
+        self, module: str, workload: str, contestant: Contestant, *arguments: str
     ) -> tuple[list[str], dict[str, str]]:
-        """The command and the environment of a process that measures a work under a contestant."""
-        source = self.facts["sources"][work]
+        """The command and the environment of a process that measures a workload under a contestant."""
+        source = self.facts["sources"][workload]
         environ = environ_of(contestant, source, **{LARGE_VARIABLE: str(self.folder)})
-        return arguments_of(self.path, module, [work, contestant.name, *arguments], contestant, source), environ
+        return arguments_of(self.path, module, [workload, contestant.name, *arguments], contestant, source), environ
 
 
 def find_interpreter(path: str, folder: Path) -> Interpreter:
@@ -86,7 +86,7 @@ def arguments_of(
 
 
 def environ_of(contestant: Contestant | None = None, source: str = "", **more: str) -> dict[str, str]:
-    """The environment of a process: nothing of the caller's that speaks to a coverage tool."""
+    """The environment of a process: without the caller's variables for coverage tools."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("LIVECOVERAGE", "COVERAGE_"))
     }
@@ -104,7 +104,7 @@ def answer_of(
     source: str = "",
     seconds: float,
 ) -> Any:
-    """What a module's process answers to its one command. Raises ProcessFailed."""
+    """The answer of a module's process to its only command. Raises ProcessFailed."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             result = subprocess.run(
@@ -123,8 +123,8 @@ def answer_of(
     return json.loads(result.stdout)
 
 
-class Child:
-    """A process that tells in a line of JSON when it is ready, and then answers commands."""
+class Subprocess:
+    """A process that writes a line of JSON when it is ready, and then answers commands."""
 
     def __init__(self, process: subprocess.Popen[str], folder: Path, errors: Path) -> None:
         self.process = process
@@ -133,13 +133,13 @@ class Child:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What it told when it was ready, waited for. Raises ProcessFailed if it does not become ready."""
+        """The facts that it writes when it is ready, which this waits for. Raises ProcessFailed if it fails."""
         return self._read()
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """The answer to a command. Raises ProcessFailed if there is none."""
         if not self.facts:
-            raise ProcessFailed("its process told nothing of itself")
+            raise ProcessFailed("its process wrote no facts about itself")
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(command) + "\n")
@@ -158,8 +158,8 @@ class Child:
 
 
 @contextmanager
-def started(command: list[str], environ: Mapping[str, str]) -> Iterator[Child]:
-    """Start a process; it is over when the block is left. Others can be started before it is ready."""
+def started(command: list[str], environ: Mapping[str, str]) -> Iterator[Subprocess]:
+    """Start a process; it is ended when the block is left. Others can be started before it is ready."""
     with tempfile.TemporaryDirectory(prefix="livecov-benchmark-", ignore_cleanup_errors=True) as name:
         folder = Path(name, "work")
         folder.mkdir()
@@ -175,7 +175,7 @@ def started(command: list[str], environ: Mapping[str, str]) -> Iterator[Child]:
                 text=True,
             )
         try:
-            yield Child(process, folder, errors)
+            yield Subprocess(process, folder, errors)
         finally:
             _end(process)
 
@@ -196,6 +196,6 @@ def _death(status: int, errors: str) -> str:
 
 
 def last_line(text: str) -> str:
-    """The line of an error message that says most."""
+    """The last line of an error message, which has the reason."""
     lines = text.strip().splitlines()
-    return lines[-1][:SHOWN] if lines else "it said nothing"
+    return lines[-1][:SHOWN] if lines else "without a message"

@@ -11,7 +11,7 @@ from .measure import LEVELS
 from .overlap import SITUATIONS
 from .parts import PARTS
 from .tables import Table
-from .works import WORKS
+from .workloads import WORKLOADS
 
 Results = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ def markdown(results: Results) -> str:
     parts = ["# Flask-LiveCoverage beside what people would use instead"]
     parts += [f"**{QUICK_WARNING}**"] if results["quick"] else []
     parts += circumstances(results)
-    parts += ["## What is compared", works_table().markdown(), contestants_table(results).markdown()]
+    parts += ["## What is compared", workloads_table().markdown(), contestants_table(results).markdown()]
     parts += ["## What was wanted, and what is reached", *(table.markdown() for table in aim_tables(results))]
     for python, measured in results["pythons"].items():
         parts.append(f"## Python {measured['version']}")
@@ -34,7 +34,7 @@ def markdown(results: Results) -> str:
 
 
 def circumstances(results: Results) -> Iterator[str]:
-    """How the figures were made."""
+    """The circumstances of the measurement."""
     plan = results["plan"]
     yield (
         f"{results['date']}, {results['machine']}. Rounds of {plan['seconds']:g} seconds: {plan['rounds']}, of which "
@@ -47,18 +47,18 @@ def circumstances(results: Results) -> Iterator[str]:
     )
     for measured in results["pythons"].values():
         packages = ", ".join(f"{name} {version}" for name, version in measured["packages"].items() if version)
-        parts = "compiled" if measured["compiled"] else "left out: what they do is done in Python"
-        yield f"Python {measured['version']}: {packages}. Flask-LiveCoverage's parts in C are {parts}."
+        extensions = "compiled" if measured["compiled"] else "left out, so Python code does the same"
+        yield f"Python {measured['version']}: {packages}. Flask-LiveCoverage's C extensions are {extensions}."
 
 
-def works_table() -> Table:
-    """What the applications are."""
-    rows = [[work.label, work.title] for work in WORKS.values()]
+def workloads_table() -> Table:
+    """The applications."""
+    rows = [[workload.label, workload.title] for workload in WORKLOADS.values()]
     return Table("The applications", ["", "What it is"], rows, text_columns=2)
 
 
 def contestants_table(results: Results) -> Table:
-    """What each contestant can do; what its records are worth is measured."""
+    """The properties of each contestant; its wrong records are measured."""
     rows = [
         [
             contestant.title,
@@ -74,7 +74,7 @@ def contestants_table(results: Results) -> Table:
 
 
 def _not_right(results: Results, contestant: str) -> str:
-    """How many requests that overlapped others have not the record that they should have, of how many."""
+    """The number of overlapping requests without a right record, and of all."""
     found = [
         (overlap["requests"], counts.get("right", 0))
         for overlap in (measured.get("overlap", {}) for measured in results["pythons"].values())
@@ -86,7 +86,7 @@ def _not_right(results: Results, contestant: str) -> str:
 
 
 def aim_tables(results: Results) -> Iterator[Table]:
-    """What the project wanted, in one table for each Python."""
+    """The aims of the project, in one table for each Python."""
     for python, measured in results["pythons"].items():
         found = list(aims(python, Throughput(measured.get("throughput", []))))
         if found:
@@ -99,7 +99,7 @@ def _aim_table(python: str, found: list[Aim]) -> Table:
     reached = sum(aim.reached for aim in found)
     rows = [
         [
-            WORKS[aim.work].label,
+            WORKLOADS[aim.workload].label,
             LEVELS[aim.level].title,
             f"{aim.wanted:.2f}",
             str(aim.figure or "not measured"),
@@ -122,35 +122,35 @@ def python_tables(python: str, measured: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def throughput_tables(python: str, measured: Mapping[str, Any], shown: Callable[[Ratio], str]) -> Iterator[Table]:
-    """A table for each level, of ratios as they are ``shown``: works are rows, contestants are columns."""
+    """A table for each level, of ratios as they are ``shown``: workloads are rows, contestants are columns."""
     throughput = Throughput(measured.get("throughput", []))
     for level in throughput.levels:
         contestants = [name for name in throughput.contestants if name != "bare"]
         headers = ["", "bare, requests/s", *(CONTESTANTS[name].title for name in contestants)]
-        rows = [_throughput_row(throughput, work, level, contestants, shown) for work in throughput.works]
+        rows = [_throughput_row(throughput, workload, level, contestants, shown) for workload in throughput.workloads]
         yield Table(f"Python {python}, {LEVELS[level].title}", headers, rows, list(_errors(throughput, level)))
 
 
 def _throughput_row(
-    throughput: Throughput, work: str, level: str, contestants: list[str], shown: Callable[[Ratio], str]
+    throughput: Throughput, workload: str, level: str, contestants: list[str], shown: Callable[[Ratio], str]
 ) -> list[str]:
-    rate = throughput.rate(work, level, "bare")
-    cells = [_throughput_cell(throughput, work, level, name, shown) for name in contestants]
-    return [WORKS[work].label, f"{rate:,.0f}" if rate else "none", *cells]
+    rate = throughput.rate(workload, level, "bare")
+    cells = [_throughput_cell(throughput, workload, level, name, shown) for name in contestants]
+    return [WORKLOADS[workload].label, f"{rate:,.0f}" if rate else "none", *cells]
 
 
 def _throughput_cell(
-    throughput: Throughput, work: str, level: str, contestant: str, shown: Callable[[Ratio], str]
+    throughput: Throughput, workload: str, level: str, contestant: str, shown: Callable[[Ratio], str]
 ) -> str:
-    ratio = throughput.ratio(work, level, contestant)
-    failed = throughput.failed(work, level, contestant)
+    ratio = throughput.ratio(workload, level, contestant)
+    failed = throughput.failed(workload, level, contestant)
     text = shown(ratio) if ratio else "none"
     return f"{text}; {failed:.0%} failed" if failed else text
 
 
 def _errors(throughput: Throughput, level: str) -> Iterator[str]:
     for contestant in throughput.contestants:
-        for work in throughput.works:
-            error = throughput.error(work, level, contestant)
+        for workload in throughput.workloads:
+            error = throughput.error(workload, level, contestant)
             if error:
-                yield f"{CONTESTANTS[contestant].title}, {WORKS[work].label}: {error}."
+                yield f"{CONTESTANTS[contestant].title}, {WORKLOADS[workload].label}: {error}."

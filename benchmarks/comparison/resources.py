@@ -1,4 +1,4 @@
-"""What a measured process costs besides throughput: start-up, each request, memory, disk, and the store's time."""
+"""Measures the costs of a process besides throughput: start-up, each request, memory, disk, and the store's time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import psutil
 
 from .contestants import CONTESTANTS, Contestant
 from .figures import Ratio, spread
-from .processes import Child, Interpreter, ProcessFailed, answer_of, started
+from .processes import Interpreter, ProcessFailed, Subprocess, answer_of, started
 from .tables import Table
-from .turns import beside, microseconds, more, see_that_it_measures, take_turns
+from .turns import compare_to_bare, extra_time, microseconds, require_measuring, take_turns
 
 Report = Callable[[str], None]
 
@@ -26,10 +26,10 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """The extent of the measurement."""
 
     contestants: tuple[str, ...] = tuple(CONTESTANTS)
-    works: tuple[str, ...] = ("trivial", "large")
+    workloads: tuple[str, ...] = ("trivial", "large")
     start_rounds: int = 5
     cost_rounds: int = 11
     seconds: float = 0.2
@@ -40,7 +40,7 @@ class Sizes:
 
 QUICK = Sizes(
     contestants=("bare", "livecov"),
-    works=("trivial",),
+    workloads=("trivial",),
     start_rounds=1,
     cost_rounds=1,
     seconds=0.02,
@@ -79,42 +79,42 @@ def measure_resources(interpreter: Interpreter, sizes: Sizes, report: Report) ->
 def measure_memory(
     interpreter: Interpreter, contestants: Sequence[Contestant], sizes: Sizes, report: Report
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The MiB of each contestant's process after as many requests, by work; and what went wrong."""
-    found: dict[str, Any] = {work: {} for work in sizes.works}
+    """The MiB of each contestant's process after as many requests, by workload; and what went wrong."""
+    found: dict[str, Any] = {workload: {} for workload in sizes.workloads}
     errors = {}
     for contestant in contestants:
         report(f"resources: memory, {contestant.name}")
         try:
-            for work in sizes.works:
-                found[work][contestant.name] = memory_used(interpreter, work, contestant, sizes.requests)
+            for workload in sizes.workloads:
+                found[workload][contestant.name] = memory_used(interpreter, workload, contestant, sizes.requests)
         except ProcessFailed as error:
             errors[contestant.name] = str(error)
     return found, errors
 
 
-def memory_used(interpreter: Interpreter, work: str, contestant: Contestant, requests: int) -> float:
-    """MiB, the process's share of what it shares included where the system tells. Raises ProcessFailed."""
-    with started(*interpreter.command("worker", work, contestant)) as child:
-        see_that_it_measures(child)
+def memory_used(interpreter: Interpreter, workload: str, contestant: Contestant, requests: int) -> float:
+    """MiB, with the process's part of shared memory where the system reports it. Raises ProcessFailed."""
+    with started(*interpreter.command("worker", workload, contestant)) as child:
+        require_measuring(child)
         child.ask(threads=1, requests=requests)
         memory = psutil.Process(child.process.pid).memory_full_info()
         return float(getattr(memory, "pss", memory.rss)) / MIB
 
 
 def measure_start_up(interpreter: Interpreter, contestants: Sequence[Contestant], sizes: Sizes) -> dict[str, Any]:
-    """The seconds until the first request is answered, and how many more than the bare application's, by work."""
+    """The seconds until the first request is answered, and how many more than the bare application's, by workload."""
     found = {}
-    for work in sizes.works:
+    for workload in sizes.workloads:
         turns = {
-            contestant.name: partial(seconds_to_answer, interpreter, work, contestant) for contestant in contestants
+            contestant.name: partial(seconds_to_answer, interpreter, workload, contestant) for contestant in contestants
         }
         # Python compiles what it imports for the first time.
         take_turns(turns, 1)
         rounds = take_turns(turns, sizes.start_rounds)
-        found[work] = {
+        found[workload] = {
             name: {
                 "seconds": _spread(spread(seconds)),
-                "more": _spread(more(rounds["bare"], seconds)),
+                "more": _spread(extra_time(rounds["bare"], seconds)),
                 "rounds": seconds,
             }
             for name, seconds in rounds.items()
@@ -122,9 +122,9 @@ def measure_start_up(interpreter: Interpreter, contestants: Sequence[Contestant]
     return found
 
 
-def seconds_to_answer(interpreter: Interpreter, work: str, contestant: Contestant) -> float:
+def seconds_to_answer(interpreter: Interpreter, workload: str, contestant: Contestant) -> float:
     """From the start of a process to its first answer."""
-    command = interpreter.command("first_request", work, contestant)
+    command = interpreter.command("first_request", workload, contestant)
     began = monotonic()
     with started(*command) as child:
         answered: float = child.facts["answered_at"]
@@ -132,21 +132,21 @@ def seconds_to_answer(interpreter: Interpreter, work: str, contestant: Contestan
 
 
 def measure_request(interpreter: Interpreter, contestants: Sequence[Contestant], sizes: Sizes) -> dict[str, Any]:
-    """What a request to a view of one line costs at the WSGI callable, beside the bare application."""
+    """The cost of a request to a view of one line at the WSGI callable, compared with the bare application."""
     with ExitStack() as stack:
         children = {
             contestant.name: stack.enter_context(started(*interpreter.command("worker", "trivial", contestant)))
             for contestant in contestants
         }
         for child in children.values():
-            see_that_it_measures(child)
+            require_measuring(child)
         turns = {name: partial(time_of_request, child, sizes.seconds) for name, child in children.items()}
         take_turns(turns, 1)
         rounds = take_turns(turns, sizes.cost_rounds)
-    return {name: beside(rounds["bare"], times) for name, times in rounds.items()}
+    return {name: compare_to_bare(rounds["bare"], times) for name, times in rounds.items()}
 
 
-def time_of_request(child: Child, seconds: float) -> float:
+def time_of_request(child: Subprocess, seconds: float) -> float:
     """Microseconds."""
     return microseconds(child.ask(threads=1, seconds=seconds))
 
@@ -157,8 +157,8 @@ def measure_disk(interpreter: Interpreter, sizes: Sizes) -> dict[str, float]:
     In the application of 2,000 functions, of which a request runs some twenty in five files.
     """
     with started(*interpreter.command("growing", "large", CONTESTANTS["livecov"])) as child:
-        see_that_it_measures(child)
-        # Beyond the numbers that the work's own mix has, each leaves a trace of its own. All are asked for twice.
+        require_measuring(child)
+        # Beyond the numbers that the workload's own mix has, each leaves a trace of its own. All are asked for twice.
         paths = [f"/item/{number}" for number in range(100, 100 + sizes.requests)]
         for _ in range(2):
             child.ask(threads=1, requests=1, paths=paths)
@@ -169,17 +169,17 @@ def measure_disk(interpreter: Interpreter, sizes: Sizes) -> dict[str, float]:
 def bytes_of_requests(lines: Sequence[bytes], paths: Container[str]) -> dict[str, float]:
     """The bytes of the requests for these paths, and of those together with the traces that no other had left."""
     objects = [(len(line), json.loads(line)) for line in lines]
-    traces = {told["id"]: size for size, told in objects if told["type"] == "trace"}
-    requests = [(size, told) for size, told in objects if told["type"] == "request"]
-    asked = [(size, told["trace"]) for size, told in requests if told["path"] in paths]
+    traces = {line["id"]: size for size, line in objects if line["type"] == "trace"}
+    requests = [(size, line) for size, line in objects if line["type"] == "request"]
+    asked = [(size, line["trace"]) for size, line in requests if line["path"] in paths]
     known = statistics.mean(size for size, _ in asked)
-    others = {told["trace"] for _, told in requests if told["path"] not in paths}
+    others = {line["trace"] for _, line in requests if line["path"] not in paths}
     left = {trace for _, trace in asked} - others
     return {"known": known, "new": known + statistics.mean(traces[trace] for trace in left), "traces": len(left)}
 
 
 def measure_ingest(interpreter: Interpreter, sizes: Sizes) -> dict[str, Any]:
-    """How many requests the store takes in in a second, and the bytes of each in it."""
+    """The requests that the store takes in per second, and the bytes of each in it."""
     command = {"requests": sizes.ingested, "traces": min(1000, sizes.ingested), "rounds": sizes.ingest_rounds}
     answer = answer_of(interpreter.path, "ingesting", [], command, seconds=600)
     rates = [answer["requests"] / seconds for seconds in answer["seconds"]]
@@ -191,11 +191,11 @@ def _spread(figures: Ratio) -> list[float]:
 
 
 def tables(data: Mapping[str, Any]) -> Iterator[Table]:
-    """What a process costs under each contestant, and what this project writes."""
-    works = list(data["start_up"])
+    """The costs of a process under each contestant, and the size of this project's files."""
+    workloads = list(data["start_up"])
     headers = ["", "µs for a request"]
-    headers += [f"{what}, {work}" for what in ("start-up, s", "memory, MiB") for work in works]
-    rows = [[CONTESTANTS[name].title, *_cells(data, works, name)] for name in data["request"]]
+    headers += [f"{what}, {workload}" for what in ("start-up, s", "memory, MiB") for workload in workloads]
+    rows = [[CONTESTANTS[name].title, *_cells(data, workloads, name)] for name in data["request"]]
     notes = [NOTE.format(**data)] + [f"{CONTESTANTS[name].title}: {error}." for name, error in data["errors"].items()]
     yield Table("Start-up, a request, memory", headers, rows, notes)
     disk, ingest = data["disk"], data["ingest"]
@@ -219,17 +219,17 @@ DISK_NOTE = (
 )
 
 
-def _cells(data: Mapping[str, Any], works: Sequence[str], name: str) -> Iterator[str]:
+def _cells(data: Mapping[str, Any], workloads: Sequence[str], name: str) -> Iterator[str]:
     request = data["request"][name]
     if name == "bare":
         yield f"{request['bare_us']:.1f}"
     else:
         yield "{:+.1f} ({:.1f} to {:.1f})".format(request["us"], *request["us_quartiles"])
-    for work in works:
-        found = data["start_up"][work][name]
+    for workload in workloads:
+        found = data["start_up"][workload][name]
         yield ("{:.2f}" if name == "bare" else "{:+.2f} ({:.2f} to {:.2f})").format(
             *found["seconds" if name == "bare" else "more"]
         )
-    for work in works:
-        memory = data["memory"][work]
+    for workload in workloads:
+        memory = data["memory"][workload]
         yield f"{memory['bare']:.0f}" if name == "bare" else f"{memory[name] - memory['bare']:+.1f}"

@@ -1,4 +1,4 @@
-"""A process that serves a work over HTTP, under a contestant, until SIGTERM.
+"""A process that serves a workload over HTTP, under a contestant, until SIGTERM.
 
 ::
 
@@ -37,9 +37,9 @@ class Handler(WSGIRequestHandler):
         pass
 
 
-def serve_werkzeug(work: str, contestant: str, replies: TextIO) -> None:
+def serve_werkzeug(workload: str, contestant: str, replies: TextIO) -> None:
     """Werkzeug's server, a thread for each connection."""
-    measured = load_named(work, contestant)
+    measured = load_named(workload, contestant)
     server = make_server("127.0.0.1", 0, measured.wsgi, threaded=True, request_handler=Handler)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     announce(measured, server.server_port, replies)
@@ -49,8 +49,8 @@ def serve_werkzeug(work: str, contestant: str, replies: TextIO) -> None:
 class Gunicorn(BaseApplication):
     """gunicorn with one worker process of four threads, which loads the application."""
 
-    def __init__(self, work: str, contestant: str, replies: TextIO) -> None:
-        self._names = work, contestant
+    def __init__(self, workload: str, contestant: str, replies: TextIO) -> None:
+        self._names = workload, contestant
         self._replies = replies
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._port = self._listener.getsockname()[1]
@@ -76,21 +76,21 @@ class Gunicorn(BaseApplication):
 
 
 def announce(measured: Measured, port: int, replies: TextIO) -> None:
-    """Say that clients may come."""
-    facts = {"paths": measured.paths, "complaint": measured.complaint, "port": port}
+    """Report the port, when the server listens."""
+    facts = {"paths": measured.paths, "problem": measured.problem, "port": port}
     print(json.dumps(facts), file=replies, flush=True)
 
 
 def main() -> None:
     """Serve."""
     replies = quiet_output()
-    work, contestant, server = sys.argv[1:]
+    workload, contestant, server = sys.argv[1:]
     if server == "gunicorn":
-        # It reads the command line.
+        # gunicorn reads the command line.
         del sys.argv[1:]
-        Gunicorn(work, contestant, replies).run()
+        Gunicorn(workload, contestant, replies).run()
     else:
-        serve_werkzeug(work, contestant, replies)
+        serve_werkzeug(workload, contestant, replies)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rounds in which several take turns, and what one costs beside another in the same round."""
+"""Rounds in which several contestants take turns, and their costs compared within the same round."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from .contestants import CONTESTANTS
 from .figures import Ratio, spread
-from .processes import Child, Interpreter, ProcessFailed, arguments_of, environ_of, started
-from .works import Work
+from .processes import Interpreter, ProcessFailed, Subprocess, arguments_of, environ_of, started
+from .workloads import Workload
 
 SEED = 7
 
@@ -19,35 +19,35 @@ Times = Sequence[float]
 
 @contextmanager
 def alive(
-    interpreter: Interpreter, module: str, work: Work, contestants: Collection[str], source: str, **environ: str
-) -> Iterator[dict[str, Child]]:
+    interpreter: Interpreter, module: str, workload: Workload, contestants: Collection[str], source: str, **environ: str
+) -> Iterator[dict[str, Subprocess]]:
     """A process for each contestant, all at once. Raises ProcessFailed if one does not start, or does not measure."""
     with ExitStack() as stack:
         children = {
-            name: stack.enter_context(_started(interpreter, module, work, name, source, environ))
+            name: stack.enter_context(_started(interpreter, module, workload, name, source, environ))
             for name in contestants
         }
         for child in children.values():
-            see_that_it_measures(child)
+            require_measuring(child)
         yield children
 
 
-def see_that_it_measures(child: Child) -> None:
-    """Wait until it is ready. Raises ProcessFailed if its figures would mean nothing."""
-    if child.facts["complaint"]:
-        raise ProcessFailed(child.facts["complaint"])
+def require_measuring(child: Subprocess) -> None:
+    """Wait until the process is ready. Raises ProcessFailed if its figures would be meaningless."""
+    if child.facts["problem"]:
+        raise ProcessFailed(child.facts["problem"])
 
 
 def _started(
-    interpreter: Interpreter, module: str, work: Work, name: str, source: str, environ: Mapping[str, str]
-) -> AbstractContextManager[Child]:
+    interpreter: Interpreter, module: str, workload: Workload, name: str, source: str, environ: Mapping[str, str]
+) -> AbstractContextManager[Subprocess]:
     contestant = CONTESTANTS[name]
-    command = arguments_of(interpreter.path, module, [work.name, name], contestant, source)
+    command = arguments_of(interpreter.path, module, [workload.name, name], contestant, source)
     return started(command, environ_of(contestant, source, **environ))
 
 
 def take_turns(turns: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """What each brought in each round; their order is another one each time."""
+    """The results of each in each round; their order differs from round to round."""
     rng = random.Random(SEED)
     found: dict[str, list[float]] = {name: [] for name in turns}
     for _ in range(rounds):
@@ -57,15 +57,15 @@ def take_turns(turns: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
 
 
 def microseconds(answer: Mapping[str, Any]) -> float:
-    """The time of one request, of a worker's answer."""
+    """The time of one request, from a worker's answer."""
     seconds: float = answer["seconds"]
     return 1e6 * seconds / (answer["requests"] + answer["failed"])
 
 
-def beside(bare: Times, measured: Times) -> dict[str, Any]:
-    """The throughput beside the bare application's, and what a request costs more: medians of the same rounds."""
+def compare_to_bare(bare: Times, measured: Times) -> dict[str, Any]:
+    """The throughput relative to the bare application's, and the additional cost of a request: medians over rounds."""
     ratio = spread(one / other for one, other in zip(bare, measured, strict=True))
-    cost = more(bare, measured)
+    cost = extra_time(bare, measured)
     return {
         "ratio": ratio.median,
         "quartiles": [ratio.low, ratio.high],
@@ -76,6 +76,6 @@ def beside(bare: Times, measured: Times) -> dict[str, Any]:
     }
 
 
-def more(bare: Times, measured: Times) -> Ratio:
-    """By how much something is more than the bare application's in the same round."""
+def extra_time(bare: Times, measured: Times) -> Ratio:
+    """The differences to the bare application in the same rounds."""
     return spread(other - one for one, other in zip(bare, measured, strict=True))

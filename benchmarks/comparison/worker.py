@@ -1,12 +1,13 @@
-"""A process that calls a work's WSGI application when it is told to.
+"""A process that calls a workload's WSGI application on command.
 
 ::
 
     python -m benchmarks.comparison.worker WORK CONTESTANT
 
-It says what it is in a line of JSON, and then answers each line on its standard input, ``{"threads": 4, "seconds":
-0.3}`` or ``{"threads": 1, "requests": 1000}``, with ``{"requests": 4711, "failed": 0, "seconds": 0.3004}``. Requests
-that failed raised an exception; they are not among the others.
+It writes facts about itself as a line of JSON, and then answers each line on its standard input,
+``{"threads": 4, "seconds": 0.3}`` or ``{"threads": 1, "requests": 1000}``, with
+``{"requests": 4711, "failed": 0, "seconds": 0.3004}``. Requests that failed raised an exception; they are not among the
+others.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Client:
 def timed(
     measured: Measured, *, threads: int = 1, seconds: float = math.inf, requests: float = math.inf
 ) -> dict[str, Any]:
-    """The requests that so many threads made at once in a time, or the time for so many requests of each."""
+    """The number of requests that ``threads`` made at once in ``seconds``, or the time for ``requests`` of each."""
     start = threading.Barrier(threads + 1)
     clients = [Client(measured, _environs(measured.paths), start, seconds, requests) for _ in range(threads)]
     running = [threading.Thread(target=client.run) for client in clients]
@@ -83,9 +84,9 @@ def _environs(paths: list[str]) -> list[dict[str, Any]]:
 def main() -> None:
     """Answer commands until the standard input ends."""
     replies = quiet_output()
-    work, contestant = sys.argv[1:]
-    measured = load_named(work, contestant)
-    print(json.dumps({"paths": measured.paths, "complaint": measured.complaint}), file=replies, flush=True)
+    workload, contestant = sys.argv[1:]
+    measured = load_named(workload, contestant)
+    print(json.dumps({"paths": measured.paths, "problem": measured.problem}), file=replies, flush=True)
     for line in sys.stdin:
         print(json.dumps(timed(measured, **json.loads(line))), file=replies, flush=True)
 

@@ -39,7 +39,7 @@ function done(summary, latency, times)
 end
 """
 # More than any round; wrk is interrupted, since it takes whole seconds only.
-LONGEST = "3600s"
+MAX_DURATION = "3600s"
 
 
 def find_wrk() -> str | None:
@@ -49,7 +49,7 @@ def find_wrk() -> str | None:
 
 @contextmanager
 def script(paths: Sequence[str]) -> Iterator[Path]:
-    """A script for wrk that asks for one path after the other."""
+    """A script for wrk that requests one path after the other."""
     with TemporaryDirectory(prefix="livecov-wrk-") as folder:
         file = Path(folder, "mix.lua")
         file.write_text(SCRIPT.format(paths="{" + ", ".join(json.dumps(path) for path in paths) + "}"))
@@ -57,10 +57,10 @@ def script(paths: Sequence[str]) -> Iterator[Path]:
 
 
 def run_wrk(port: int, mix: Path, clients: int, seconds: float) -> dict[str, Any]:
-    """What so many clients got in a time, each with a connection of its own. Raises ProcessFailed if wrk cannot ask."""
-    # It says that it runs when it is ready for a signal. Into a pipe, it would say so at its end.
-    command = ["stdbuf", "--output=L", "wrk", "--threads", "1", "--connections", str(clients), "--duration", LONGEST]
-    command += ["--script", str(mix), f"http://127.0.0.1:{port}"]
+    """The results of several clients in a time, each with a connection of its own. Raises ProcessFailed."""
+    # It prints a line when it is ready for a signal; into a pipe, only at its end.
+    command = ["stdbuf", "--output=L", "wrk", "--threads", "1", "--connections", str(clients)]
+    command += ["--duration", MAX_DURATION, "--script", str(mix), f"http://127.0.0.1:{port}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         running = process.stdout.readline()

@@ -8,7 +8,7 @@ from flask_livecoverage import settings
 
 
 def default(setting: settings.Setting) -> str:
-    """What the column says."""
+    """Return the text of the column for the default."""
     return "none" if setting.default in (None, ()) else f"``{setting.default}``"
 
 

@@ -1,7 +1,7 @@
 import assert from "node:assert";
 import test from "node:test";
 
-// Headers hold bytes, and the server reads UTF-8: so any name will do.
+// Headers hold bytes, and the server reads UTF-8: so any name is possible.
 const header = (name) => ({ "Livecov-Test": Buffer.from(name).toString("latin1") });
 
 function client(t) {

@@ -4,7 +4,7 @@ const url = process.env.LIVECOVERAGE_URL;
 const name = () => base.test.info().titlePath.join(" > ");
 const contexts = new Set();
 
-// Pages: a cookie, which is sent to the server alone. Headers of a context would be sent to all hosts.
+// Pages: a cookie, which is sent only to the server. Headers of a context would be sent to all hosts.
 async function sign(context) {
   const value = encodeURIComponent(name());
   if (url) await context.addCookies([{ name: "livecov_test", value, url, httpOnly: true }]);
@@ -13,7 +13,7 @@ async function sign(context) {
 exports.sign = sign;
 exports.expect = base.expect;
 exports.test = base.test.extend({
-  // The contexts of the fixtures "context" and "page", and all that a test makes itself.
+  // The contexts of the fixtures "context" and "page", and all that a test creates itself.
   browser: [
     async ({ browser }, use) => {
       const newContext = browser.newContext.bind(browser);
@@ -28,7 +28,7 @@ exports.test = base.test.extend({
     },
     { scope: "worker" },
   ],
-  // A context that outlives a test, as one made in beforeAll does, is the next test's.
+  // A context that outlives a test, such as one made in beforeAll, belongs to the next test.
   livecov: [
     async ({}, use) => {
       for (const context of contexts) await sign(context);

@@ -1,4 +1,4 @@
-// Headers hold bytes, and the server reads UTF-8: so any name will do.
+// Headers hold bytes, and the server reads UTF-8: so any name is possible.
 const header = (name) => Buffer.from(name).toString("latin1");
 
 const original = globalThis.fetch;

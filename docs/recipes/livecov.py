@@ -6,15 +6,15 @@ URL = os.environ.get("LIVECOVERAGE_URL")
 TOKEN = os.environ.get("LIVECOVERAGE_TOKEN")
 
 
-def ask(question):
+def send(command):
     if URL:
         headers = {"Authorization": f"Bearer {TOKEN}"} if TOKEN else {}
-        urlopen(Request(f"{URL}/__coverage__/{question}", headers=headers)).close()
+        urlopen(Request(f"{URL}/__coverage__/{command}", headers=headers)).close()
 
 
 def start(test):
-    ask(f"start?name={quote(test)}")
+    send(f"start?name={quote(test)}")
 
 
 def stop():
-    ask("stop?summary=0")
+    send("stop?summary=0")

@@ -43,7 +43,7 @@ if (section) {
     return "";
   }
 
-  /* Do something, then show the history as the server has it now. */
+  /* Run an action, then show the server's current history. */
   async function update(action) {
     section.setAttribute("aria-busy", "true");
     try {

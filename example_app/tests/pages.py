@@ -1,4 +1,4 @@
-"""The application as a person uses it: the tests say what happens, this module how."""
+"""A page object: the tests use the application through it, and it uses Selenium."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -11,7 +11,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 
 class Page:
-    """Whatever page the browser shows: a heading, and mostly the form and the history."""
+    """The page in the browser: a heading, and on most pages the form and the history."""
 
     def __init__(self, driver: WebDriver, base_url: str) -> None:
         self.driver = driver
@@ -36,7 +36,7 @@ class Page:
     # The form
 
     def submit(self, fraction: str, total: str) -> None:
-        """Type both numbers, click, and wait until the next page is there."""
+        """Type both numbers, click, and wait until the next page has loaded."""
         self.type("#fraction", fraction)
         self.type("#total", total)
         before = self.document
@@ -84,10 +84,10 @@ class Page:
 
     @property
     def document(self) -> float:
-        """When this document began: the next one has another time, even at the same address.
+        """The time at which this document was created, which differs for each document.
 
-        To ask an element of the old page whether it is stale fails now and then: chromedriver may
-        look for it just while the pages change.
+        Checking whether an element of the old page is stale fails occasionally: chromedriver may
+        search for it just while the pages change.
         """
         return self.driver.execute_script("return performance.timeOrigin")
 

@@ -1,4 +1,4 @@
-"""A person types two numbers and clicks."""
+"""The form: two numbers are typed and submitted."""
 
 from .pages import Page
 

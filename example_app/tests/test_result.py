@@ -1,4 +1,4 @@
-"""What `/<fraction>/<total>` says."""
+"""The result page, `/<fraction>/<total>`."""
 
 from .pages import Page
 

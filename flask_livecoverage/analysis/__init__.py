@@ -1,1 +1,19 @@
-"""Pure functions over the recorded facts."""
+"""Pure functions over records: duplicates, the smallest suite, priorities, new lines, access logs.
+
+Modules:
+
+*   ``access_log``: reads access logs of web servers
+*   ``cover``: the minimum set cover, with a proof that it is one
+*   ``duplicates``: tests that execute no line of their own
+*   ``minimise``: the smallest suite that executes all lines
+*   ``new_lines``: the lines that each trace was the first to run
+*   ``priorities``: the gaps in the functions that most requests enter
+*   ``subsets``: the sets of lines that are subsets of others
+*   ``suite``: a suite for comparisons: tests or requests with their lines
+*   ``survivors``: which of several tests with the same lines is kept
+*   ``window_history``: the lines of a window, compared with those that were executed before it
+
+May import: errors, model, sources.functions.
+
+Runs in any process. Reads no run and prints nothing.
+"""

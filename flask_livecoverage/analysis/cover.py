@@ -1,7 +1,7 @@
-"""Minimum set cover with a proof: reductions, then a mixed-integer program for what they leave.
+"""Minimum set cover with a proof: reductions, then a mixed-integer program for the rest.
 
-The reductions are those of Beasley, "An algorithm for set covering problem" (1987): sets that alone hold a line are
-fixed, sets within a cheaper one are dropped, equal rows are merged. The solver is HiGHS, through scipy.
+The reductions are those of Beasley, "An algorithm for set covering problem" (1987): a set that is the only one to hold
+a line is fixed, sets within a cheaper one are dropped, equal rows are merged. The solver is HiGHS, through scipy.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import Any
 from ..errors import ConfigurationError
 from .subsets import Supersets, positions
 
-# Of the solver's bounds, which are floating-point numbers.
+# For comparing the solver's bounds, which are floating-point numbers.
 _TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is known about the minimum: no cover costs less than ``lower_bound``.
+    """The proven lower bound of the minimum: no cover costs less than ``lower_bound``.
 
-    ``gap`` is how far the found cost may be above the minimum, as a part of the cost: 0 if it is ``optimal``.
+    ``gap`` is the largest possible excess of the found cost over the minimum, as a fraction of the cost: 0 if it is
+    ``optimal``.
     """
 
     optimal: bool
@@ -31,7 +32,7 @@ class Proof:
 
     @classmethod
     def of(cls, cost: float, bound: float, *, whole: bool) -> Proof:
-        """The proof for a cover of ``cost``, none being below ``bound``; ``whole`` if costs are whole numbers."""
+        """The proof for a cover of ``cost``, if no cover costs less than ``bound``; ``whole`` if costs are integers."""
         bound = math.ceil(bound - _TOLERANCE) if whole else bound
         if cost <= bound + _TOLERANCE * max(1.0, cost):
             return cls(True, cost, 0.0)
@@ -41,10 +42,10 @@ class Proof:
 def smallest_cover(
     line_sets: Sequence[int], costs: Sequence[float], time_limit: float | None = None
 ) -> tuple[list[int] | None, float]:
-    """The indexes of the cheapest of ``line_sets`` that hold all their lines, and a lower bound of the cost.
+    """The indexes of the cheapest ``line_sets`` that cover all lines, and a lower bound of the cost.
 
-    The sets are None if the solver found none within ``time_limit`` seconds. Raises ConfigurationError if scipy is not
-    installed.
+    The indexes are None if the solver found none within ``time_limit`` seconds. Raises ConfigurationError if scipy is
+    not installed.
     """
     optimize, sparse = _solver()
     reduced = _Reduction(line_sets, costs)
@@ -74,7 +75,7 @@ def _solver() -> tuple[Any, Any]:
         from scipy import optimize, sparse  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         raise ConfigurationError(
-            "--exact needs scipy: install it with pip install 'Flask-LiveCoverage[exact]', or leave --exact out"
+            "--exact needs scipy: install it with pip install 'Flask-LiveCoverage[exact]', or omit --exact"
         ) from None
     return optimize, sparse
 
@@ -93,12 +94,12 @@ def _chosen(result: Any, reduced: _Reduction, indexes: list[int]) -> list[int] |
         missing |= lines
     for index in chosen:
         missing &= ~reduced.line_sets[index]
-    # The solver's numbers are floats: what they say is believed when it holds.
+    # The solver computes with floats, so its result is used only if it covers everything.
     return None if missing else sorted(reduced.fixed + chosen)
 
 
 class _Reduction:
-    """What is left to decide: ``fixed`` sets are in every cheapest cover, ``line_sets`` remain, without their lines."""
+    """A smaller problem: ``fixed`` sets are part of a cheapest cover, ``line_sets`` remain, without the fixed lines."""
 
     def __init__(self, line_sets: Sequence[int], costs: Sequence[float]) -> None:
         self.fixed: list[int] = []
@@ -108,7 +109,7 @@ class _Reduction:
             pass
 
     def _fix_essential(self) -> bool:
-        """Fix the sets that alone hold a line."""
+        """Fix the sets that hold a line which no other set holds."""
         once = twice = 0
         for lines in self.line_sets.values():
             twice |= once & lines
@@ -122,7 +123,7 @@ class _Reduction:
         return bool(essential)
 
     def _drop_dominated(self) -> bool:
-        """Drop the sets that lie within one that costs no more."""
+        """Drop the sets that are subsets of one that costs no more."""
         cheapest: dict[int, int] = {}
         for index, lines in self.line_sets.items():
             other = cheapest.get(lines)
@@ -141,7 +142,7 @@ class _Reduction:
 
 
 def _distinct_rows(line_sets: Sequence[int]) -> list[tuple[int, ...]]:
-    """For the lines in ``line_sets``, which sets hold them; lines that are in the same sets are one row."""
+    """For each line, the sets that hold it; lines that are in the same sets share a row."""
     holders: dict[int, list[int]] = {}
     for column, lines in enumerate(line_sets):
         for line in positions(lines):

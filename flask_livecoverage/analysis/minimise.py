@@ -1,8 +1,8 @@
-"""The smallest suite that executes all lines: minimum set cover, greedily or proven.
+"""The smallest suite that executes all lines: minimum set cover, greedy or exact.
 
-To find the minimum is NP-hard. The greedy choice (Chvátal, "A Greedy Heuristic for the Set-Covering Problem", 1979) is
-at most about ln(lines) times as large; its gains are kept in a heap and brought up to date only at its top, because
-they never grow (Minoux's accelerated greedy algorithm, 1978).
+Finding the minimum is NP-hard. The greedy choice (Chvátal, "A Greedy Heuristic for the Set-Covering Problem", 1979) is
+at most about ln(lines) times as large; its gains are kept in a heap and updated only at its top, because they never
+grow (Minoux's accelerated greedy algorithm, 1978).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Least = Literal["tests", "duration"]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A chosen member, and how many lines it adds to those of the members chosen before it."""
+    """A chosen member, and the number of lines that it adds to those of the members chosen before it."""
 
     member: Member
     lines: int
@@ -32,9 +32,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Minimised:
-    """The members that keep all ``lines`` (their number), those that add most first; costs are tests or milliseconds.
+    """The members that cover all lines, those that add most first, and their cost in tests or milliseconds.
 
-    ``proof`` is what an exact search found out, None without one. ``greedy_cost`` is what the greedy choice costs.
+    ``lines`` is the number of covered lines, ``greedy_cost`` the cost of the greedy choice. ``proof`` is the result of
+    an exact search, None without one.
     """
 
     choices: Sequence[Choice]
@@ -46,7 +47,7 @@ class Minimised:
 
     @property
     def duration_ms(self) -> float:
-        """What the chosen members took, together."""
+        """The total duration of the chosen members."""
         return math.fsum(choice.member.duration_ms for choice in self.choices)
 
 
@@ -60,12 +61,12 @@ def minimise(
 ) -> Minimised:
     """The smallest part of ``suite`` that executes all of its lines.
 
-    ``least`` says of what: members, or the sum of their durations. Of members with the same lines the one stands for
-    all that :func:`~.duplicates.find_redundancy` keeps; with the least duration the fastest, unless ``prefer`` says
-    otherwise. The least members are none of those that it finds to be subsumed: whoever follows both loses no line.
-    Of equal gains, the one with the lowest duration comes first, then the first in natural order. With ``exact``, the
-    minimum is searched for, at most ``time_limit`` seconds, and the result is never worse than the greedy one. Raises
-    ConfigurationError if the solver for it is not installed.
+    ``least`` selects the cost: the number of members, or the sum of their durations. Of members with the same lines,
+    only the one that :func:`~.duplicates.find_redundancy` keeps is considered; for the least duration the fastest,
+    unless ``prefer`` is given. With the fewest members, none is chosen that ``find_redundancy`` reports as subsumed:
+    applying both results loses no line. Of equal gains, the lowest duration comes first, then the natural order. With
+    ``exact``, the minimum is searched for, for at most ``time_limit`` seconds, and the result is never worse than the
+    greedy one. Raises ConfigurationError if the solver for it is not installed.
     """
     candidates = _candidates(suite, least, prefer or preference_for(suite, least))
     line_sets = [suite.lines(member) for member in candidates]
@@ -76,7 +77,7 @@ def minimise(
     if exact:
         found, bound = smallest_cover(line_sets, costs, time_limit)
         if found is not None:
-            # Greedily again, for the order and without what a set of cost 0 leaves redundant.
+            # Greedy again, for the order, and to drop members that a set of cost 0 makes redundant.
             chosen = min(greedy, cover.greedy(found), key=cover.cost)
         proof = Proof.of(cover.cost(chosen)[0], bound, whole=least == "tests")
     return Minimised(
@@ -90,16 +91,16 @@ def minimise(
 
 
 def preference_for(suite: Suite, least: Least) -> Preference:
-    """Which of several members with the same lines stays, unless somebody says otherwise."""
+    """The default rule for which of several members with the same lines is kept."""
     return "fastest" if least == "duration" else default_preference(suite)
 
 
 def _candidates(suite: Suite, least: Least, prefer: Preference) -> list[Member]:
-    """Those to choose from, in natural order: one for each set of lines."""
+    """The members to choose from, in natural order: one for each set of lines."""
     by_line_set = members_by_line_set(suite).values()
-    survivors = sorted((min(members, key=rank(prefer)) for members in by_line_set), key=lambda placed: placed[0])
+    survivors = sorted((min(members, key=rank(prefer)) for members in by_line_set), key=lambda survivor: survivor[0])
     if least == "duration":
-        # A subset may cost less than what holds it.
+        # A subset may cost less than its superset.
         return [member for _, member in survivors]
     supersets = Supersets([suite.lines(member) for _, member in survivors])
     return [member for index, (_, member) in enumerate(survivors) if next(supersets.of(index), None) is None]
@@ -114,11 +115,11 @@ class _Cover:
         self._durations = durations
 
     def cost(self, chosen: Sequence[int]) -> tuple[float, float]:
-        """What ``chosen`` cost together, and their duration."""
+        """The total cost of ``chosen``, and their total duration."""
         return math.fsum(self._costs[i] for i in chosen), math.fsum(self._durations[i] for i in chosen)
 
     def greedy(self, allowed: Iterable[int]) -> list[int]:
-        """A cover of the lines of ``allowed`` by some of them: always that which adds most for its cost."""
+        """A cover of the lines of ``allowed``, choosing at each step the set that adds most for its cost."""
         remaining = 0
         heap = []
         for index in allowed:
@@ -127,9 +128,9 @@ class _Cover:
         heapq.heapify(heap)
         chosen = []
         while remaining:
-            _, known_gain, _, index = heapq.heappop(heap)
+            _, negative_gain, _, index = heapq.heappop(heap)
             gain = (self._line_sets[index] & remaining).bit_count()
-            if gain == -known_gain:
+            if gain == -negative_gain:
                 chosen.append(index)
                 remaining &= ~self._line_sets[index]
             elif gain:
@@ -137,11 +138,11 @@ class _Cover:
         return self._without_redundant(chosen)
 
     def _rank(self, index: int, gain: int) -> tuple[float, int, float, int]:
-        """What the heap is ordered by, lowest first: never lower for a lower gain."""
+        """The sort key of the heap, lowest first: never lower for a lower gain."""
         return self._costs[index] / gain, -gain, self._durations[index], index
 
     def _without_redundant(self, chosen: list[int]) -> list[int]:
-        """``chosen`` without those whose lines the others have too: the most expensive and latest are tried first."""
+        """``chosen`` without sets whose lines are all in the others; the most expensive and latest are tried first."""
         kept = list(chosen)
         twice = self._covered_twice(kept)
         for _, _, _, index in sorted(

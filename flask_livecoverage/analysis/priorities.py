@@ -1,12 +1,12 @@
-"""What to cover next: the gaps in the functions that the most requests enter."""
+"""Priorities for new tests: the gaps in the functions that most requests enter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..functions import Function
-from ..lines import from_bitmap
+from ..model.bitmap import from_bitmap
+from ..sources.functions import Function
 from .suite import natural_key
 
 Bitmaps = Mapping[str, int]
@@ -22,7 +22,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The statements of a function that nobody executed."""
+    """The statements of a function that no request and no start-up executed."""
 
     path: str
     function: str
@@ -32,10 +32,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Priority:
-    """A route, the share of all requests that it gets (0 to 1), and the gaps in the functions that it enters.
+    """A route, its share of all requests (0 to 1), and the gaps in the functions that it enters.
 
-    ``recorded`` is whether it was ever asked for while lines were recorded. If not, its view function is all that is
-    known of its functions.
+    ``recorded`` is true if it was requested while lines were recorded. If not, only its view function is known.
     """
 
     route: str
@@ -46,12 +45,12 @@ class Priority:
 
     @property
     def uncovered(self) -> int:
-        """How many statements nobody executed in the functions that it enters."""
+        """The number of statements in its gaps."""
         return sum(len(gap.missing) for gap in self.gaps)
 
     @property
     def score(self) -> int:
-        """What the ranking is by: traffic times gap."""
+        """The value by which routes are ranked: traffic times gap."""
         return self.requests * self.uncovered
 
 
@@ -61,9 +60,9 @@ def rank(
     files: Mapping[str, File],
     views: Mapping[str, Iterable[tuple[str, Function]]],
 ) -> list[Priority]:
-    """The routes that get requests and have gaps, the most urgent first.
+    """The routes that have requests and gaps, the most urgent first.
 
-    :param traffic: how many requests each route gets.
+    :param traffic: the number of requests to each route.
     :param executed: the lines (bitmaps by file) that each recorded route's requests executed.
     :param views: the view functions, with their files, of routes that were not recorded.
     """

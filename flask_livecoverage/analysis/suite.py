@@ -1,4 +1,4 @@
-"""What is compared: the tests of a suite, or single requests, each with the lines that it executed."""
+"""A suite for comparisons: tests, or single requests, each with the lines that it executed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..lines import from_bitmap
-from ..model import Executed, Trace
+from ..model.bitmap import from_bitmap
+from ..model.records import ExecutionTotals, Trace
 
-# By path and content: lines of different contents of a file are not the same lines.
+# Path and content hash, because the lines of different versions of a file are different lines.
 FileKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of a suite: its name, the index of its lines in :attr:`Suite.line_sets`, and what it took."""
+    """A test or request: its name, the index of its lines in :attr:`Suite.line_sets`, its requests and duration."""
 
     name: str
     line_set: int
@@ -26,13 +26,13 @@ class Member:
 
 
 class LineNumbering:
-    """Numbers the lines of all files in one row, so that what was executed anywhere is one bitmap.
+    """Numbers the lines of all files consecutively, so that one bitmap holds the executed lines of all files.
 
     Union, difference and comparison of such bitmaps are single operations on Python ints.
     """
 
     def __init__(self, files: Mapping[FileKey, int]) -> None:
-        """``files``: for each file the highest line number that may occur."""
+        """``files`` maps each file to the highest line number that may occur."""
         self._offsets: dict[FileKey, int] = {}
         self._lengths = {file: highest + 1 for file, highest in files.items()}
         offset = 0
@@ -41,7 +41,7 @@ class LineNumbering:
             offset += self._lengths[file]
 
     def to_bitmap(self, files: Iterable[tuple[FileKey, int]]) -> int:
-        """One bitmap for those of single files."""
+        """Combine the bitmaps of single files."""
         bitmap = 0
         for file, lines in files:
             bitmap |= lines << self._offsets[file]
@@ -59,10 +59,10 @@ class LineNumbering:
 
 @dataclass(frozen=True)
 class Suite:
-    """Tests (or requests), in the natural order of their names, and what they executed.
+    """Tests or requests, in the natural order of their names, and the lines that they executed.
 
     ``line_sets`` are distinct bitmaps over ``numbering``: members that executed the same lines refer to the same one,
-    so a million members with a thousand different line sets are a thousand bitmaps.
+    so a million members with a thousand different line sets need a thousand bitmaps.
     """
 
     members: Sequence[Member]
@@ -70,8 +70,8 @@ class Suite:
     numbering: LineNumbering
 
     @classmethod
-    def of(cls, executed: Iterable[Executed], traces: Mapping[str, Trace]) -> Suite:
-        """The suite of what was recorded. Traces that are missing from ``traces`` count as empty."""
+    def of(cls, executed: Iterable[ExecutionTotals], traces: Mapping[str, Trace]) -> Suite:
+        """The suite of recorded members. Traces that are missing from ``traces`` count as empty."""
         highest: dict[FileKey, int] = {}
         for trace in traces.values():
             for path, lines in trace.files.items():
@@ -89,7 +89,7 @@ class Suite:
 
     @classmethod
     def of_lines(cls, lines_by_member: Mapping[str, Mapping[str, int]]) -> Suite:
-        """The suite of the lines (bitmaps) by file that each member executed."""
+        """The suite of members given by the lines (bitmaps) by file that each executed."""
         highest: dict[FileKey, int] = {}
         for files in lines_by_member.values():
             for path, lines in files.items():
@@ -128,8 +128,8 @@ class _Builder:
         self._numbering = numbering
         self._members: list[Member] = []
         self._indexes: dict[int, int] = {}
-        # Hashing a bitmap takes time in proportion to the application's size; the ids of traces are short.
-        self._known: dict[tuple[str, ...], int] = {}
+        # Hashing a bitmap takes time in proportion to the application's size; trace ids are short.
+        self._line_sets: dict[tuple[str, ...], int] = {}
 
     def add(
         self,
@@ -140,12 +140,12 @@ class _Builder:
         duration_ms: float = 0.0,
     ) -> None:
         key = tuple(traces)
-        if key not in self._known:
+        if key not in self._line_sets:
             lines = 0
             for trace in traces:
                 lines |= bitmaps.get(trace, 0)
-            self._known[key] = self._indexes.setdefault(lines, len(self._indexes))
-        self._members.append(Member(name, self._known[key], requests, duration_ms))
+            self._line_sets[key] = self._indexes.setdefault(lines, len(self._indexes))
+        self._members.append(Member(name, self._line_sets[key], requests, duration_ms))
 
     def suite(self) -> Suite:
         members = sorted(self._members, key=lambda member: natural_key(member.name))
@@ -153,18 +153,18 @@ class _Builder:
 
 
 _DIGITS = re.compile("([0-9]+)")
-# Not a pytest node id (tests/test_shop.py::test_tea), which has a slash too.
+# Does not match a pytest node id (tests/test_shop.py::test_tea), which has a slash too.
 _SET_AND_ID = re.compile(r"[^/:]+/[^/:]+")
 
 
 def are_set_and_id(names: Iterable[str]) -> bool:
-    """Whether all of ``names``, and at least one, are Keploy's ``set/test``."""
+    """Return whether there are ``names``, and all have Keploy's form ``set/test``."""
     names = list(names)
     return bool(names) and all(map(_SET_AND_ID.fullmatch, names))
 
 
 def natural_key(name: str) -> tuple[Any, ...]:
-    """A key that sorts names as people do, ``test-9`` before ``test-10``; equal for equal names only."""
+    """A sort key for natural order, ``test-9`` before ``test-10``; equal for equal names only."""
     parts: list[Any] = _DIGITS.split(name)
     # Not as ints: Python refuses to convert very long ones.
     parts[1::2] = [(len(digits), digits) for digits in (part.lstrip("0") for part in parts[1::2])]

@@ -1,4 +1,4 @@
-"""Which of several tests with the same lines stays: one rule for every list of what can go."""
+"""Decides which of several tests with the same lines is kept, by one rule for all lists of removable tests."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from .suite import Member, Suite, are_set_and_id
 
 Preference = Literal["natural", "fastest", "keploy"]
 
-# A member, and its place in the natural order of names.
-Placed = tuple[int, Member]
+# A member, after its position in the natural order of names.
+NumberedMember = tuple[int, Member]
 
 
 def default_preference(suite: Suite) -> Preference:
-    """The rule that holds unless somebody asks for another one.
+    """The default rule.
 
-    Names alone decide, not durations, which differ from run to run: so each list, of each run, keeps the same test.
-    Keploy's test cases (``set/test``) follow Keploy's own order, because Keploy finds their duplicates too.
+    Only names decide, not durations, because those differ from run to run. So every list, of every run, keeps the same
+    test. For Keploy's test cases (``set/test``) it is Keploy's own order, because Keploy finds their duplicates too.
     """
     return "keploy" if are_set_and_id(member.name for member in suite.members) else "natural"
 
 
-def rank(prefer: Preference) -> Callable[[Placed], Any]:
-    """A key for members of the same lines: the lowest survives."""
+def rank(prefer: Preference) -> Callable[[NumberedMember], Any]:
+    """A sort key for members with the same lines: the lowest survives."""
     if prefer == "fastest":
-        return lambda placed: (placed[1].duration_ms, placed[0])
+        return lambda numbered: (numbered[1].duration_ms, numbered[0])
     if prefer == "keploy":
-        return lambda placed: placed[1].name
-    return lambda placed: placed[0]
+        return lambda numbered: numbered[1].name
+    return lambda numbered: numbered[0]
 
 
-def members_by_line_set(suite: Suite) -> dict[int, list[Placed]]:
+def members_by_line_set(suite: Suite) -> dict[int, list[NumberedMember]]:
     """The members of each set of lines that is not empty, in natural order."""
-    found: dict[int, list[Placed]] = {}
-    for place, member in enumerate(suite.members):
+    found: dict[int, list[NumberedMember]] = {}
+    for number, member in enumerate(suite.members):
         if suite.line_sets[member.line_set]:
-            found.setdefault(member.line_set, []).append((place, member))
+            found.setdefault(member.line_set, []).append((number, member))
     return found

@@ -1,11 +1,26 @@
 """``flask livecov``: the command line.
 
-The ``flask`` command imports this package whatever it is asked to do. So what measures, reports and analyses
-(coverage.py and SQLAlchemy among it) is in :mod:`flask_livecoverage.commands`, and imported by the commands that need
-it, in their bodies.
+The ``flask`` command imports this package for all commands, also for those of other packages. So the code that
+measures, reports and analyses (with coverage.py and SQLAlchemy) is in :mod:`.handlers`, which the commands import in
+their bodies.
+
+Modules:
+
+*   ``group``: the group ``flask livecov``, and how errors end a command
+*   ``handlers``: the work of the commands
+*   ``keploy``: ``keploy`` and ``replay``
+*   ``options``: options that several commands take
+*   ``questions``: ``requests``, ``tests``, ``routes``, ``diff``, ``who`` and ``priorities``
+*   ``reports``: ``report``, ``status`` and ``shutdown``
+*   ``serving``: ``serve`` and ``run``
+*   ``suites``: ``dedup`` and ``minimise``
+
+May import: errors, keploy.sockets, model, serving.serve_options, settings.
+
+Runs in every ``flask`` command of every application, so only the options are read here.
 """
 
-from . import keploy, priorities, questions, reports, serving, suite  # noqa: F401  # they add their commands
+from . import keploy, questions, reports, serving, suites  # noqa: F401  # each adds its commands
 from .group import livecov
 
 __all__ = ["livecov"]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..errors import LiveCoverageError
-from ..text import printable
+from ..model.text import printable
 
 
 class LiveCoverageGroup(click.Group):
@@ -27,7 +27,7 @@ class LiveCoverageGroup(click.Group):
 
 
 def _replace_closed_streams() -> None:
-    """Open the null device for streams that a service manager has not given: click before 8.1.4 needs them."""
+    """Open the null device for streams that a service manager has closed, because click before 8.1.4 needs them."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115

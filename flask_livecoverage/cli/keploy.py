@@ -1,4 +1,4 @@
-"""``keploy`` and ``replay``: what Keploy's users need."""
+"""The commands ``keploy`` and ``replay``, for users of Keploy."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
-from ..options import ReplayOptions
+from ..serving.serve_options import ReplayOptions
 from .group import livecov
 from .options import DEFAULT_URL, keploy_socket_options, keploy_source, server_url, url_option
-from .serving import read_serve_options, serve_options, startup_timeout_option
+from .serving import read_serve_options, serving_options, startup_timeout_option
 
 
 @livecov.command()
 @url_option
 @keploy_socket_options
 def keploy(url: str | None, control_socket: str, data_socket: str) -> None:
-    """Tell Keploy which lines its tests execute in a live server, until SIGTERM or Ctrl-C.
+    """Report to Keploy the lines that its tests execute in a live server, until SIGTERM or Ctrl-C.
 
-    For servers other than livecov's own, which have it with `serve --keploy`. Run it where the server runs.
+    For servers that livecov does not start; with `serve --keploy`, its own do this. Run it where the server runs.
     """
-    from ..commands.keploy import run_agent
+    from .handlers.keploy import run_agent
 
     run_agent(url or DEFAULT_URL, control_socket, data_socket)
 
 
 @livecov.command()
-@serve_options
+@serving_options
 @startup_timeout_option
 @click.option(
     "--url",
@@ -77,7 +77,7 @@ def replay(
     PATH is Keploy's folder of test sets, or one test set. The exit status is 1 if an answer differs from the recorded
     one.
     """
-    from ..commands import keploy as commands
+    from .handlers import keploy as commands
 
     options["source"] = options["source"] or keploy_source()
     serve_with = read_serve_options(options, port=0, access_log=False)

@@ -29,7 +29,7 @@ data_dir_option = click.option(
     help="The folder for what is recorded.",
 )
 run_option = click.option(
-    "--run", "run_id", default="latest", show_default=True, metavar="ID|latest|all", help="Which recorded run."
+    "--run", "run_id", default="latest", show_default=True, metavar="ID|latest|all", help="The recorded run."
 )
 
 
@@ -61,30 +61,30 @@ output_format_option = click.option(
     type=click.Choice(("text", "json")),
     default="text",
     show_default=True,
-    help="How to print it.",
+    help="The format of the output.",
 )
 
 
 def keploy_socket_options(command: Command) -> Command:
-    """The options that say where an agent and Keploy meet."""
+    """The options for the sockets by which an agent and Keploy communicate."""
     control = click.option(
         "--control-socket",
         default=CONTROL_SOCKET,
         show_default=True,
         metavar="PATH",
-        help="The Unix socket on which Keploy's commands come.",
+        help="The Unix socket on which the agent takes Keploy's commands.",
     )
     data = click.option(
         "--data-socket",
         default=DATA_SOCKET,
         show_default=True,
         metavar="PATH",
-        help="The Unix socket on which Keploy takes the lines.",
+        help="The Unix socket to which the agent sends the lines.",
     )
     return control(data(command))
 
 
 def keploy_source() -> tuple[str, ...]:
-    """What to measure where no --source is given: the folder that Keploy's agents take from the environment."""
+    """The default of --source for Keploy: the folder that Keploy's agents take from the environment."""
     folder = os.environ.get("KEPLOY_APP_SOURCE_DIR")
     return (folder,) if folder else ()

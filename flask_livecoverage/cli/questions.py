@@ -1,13 +1,15 @@
-"""``requests``, ``tests``, ``routes``, ``diff`` and ``who``: what single requests, tests and routes executed."""
+"""The commands ``requests``, ``tests``, ``routes``, ``diff``, ``who`` and ``priorities``."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import click
+from flask.cli import ScriptInfo, pass_script_info
 
-from ..filters import parse_since, parse_status
+from ..model.filters import parse_since, parse_status
 from .group import livecov
 from .options import Command, data_dir_option, output_format_option, run_option
 
@@ -25,7 +27,7 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
 
 
 def filter_options(command: Command) -> Command:
-    """The options that say which requests count."""
+    """The options that select requests."""
     for option in reversed(
         (
             click.option("--test", metavar="NAME", help="Only requests of this test."),
@@ -54,7 +56,7 @@ limit_option = click.option(
     help="At most N requests, 0 for all.",
 )
 by_option = click.option(
-    "--by", type=click.Choice(("test", "route", "request")), help="What the names are, where they can be several."
+    "--by", type=click.Choice(("test", "route", "request")), help="The kind of the names, where they fit several."
 )
 
 
@@ -67,7 +69,7 @@ by_option = click.option(
 @output_format_option
 def list_requests(request_id: str | None, limit: int, **options: Any) -> None:
     """List the requests, newest first; with ID (a response's Livecov-Request header), show one with its lines."""
-    from ..commands import answers
+    from .handlers import answers
 
     answers.show("request", request_id, limit=limit or None, **options)
 
@@ -80,7 +82,7 @@ def list_requests(request_id: str | None, limit: int, **options: Any) -> None:
 @output_format_option
 def list_tests(name: str | None, **options: Any) -> None:
     """List the tests and what each executed; with NAME, show one with its lines."""
-    from ..commands import answers
+    from .handlers import answers
 
     answers.show("test", name, **options)
 
@@ -93,7 +95,7 @@ def list_tests(name: str | None, **options: Any) -> None:
 @output_format_option
 def list_routes(name: str | None, **options: Any) -> None:
     """List the routes and what each executed, also those never hit; with RULE, show one with its lines."""
-    from ..commands import answers
+    from .handlers import answers
 
     answers.show("route", name, **options)
 
@@ -105,21 +107,46 @@ def list_routes(name: str | None, **options: Any) -> None:
 @data_dir_option
 @run_option
 @output_format_option
-def show_diff(first: str, second: str, by: str | None, **options: Any) -> None:
+def show_diff(first: str, second: str, by: Any, **options: Any) -> None:
     """Show the lines that A executed and B did not; A and B are ids of requests, or names of tests or routes."""
-    from ..commands import answers
+    from .handlers import answers
 
     answers.diff(first, second, by, **options)
 
 
 @livecov.command("who")
-@click.argument("place", metavar="FILE:LINE")
+@click.argument("reference", metavar="FILE:LINE")
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Show N requests.")
 @data_dir_option
 @run_option
 @output_format_option
-def show_who(place: str, limit: int, **options: Any) -> None:
+def show_who(reference: str, limit: int, **options: Any) -> None:
     """Show which tests, routes and requests executed a line."""
-    from ..commands import answers
+    from .handlers import answers
 
-    answers.who(place, limit, **options)
+    answers.who(reference, limit, **options)
+
+
+@livecov.command()
+@data_dir_option
+@run_option
+@output_format_option
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Show N routes.")
+@click.option(
+    "--access-log",
+    metavar="FILE",
+    help="Weigh the routes by this log of a production server (Common or Combined Log Format, also compressed with "
+    "gzip; - for standard input), not by the recorded requests.",
+)
+@pass_script_info
+def priorities(
+    info: ScriptInfo, /, data_dir: str, run_id: str, output_format: str, limit: int, access_log: str | None
+) -> None:
+    """Show what to cover next: the uncovered statements of the functions where users go most.
+
+    Routes are ranked by their requests times the statements that nobody executed in the functions that they enter.
+    """
+    from .handlers.priorities import find_priorities, json_object, text
+
+    found = find_priorities(info, data_dir, run_id, access_log)
+    click.echo(json.dumps(json_object(found, limit)) if output_format == "json" else text(found, limit))

@@ -1,4 +1,4 @@
-"""``report``, ``status`` and ``shutdown``: the totals of what was recorded, and a live server's state."""
+"""The commands ``report``, ``status`` and ``shutdown``: the totals of what was recorded, and a live server's state."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 
 import click
 
-from ..model import CONTEXTS
-from ..text import printable
+from ..model.records import CONTEXTS
+from ..model.text import printable
 from .group import livecov
 from .options import DEFAULT_URL, data_dir_option, fail_under_option, output_format_option, run_option, url_option
 
@@ -24,13 +24,13 @@ _WORDS = {"None": "none", "True": "yes", "False": "no"}
     type=click.Choice(REPORT_FORMATS),
     default="text",
     show_default=True,
-    help="What to report.",
+    help="The kind of report.",
 )
 @click.option(
     "--contexts",
     type=click.Choice(CONTEXTS),
     show_default="test where requests name tests, else route",
-    help="What the contexts of html, json and coverage are.",
+    help="The contexts in html, json and coverage.",
 )
 @click.option(
     "--output", metavar="F", help="The file, or for html the folder, to write; - for standard output (not html)."
@@ -40,7 +40,7 @@ def report(
     data_dir: str, run_id: str, report_format: str, contexts: str | None, output: str | None, fail_under: float | None
 ) -> None:
     """Report the coverage of what was recorded."""
-    from ..commands import reporting
+    from .handlers import reporting
 
     click.get_current_context().exit(
         reporting.report(data_dir, run_id, [report_format], contexts=contexts, output=output, fail_under=fail_under)
@@ -51,7 +51,7 @@ def report(
 @url_option
 def shutdown(url: str | None) -> None:
     """Shut a live server down."""
-    from ..commands import reporting
+    from .handlers import reporting
 
     click.echo(printable(reporting.shut_down(url or DEFAULT_URL)))
 
@@ -63,7 +63,7 @@ def shutdown(url: str | None) -> None:
 @output_format_option
 def status(data_dir: str, run_id: str, url: str | None, output_format: str) -> None:
     """Show the state of a live server, or without --url what was recorded."""
-    from ..commands import reporting
+    from .handlers import reporting
 
     states = reporting.recorded_status(data_dir, run_id) if url is None else [reporting.live_status(url.rstrip("/"))]
     if output_format == "json":

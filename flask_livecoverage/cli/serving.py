@@ -1,4 +1,4 @@
-"""``serve`` and ``run``: serve an application under coverage."""
+"""The commands ``serve`` and ``run``, which serve an application under coverage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
-from ..options import RunOptions, ServeOptions
+from ..serving.serve_options import RunOptions, ServeOptions
 from .group import livecov
 from .options import Command, data_dir_option, fail_under_option, keploy_socket_options, keploy_source
 from .reports import REPORT_FORMATS
@@ -23,8 +23,8 @@ def _key_values(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     return tuple((key, value) for key, _, value in pairs)
 
 
-def serve_options(command: Command) -> Command:
-    """The options that say where to serve, what to measure and what to tell the application."""
+def serving_options(command: Command) -> Command:
+    """The options for the address, the sources to measure, and the application's configuration."""
     for option in reversed(
         (
             click.option("--host", default="127.0.0.1", show_default=True, help="The interface to listen on."),
@@ -74,7 +74,7 @@ def serve_options(command: Command) -> Command:
 
 def keploy_options(command: Command) -> Command:
     """The options for Keploy's agent in the serving process."""
-    keploy = click.option("--keploy", is_flag=True, help="Tell Keploy which lines its tests execute.")
+    keploy = click.option("--keploy", is_flag=True, help="Report to Keploy the lines that its tests execute.")
     return keploy(keploy_socket_options(command))
 
 
@@ -89,14 +89,14 @@ startup_timeout_option = click.option(
 
 
 @livecov.command()
-@serve_options
+@serving_options
 @keploy_options
 @click.option("--no-report", is_flag=True, help="Print no report at the end.")
 @click.option("--control-fd", type=int, hidden=True)
 @pass_script_info
 def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **options: Any) -> None:
     """Serve the application with recording on, until /shutdown, SIGTERM or Ctrl-C; then report."""
-    from ..commands import reporting, serving
+    from .handlers import reporting, serving
 
     serve_with = read_serve_options(options, port=5000, access_log=True)
     run_id = serving.serve(info, serve_with, control_fd=control_fd)
@@ -105,7 +105,7 @@ def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **option
 
 
 @livecov.command(context_settings={"allow_interspersed_args": False})
-@serve_options
+@serving_options
 @keploy_options
 @click.option(
     "--server",
@@ -143,7 +143,7 @@ def run(
 
     COMMAND finds the server's address in the environment's LIVECOVERAGE_URL. The exit status is COMMAND's.
     """
-    from ..commands import serving
+    from .handlers import serving
 
     run_options = RunOptions(command, server, timeout, startup_timeout, formats, fail_under, fail_no_requests)
     serve_with = read_serve_options(options, port=0, access_log=False)
@@ -151,7 +151,7 @@ def run(
 
 
 def read_serve_options(options: dict[str, Any], **defaults: Any) -> ServeOptions:
-    """The options of the commands that serve, whose defaults differ."""
+    """Collect the options of a command that serves; the commands' ``defaults`` differ."""
     for name, default in defaults.items():
         if options[name] is None:
             options[name] = default

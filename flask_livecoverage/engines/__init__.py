@@ -1,44 +1,31 @@
-"""Engines measure which lines run; :func:`choose_engine` picks one and says why."""
+"""Engines measure which lines run; :func:`choose_engine` picks one and gives the reason.
+
+Modules:
+
+*   ``_locations``: ``locations`` as a C extension, where it could be compiled
+*   ``base``: the interface of an engine, and what all engines share
+*   ``choice``: chooses an engine, and reports the reason
+*   ``ctrace``: the engine with coverage.py's C tracer: for Python 3.11, and for branches
+*   ``file_decisions``: which files are application code
+*   ``gc_watch``: events of code that the garbage collector runs during a callback
+*   ``greenlet_switches``: hooks for greenlet's switches
+*   ``greenlets``: switches tracers when a thread switches greenlets
+*   ``locations``: arms and disables locations, collects the lines of each capture
+*   ``monitoring``: the engine with ``sys.monitoring``, for Python 3.12 and newer
+*   ``running_frames``: the frames that run when measuring starts
+*   ``tool_ids``: the tool ids of ``sys.monitoring``
+*   ``trace_data``: converts the C tracer's data to hits
+*   ``traced_stacks``: the stack of frames that each C tracer follows
+*   ``weak_key_map``: a mapping from greenlets to values
+
+May import: errors, model, settings, sources.
+
+Runs in the measured server, below every request: the work done here for each line is the cost of measuring.
+"""
 
 from __future__ import annotations
 
-import sys
-
-from ..errors import ConfigurationError, EngineError
-from ..sources import Sources
 from .base import Capture, Engine, Hits, current_owner
-from .ctrace import CTraceEngine
-
-if sys.version_info >= (3, 12):
-    from .monitoring import MonitoringEngine
+from .choice import ENGINES, choose_engine
 
 __all__ = ["ENGINES", "Capture", "Engine", "Hits", "choose_engine", "current_owner"]
-
-ENGINES = ("monitoring", "ctrace")
-
-_VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-_FORCED = "asked for by LIVECOVERAGE_ENGINE"
-
-
-def choose_engine(sources: Sources, wanted: str = "auto") -> tuple[Engine, str]:
-    """An engine for ``sources``, not started, and the reason for it in a few words.
-
-    ``wanted`` is ``auto`` or the name of one of :data:`ENGINES`. Raises ConfigurationError for another name,
-    EngineError if the engine asked for cannot do what the configuration wants on this Python.
-    """
-    if wanted not in ("auto", *ENGINES):
-        raise ConfigurationError(f"unknown engine {wanted!r}: choose auto, {' or '.join(ENGINES)}")
-    if wanted == "ctrace":
-        return CTraceEngine(sources, branch=sources.branch), _FORCED
-    if wanted == "monitoring" and sources.branch:
-        raise EngineError("the monitoring engine measures lines: set branch = False, or leave the engine at auto")
-    if sources.branch:
-        return CTraceEngine(sources, branch=True), "branch coverage is on"
-    if sys.version_info >= (3, 12):
-        engine = MonitoringEngine(sources)
-        reason = _FORCED if wanted == "monitoring" else f"{_VERSION} has sys.monitoring"
-        return engine, reason if engine.is_fast else f"{reason}; its part in C is left out"
-    else:
-        if wanted == "monitoring":
-            raise EngineError(f"the monitoring engine needs Python 3.12, this is {_VERSION}: leave the engine at auto")
-        return CTraceEngine(sources, branch=False), f"{_VERSION} has no sys.monitoring"

@@ -1,12 +1,12 @@
-/* The class Locations of locations.py, several times as fast. That module says what is right, and why.
+/* The class Locations of locations.py, several times as fast. That module is the reference, and gives the reasons.
  *
- * What runs here gives up the GIL nowhere, as long as it calls no Python code: a callback is one step, which no other
- * thread can enter. So there is no epoch: nobody can become interested between the last look at the open captures and
- * DISABLE. Nor need arming again be put together from callables in C: it is.
+ * This code never releases the GIL as long as it calls no Python code: a callback is one atomic step. So there is no
+ * epoch: no capture can begin to need a location between the last look at the open captures and DISABLE. Nor need
+ * arming again be composed of callables in C: it is C.
  *
- * For the same reason nothing of the application's runs during a callback: CPython calls the collector (hence finalizers
+ * For the same reason no code of the application runs during a callback: CPython calls the collector (hence finalizers
  * and callbacks of weak references) and signal handlers from bytecode only. The exception is the decision about a new
- * file, which is made in Python: sys.call_tracing has the events delivered in it that CPython suppresses in a callback.
+ * file, which is made in Python: sys.call_tracing delivers the events in it that CPython suppresses in a callback.
  *
  * Built for the stable ABI of Python 3.12 (PEP 384), so that one build serves all later versions.
  */
@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Inspect's CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR. */
+/* CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the module inspect. */
 #define RESUMABLE (0x20 | 0x80 | 0x200)
 
 /* The size of an instruction, in bytes. */
@@ -25,7 +25,7 @@
 /* The heat at which disabling pays: to arm again for the next capture takes as long as some 16 events. */
 #define HOT 16
 
-/* Code objects that share a place are hot a little earlier. */
+/* Code objects that share an entry are hot a little earlier. */
 #define HEATS 1024
 
 typedef struct {
@@ -34,10 +34,10 @@ typedef struct {
     PyObject *ambient; /* lines */
     PyObject *dirty;   /* dict: id(code) -> code */
     PyObject *off;     /* dict: id(code) -> code */
-    PyObject *codes;   /* dict: id(code) -> code and the path of its file; all that is armed */
-    PyObject *files;   /* dict: file name in a code object -> path and last line, or None where it is not measured */
+    PyObject *codes;   /* dict: id(code) -> code and the path of its file, for all armed code */
+    PyObject *files;   /* dict: file name in a code object -> path and line limit, or None if it is not measured */
     PyObject *extents; /* dict: id(code) -> first line and number of lines */
-    PyObject *offsets; /* dict: id(code) -> dict: offset -> line, where Python's line numbers cannot be relied on */
+    PyObject *offsets; /* dict: id(code) -> dict: offset -> line, for code with unreliable line numbers */
     PyObject *tool;
     PyObject *decide;
     PyObject *call_tracing;
@@ -47,7 +47,7 @@ typedef struct {
     PyObject *no_events;
     long events;
     long resumable_events;
-    /* Where the last event was: the next one is mostly there too. */
+    /* A cache for the last event: the next one is mostly in the same code. */
     PyObject *last_lines;
     PyObject *last_code;
     PyObject *last_marks;
@@ -57,14 +57,14 @@ typedef struct {
     unsigned char heats[HEATS];
 } Locations;
 
-/* Code objects lie further apart than 64 bytes. */
+/* Code objects are larger than 64 bytes. */
 static unsigned char *
 heat_of(Locations *self, PyObject *code)
 {
     return &self->heats[((size_t)code >> 6) % HEATS];
 }
 
-/* What is armed */
+/* Arming */
 
 /* A new reference to the number of the events that are watched in the code; NULL with an exception. */
 static PyObject *
@@ -104,9 +104,9 @@ forget(PyObject *marks, PyObject *key)
     return marked > 0 ? PyDict_DelItem(marks, key) : marked;
 }
 
-/* Somebody has freed our tool id: the application, whose event this is, must not suffer. */
+/* Another tool may have freed our tool id. The application, whose event this is, must not get that error. */
 static int
-give_up_if_freed(Locations *self)
+stop_if_freed(Locations *self)
 {
     if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
         return -1;
@@ -116,8 +116,8 @@ give_up_if_freed(Locations *self)
     return 0;
 }
 
-/* In this order, and no Python code between: a location that was disabled meanwhile would lose its mark. What can fail,
- * for want of memory or of stack, fails before the first step. */
+/* In this order, and no Python code between: a location that was disabled meanwhile would lose its mark. Steps that can
+ * fail for lack of memory or stack come first. */
 static int
 rearm(Locations *self, PyObject *key, PyObject *code)
 {
@@ -130,7 +130,7 @@ rearm(Locations *self, PyObject *key, PyObject *code)
         status = set_events(self, code, events);
     }
     Py_XDECREF(events);
-    status = status < 0 ? give_up_if_freed(self) : 0;
+    status = status < 0 ? stop_if_freed(self) : 0;
     return status < 0 || forget(self->dirty, key) < 0 || forget(self->off, key) < 0 ? -1 : 0;
 }
 
@@ -153,7 +153,7 @@ rearm_off(Locations *self)
     return status;
 }
 
-/* Whether an open capture has visited the code; -1 with an exception. */
+/* True if an open capture has visited the code; -1 with an exception. */
 static int
 is_visited(Locations *self, PyObject *key)
 {
@@ -166,7 +166,8 @@ is_visited(Locations *self, PyObject *key)
     return visited;
 }
 
-/* Forget all about the code, unless an open capture has visited it; whether that was done, -1 with an exception. */
+/* Remove all data about the code, unless an open capture has visited it. Returns whether that was done, -1 with an
+ * exception. */
 static int
 forget_code(Locations *self, PyObject *key, PyObject *code)
 {
@@ -174,7 +175,7 @@ forget_code(Locations *self, PyObject *key, PyObject *code)
     if (visited != 0 || self->released) {
         return visited < 0 ? -1 : 0;
     }
-    /* Armed whole: should anybody bring it back, its events come. */
+    /* Fully armed: if other code brings it back, its events are delivered. */
     int disabled = PyDict_Contains(self->dirty, key) || PyDict_Contains(self->off, key);
     if (PyErr_Occurred() || (disabled && rearm(self, key, code) < 0)) {
         return -1;
@@ -188,11 +189,11 @@ forget_code(Locations *self, PyObject *key, PyObject *code)
     return 1;
 }
 
-/* Who is interested */
+/* Captures */
 
-/* Takes over the reference to the marks. */
+/* Steals the reference to the marks. */
 static void
-remember(Locations *self, PyObject *lines, PyObject *code, PyObject *marks, long first, PyObject *offsets)
+set_last(Locations *self, PyObject *lines, PyObject *code, PyObject *marks, long first, PyObject *offsets)
 {
     PyObject *before[] = {self->last_lines, self->last_code, self->last_marks, self->last_offsets};
     self->last_lines = Py_XNewRef(lines);
@@ -208,7 +209,7 @@ remember(Locations *self, PyObject *lines, PyObject *code, PyObject *marks, long
 static void
 forget_last(Locations *self)
 {
-    remember(self, NULL, NULL, NULL, 0, NULL);
+    set_last(self, NULL, NULL, NULL, 0, NULL);
 }
 
 static int
@@ -240,8 +241,8 @@ leave(Locations *self, PyObject *lines)
 
 static int discover(Locations *self, PyObject *code);
 
-/* The first line of the code, and the number of its lines; whether it is armed, which is done if need be: code that was
- * forgotten can come back. -1 with an exception. */
+/* Get the first line of the code and the number of its lines. Returns whether it is armed; code that was forgotten and
+ * runs again is armed here. -1 with an exception. */
 static int
 extent_of(Locations *self, PyObject *key, PyObject *code, long *first, Py_ssize_t *count)
 {
@@ -267,8 +268,8 @@ new_marks(Py_ssize_t count)
     return marks;
 }
 
-/* A new reference to the marks, which are made when the code is visited for the first time. NULL with an exception, or
- * without one if the code was forgotten and cannot be armed. */
+/* A new reference to the marks, which are created at the first visit of the code. NULL with an exception, or without
+ * one if the code was forgotten and cannot be armed. */
 static PyObject *
 visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code, long *first)
 {
@@ -284,7 +285,7 @@ visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code, long *fir
         return NULL;
     }
     *heat_of(self, code) = 0;
-    /* Armed first: whoever has visited the code would not have it armed again. */
+    /* Armed first: a capture that has visited the code would not arm it again. */
     int dirty = PyDict_Contains(self->dirty, key);
     if (dirty < 0 || (dirty && rearm(self, key, code) < 0) || PyDict_SetItem(lines, key, marks) < 0) {
         Py_DECREF(marks);
@@ -293,7 +294,8 @@ visit(Locations *self, PyObject *lines, PyObject *key, PyObject *code, long *fir
     return marks;
 }
 
-/* What is remembered becomes what is collected of this code; whether anything is; -1 with an exception. */
+/* Let the cache hold what the capture collects of this code. Returns whether it collects anything; -1 with an
+ * exception. */
 static int
 look_up(Locations *self, PyObject *lines, PyObject *code)
 {
@@ -308,7 +310,7 @@ look_up(Locations *self, PyObject *lines, PyObject *code)
     PyObject *marks = visit(self, lines, key, code, &first);
     if (marks != NULL) {
         int rare = PyDict_Size(self->offsets) > 0;
-        remember(self, lines, code, marks, first, rare ? PyDict_GetItemWithError(self->offsets, key) : NULL);
+        set_last(self, lines, code, marks, first, rare ? PyDict_GetItemWithError(self->offsets, key) : NULL);
     }
     Py_DECREF(key);
     return marks != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
@@ -328,9 +330,9 @@ current_lines(Locations *self)
     return lines;
 }
 
-/* Whether no open capture that has visited the code lacks the line; -1 with an exception. */
+/* True if all open captures that have visited the code have the line; -1 with an exception. */
 static int
-nobody_wants_line(Locations *self, PyObject *key, Py_ssize_t place)
+no_capture_needs_line(Locations *self, PyObject *key, Py_ssize_t index)
 {
     PyObject *identity, *lines;
     Py_ssize_t position = 0;
@@ -342,16 +344,16 @@ nobody_wants_line(Locations *self, PyObject *key, Py_ssize_t place)
             }
             continue;
         }
-        if (!PyByteArray_AsString(marks)[place]) {
+        if (!PyByteArray_AsString(marks)[index]) {
             return 0;
         }
     }
     return 1;
 }
 
-/* Whether all open captures, but for the ambient one, have visited the code; -1 with an exception. */
+/* True if all open captures but the ambient one have visited the code; -1 with an exception. */
 static int
-nobody_wants_start(Locations *self, PyObject *key, Py_ssize_t Py_UNUSED(place))
+no_capture_needs_start(Locations *self, PyObject *key, Py_ssize_t Py_UNUSED(index))
 {
     PyObject *identity, *lines;
     Py_ssize_t position = 0;
@@ -367,14 +369,14 @@ nobody_wants_start(Locations *self, PyObject *key, Py_ssize_t Py_UNUSED(place))
     return 1;
 }
 
-/* Events: what they do here, every request pays. They tell whether the location is to be disabled, having left the mark
- * that goes with it; -1 with an exception. */
+/* Events: their work is part of the cost of every request. The functions return whether the location is to be disabled,
+ * and then have set the corresponding mark; -1 with an exception. */
 
-typedef int (*question)(Locations *self, PyObject *key, Py_ssize_t place);
+typedef int (*predicate)(Locations *self, PyObject *key, Py_ssize_t index);
 
-/* An event that tells nothing new. */
+/* Handle an event that brings nothing new. */
 static int
-known_event(Locations *self, PyObject *code, Py_ssize_t place, question nobody_wants, PyObject *disabled)
+known_event(Locations *self, PyObject *code, Py_ssize_t index, predicate is_settled, PyObject *disabled)
 {
     unsigned char *heat = heat_of(self, code);
     if (*heat < HOT) {
@@ -385,7 +387,7 @@ known_event(Locations *self, PyObject *code, Py_ssize_t place, question nobody_w
     if (key == NULL) {
         return -1;
     }
-    int disable = nobody_wants(self, key, place);
+    int disable = is_settled(self, key, index);
     if (disable > 0 && PyDict_SetItem(disabled, key, code) < 0) {
         disable = -1;
     }
@@ -393,7 +395,7 @@ known_event(Locations *self, PyObject *code, Py_ssize_t place, question nobody_w
     return disable;
 }
 
-/* The line of the instruction that the current frame is at, if it runs the code; 0 if there is none. */
+/* The line of the current frame's current instruction, if the frame runs the code; 0 if there is none. */
 static long
 line_by_offset(PyObject *code, PyObject *offsets)
 {
@@ -420,15 +422,15 @@ line_event(Locations *self, PyObject *lines, PyObject *code, long line)
         }
     }
     char *marks = PyByteArray_AsString(self->last_marks);
-    Py_ssize_t place = line - self->last_first;
-    if (place < 0 || place >= PyByteArray_Size(self->last_marks)) {
+    Py_ssize_t index = line - self->last_first;
+    if (index < 0 || index >= PyByteArray_Size(self->last_marks)) {
         return 0;
     }
-    if (!marks[place]) {
-        marks[place] = 1;
+    if (!marks[index]) {
+        marks[index] = 1;
         return 0;
     }
-    return known_event(self, code, place, nobody_wants_line, self->dirty);
+    return known_event(self, code, index, no_capture_needs_line, self->dirty);
 }
 
 static int
@@ -439,7 +441,7 @@ start_event(Locations *self, PyObject *lines, PyObject *code, long Py_UNUSED(off
     if (collects <= 0 || PyDict_Size(lines) > visited) {
         return collects < 0 ? -1 : 0;
     }
-    return known_event(self, code, 0, nobody_wants_start, self->off);
+    return known_event(self, code, 0, no_capture_needs_start, self->off);
 }
 
 /* New code */
@@ -467,9 +469,9 @@ line_in(PyObject *ranges, Py_ssize_t i)
     return line == Py_None ? NULL : line;
 }
 
-/* A new reference to the first line and the number of lines, as far as the file can have them. */
+/* A new reference to the first line and the number of lines, without lines after the limit. */
 static PyObject *
-make_extent(PyObject *ranges, long first, long last_line)
+make_extent(PyObject *ranges, long first, long line_limit)
 {
     long last = 0;
     int found = 0;
@@ -482,7 +484,7 @@ make_extent(PyObject *ranges, long first, long last_line)
         }
     }
     last = !found ? first : last;
-    last = last > last_line ? last_line : last;
+    last = last > line_limit ? line_limit : last;
     return Py_BuildValue("(ln)", first, (Py_ssize_t)(last < first ? 0 : last - first + 1));
 }
 
@@ -506,7 +508,7 @@ make_offsets(PyObject *ranges)
     return offsets;
 }
 
-/* Takes over the reference to the value. */
+/* Steals the reference to the value. */
 static int
 set_item(PyObject *dict, PyObject *key, PyObject *value)
 {
@@ -515,13 +517,14 @@ set_item(PyObject *dict, PyObject *key, PyObject *value)
     return status;
 }
 
-/* Where the lines of the code are; -1 with an exception. When offsets are needed, offsets_of in locations.py says. */
+/* Record the range of the code's lines; -1 with an exception. See offsets_of in locations.py for when offsets are
+ * needed. */
 static int
-note_lines(Locations *self, PyObject *key, PyObject *code, long last_line)
+note_lines(Locations *self, PyObject *key, PyObject *code, long line_limit)
 {
     PyObject *ranges = ranges_of(code);
     PyObject *number = ranges == NULL ? NULL : PyObject_GetAttrString(code, "co_firstlineno");
-    PyObject *extent = number == NULL ? NULL : make_extent(ranges, PyLong_AsLong(number), last_line);
+    PyObject *extent = number == NULL ? NULL : make_extent(ranges, PyLong_AsLong(number), line_limit);
     int status = extent == NULL ? -1 : PyDict_SetItem(self->extents, key, extent);
     if (status == 0 && PyLong_AsLong(PyTuple_GetItem(extent, 0)) < PyLong_AsLong(number) - 1) {
         status = set_item(self->offsets, key, make_offsets(ranges));
@@ -536,8 +539,8 @@ static int
 arm(Locations *self, PyObject *key, PyObject *code, PyObject *file)
 {
     PyObject *path = PyTuple_GetItem(file, 0);
-    PyObject *last_line = path == NULL ? NULL : PyTuple_GetItem(file, 1);
-    if (last_line == NULL || note_lines(self, key, code, PyLong_AsLong(last_line)) < 0) {
+    PyObject *line_limit = path == NULL ? NULL : PyTuple_GetItem(file, 1);
+    if (line_limit == NULL || note_lines(self, key, code, PyLong_AsLong(line_limit)) < 0) {
         return -1;
     }
     if (set_item(self->codes, key, PyTuple_Pack(2, code, path)) < 0) {
@@ -545,18 +548,18 @@ arm(Locations *self, PyObject *key, PyObject *code, PyObject *file)
     }
     int status = set_all_events(self, code);
     if (status < 0) {
-        /* Not armed, so not known: the next start tries again. */
+        /* Not armed, so not recorded: the next start tries again. */
         PyObject *error = PyErr_GetRaisedException();
         forget(self->codes, key);
         forget(self->extents, key);
         PyErr_SetRaisedException(error);
-        status = give_up_if_freed(self);
+        status = stop_if_freed(self);
     }
     return status;
 }
 
-/* A new reference to the path and last line of the code's file, or to None where that is not measured; NULL with an
- * exception, or without one where it could not be decided. The decision is Python code, in which anything can run. */
+/* A new reference to the path and line limit of the code's file, or to None if that is not measured; NULL with an
+ * exception, or without one if it could not be decided. The decision is Python code, in which any code can run. */
 static PyObject *
 file_of(Locations *self, PyObject *code)
 {
@@ -601,7 +604,7 @@ discover(Locations *self, PyObject *code)
     return found;
 }
 
-/* The first start of a code object anywhere in the process: the events that are set here do not fire for it. */
+/* Handle the first start of a code object anywhere in the process. The events set here do not fire for that start. */
 static int
 discovery_event(Locations *self, PyObject *code)
 {
@@ -614,7 +617,7 @@ discovery_event(Locations *self, PyObject *code)
     return found < 0 ? -1 : found != UNDECIDED;
 }
 
-/* A generator or coroutine that is entered by an exception: no start fires, and it may be older than the engine. */
+/* Handle an exception that enters a generator or coroutine: no start fires, and it may be older than the engine. */
 static int
 throw_event(Locations *self, PyObject *code)
 {
@@ -627,7 +630,7 @@ throw_event(Locations *self, PyObject *code)
 
 /* Callbacks */
 
-/* Takes what an event's function returned. */
+/* Convert the result of an event's function. */
 static PyObject *
 disable_or_not(Locations *self, int disable)
 {
@@ -884,7 +887,7 @@ Locations_traverse(Locations *self, visitproc visit, void *arg)
     return 0;
 }
 
-/* No tp_clear: what is in a cycle with an object here is a dict of captures, and those are emptied when they end. */
+/* No tp_clear: only dicts of captures can be in a cycle with this object, and those are emptied when they end. */
 static void
 Locations_dealloc(Locations *self)
 {

@@ -1,4 +1,4 @@
-"""What an engine is, whatever measures underneath."""
+"""The interface of an engine, and what all engines share."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
-from ..model import Arc
+from ..model.records import Arc
 
 T = TypeVar("T")
 
-# What an engine collects in, as suits it.
+# The container in which an engine collects lines; keys and values depend on the engine.
 RawLines = dict[Any, Any]
 
 
 class Hits(dict[str, frozenset[int]]):
-    """The lines that ran: canonical path of each file → line numbers. Not changed once made.
+    """The lines that ran: canonical path of each file → line numbers. A ``Hits`` object's lines are never changed.
 
-    ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when lines
-    alone are measured. ``trace`` and ``written_to`` are free for the recorder's use: the id under which it wrote these
-    lines, and to what.
+    ``arcs`` holds the same by branches (pairs of line numbers, negative for entry and exit), or is None when only
+    lines are measured. ``trace`` and ``written_to`` belong to the recorder: the id under which it wrote these lines,
+    and the generation of the journal in which it is written.
     """
 
     __slots__ = ("arcs", "trace", "written_to")
@@ -36,7 +36,7 @@ class Hits(dict[str, frozenset[int]]):
         self.written_to: object = None
 
     def union(self, other: Hits) -> Hits:
-        """The lines of both; ``self`` unchanged if it holds all of ``other``."""
+        """Return the lines of both; ``self`` itself if it contains all of ``other``."""
         if not other or self is other:
             return self
         if not self:
@@ -53,92 +53,101 @@ def _merge(first: Mapping[str, frozenset[T]], second: Mapping[str, frozenset[T]]
     return merged
 
 
-# What a context knows of its capture: the lines, and whose they are. Not the capture itself, so that the contexts that
-# still hold it can be counted.
+# The reference that a context holds to its capture: the lines and their owner. Not the capture itself, so that the
+# contexts that still refer to it can be counted.
 Handle = tuple[RawLines, Any]
 
 current_handle: ContextVar[Handle | None] = ContextVar("flask_livecoverage.capture", default=None)
 
 
 def current_owner() -> Any:
-    """Whose capture the current context is in; None outside of all."""
+    """Return the owner of the capture that the current context is in; None outside of all captures."""
     handle = current_handle.get()
     return None if handle is None else handle[1]
 
 
 def shares_lines(inner: Any, outer: Any) -> bool:
-    """Whether the lines of a capture of ``inner`` that ends inside a capture of ``outer`` are the latter's too.
+    """True if a capture of ``outer`` includes the lines of a capture of ``inner`` that ends inside of it.
 
-    They are not because of the place alone: whoever sets a future's result runs the callbacks that others have added.
+    Nesting alone is not enough: code that sets a future's result runs the callbacks that others have added.
     """
     return inner is outer or (inner is not None and outer is not None and bool(inner.is_part_of(outer)))
 
 
 class Capture:
-    """One stretch of execution whose lines are told apart from all others': those that ``owner`` runs in it."""
+    """A span of execution. The lines that run in it are collected for ``owner``.
 
-    __slots__ = ("handle", "lines", "owner", "restore")
+    ``state`` belongs to the engine, which needs it to end the capture.
+    """
 
-    def __init__(self, handle: Handle, restore: Any) -> None:
+    __slots__ = ("handle", "lines", "owner", "state")
+
+    def __init__(self, handle: Handle, state: Any) -> None:
         self.lines, self.owner = handle
         self.handle = handle
-        self.restore = restore
+        self.state = state
 
 
 class Engine(Protocol):
     """Measures the lines of application code.
 
-    An engine that is started watches the whole process. :meth:`begin` and :meth:`end` bracket a capture: what runs
-    between them in the same context is the capture's. Captures nest: an outer one holds what its inner ones ran, if
-    these have the same owner, or one that ``is_part_of`` its owner.
+    A started engine watches the whole process. :meth:`begin` and :meth:`end` bracket a capture: lines that run between
+    them in the same context belong to it. Captures nest: an outer one includes the lines of inner ones that have the
+    same owner, or one that ``is_part_of`` its owner.
     """
 
     name: str
     branch: bool
 
     def start(self) -> None:
-        """Watch the process; a second call does nothing. Raises EngineError where it cannot."""
+        """Start to measure the process; a second call does nothing. Raises EngineError if that is impossible."""
 
     def stop(self) -> None:
-        """Leave the interpreter as it was found."""
+        """Stop, and restore the interpreter's state."""
 
     def begin(self, owner: Any = None) -> Capture:
-        """A capture bound to the current context. Raises EngineError where its lines could not be told apart."""
+        """Begin a capture in the current context.
+
+        Raises EngineError if its lines could not be kept apart from other lines.
+        """
 
     def end(self, capture: Capture) -> Hits:
         """End ``capture``, in the context that began it, and return its lines."""
 
-    def outside(self) -> AbstractContextManager[None]:
-        """A block in which no capture is current. What is started in it (threads, greenlets, forks) is in none."""
+    def detached(self) -> AbstractContextManager[None]:
+        """A block in which no capture is current. Threads, greenlets and forks that it starts are in no capture."""
 
     def peek(self, capture: Capture) -> Hits:
-        """The lines of a capture that goes on."""
+        """Return the lines so far of a capture that has not ended."""
 
     def ambient(self) -> Hits:
-        """The lines run outside any capture since the last call: imports, start-up, threads of their own."""
+        """Return the lines outside any capture since the last call: imports, start-up, the application's threads."""
 
     def late(self) -> list[tuple[Capture, Hits]]:
-        """The captures whose context lived on after their end (in copies of it), with all that ran in them so far."""
+        """Return captures that have ended although a copy of their context still runs, in a thread or task.
+
+        Each comes with all its lines so far.
+        """
 
     def abandon(self) -> None:
-        """Collect nothing more, in a process that is about to end and cannot bear :meth:`stop`."""
+        """Collect nothing more, in a process that is about to end and in which :meth:`stop` is not safe."""
 
     def after_fork(self) -> Capture | None:
-        """Adjust in a forked child, where only the current thread lives on; return the capture it is in, if any."""
+        """Adjust in a forked child, which has only the current thread; return the capture that it is in, if any."""
 
 
 class HitsCache:
-    """Makes :class:`Hits` of what engines collect, the same object for the same lines.
+    """Converts the lines that engines collect to :class:`Hits`: the same object for the same lines.
 
-    Requests of one route mostly run the same lines: comparing with the last ones is several times cheaper than making
-    line sets and hashing them anew.
+    Requests of one route mostly run the same lines, and comparing with the last ones is several times cheaper than
+    building sets of lines and hashing them again.
     """
 
     _VARIANTS = 8
-    # So many line numbers are kept in all: some 30 MB. What is kept of each file or code object beside its lines takes
-    # as much as this number of them.
-    _LINES = 300_000
-    _BESIDE = 16
+    # The limit for all line numbers that are kept: some 30 MB. The overhead of each file or code object takes as much
+    # memory as _OVERHEAD line numbers.
+    MAX_LINES = 300_000
+    _OVERHEAD = 16
 
     def __init__(self, make: Callable[[RawLines], Hits]) -> None:
         self._make = make
@@ -147,7 +156,7 @@ class HitsCache:
         self._kept_lines = 0
 
     def hits(self, raw: RawLines) -> Hits:
-        """The hits for ``raw``, which must not change any more."""
+        """Return the hits for ``raw``, which must not change any more."""
         if not raw:
             return self._empty
         shape = tuple(raw)
@@ -163,9 +172,9 @@ class HitsCache:
             self._kept_lines -= self._size(oldest)
         variants.append((raw, hits))
         self._kept_lines += self._size(raw)
-        if self._kept_lines > self._LINES:
+        if self._kept_lines > self.MAX_LINES:
             self._known, self._kept_lines = {}, 0
         return hits
 
     def _size(self, raw: RawLines) -> int:
-        return self._BESIDE * len(raw) + sum(map(len, raw.values()))
+        return self._OVERHEAD * len(raw) + sum(map(len, raw.values()))

@@ -1,4 +1,4 @@
-"""The tool ids of ``sys.monitoring``: six for all tools in a process."""
+"""Takes and checks tool ids of ``sys.monitoring``, of which a process has six for all its tools."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from ..errors import EngineError
 
-# Python 3.11 has none, and there nobody imports this module.
+# Python 3.11 has none; this module is not imported there.
 _monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
 
-# The order leaves coverage.py the ids it looks for (1 and 3) as long as others are free.
+# The order leaves coverage.py the ids that it uses (1 and 3) as long as others are free.
 _TOOL_IDS = (4, 5, 0, 2, 3, 1)
 _TOOL_NAME = "flask-livecoverage"
 
@@ -20,7 +20,7 @@ Callback = tuple[int, int, Callable[..., Any]]
 
 
 def take_tool_ids() -> tuple[int, int]:
-    """Two free tool ids, taken. Raises EngineError, with none taken, if there are not two."""
+    """Take two free tool ids and return them. Raises EngineError, without taking any, if fewer than two are free."""
     taken: list[int] = []
     for tool in _TOOL_IDS:
         if _monitoring.get_tool(tool) is None:
@@ -38,15 +38,15 @@ def take_tool_ids() -> tuple[int, int]:
 
 
 def register_callbacks(callbacks: Sequence[Callback]) -> None:
-    """Register all of these."""
+    """Register all of ``callbacks``."""
     for tool, event, callback in callbacks:
         _monitoring.register_callback(tool, event, callback)
 
 
 def check_tool_ids(events: dict[int, int], callbacks: Sequence[Callback]) -> None:
-    """Raise EngineError unless the tool ids are ours still, with these global ``events`` by id and ``callbacks``.
+    """Raise EngineError unless the tool ids are still ours, with these global ``events`` by id and ``callbacks``.
 
-    Nothing keeps one tool from freeing or using another's ids, and whoever lost them sees no event any more.
+    Nothing prevents one tool from freeing or using another's ids; a tool that loses its ids gets no events any more.
     """
     for tool, expected in events.items():
         user = _monitoring.get_tool(tool)
@@ -55,22 +55,22 @@ def check_tool_ids(events: dict[int, int], callbacks: Sequence[Callback]) -> Non
         if _monitoring.get_events(tool) != expected:
             raise _lost("has changed", "the events that this engine watches")
     for tool, event, callback in callbacks:
-        # There is no other way to ask which one is registered.
+        # Registering one is the only way to find out which one is registered.
         found = _monitoring.register_callback(tool, event, callback)
         if found != callback:
             _monitoring.register_callback(tool, event, found)
-            raise _lost("has replaced", "a callback of this engine's")
+            raise _lost("has replaced", "a callback of this engine")
 
 
 def _lost(done: str, what: str) -> EngineError:
     return EngineError(
-        f"another tool in this process {done} {what}, and lines are not seen any more: start the server again without "
-        "that tool, or with LIVECOVERAGE_ENGINE=ctrace"
+        f"another tool in this process {done} {what}, and lines are not measured any more: start the server again "
+        "without that tool, or with LIVECOVERAGE_ENGINE=ctrace"
     )
 
 
 def retake(tools: Sequence[int]) -> list[int]:
-    """Those of ``tools`` that are ours: also what somebody has freed since, because its events may go on."""
+    """Return those of ``tools`` that are ours. Retake those that were freed, because their events may still occur."""
     for tool in tools:
         if _monitoring.get_tool(tool) is None:
             _monitoring.use_tool_id(tool, _TOOL_NAME)
@@ -78,7 +78,7 @@ def retake(tools: Sequence[int]) -> list[int]:
 
 
 def remove_callbacks(callbacks: Sequence[Callback]) -> None:
-    """Remove those of ``callbacks`` that are registered still, whoever has the tool ids now."""
+    """Remove those of ``callbacks`` that are still registered, whichever tool uses the ids now."""
     for tool, event, callback in callbacks:
         found = _monitoring.register_callback(tool, event, None)
         if found is not None and found != callback:

@@ -1,4 +1,4 @@
-"""Which lines count in which context of a report."""
+"""Assigns recorded lines to the contexts of a report."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 from collections.abc import Callable, Iterable
 
 from ..errors import ConfigurationError
-from ..model import CONTEXTS, STARTUP_CONTEXT, FileLines, RequestRecord, Run, Trace
-from ..sources import content_hash, import_time_lines
+from ..model.records import CONTEXTS, STARTUP_CONTEXT, FileLines, RequestRecord, Run, Trace
+from ..sources.content import content_hash, import_time_lines
 
 FilesByContext = dict[str, dict[str, FileLines]]
 
 
 def default_contexts(runs: Iterable[Run]) -> str:
-    """``test`` where requests name tests, else ``route``."""
+    """``test`` if any request names a test, else ``route``."""
     return "test" if any(request.test for run in runs for request in run.requests) else "route"
 
 
 def context_of(request: RequestRecord, contexts: str) -> str:
-    """The name of the context in which ``request`` counts; ``contexts`` is one of :data:`CONTEXTS`."""
+    """The name of the context of ``request``; ``contexts`` is one of :data:`CONTEXTS`."""
     if contexts == "test":
         return request.test or "(no test)"
     if contexts == "route":
@@ -33,13 +33,13 @@ def context_of(request: RequestRecord, contexts: str) -> str:
 def lines_by_context(
     runs: Iterable[Run], contexts: str, local_path: Callable[[str], str] = str
 ) -> tuple[FilesByContext, list[str]]:
-    """What ran in each context, in files that still are what they were then; and warnings that name the others.
+    """The lines of each context, in files whose content has not changed; and warnings that name the other files.
 
-    Code under a name that never was a file's is left out without a warning.
+    Code whose file name never existed is left out without a warning.
 
-    Requests count in their context, ambient lines in ``(startup)``. So do the lines outside functions in traces of
-    requests that a reset has put aside: modules are imported but once. ``local_path`` says where a recorded file is
-    here.
+    A request's lines belong to its context, ambient lines to ``(startup)``. So do the lines outside functions in traces
+    of requests that were recorded before a reset, because modules are imported only once. ``local_path`` maps the path
+    of a recorded file to its path on this machine.
     """
     found = _Collector(contexts, local_path)
     for run in runs:
@@ -49,7 +49,7 @@ def lines_by_context(
         for trace in run.ambient:
             if trace in run.traces:
                 found.add(STARTUP_CONTEXT if contexts != "none" else "", run.traces[trace])
-        for trace in run.put_aside:
+        for trace in run.before_reset:
             if trace in run.traces:
                 found.add_import_time(run.traces[trace])
     return found.files, found.warnings
@@ -102,15 +102,15 @@ class _Collector:
 
 
 def _describe(path: str, recorded: str, content: str) -> str:
-    """Why lines of a file cannot be reported; empty where nobody would miss them.
+    """The reason why lines of a file cannot be reported; empty if no warning is needed.
 
-    ``recorded`` is the hash of its content when they ran, ``content`` that of the content now.
+    ``recorded`` is the hash of the file's content when they ran, ``content`` that of its current content.
     """
     if recorded:
-        return f"{'has changed' if content else 'is gone'} since its lines were recorded"
+        return f"{'has changed' if content else 'has been removed'} since its lines were recorded"
     if content:
-        return "was not there when its lines ran"
-    # A name that its maker has invented for the code: compile() takes any. Else there is a file.
+        return "did not exist when its lines ran"
+    # Either an archive, or a name that was made up for the code, because compile() accepts any.
     return "is in an archive whose sources coverage.py cannot read" if _is_in_file(path) else ""
 
 

@@ -6,23 +6,23 @@ import os
 from typing import Any
 
 from ..errors import DataError
-from ..model import Run, Trace
-from .elsewhere import LiveReports
+from ..model.records import Run, Trace
+from .report_process import LiveReports
 
 VERSION = 1
 
-_NOTHING = {"totals": {"num_statements": 0, "covered_lines": 0, "percent_covered": 0.0}, "files": {}}
+_EMPTY_REPORT = {"totals": {"num_statements": 0, "covered_lines": 0, "percent_covered": 0.0}, "files": {}}
 
 
 def dump_object(run: Run, reports: LiveReports, *, recording: bool) -> dict[str, Any]:
-    """What ``run`` recorded, as an object for JSON: totals, files, requests and the traces that these refer to.
+    """The records of ``run`` as an object for JSON: totals, files, requests and the traces that these refer to.
 
-    Lines are sorted; paths are relative to the run's root, with slashes, and absolute outside it. Where nothing was
-    measured yet, all is empty.
+    Lines are sorted; paths are relative to the run's root, with slashes, and absolute outside it. If nothing has been
+    measured yet, everything is empty.
     """
     report = _report(reports)
     totals = report["totals"]
-    wanted = {request.trace for request in run.requests}
+    referenced = {request.trace for request in run.requests}
     return {
         "version": VERSION,
         "run": run.id,
@@ -44,7 +44,9 @@ def dump_object(run: Run, reports: LiveReports, *, recording: bool) -> dict[str,
             for path, file in report["files"].items()
         },
         "requests": [request.to_object() for request in run.requests],
-        "traces": {trace.id: relative_lines(trace, run.root) for trace in run.traces.values() if trace.id in wanted},
+        "traces": {
+            trace.id: relative_lines(trace, run.root) for trace in run.traces.values() if trace.id in referenced
+        },
     }
 
 
@@ -52,7 +54,7 @@ def _report(reports: LiveReports) -> dict[str, Any]:
     try:
         return reports.json_object()
     except DataError:
-        return _NOTHING
+        return _EMPTY_REPORT
 
 
 def relative_lines(trace: Trace, root: str) -> dict[str, list[int]]:

@@ -1,4 +1,4 @@
-"""coverage.py's own reports, from a data file with contexts that is written here."""
+"""coverage.py's own reports, made from a data file with contexts that is written here."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from typing import Any
 import coverage
 from coverage.exceptions import NoDataError, NoSource, NotPython
 
-from .. import coveragepy
 from ..errors import ConfigurationError, DataError
-from ..lines import from_bitmap
-from ..model import Run
-from ..parsing import parsing
+from ..model.bitmap import from_bitmap
+from ..model.records import Run
+from ..sources import coveragepy
+from ..sources.ast_guard import parsing
 from .contexts import FilesByContext, default_contexts, lines_by_context
 
 
 class Reports:
-    """The reports on some runs; made by :func:`open_reports`."""
+    """The reports on some runs; created by :func:`open_reports`."""
 
     def __init__(
-        self, cov: coverage.Coverage, data_file: Path, warnings: Sequence[str], elsewhere: Sequence[str] = ()
+        self, cov: coverage.Coverage, data_file: Path, warnings: Sequence[str], missing: Sequence[str] = ()
     ) -> None:
         self.warnings = warnings
-        # What coverage.py's relative paths are relative to.
+        # The folder to which coverage.py's relative paths refer.
         self.folder = os.getcwd()
-        # Files that were recorded and are not here, where none of the others is as it was either.
-        self._elsewhere = elsewhere
+        # Recorded files that do not exist on this machine, if no recorded file can be reported.
+        self._missing = missing
         self._coverage = cov
         self._data_file = data_file
 
@@ -44,17 +44,17 @@ class Reports:
             self._coverage.report,
             file=output,
             output_format="markdown" if markdown else "text",
-            # None leaves the choice to the user's configuration.
+            # With None, coverage.py uses the user's configuration.
             show_missing=show_missing or None,
         )
         return output.getvalue()
 
     def total(self) -> float:
-        """Percent covered, as ``coverage report`` counts."""
+        """The percentage covered, as ``coverage report`` computes it."""
         return self._report(self._coverage.report, file=io.StringIO(), output_format="total")
 
     def html(self, directory: Path | None = None) -> Path:
-        """Write the HTML report, contexts shown, and return its first page. Default: where the configuration says."""
+        """Write the HTML report, with contexts, and return its first page. Default: the configured directory."""
         self._report(self._coverage.html_report, directory=directory and str(directory), show_contexts=True)
         return Path(directory or self._coverage.get_option("html:directory")) / "index.html"  # type: ignore[arg-type]
 
@@ -68,7 +68,7 @@ class Reports:
         return output.getvalue()
 
     def xml(self) -> str:
-        """The XML report, Cobertura's format."""
+        """The XML report, in Cobertura's format."""
         return self._read_report(self._coverage.xml_report, "coverage.xml")
 
     def lcov(self) -> str:
@@ -80,29 +80,29 @@ class Reports:
         return self._read_report(self._coverage.json_report, "coverage.json", show_contexts=True)
 
     def json_object(self) -> dict[str, Any]:
-        """coverage.py's JSON report, read."""
+        """coverage.py's JSON report, parsed."""
         report: dict[str, Any] = json.loads(self._read_report(self._coverage.json_report, "coverage.json"))
         return report
 
     def data(self) -> bytes:
-        """The data file, which ``coverage report --data-file`` and all else of coverage.py's reads."""
+        """The content of the data file, for ``coverage report --data-file`` and coverage.py's other commands."""
         return self._data_file.read_bytes()
 
     def default_output(self, option: str) -> Path:
-        """The file name that the user's configuration has for a report, such as ``xml:output``."""
-        # Asked of a configuration of its own: our object writes its data into a temporary file.
+        """The configured file name of a report; ``option`` is one such as ``xml:output``."""
+        # Read from a fresh object, because that of the reports has a temporary data file.
         return Path(str(coveragepy.make_coverage().get_option(option)))
 
-    def is_below(self, fail_under: float | None) -> str | None:
-        """A line saying that the total is below ``fail_under`` (default: the configuration's), or None if it is not."""
+    def fail_under_message(self, fail_under: float | None) -> str | None:
+        """The error line if the total is below ``fail_under`` (default: the configured one), else None."""
         configured, precision = coveragepy.fail_under_setting(self._coverage)
-        wanted = configured if fail_under is None else fail_under
-        if not wanted:
+        minimum = configured if fail_under is None else fail_under
+        if not minimum:
             return None
         total = self.total()
-        if not coveragepy.below_fail_under(total, wanted, precision):
+        if not coveragepy.below_fail_under(total, minimum, precision):
             return None
-        return f"Coverage failure: total of {total:.{precision}f} is less than fail-under={wanted:.{precision}f}"
+        return f"Coverage failure: total of {total:.{precision}f} is less than fail-under={minimum:.{precision}f}"
 
     def _read_report(self, report: Callable[..., float], name: str, **options: Any) -> str:
         with tempfile.TemporaryDirectory() as folder:
@@ -115,11 +115,11 @@ class Reports:
             with parsing():
                 return report(**options)
         except NoDataError:
-            raise DataError(_why_nothing(self._elsewhere)) from None
+            raise DataError(_no_data_message(self._missing)) from None
         except (NoSource, NotPython) as error:
             raise ConfigurationError(
-                f"coverage.py cannot report: {' '.join(str(error).split())}; `omit` the file, or set ignore_errors = "
-                "True in the [report] section of coverage.py's configuration"
+                f"coverage.py cannot report: {' '.join(str(error).split())}; add the file to `omit`, or set "
+                "ignore_errors = True in the [report] section of coverage.py's configuration"
             ) from error
         except coverage.CoverageException as error:
             raise ConfigurationError(f"coverage.py cannot report: {error}") from error
@@ -127,10 +127,10 @@ class Reports:
 
 @contextmanager
 def open_reports(runs: Sequence[Run], *, contexts: str | None = None) -> Iterator[Reports]:
-    """The reports on ``runs`` under the user's coverage.py configuration.
+    """The reports on ``runs``, made with the user's coverage.py configuration.
 
-    ``contexts`` is one of :data:`~.contexts.CONTEXTS`; default: ``test`` where requests name tests, else ``route``.
-    Raises DataError where runs with and without branches would be mixed.
+    ``contexts`` is one of :data:`~.contexts.CONTEXTS`; default: ``test`` if any request names a test, else ``route``.
+    Raises DataError if some runs measured branches and others did not.
     """
     if len({run.branch for run in runs}) > 1:
         raise DataError("some of these runs measured branches and some did not: report one at a time with --run ID")
@@ -141,39 +141,39 @@ def open_reports(runs: Sequence[Run], *, contexts: str | None = None) -> Iterato
         collected = Path(folder) / "collected"
         _write_data(collected, files, source_files, branch=any(run.branch for run in runs))
         with _combined(collected, Path(folder) / "coverage") as cov:
-            gone = () if any(files.values()) else filter(_is_gone, map(local_path, sorted(_recorded_paths(runs))))
-            yield Reports(cov, Path(folder) / "coverage", warnings, list(gone))
+            missing = () if any(files.values()) else filter(_is_missing, map(local_path, sorted(_recorded_paths(runs))))
+            yield Reports(cov, Path(folder) / "coverage", warnings, list(missing))
 
 
-def _is_gone(path: str) -> bool:
+def _is_missing(path: str) -> bool:
     return not os.path.exists(path)
 
 
-def none_is_here(example: str) -> str:
-    """What to do where no recorded file is, such as ``example``."""
+def no_recorded_file(example: str) -> str:
+    """The error message if none of the recorded files exists on this machine; ``example`` is one of them."""
     return (
-        f"none of the recorded files is here, such as {example}: where the server has them in another place, in a "
-        "container say, map its paths to yours with [paths] in coverage.py's configuration"
+        f"none of the recorded files exists here, for example {example}: if the server has them in another place, such "
+        "as a container, map its paths to yours with [paths] in coverage.py's configuration"
     )
 
 
-def _why_nothing(elsewhere: Sequence[str]) -> str:
-    if elsewhere:
-        return none_is_here(elsewhere[0])
+def _no_data_message(missing: Sequence[str]) -> str:
+    if missing:
+        return no_recorded_file(missing[0])
     return (
-        "no application code was measured: is the code that you want measured outside of `source`, or installed? Name "
-        "it with --source PACKAGE_OR_FOLDER"
+        "no application code was measured. The code that you want to measure may be outside of `source`, or installed: "
+        "name it with --source PACKAGE_OR_FOLDER"
     )
 
 
 @contextmanager
 def _combined(collected: Path, path: Path) -> Iterator[coverage.Coverage]:
-    """A ``Coverage`` with the data of ``collected`` in ``path``, file names changed as the configuration wants it."""
+    """A ``Coverage`` with the data of ``collected`` in ``path``, file names mapped by the configuration's [paths]."""
     cov = coveragepy.make_coverage(data_file=str(path))
     try:
         cov.combine([str(collected)], strict=True)
         cov.save()
-        # Done now. Each report would do it again, in databases of its own that nobody closes.
+        # The paths are mapped now. Each report would do it again, in databases of its own that it does not close.
         cov.set_option("paths", {})
         yield cov
     except coverage.CoverageException as error:
@@ -188,10 +188,10 @@ def _recorded_paths(runs: Sequence[Run]) -> set[str]:
 
 
 def local_paths(recorded: Iterable[str], folder: Path) -> Callable[[str], str]:
-    """Tells where a file that was recorded elsewhere (in a container, say) is here, by the configuration's [paths]."""
+    """A function that maps recorded paths (as in a container) to local ones, by the configuration's [paths]."""
     if not coveragepy.make_coverage(data_file=None).get_option("paths"):
         return str
-    # What combining makes of a path can only be read from its result: each goes in under a context of its own.
+    # A mapping can only be read from the result of combining, so each path is marked by a context of its own.
     paths = dict(enumerate(sorted(recorded)))
     data = coverage.CoverageData(basename=str(folder / "paths"))
     data.add_lines({})
@@ -209,10 +209,10 @@ def local_paths(recorded: Iterable[str], folder: Path) -> Callable[[str], str]:
 
 def _write_data(path: Path, files: FilesByContext, source_files: Iterable[str], *, branch: bool) -> None:
     data = coverage.CoverageData(basename=str(path))
-    # Even where nothing ran, the file must say which of the two it holds.
+    # Even if nothing ran, the file must record which of the two it holds.
     (data.add_arcs if branch else data.add_lines)({})
     for context, by_path in files.items():
-        data.set_context(_harmless(context))
+        data.set_context(_escape_script_end(context))
         if branch:
             data.add_arcs({file: sorted(lines.arcs or ()) for file, lines in by_path.items()})
         else:
@@ -223,6 +223,6 @@ def _write_data(path: Path, files: FilesByContext, source_files: Iterable[str], 
     data.close()
 
 
-def _harmless(context: str) -> str:
-    """``context`` without what ends a script: clients choose it, and coverage.py before 7.16 writes it into one."""
+def _escape_script_end(context: str) -> str:
+    """Escape what ends a script, because coverage.py before 7.16 writes contexts, which clients choose, into one."""
     return context.replace("</", "<\\/").replace("<!--", "<\\!--")

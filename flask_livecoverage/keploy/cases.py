@@ -10,8 +10,8 @@ is that of Keploy's Go types ``HTTPSchema``, ``HTTPReq`` and ``HTTPResp`` (``kep
         resp: {status_code, header, body or body_base64, body_skipped, body_size}
         assertions: {noise: {field: [patterns]}}
 
-A header that came more than once is one value, joined by commas. A body that was streamed is a list of chunks, and one
-of more than a megabyte was not kept: only its size was.
+A header that was sent more than once is one value, joined by commas. A streamed body is a list of chunks. Of a body of
+more than a megabyte, only the size is recorded.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ import yaml
 
 from ..analysis.suite import natural_key
 from ..errors import ConfigurationError
+from ..model.text import MAX_NAME_LENGTH
 from .fields import Fields, Malformed, Skipped, content, mapping, number, text, texts
-from .requests import Request, make_request
+from .resending import Request, make_request
 
-# Set and name together are as long as what identity.py takes.
-_LONGEST_NAME = 499
+# Set and name, with a slash between them, are a test's name.
+_MAX_PART = (MAX_NAME_LENGTH - 1) // 2
 
 Noise = Mapping[str, Sequence[re.Pattern[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """The recorded response. ``body`` is None if it was not kept whole; ``size`` is its length in bytes if that was."""
+class RecordedResponse:
+    """The recorded response. ``body`` is None if it was not recorded whole; ``size`` is its length, or None."""
 
     status: int
     headers: Mapping[str, str]
@@ -47,30 +48,30 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A recorded test case. ``noise`` are the fields of the response that are not compared, with their patterns."""
+    """A recorded test case. ``noise`` maps fields of the response that are not compared to their patterns."""
 
     test_set: str
     name: str
     request: Request
-    response: Recorded
+    response: RecordedResponse
     noise: Noise
 
     @property
     def id(self) -> str:
-        """The id under which Keploy and the run's records know it: ``set/test``."""
+        """Its id in Keploy and in the run's records: ``set/test``."""
         return f"{self.test_set}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """What a folder holds: the cases in natural order, and what was left out and why."""
+class RecordedCases:
+    """The contents of a folder: the cases in natural order, and warnings that name skipped files and the reasons."""
 
     cases: Sequence[Case]
     warnings: Sequence[str]
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads all scalars but null as text: Go, which wrote them, knows other plain scalars than YAML 1.1."""
+    """Reads all scalars except null as text. Go writes the files, and its plain scalars differ from YAML 1.1."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
@@ -78,10 +79,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path) -> RecordedCases:
     """The test cases in ``path``, a test set or a folder of test sets.
 
-    Raises ConfigurationError, which names the file, if one cannot be read, and if there are none.
+    Raises ConfigurationError, which names the file, if a test case cannot be read, and if there is none.
     """
     cases: list[Case] = []
     warnings: list[str] = []
@@ -93,11 +94,11 @@ def read_recording(path: Path) -> Recording:
                 warnings.append(f"{file}: {reason}, skipped")
     if not cases:
         raise ConfigurationError(
-            f"{path} holds no recorded HTTP test case: name Keploy's folder, in which is test-set-0/tests/test-1.yaml, "
-            "or one test set of it"
+            f"{path} contains no recorded HTTP test case: name Keploy's folder, which contains files such as "
+            "test-set-0/tests/test-1.yaml, or one of its test sets"
         )
     _check_ids(cases)
-    return Recording(cases, warnings)
+    return RecordedCases(cases, warnings)
 
 
 def _test_sets(path: Path) -> list[Path]:
@@ -123,7 +124,7 @@ def _check_ids(cases: Sequence[Case]) -> None:
     seen: set[str] = set()
     for case in cases:
         if case.id in seen:
-            raise ConfigurationError(f"two test cases are named {case.id}: give each a name of its own")
+            raise ConfigurationError(f"two test cases are named {case.id}: rename one of them")
         seen.add(case.id)
 
 
@@ -140,7 +141,7 @@ def _document(file: Path) -> Fields:
     except OSError as error:
         raise Malformed(f"cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Malformed(f"no YAML document ({_problem(error)})") from None
+        raise Malformed(f"not a YAML document ({_problem(error)})") from None
     return mapping({"document": document}, "document")
 
 
@@ -153,7 +154,7 @@ def _problem(error: Exception) -> str:
 def _case(document: Fields, stem: str, test_set: Path) -> Case:
     kind = text(document, "kind")
     if kind != "Http":
-        raise Skipped(f"of kind {kind}")
+        raise Skipped(f"kind {kind} is not supported")
     spec = mapping(document, "spec")
     noise = mapping(spec, "assertions", default={}).get("noise")
     return Case(
@@ -166,27 +167,27 @@ def _case(document: Fields, stem: str, test_set: Path) -> Case:
 
 
 def _id(name: str, what: str) -> str:
-    """A part of an id, which is sent in a header."""
-    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= _LONGEST_NAME:
-        raise Malformed(f"{what} cannot be {name[:40]!r}")
+    """Check a part of an id, which is sent in a header."""
+    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= _MAX_PART:
+        raise Malformed(f"{what} {name[:40]!r} is not a valid name")
     return name
 
 
-def _recorded(fields: Fields) -> Recorded:
+def _recorded(fields: Fields) -> RecordedResponse:
     status, headers = number(fields, "status_code"), texts(fields, "header")
     if fields.get("body_skipped") == "true":
-        return Recorded(status, headers, None, number(fields, "body_size"))
+        return RecordedResponse(status, headers, None, number(fields, "body_size"))
     if isinstance(fields.get("body"), list):
-        return Recorded(status, headers, None)
-    return Recorded(status, headers, content(fields))
+        return RecordedResponse(status, headers, None)
+    return RecordedResponse(status, headers, content(fields))
 
 
 def _noise(noise: Any) -> Iterator[tuple[str, Sequence[re.Pattern[str]]]]:
     if isinstance(noise, list):
-        # As older versions of Keploy wrote it.
+        # The format of older versions of Keploy.
         noise = dict.fromkeys(map(str, noise))
     if noise is not None and not isinstance(noise, dict):
-        raise Malformed("noise is no mapping")
+        raise Malformed("noise is not a mapping")
     for field, patterns in (noise or {}).items():
         if not isinstance(patterns, list | None):
             raise Malformed(f"noise: {field} has no list of patterns")
@@ -197,4 +198,4 @@ def _pattern(field: str, pattern: Any) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except (re.error, TypeError, OverflowError, RecursionError) as error:
-        raise Malformed(f"noise: {field} has a pattern that cannot be used ({error})") from None
+        raise Malformed(f"noise: {field} has an invalid pattern ({error})") from None

@@ -1,77 +1,63 @@
-"""Which lines the tests that Keploy has started executed, as the run's journals tell it.
+"""Collects from the run's journals the lines of the tests that Keploy has started.
 
-A request belongs to the test that it names (``KEPLOY-TEST-ID``; see :mod:`~flask_livecoverage.identity`), else to the
-window in which it began: the same rule by which :func:`~flask_livecoverage.reader.read_run` reads the run later. A run
-has one open window at most, and here it is that of the test that was started last and has not ended.
+:mod:`~..journal.fold` decides which test a request belongs to, as it does for :func:`~..journal.reader.read_run`. A
+request may name its test (``KEPLOY-TEST-ID``; see :mod:`~..testid.headers`). The open window is that of the test that
+was started last and has not ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..model import Trace
-from ..reader import window_at, windows_of
-from ..tail import Tail
+from ..journal.fold import FoldedRequest, RequestFold
+from ..journal.tail import Tail
+from ..model.records import Trace
 
 
-class Windows(Protocol):
+class WindowControl(Protocol):
     """Opens and closes the windows of a run."""
 
     def open_window(self, name: str) -> None:
-        """Open a window, closing an open one."""
+        """Open a window, and close the one that is open."""
 
     def close_window(self) -> object:
         """Close the open window."""
 
     def flush(self) -> None:
-        """Have the server's processes write what their requests ran late, as far as they can be asked."""
-
-
-@dataclass
-class _Test:
-    """A test that was started and has not ended: its requests, and the ids of the traces that they left."""
-
-    requests: set[str] = field(default_factory=set)
-    traces: dict[str, None] = field(default_factory=dict)
-
-
-Line = tuple[str, dict[str, Any]]
+        """Make the server's processes write the late lines of their requests, if they can be reached."""
 
 
 class Collector:
-    """The tests of one run that are under way. Not for several threads at once."""
+    """The running tests of one run. Not thread-safe."""
 
-    def __init__(self, tail: Tail, windows: Windows) -> None:
+    def __init__(self, tail: Tail, windows: WindowControl) -> None:
         self.tail = tail
         self._windows = windows
-        # The one that was started last at the end.
-        self._tests: dict[str, _Test] = {}
-        self._events: list[tuple[float, str]] = []
-        self._waiting: list[Line] = []
-        self._early_amends: dict[str, list[str]] = {}
+        # The tests that were started and have not ended, each with its requests, in the order of their start.
+        self._tests: dict[str, list[FoldedRequest]] = {}
+        self.fold = RequestFold()
+        self._pending: list[tuple[str, dict[str, Any]]] = []
 
     @property
     def idle(self) -> bool:
-        """Whether no test is under way."""
+        """Return whether no test is running."""
         return not self._tests
 
     def start(self, test: str) -> None:
-        """A test begins; if it is under way already, it begins anew."""
+        """Start a test; if it is running already, start it again."""
         self._catch_up()
         if self.idle:
-            # Nobody asks any more for what ran in earlier windows.
-            self._events.clear()
-            self._early_amends.clear()
-        self._tests.pop(test, None)
+            # The requests of earlier windows are not needed any more.
+            self.fold.clear()
+        self._remove(test)
         self._windows.open_window(test)
-        self._tests[test] = _Test()
+        self._tests[test] = []
 
     def end(self, test: str) -> dict[str, list[int]] | None:
-        """A test ends: the lines that its requests executed since its start, by absolute path, both ascending.
+        """End a test; return the lines that its requests executed since its start, by absolute path, both ascending.
 
-        None if it is not under way.
+        None if it is not running.
         """
         if test not in self._tests:
             return None
@@ -79,11 +65,18 @@ class Collector:
             self._close_last_window()
         self._windows.flush()
         self._catch_up()
-        found = self._tests.pop(test)
-        return Trace.union(filter(None, map(self.tail.trace, found.traces))).line_numbers()
+        traces = {trace for request in self._remove(test) for trace in request.traces}
+        return Trace.union(filter(None, map(self.tail.trace, traces))).line_numbers()
+
+    def _remove(self, test: str) -> list[FoldedRequest]:
+        """Remove a test, and return its requests; empty if it was not running."""
+        requests = self._tests.pop(test, [])
+        for request in requests:
+            del self.fold.requests[request.record.id]
+        return requests
 
     def end_all(self) -> None:
-        """Forget the tests that are under way, and close their window."""
+        """Forget the running tests, and close their window."""
         if self._tests:
             self._tests.clear()
             self._windows.close_window()
@@ -96,37 +89,27 @@ class Collector:
             self._windows.close_window()
 
     def _catch_up(self) -> None:
-        """Read what is new in the journals, and give it to the tests."""
-        found = [*self._waiting, *self.tail.read()]
-        # A window may have been written into one journal after that was read, and a request of it into another before
-        # that was: a second look has it for certain. What else this look finds waits for the next one.
-        self._waiting = self.tail.read()
-        for kind, line in (*found, *self._waiting):
+        """Read the new lines of the journals, and assign requests to the tests."""
+        found = [*self._pending, *self.tail.read()]
+        # A window may have been written to one journal after that was read, and one of its requests to another journal
+        # before that was read. A second read is certain to find the window; its other lines are kept for the next call.
+        self._pending = self.tail.read()
+        for kind, line in (*found, *self._pending):
             if kind == "window":
-                self._events.append((line["at"], line["name"]))
-        self._waiting = [(kind, line) for kind, line in self._waiting if kind in ("request", "amend")]
+                self.fold.add(kind, line)
+        self._pending = [(kind, line) for kind, line in self._pending if kind in ("request", "amend")]
         if self._tests:
-            self._place(line for kind, line in found if kind == "request")
-            self._add_amends(line for kind, line in found if kind == "amend")
+            for kind, line in found:
+                if kind in ("request", "amend"):
+                    self.fold.add(kind, line)
+            self._assign(dict.fromkeys(line["id"] for kind, line in found if kind == "request"))
 
-    def _place(self, requests: Iterable[dict[str, Any]]) -> None:
-        windows = windows_of(self._events)
-        openings = [window.opened_at for window in windows]
-        for request in requests:
-            name = request["test"]
-            if name is None:
-                window = window_at(request["started_at"], windows, openings)
-                name = window.name if window is not None else None
-            test = self._tests.get(name)
-            if test is not None:
-                test.requests.add(request["id"])
-                test.traces.update(dict.fromkeys((request["trace"], *self._early_amends.pop(request["id"], ()))))
-
-    def _add_amends(self, amends: Iterable[dict[str, Any]]) -> None:
-        for amend in amends:
-            tests = [test for test in self._tests.values() if amend["id"] in test.requests]
-            for test in tests:
-                test.traces[amend["trace"]] = None
-            if not tests:
-                # A forked child may amend before its parent has written the request.
-                self._early_amends.setdefault(amend["id"], []).append(amend["trace"])
+    def _assign(self, request_ids: Iterable[str]) -> None:
+        """Add new requests to their tests, and forget the requests of other tests."""
+        requests = [self.fold.requests[request_id] for request_id in request_ids]
+        assigned = self.fold.assign_windows(request.record for request in requests)
+        for request, record in zip(requests, assigned, strict=True):
+            if record.test in self._tests:
+                self._tests[record.test].append(request)
+            else:
+                del self.fold.requests[record.id]

@@ -1,17 +1,17 @@
 """Compares a response with the one that Keploy recorded, by the rules of Keploy's own matcher.
 
 They are in ``keploy/keploy``, ``pkg/matcher/utils.go`` (``CompareHeaders``, ``JSONDiffWithNoiseControl``) and
-``pkg/matcher/http/match.go`` (``Match``). Noise, without regard to case:
+``pkg/matcher/http/match.go`` (``Match``). Noise is case-insensitive:
 
-* ``body`` alone: the body is not compared; ``header`` alone: no header is.
+* ``body`` alone: the body is not compared; ``header`` alone: no header is compared.
 * ``header.NAME``: headers whose name contains ``NAME``.
 * ``body.FIELD``, without a further dot: fields of that name, at any depth of a JSON body.
-* ``body.PATH.FIELD``: what lies under the path; positions in arrays are no part of it. It matches anywhere in a path.
+* ``body.PATH.FIELD``: values below the path, without positions in arrays. It matches anywhere in a path.
 
-Patterns narrow that down to values in which one of them is found; without patterns, any value goes, and a missing one.
+Patterns restrict noise to values that match one of them; without patterns, any value is accepted, and a missing one.
 
-On purpose, it differs in two things: bodies that are not JSON are compared too (Keploy asks for ``--compare-all``), and
-headers that no two servers share are not: see :data:`NEVER_COMPARED`.
+It differs from Keploy on purpose in two things: bodies that are not JSON are compared too (Keploy requires
+``--compare-all``), and headers that differ between any two servers are not: see :data:`NEVER_COMPARED`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cases import Case, Noise
-from .requests import Response
+from .resending import Response
 
-# Of the connection, of the moment, of the server's software, of the body's transport, of the measuring itself. Equal
-# bodies have equal lengths, and where a field is noise the length is too.
+# These depend on the connection, the time, the server's software, the transfer of the body, or the measurement. Equal
+# bodies have equal lengths, and if a field is noise, so is the length.
 NEVER_COMPARED = frozenset(
     ("connection", "content-length", "date", "keep-alive", "livecov-request", "server", "transfer-encoding")
 )
 
-_SHOWN = 60
+_MAX_VALUE = 60
 
 
 def differences(case: Case, response: Response, *, ignore_ordering: bool = False) -> list[str]:
-    """What differs from the recorded response, apart from noise; a readable text each, empty if nothing does.
+    """The differences to the recorded response, except noise, each as a readable line; empty if there are none.
 
     :param ignore_ordering: arrays in JSON bodies may be in another order.
     """
@@ -53,7 +53,7 @@ def _status(case: Case, response: Response) -> Iterator[str]:
 def _headers(case: Case, response: Response) -> Iterator[str]:
     if "header" in case.noise:
         return
-    # Keploy writes a header that came more than once so.
+    # Keploy records repeated headers joined by commas.
     actual: dict[str, str] = {}
     for name, value in response.headers:
         key = name.lower()
@@ -69,13 +69,13 @@ def _headers(case: Case, response: Response) -> Iterator[str]:
 
 def _is_noisy_header(key: str, value: str | None, noise: Noise) -> bool:
     return any(
-        field.startswith("header.") and field.rpartition(".")[2] in key and _excuses(patterns, value)
+        field.startswith("header.") and field.rpartition(".")[2] in key and _accepts(patterns, value)
         for field, patterns in noise.items()
     )
 
 
-def _excuses(patterns: Sequence[Any], value: Any) -> bool:
-    """Whether noise with these patterns covers ``value``, a scalar."""
+def _accepts(patterns: Sequence[Any], value: Any) -> bool:
+    """Return whether noise with these patterns covers ``value``, a scalar."""
     return not patterns or (value is not None and any(pattern.search(_scalar(value)) for pattern in patterns))
 
 
@@ -91,7 +91,7 @@ def _change(before: Any, now: Any) -> str:
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
 
 
 def _body(case: Case, response: Response, ignore_ordering: bool) -> Iterator[str]:
@@ -109,7 +109,7 @@ def _body(case: Case, response: Response, ignore_ordering: bool) -> Iterator[str
     except ValueError:
         yield f"body: {_text_change(recorded.body, response.body)}"
     else:
-        yield from _Json(_FieldNoise.of(case.noise), ignore_ordering).compare(expected, actual, ())
+        yield from _JsonComparison(_FieldNoise.of(case.noise), ignore_ordering).compare(expected, actual, ())
 
 
 def _load(body: bytes) -> Any:
@@ -123,7 +123,7 @@ def _text_change(before: bytes, now: bytes) -> str:
     try:
         expected, actual = before.decode(), now.decode()
     except UnicodeDecodeError:
-        return f"expected {len(before)} bytes, got {len(now)} others"
+        return f"expected {len(before)} bytes, got {len(now)} different ones"
     pairs = enumerate(zip(expected, actual, strict=False))
     at = next((index for index, (one, other) in pairs if one != other), min(len(expected), len(actual)))
     begin = max(0, at - 10)
@@ -156,25 +156,25 @@ class _FieldNoise:
         yield from (patterns for entry, patterns in self.paths.items() if entry in dotted)
 
     def covers_all(self, path: Path) -> bool:
-        """Whether anything goes at ``path``, also that it is missing."""
+        """Return whether any value is accepted at ``path``, and a missing one."""
         return any(not patterns for patterns in self.entries(path))
 
 
 @dataclass(frozen=True)
-class _Json:
+class _JsonComparison:
     noise: _FieldNoise
     ignore_ordering: bool
 
-    def compare(self, expected: Any, actual: Any, path: Path, excused: Sequence[Sequence[Any]] = ()) -> Iterator[str]:
-        """What differs at ``path``; ``excused`` are the patterns of noise on what holds it."""
-        entries = [*excused, *self.noise.entries(path)]
+    def compare(self, expected: Any, actual: Any, path: Path, inherited: Sequence[Sequence[Any]] = ()) -> Iterator[str]:
+        """The differences at ``path``; ``inherited`` are the patterns of noise on its parents."""
+        entries = [*inherited, *self.noise.entries(path)]
         if any(not patterns for patterns in entries):
             return
         if isinstance(expected, dict) and isinstance(actual, dict):
             yield from self._objects(expected, actual, path, entries)
         elif isinstance(expected, list) and isinstance(actual, list):
             yield from self._arrays(expected, actual, path, entries)
-        elif not _same(expected, actual) and not any(_excuses(patterns, actual) for patterns in entries):
+        elif not _same(expected, actual) and not any(_accepts(patterns, actual) for patterns in entries):
             yield f"{_name(path)}: expected {_shown(expected)}, got {_shown(actual)}"
 
     def _objects(

@@ -1,4 +1,4 @@
-"""Sends recorded test cases to a server again, and says which of them it answers as it did."""
+"""Sends recorded test cases to a server again, and compares the responses with the recorded ones."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import http.client
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..model import Run, Trace
+from ..model.records import Run, Trace
 from .cases import Case
 from .comparison import differences
-from .requests import send
+from .resending import send
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a case went: the status that was answered (None without an answer), and what differs from the recording."""
+    """The result of a case: the response's status (None without a response), and the differences to the recording."""
 
     case: Case
     status: int | None
@@ -22,7 +22,7 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing differs."""
+        """Return whether there are no differences."""
         return not self.differences
 
 
@@ -33,11 +33,11 @@ def replay_cases(
     timeout: float,
     ignore_ordering: bool = False,
 ) -> Iterator[Outcome]:
-    """Send ``cases``, in their order and one after the other, to the server at ``url``.
+    """Send ``cases``, in order and one at a time, to the server at ``url``.
 
-    The headers are those with which Keploy replays (``keploy/keploy``, ``pkg/util.go``).
+    The headers are those of Keploy's replay (``keploy/keploy``, ``pkg/util.go``).
 
-    :param timeout: seconds that each may take.
+    :param timeout: the limit for each case, in seconds.
     """
     for case in cases:
         yield _replay(case, url, timeout, ignore_ordering, is_last=case is cases[-1])
@@ -50,16 +50,16 @@ def _replay(case: Case, url: str, timeout: float, ignore_ordering: bool, *, is_l
     try:
         response = send(url, case.request, headers, timeout)
     except TimeoutError:
-        return Outcome(case, None, [f"no whole answer within {timeout:g} seconds"])
+        return Outcome(case, None, [f"no complete response within {timeout:g} seconds"])
     except (OSError, http.client.HTTPException) as error:
-        return Outcome(case, None, [f"no answer ({str(error) or type(error).__name__})"])
+        return Outcome(case, None, [f"no response ({str(error) or type(error).__name__})"])
     return Outcome(case, response.status, differences(case, response, ignore_ordering=ignore_ordering))
 
 
 def lines_by_case(run: Run, cases: Sequence[Case], since: float) -> dict[str, dict[str, list[int]]]:
     """The lines by absolute path that each case's requests executed, by the case's id, in the order of ``cases``.
 
-    A case of which ``run`` has no request since ``since``, UNIX time in seconds, is left out.
+    A case without a request in ``run`` since ``since``, in UNIX time, is left out.
     """
     traces: dict[str, list[Trace]] = {case.id: [] for case in cases}
     for request in run.requests:

@@ -1,4 +1,4 @@
-"""Where the agent finds the run that it tells Keploy about: in its own process, or at a live server's address."""
+"""Finds the run that the agent reports to Keploy: that of its own process, or of a server at an address."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ import platform
 
 import psutil
 
-from ..client import fetch_json
+from ..control_client import fetch_json
 from ..errors import ServerError
-from ..journal import DataDir, Journal, RunFolder
-from ..recorder import Recorder
-from ..storage import storage_error
-from ..tail import Tail
+from ..journal.data_dir import DataDir
+from ..journal.run_folder import RunFolder
+from ..journal.tail import Tail
+from ..journal.window_switch import WindowSwitch
+from ..journal.writer import Journal
+from ..recording.recorder import Recorder
 from .collector import Collector
 
 logger = logging.getLogger("flask_livecoverage")
 
-# Keploy waits for the answer to a command.
-_ANSWER_SECONDS = 5.0
+# Short, because Keploy waits for the answer to a command.
+_RESPONSE_SECONDS = 5.0
 
 
-class NoServer(ServerError):
-    """Nobody answers where the server should be."""
+class ServerUnreachable(ServerError):
+    """No server answers at the expected address."""
 
 
-class OwnRun:
-    """The run that this process's recorder takes part in."""
+class LocalRun:
+    """The run of this process's recorder."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._collector = Collector(Tail(recorder.run), recorder)
 
-    def to_start(self) -> Collector:
-        """The tests of this run."""
+    def for_start(self) -> Collector:
+        """The collector of this run."""
         return self._collector
 
-    def to_end(self) -> Collector:
-        """The tests of this run."""
+    def for_end(self) -> Collector:
+        """The collector of this run."""
         return self._collector
 
     def close(self) -> None:
@@ -45,10 +47,10 @@ class OwnRun:
         self._collector.end_all()
 
 
-class LiveRun:
-    """The run of the server at ``status_url``; asked for again when that has died.
+class RemoteRun:
+    """The run of the server at ``status_url``; requested again after that server has ended.
 
-    Keploy starts the server anew for each test set.
+    Keploy restarts the server for each test set.
     """
 
     def __init__(self, status_url: str) -> None:
@@ -59,24 +61,24 @@ class LiveRun:
     def find(self) -> RunFolder:
         """The run into which the server records now. Raises ServerError if there is none."""
         try:
-            status = fetch_json(self._status_url, timeout=_ANSWER_SECONDS)
+            status = fetch_json(self._status_url, timeout=_RESPONSE_SECONDS)
         except OSError as error:
             reason = getattr(error, "reason", error)
-            raise NoServer(
+            raise ServerUnreachable(
                 f"no server answers at {self._status_url} ({reason}): start it, or name it with --url"
             ) from None
         data_dir = DataDir(str(status.get("data_dir")))
-        # The folder itself is made with the first record.
+        # The folder itself is created with the first record.
         if not data_dir.path.parent.is_dir():
             raise ServerError(
-                f"the server records into {data_dir.path}, but there is no such folder here: run the agent where the "
-                "server runs"
+                f"the server records into {data_dir.path}, which does not exist on this machine: run the agent where "
+                "the server runs"
             )
         return data_dir.run(str(status.get("run")))
 
-    def to_start(self) -> Collector:
-        """The tests of the run into which the server records now. Raises ServerError if there is none."""
-        if self._collector is None or not _lives(self._collector.tail):
+    def for_start(self) -> Collector:
+        """The collector of the run into which the server records now. Raises ServerError if there is none."""
+        if self._collector is None or not _is_alive(self._collector.tail):
             run = self.find()
             if self._collector is None or run.path != self._collector.tail.folder.path:
                 self.close()
@@ -84,8 +86,8 @@ class LiveRun:
                 self._collector = Collector(Tail(run), self._windows)
         return self._collector
 
-    def to_end(self) -> Collector | None:
-        """The tests that were started, also when the server has ended meanwhile."""
+    def for_end(self) -> Collector | None:
+        """The collector of the tests that were started, even if the server has ended since."""
         return self._collector
 
     def close(self) -> None:
@@ -95,25 +97,24 @@ class LiveRun:
             self._windows.close()
 
 
-def _lives(tail: Tail) -> bool:
-    """Whether any of the run's processes, apart from this one, lives."""
+def _is_alive(tail: Tail) -> bool:
+    """Return whether any of the run's processes is alive, not counting this one."""
     return any(psutil.pid_exists(pid) for pid in tail.pids - {os.getpid()})
 
 
 class _WindowJournal:
-    """Opens and closes windows from outside the server's processes, by a journal of its own.
+    """Opens and closes windows from outside the server's processes, in a journal of its own.
 
-    The server's control routes could do it too, but not while all its workers are busy, and they read the whole run.
+    The server's control routes could do this too, but not while all its workers are busy, and they read the whole run.
     """
 
     def __init__(self, run: RunFolder) -> None:
-        self._run = run
-        self._clock = run.clock()
+        clock = run.clock()
         self._journal = Journal(
             run.path,
             {
                 "pid": os.getpid(),
-                "started_at": self._clock.now(),
+                "started_at": clock.now(),
                 "root": os.getcwd(),
                 "engine": "none",
                 "reason": "Keploy's agent: opens and closes windows",
@@ -121,23 +122,19 @@ class _WindowJournal:
                 "python": platform.python_version(),
             },
         )
+        self._switch = WindowSwitch(run, self._journal, clock)
 
     def open_window(self, name: str) -> None:
-        self._append("no window was opened", name)
-        self._run.show_window()
+        self._journal.maintain()
+        self._switch.open(name)
 
     def close_window(self) -> None:
-        self._run.hide_window()
-        self._append("the window is still open", "")
-
-    def _append(self, what: str, name: str) -> None:
-        self._journal.look_after()
-        if not self._journal.append_object("window", name=name, at=self._clock.now()):
-            raise storage_error(self._journal.path, self._journal.error, what)
+        self._journal.maintain()
+        self._switch.close()
 
     def flush(self) -> None:
-        """See that readers find the windows. The server's processes cannot be asked."""
-        self._journal.look_after()
+        """Make sure that readers find the windows. The server's processes cannot be reached from here."""
+        self._journal.maintain()
 
     def close(self) -> None:
         self._journal.close()

@@ -1,6 +1,6 @@
 """The two Unix sockets between Keploy and an agent.
 
-Keploy's agents agree on them: its Go SDK (``keploy/go-sdk``, ``v3/keploy``), its Java SDK (``keploy/java-sdk``,
+All agents of Keploy use them: its Go SDK (``keploy/go-sdk``, ``v3/keploy``), its Java SDK (``keploy/java-sdk``,
 ``KeployDedupAgent``) and its Python agent (``keploy/python-sdk``). The agent listens on the control socket; Keploy
 connects once for each command. Keploy listens on the data socket; the agent connects once for each test, and the end of
 the stream is the end of the document.
@@ -17,24 +17,24 @@ from contextlib import contextmanager, suppress
 
 from ..errors import ConfigurationError
 
-# The paths in Keploy and all its agents; neither side can be told others without a change.
+# The paths in Keploy and all its agents; neither side has an option for other paths.
 CONTROL_SOCKET = "/tmp/coverage_control.sock"
 DATA_SOCKET = "/tmp/coverage_data.sock"
 
-# Far more than an id takes.
-LONGEST_COMMAND = 4096
+# Far longer than any id.
+MAX_COMMAND = 4096
 _BACKLOG = 128
 
 
 class BadCommand(Exception):
-    """What came on the control socket is no command; the message says why."""
+    """Invalid input on the control socket; the message names the problem."""
 
 
 @contextmanager
 def listening(path: str) -> Iterator[socket.socket]:
     """A listening Unix socket at ``path``, whose file is removed at the end.
 
-    The file of an agent that died is replaced. Raises ConfigurationError if the socket cannot be had.
+    The file of a dead agent is replaced. Raises ConfigurationError if the socket cannot be created.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
@@ -54,14 +54,14 @@ def listening(path: str) -> Iterator[socket.socket]:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove the socket at ``path`` if nobody listens there any more."""
+    """Remove the socket at ``path`` if no process listens on it any more."""
     try:
         found = os.lstat(path)
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(found.st_mode):
         raise ConfigurationError(
-            f"the control socket cannot be {path}, a file that is no socket: remove it, or choose another path with "
+            f"the control socket {path} is a file that is not a socket: remove it, or choose another path with "
             "--control-socket"
         )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -72,7 +72,7 @@ def _remove_stale(path: str) -> None:
             os.unlink(path)
             return
         except BlockingIOError:
-            pass  # a living agent, whose backlog is full
+            pass  # a live agent, whose backlog is full
     raise ConfigurationError(
         f"another agent listens on the control socket {path}: stop it, or choose another path with --control-socket"
     )
@@ -80,24 +80,24 @@ def _remove_stale(path: str) -> None:
 
 def _remove(path: str, own: os.stat_result) -> None:
     with suppress(OSError):
-        # Not the file of an agent that has taken the path since.
+        # Another agent may have taken the path since, and its file is kept.
         if os.path.samestat(os.lstat(path), own):
             os.unlink(path)
 
 
 def read_command(connection: socket.socket, timeout: float) -> str:
-    """The line that Keploy sends, without its end; empty if nothing comes.
+    """The line that Keploy sends, without its end; empty if the connection closes first.
 
-    Raises BadCommand for what is no line of UTF-8 text, TimeoutError if it does not come whole within ``timeout``
+    Raises BadCommand for anything but a line of UTF-8 text, TimeoutError if it is not complete within ``timeout``
     seconds.
     """
     deadline = time.monotonic() + timeout
     data = b""
     while b"\n" not in data:
-        if len(data) > LONGEST_COMMAND:
-            raise BadCommand(f"no end of line within {LONGEST_COMMAND} bytes")
+        if len(data) > MAX_COMMAND:
+            raise BadCommand(f"no end of line within {MAX_COMMAND} bytes")
         connection.settimeout(max(0.001, deadline - time.monotonic()))
-        part = connection.recv(LONGEST_COMMAND)
+        part = connection.recv(MAX_COMMAND)
         if not part:
             if data:
                 raise BadCommand(f"no end of line after {_shown(data)}")
@@ -109,7 +109,7 @@ def read_command(connection: socket.socket, timeout: float) -> str:
     try:
         return line.decode().strip()
     except UnicodeDecodeError:
-        raise BadCommand(f"no UTF-8 text: {_shown(line)}") from None
+        raise BadCommand(f"not UTF-8 text: {_shown(line)}") from None
 
 
 def _shown(data: bytes) -> str:
@@ -117,7 +117,7 @@ def _shown(data: bytes) -> str:
 
 
 def send_document(path: str, document: bytes, timeout: float) -> None:
-    """Send one document to the data socket. Raises OSError if nobody takes it."""
+    """Send one document to the data socket. Raises OSError if no process receives it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         connection.connect(path)

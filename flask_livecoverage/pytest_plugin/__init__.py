@@ -1,7 +1,26 @@
-"""The pytest plugin: tells the live server which test is running, and at the end what each test was worth.
+"""The pytest plugin: sends the name of the running test to the live server, and summarises what each test executed.
 
-pytest imports this package in every session of everybody who has it installed. So it imports next to nothing, and
-registers no hooks unless there is a server to talk to.
+pytest imports this package in every session wherever it is installed. So it imports almost nothing, and registers no
+hooks unless a server is configured.
+
+Modules:
+
+*   ``control_requests``: the plugin's requests to the control routes
+*   ``current``: the value of the fixture ``livecov``
+*   ``identity``: the two ways to identify the running test: windows and tags
+*   ``line_references``: ``app.py:42``: its statements, and whether they ran
+*   ``names``: the name of a test in the server
+*   ``operations``: operations that schemathesis calls, as parts of a test
+*   ``options``: the options
+*   ``other_plugins``: plugins that start their own server or run tests in their own way
+*   ``running_test``: the test that runs in this process
+*   ``session``: pytest's hooks in a session with a live server
+*   ``session_report``: the report of a session, and the outages of its server
+*   ``summary``: the summary of each test's lines
+
+May import: control_client, errors, journal, model, queries, serving, settings, testid.clients.
+
+Runs in the suite's process. This module imports other rooms only inside functions.
 """
 
 from __future__ import annotations
@@ -23,7 +42,7 @@ _SESSION = pytest.StashKey["LiveSession | None"]()
 
 
 class Server:
-    """What the fixture ``livecov_server`` returns: ``url`` is the server's address, without a slash at its end."""
+    """The value of the fixture ``livecov_server``: ``url`` is the server's address, without a slash at its end."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -35,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take part in the session if there is a server, or will be."""
+    """Register the session's hooks if a server is configured, or an application to start."""
     options = read_options(config)
     if not (options.url or options.app):
         return
@@ -49,8 +68,8 @@ def _session(config: pytest.Config, fixture: str) -> LiveSession:
     session = config.stash.get(_SESSION, None)
     if session is None:
         pytest.fail(
-            f"the fixture {fixture} needs a live server: name it with --livecov-url or LIVECOVERAGE_URL, or the "
-            "application to start with --livecov-app",
+            f"the fixture {fixture} needs a live server: give its address with --livecov-url or LIVECOVERAGE_URL, or "
+            "an application to start with --livecov-app",
             pytrace=False,
         )
     return session
@@ -58,7 +77,7 @@ def _session(config: pytest.Config, fixture: str) -> LiveSession:
 
 @pytest.fixture
 def livecov(request: pytest.FixtureRequest) -> CurrentTest:
-    """This test, as the live server sees it: its lines, windows for its parts, ``assert_ran("app.py:42")``."""
+    """The running test in the live server: its lines, windows for its parts, ``assert_ran("app.py:42")``."""
     session = _session(request.config, "livecov")
     if not session.connected:
         request.getfixturevalue("livecov_server")
@@ -67,6 +86,6 @@ def livecov(request: pytest.FixtureRequest) -> CurrentTest:
 
 @pytest.fixture(scope="session")
 def livecov_server(pytestconfig: pytest.Config) -> Iterator[Server]:
-    """The live server: the one that is known already, or else the application of ``--livecov-app``, started now."""
+    """The live server: the configured one, or else the application of ``--livecov-app``, which is started now."""
     with _session(pytestconfig, "livecov_server").server() as url:
         yield Server(url)

@@ -1,4 +1,4 @@
-"""What the fixture ``livecov`` returns."""
+"""The value of the fixture ``livecov``: the running test in the live server."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .session import LiveSession
+    from .control_requests import ExecutedLines
+    from .running_test import RunningTest
 
 
 class CurrentTest:
-    """The test that is running, as the live server sees it; the fixture ``livecov``.
+    """The running test in the live server; the fixture ``livecov``.
 
-    ``url`` is the server's address, without a slash at its end. ``name`` is what the test is called there: its node id.
+    ``url`` is the server's address, without a slash at its end. ``name`` is the test's name in the server: its node id.
     """
 
-    def __init__(self, session: LiveSession, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, running: RunningTest, executed: ExecutedLines) -> None:
         self.url = url
         self.name = name
-        self._session = session
+        self._running = running
+        self._executed = executed
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that names this test, or the part of it that runs, for clients that the plugin does not know.
+        """A header with the name of this test, or of its running part, for clients that the plugin does not support.
 
-        All its characters are ASCII. Needed only where the tests' names travel with the requests.
+        It contains only ASCII characters. It is needed only if the tests' names are sent with the requests.
         """
-        name = self._session.identity_now or self.name
+        name = self._running.identity or self.name
         if name.isascii():
             return {"Livecov-Test": name}
         # W3C baggage is percent-encoded, and not all clients send other characters in headers.
@@ -39,42 +41,43 @@ class CurrentTest:
 
     @contextmanager
     def window(self, name: str) -> Iterator[str]:
-        """A part of the test with a name of its own in the server, ``TEST > name``, while the ``with`` block runs.
+        """Open a part of the test with its own name in the server, ``TEST > name``, while the ``with`` block runs.
 
         ::
 
             with livecov.window("pay"):
                 driver.find_element("id", "pay").click()
 
-        What it executes is the test's too, in :meth:`lines` and in the summary. The block gets the whole name.
+        Its lines count for the test too, in :meth:`lines` and in the summary. The block gets the whole name.
         """
         from .names import part_name
 
-        before = self._session.identity_now
+        before = self._running.identity
         whole = part_name(self.name, name)
-        self._session.begin_part(whole)
+        self._running.begin_part(whole)
         try:
             yield whole
         finally:
-            self._session.set_identity(before)
+            self._running.set_identity(before)
 
     def lines(self) -> dict[str, list[int]]:
-        """The lines that this test has executed in the server so far: by file, ascending.
+        """Return the lines that this test has executed in the server so far: by file, ascending.
 
-        Paths are relative to the folder in which the server started, with slashes; absolute outside it. A request's
-        lines are there when its response is; what it runs later, in a thread say, follows within a second.
+        Paths are relative to the folder in which the server started, with slashes; absolute outside it. The lines of a
+        request are included as soon as its response has arrived; lines that it runs later, in a thread for example,
+        follow within a second.
         """
-        return self._session.lines([self.name, *self._session.parts])
+        return self._executed.lines([self.name, *self._running.parts])
 
-    def assert_ran(self, *places: str) -> None:
+    def assert_ran(self, *references: str) -> None:
         """Assert that this test has executed lines in the server: ``"app.py:42"``, or ``"app.py:42-45"``.
 
-        Of a range, all statements must have run; lines without one do not count. A file may be named by the end of its
-        path. Raises ValueError for a place that cannot be read.
+        In a range, all statements must have run; lines without a statement do not count. A file may be named by the end
+        of its path. Raises ValueError for a malformed line reference.
         """
         __tracebackhide__ = True
-        from .places import find_missing
+        from .line_references import find_missing
 
-        missing = find_missing(places, self.lines(), self._session.statements)
+        missing = find_missing(references, self.lines(), self._executed.statements)
         if missing:
             pytest.fail("\n".join(missing), pytrace=True)

@@ -1,24 +1,24 @@
-"""The two ways in which a server comes to know which test is running."""
+"""The two ways to identify the running test to the server: windows and tags."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from .routes import ControlRoutes
+from .control_requests import ControlRoutes
 
 
-class Identity(Protocol):
-    """Tells the server the test. Both methods raise OSError or ServerError if the server does not answer."""
+class IdentityChannel(Protocol):
+    """Identifies the running test. Both methods raise OSError or ServerError if the server does not answer."""
 
     def set_test(self, name: str | None) -> None:
-        """From now on, requests are of the test ``name``, or of none."""
+        """From now on, requests belong to the test ``name``, or to none."""
 
     def close(self) -> None:
-        """Leave everything as it was."""
+        """Restore the previous state."""
 
 
-class Windows:
-    """A window of the server for each test: any client will do, but only one test at a time."""
+class WindowIdentity:
+    """A window of the server for each test: works with any client, but only for one test at a time."""
 
     def __init__(self, routes: ControlRoutes) -> None:
         self._routes = routes
@@ -31,25 +31,25 @@ class Windows:
             self._routes.start(name)
 
     def close(self) -> None:
-        """Do nothing: each test closes its window."""
+        """Do nothing, because each test closes its window."""
 
 
-class Tags:
-    """The test's name in each request: tests may run at the same time, with the clients that are known."""
+class TagIdentity:
+    """The test's name in each request: tests may run at the same time, but only with supported clients."""
 
     def __init__(self, routes: ControlRoutes) -> None:
-        from ..carriers import Carriers
+        from ..testid.clients import TestIdentityClients
 
         self._routes = routes
-        self._carriers = Carriers(routes.url)
-        self._carriers.install()
+        self._clients = TestIdentityClients(routes.url)
+        self._clients.install()
 
     def set_test(self, name: str | None) -> None:
         """Let the clients send ``name``."""
-        self._carriers.set_test(name)
-        # Nothing else asks the server: a dead one would go unnoticed.
+        self._clients.set_test(name)
+        # Nothing else connects to the server here, so without this, a dead server would not be noticed.
         self._routes.check()
 
     def close(self) -> None:
-        """Leave the clients as they were."""
-        self._carriers.uninstall()
+        """Restore the clients."""
+        self._clients.uninstall()

@@ -1,4 +1,4 @@
-"""How a test is called in the server: by its node id, where that can be a window's name."""
+"""The name of a test in the server: its node id, changed where that is not a valid name for a window."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from bisect import bisect_left
 from collections.abc import Container
 from urllib.parse import quote
 
-from ..text import LONGEST_NAME, PART_SEPARATOR, printable
+from ..model.text import MAX_NAME_LENGTH, PART_SEPARATOR, printable
 
-# What is left of a name is for the parts of the test.
-_LONGEST_TEST = 900
+# The rest of the longest name is for the parts of the test.
+_MAX_TEST = 900
 
 
 def test_name(node_id: str, domain: str) -> str:
-    """The name of the test with this node id: the id itself, unless it is too long or not printable.
+    """Return the name of the test with this node id: the id itself, unless it is too long or not printable.
 
-    Then, it is escaped and cut, and a hash keeps it from being another test's.
+    In that case, it is escaped and cut, and a hash keeps it distinct from other tests.
 
-    :param domain: the last item of pytest's ``location``, such as ``TestClass.test_a[x]``. Tests that plugins make of
-        one function (schemathesis: one for each operation) may share a node id, and differ there.
+    :param domain: the last item of pytest's ``location``, such as ``TestClass.test_a[x]``. Tests that plugins generate
+        from one function (schemathesis: one for each operation) may share a node id, and differ there.
     """
     _, *names = node_id.split("::")
     shared = ".".join(names)
-    # With parameters of its own, a node id is not shared.
+    # A node id with its own parameters is not shared.
     if shared and "[" not in names[-1] and domain.startswith(f"{shared}["):
         node_id += domain[len(shared) :]
-    return _fitting(node_id, _LONGEST_TEST)
+    return _fitting(node_id, _MAX_TEST)
 
 
 test_name.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
 
 
 def part_name(test: str, part: str) -> str:
-    """The name of a part of a test."""
-    return _fitting(part, LONGEST_NAME, before=test + PART_SEPARATOR)
+    """Return the name of a part of a test."""
+    return _fitting(part, MAX_NAME_LENGTH, before=test + PART_SEPARATOR)
 
 
 def whole_name(name: str, tests: Container[str]) -> str:
-    """The test that ``name`` is, or is a part of, if it is one of ``tests``; else ``name`` itself."""
+    """Return the one of ``tests`` that ``name`` is, or is a part of; ``name`` itself if there is none."""
     whole = name
-    # A node id may hold the sign itself.
+    # A node id may contain the separator itself.
     while whole not in tests and PART_SEPARATOR in whole:
         whole = whole.rpartition(PART_SEPARATOR)[0]
     return whole if whole in tests else name
 
 
 def _fitting(name: str, longest: int, before: str = "") -> str:
-    """``name``, changed if it must be, behind ``before``: both are at most ``longest`` characters."""
-    # Blanks at the ends are lost in a header.
+    """Return ``before`` and ``name``, changed where necessary: together at most ``longest`` characters."""
+    # Blanks at the ends would be lost in a header.
     if name and name.isprintable() and name == name.strip() and _fits(before + name, longest):
         return before + name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -1,11 +1,13 @@
-"""Operations of an API that schemathesis calls within one test: each is a part of the test."""
+"""API operations that schemathesis calls within one test: each is a part of the test."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..carriers.hooks import ImportHook, Patches
+from ..model.patches import Patches
+from ..testid.clients.patching import ImportHook
 
 
 class Operations:
@@ -19,11 +21,11 @@ class Operations:
         self._import_hook = ImportHook(self._patches, [self])
 
     def install(self) -> None:
-        """Hook schemathesis, if it is imported, or as soon as it is."""
+        """Hook schemathesis now if it is imported, or else when it is."""
         self._import_hook.install()
 
     def uninstall(self) -> None:
-        """Leave schemathesis as it was."""
+        """Restore schemathesis."""
         self._import_hook.uninstall()
         self._patches.undo()
 
@@ -31,12 +33,13 @@ class Operations:
         """See :class:`.Library`."""
         patches.wrap(module.Case, "call", self._calling)
 
-    def tell_clients(self) -> None:
-        """Each request asks for the test."""
+    def update_clients(self) -> None:
+        """Do nothing, because each request reads the current test."""
 
     def _calling(self, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
         def call(case: Any, *args: Any, **kwargs: Any) -> Any:
-            # Versions before 4 have another attribute. Their tests go on.
+            # Versions before 4 have another attribute. Their tests run without parts.
             label = getattr(case.operation, "label", None)
             if label:
                 self._begin(label)

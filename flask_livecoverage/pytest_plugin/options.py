@@ -1,4 +1,4 @@
-"""The plugin's options: on the command line, in the environment, in pytest's configuration file."""
+"""The plugin's options, from the command line, the environment and pytest's configuration file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
-# What `livecov run` tells its command. Not imported: that would be one more module for everybody who runs pytest.
+# Set by `livecov run` for its command. Not imported, which would be one more module to load in every run of pytest.
 _URL_VARIABLE = "LIVECOVERAGE_URL"
 
 
 @dataclass(frozen=True)
 class Options:
-    """``url`` and ``app`` are empty if not given; ``tag`` is whether identity travels with the requests."""
+    """The options of a session: ``url`` and ``app`` are empty if not given.
+
+    ``tag`` is whether the tests' names are sent with the requests.
+    """
 
     url: str
     app: str
@@ -24,18 +27,18 @@ class Options:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Add the options, and the values in the configuration file that stand in for them."""
+    """Add the options, and their defaults in the configuration file."""
     group = parser.getgroup("livecov", "live coverage")
     group.addoption(
         "--livecov-url",
         metavar="URL",
-        help="The live server, to which each test is told (or the environment's LIVECOVERAGE_URL). Empty: none.",
+        help="The live server that records the tests (or LIVECOVERAGE_URL in the environment). Empty: none.",
     )
     group.addoption(
         "--livecov-tag",
         action="store_true",
         default=None,
-        help="Let the test's name travel with the requests, in place of a window. Always so under pytest-xdist.",
+        help="Send the test's name with its requests, instead of opening a window. Always on under pytest-xdist.",
     )
     group.addoption(
         "--livecov-app",
@@ -45,7 +48,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--livecov-serve-options",
         metavar="OPTIONS",
-        help="More options for that server's flask livecov serve: '--temp-database --source shop'.",
+        help="More options for that server's `flask livecov serve`, such as '--temp-database --source shop'.",
     )
     parser.addini("livecov_url", "as --livecov-url", default="")
     parser.addini("livecov_tag", "as --livecov-tag", type="bool", default=False)
@@ -54,7 +57,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def read_options(config: pytest.Config) -> Options:
-    """The options of this session; the command line comes first, the configuration file last."""
+    """Return the options of this session; the command line overrides the environment, which overrides the file."""
 
     def value(name: str, variable: str = "") -> Any:
         given = config.getoption(name), os.environ.get(variable) if variable else None, config.getini(name)

@@ -1,4 +1,4 @@
-"""What each test of a session executed, and what of it was new."""
+"""Summarises how many lines each test of a session executed, and how many of them were new."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..lines import to_bitmap
-from ..text import printable
+from ..model.bitmap import to_bitmap
+from ..model.text import printable
 from .names import whole_name
 
 _SHOWN_TESTS = 10
@@ -17,7 +17,7 @@ Bitmaps = dict[str, int]
 
 @dataclass(frozen=True)
 class Row:
-    """A test: how many requests it sent, lines it executed, and lines that neither start-up nor a test before had."""
+    """A test: its number of requests, executed lines, and lines that neither start-up nor an earlier test executed."""
 
     test: str
     requests: int
@@ -27,9 +27,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """The tests that requests named, as they began; ``lines_in_all`` counts those of all together.
+    """The tests named by requests, in the order in which they began; ``lines_in_all`` counts the lines of all together.
 
-    ``unsure`` is whether a request without a test may be that of any test: of a client that did not name it, say.
+    ``unsure`` is whether a request without a test may belong to any test, because its client may not have sent the
+    name.
     """
 
     rows: Sequence[Row]
@@ -39,7 +40,7 @@ class Summary:
     unsure: bool = False
 
     def lines(self, verbosity: int) -> Iterator[str]:
-        """The summary, short; with ``verbosity``, all tests."""
+        """The lines of the summary; with ``verbosity``, of all tests."""
         if verbosity > 0 and self.rows:
             yield from _table(self.rows)
             yield ""
@@ -68,9 +69,9 @@ class Summary:
 def summarise(
     document: Mapping[str, Any], order: Sequence[str], *, skipped: Container[str] = (), unsure: bool = False
 ) -> Summary:
-    """The summary of the ``document`` that the route ``tests`` answers.
+    """Return the summary of ``document``, the answer of the route ``tests``.
 
-    Tests that are not in ``order`` come last. Those in ``skipped`` are not counted as tests without requests.
+    Tests that are not in ``order`` come last. Tests in ``skipped`` are not counted as tests without requests.
     """
     traces = {
         name: {path: to_bitmap(lines) for path, lines in files.items()} for name, files in document["traces"].items()
@@ -113,8 +114,8 @@ def _count(number: int, what: str) -> str:
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:
-    """The tests, numbers first, as pytest's ``--durations`` has them: an id of any length disturbs no column."""
-    # Imported here, because it costs all who run pytest.
+    """The table of tests, numbers first, as in pytest's ``--durations``: a long id does not widen a column."""
+    # Imported here, because this module would slow down every run of pytest.
     from tabulate import tabulate
 
     cells = [[row.requests, row.lines, row.new] for row in rows]

@@ -1,242 +1,33 @@
-"""The store: what was recorded, in a database that answers questions quickly.
+"""The store: the recorded runs in a database, for fast answers.
 
-It is made from the journals, and can be made anew from them: the journals are what counts. By default it is an SQLite
-file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
+It is built from the journals and can be rebuilt from them, because the journals are authoritative. By default it is an
+SQLite file in the data directory; ``LIVECOVERAGE_STORE`` names another database.
+
+Modules:
+
+*   ``connections``: the connections to a store, all of them to the same file
+*   ``damage``: detects damage, and moves a broken store aside
+*   ``dialect``: the differences between databases
+*   ``handle``: an open store, which is rebuilt when it is broken
+*   ``ingest``: reads journals into the store
+*   ``losses``: counts of lost records
+*   ``queries``: the queries
+*   ``schema``: the tables
+*   ``store``: one store: its tables, its synchronisation with the journals, its queries
+*   ``traces``: reads traces
+*   ``windows``: the windows of a run, as intervals of time
+
+May import: errors, journal, model.
+
+Runs wherever a question is answered: in a command, in the dashboard process, or in the measured server for a control
+route, and never for a request that is merely recorded.
 """
 
 from __future__ import annotations
 
-import threading
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
+from .damage import identify
+from .handle import StoreHandle, open_store, store_url
+from .queries.run_queries import RunQueries
+from .store import Store
 
-import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-from ..errors import DataError, LiveCoverageError, StorageError
-from ..files import NotRegularError
-from ..journal import RunFolder
-from . import schema
-from .connections import Connections
-from .damage import OldStoreError, ReplacedError, damage_of, identify, path_of, put_aside
-from .dialect import cannot_write, insert_missing, is_locked, shown_url, writing
-from .recorded import Recorded
-from .statements import Analysed, load_statements, save_statements
-from .sync import Progress, RunSync
-
-# What a store that is broken makes its readers raise: a garbled file may be read, and hold what we have never written.
-_FAULTS: tuple[type[BaseException], ...] = (
-    SQLAlchemyError, LookupError, TypeError, ValueError, AttributeError, OverflowError, OldStoreError, ReplacedError,
-    NotRegularError,
-)  # fmt: skip
-
-__all__ = ["KeptStore", "Recorded", "Store", "identify", "open_store", "store_url"]
-
-
-def store_url(data_dir: Path, setting: str | None) -> str:
-    """The URL of the store: ``setting`` (``LIVECOVERAGE_STORE``) or the file in ``data_dir``."""
-    return setting or f"sqlite:///{data_dir.absolute() / 'store.sqlite3'}"
-
-
-class Store:
-    """The store in one database; made by :func:`open_store`.
-
-    :ivar identity: differs between stores, one that was made anew in the same place included: each has its own numbers.
-    """
-
-    def __init__(self, connections: Connections, remake: Callable[[Store, BaseException], bool]) -> None:
-        self.connections = connections
-        self._remake = remake
-        self.identity = ""
-        self.is_remade = False
-        self.warnings: list[str] = []
-
-    @property
-    def _engine(self) -> sa.Engine:
-        return self.connections.engine
-
-    def open(self) -> None:
-        """Make the tables if they are not there."""
-        self.identity = _prepare(self._engine)
-
-    def sync(self, folder: RunFolder, progress: Progress = lambda done, total: None) -> int:
-        """Bring the store up to date with the journals of a run; return the run's number in the store.
-
-        Several processes may do this at once. What cannot be read is named in :attr:`warnings`, and so is a store that
-        was broken and is made anew.
-        """
-        try:
-            return self._sync(folder, progress)
-        except _FAULTS as error:
-            if not self._remake(self, error):
-                raise
-        return self._sync(folder, progress)
-
-    def _sync(self, folder: RunFolder, progress: Progress) -> int:
-        sync = RunSync(self._engine, folder, progress)
-        number = sync()
-        self.warnings += sync.warnings
-        return number
-
-    def load_statements(self, rules: str, contents: Iterable[str]) -> dict[str, Analysed]:
-        """What is known of the contents of source files (hashes) under ``rules``."""
-        with self._engine.connect() as connection:
-            return load_statements(connection, rules, contents)
-
-    def save_statements(self, rules: str, analysed: Mapping[str, Analysed]) -> None:
-        """Keep what counts in the contents of source files."""
-        with writing(self._engine).begin() as connection:
-            save_statements(connection, rules, analysed)
-
-    @contextmanager
-    def recorded(self, runs: Sequence[int], *, period: int | None = None) -> Iterator[Recorded]:
-        """What the store holds of ``runs``, as it is now; with ``period``, of that period of theirs alone."""
-        with self._engine.connect() as connection:
-            yield Recorded(connection, runs, period)
-
-
-class KeptStore:
-    """The store at ``url``, kept open between its uses; several threads may be at it.
-
-    That spares who uses it often three things: connecting, preparing the same statements again, and that SQLite brings
-    its file up to date when nobody has it open any more. A disk may take a second for that, and whoever opens the file
-    meanwhile waits.
-
-    :param is_own: whether it is the data directory's, so that a broken one is put aside and made anew. One that
-        ``LIVECOVERAGE_STORE`` names may hold other things.
-    """
-
-    def __init__(self, url: str, *, is_own: bool = False) -> None:
-        self._url = url
-        self._path = path_of(url)
-        self._is_own = is_own
-        self._lock = threading.Lock()
-        self._connections: Connections | None = None
-        self._is_closed = False
-
-    @contextmanager
-    def use(self) -> Iterator[Store]:
-        """The store, made if it is not there, or not there any more. Raises as :func:`open_store`."""
-        store = Store(self._get_connections(), self._remake)
-        try:
-            try:
-                store.open()
-            except _FAULTS as error:
-                if not self._remake(store, error):
-                    raise
-            yield store
-        except _FAULTS as error:
-            self._explain(error, store)
-            raise
-        finally:
-            if self._is_closed:
-                self.close()
-
-    def _remake(self, store: Store, error: BaseException) -> bool:
-        """Put a broken store aside and open a new one; whether that is what the error calls for."""
-        if store.is_remade:
-            return False  # not over and over: a disk may be broken
-        if not isinstance(error, ReplacedError):
-            damage = self._damage_to_mend(store, error)
-            if damage is None:
-                return False
-            store.warnings.append(f"{self._put_aside(store, damage)}: it is made anew from the journals")
-        store.is_remade = True
-        store.connections = self._get_connections()
-        store.open()
-        return True
-
-    def _damage_to_mend(self, store: Store, error: BaseException) -> str | None:
-        return damage_of(error, store.connections.engine) if self._is_own and not store.is_remade else None
-
-    def _explain(self, error: BaseException, store: Store) -> None:
-        """Raise what says what is wrong with the store, and what to do; nothing if it is another fault."""
-        damage = self._damage_to_mend(store, error)
-        if damage is not None:
-            raise DataError(
-                f"{self._put_aside(store, damage)}: ask again, it is made anew from the journals"
-            ) from error
-        if isinstance(error, SQLAlchemyError):
-            raise _unusable(self._url, error.orig if isinstance(error, DBAPIError) else error) from error
-        damage = damage_of(error, store.connections.engine)
-        if damage is not None:
-            raise _unusable(self._url, damage) from error
-
-    def _put_aside(self, store: Store, damage: str) -> str:
-        """Put the broken store aside, and return what is to be said of it."""
-        assert self._path is not None
-        store.connections.give_up()
-        try:
-            aside = put_aside(self._path, store.connections.file)
-        except OSError as error:
-            raise DataError(
-                f"the store {self._path} is broken and cannot be put aside ({error.strerror}): remove it, it is "
-                "made anew from the journals"
-            ) from error
-        described = f"the store {self._path} was broken ({' '.join(damage.split())})"
-        return described if aside is None else f"{described} and is kept as {aside.name}"
-
-    def close(self) -> None:
-        """Keep it open no longer. Who uses it now may go on."""
-        self._is_closed = True
-        with self._lock:
-            connections, self._connections = self._connections, None
-        if connections is not None:
-            connections.give_up()
-
-    def _get_connections(self) -> Connections:
-        """Those to the store that is there now."""
-        with self._lock:
-            if self._connections is not None and not self._connections.are_current:
-                self._connections.give_up()
-                self._connections = None
-            if self._connections is None:
-                self._connections = Connections(self._url, is_own=self._is_own)
-            return self._connections
-
-
-@contextmanager
-def open_store(url: str, *, is_own: bool = False) -> Iterator[Store]:
-    """The store at ``url``, made if it is not there; ``is_own`` as for :class:`KeptStore`.
-
-    Raises ConfigurationError for a URL that cannot be used, DataError for a database that cannot be, or whose tables
-    another version of this package has made.
-    """
-    with closing(KeptStore(url, is_own=is_own)) as kept, kept.use() as store:
-        yield store
-
-
-def _unusable(url: str, reason: object) -> LiveCoverageError:
-    described = f"the store {shown_url(url)} cannot be used ({' '.join(str(reason).split())})"
-    if cannot_write(reason):
-        return StorageError(f"{described}: make room there, or name another one with LIVECOVERAGE_STORE")
-    if is_locked(reason):
-        return DataError(f"{described}: another process holds it: end that one, or ask again")
-    return DataError(
-        f"{described}: name another one with LIVECOVERAGE_STORE, or remove it if it is broken: it is made anew from "
-        "the journals"
-    )
-
-
-def _prepare(engine: sa.Engine) -> str:
-    """Make the tables if they are not there; return the store's identity."""
-    if not sa.inspect(engine).has_table(schema.meta.name):
-        with writing(engine).begin() as connection:
-            schema.metadata.create_all(connection)
-            about = {"schema_version": str(schema.VERSION), "identity": uuid.uuid4().hex}
-            rows = [{"key": key, "value": value} for key, value in about.items()]
-            connection.execute(insert_missing(connection, schema.meta), rows)
-            # Number 1: the index of named tests leaves it out.
-            connection.execute(insert_missing(connection, schema.tests), [{"name": ""}])
-    with engine.connect() as connection:
-        found: dict[str, str] = {row.key: row.value for row in connection.execute(sa.select(schema.meta))}
-    version = found.get("schema_version")
-    if version == str(schema.VERSION):
-        return found["identity"]
-    is_newer = version is not None and version.isdecimal() and int(version) > schema.VERSION
-    raise (DataError if is_newer else OldStoreError)(
-        f"the store {engine.url.render_as_string()} has version {version}, and this package reads {schema.VERSION}: "
-        "name another one with LIVECOVERAGE_STORE, or remove it: it is made anew from the journals"
-    )
+__all__ = ["RunQueries", "Store", "StoreHandle", "identify", "open_store", "store_url"]

@@ -1,4 +1,4 @@
-"""The connections to a store: all of them to the same file, whatever is done to files meanwhile."""
+"""The connections to a store: all of them to the same file, even if files are replaced meanwhile."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from .dialect import make_engine, set_up_sqlite
 
 
 class Connections:
-    """Connections to the store at ``url``, as long as it is the one that the first of them has opened.
+    """Connections to the store at ``url``, as long as it is the store that the first of them has opened.
 
-    Numbers of one store mean nothing in another that takes its place. What would connect to such a one raises
+    Row numbers of one store mean nothing in another that replaces it. A connection to a replaced store raises
     ReplacedError.
 
-    :ivar file: what identifies the store's file; None before the first connection, and for a server's database.
+    :ivar file: identifies the store's file; None before the first connection, and for a server's database.
     """
 
     def __init__(self, url: str, *, is_own: bool) -> None:
         self._url = url
         self._path = path_of(url)
         self._is_own = is_own
-        self._is_given_up = False
+        self._is_closed = False
         self.file: Hashable = None
         self.engine = make_engine(url, self._connect_to_sqlite)
         event.listen(self.engine, "checkin", self._returned)
 
     @property
     def are_current(self) -> bool:
-        """Whether the store at the URL is still the one that they are to."""
+        """Whether the store at the URL is still the one that they were opened for."""
         return self.file is None or identify(self._url) == self.file
 
-    def give_up(self) -> None:
-        """Close them all; those that are in use when they are returned."""
-        self._is_given_up = True
+    def close(self) -> None:
+        """Close all connections; those in use, when they are returned."""
+        self._is_closed = True
         self.engine.dispose()
 
     def _returned(self, _connection: object, record: ConnectionPoolEntry) -> None:
-        if self._is_given_up:
+        if self._is_closed:
             record.invalidate()
 
     def _connect_to_sqlite(self, dialect: Any, _record: object, arguments: Any, named: Any) -> sqlite3.Connection:
@@ -55,7 +55,7 @@ class Connections:
                     check_file(self._path, is_own=self._is_own)
                 connection = _open(connect)
             finally:
-                # Also if it cannot be opened: it is this one that is broken.
+                # Also if it cannot be opened, because this is the broken file then.
                 found = identify(self._url)
                 self.file = found if self.file is None else self.file
             if found != self.file:
@@ -78,7 +78,7 @@ def _open(connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
 
 
 class _Connection(sqlite3.Connection):
-    """Closes while ``held``: SQLite removes files then, by their names."""
+    """Is closed under the lock ``held``: SQLite removes files then, by their names."""
 
     def __init__(self, held: Callable[[], AbstractContextManager[None]], *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

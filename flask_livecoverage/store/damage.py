@@ -1,4 +1,4 @@
-"""The store's own file: what may lie there, whether it is broken, and how it is put aside to be made anew."""
+"""Checks the store's file, detects damage, and moves a broken store aside so that it can be rebuilt."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ..errors import DataError
-from ..files import FILE_MODE, NotRegularError, lock, open_own, releasing
+from ..model.data_files import FILE_MODE, NotRegularError, lock, open_data_file, releasing
 from .dialect import find_damage
 
-# What SQLite keeps beside a database. It opens none of them through a symbolic link, but waits at a pipe.
+# The files that SQLite keeps beside a database. It opens none of them through a symbolic link, but waits at a pipe.
 _BESIDE = ("-journal", "-wal", "-shm")
 
-# Faults of what is in the file. With statements of ours, "SQL logic error" means that a table or a column is missing.
+# Errors in the file's content. For the statements of this package, "SQL logic error" means a missing table or column.
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
-# Who holds it renames some files.
+# The lock is held for the time of opening, or of renaming some files.
 _LOCK_SECONDS = 10.0
 
 
@@ -32,14 +32,14 @@ class OldStoreError(DataError):
 
 
 class ReplacedError(DataError):
-    """The store's file is not the one any more that was asked before."""
+    """The store's file was removed or replaced since the first connection."""
 
     def __init__(self, path: Path | None) -> None:
-        super().__init__(f"the store {path} was removed or made anew meanwhile: ask again")
+        super().__init__(f"the store {path} was removed or rebuilt meanwhile: try again")
 
 
 def path_of(url: str) -> Path | None:
-    """The file of the store at ``url``; None for a database in memory, or on a server."""
+    """Return the file of the store at ``url``; None for a database in memory, or on a server."""
     try:
         parsed = sa.make_url(url)
     except (ArgumentError, ValueError):
@@ -50,9 +50,9 @@ def path_of(url: str) -> Path | None:
 
 
 def identify(url: str) -> Hashable:
-    """What shows that the store's file was removed: without the file, it equals nothing. None for a server's database.
+    """Return an identity of the store's file; without the file, one that equals no other. None for a server's database.
 
-    A file that was made anew may equal the old one, since file systems use their numbers again.
+    A new file may have the identity of the old one, since file systems reuse inode numbers.
     """
     path = path_of(url)
     return None if path is None else _identify(path)
@@ -67,18 +67,19 @@ def _identify(path: Path) -> Hashable:
 
 
 def check_file(path: Path, *, is_own: bool) -> None:
-    """See that SQLite can open the file at ``path``, and neither waits for ever nor changes somebody else's.
+    """Check that SQLite can open the file at ``path``, and neither waits for ever nor changes another program's file.
 
-    The store in the data directory is its ``own``: no symbolic link leads elsewhere, and a new file gets the mode that
-    the other files there have. Raises NotRegularError.
+    With ``is_own``, it is the store in the data directory: no symbolic link is followed, and a new file gets the same
+    mode as the other files there. Raises NotRegularError.
     """
     for beside in _BESIDE:
         _check_regular(Path(f"{path}{beside}"), follows=False, names=1)
     _check_regular(path, follows=not is_own, names=1 if is_own else 1 << 30)
     if is_own:
-        # Made, never opened: to close it again would end the locks that this process's connections have on it.
+        # Created, but an existing one is not opened, because closing it would release the locks of this process's
+        # connections.
         with suppress(OSError):
-            os.close(open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
+            os.close(open_data_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
 
 
 def _check_regular(path: Path, *, follows: bool, names: int) -> None:
@@ -94,33 +95,33 @@ def _check_regular(path: Path, *, follows: bool, names: int) -> None:
 
 @contextmanager
 def held_in_place(path: Path) -> Iterator[None]:
-    """Keep others from putting the store's files aside as long as this lasts.
+    """Prevent other processes from moving the store's files during the block.
 
-    SQLite opens several, one after the other, and removes some when it is done. Some of the old store and some of the
-    new one would be a third store, and the new one would lose what was written to it. Raises DataError.
+    SQLite opens several files, one after the other, and removes some when it is done. If it mixed files of the old and
+    the new store, the new one would lose what was written to it. Raises DataError.
     """
     with ExitStack() as stack:
         try:
             stack.enter_context(_locked(path, is_shared=True))
         except TimeoutError:
             raise DataError(
-                f"the store {path} is being put aside by another process: end that one if it hangs, or ask again"
+                f"the store {path} is being moved by another process: end that process if it hangs, or try again"
             ) from None
         except OSError:
-            pass  # then nobody else can put anything aside, either
+            pass  # then other processes cannot move files here, either
         yield
 
 
 @contextmanager
 def _locked(path: Path, *, is_shared: bool) -> Iterator[None]:
-    descriptor = open_own(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
+    descriptor = open_data_file(path.with_name("store.lock"), os.O_RDONLY | os.O_CREAT)
     with releasing(descriptor):
         lock(descriptor, _LOCK_SECONDS, is_shared=is_shared)
         yield
 
 
 def damage_of(error: BaseException, engine: sa.Engine) -> str | None:
-    """What is wrong with the content of the store, as far as this error shows; None if it is another fault."""
+    """Describe the damage to the store's content that caused this error; None if it has another cause."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     code = getattr(cause, "sqlite_errorcode", None)
     broken = isinstance(cause, OldStoreError | NotRegularError)
@@ -128,15 +129,15 @@ def damage_of(error: BaseException, engine: sa.Engine) -> str | None:
     if broken:
         return str(cause)
     if isinstance(cause, sqlite3.OperationalError | ReplacedError):
-        return None  # locked, full or read-only; or another process has seen to it
-    # A garbled file may be read, and hold what we have never written.
+        return None  # locked, full or read-only; or another process has moved it already
+    # A damaged file may still be readable, with rows that were never written.
     return find_damage(engine)
 
 
-def put_aside(path: Path, seen: Hashable) -> Path | None:
+def move_aside(path: Path, seen: Hashable) -> Path | None:
     """Rename the store's files; return the new path.
 
-    None if the store is not the one that was ``seen`` any more: another process has done it. Raises OSError.
+    None if the store is no longer the one that was ``seen``: another process has moved it. Raises OSError.
     """
     aside = path.with_name(f"{path.name}.broken-{secrets.token_hex(4)}")
     with _locked(path, is_shared=False):

@@ -1,11 +1,11 @@
-"""Where databases differ: the one place that speaks to SQLite otherwise than to others."""
+"""The differences between databases: all code that is special to SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,13 +15,23 @@ from ..errors import ConfigurationError, DataError
 
 _CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
 
-# So long is a store waited for in which nothing moves.
-_BUSY_SECONDS = 10
+# How long to wait for a locked store into which no process writes.
+BUSY_SECONDS = 10
+# Databases limit the parameters of a statement; SQLite's oldest limit is 999.
+_CHUNK = 300
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+T = TypeVar("T")
+
+
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield ``values`` in chunks that a statement can take as parameters."""
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
 
 
 def make_engine(url: str, connect_to_sqlite: Callable[..., sqlite3.Connection]) -> sa.Engine:
-    """An engine for the database at ``url``. Raises ConfigurationError if there can be none.
+    """Return an engine for the database at ``url``. Raises ConfigurationError for a URL that cannot be used.
 
     ``connect_to_sqlite`` is a listener to SQLAlchemy's ``do_connect``.
     """
@@ -30,15 +40,16 @@ def make_engine(url: str, connect_to_sqlite: Callable[..., sqlite3.Connection]) 
         engine = sa.create_engine(url, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise ConfigurationError(
-            f"LIVECOVERAGE_STORE cannot be {shown_url(url)!r}: use an SQLAlchemy URL, such as sqlite:////tmp/livecov.sqlite3"
+            f"LIVECOVERAGE_STORE is invalid ({shown_url(url)}): use an SQLAlchemy URL, such as "
+            "sqlite:////tmp/livecov.sqlite3"
         ) from None
     except ImportError as error:
         raise ConfigurationError(
-            f"LIVECOVERAGE_STORE is {shown_url(url)!r}, whose driver is not installed ({error}): install it with pip"
+            f"LIVECOVERAGE_STORE needs a driver that is not installed ({shown_url(url)}, {error}): install it with pip"
         ) from None
     if engine.dialect.name not in _INSERTS:
         raise ConfigurationError(
-            f"LIVECOVERAGE_STORE is {shown_url(url)!r}, but the store can be in {' or '.join(_INSERTS)} alone"
+            f"LIVECOVERAGE_STORE is not supported ({shown_url(url)}): use a URL of {' or '.join(_INSERTS)}"
         )
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "do_connect", connect_to_sqlite)
@@ -47,33 +58,34 @@ def make_engine(url: str, connect_to_sqlite: Callable[..., sqlite3.Connection]) 
 
 
 def shown_url(url: str) -> str:
-    """``url`` without the password in it."""
+    """Return ``url`` without its password."""
     try:
         return sa.make_url(url).render_as_string(hide_password=True)
     except (ArgumentError, ValueError):
-        return "what it is"
+        return "value hidden"
 
 
 def set_up_sqlite(connection: sqlite3.Connection) -> None:
-    """Set a new connection up. All files that SQLite has for the database are open then."""
-    # The driver begins transactions too late, after the first SELECT: we begin them ourselves.
+    """Set up a new connection. Afterwards, all files that SQLite uses for the database are open."""
+    # The driver begins transactions too late, after the first SELECT: `_begin_in_sqlite` begins them.
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     _use_wal(connection)
-    # In bytes, for a file that is made now. Every index gets a row for each request.
+    # In bytes, for a new file. Every index gets a row for each request.
     connection.execute("PRAGMA page_size = 8192")
-    # In KiB. A million requests go into indexes at places far apart, which the default of 2 MiB cannot hold.
+    # In KiB. A million requests are inserted into distant pages of the indexes, which the default of 2 MiB cannot hold.
     connection.execute("PRAGMA cache_size = -65536")
-    # In pages. A page that many rows go to is then written to the file once, not for every thousandth of them.
+    # In pages. A page with many new rows is then written to the file once, not for every thousandth of them.
     connection.execute("PRAGMA wal_autocheckpoint = 8192")
-    # After a power failure the journals make lost rows anew.
+    # After a power failure, lost rows are read from the journals again.
     connection.execute("PRAGMA synchronous = normal")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    # Where several open a new file at once, SQLite refuses the change at once, whatever the timeout. A database in
-    # memory, and one on a file system without shared memory, stays as it is without an error, which suits us, too.
-    ends = time.monotonic() + _BUSY_SECONDS
+    # If several connections open a new file at once, SQLite refuses the change immediately, whatever the timeout. A
+    # database in memory, or on a file system without shared memory, keeps its mode without an error, and that works
+    # too.
+    ends = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = wal")
@@ -91,11 +103,11 @@ def _begin_in_sqlite(connection: sa.Connection) -> None:
     before = _changes(connection)
     while True:
         try:
-            # Readers that turn into writers are refused when another has written meanwhile. So writers lock at once.
+            # SQLite refuses readers that become writers if another connection has written meanwhile. So lock at once.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             return
         except OperationalError as error:
-            # Others that put much into the store leave gaps, and SQLite has no queue for these.
+            # SQLite has no queue for its lock, so try again as long as other connections make progress.
             now = _changes(connection) if is_locked(error.orig) else before
             if now == before:
                 raise
@@ -103,17 +115,17 @@ def _begin_in_sqlite(connection: sa.Connection) -> None:
 
 
 def _changes(connection: sa.Connection) -> object:
-    """What changes when another connection has written."""
+    """Return a value that changes when another connection has written."""
     return connection.exec_driver_sql("PRAGMA data_version").scalar()
 
 
 def writing(engine: sa.Engine) -> sa.Engine:
-    """``engine``, for transactions that write."""
+    """Return ``engine`` for transactions that write."""
     return engine.execution_options(writes=True)
 
 
 def find_damage(engine: sa.Engine) -> str | None:
-    """What is wrong with the database's file, None if nothing is, or if there is a server that cares for it."""
+    """Describe the damage to the database's file; None if there is none, or if the database is on a server."""
     if engine.dialect.name != "sqlite":
         return None
     try:
@@ -127,7 +139,7 @@ def find_damage(engine: sa.Engine) -> str | None:
 def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
     """Insert ``rows``, which have the values of all columns in the table's order.
 
-    Handed to the driver as they are: what SQLAlchemy does for each value takes longer than the insertion.
+    They are passed to the driver unchanged: SQLAlchemy's processing of each value takes longer than the insertion.
     """
     statement = sa.insert(table).compile(dialect=connection.dialect, column_keys=[column.name for column in table.c])
     if statement.positiontup is not None:
@@ -138,16 +150,16 @@ def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Seque
 
 
 def insert_missing(connection: sa.Connection, table: sa.Table) -> Any:
-    """An INSERT that passes over rows that are there already."""
+    """Return an INSERT that skips rows that exist already."""
     return _INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
 
 
 def insert_or_add(
     connection: sa.Connection, table: sa.Table, *, add: tuple[str, ...], least: str, greatest: str
 ) -> Any:
-    """An INSERT that adds to the columns ``add`` of rows that are there already.
+    """Return an INSERT that adds to the columns ``add`` of rows that exist already.
 
-    Of ``least`` it keeps the lesser value, of ``greatest`` the greater one.
+    Of the column ``least`` it keeps the lesser value, of ``greatest`` the greater one.
     """
     insert = _INSERTS[connection.dialect.name](table)
     old, new = table.c, insert.excluded
@@ -158,13 +170,13 @@ def insert_or_add(
 
 
 def cannot_write(error: object) -> bool:
-    """Whether the database had this error because its disk is full, or read-only."""
-    # The lower byte is the kind of fault, the others tell more about it.
+    """Return whether the database raised this error because its disk is full or read-only."""
+    # The lower byte is the kind of error, the others are details.
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _CANNOT_WRITE
 
 
 def is_locked(error: object) -> bool:
-    """Whether the database had this error because another process holds it."""
+    """Return whether the database raised this error because another process has locked it."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -1,4 +1,4 @@
-"""How many records processes have lost, kept beside the store's version: most runs lose none, and need no table."""
+"""Counts of lost records, stored in the table of the store's version. Most runs lose none, and need no other table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .schema import meta
 
 
 def put(connection: sa.Connection, journal: int, lost: Counter[str]) -> None:
-    """Add what the journal with this number has told: how many, by the reason."""
+    """Add the losses that the journal with this number reports: how many, by the reason."""
     key = _key(journal)
     lost = lost + of_journals(connection, [journal])
     connection.execute(insert_missing(connection, meta), [{"key": key, "value": ""}])
@@ -21,7 +21,7 @@ def put(connection: sa.Connection, journal: int, lost: Counter[str]) -> None:
 
 
 def of_journals(connection: sa.Connection, journals: Iterable[int]) -> Counter[str]:
-    """What these journals have told, together."""
+    """Return the losses that these journals report, together."""
     known = sa.select(meta.c.value).where(meta.c.key.in_([_key(journal) for journal in journals]))
     return sum((Counter(json.loads(value)) for value in connection.execute(known).scalars()), Counter())
 

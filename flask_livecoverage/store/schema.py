@@ -1,7 +1,7 @@
 """The tables of the store.
 
-What recurs (tests, routes, files, traces) is stored once and referred to by number, so that a request takes little more
-than its path. Ids of requests are numbers too: that of their journal, then their own (see :func:`request_key`).
+Repeated values (tests, routes, files, traces) are stored once and referred to by number, so that a request takes little
+more space than its path. Ids of requests are numbers too: that of their journal, then their own (:func:`request_key`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-# Raised with every change of the tables. A store of another version is refused: the journals can make it anew.
+# Incremented with every change of the tables. An older store in the data directory is moved aside and rebuilt; a newer
+# one, or one that LIVECOVERAGE_STORE names, is refused.
 VERSION = 5
 
 metadata = sa.MetaData()
 
-# SQLite numbers rows by itself only where the key is called INTEGER.
+# SQLite numbers rows by itself only if the type of the key is INTEGER.
 _Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -41,13 +42,13 @@ def _number(name: str, default: int | None = None, *, primary_key: bool = False)
 meta = _table("meta", sa.Column("key", sa.Text, primary_key=True), _text("value"))
 
 runs = _numbered("runs", _text("name"))
-# What was recorded between two resets of a run, the first period being number 0.
+# The periods between the resets of a run; the first is number 0.
 periods = _table(
     "periods", sa.Column("id", _Key, primary_key=True), _number("run"), _number("number"),
     sa.UniqueConstraint("run", "number"),
 )  # fmt: skip
-# ``position`` is the byte up to which a journal is in the store, ``size`` that of the file when it was looked at to the
-# end, ``unreadable`` counts the lines that were passed over.
+# ``position`` is the byte up to which a journal is in the store, ``size`` that of the file when it was last read to the
+# end, ``unreadable`` counts the lines that were skipped.
 journals = _table(
     "journals", sa.Column("id", _Key, primary_key=True), _number("run"), _text("token"), _number("position", 0),
     _number("size", 0),
@@ -55,12 +56,12 @@ journals = _table(
     sa.UniqueConstraint("run", "token"),
 )  # fmt: skip
 
-# An empty text stands for none, here and in what follows: NULL is distinct from itself.
+# An empty text stands for none, here and below. In a unique constraint, two NULLs count as different.
 tests = _numbered("tests", _text("name"))
 routes = _numbered("routes", _text("method"), _text("rule"), _text("endpoint"))
 files = _numbered("files", _text("path"), _text("content"))
 
-# ``lines`` counts them; it is NULL for a trace that requests refer to, but that no journal has told yet.
+# ``lines`` counts them; it is NULL for a trace that requests refer to, but that was not yet seen in any journal.
 traces = _table(
     "traces", sa.Column("id", _Key, primary_key=True), _text("digest"), sa.Column("lines", sa.BigInteger),
     sa.UniqueConstraint("digest"),
@@ -76,21 +77,22 @@ requests = _table(
     "requests",
     sa.Column("id", _Key, primary_key=True, autoincrement=False),
     *map(_number, ("period", "trace", "route", "test", "window", "status")),
-    # Whether the request itself said whose it is: a test's, or no test's. Else it is the window's.
+    # 1 if the request names its test, or is marked as belonging to none; 0 if the window decides.
     sa.Column("names_test", sa.SmallInteger, nullable=False),
     sa.Column("started_at", sa.Double, nullable=False),
     _number("duration_us"),
     _text("path"),
-    # Whether the response had not ended when that was told last.
+    # 1 if the response had not ended by the last line about it.
     sa.Column("under_way", sa.SmallInteger, nullable=False),
     sa.Index("livecov_requests_period", "period", "started_at"),
-    # For the requests of a trace and for those of a test: the executions tell which traces a test left. An index of
-    # tests alone would cost a sixth of the time that it takes to put requests in.
+    # For the requests of a trace and for those of a test, whose traces are in the executions. An index of tests alone
+    # would cost a sixth of the time for the insertion of requests.
     sa.Index("livecov_requests_trace", "trace", "test", "started_at"),
 )  # fmt: skip
 
-# How many requests left which trace. All questions that are not about single requests are answered from here: its size
-# depends on how many different things were done, not on how often.
+# The number of requests for each combination of period, trace, test, route, window and status. All questions that are
+# not about single requests are answered from this table. Its size depends on the number of different traces, tests,
+# routes …, not on the number of requests.
 executions = _table(
     "executions",
     *(_number(name, primary_key=True) for name in ("period", "trace", "test", "route", "window", "status")),
@@ -102,12 +104,13 @@ executions = _table(
     sqlite_with_rowid=False,
 )
 
-# What requests ran after their record was written, until that record and the trace are in the store.
-amends = _table(
+# Late lines of requests, until the request's record and the trace are in the store. Queries count those without a
+# record as lines outside of requests.
+late_updates = _table(
     "amends", sa.Column("id", _Key, primary_key=True), _number("run"), _number("request"), _number("trace"),
     sa.Column("status", sa.BigInteger), sa.Column("duration_us", sa.BigInteger), sa.Column("ended", sa.SmallInteger),
 )  # fmt: skip
-# Openings of windows, and closings, which have no name.
+# The events that open windows, and those that close them, with an empty name.
 windows = _table(
     "windows", sa.Column("id", _Key, primary_key=True), _number("run"), _number("journal"), _number("position"),
     sa.Column("at", sa.Double, nullable=False), _text("name"), sa.UniqueConstraint("journal", "position"),
@@ -120,9 +123,9 @@ rules = _table(
     *(sa.Column(name, sa.Text, primary_key=True) for name in ("rule", "endpoint", "methods")), sqlite_with_rowid=False,
 )  # fmt: skip
 
-# What coverage.py counts in a source file, by the hash of its content, under the configuration and with the versions of
-# which ``rules`` is a hash. Bitmaps as above; ``multiline`` is a JSON list of statements, each its first line and the
-# bitmap of all its lines in hexadecimal. ``error`` says why nothing can be counted; empty if it can.
+# The statements that coverage.py counts in a source file, by the hash of its content; ``rules`` is a hash of the
+# configuration and of the versions in use. Bitmaps as above; ``multiline`` is a JSON list of statements, each its first
+# line and the bitmap of all its lines in hexadecimal. ``error`` is the reason why nothing can be counted, or empty.
 statements = _table(
     "statements", *(sa.Column(name, sa.Text, primary_key=True) for name in ("content", "rules")),
     *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("statements", "excluded")),
@@ -130,13 +133,15 @@ statements = _table(
 )  # fmt: skip
 
 _NUMBER_BITS = 32
+# Of a request, in its journal.
+HIGHEST_NUMBER = (1 << _NUMBER_BITS) - 1
 
 
 def request_key(journal: int, number: int) -> int:
-    """The id of a journal's request: numbers of journals and requests in one, so that no index is needed for them."""
+    """Return the id of a journal's request, made of both numbers: then the primary key is the only index needed."""
     return journal << _NUMBER_BITS | number
 
 
 def journal_and_number(key: int) -> tuple[int, int]:
-    """The journal's id, and the number of the request in it."""
-    return key >> _NUMBER_BITS, key & ((1 << _NUMBER_BITS) - 1)
+    """Return the journal's id, and the number of the request in it."""
+    return key >> _NUMBER_BITS, key & HIGHEST_NUMBER

@@ -7,18 +7,16 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from ..lines import from_numbits
-from ..model import FileLines, Trace
-from .names import CHUNK
+from ..model.bitmap import from_numbits
+from ..model.records import FileLines, Trace
+from .dialect import chunks
 from .schema import files, trace_files, traces
 
 
 def load_traces(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, Trace]:
-    """The traces with these numbers; those that no journal has told yet are missing."""
-    wanted = sorted(set(numbers))
+    """Return the traces with these numbers; those not yet seen in any journal are missing."""
     found: dict[int, Trace] = {}
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
+    for chunk in chunks(sorted(set(numbers))):
         known = sa.select(traces.c.id, traces.c.digest).where(traces.c.id.in_(chunk) & traces.c.lines.is_not(None))
         digests = {row.id: row.digest for row in connection.execute(known)}
         lines: dict[int, dict[str, FileLines]] = {number: {} for number in digests}

@@ -1,4 +1,7 @@
-"""``flask livecov status --url`` and ``shutdown --url``: the commands that ask a live server."""
+"""``flask livecov status --url`` and ``shutdown --url``: the commands that ask a live server.
+
+Tests ``control_client`` and ``cli.reports``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import socket
 import threading
 
-from .processes import Commands, fetch
+from ..support.processes import Commands, fetch
 
 
 def test_status_and_shutdown(commands: Commands) -> None:
@@ -34,14 +37,14 @@ def test_status_and_shutdown(commands: Commands) -> None:
 
 def test_no_server_or_another(commands: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+        unused = f"http://127.0.0.1:{free.getsockname()[1]}"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         other = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=speak_something_else, args=(listener, 2))
         thread.start()
         results = {
             (name, url): commands.livecov(name, "--url", url, app=None).wait()
-            for url in (nobody, other)
+            for url in (unused, other)
             for name in ("shutdown", "status")
         }
         thread.join()
@@ -52,7 +55,7 @@ def test_no_server_or_another(commands: Commands) -> None:
         path = "/shutdown" if name == "shutdown" else "/__coverage__/status"
         assert result.stderr in (
             f"Error: no server answers at {url}{path} ([Errno 111] Connection refused)\n",
-            f"Error: {url}{path} does not speak HTTP: does it name the server that is measured?\n",
+            f"Error: {url}{path} does not speak HTTP: check that the URL names the measured server\n",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a person does with the dashboard, and what is seen there."""
+"""A browser with the dashboard: what a person does in it, and what it shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .servers import Live
 
 T = TypeVar("T")
 
-# A guard against hanging, not what is promised.
+# A guard against hanging, not a promise.
 GUARD_SECONDS = 30.0
 
 
@@ -32,7 +32,7 @@ class Browser:
         self._settle()
 
     def _settle(self) -> None:
-        """Load the page again until it tells all that is recorded: on a busy machine that takes a moment."""
+        """Reload the page until it includes everything recorded, which takes a moment on a busy machine."""
 
         def is_settled() -> bool:
             if "Preparing" not in self.driver.title and self.one("body").get_attribute("data-behind") is None:
@@ -43,12 +43,12 @@ class Browser:
         self.until(is_settled)
 
     def until(self, condition: Callable[[], T], seconds: float = GUARD_SECONDS) -> T:
-        """What ``condition`` says when it holds; parts of the page may be replaced meanwhile."""
+        """Wait until ``condition`` returns a true value, and return it; parts of the page may be replaced meanwhile."""
         wait = WebDriverWait(self.driver, seconds, 0.02, [StaleElementReferenceException])
         return wait.until(lambda _: condition())
 
     def expect_error(self, status: int) -> None:
-        """Wait for what the console says of a page that is an error."""
+        """Wait for the console's message about a page that is an error."""
         self.until(lambda: any(f"status of {status}" in entry["message"] for entry in self.driver.get_log("browser")))
 
     def all(self, selector: str) -> list[WebElement]:
@@ -62,7 +62,7 @@ class Browser:
         return self.one(selector).text
 
     def texts(self, selector: str) -> list[str]:
-        """What each of them shows, at one moment."""
+        """The texts of all matching elements, at one moment."""
         return self.driver.execute_script(
             "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)", selector
         )
@@ -88,7 +88,7 @@ class Browser:
         self.gone(before)
 
     def submit(self, selector: str) -> None:
-        """Click what leads to another page."""
+        """Click an element that leads to another page."""
         before = self.one("html")
         self.click(selector)
         self.gone(before)

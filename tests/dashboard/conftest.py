@@ -1,4 +1,4 @@
-"""One server and one browser for many tests: each begins with a reset, and a blank page."""
+"""A run with real files; one server and one browser for many tests: each begins with a reset, and a blank page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from selenium import webdriver
 from example_app.conftest import chrome_options, chrome_service
 
 from .browser import Browser
+from .recording import recording
 from .servers import Live, serving
+
+# A fixture for several files.
+__all__ = ["recording"]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,7 @@ def chrome() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture
 def browser(chrome: webdriver.Chrome, live: Live) -> Iterator[Browser]:
-    """A browser whose console stays empty."""
+    """A browser whose console must stay empty."""
     chrome.get("about:blank")
     chrome.get_log("browser")
     yield Browser(chrome, live)

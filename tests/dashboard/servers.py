@@ -1,8 +1,7 @@
-"""A measured application whose lines are known, and what clients and browsers do with its dashboard."""
+"""A measured application whose lines are known, and a client of its dashboard."""
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from collections.abc import Iterator
@@ -10,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
-from typing import Any
 
-from ..cli.processes import Command, Commands
-from ..conftest import line_of
+from ..support.html import up_to_date
+from ..support.lines import line_of
+from ..support.measured_server import MeasuredServer
+from ..support.processes import Commands
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&amp;{{ 7*7 }}"
 
@@ -81,15 +81,8 @@ class Answer:
 
 
 @dataclass
-class Live:
+class Live(MeasuredServer):
     """The measured server, and its clients."""
-
-    command: Command
-    source: Path
-
-    @property
-    def url(self) -> str:
-        return self.command.url
 
     @property
     def dashboard(self) -> str:
@@ -106,32 +99,27 @@ class Live:
             connection.close()
 
     def get(self, path: str, test: str | None = None) -> str:
-        """The id of the request that this makes."""
+        """Send a request to the application, and return its id."""
         headers = {} if test is None else {"Livecov-Test": test}
         answer = self.ask(path, **headers)
         assert answer.status == 200
         return str(answer.headers["Livecov-Request"])
 
     def page(self, path: str = "") -> str:
-        """A page of the dashboard that tells all that is recorded."""
-        while True:
+        """A page of the dashboard that includes everything recorded."""
+
+        def fetched() -> str:
             answer = self.ask(f"/__coverage__/{path}")
             assert answer.status == 200, answer.text
-            if "data-behind>" not in answer.text:
-                return answer.text
+            return answer.text
 
-    def json(self, path: str) -> Any:
-        return json.loads(self.ask(f"/__coverage__/{path}").text)
-
-    def reset(self) -> None:
-        """Let what was recorded so far count no more."""
-        assert self.ask("/__coverage__/reset", "POST").status == 200
+        return up_to_date(fetched)
 
     def lines(self, *texts: str) -> list[int]:
         return sorted(line_of(self.source, f"# {text}") for text in texts)
 
     def key(self) -> str:
-        """What stands for the source in addresses."""
+        """The key of the source in addresses."""
         found = re.search(r"ui/files/([0-9a-f]+)\">shop.py<", self.page("ui/files"))
         assert found
         return found[1]
@@ -141,7 +129,7 @@ class Live:
 def serving(folder: Path, *arguments: str, **environ: str) -> Iterator[Live]:
     """The application's server, in ``folder``."""
     commands = Commands(folder)
-    # A shell's background job ignores SIGINT, and so would all that it starts.
+    # A shell's background job ignores SIGINT, and so would the processes that it starts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     source = commands.write("shop.py", APP)
     live = Live(commands.serve("--no-report", *arguments, app="shop", **environ), source)

@@ -1,4 +1,7 @@
-"""Whether everybody can read and use the pages: axe-core finds nothing serious, in any colours, on any screen."""
+"""The pages are accessible: axe-core finds no violations, in each colour scheme and at each screen size.
+
+Tests ``dashboard.pages.static``.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from ..conftest import REPOSITORY
+from ..support import REPOSITORY
 from .browser import Browser
 from .servers import Live
 
 pytestmark = pytest.mark.browser
 
-# Where `make node` installs it.
+# `make node` installs it there.
 AXE = REPOSITORY / ".node" / "node_modules" / "axe-core" / "axe.min.js"
 
 RUN = "axe.run(document).then((results) => arguments[0](results.violations))"
@@ -26,7 +29,7 @@ DESK = {"width": 1200, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 
 @pytest.fixture
 def pages(live: Live) -> dict[str, str]:
-    """The pages, with something on each."""
+    """The addresses of the pages, each of which has content."""
     first = live.get("/item/5", "few")
     second = live.get("/item/50", "few and many")
     live.get("/item/6", "also few")
@@ -49,7 +52,7 @@ def pages(live: Live) -> dict[str, str]:
 
 @pytest.fixture(params=["light", "dark"])
 def colours(browser: Browser, request: pytest.FixtureRequest) -> Iterator[str]:
-    """What the system's setting says."""
+    """The colour scheme of the system."""
     feature = {"name": "prefers-color-scheme", "value": request.param}
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     yield request.param
@@ -79,14 +82,14 @@ def test_axe_finds_nothing(browser: Browser, pages: dict[str, str], colours: str
 
 
 def test_pages_are_as_wide_as_the_screen(browser: Browser, pages: dict[str, str], screen: dict[str, Any]) -> None:
-    """What is wider, tables and code, scrolls in its own box."""
+    """Wider content, tables and code, scrolls in its own box."""
     for name, path in pages.items():
         browser.open(path)
         assert browser.driver.execute_script("return document.documentElement.scrollWidth") <= screen["width"], name
 
 
 class TestPhone:
-    """At 390 px all that a table holds is there, and large enough to be read."""
+    """At 390 px, all content of a table is visible, and large enough to be read."""
 
     @pytest.fixture(autouse=True)
     def _screen(self, browser: Browser) -> Iterator[None]:
@@ -95,7 +98,7 @@ class TestPhone:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
     def boxes(self, browser: Browser, selector: str) -> list[dict[str, float]]:
-        """Where what is displayed is on the page."""
+        """The rectangles of the visible elements on the page."""
         found: list[dict[str, float]] = browser.driver.execute_script(
             "return [...document.querySelectorAll(arguments[0])].map((one) => one.getBoundingClientRect())"
             ".filter((box) => box.width).map((box) => ({left: box.left, right: box.right, width: box.width, "
@@ -112,7 +115,7 @@ class TestPhone:
     def test_navigation(self, browser: Browser, live: Live) -> None:
         browser.open()
         self.assert_on_screen(browser, "nav[aria-label=Pages] a", 6)
-        self.assert_on_screen(browser, "#now", 1)
+        self.assert_on_screen(browser, "#run-state", 1)
 
     def test_requests(self, browser: Browser, pages: dict[str, str]) -> None:
         for page in ("overview", "requests"):
@@ -166,12 +169,12 @@ class TestKeyboard:
         browser.open(f"ui/files/{live.key()}")
         (few,) = live.lines("few")
         browser.one(f"#L{few} a").send_keys(Keys.ENTER)
-        browser.until(lambda: browser.all("tr#who"))
-        # The keyboard is where it was.
+        browser.until(lambda: browser.all("tr#line-details"))
+        # The keyboard focus is where it was.
         assert browser.driver.switch_to.active_element.text == str(few)
 
     def test_reaches_all_that_a_mouse_does(self, browser: Browser, live: Live) -> None:
-        """But for the map, which the table of files repeats."""
+        """Except the map, whose content the table of files repeats."""
         browser.open()
         reached = set()
         for _ in range(60):

@@ -1,4 +1,4 @@
-"""A page whose server has ended: what was known last stays, and nothing looks alive."""
+"""A page whose server has ended: the last known state stays, and nothing looks live."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def server(tmp_path: Path) -> Iterator[Live]:
 
 @pytest.fixture(autouse=True)
 def _console(browser: Browser) -> Iterator[None]:
-    """Requests that nobody answers are in the console."""
+    """Empty the console, which contains the requests without an answer."""
     yield
     browser.driver.get("about:blank")
     browser.driver.get_log("browser")
@@ -41,9 +41,9 @@ def test_server_that_ends(browser: Browser, live: Live) -> None:
     live.ask("/shutdown")
     browser.until(lambda: "The server has ended." in browser.text("#connection"))
     assert displayed(browser, ".on") == []
-    assert displayed(browser, "header .now") == ["ended"]
+    assert displayed(browser, "header .run-state") == ["ended"]
     assert displayed(browser, "button, summary") == []
-    # What was known last.
+    # The last known state.
     assert displayed(browser, "#requests .path") == ["/item/5"]
 
 
@@ -56,5 +56,5 @@ def test_server_that_is_killed(browser: Browser, live: Live) -> None:
     assert browser.one("[data-compare]").is_enabled()
     live.command.signal(signal.SIGKILL)
     browser.until(lambda: "The server does not answer" in browser.text("#connection"))
-    assert displayed(browser, "header .now") == ["ended"]
+    assert displayed(browser, "header .run-state") == ["ended"]
     assert [button.is_enabled() for button in browser.all("main button")] == [False, False]

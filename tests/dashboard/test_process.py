@@ -1,4 +1,8 @@
-"""The dashboard's process: who starts it, what it may see, and that it ends with its server, however that ends."""
+"""The dashboard process: its start, its access rules, and its end, together with its server, however that ends.
+
+Tests ``control.dashboard_host.proxy``, ``control.dashboard_host.relay``, ``control.dashboard_host.dashboard_process``,
+``control.dashboard_host.urls``, ``control.dashboard_host.server_state``, ``dashboard.main`` and ``helper_process``.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,11 @@ import pytest
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
-from flask_livecoverage.process import current_recorder, stop_recording
-from flask_livecoverage.web.dashboard import child
+from flask_livecoverage.control.dashboard_host import dashboard_process
+from flask_livecoverage.recording.process import current_recorder, stop_recording
 
-from ..cli.processes import GUARD_SECONDS
-from ..conftest import REPOSITORY
+from ..support import REPOSITORY
+from ..support.polling import GUARD_SECONDS
 from .servers import Live, serving
 
 
@@ -34,10 +38,10 @@ def live(tmp_path: Path) -> Iterator[Live]:
 
 
 def processes(server: int) -> list[psutil.Process]:
-    """The dashboard's processes of a server."""
-    # Not those of a server that is a child of this process.
+    """The dashboard processes of a server."""
+    # Not those of a server that is a subprocess of this process.
     children = psutil.Process(server).children()
-    return [one for one in children if "flask_livecoverage.web.dashboard.process" in " ".join(one.cmdline())]
+    return [one for one in children if "flask_livecoverage.dashboard.main" in " ".join(one.cmdline())]
 
 
 def the_process(live: Live) -> psutil.Process:
@@ -56,11 +60,11 @@ class TestLife:
         live.page("ui/files")
         assert the_process(live) == first
 
-    def test_gives_way_to_the_server(self, live: Live) -> None:
+    def test_has_lower_priority_than_the_server(self, live: Live) -> None:
         live.page()
         process = the_process(live)
         assert process.nice() > psutil.Process(live.command.process.pid).nice()
-        # Where there is this file, sessions have priorities of their own (sched(7)).
+        # Where this file exists, each session has its own priority (sched(7)).
         group = Path(f"/proc/{process.pid}/autogroup")
         if group.exists():
             assert int(group.read_text().split()[-1]) == process.nice()
@@ -74,7 +78,7 @@ class TestLife:
         assert not process.is_running()
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_ends_with_a_server_that_is_told_to(self, live: Live, number: signal.Signals) -> None:
+    def test_ends_with_a_server_that_gets_a_signal(self, live: Live, number: signal.Signals) -> None:
         live.page()
         process = the_process(live)
         live.command.signal(number)
@@ -92,7 +96,7 @@ class TestLife:
 
     @pytest.mark.parametrize("is_killed", [False, True])
     def test_leaves_no_socket_behind(self, tmp_path: Path, is_killed: bool) -> None:
-        # Not below the test's folder: addresses of sockets are short.
+        # Not below the test's folder, because the path of a socket must be short.
         with tempfile.TemporaryDirectory() as temporary, serving(tmp_path, TMPDIR=temporary) as live:
             live.page()
             (folder,) = Path(temporary).iterdir()
@@ -108,7 +112,7 @@ class TestLife:
             assert list(Path(temporary).iterdir()) == []
 
     def test_keeps_the_store_open_until_its_end(self, live: Live, tmp_path: Path) -> None:
-        """Who closes an SQLite file last brings it up to date, which pages would have to wait for."""
+        """The last process to close an SQLite file merges its log, and pages would have to wait for that."""
         live.page()
         process, log = the_process(live), tmp_path / ".livecov" / "store.sqlite3-wal"
         assert log.exists()
@@ -118,17 +122,17 @@ class TestLife:
         assert (tmp_path / ".livecov" / "store.sqlite3").exists()
         assert not log.exists()
 
-    def test_store_that_cannot_be(self, tmp_path: Path) -> None:
-        """The page says why, as the commands do."""
+    def test_invalid_store(self, tmp_path: Path) -> None:
+        """The page shows the reason, as the commands do."""
         with serving(tmp_path, LIVECOVERAGE_STORE="oracle://somewhere/store") as live:
             answer = live.ask("/__coverage__/")
             while "Reading the run" in answer.text:
-                # On a busy machine, the process has not looked yet.
+                # On a busy machine, the process has not opened the store yet.
                 answer = live.ask("/__coverage__/")
             assert answer.status == 500
-            assert "LIVECOVERAGE_STORE is &#39;oracle://somewhere/store&#39;" in answer.text
+            assert "LIVECOVERAGE_STORE needs a driver that is not installed (oracle://somewhere/store" in answer.text
 
-    def test_begins_again_when_it_was_killed(self, live: Live) -> None:
+    def test_is_restarted_after_a_kill(self, live: Live) -> None:
         live.get("/item/5")
         live.page()
         first = the_process(live)
@@ -140,14 +144,14 @@ class TestLife:
         live.get("/item/5")
         assert "/item/5" in live.page()
         shutil.rmtree(tmp_path / ".livecov")
-        # The server puts its journals back; the store is made anew.
+        # The server writes its journals again; the store is rebuilt.
         assert "/item/5" in live.page()
 
     def test_held_stream_does_not_hold_the_server(self, live: Live) -> None:
         live.page()
         with open_stream(live):
             live.ask("/shutdown")
-            # Far sooner than the server would wait for requests in flight, and than the stream would last.
+            # Much less than the server would wait for requests in flight, and than the stream would last.
             assert live.command.process.wait(15) == 0
 
 
@@ -162,7 +166,7 @@ def open_stream(live: Live) -> socket.socket:
 
 
 class TestNotMeasured:
-    def test_pages_are_no_requests(self, live: Live) -> None:
+    def test_pages_are_not_counted_as_requests(self, live: Live) -> None:
         live.get("/item/5")
         before = live.json("dump")
         for path in ("", "ui/files", f"ui/files/{live.key()}", "ui/requests", "ui/tests", "ui/routes", "ui/duplicates"):
@@ -175,7 +179,7 @@ class TestNotMeasured:
         assert set(after["files"]) == {"shop.py"}
 
     def test_the_process_records_nothing(self, tmp_path: Path) -> None:
-        """Not even where each Python process does, as coverage.py's and pytest-cov's own variables have it."""
+        """Not even if the variables of coverage.py and pytest-cov start coverage in each Python process."""
         (tmp_path / ".coveragerc").write_text("[run]\nparallel = True\n")
         environ = {"COVERAGE_PROCESS_START": str(tmp_path / ".coveragerc"), "COV_CORE_SOURCE": "shop"}
         with serving(tmp_path, **environ) as live:
@@ -211,7 +215,7 @@ class Elements(HTMLParser):
 class TestAccess:
     @pytest.fixture
     def live(self, server: Live) -> Live:
-        """One for all of these."""
+        """One server for all tests of this class."""
         return server
 
     def test_same_rules_as_for_control_routes(self, live: Live) -> None:
@@ -223,8 +227,8 @@ class TestAccess:
             assert live.ask(path, Sec_Fetch_Site="cross-site").status == 403
         assert live.ask("/__coverage__/ui/reset", "POST", Origin="http://evil.example").status == 403
 
-    def test_addresses_that_are_none(self, live: Live) -> None:
-        """Bytes that no client may send, and some servers hand over, reach the process as text, and it lives on."""
+    def test_invalid_addresses(self, live: Live) -> None:
+        """Bytes that clients may not send, but some servers pass on, reach the process as text and do not end it."""
         live.page()
         (before,) = processes(live.command.process.pid)
         for target in (b"ui/files?q=\xff", b"ui/files?q=\x01\x7f", b"ui/\xff\xfe", b"ui/files?q=\xc3\xa4"):
@@ -232,7 +236,7 @@ class TestAccess:
             assert status in (b"200", b"400", b"404"), (target, status)
         assert processes(live.command.process.pid) == [before]
 
-    def test_buttons_want_post(self, live: Live) -> None:
+    def test_buttons_require_post(self, live: Live) -> None:
         for action in ("start", "stop", "reset"):
             answer = live.ask(f"/__coverage__/ui/{action}")
             assert (answer.status, answer.headers["Allow"]) == (405, "POST")
@@ -247,7 +251,7 @@ class TestAccess:
             assert headers["X-Content-Type-Options"] == "nosniff"
             assert headers["Cache-Control"] == "no-store"
 
-    def test_nothing_inline_and_nothing_from_elsewhere(self, live: Live) -> None:
+    def test_nothing_inline_and_nothing_from_other_sites(self, live: Live) -> None:
         live.get("/item/5", "a test")
         paths = ["", "ui/files", f"ui/files/{live.key()}?line=1", "ui/requests", "ui/lines?test=a%20test", "ui/tests"]
         for path in [*paths, "ui/routes", "ui/duplicates", "ui/compare?of=test:a%20test&of=test:a%20test"]:
@@ -304,11 +308,11 @@ class TestInThisProcess:
         assert not process.is_running()
 
     def test_threads_share_it(self, app: Flask) -> None:
-        def visit() -> None:
+        def get_icon() -> None:
             statuses.append(app.test_client().get("/__coverage__/ui/static/icon.svg").status_code)
 
         statuses: list[int] = []
-        threads = [threading.Thread(target=visit) for _ in range(8)]
+        threads = [threading.Thread(target=get_icon) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -330,16 +334,16 @@ class TestInThisProcess:
         assert app.test_client().get("/__coverage__/ui/static/icon.svg").status_code == 200
 
     def test_no_interpreter(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Inside of another program, and without Python in its place."""
+        """In another program that embeds Python, with no Python in the expected folder."""
         monkeypatch.setattr(sys, "executable", "/usr/bin/uwsgi")
         monkeypatch.setattr(sys, "exec_prefix", "/nowhere")
         monkeypatch.setattr(sys, "base_exec_prefix", "/nowhere")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
-        assert "needs the Python of this server in a process of its own" in response.text
+        assert "which a helper process of this server needs: install one" in response.text
         assert app.test_client().get("/").status_code == 200
 
-    def test_inside_of_another_program(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_inside_another_program(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "executable", "/usr/bin/uwsgi")
         assert app.test_client().get("/__coverage__/ui/static/icon.svg").status_code == 200
 
@@ -347,30 +351,30 @@ class TestInThisProcess:
         monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: "/nowhere")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
-        assert "the dashboard&#39;s process cannot be started: " in response.text
+        assert "the dashboard process cannot be started: " in response.text
 
-    def test_process_that_dies_at_once(
+    def test_process_that_fails_immediately(
         self, app: Flask, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(child, "_COMMAND", "import sys; sys.exit('no luck')")
+        monkeypatch.setattr(dashboard_process, "COMMAND", "import sys; sys.exit('no luck')")
         response = app.test_client().get("/__coverage__/")
         assert response.status_code == 500
-        assert "the dashboard&#39;s process does not answer" in response.text
+        assert "the dashboard process does not answer" in response.text
         assert "no luck" in capfd.readouterr().err
 
-    def test_application_goes_on_without(self, app: Flask) -> None:
+    def test_application_works_without_the_dashboard(self, app: Flask) -> None:
         recorder = current_recorder()
         assert recorder is not None
         assert app.test_client().get("/").headers["Livecov-Request"]
 
 
-def test_is_light_for_the_server() -> None:
-    """What the server imports for the dashboard, before and after a page, is no more than it has anyway."""
+def test_server_imports_no_heavy_modules() -> None:
+    """The control routes import none of the modules that the dashboard process needs."""
     modules = "{'jinja2', 'pygments', 'sqlalchemy', 'scipy'}"
     script = f"""
 import sys
 sys.path.insert(0, {str(REPOSITORY)!r})
-import flask_livecoverage.web.control
+import flask_livecoverage.control.application
 print(sorted({modules} & sys.modules.keys()))
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

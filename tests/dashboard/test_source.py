@@ -1,4 +1,7 @@
-"""Files and their source, in a real browser, against coverage.py's own report and a known script of requests."""
+"""Files and their source, in a real browser, compared with coverage.py's report and a known script of requests.
+
+Tests ``dashboard.pages.files`` and ``dashboard.pages.highlight``.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def states(browser: Browser) -> dict[str, list[int]]:
 
 
 def heat(browser: Browser) -> dict[int, int]:
-    """How often each line ran."""
+    """The number of requests or tests that ran each line."""
     rows = browser.driver.execute_script(
         "return [...document.querySelectorAll('table.source tbody tr[id^=L]')].map((row) => "
         "[Number(row.id.slice(1)), row.querySelector('.heat').innerText])"
@@ -70,7 +73,7 @@ class TestFiles:
 class TestSource:
     @pytest.fixture
     def source(self, browser: Browser, live: Live) -> Browser:
-        """The page after a known script: two tests, and requests without one."""
+        """The page after a known script of requests: two tests, and requests without one."""
         live.get("/item/5", "few and many")
         live.get("/item/50", "few and many")
         live.get("/item/6", "few")
@@ -80,7 +83,7 @@ class TestSource:
         browser.follow("shop.py")
         return browser
 
-    def test_states_are_coverages_own(self, source: Browser, live: Live) -> None:
+    def test_states_are_those_of_coverage_py(self, source: Browser, live: Live) -> None:
         file = report(live)
         found = states(source)
         # The call over four lines is one statement, of which the first line counts.
@@ -89,7 +92,7 @@ class TestSource:
         assert found["missing"] == file["missing_lines"]
         assert found["excluded"] == file["excluded_lines"]
 
-    def test_source_is_the_files(self, source: Browser, live: Live) -> None:
+    def test_source_is_the_text_of_the_file(self, source: Browser, live: Live) -> None:
         shown = source.driver.execute_script(
             "return [...document.querySelectorAll('table.source code')].map((code) => code.textContent)"
         )
@@ -101,7 +104,7 @@ class TestSource:
         choice, many, few = live.lines("how many", "many", "few")
         search, found = live.lines("search", "found")
         assert heat(source) == {choice: 4, many: 1, few: 3, search: 1, found: 1}
-        # Four and one, with the logarithm in between.
+        # Four hits and one, on a logarithmic scale.
         assert source.one(f"#L{choice} .heat").get_attribute("class") == "heat h9"
         assert source.one(f"#L{many} .heat").get_attribute("class") == "heat h1"
         source.driver.find_element("css selector", "#heat option[value=tests]").click()
@@ -111,30 +114,30 @@ class TestSource:
     def test_choosing_a_line(self, source: Browser, live: Live) -> None:
         (few,) = live.lines("few")
         source.click(f"#L{few} a")
-        source.until(lambda: source.all("tr#who"))
-        lists = ["\n".join(text.split("\n")[1:]) for text in source.texts("#who .columns > div")]
+        source.until(lambda: source.all("tr#line-details"))
+        lists = ["\n".join(text.split("\n")[1:]) for text in source.texts("#line-details .columns > div")]
         assert lists[0].split("\n") == ["GET /item/<int:number> 3"]
         assert lists[1].split("\n") == ["few 1", "few and many 1"]
         newest = [line.rpartition(" ")[0] for line in lists[2].split("\n")]
         assert newest == ["GET /item/7", "GET /item/6", "GET /item/5"]
         assert source.driver.current_url.endswith(f"#L{few}")
-        # It is asked about as long as it is chosen.
+        # The details are updated while the line is chosen.
         live.get("/item/8", "third")
-        source.until(lambda: "third" in source.text("#who"))
+        source.until(lambda: "third" in source.text("#line-details"))
         source.driver.back()
-        source.until(lambda: not source.all("tr#who"))
+        source.until(lambda: not source.all("tr#line-details"))
 
-    def test_line_that_nobody_ran(self, source: Browser, live: Live) -> None:
+    def test_line_that_did_not_run(self, source: Browser, live: Live) -> None:
         (never,) = live.lines("never")
         source.click(f"#L{never} a")
-        assert source.until(lambda: source.texts("#who p")) == [f"Nobody ran line {never} · close"]
+        assert source.until(lambda: source.texts("#line-details p")) == [f"Line {never} did not run · close"]
 
     def test_line_of_start_up(self, source: Browser, live: Live) -> None:
         source.click("#L1 a")
         text = "Line 1 ran at start-up, or in the background, and in no request · close"
-        assert source.until(lambda: source.texts("#who p")) == [text]
+        assert source.until(lambda: source.texts("#line-details p")) == [text]
         source.link("close").click()
-        source.until(lambda: not source.all("tr#who"))
+        source.until(lambda: not source.all("tr#line-details"))
 
     @pytest.mark.parametrize(
         ("field", "value", "shown", "others"),
@@ -163,13 +166,13 @@ class TestSource:
     def test_filter_by_request(self, source: Browser, live: Live) -> None:
         (many,) = live.lines("many")
         source.click(f"#L{many} a")
-        source.until(lambda: source.all("tr#who"))
+        source.until(lambda: source.all("tr#line-details"))
         source.follow("GET /item/50")
         assert {*heat(source)} == {*live.lines("how many", "many")}
         assert heat(source) == dict.fromkeys(live.lines("how many", "many"), 1)
 
     def test_filter_by_one_of_several_like_requests(self, source: Browser, live: Live) -> None:
-        """It counts as one, whatever others ran the same lines."""
+        """It counts as one request, whatever other requests ran the same lines."""
         one = live.get("/item/9")
         source.open(f"ui/files/{live.key()}?request={one}")
         lines = live.lines("how many", "few")
@@ -194,21 +197,21 @@ class TestSource:
 
 
 class TestMissingLines:
-    """From one to the next, by key, by button and from the table of files."""
+    """Steps from one missing line to the next, by key, by button and from the table of files."""
 
     @pytest.fixture
     def missing(self, browser: Browser, live: Live) -> list[int]:
-        """The first lines of what is missing, as the page shows it."""
+        """The first lines of the missing ranges, as the page shows them."""
         live.get("/item/5")
         live.get("/search?q=tea")
         browser.open(f"ui/files/{live.key()}")
         found = report(live)["missing_lines"]
         return [line for line in found if line - 1 not in found]
 
-    def here(self, browser: Browser) -> int:
-        """The line that the reader is led to, which is seen."""
+    def current_line(self, browser: Browser) -> int:
+        """The line to which the page has scrolled, once it is visible."""
         (row,) = browser.all("tr.here")
-        # It may be on its way.
+        # It may still be scrolling.
         seen = "const box = arguments[0].getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight"
         browser.until(lambda: browser.driver.execute_script(seen, row))
         assert "missing" in (row.get_attribute("class") or "")
@@ -217,19 +220,19 @@ class TestMissingLines:
     def test_keys(self, browser: Browser, missing: list[int]) -> None:
         assert len(missing) >= 3
         assert "keys k and j" in browser.text("#gaps")
-        passed = []
+        visited = []
         for key in ("j" * len(missing)) + "j" + "kk":
             browser.one("body").send_keys(key)
-            passed.append(self.here(browser))
+            visited.append(self.current_line(browser))
         # From the last to the first, and back again.
-        assert passed == [*missing, missing[0], missing[-1], missing[-2]]
+        assert visited == [*missing, missing[0], missing[-1], missing[-2]]
 
     def test_buttons(self, browser: Browser, missing: list[int]) -> None:
         browser.click("#next")
         browser.click("#next")
-        assert self.here(browser) == missing[1]
+        assert self.current_line(browser) == missing[1]
         browser.click("#previous")
-        assert self.here(browser) == missing[0]
+        assert self.current_line(browser) == missing[0]
 
     def test_typing_is_typing(self, browser: Browser, missing: list[int]) -> None:
         browser.one("#test").send_keys("jk")
@@ -238,16 +241,16 @@ class TestMissingLines:
 
     def test_list_in_the_table_of_files(self, browser: Browser, live: Live, missing: list[int]) -> None:
         browser.open("ui/files")
-        links = browser.all("table.files .places a")
+        links = browser.all("table.files .ranges a")
         assert [int(link.text.partition("\N{EN DASH}")[0]) for link in links] == missing
         before = browser.one("html")
         links[1].click()
         browser.gone(before)
         assert browser.driver.current_url.endswith(f"#L{missing[1]}")
         browser.one("body").send_keys("j")
-        assert self.here(browser) == missing[2]
+        assert self.current_line(browser) == missing[2]
 
-    def test_what_is_reached_meanwhile(self, browser: Browser, live: Live, missing: list[int]) -> None:
+    def test_lines_executed_meanwhile(self, browser: Browser, live: Live, missing: list[int]) -> None:
         many = live.lines("many")[0]
         assert str(many) in browser.texts("#gaps a")
         live.get("/item/50")
@@ -257,7 +260,7 @@ class TestMissingLines:
 
 def test_unknown_file(browser: Browser) -> None:
     browser.driver.get(f"{browser.live.dashboard}ui/files/0123456789abcdef")
-    told = ["no such file: it may have been changed or removed since", "Back to the overview"]
-    # Where the run is read a little longer, the page says that first, and comes again.
-    browser.until(lambda: browser.texts("main p")[-2:] == told)
+    expected = ["no such file: it may have been changed or removed since", "Back to the overview"]
+    # If reading the run takes longer, the page first reports that, and then reloads.
+    browser.until(lambda: browser.texts("main p")[-2:] == expected)
     browser.expect_error(404)

@@ -1,4 +1,7 @@
-"""Everything but live updates works in a browser that runs no scripts."""
+"""Everything but live updates works in a browser that runs no scripts.
+
+Tests ``dashboard.application``, ``dashboard.pages.context`` and ``dashboard.pages.rendering``.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,10 @@ def chrome() -> Iterator[webdriver.Chrome]:
 
 
 def test_scripts_are_off(browser: Browser, live: Live) -> None:
-    """What the other tests here rely on: nothing comes by itself."""
+    """The other tests here rely on the fact that the page does not update itself."""
     browser.open()
     live.get("/item/5")
-    # That is there now, and a page that ran scripts would show it, as another test sees.
+    # The request is recorded now, and a page with scripts would show it, as another test checks.
     assert "/item/5" in live.page()
     assert browser.all("#requests table") == []
     browser.open()
@@ -48,7 +51,7 @@ def test_clicking_through(browser: Browser, live: Live) -> None:
     browser.follow("shop.py")
     (few,) = live.lines("few")
     browser.submit(f"#L{few} a")
-    assert browser.one("#who p").text == f"2 requests ran line {few} · close"
+    assert browser.one("#line-details p").text == f"2 requests ran line {few} · close"
     never = live.lines("never")[0]
     # Links lead from one missing line to the next; buttons would need scripts.
     assert str(never) in browser.texts("#gaps a")

@@ -1,4 +1,7 @@
-"""Beside another ``Coverage``: its totals stay what they would be without us, and our requests stay exact."""
+"""Tests of engines beside another ``Coverage``: its totals do not change, and the lines of requests are exact.
+
+Tests ``engines.ctrace`` and ``engines.traced_stacks``.
+"""
 
 from __future__ import annotations
 
@@ -165,7 +168,7 @@ def test_under_coverage_run(core: str, engine: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("engine", ["auto", "ctrace"])
 def test_under_coverage_run_with_branches(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lender counts branches while we are asked for lines."""
+    """The lender measures branches while our engine measures lines."""
     monkeypatch.setenv("COVERAGE_CORE", "ctrace")
     monkeypatch.setenv("LIVECOVERAGE_ENGINE", engine)
     for mode in ("bare", "livecov"):
@@ -177,7 +180,7 @@ def test_under_coverage_run_with_branches(engine: str, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("engine", ["auto", "ctrace"])
 def test_lender_that_measures_other_files(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has its own source: the lender's omits a file that we measure, and ours one that the lender measures."""
+    """The lender's source omits a file that we measure, and ours omits one that the lender measures."""
     monkeypatch.setenv("COVERAGE_CORE", "ctrace")
     monkeypatch.setenv("LIVECOVERAGE_ENGINE", engine)
     monkeypatch.setenv("LIVECOVERAGE_SOURCE", "helpers")
@@ -202,13 +205,13 @@ def test_beside_pytest_cov(engine: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def _lines_without_livecov(totals: dict[str, list[int]]) -> dict[str, list[int]]:
-    """The totals without the lines that attach the extension: they run in one of the two alone."""
+    """Return the totals without the lines that attach the extension, which run in only one of the two."""
     text = Path("app.py").read_text().splitlines()
     own = {number for number, line in enumerate(text, 1) if "LiveCoverage" in line}
     return {file: [line for line in lines if file != "app.py" or line not in own] for file, lines in totals.items()}
 
 
-def test_branches_asked_of_a_lender_that_counts_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_branches_beside_a_lender_that_measures_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COVERAGE_CORE", "ctrace")
     Path(".coveragerc").write_text("[run]\nbranch = True\n")
     done = subprocess.run(
@@ -221,11 +224,11 @@ def test_branches_asked_of_a_lender_that_counts_lines(monkeypatch: pytest.Monkey
     assert "run that one with --branch too" in done.stderr.splitlines()[-1]
 
 
-def test_debugger_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python has one trace function a thread; where a debugger holds it, ctrace says so."""
+def test_debugger_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has one trace function per thread; if a debugger uses it, ctrace reports that."""
     from flask_livecoverage import EngineError
     from flask_livecoverage.engines import choose_engine
-    from flask_livecoverage.sources import Sources
+    from flask_livecoverage.sources.selection import Sources
 
     before = sys.gettrace()
     engine, _ = choose_engine(Sources(), "ctrace")

@@ -1,4 +1,4 @@
-"""Which engine is chosen, and what stands in its way."""
+"""Tests of choice, tool_ids and coveragepy's arcs: the chosen engine, and errors if it is not available."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pytest
 
 from flask_livecoverage import ConfigurationError, EngineError
 from flask_livecoverage.engines import choose_engine
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
+
+from ..support.compiled import HAS_C_EXTENSION
 
 VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 
@@ -24,7 +26,8 @@ needs_monitoring = pytest.mark.skipif(
 
 @needs_monitoring
 def test_default_in_c() -> None:
-    pytest.importorskip("flask_livecoverage.engines._locations", reason="the engine's part in C was not compiled")
+    if not HAS_C_EXTENSION:
+        pytest.skip("the C extension was not compiled")
     engine, reason = choose_engine(Sources())
     assert (engine.name, reason) == ("monitoring", f"{VERSION} has sys.monitoring")
 
@@ -33,7 +36,7 @@ def test_default_in_c() -> None:
 def test_default_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVECOVERAGE_PURE_PYTHON", "1")
     engine, reason = choose_engine(Sources())
-    assert (engine.name, reason) == ("monitoring", f"{VERSION} has sys.monitoring; its part in C is left out")
+    assert (engine.name, reason) == ("monitoring", f"{VERSION} has sys.monitoring; without the C extension")
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python has sys.monitoring")
@@ -51,8 +54,8 @@ def test_branch_coverage_goes_through_ctrace() -> None:
 def test_forced(engine_name: str) -> None:
     engine, reason = choose_engine(Sources(), engine_name)
     in_python = engine_name == "monitoring" and os.environ.get("LIVECOVERAGE_PURE_PYTHON")
-    left_out = "; its part in C is left out" if in_python else ""
-    assert (engine.name, reason) == (engine_name, f"asked for by LIVECOVERAGE_ENGINE{left_out}")
+    without = "; without the C extension" if in_python else ""
+    assert (engine.name, reason) == (engine_name, f"set by LIVECOVERAGE_ENGINE{without}")
 
 
 def test_unknown() -> None:
@@ -88,10 +91,10 @@ def test_no_free_tool_ids() -> None:
             sys.monitoring.free_tool_id(tool)
 
 
-def test_arcs_are_coverages_own(
+def test_arcs_equal_those_of_coverage(
     load_module: Callable[..., ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Branches that ctrace finds in a capture, and those that coverage.py finds for the same calls."""
+    """The branches that ctrace finds in a capture are those that coverage.py finds for the same calls."""
     Path(".coveragerc").write_text("[run]\nbranch = true\n")
     monkeypatch.setenv("COVERAGE_CORE", "ctrace")
     module = load_module("""

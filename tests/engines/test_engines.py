@@ -1,16 +1,17 @@
-"""What every engine does, whatever measures underneath."""
+"""Tests of the interface that all engines share.
+
+Tests ``engines.base``, ``engines.ctrace``, ``engines.monitoring`` and ``engines.trace_data``.
+"""
 
 from __future__ import annotations
 
 import ast
 import asyncio
 import contextvars
-import itertools
 import random
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -19,64 +20,11 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.engines import Capture, Engine, Hits, choose_engine
-from flask_livecoverage.sources import Sources
-from tests.conftest import lines_of
-from tests.exactness.harness import lines_alone
+from flask_livecoverage.sources.selection import Sources
 
-from .conftest import captured
-
-
-def lines(hits: Hits, module: ModuleType) -> list[int]:
-    return sorted(hits.get(str(module.__file__), ()))
-
-
-PROGRAM = """
-    import asyncio
-    import threading
-
-    def simple(x):
-        if x:
-            return "yes"  # simple yes
-        return "no"  # simple no
-
-    def loop(n):
-        for i in range(n):
-            last = i  # loop body
-        return n
-
-    def stream():
-        yield 1  # first
-        yield 2  # second
-        try:
-            yield 3  # third
-        finally:
-            cleaned = True  # cleaned
-
-    def catching():
-        try:
-            yield 1  # before throw
-        except KeyError:
-            yield 2  # thrown
-        yield 3
-
-    async def waiting(event, steps):
-        for step in range(steps):
-            await asyncio.sleep(0)
-        if steps == 2:
-            two = True  # two steps
-        else:
-            other = True  # other steps
-
-    def failing():
-        first = 1  # failing first
-        raise ValueError(first)  # failing second
-        never = 2
-"""
-
-
-@pytest.fixture
-def program(load_module: Callable[..., ModuleType]) -> ModuleType:
-    return load_module(PROGRAM)
+from ..support.lines import lines_of
+from .conftest import captured, locations_of
+from .program import lines
 
 
 def test_lines_of_one_capture(engine: Engine, program: ModuleType) -> None:
@@ -102,26 +50,26 @@ def test_lines_up_to_an_exception(engine: Engine, program: ModuleType) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_lines_before_the_definition(engine: Engine, engine_name: str, tmp_path: Path, seed: int) -> None:
-    """Code that is made from a tree may have its lines anywhere. Each statement notes its own.
+    """Code built from a tree may have any line numbers. Each statement records its own.
 
-    Python from 3.14 on takes lines that are a multiple of 256 apart for the same, and reports but the first.
+    Python from 3.14 on confuses lines that are a multiple of 256 apart, and reports only the first.
     """
     if engine_name == "ctrace" and sys.version_info >= (3, 14):
         pytest.skip("Python from 3.14 on gives trace functions wrong numbers for these lines")
     chance = random.Random(seed)
     first = chance.choice([10, 100, 300, 1000, 70_000])
-    places = chance.sample(range(1, 250, 4), chance.randrange(1, 40))
+    offsets = chance.sample(range(1, 250, 4), chance.randrange(1, 40))
     path = tmp_path / "made.py"
     path.write_text("#\n" * 100_000)
-    made = made_from_tree(str(path), first, [place + 256 * chance.randrange(first // 256 + 2) for place in places])
+    made = function_from_tree(str(path), first, [n + 256 * chance.randrange(first // 256 + 2) for n in offsets])
     for argument in (1, 2):
         ran: list[int] = []
         hits = captured(engine, lambda ran=ran, argument=argument: made(ran, argument))
         assert hits == {str(path): set(ran)}
 
 
-def made_from_tree(filename: str, first: int, numbers: list[int]) -> Callable[[list[int], int], None]:
-    """A function defined at line ``first`` whose statements, at the lines ``numbers``, note their lines."""
+def function_from_tree(filename: str, first: int, numbers: list[int]) -> Callable[[list[int], int], None]:
+    """Return a function defined at line ``first`` whose statements, at the lines ``numbers``, record their lines."""
     text = ["def made(ran, x):"]
     for number in numbers:
         text += [f"    ran.append({number})", f"    if ran.append({number + 1}) or x % 2:"]
@@ -141,7 +89,7 @@ def made_from_tree(filename: str, first: int, numbers: list[int]) -> Callable[[l
 
 
 def test_many_starts_of_hot_code(engine: Engine, program: ModuleType) -> None:
-    """Code that was started so often that its starts are no longer watched is seen again by the next capture."""
+    """Code that was started so often that its start event was disabled is measured again in the next capture."""
 
     def often() -> None:
         for _ in range(200):
@@ -156,20 +104,20 @@ def test_many_starts_of_hot_code(engine: Engine, program: ModuleType) -> None:
 def test_while_another_thread_imports(
     engine: Engine, program: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A module is known before it has its content."""
-    begun = ModuleType(name)
-    begun.__spec__ = ModuleSpec(name, None)
-    begun.__spec__._initializing = True  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, name, begun)
+    """A module is in ``sys.modules`` before it has its content."""
+    partial_module = ModuleType(name)
+    partial_module.__spec__ = ModuleSpec(name, None)
+    partial_module.__spec__._initializing = True  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, name, partial_module)
     engine.start()
     assert lines(captured(engine, lambda: program.simple(1)), program) == lines_of(program, "if x:", "simple yes")
 
 
-def test_only_hot_code_is_switched_off(engine: Engine, engine_name: str, program: ModuleType) -> None:
-    """To switch off what runs a few times would cost more than it saves, since the next capture wants it again."""
+def test_only_hot_code_is_disabled(engine: Engine, engine_name: str, program: ModuleType) -> None:
+    """Disabling code that runs a few times would cost more than it saves, since the next capture needs it again."""
     if engine_name == "ctrace":
-        pytest.skip("ctrace switches nothing off")
-    locations = engine._locations  # type: ignore[attr-defined]
+        pytest.skip("ctrace disables nothing")
+    locations = locations_of(engine)
     captured(engine, lambda: program.loop(5))
     assert not locations.dirty
     captured(engine, lambda: program.loop(1000))
@@ -179,7 +127,7 @@ def test_only_hot_code_is_switched_off(engine: Engine, engine_name: str, program
     assert not locations.dirty
 
 
-def test_outer_capture_holds_the_inner_ones_lines(engine: Engine, program: ModuleType) -> None:
+def test_outer_capture_includes_the_lines_of_inner_ones(engine: Engine, program: ModuleType) -> None:
     program.simple(0)
     outer = engine.begin()
     program.simple(1)
@@ -192,143 +140,12 @@ def test_outer_capture_holds_the_inner_ones_lines(engine: Engine, program: Modul
 
 
 def test_code_that_only_the_inner_capture_has_visited(engine: Engine, program: ModuleType) -> None:
-    """The outer capture gets the inner one's lines, but must still see what it runs in the same code itself."""
+    """The outer capture gets the inner one's lines, but must still collect what it runs in the same code itself."""
     captured(engine, lambda: (program.simple(0), program.simple(1)))
     outer = engine.begin()
     captured(engine, lambda: program.simple(0))
     program.simple(1)
     assert lines(engine.end(outer), program) == lines_of(program, "if x:", "simple no", "simple yes")
-
-
-def test_generator_resumed_in_turn_by_two_captures(engine: Engine, program: ModuleType) -> None:
-    stream = program.stream()
-    assert lines(captured(engine, lambda: next(stream)), program) == lines_of(program, "# first")
-    assert lines(captured(engine, lambda: next(stream)), program) == lines_of(program, "# second")
-    assert lines(captured(engine, lambda: next(stream)), program) == [
-        line - 1 for line in lines_of(program, "# third")
-    ] + lines_of(program, "# third")
-    assert lines(captured(engine, stream.close), program) == lines_of(program, "# cleaned")
-
-
-def test_generator_entered_by_throw_in_another_capture(engine: Engine, program: ModuleType) -> None:
-    for _ in range(2):
-        stream = program.catching()
-        captured(engine, lambda stream=stream: next(stream))
-        thrown = captured(engine, lambda stream=stream: stream.throw(KeyError()))
-        assert lines(thrown, program) == lines_of(program, "except KeyError", "# thrown")
-
-
-def test_generator_begun_before_the_engine(engine_name: str, tmp_path: Path, program: ModuleType) -> None:
-    stream = program.stream()
-    next(stream)
-    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
-    engine.start()
-    try:
-        assert lines(captured(engine, lambda: next(stream)), program) == lines_of(program, "# second")
-    finally:
-        engine.stop()
-        stream.close()
-
-
-OLDER = """
-    def numbers():
-        try:
-            yield 1  # one
-            yield 2  # two
-        except ValueError:
-            yield 3  # caught
-        finally:
-            ended = True  # ended
-            del ended
-
-    def outer():
-        value = yield from numbers()  # outer
-        yield value
-
-    class Awaitable:
-        def __await__(self):
-            try:
-                yield 1
-            except ValueError:
-                caught = True  # awaitable caught
-            return 2
-
-    async def coroutine():
-        try:
-            return await Awaitable()
-        finally:
-            ended = True  # coroutine ended
-
-    async def asynchronous():
-        try:
-            yield 1
-            yield 2
-        except ValueError:
-            yield 3  # asynchronous caught
-        finally:
-            ended = True  # asynchronous ended
-
-    def close(generator):
-        generator.close()
-
-    def throw(generator):
-        try:
-            generator.throw(ValueError())
-        except StopIteration:
-            stopped = True  # stopped
-
-    def async_throw(generator):
-        try:
-            generator.athrow(ValueError()).send(None)
-        except StopIteration:
-            stopped = True  # asynchronous stopped
-
-    def async_close(generator):
-        try:
-            generator.aclose().send(None)
-        except StopIteration:
-            closed = True  # asynchronous closed
-
-"""
-
-
-def _started(module: ModuleType, name: str) -> Any:
-    generator = getattr(module, name)()
-    step = generator.asend(None) if name == "asynchronous" else generator
-    with suppress(StopIteration):
-        step.send(None)
-    return generator
-
-
-@pytest.mark.parametrize(
-    ("name", "entered_by"),
-    [
-        *itertools.product(("numbers", "outer", "coroutine"), ("throw", "close")),
-        ("asynchronous", "async_throw"),
-        ("asynchronous", "async_close"),
-    ],
-)
-@pytest.mark.parametrize("known", [False, True])
-def test_generator_begun_before_the_engine_and_entered_by_an_exception(
-    engine_name: str, tmp_path: Path, load_module: Callable[..., ModuleType], name: str, entered_by: str, known: bool
-) -> None:
-    if engine_name == "ctrace" and sys.version_info < (3, 12) and (name, entered_by) == ("coroutine", "throw"):
-        pytest.skip("Python 3.11 tells trace functions, coverage.py's too, of a return without its call: see Limits")
-    module = load_module(OLDER)
-    enter = getattr(module, entered_by)
-    alone, generator = _started(module, name), _started(module, name)
-    expected = lines_alone(str(module.__file__), lambda: enter(alone))
-    engine, _ = choose_engine(Sources([str(tmp_path)]), engine_name)
-    engine.start()
-    try:
-        if known:
-            captured(engine, lambda: _started(module, name))
-        found = [captured(engine, lambda: enter(generator)).get(str(module.__file__))]
-        generator = _started(module, name)
-        found.append(captured(engine, lambda: enter(generator)).get(str(module.__file__)))
-    finally:
-        engine.stop()
-    assert found == [expected, expected]
 
 
 def test_ambient_lines_are_those_outside_captures_since_the_last_call(engine: Engine, program: ModuleType) -> None:
@@ -358,8 +175,8 @@ def test_threads_outside_captures_are_ambient(engine: Engine, program: ModuleTyp
     assert lines(engine.ambient(), program) == lines_of(program, "if x:", "simple yes")
 
 
-def test_what_ended_threads_have_left(engine: Engine, program: ModuleType) -> None:
-    """The ids of threads that have ended are given out again; what is freed of those must not disturb this one."""
+def test_ended_threads_do_not_disturb_later_ones(engine: Engine, program: ModuleType) -> None:
+    """The ids of threads that have ended are reused; freeing their tracers must not disturb the current thread."""
     expected = lines_of(program, "for i in", "loop body", "return n")
     found: list[Hits] = []
     kept: list[Capture] = []
@@ -399,7 +216,7 @@ def test_capture_in_a_thread_older_than_the_engine(engine_name: str, tmp_path: P
     assert lines(found[0], program) == lines_of(program, "if x:", "simple yes")
 
 
-def test_peek_shows_a_capture_that_goes_on(engine: Engine, program: ModuleType) -> None:
+def test_peek_at_an_open_capture(engine: Engine, program: ModuleType) -> None:
     capture = engine.begin()
     program.simple(1)
     so_far = engine.peek(capture)
@@ -419,7 +236,7 @@ def test_start_and_stop_twice(engine_name: str, tmp_path: Path, program: ModuleT
 
 
 class TestContexts:
-    """What only an engine that goes by context can tell apart."""
+    """Captures that an engine can separate only by their contexts."""
 
     @pytest.fixture
     def engine_name(self, engine_name: str) -> str:
@@ -448,7 +265,7 @@ class TestContexts:
         captured(engine, lambda: (program.simple(0), program.simple(1)))
         context: list[contextvars.Context] = []
         first = captured(engine, lambda: (program.simple(1), context.append(contextvars.copy_context())))
-        # Others come and go, and would have its lines disabled if nobody wanted them.
+        # Other captures would disable its lines if no open capture needed them.
         for _ in range(100):
             captured(engine, lambda: (program.simple(0), program.simple(1), program.loop(2)))
         thread = threading.Thread(target=context[0].run, args=(program.simple, 0))

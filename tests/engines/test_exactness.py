@@ -1,4 +1,7 @@
-"""Every request's lines are exactly those that it runs alone, however many run at once."""
+"""Tests of engines under load: the lines of concurrent requests are exactly those of each one run alone.
+
+Tests ``engines.locations`` and ``engines.monitoring``.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.engines import Engine, choose_engine
-from flask_livecoverage.sources import Sources
-from tests.exactness.harness import SWITCH_INTERVALS, count_wrong, faulty_engine, load_program, make_requests
+from flask_livecoverage.sources.selection import Sources
+from tests.engines.exactness.harness import SWITCH_INTERVALS, count_wrong, faulty_engine, load_program, make_requests
+
+from .conftest import locations_of
 
 needs_monitoring = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="the monitoring engine needs sys.monitoring, new in Python 3.12"
@@ -44,7 +49,7 @@ def test_concurrent_requests_are_exact(
 
 
 @needs_monitoring
-def test_harness_sees_rearming_in_two_steps(tmp_path: Path) -> None:
+def test_harness_finds_rearming_in_two_steps(tmp_path: Path) -> None:
     engine = faulty_engine("two-step-rearm", Sources([str(tmp_path)]))
     # A race: on a busy machine, one round of requests may all win it. The test above makes six rounds.
     assert any(_wrong(engine, tmp_path, seed, 1e-6) for seed in range(101, 107))
@@ -52,7 +57,7 @@ def test_harness_sees_rearming_in_two_steps(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tool_id() -> Iterator[int]:
-    """A tool id of ``sys.monitoring`` that is in use."""
+    """A taken tool id of ``sys.monitoring``."""
     sys.monitoring.use_tool_id(5, "test")
     yield 5
     sys.monitoring.free_tool_id(5)
@@ -60,24 +65,24 @@ def tool_id() -> Iterator[int]:
 
 @needs_monitoring
 def test_location_stays_armed_for_a_newcomer(tool_id: int, tmp_path: Path) -> None:
-    """The race that the epoch decides, made certain: somebody enters the code while a line of it is being judged."""
-    from flask_livecoverage.engines.decisions import Decisions
+    """Force the race that the epoch decides: a capture enters the code while a line of it is about to be disabled."""
+    from flask_livecoverage.engines.file_decisions import FileDecisions
     from flask_livecoverage.engines.locations import Locations
 
     code: CodeType = load_program(tmp_path / "program_0.py", 0).recurse.__code__
     handle: ContextVar[Any] = ContextVar("handle", default=None)
-    locations = Locations(tool_id, handle, Decisions(Sources([str(tmp_path)])))
+    locations = Locations(tool_id, handle, FileDecisions(Sources([str(tmp_path)])))
     locations.discover(code)
 
     class Newcomer(dict[int, bytearray]):
-        """Another thread's lines: it enters the code just after it was asked whether it had."""
+        """Another thread's lines: it enters the code just after its lines were checked."""
 
         def get(self, key: int, default: Any = None) -> Any:
-            answer = super().get(key, default)
+            value = super().get(key, default)
             locations.visit(self, code)
-            return answer
+            return value
 
-    # As often as it takes until the line is worth disabling.
+    # Repeated until the code is hot.
     before = next(filter(None, (locations.on_line(code, code.co_firstlineno) for _ in range(100))))
     locations.dirty.clear()
     locations.enter(Newcomer())
@@ -90,14 +95,14 @@ def test_location_stays_armed_for_a_newcomer(tool_id: int, tmp_path: Path) -> No
 
 @needs_monitoring
 def test_without_the_gil_nothing_is_disabled(tmp_path: Path) -> None:
-    """The callbacks of a free-threaded build; here they run with the GIL, which they must not need."""
+    """The callbacks of a free-threaded build, run here with the GIL."""
     from flask_livecoverage.engines.locations import UnsharedLocations
     from flask_livecoverage.engines.monitoring import MonitoringEngine
 
     engine = MonitoringEngine(Sources([str(tmp_path)]), UnsharedLocations)
     assert _wrong(engine, tmp_path, 101, 1e-4) == 0
-    assert engine._locations.dirty == {}
-    assert engine._locations.off == {}
+    assert locations_of(engine).dirty == {}
+    assert locations_of(engine).off == {}
 
 
 @needs_monitoring

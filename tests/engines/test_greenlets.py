@@ -1,4 +1,7 @@
-"""Greenlets share a thread, and with it Python's trace function. Whose lines are whose all the same."""
+"""Tests of greenlets and traced_stacks: greenlets share a thread and its trace function, but not their lines.
+
+Tests ``engines.greenlets`` and ``engines.weak_key_map``.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ import pytest
 
 from flask_livecoverage import EngineError
 from flask_livecoverage.engines import Capture, Engine, choose_engine
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 
 from .conftest import captured
 
 greenlet = pytest.importorskip("greenlet", reason="greenlet is not installed")
 
-# Two files, so that a line that goes to the wrong one shows. Each view of the first switches to greenlets that run the
-# second, and goes on with no call between: nothing but the switch itself says that another stack goes on.
+# Two files, so that a line that is added to the wrong one is detected. Each view of the first switches to greenlets
+# that run the second, and continues with no call between, so only the switch itself indicates that the stack changes.
 FIRST = """
     import greenlet
 
@@ -98,7 +101,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 
 def function_lines(function: Any, *but: str) -> set[int]:
-    """The lines of a function that run, without those that hold one of the texts."""
+    """Return the lines of a function that run, without those that contain one of the texts."""
     code = function.__code__
     source = Path(code.co_filename).read_text().splitlines()
     return {
@@ -149,11 +152,11 @@ def test_captures_that_take_turns(engine: Engine, modules: tuple[ModuleType, Mod
             found.append(captured(engine, lambda: (second.work(main), main.switch())))
 
     greenlets = [greenlet.greenlet(request) for _ in range(4)]
-    nobody = greenlet.greenlet(lambda: [(second.leaf(), main.switch()) for _ in range(20)])
+    outside = greenlet.greenlet(lambda: [(second.leaf(), main.switch()) for _ in range(20)])
     while any(not each.dead for each in greenlets):
-        for each in (nobody, *greenlets):
+        for each in (outside, *greenlets):
             each.switch()
-    nobody.throw(greenlet.GreenletExit)
+    outside.throw(greenlet.GreenletExit)
     expected = function_lines(second.work) | function_lines(second.leaf)
     assert len(found) == 12
     for hits in found:
@@ -162,7 +165,7 @@ def test_captures_that_take_turns(engine: Engine, modules: tuple[ModuleType, Mod
 
 
 def test_greenlet_that_outlives_its_capture(engine: Engine, modules: tuple[ModuleType, ModuleType]) -> None:
-    """What it runs then is late work of the capture that began it, whoever goes on with it."""
+    """Its lines after that are late lines of the capture in which it began, whatever switches to it."""
     _, second = modules
     main = greenlet.getcurrent()
     one = greenlet.greenlet(second.work)
@@ -192,7 +195,7 @@ def test_greenlet_older_than_the_engine(tmp_path: Path, modules: tuple[ModuleTyp
     assert_lines(hits, (second,), function_lines(second.work, "# work", "main.switch()") | function_lines(second.leaf))
 
 
-def test_engine_that_is_started_again(tmp_path: Path, modules: tuple[ModuleType, ModuleType]) -> None:
+def test_restarted_engine(tmp_path: Path, modules: tuple[ModuleType, ModuleType]) -> None:
     first, second = modules
     main = greenlet.getcurrent()
     before = greenlet.gettrace()
@@ -205,7 +208,7 @@ def test_engine_that_is_started_again(tmp_path: Path, modules: tuple[ModuleType,
         assert greenlet.gettrace() is before
 
 
-def test_another_who_watches_the_switches(engine: Engine, modules: tuple[ModuleType, ModuleType]) -> None:
+def test_switch_hook_of_another_package(engine: Engine, modules: tuple[ModuleType, ModuleType]) -> None:
     first, second = modules
     main = greenlet.getcurrent()
     seen: list[str] = []
@@ -222,7 +225,7 @@ LAZY = """
     import sys
 
     from flask_livecoverage.engines import choose_engine
-    from flask_livecoverage.sources import Sources
+    from flask_livecoverage.sources.selection import Sources
 
     engine, _ = choose_engine(Sources(["first", "second"]), "ctrace")
     engine.start()
@@ -236,7 +239,7 @@ LAZY = """
 
 
 def test_greenlet_that_is_imported_within_a_capture(tmp_path: Path) -> None:
-    """As SQLAlchemy does it, at its first asynchronous call."""
+    """As SQLAlchemy does at its first asynchronous call."""
     Path("second.py").write_text("def work(main):\n    main.switch()\n    return 3\n")
     Path("views.py").write_text("def view():\n    import first\n    return first.view()\n")
     Path("first.py").write_text(
@@ -255,7 +258,7 @@ BESIDE = """
 
     from flask_livecoverage import EngineError
     from flask_livecoverage.engines import choose_engine
-    from flask_livecoverage.sources import Sources
+    from flask_livecoverage.sources.selection import Sources
 
     engine, _ = choose_engine(Sources(["first", "second"]), "ctrace")
     engine.start()
@@ -274,7 +277,7 @@ BESIDE = """
 
 @pytest.mark.parametrize("concurrency", ["greenlet", "thread,greenlet", "thread"])
 def test_beside_another_coverage(concurrency: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its tracer is borrowed, and tells greenlets apart if its configuration says that there are some."""
+    """Its tracer is borrowed, and separates greenlets if it is configured for them."""
     monkeypatch.setenv("COVERAGE_CORE", "ctrace")
     for name, text in (("first", FIRST), ("second", SECOND), ("script", BESIDE)):
         Path(f"{name}.py").write_text(textwrap.dedent(text).lstrip("\n"))
@@ -305,7 +308,7 @@ GEVENT = """
     import gevent
 
     from flask_livecoverage.engines import choose_engine
-    from flask_livecoverage.sources import Sources
+    from flask_livecoverage.sources.selection import Sources
     import program
 
     engine, _ = choose_engine(Sources(["program"]), sys.argv[1])
@@ -356,7 +359,7 @@ def test_gevent(engine_name: str, branch: bool) -> None:
 
 
 def test_sharing_is_refused_in_a_greenlet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A borrowed tracer that does not tell greenlets apart, and a request that begins in one."""
+    """A capture cannot begin in a greenlet whose borrowed tracer does not separate greenlets."""
     monkeypatch.setenv("COVERAGE_CORE", "ctrace")
     lender = coverage.Coverage(data_file=None)
     refused: list[str] = []

@@ -1,4 +1,4 @@
-"""Lines of what Python runs in the middle of something else: finalizers, weak references' callbacks, signal handlers.
+"""Tests of lines that Python runs amid other code: in finalizers, callbacks of weak references, and signal handlers.
 
 CPython delivers no events of a thread while a callback of :mod:`sys.monitoring` runs in it.
 """
@@ -20,10 +20,11 @@ from typing import Any
 import pytest
 
 from flask_livecoverage.engines import Engine, Hits
-from flask_livecoverage.sources import Sources
-from tests.conftest import lines_of
-from tests.exactness.harness import lines_alone
+from flask_livecoverage.sources.selection import Sources
+from tests.engines.exactness.harness import lines_alone
 
+from ..support.compiled import HAS_C_EXTENSION
+from ..support.lines import lines_of
 from .conftest import captured
 
 pytestmark = pytest.mark.skipif(
@@ -77,11 +78,13 @@ FRESH = """
 @pytest.fixture(params=["monitoring", "monitoring-in-python"])
 def make_locations(request: pytest.FixtureRequest) -> Any:
     from flask_livecoverage.engines.locations import Locations
+    from flask_livecoverage.engines.monitoring import fastest_locations
 
     if request.param == "monitoring-in-python":
         return Locations
-    module = pytest.importorskip("flask_livecoverage.engines._locations", reason="its part in C was not compiled")
-    return module.Locations
+    if not HAS_C_EXTENSION:
+        pytest.skip("the C extension was not compiled")
+    return fastest_locations()
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def program(load_module: Callable[..., ModuleType]) -> ModuleType:
 
 
 class InterruptedSources(Sources):
-    """Decisions about files, of which one is interrupted by a call."""
+    """Sources of which one decision about a file is interrupted by a call."""
 
     interruptions: dict[str, Callable[[], object]] = {}  # noqa: RUF012 (replaced, not changed)
 
@@ -126,7 +129,7 @@ def handling(program: ModuleType) -> Iterator[None]:
 
 @pytest.fixture(params=["finalizer", "callback", "handler"])
 def interruption(request: pytest.FixtureRequest, program: ModuleType, handling: None) -> Callable[[], object]:
-    """Has one of the program's functions run, by the collector or by a signal."""
+    """A function that makes the collector or a signal run one of the program's functions."""
     if request.param == "handler":
         return lambda: signal.raise_signal(signal.SIGUSR1)
     kind = program.Finalized if request.param == "finalizer" else program.Referred
@@ -134,7 +137,7 @@ def interruption(request: pytest.FixtureRequest, program: ModuleType, handling: 
 
 
 class TestDecision:
-    """In the midst of the decision whether a file is measured."""
+    """Interruptions of the decision whether a file is measured."""
 
     def test_by_known_code(
         self,
@@ -169,7 +172,7 @@ class TestDecision:
     def test_that_fails(
         self, make_locations: Any, program: ModuleType, tmp_path: Path, load_module: Callable[..., ModuleType]
     ) -> None:
-        """What the interruption raises comes out where the code was to start. Events go on as before."""
+        """An exception of the interruption is raised where the code was to start. Events are delivered as before."""
         fresh = load_module(FRESH)
         sources = InterruptedSources([str(tmp_path)])
 
@@ -190,7 +193,7 @@ class TestDecision:
 
 @contextmanager
 def threshold(allocations: int) -> Iterator[None]:
-    """The collector comes after so many allocations (0: never) and looks at nothing older than the block."""
+    """A block in which the collector runs after this number of allocations (0: never), ignoring all older objects."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(allocations)
@@ -202,7 +205,7 @@ def threshold(allocations: int) -> Iterator[None]:
 
 
 class TestCollector:
-    """Whenever the collector comes."""
+    """Interruptions by the collector, whenever it runs."""
 
     @pytest.mark.parametrize("kind", ["Finalized", "Referred"])
     def test_in_new_code(
@@ -213,7 +216,7 @@ class TestCollector:
         tmp_path: Path,
         load_module: Callable[..., ModuleType],
     ) -> None:
-        """Functions that are started for the first time, so that the collector comes while that is noticed."""
+        """Functions that are started for the first time, so that the collector runs while they are discovered."""
         functions = [load_module("\n".join(f"def f{i}(): return [{i}]" for i in range(600))) for _ in range(5)]
 
         def request(module: ModuleType) -> None:
@@ -234,8 +237,8 @@ class TestCollector:
     def test_beside_another_watch(
         self, make_locations: Any, program: ModuleType, tmp_path: Path, request: pytest.FixtureRequest
     ) -> None:
-        """Of an engine that has not been stopped: each would lift what the other has lifted."""
-        from flask_livecoverage.engines.collector import CollectorWatch
+        """An engine that has not been stopped has another watch, and each would lift the suppression a second time."""
+        from flask_livecoverage.engines.gc_watch import CollectorWatch
         from flask_livecoverage.engines.locations import Locations
 
         callbacks = (Locations.on_line, Locations.on_start, Locations.on_discovery, Locations.on_throw)
@@ -246,14 +249,14 @@ class TestCollector:
 
     @pytest.mark.parametrize("kind", ["Finalized", "Referred"])
     def test_in_known_code(self, kind: str, make_locations: Any, program: ModuleType, tmp_path: Path) -> None:
-        """At starts, lines and steps of generators."""
+        """The collector runs at starts, lines and steps of generators."""
 
         def request() -> None:
             program.work(getattr(program, kind))
             gc.collect()
 
         with measuring(Sources([str(tmp_path)]), make_locations) as engine:
-            # Whatever a trace function allocates would be collected in it, and traced by nobody.
+            # Without collections, because one that runs in the oracle's trace function would not be traced.
             with threshold(0):
                 expected = lines_alone(str(program.__file__), request)
             found = []
@@ -263,7 +266,7 @@ class TestCollector:
         assert {line for hits in found for line in expected ^ hits[str(program.__file__)]} == set()
         assert set(lines_of(program, "# finalizer" if kind == "Finalized" else "# callback")) < expected
 
-    def test_is_left_as_it_was_found(self, make_locations: Any, tmp_path: Path) -> None:
+    def test_callbacks_are_restored(self, make_locations: Any, tmp_path: Path) -> None:
         before = list(gc.callbacks)
         for _ in range(2):
             with measuring(Sources([str(tmp_path)]), make_locations):
@@ -281,7 +284,7 @@ VICTIM = """
 
 
 class TestExceptions:
-    """Those that Python raises where the application's code is entered, as far as the engine gets."""
+    """Exceptions that Python raises where the application's code is entered, at any point of the engine's work."""
 
     @pytest.fixture
     def victim(self, load_module: Callable[..., ModuleType]) -> Callable[[list[object]], object]:
@@ -295,13 +298,13 @@ class TestExceptions:
     def test_near_the_recursion_limit(
         self, make_locations: Any, victim: Callable[[list[object]], object], tmp_path: Path
     ) -> None:
-        """Whoever tries again where there is more room has the lines of that."""
+        """A second attempt with more room on the stack is measured completely."""
         depth = len(list(traceback.walk_stack(None)))
         limit = sys.getrecursionlimit()
         failed = 0
         with measuring(Sources([str(tmp_path)]), make_locations) as engine:
             for room in range(30):
-                # Its locations are disabled, and to be armed again for the next one.
+                # Its locations are disabled, and must be armed again for the next capture.
                 captured(engine, lambda: victim([]))
                 capture = engine.begin()
                 try:
@@ -319,7 +322,7 @@ class TestExceptions:
         self, make_locations: Any, victim: Callable[[list[object]], object], tmp_path: Path
     ) -> None:
         def descend(calls: int) -> bool:
-            """Whether there is room for so many calls in C, one in the other, around the victim's."""
+            """Return whether there is room for this number of nested calls in C around the victim's."""
             try:
                 operator.call(*[operator.call] * calls, victim, [])
             except RecursionError:

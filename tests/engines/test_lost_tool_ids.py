@@ -1,9 +1,11 @@
-"""Another tool takes the monitoring engine's tool ids or callbacks: a fault that is reported, and an orderly end."""
+"""Tests of tool_ids: if another tool takes the ids or callbacks, that is reported, and measuring ends in order.
+
+Tests ``engines.tool_ids``.
+"""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from types import CodeType, ModuleType
 from typing import Any
@@ -12,12 +14,14 @@ import pytest
 
 from flask_livecoverage.engines import Engine, choose_engine
 from flask_livecoverage.errors import EngineError
-from flask_livecoverage.process import current_recorder, start_recording, stop_recording
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.recording.process import current_recorder, start_recording, stop_recording
 from flask_livecoverage.settings import Settings
-from flask_livecoverage.sources import Sources
+from flask_livecoverage.sources.selection import Sources
 
-# Python 3.11 has none, and there none of these tests is run.
+from ..support.polling import wait_until
+
+# Python 3.11 has none, and all of these tests are skipped there.
 monitoring: Any = getattr(sys, "monitoring", None)
 
 Load = Callable[..., ModuleType]
@@ -44,7 +48,7 @@ def own_ids() -> list[int]:
     return [tool for tool in range(6) if monitoring.get_tool(tool) == "flask-livecoverage"]
 
 
-def seen_elsewhere(code: CodeType, line: int) -> object:
+def other_callback(code: CodeType, line: int) -> object:
     return None
 
 
@@ -61,14 +65,14 @@ def take(others: list[int]) -> None:
     for tool in own_ids():
         monitoring.free_tool_id(tool)
         monitoring.use_tool_id(tool, "another")
-        monitoring.register_callback(tool, monitoring.events.LINE, seen_elsewhere)
+        monitoring.register_callback(tool, monitoring.events.LINE, other_callback)
         monitoring.set_events(tool, monitoring.events.PY_RETURN)
         others.append(tool)
 
 
 def replace_callback(others: list[int]) -> None:
     for tool in own_ids():
-        monitoring.register_callback(tool, monitoring.events.LINE, seen_elsewhere)
+        monitoring.register_callback(tool, monitoring.events.LINE, other_callback)
 
 
 def change_events(others: list[int]) -> None:
@@ -99,7 +103,7 @@ def test_engine_refuses_from_then_on(load_module: Load, tmp_path: Any, others: l
         assert engine.end(before)
     under_way = engine.begin()
     harm(others)
-    # Whatever the application does in the meantime, it does not suffer.
+    # The application is not affected.
     assert module.work(1000) == 499500
     again = engine.begin()
     assert module.work(1000) == 499500
@@ -116,7 +120,7 @@ def test_engine_refuses_from_then_on(load_module: Load, tmp_path: Any, others: l
     for tool in others:
         assert monitoring.get_tool(tool) == "another"
         assert monitoring.get_events(tool) == monitoring.events.PY_RETURN
-        assert monitoring.register_callback(tool, monitoring.events.LINE, None) == seen_elsewhere
+        assert monitoring.register_callback(tool, monitoring.events.LINE, None) == other_callback
     engine.start()
     capture = engine.begin()
     module.work(1)
@@ -136,13 +140,11 @@ def test_process_reports_it_and_ends_in_order(
     request.run(module.work, 3)
     request.commit()
     harm(others)
-    deadline = time.monotonic() + 30
-    # A thread of ours finds it; the log is the last that it writes.
-    while not caplog.records:
-        assert time.monotonic() < deadline, "nobody looks"
-        time.sleep(0.01)
-    assert "another" in str(recorder.fault)
-    assert [record.getMessage() for record in caplog.records] == [f"a request is not recorded: {recorder.fault}"]
+    # The recorder's thread finds the fault; the last thing that it writes is the log.
+    wait_until(lambda: caplog.records, "the fault is logged")
+    fault = str(recorder.session.fault)
+    assert "another" in fault
+    assert [record.getMessage() for record in caplog.records] == [f"a request is not recorded: {fault}"]
     request = recorder.open_request("GET", "/afterwards")
     assert request.run(module.work, 10) == 45
     request.commit()
@@ -151,8 +153,8 @@ def test_process_reports_it_and_ends_in_order(
     assert stop_recording() is None
     assert current_recorder() is None
     assert ended == ["second"]
-    # Each step is done, and the one that fails is named.
+    # Each step is executed, and the one that fails is named.
     lost, failed = caplog.records
     assert "<lambda> has failed" in failed.getMessage()
-    assert "1 lost record" in lost.getMessage()
+    assert "1 record was lost" in lost.getMessage()
     assert [request.path for request in read_run(recorder.run).requests] == ["/before"]

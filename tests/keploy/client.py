@@ -1,4 +1,4 @@
-"""Keploy's end of the two sockets, byte for byte."""
+"""Keploy's side of the two sockets, byte for byte."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-GUARD_SECONDS = 120
+from ..support.polling import GUARD_SECONDS
 
 
 class Keploy:
-    """Sends commands as Keploy does, and takes what the agent reports."""
+    """Sends commands as Keploy does, and receives the agent's reports."""
 
     def __init__(self, folder: Path) -> None:
         self.control = str(folder / "c")
@@ -32,7 +32,7 @@ class Keploy:
         self._listener.listen(64)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -45,7 +45,7 @@ class Keploy:
         return connection
 
     def send(self, command: bytes, *, end: bool = False) -> bytes:
-        """All that is answered to a command; with ``end``, the sending side is closed first."""
+        """Send a command and return the whole answer; with ``end``, the sending side is closed first."""
         with self.connect() as connection:
             try:
                 connection.sendall(command)
@@ -74,7 +74,7 @@ class Keploy:
         return lines
 
     def received(self) -> Any:
-        """The document that came before the ACK: it is here in full already, and nothing is waited for."""
+        """The document that was sent before the ACK: it has arrived completely, so there is nothing to wait for."""
         assert self._listener is not None
         self._listener.setblocking(False)
         with self._listener.accept()[0] as connection:
@@ -82,7 +82,7 @@ class Keploy:
             return json.loads(read_all(connection))
 
     def next_document(self) -> Any:
-        """The next document, waited for."""
+        """Wait for the next document, and return it."""
         assert self._listener is not None
         self._listener.settimeout(GUARD_SECONDS)
         with self._listener.accept()[0] as connection:
@@ -90,7 +90,7 @@ class Keploy:
             return json.loads(read_all(connection))
 
     def has_received(self) -> bool:
-        """Whether another document has come."""
+        """Return whether another document has arrived."""
         try:
             self.received()
         except BlockingIOError:
@@ -108,7 +108,7 @@ def read_all(connection: socket.socket) -> bytes:
 @contextmanager
 def keploy_client() -> Iterator[Keploy]:
     """A client that listens on its data socket."""
-    # Not the test's folder: the path of a Unix socket has some hundred bytes at most.
+    # Not the test's folder, because the path of a Unix socket is limited to about a hundred bytes.
     with tempfile.TemporaryDirectory(prefix="kp", dir="/tmp") as folder:
         keploy = Keploy(Path(folder))
         keploy.listen()

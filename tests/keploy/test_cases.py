@@ -1,4 +1,7 @@
-"""Reading recordings: what Keploy writes, and what is wrong with a file."""
+"""Reading recordings: Keploy's formats, and the errors for invalid files.
+
+Tests ``keploy.cases`` and ``keploy.fields``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pytest
 from flask_livecoverage.errors import ConfigurationError
 from flask_livecoverage.keploy.cases import Case, read_recording
 
-from ..conftest import REPOSITORY
+from ..support import REPOSITORY
 
 EXAMPLE = REPOSITORY / "tests" / "data" / "keploy"
 
@@ -91,7 +94,7 @@ class TestRequests:
     def test_target(self, write: Write, url: str, target: str) -> None:
         assert only_case(write(f"{{method: GET, url: '{url}'}}")).request.target == target
 
-    def test_headers_that_are_made_anew(self, write: Write) -> None:
+    def test_headers_that_are_set_again(self, write: Write) -> None:
         names = ["Content-Length", "Transfer-Encoding", "Connection", "Expect", "KEPLOY-TEST-ID", "Keploy-Test-Set-Id"]
         names += ["KEPLOY-LAST-TESTCASE", "Livecov-Test"]
         headers = ", ".join(f"{name}: x" for name in names)
@@ -158,7 +161,7 @@ class TestResponses:
         assert only_case(write(assertions="{}")).noise == {}
 
 
-def test_what_is_left_out(write: Write, tmp_path: Path) -> None:
+def test_skipped_files(write: Write, tmp_path: Path) -> None:
     write()
     folder = tmp_path / "keploy" / "set" / "tests"
     write_file(folder / "test-2.yaml", b"kind: gRPC\nspec: {}\n")
@@ -168,46 +171,46 @@ def test_what_is_left_out(write: Write, tmp_path: Path) -> None:
     recording = read_recording(tmp_path / "keploy")
     assert [case.id for case in recording.cases] == ["set/test-1"]
     assert recording.warnings == [
-        f"{folder}/test-2.yaml: of kind gRPC, skipped",
+        f"{folder}/test-2.yaml: kind gRPC is not supported, skipped",
         f"{folder}/test-3.yaml: the encoding br of its request is not supported, skipped",
     ]
 
 
 WRONG = {
-    "binary": (b"\x00\x01\x7fELF\xff", "no YAML document"),
-    "not UTF-8": (b"kind: \xff", "no YAML document"),
-    "malformed": (b"kind: Http\nspec: {req: [\n", "no YAML document (line 3: "),
-    "a list": (b"- kind: Http\n", "document is no mapping"),
+    "binary": (b"\x00\x01\x7fELF\xff", "not a YAML document"),
+    "not UTF-8": (b"kind: \xff", "not a YAML document"),
+    "malformed": (b"kind: Http\nspec: {req: [\n", "not a YAML document (line 3: "),
+    "a list": (b"- kind: Http\n", "document is not a mapping"),
     "empty": (b"", "it has no document"),
     "no kind": (b"name: test-1\n", "it has no kind"),
     "no spec": (b"kind: Http\n", "it has no spec"),
     "no request": (b"kind: Http\nspec: {resp: {status_code: 200}}\n", "it has no req"),
     "no response": (f"kind: Http\nspec: {{req: {REQUEST}}}\n".encode(), "it has no resp"),
-    "a deep nest": (b"kind: " + b"[" * 10_000, "no YAML document"),
-    "a tag": (b"kind: !!python/object:os.system x\n", "no YAML document (line 1: could not determine a constructor"),
+    "a deep nest": (b"kind: " + b"[" * 10_000, "not a YAML document"),
+    "a tag": (b"kind: !!python/object:os.system x\n", "not a YAML document (line 1: could not determine a constructor"),
 }
 WRONG_REQUESTS = {
     "{url: 'http://h/'}": "it has no method",
     "{method: GET}": "it has no url",
-    "{method: GET, url: [x]}": "url is no text",
-    "{method: GET, url: 'http://[/'}": "url 'http://[/' cannot be read",
+    "{method: GET, url: [x]}": "url is not a string",
+    "{method: GET, url: 'http://[/'}": "url 'http://[/' is invalid",
     "{method: 'G T', url: 'http://h/'}": "method 'G T' cannot be sent",
-    "{method: GET, url: 'http://h/', header: [x]}": "header is no mapping",
-    "{method: GET, url: 'http://h/', header: {A: [x]}}": "header: A is no text",
+    "{method: GET, url: 'http://h/', header: [x]}": "header is not a mapping",
+    "{method: GET, url: 'http://h/', header: {A: [x]}}": "header: A is not a string",
     '{method: GET, url: "http://h/", header: {A: "x\\ny"}}': "header 'A' cannot be sent",
-    "{method: GET, url: 'http://h/', body_base64: '%'}": "body_base64 is no base64",
-    "{method: GET, url: 'http://h/', body_ref: {path: nowhere}}": "its file .*nowhere cannot be read",
+    "{method: GET, url: 'http://h/', body_base64: '%'}": "body_base64 is not valid base64",
+    "{method: GET, url: 'http://h/', body_ref: {path: nowhere}}": "the file .*nowhere cannot be read",
     "{method: GET, url: 'http://h/', header: {Content-Type: multipart/form-data}, form: [x]}": (
-        "form is no list of fields"
+        "form is not a list of fields"
     ),
     "{method: GET, url: 'http://h/', header: {Content-Type: multipart/form-data}, form: [{key: a, values: b}]}": (
-        "form: values is no list of texts"
+        "form: values is not a list of strings"
     ),
 }
 WRONG_RESPONSES = {
     "{header: {}}": "it has no status_code",
-    "{status_code: OK}": "status_code is no number: 'OK'",
-    "{status_code: 200, body: {}}": "body is no text",
+    "{status_code: OK}": "status_code is not a number: 'OK'",
+    "{status_code: 200, body: {}}": "body is not a string",
     "{status_code: 200, body_skipped: true}": "it has no body_size",
 }
 
@@ -238,7 +241,7 @@ class TestWrongFiles:
     def test_names(self, write: Write, tmp_path: Path) -> None:
         file = write(name="test-1")
         file.write_text(file.read_text().replace("name: test-1", 'name: "a\\nb"'))
-        refused(tmp_path / "keploy", f"{file}: name cannot be")
+        refused(tmp_path / "keploy", f"{file}: name 'a\\nb' is not a valid name")
         file.write_text(file.read_text().replace('name: "a\\nb"', "name: test-2"))
         write(name="test-2")
         refused(tmp_path / "keploy", "two test cases are named set/test-2")
@@ -247,11 +250,11 @@ class TestWrongFiles:
         refused(tmp_path / "nowhere", f"{tmp_path}/nowhere: cannot be read (No such file or directory)")
         refused(write_file(tmp_path / "file", b""), f"{tmp_path}/file: cannot be read (Not a directory)")
         (tmp_path / "empty" / "set" / "tests").mkdir(parents=True)
-        refused(tmp_path / "empty", f"{tmp_path}/empty holds no recorded HTTP test case: name Keploy's folder")
+        refused(tmp_path / "empty", f"{tmp_path}/empty contains no recorded HTTP test case: name Keploy's folder")
 
 
 def refused(path: Path, message: str) -> str:
-    """The error for ``path``: one line, which begins with ``message``."""
+    """The error for ``path``, which must be one line that begins with ``message``."""
     with pytest.raises(ConfigurationError) as raised:
         read_recording(path)
     text = str(raised.value)

@@ -1,4 +1,4 @@
-"""The lines of tests, from journals that are written in any order; the truth is what `read_run` says of the run."""
+"""The lines of tests, from journals that are written in any order, checked against the run as `read_run` reads it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import Journal, RunFolder
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.journal.tail import Tail
+from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.keploy.collector import Collector
-from flask_livecoverage.model import NOBODY
-from flask_livecoverage.reader import read_run
-from flask_livecoverage.tail import Tail
+from flask_livecoverage.model.records import NO_TEST_NAME
 
 HEADER = {
     "pid": 1, "started_at": 1.0, "root": "/", "engine": "ctrace", "reason": "", "branch": False, "python": "3.11.0",
@@ -44,7 +45,7 @@ class Run:
         return next(self._times)
 
     def request(self, line: int, *, test: str | None = None, began: float | None = None, process: int = 0) -> str:
-        """A request that executed one line; its id."""
+        """Write a request that executed one line, and return its id."""
         request_id = f"r-{next(self._ids)}"
         self.journals[process].append_object(
             "request", id=request_id, trace=self._trace(line, process), method="GET", path="/", status=200,
@@ -109,15 +110,15 @@ def test_a_request_belongs_to_the_window_in_which_it_began(run: Run, collector: 
     assert end(collector, "a") == [1]
 
 
-def test_what_is_no_tests_is_not_the_windows(run: Run, collector: Collector) -> None:
+def test_request_of_no_test_is_not_in_the_window(run: Run, collector: Collector) -> None:
     collector.start("a")
-    run.request(1, test=NOBODY)
+    run.request(1, test=NO_TEST_NAME)
     run.request(2)
     assert end(collector, "a") == [2]
     assert [request.test for request in read_run(run.folder).requests] == [None, "a"]
 
 
-def test_what_began_before_a_test_is_not_its_own(run: Run, collector: Collector) -> None:
+def test_request_from_before_a_test_does_not_belong_to_it(run: Run, collector: Collector) -> None:
     collector.start("a")
     began = run.begin()
     assert end(collector, "a") == []
@@ -130,7 +131,7 @@ def test_amends(run: Run, collector: Collector) -> None:
     collector.start("a")
     first = run.request(1)
     run.amend(first, 2)
-    # A forked child writes into a journal of its own, maybe before its parent has written the request.
+    # A forked child writes to a journal of its own, possibly before its parent has written the request.
     early = run.request(3, process=1)
     run.amend(early, 4)
     run.amend("r-3", 5)
@@ -143,31 +144,27 @@ def test_amends(run: Run, collector: Collector) -> None:
     assert end(collector, "c") == []
 
 
-def test_a_window_written_between_two_looks(run: Run, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_written_between_two_reads(run: Run, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """The window's journal is read first, then window and request are written, then the request's journal is read."""
     collector.start("a")
     run.request(9, process=1)
     collector.start("b")
-    tail = collector.tail
-    read_journal = tail._read_journal
     paths = [journal.path for journal in run.journals]
-    monkeypatch.setattr(RunFolder, "journals", lambda self: paths)
 
-    def interrupted(path: Path) -> list[object]:
-        found = list(read_journal(path))
-        if path == paths[0]:
-            monkeypatch.setattr(tail, "_read_journal", read_journal)
-            run.open_window("by hand")
-            run.request(1, process=1)
-        return found
+    def interrupted(folder: RunFolder) -> Iterator[Path]:
+        monkeypatch.setattr(RunFolder, "journals", lambda self: paths)
+        yield paths[0]
+        run.open_window("by hand")
+        run.request(1, process=1)
+        yield from paths[1:]
 
-    monkeypatch.setattr(tail, "_read_journal", interrupted)
+    monkeypatch.setattr(RunFolder, "journals", interrupted)
     assert end(collector, "b") == []
     assert end(collector, "a") == [9]
     assert {request.test for request in read_run(run.folder).requests} == {"a", "by hand"}
 
 
-def test_late_lines_are_asked_for(run: Run, collector: Collector) -> None:
+def test_late_lines_are_flushed(run: Run, collector: Collector) -> None:
     collector.start("a")
     assert run.flushed == 0
     end(collector, "a")
@@ -185,12 +182,11 @@ def test_ending_all_closes_the_window(run: Run, collector: Collector) -> None:
     assert len(read_run(run.folder).windows) == 2
 
 
-def test_nothing_is_kept_of_tests_that_are_over(run: Run, collector: Collector) -> None:
+def test_ended_tests_leave_nothing_in_memory(run: Run, collector: Collector) -> None:
     for number in range(100):
         collector.start("a")
         run.amend(run.request(number % 3), 4)
         end(collector, "a")
     collector.start("a")
-    assert len(collector._events) == 0
-    assert collector._early_amends == {}
-    assert len(collector.tail._traces) == 4
+    assert collector.fold.windows() == []
+    assert collector.fold.requests == collector.fold.waiting == {}

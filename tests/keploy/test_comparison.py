@@ -1,4 +1,4 @@
-"""What differs from a recorded response, and what noise covers, by Keploy's rules."""
+"""Differences to a recorded response, and the noise that hides them, by Keploy's rules."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.keploy.cases import Case, Recorded
+from flask_livecoverage.keploy.cases import Case, RecordedResponse
 from flask_livecoverage.keploy.comparison import NEVER_COMPARED, differences
-from flask_livecoverage.keploy.requests import Request, Response
+from flask_livecoverage.keploy.resending import Request, Response
 
 
 def compare(
@@ -26,7 +26,7 @@ def compare(
     size: int | None = None,
     ignore_ordering: bool = False,
 ) -> list[str]:
-    recorded = Recorded(status, headers or {}, None if size is not None else encoded(expected), size)
+    recorded = RecordedResponse(status, headers or {}, None if size is not None else encoded(expected), size)
     patterns = {field.lower(): [re.compile(pattern) for pattern in found] for field, found in (noise or {}).items()}
     case = Case("set", "test", Request(method, "/", (), b""), recorded, patterns)
     response = Response(got_status, got_headers or [], encoded(actual))
@@ -61,11 +61,11 @@ class TestStatusAndHeaders:
         assert compare(headers={"Set-Cookie": "b=2,a=1; Path=/"}, got_headers=twice) != []
 
     @pytest.mark.parametrize("name", sorted(NEVER_COMPARED))
-    def test_what_is_never_compared(self, name: str) -> None:
+    def test_headers_that_are_never_compared(self, name: str) -> None:
         assert compare(headers={name.title(): "1"}, got_headers=[(name, "2")]) == []
         assert compare(headers={name.title(): "1"}) == compare(got_headers=[(name, "2")]) == []
 
-    def test_the_length_of_what_head_does_not_send(self) -> None:
+    def test_the_length_of_a_body_that_head_does_not_send(self) -> None:
         sizes: dict[str, Any] = {"headers": {"Content-Length": "1"}, "got_headers": [("Content-Length", "2")]}
         assert compare(**sizes, method="HEAD") == ['header Content-Length: expected "1", got "2"']
 
@@ -98,7 +98,7 @@ BODIES: list[tuple[Any, Any, list[str]]] = [
         b"one two four",
         ['body: differs from character 9: expected "one two three", got "one two four"'],
     ),
-    (b"\xff\x00", b"\xff\x01\x02", ["body: expected 2 bytes, got 3 others"]),
+    (b"\xff\x00", b"\xff\x01\x02", ["body: expected 2 bytes, got 3 different ones"]),
     (b"x" * 100, b"y", [f'body: differs from character 1: expected "{"x" * 59}…, got "y"']),
     (b"[" * 100_000, b"[" * 100_001, [f'body: differs from character 100001: expected "{"[" * 10}", got "{"[" * 11}"']),
 ]
@@ -116,7 +116,7 @@ class TestBody:
         assert compare(expected, actual, ignore_ordering=True) == []
         assert compare([1, 1, 2], [1, 2, 2], ignore_ordering=True) == ["body: no element like 1"]
 
-    def test_a_body_that_was_too_large_to_keep(self) -> None:
+    def test_a_body_that_was_too_large_to_record(self) -> None:
         assert compare(actual=b"1234", size=4) == []
         assert compare(actual=b"12345", size=4) == ["body: expected 4 bytes, got 5"]
 
@@ -126,12 +126,12 @@ NOW = {"id": 9, "user": {"id": 9, "Name": "x", "tags": [{"id": 9, "at": "13:00"}
 AT, OWN, OF_USER, OF_TAGS = "body.user.tags.at", "body.id", "body.user.id", "body.user.tags.id"
 NOISES: list[tuple[dict[str, list[str]], list[str]]] = [
     ({}, [OWN, OF_USER, OF_TAGS, AT]),
-    # A name alone counts at any depth.
+    # A name without a path matches at any depth.
     ({"body.id": []}, [AT]),
     ({"body.ID": [], "body.at": []}, []),
     ({"body.user.id": []}, [OWN, OF_TAGS, AT]),
     ({"body.user.tags.id": [], "body.tags.at": []}, [OWN, OF_USER]),
-    # Of the whole subtree.
+    # A path covers its whole subtree.
     ({"body.user": []}, [OWN]),
     ({"body.user.tags": []}, [OWN, OF_USER]),
     ({"body.at": [r"^\d\d:\d\d$"]}, [OWN, OF_USER, OF_TAGS]),

@@ -8,27 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal import DataDir
-from flask_livecoverage.model import Run, Trace
-from flask_livecoverage.reader import read_run
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.records import Run, Trace
 
-from ..cli.processes import Command, Commands, Result, skip_without_recipe_tool
-from ..conftest import line_of
+from ..support.lines import line_of
+from ..support.processes import Command, Commands, Result, skip_without_recipe_tool
 
-# Other plugins that are installed here take longer to import than all the rest.
+# Other installed plugins take longer to import than everything else.
 OTHERS = ("hypothesispytest", "anyio", "pytest_cov", "xdist", "xdist.looponfail", "cacheprovider")
 PYTEST = (sys.executable, "-m", "pytest", *(word for name in OTHERS for word in ("-p", f"no:{name}")))
 PYTEST_XDIST = tuple("no:nothing" if "xdist" in word else word for word in PYTEST)
 
 
 def with_plugins(*plugins: str) -> tuple[str, ...]:
-    """pytest with these plugins of ``.venvs/recipes``, and no others; skips where that environment is not there."""
+    """pytest with these plugins of ``.venvs/recipes``, and no others; skips without that environment."""
     program = skip_without_recipe_tool("pytest")
     left_out = {"anyio", "cacheprovider", "flask", "hypothesispytest", "locust", "rerunfailures", "schemathesis"}
     return (program, *(word for name in sorted(left_out.difference(plugins)) for word in ("-p", f"no:{name}")))
 
 
-# Each page has lines of its own. With ?meet, a request waits until four are there.
+# Each page has its own lines. With ?meet, a request waits until four have arrived.
 APP = """
     import threading
 
@@ -62,7 +62,7 @@ DRIVE = """
 
 
 class Suite:
-    """A suite of tests in the folder of a test, and what the server has recorded of it."""
+    """A test suite in the folder of a test, and the server's records of it."""
 
     def __init__(self, commands: Commands) -> None:
         self.commands = commands
@@ -82,7 +82,7 @@ class Suite:
         return read_run(DataDir(self.commands.folder / ".livecov").select("latest")[0])
 
     def pages(self) -> dict[str | None, list[str]]:
-        """The paths that each test asked for, in their order."""
+        """The paths that each test requested, in their order."""
         pages: dict[str | None, list[str]] = {}
         for request in self.recorded().requests:
             pages.setdefault(request.test, []).append(request.path)
@@ -108,7 +108,7 @@ class Suite:
 @pytest.fixture
 def suite(tmp_path: Path) -> Iterator[Suite]:
     commands = Commands(tmp_path)
-    # A shell's background job ignores SIGINT, and so would all that it starts.
+    # A shell's background job ignores SIGINT, and so would the processes that it starts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield Suite(commands)
     signal.signal(signal.SIGINT, before)

@@ -1,4 +1,7 @@
-"""The fixtures ``livecov`` and ``livecov_server``."""
+"""The fixtures ``livecov`` and ``livecov_server``.
+
+Tests ``pytest_plugin.current``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 
 import pytest
 
-from ..conftest import line_of
+from ..support.lines import line_of
 from .conftest import Suite, section
 
 TESTS = """
@@ -34,8 +37,8 @@ TESTS = """
         assert name == "test_it.py::test_parts > one"
         assert livecov.lines() == {"shop.py": PAGES_2_TO_6}
 
-    def test_server_alone(livecov_server):
-        get(7, livecov_server.url, {"Livecov-Test": "test_it.py::test_server_alone"})
+    def test_only_server(livecov_server):
+        get(7, livecov_server.url, {"Livecov-Test": "test_it.py::test_only_server"})
 
     def test_assert_ran(livecov):
         get(8, livecov.url, livecov.headers)
@@ -44,7 +47,7 @@ TESTS = """
             livecov.assert_ran("shop.py:LINE_8", "shop.py:RANGE_7")
         livecov.assert_ran("shop.py:LINE_7")
 
-    def test_asked_for_late(request):
+    def test_requested_late(request):
         request.getfixturevalue("livecov")
         get(9, request.getfixturevalue("livecov_server").url, request.getfixturevalue("livecov").headers)
         request.getfixturevalue("livecov").assert_ran("shop.py:LINE_9")
@@ -69,7 +72,7 @@ def write_tests(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("tag", [False, True], ids=["windows", "tags"])
-def test_with_own_server(suite: Suite, tag: bool) -> None:
+def test_with_managed_server(suite: Suite, tag: bool) -> None:
     write_tests(suite)
 
     result = suite.run("-v", "--livecov-app", "shop", *(["--livecov-tag"] if tag else []))
@@ -80,7 +83,7 @@ def test_with_own_server(suite: Suite, tag: bool) -> None:
     own = ", ".join(re.findall(r"\d+", str(suite.page_lines(8))))
     message = f"shop.py:{line} was not executed by this test: of shop.py, it executed {own}"
     assert f"E       Failed: {message}" in result.stdout
-    # The message, and the test's own line: no frames of the plugin's.
+    # The traceback shows only the test's own line, no frames of the plugin.
     assert "pytest_plugin/" not in result.stdout
     pages = suite.pages()
     other = [test for test in pages if str(test).startswith("test_it.py::test_parts > of one\\n #")]
@@ -88,16 +91,16 @@ def test_with_own_server(suite: Suite, tag: bool) -> None:
         "test_it.py::test_lines": ["/page/1"],
         "test_it.py::test_parts": ["/page/2", "/page/6"],
         "test_it.py::test_parts > one": ["/page/3", "/page/5"],
-        "test_it.py::test_server_alone": ["/page/7"],
+        "test_it.py::test_only_server": ["/page/7"],
         "test_it.py::test_assert_ran": ["/page/8"],
-        "test_it.py::test_asked_for_late": ["/page/9"],
+        "test_it.py::test_requested_late": ["/page/9"],
     }
     assert [pages[test] for test in other] == [["/page/4"]]
     windows = [window.name for window in suite.recorded().windows]
     if tag:
         assert windows == []
     else:
-        # Tests that came before the server, and those that do not use it, have none.
+        # Tests that ran before the server started, and those that do not use it, have none.
         assert len(set(windows)) == 7
         assert not {"test_it.py::test_before", "test_it.py::test_after"} & set(windows)
     rows = [line.split() for line in section(result)[2:]]
@@ -105,7 +108,7 @@ def test_with_own_server(suite: Suite, tag: bool) -> None:
     assert "2 tests sent no request.\n" in result.stdout
 
 
-def test_where_there_is_no_server(suite: Suite) -> None:
+def test_without_a_server(suite: Suite) -> None:
     suite.write("test_it.py", "def test_a(livecov):\n    pass\n\ndef test_b(livecov_server):\n    pass\n")
 
     result = suite.run()
@@ -113,8 +116,8 @@ def test_where_there_is_no_server(suite: Suite) -> None:
     assert result.status == 1
     for name in ("livecov", "livecov_server"):
         assert (
-            f"\nthe fixture {name} needs a live server: name it with --livecov-url or LIVECOVERAGE_URL, or the "
-            "application to start with --livecov-app\n"
+            f"\nthe fixture {name} needs a live server: give its address with --livecov-url or LIVECOVERAGE_URL, or "
+            "an application to start with --livecov-app\n"
         ) in result.stdout
     assert "2 errors" in result.stdout
 
@@ -126,7 +129,7 @@ def test_where_there_is_no_server(suite: Suite) -> None:
     assert "pytest_plugin/" not in failed.stdout
 
 
-def test_server_that_is_there_already(suite: Suite) -> None:
+def test_configured_server_is_used(suite: Suite) -> None:
     suite.write("test_it.py", "def test_a(livecov_server):\n    print('at', livecov_server.url)\n")
 
     result = suite.commands.run(*("--report", "text", "--"), *suite.pytest, "-s", "--livecov-app", "shop", app="shop")

@@ -1,4 +1,7 @@
-"""Who has the package installed, and has no live server, notices nothing."""
+"""Without a live server, an installed package changes nothing.
+
+Tests ``pytest_plugin.options``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from .conftest import PYTEST, Suite
 
 
 def test_plugin_is_light() -> None:
-    """pytest imports it whatever it is asked to do, also before coverage.py measures."""
+    """pytest always imports it, also before coverage.py measures."""
     script = """
         import sys, threading
         import pytest
@@ -27,8 +30,9 @@ def test_plugin_is_light() -> None:
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [
         "[]",
-        "['flask_livecoverage', 'flask_livecoverage.errors', 'flask_livecoverage.pytest_plugin', "
-        "'flask_livecoverage.pytest_plugin.current', 'flask_livecoverage.pytest_plugin.options']",
+        "['flask_livecoverage', 'flask_livecoverage._version', 'flask_livecoverage.errors', "
+        "'flask_livecoverage.pytest_plugin', 'flask_livecoverage.pytest_plugin.current', "
+        "'flask_livecoverage.pytest_plugin.options']",
     ]
 
 

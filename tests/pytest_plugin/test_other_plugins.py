@@ -1,4 +1,7 @@
-"""Sessions in which other plugins, clients and test cases go past what this one hooks."""
+"""Sessions with other plugins, clients and test cases that bypass the plugin's hooks.
+
+Tests ``pytest_plugin.operations``.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import pytest
 
 from .conftest import PYTEST, PYTEST_XDIST, Suite, section, with_plugins
 
-ADVICE = "A client that does not carry the test's name can send the headers of the fixture livecov."
+ADVICE = "A client that does not send the test's name can send the headers of the fixture livecov."
 
 
 def test_dist_without_workers(suite: Suite) -> None:
-    """As in a project's ``addopts``: pytest-xdist distributes nothing then."""
+    """As in a project's ``addopts``: in that case, pytest-xdist distributes nothing."""
     pytest.importorskip("xdist", reason="pytest-xdist is not installed here")
     suite.write("pytest.ini", "[pytest]\naddopts = --dist loadfile\n")
     suite.write(
@@ -62,7 +65,7 @@ def test_client_that_sends_no_name(suite: Suite) -> None:
     ]
 
 
-# As schemathesis makes a test of each operation: newer versions of pytest give all of them one node id.
+# As schemathesis makes a test of each operation. Newer versions of pytest give all of them the same node id.
 ITEMS = """
     import pytest
 
@@ -96,145 +99,6 @@ def test_tests_that_share_a_node_id(suite: Suite) -> None:
     assert [row.split(maxsplit=3) for row in rows] == [["1", "2", "2", test] for test in tests]
 
 
-# As pytest-asyncio-cooperative does it: a test is run beside others, and pytest's hooks are called when it is over.
-INTERLEAVED = """
-    import pytest
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(session):
-        for item in session.items:
-            if item.get_closest_marker("asyncio_cooperative"):
-                item.obj()
-                item.obj = lambda: None
-        for item in session.items:
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
-        return True
-"""
-
-
-def test_interleaved_tests(suite: Suite) -> None:
-    suite.write("conftest.py", INTERLEAVED)
-    suite.write("pytest.ini", "[pytest]\nmarkers =\n    asyncio_cooperative: run beside others\n")
-    suite.write(
-        "test_it.py",
-        """
-        import pytest
-        from drive import get
-
-        @pytest.mark.asyncio_cooperative
-        def test_a():
-            get(1)
-
-        @pytest.mark.asyncio_cooperative
-        def test_b():
-            get(2)
-
-        def test_c():
-            get(3)
-        """,
-    )
-
-    result = suite.commands.run("--report", "text", "--", *PYTEST, app="shop")
-
-    assert result.status == 0, result
-    assert suite.pages() == {None: ["/page/1", "/page/2"], "test_it.py::test_c": ["/page/3"]}
-    assert section(result) == [
-        "WARNING: tests ran at the same time in one process, so their requests belong to no test: run them one after "
-        "the other, or with pytest-xdist",
-        "1 test executed 2 lines in the server, 2 of them not executed at start-up.",
-        "2 tests named by no request, and 2 requests naming no test.",
-    ]
-
-
-# As pytest-parallel does it: the hooks around tests are called at the same time.
-IN_THREADS = """
-    import threading
-
-    import pytest
-    from _pytest.runner import SetupState
-
-    class OfThread(threading.local, SetupState):
-        pass
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(session):
-        session._setupstate = OfThread()
-        together = threading.Barrier(len(session.items), timeout=60)
-
-        def run(item):
-            together.wait()
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
-
-        threads = [threading.Thread(target=run, args=(item,)) for item in session.items]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return True
-"""
-
-
-def test_tests_in_threads(suite: Suite) -> None:
-    suite.write("conftest.py", IN_THREADS)
-    suite.write(
-        "test_it.py",
-        """
-        import threading
-
-        import pytest
-        from drive import get
-
-        PAGES = range(1, 9)
-        all_begin = threading.Barrier(len(PAGES), timeout=60)
-
-        @pytest.mark.parametrize("page", PAGES)
-        def test_page(page):
-            all_begin.wait()
-            get(page)
-            all_begin.wait()
-        """,
-    )
-
-    result = suite.commands.run("--report", "text", "--", *PYTEST, "-s", app="shop")
-
-    assert result.status == 0, result
-    assert {name: sorted(pages) for name, pages in suite.pages().items()} == {
-        None: [f"/page/{page}" for page in range(1, 9)]
-    }
-    assert section(result)[0].startswith("WARNING: tests ran at the same time in one process")
-
-
-def test_fixture_of_tests_in_threads(suite: Suite) -> None:
-    """It cannot answer for one of them, and another's lines would be worse than none."""
-    suite.write("conftest.py", IN_THREADS)
-    suite.write(
-        "test_it.py",
-        """
-        import threading
-
-        import pytest
-
-        both = threading.Barrier(2, timeout=60)
-
-        def test_that_asks(request):
-            both.wait()
-            try:
-                with pytest.raises(pytest.fail.Exception, match="need.* tests that run one after the other"):
-                    request.getfixturevalue("livecov")
-            finally:
-                both.wait()
-
-        def test_beside_it():
-            both.wait()
-            both.wait()
-        """,
-    )
-
-    result = suite.commands.run("--report", "text", "--", *PYTEST, "-s", app="shop")
-
-    assert result.status == 0, result
-
-
 DJANGO = """
     import urllib.request
 
@@ -255,7 +119,7 @@ DJANGO = """
 """
 
 
-def test_server_of_the_tests_own(suite: Suite) -> None:
+def test_server_of_a_test_case(suite: Suite) -> None:
     pytest.importorskip("django", reason="Django is not installed here")
     suite.write(
         "urls.py",
@@ -272,7 +136,7 @@ def test_server_of_the_tests_own(suite: Suite) -> None:
 
     assert result.status == 0, result.stdout
     assert section(result) == [
-        "WARNING: 1 test used Django's LiveServerTestCase, a server of its own that this session does not measure: "
+        "WARNING: 1 test used Django's LiveServerTestCase, a server that this session does not measure: "
         "take the address from the fixture livecov_server, or from LIVECOVERAGE_URL",
         "0 tests executed 0 lines in the server, 0 of them not executed at start-up.",
         "1 test sent no request.",
@@ -296,7 +160,7 @@ def test_live_server_of_pytest_flask(suite: Suite) -> None:
         """
         from drive import get
 
-        def test_of_its_own(live_server):
+        def test_unmeasured(live_server):
             get(1, url=live_server.url().rstrip("/"))
 
         def test_measured(livecov_server):
@@ -312,7 +176,7 @@ def test_live_server_of_pytest_flask(suite: Suite) -> None:
     assert result.status == 0, result
     assert suite.pages() == {"test_it.py::test_measured": ["/page/2"]}
     assert section(result) == [
-        "WARNING: 1 test used pytest-flask's live_server, a server of its own that this session does not measure: "
+        "WARNING: 1 test used pytest-flask's live_server, a server that this session does not measure: "
         "take the address from the fixture livecov_server, or from LIVECOVERAGE_URL",
         "1 test executed 2 lines in the server, 2 of them not executed at start-up.",
         "1 test sent no request.",
@@ -320,7 +184,7 @@ def test_live_server_of_pytest_flask(suite: Suite) -> None:
 
 
 def test_retried_tests(suite: Suite) -> None:
-    """All attempts of a test are in its window."""
+    """All attempts of a test belong to its window."""
     suite.write(
         "test_it.py",
         """
@@ -380,7 +244,7 @@ OPERATIONS = """
 
     @settings(max_examples=2)
     @schema.include(path="/page/2").parametrize()
-    def test_part_of_its_own(case, livecov):
+    def test_own_part(case, livecov):
         with livecov.window("mine"):
             case.call(base_url=livecov.url)
 """
@@ -399,8 +263,8 @@ def test_operations_in_one_test(suite: Suite, options: list[str]) -> None:
         "test_it.py::test_lazy": around,
         "test_it.py::test_lazy > GET /page/1": {"/page/1"},
         "test_it.py::test_lazy > GET /page/2": {"/page/2"},
-        "test_it.py::test_part_of_its_own": around,
-        "test_it.py::test_part_of_its_own > mine": {"/page/2"},
+        "test_it.py::test_own_part": around,
+        "test_it.py::test_own_part > mine": {"/page/2"},
     }
     assert suite.lines()["test_it.py::test_lazy > GET /page/2"] == suite.page_lines(2)
     assert section(result)[0] == "2 tests executed 8 lines in the server, 8 of them not executed at start-up."

@@ -1,4 +1,7 @@
-"""Tests that run at the same time, with pytest-xdist: their names travel with the requests."""
+"""Tests that run at the same time, with pytest-xdist: their names are sent with the requests.
+
+Tests ``pytest_plugin.identity``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from .conftest import PYTEST_XDIST, Suite, section
 
 pytest.importorskip("xdist", reason="pytest-xdist is not installed here")
 
-# Each file is one worker's. A request waits in the application until there is one of each worker.
+# Each worker runs one file. A request waits in the application until there is one from each worker.
 TESTS = """
     import http.client
 
@@ -29,7 +32,7 @@ TESTS = """
             assert connection.getresponse().read()
             connection.close()
         else:
-            # One of the clients that need not be told.
+            # A supported client, which sends the name by itself.
             requests.get(url).raise_for_status()
         livecov.assert_ran(f"shop.py:{LINES[page - FIRST]}")
 """
@@ -59,7 +62,7 @@ def test_no_line_in_the_wrong_test(suite: Suite) -> None:
     ) in result.stdout
 
 
-def test_own_servers_record_one_run(suite: Suite) -> None:
+def test_managed_servers_record_one_run(suite: Suite) -> None:
     suite.write(
         "test_it.py",
         """

@@ -1,4 +1,7 @@
-"""What the plugin makes of what it is told: names, places, the summary."""
+"""The names of tests, line references, and the summary.
+
+Tests ``pytest_plugin.summary``, ``pytest_plugin.names`` and ``pytest_plugin.line_references``.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +9,34 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from flask_livecoverage.carriers import carried_name
+from flask_livecoverage.model.text import window_name
+from flask_livecoverage.pytest_plugin.line_references import find_missing
 from flask_livecoverage.pytest_plugin.names import part_name, test_name, whole_name
-from flask_livecoverage.pytest_plugin.places import find_missing
 from flask_livecoverage.pytest_plugin.summary import summarise
-from flask_livecoverage.text import window_name
+from flask_livecoverage.testid.clients import sendable_name
 
-# Long ones are repeated: they are quickly made, and made smaller.
-NAMES = st.builds(
-    lambda text, times, end: text * times + end,
-    st.text(max_size=3) | st.sampled_from(["a", "é", "→", "\U0001f600", "\n", " "]),
-    st.sampled_from([0, 1, 100, 300, 449, 450, 899, 900, 901, 1001]),
-    st.text(max_size=3),
-)
+from ..support.strategies import node_ids
+
 quick = settings(max_examples=60, deadline=None)
 
 
 class TestNames:
     @quick
-    @given(NAMES, NAMES)
-    def test_server_takes_them_as_they_are(self, node_id: str, part: str) -> None:
+    @given(node_ids, node_ids)
+    def test_server_accepts_them_unchanged(self, node_id: str, part: str) -> None:
         for name in (test_name(node_id, ""), part_name(test_name(node_id, ""), part)):
-            assert window_name(name) == carried_name(name) == name
+            assert window_name(name) == sendable_name(name) == name
         assert test_name(test_name(node_id, ""), "") == test_name(node_id, "")
         assert whole_name(part_name(test_name(node_id, ""), part), {test_name(node_id, "")}) == test_name(node_id, "")
 
     @quick
-    @given(NAMES, NAMES)
+    @given(node_ids, node_ids)
     def test_different_tests_have_different_names(self, one: str, other: str) -> None:
         assert (test_name(one, "") == test_name(other, "")) == (one == other)
         assert test_name(f"{one} ", "") != test_name(one, "")
 
-    def test_readable_ids_stay(self) -> None:
+    def test_readable_ids_are_unchanged(self) -> None:
         for node_id in ("tests/test_a.py::test_b[c d]", "tests/test_ä.py::TestÖ::test_→", "x" * 900, "é" * 500):
             assert test_name(node_id, "") == node_id
         assert test_name("a\nb", "").startswith("a\\nb #")
@@ -59,7 +56,7 @@ class TestNames:
     def test_tests_that_share_a_node_id(self, node_id: str, domain: str, name: str) -> None:
         assert test_name(node_id, domain) == name
 
-    def test_parts_of_whom(self) -> None:
+    def test_test_of_a_part(self) -> None:
         assert whole_name("t[a > b]", {"t[a > b]"}) == "t[a > b]"
         assert whole_name("t[a > b] > pay > more", {"t[a > b]", "t[a"}) == "t[a > b]"
         assert whole_name("unknown > x", {"t"}) == "unknown > x"
@@ -69,25 +66,25 @@ EXECUTED = {"shop/app.py": [3, 4, 10], "shop/views.py": [1], "admin/views.py": [
 STATEMENTS = {"shop/app.py": [3, 4, 8, 10], "shop/models.py": [1, 2], **{name: [1, 7] for name in ("shop/views.py",)}}
 
 
-def missing(*places: str) -> list[str]:
-    return find_missing(places, EXECUTED, lambda: STATEMENTS)
+def missing(*references: str) -> list[str]:
+    return find_missing(references, EXECUTED, lambda: STATEMENTS)
 
 
-class TestPlaces:
+class TestLineReferences:
     @pytest.mark.parametrize(
-        "place",
+        "reference",
         ["app.py:3", "shop/app.py:10", "/srv/shop/app.py:4", "app.py:3-4", "app.py:1-7", "app.py:9-99", "views.py:1-2"],
     )
-    def test_ran(self, place: str) -> None:
-        assert missing(place) == []
+    def test_ran(self, reference: str) -> None:
+        assert missing(reference) == []
 
     @pytest.mark.parametrize(
-        ("place", "message"),
+        ("reference", "message"),
         [
             ("app.py:8", "app.py:8 was not executed by this test: of shop/app.py, it executed 3-4, 10"),
             ("app.py:3-8", "app.py:3-8: 8 not executed by this test: of shop/app.py, it executed 3-4, 10"),
-            ("app.py:5-7", "app.py:5-7 holds no statement that is measured"),
-            ("other.py:1-2", "other.py:1-2 holds no statement that is measured"),
+            ("app.py:5-7", "app.py:5-7 contains no measured statement"),
+            ("other.py:1-2", "other.py:1-2 contains no measured statement"),
             (
                 "models.py:1",
                 "models.py:1 was not executed by this test: it executed no line of models.py, but lines of "
@@ -100,11 +97,11 @@ class TestPlaces:
             ),
         ],
     )
-    def test_did_not_run(self, place: str, message: str) -> None:
-        assert missing("app.py:3", place) == [message]
+    def test_did_not_run(self, reference: str, message: str) -> None:
+        assert missing("app.py:3", reference) == [message]
 
     def test_lines_that_begin_no_statement(self) -> None:
-        """A statement ran if any of its lines did; the lines of its beginning may not be among them."""
+        """A statement ran if any of its lines did, not necessarily the first."""
         assert find_missing(["a.py:1-4"], {"a.py": [2, 4]}, lambda: {"a.py": [1, 4]}) == []
         assert find_missing(["a.py:1-4"], {"a.py": [4, 5]}, lambda: {"a.py": [1, 4]}) != []
 
@@ -112,10 +109,12 @@ class TestPlaces:
         (message,) = find_missing(["a.py:1"], {}, dict)
         assert message == "a.py:1 was not executed by this test: it has executed nothing in the server so far"
 
-    @pytest.mark.parametrize("place", ["app.py", "app.py:", "app.py:x", "app.py:0", "app.py:4-3", ":3", "app.py:1-2-3"])
-    def test_not_a_place(self, place: str) -> None:
+    @pytest.mark.parametrize(
+        "reference", ["app.py", "app.py:", "app.py:x", "app.py:0", "app.py:4-3", ":3", "app.py:1-2-3"]
+    )
+    def test_malformed(self, reference: str) -> None:
         with pytest.raises(ValueError, match="not of the form FILE:LINE or FILE:FIRST-LAST"):
-            missing(place)
+            missing(reference)
 
     def test_any_of_several_files(self) -> None:
         with pytest.raises(ValueError, match=r"'views.py' can be any of shop/views.py, admin/views.py: give more"):
@@ -166,7 +165,7 @@ class TestSummary:
             (False, 3, ["2 tests sent no request.", "3 requests without a test."]),
         ],
     )
-    def test_says_what_is_known(self, unsure: bool, unnamed: int, lines: list[str]) -> None:
-        """Where clients name the tests, a request without a name may be that of a test that no request named."""
+    def test_tests_without_requests(self, unsure: bool, unnamed: int, lines: list[str]) -> None:
+        """If clients send the tests' names, a request without a name may belong to a test that no request named."""
         summary = summarise(document({"a": [1]}, without_test=unnamed), ["a", "b", "c"], unsure=unsure)
         assert list(summary.lines(0))[1:] == lines

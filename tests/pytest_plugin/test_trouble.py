@@ -1,4 +1,7 @@
-"""Servers that do not answer, answer something else, or die."""
+"""Servers that do not answer, answer something else, or die.
+
+Tests ``pytest_plugin.session_report`` and ``pytest_plugin.control_requests``.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ SUITE = """
 SWITCH_OFF = "or switch this plugin off with -p no:livecov"
 
 
-def test_nobody_answers(suite: Suite) -> None:
+def test_no_server_answers(suite: Suite) -> None:
     suite.write("test_it.py", "def test_a():\n    pass\n")
     url = "http://127.0.0.1:1"
 
@@ -52,14 +55,14 @@ def test_nobody_answers(suite: Suite) -> None:
     )
 
 
-def test_not_measured(suite: Suite, foreign_server: str) -> None:
+def test_not_measured(suite: Suite, unmeasured_server: str) -> None:
     suite.write("test_it.py", "def test_a():\n    pass\n")
 
-    result = suite.run("--livecov-url", foreign_server)
+    result = suite.run("--livecov-url", unmeasured_server)
 
     assert (result.status, "passed" in result.stdout) == (4, False)
     assert result.stderr.strip() == (
-        f"ERROR: {foreign_server}/__coverage__/status answers 501: is live coverage active there?; start it with "
+        f"ERROR: {unmeasured_server}/__coverage__/status answers 501: is live coverage active there?; start it with "
         f"`flask livecov serve`, {SWITCH_OFF}"
     )
 
@@ -94,12 +97,13 @@ def test_death(suite: Suite, tag: bool) -> None:
     result = suite.run("-v", *options, LIVECOVERAGE_URL=server.url, SERVER=str(server.process.pid))
     assert earlier.status == 0, earlier
 
-    # Tests go on, pytest's exit status is theirs, and what was recorded before is told, but not an earlier session's.
+    # The tests continue, pytest's exit status is theirs, and the records up to then are summarised, without those of an
+    # earlier session.
     assert (result.status, "4 passed" in result.stdout) == (0, True), result
     warning, *table = section(result)
     assert warning == (
-        "WARNING: the server stopped answering during test_it.py::test_deadly; from there on, 2 tests could not be "
-        "told to it ([Errno 111] Connection refused)"
+        "WARNING: the server stopped answering during test_it.py::test_deadly; from then on, 2 tests could not be "
+        "reported to it ([Errno 111] Connection refused)"
     )
     assert [line.split() for line in table[2:]] == [
         ["1", "2", "2", "test_it.py::test_a"],

@@ -1,4 +1,7 @@
-"""One test after the other: each is a window of the server."""
+"""Tests that run one after the other: each is a window of the server.
+
+Tests ``pytest_plugin.session`` and ``pytest_plugin.running_test``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 
 import pytest
 
-from ..cli.processes import fetch
+from ..support.processes import fetch
 from .conftest import PYTEST, Suite, section
 
 SUITE = """
@@ -87,14 +90,14 @@ def test_run(suite: Suite) -> None:
         test = f"tests/test_ä.py::{name}"
         assert pages.pop(test) == [f"/page/{number}" for number in numbers]
         assert lines[test] == suite.page_lines(*numbers)
-    # What no window can be called is escaped, or cut, and stays another test's name than all others.
+    # Names that are not valid for a window are escaped or cut, and remain distinct.
     changed = {tuple(paths): str(test) for test, paths in pages.items()}
     assert changed.keys() == {("/page/6",), ("/page/8",), ("/page/9",)}
     assert changed["/page/6",].startswith("tests/test_ä.py::test_words[new\\nline] #")
     assert all(len(test) < 1000 for test in changed.values())
     assert changed["/page/8",].startswith("tests/test_ä.py::test_long[xxxx")
 
-    # Numbers first: columns stand below each other, however long an id is.
+    # Numbers first, so that the columns are aligned, however long an id is.
     head, rule, *table = section(result)
     assert (head, rule) == ("  Requests    Lines    New  Test", "----------  -------  -----  ----")
     rows = [[*line[: len(rule) - 4].split(), line[len(rule) - 4 :]] for line in table]
@@ -138,7 +141,7 @@ def test_second_session_of_a_server(suite: Suite) -> None:
     assert fetch(f"{server.url}/page/2")[0] == 200
     first, second = suite.run(**environ), suite.run(**environ)
 
-    # What was executed before it counts for neither, with a test's name or without.
+    # Earlier requests count for neither session, with a test's name or without.
     for result in (first, second):
         assert result.status == 0, result
         assert section(result) == [
@@ -147,14 +150,14 @@ def test_second_session_of_a_server(suite: Suite) -> None:
         ]
     assert suite.pages() == {None: ["/page/2"], "test_it.py::test_a": ["/page/1"] * 2}
 
-    # An empty address switches it off, whatever the file says.
+    # An empty address switches it off, whatever the file contains.
     off = suite.run("-k", "test_b", LIVECOVERAGE_URL="")
     assert (off.status, section(off)) == (0, [])
     suite.commands.end_all()
 
 
 def test_only_set_ups_run(suite: Suite) -> None:
-    """Under ``--setup-only``: fixtures may use the server, but there are no tests to tell of."""
+    """Under ``--setup-only``, fixtures may use the server, but there are no tests to report."""
     suite.write(
         "test_it.py",
         """
@@ -180,8 +183,8 @@ def test_only_set_ups_run(suite: Suite) -> None:
     assert "live coverage" not in result.stdout
 
 
-def test_skipped_tests_are_not_missed(suite: Suite) -> None:
-    """They did not run, so that they sent no request says nothing."""
+def test_skipped_tests_are_not_counted(suite: Suite) -> None:
+    """They did not run, so they are not among the tests without requests."""
     suite.write(
         "test_it.py",
         """
@@ -218,7 +221,7 @@ def test_skipped_tests_are_not_missed(suite: Suite) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--livecov-tag"]])
 def test_fixtures_that_tests_share(suite: Suite, options: list[str]) -> None:
-    """Their set-up is of the first test that uses them, their tear-down of the last test of their scope."""
+    """Their set-up belongs to the first test that uses them, their tear-down to the last test of their scope."""
     suite.write(
         "conftest.py",
         """

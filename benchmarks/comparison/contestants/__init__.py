@@ -1,4 +1,4 @@
-"""Who is compared: the bare application, this project, and what people would use instead."""
+"""The contestants: the bare application, this project, and other tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing: what all others are compared with."""
+"""The bare application, with which all others are compared."""
 
 from __future__ import annotations
 

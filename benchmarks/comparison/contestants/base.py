@@ -1,4 +1,4 @@
-"""What a contestant is."""
+"""The base of all contestants."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Lines = Mapping[str, Collection[int]]
 class Contestant:
     """One way to measure a server: how its process is started, and what is done with the application in it.
 
-    ``note`` is a sentence for the table of what each can do. ``rival`` tells the others from what is compared with
-    them, and ``measures`` those that see lines at all. ``package`` is what it is installed from. A process works in a
-    folder of its own, in which it may write.
+    ``note`` is a sentence for the table of contestants. ``rival`` is false for the bare application, for coverage run
+    and for ours: the others take part in fewer rounds. ``measures`` is true for those that record lines at all.
+    ``package`` is the distribution it is installed from. A process works in a folder of its own, in which it may write.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Contestant:
     versions = ((3, 11), (3, 15))
 
     def exists_on(self, version: tuple[int, int]) -> bool:
-        """Whether it runs on this Python."""
+        """True if it runs on this Python."""
         return self.versions[0] <= version <= self.versions[1]
 
     def launcher(self, source: str) -> list[str]:
@@ -52,11 +52,11 @@ class Contestant:
         return app.wsgi_app
 
     def lines(self, app: Flask) -> Lines:
-        """The lines that it has seen until now, by file; none for who does not measure."""
+        """The lines that it has recorded so far, by file; none if it does not measure."""
         return {}
 
     def records(self, app: Flask) -> Mapping[str, Lines]:
-        """The lines of each request, by its path, of who tells requests apart."""
+        """The lines of each request, by its path, if it separates requests."""
         return {record["path"]: record["lines"] for record in written_records(Path.cwd())}
 
 
@@ -67,7 +67,7 @@ class RecordFile:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Kept open, and each record handed to the system at once.
+        # Kept open. Each record is flushed at once.
         self._file = Path(self.NAME).open("a")  # noqa: SIM115
 
     def write(self, path: str, lines: Lines) -> None:

@@ -2,7 +2,7 @@
 
 So does ``FlaskCoverageMiddleware`` of Keploy's package for Python (``keploy`` 2.0.0a39 on PyPI, ``flaskCov.py``), and
 so do many articles. Two changes in its favour: it measures the application alone, and appends its records to a file in
-place of writing a whole YAML document anew for each request.
+place of writing a whole YAML document again for each request.
 
 coverage.py registers each object that was started with :mod:`atexit`, so none is ever freed. With ``data_file=None``
 that is some 100 KiB for each request; with a file it would be a sixth of that, and slower.
@@ -39,7 +39,7 @@ class CoveragePerRequest(Contestant):
 
 
 class CoverageMiddleware:
-    """Starts coverage.py before a request, stops it after, and keeps what it saw."""
+    """Starts coverage.py before a request, stops it after, and keeps the recorded lines."""
 
     def __init__(self, app: WSGIApplication, source: str, records: RecordFile) -> None:
         self._app = app

@@ -30,14 +30,14 @@ class CoverageRun(Contestant):
 
 
 class CoverageRunCtrace(CoverageRun):
-    note = "Totals of the process, when it has ended; pays for each line, each time."
+    note = "Totals of the process, when it has ended; each run of a line costs something."
 
     def __init__(self) -> None:
         super().__init__("ctrace")
 
 
 class CoverageRunSysmon(CoverageRun):
-    note = "Totals of the process, when it has ended; sees a line the first time only."
+    note = "Totals of the process, when it has ended; records a line only the first time it runs."
     versions = ((3, 12), (3, 15))
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class CoverageRunSysmon(CoverageRun):
 
 
 def lines_now() -> Lines:
-    """What the ``Coverage`` that runs in this process has seen until now."""
+    """The lines that the ``Coverage`` of this process has recorded until now."""
     import coverage
 
     running = coverage.Coverage.current()
@@ -54,6 +54,6 @@ def lines_now() -> Lines:
 
 
 def lines_of(measured: Coverage) -> Lines:
-    """What a ``Coverage`` has seen, by file."""
+    """The lines that a ``Coverage`` has recorded, by file."""
     data = measured.get_data()
     return {name: set(data.lines(name) or ()) for name in data.measured_files()}

@@ -1,7 +1,7 @@
-"""Python's own events, to which nobody listens.
+"""Python's own events, with a callback that does nothing.
 
-Whoever wants the lines of each request must be called back for each line that a request runs, the first time at least.
-Here a function in C that does nothing is called back, each time.
+A tool that records the lines of each request has to be called for each line that a request runs, at least the first
+time. Here a function in C that does nothing is called, each time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DISCOVERY, LINES = 3, 4
 class EventsAlone(Contestant):
     name = "events"
     title = "events alone"
-    note = "Nothing. Python tells of each line, each time, and nobody listens."
+    note = "Nothing. Python reports each line, each time, to a callback that does nothing."
     measures = False
     versions = ((3, 12), (3, 15))
 

@@ -1,6 +1,6 @@
 """flask-coverage from PyPI, set up as its documentation prefers: started before the application is imported.
 
-It promises ``sys.monitoring`` from Python 3.12 on, and coverage.py is told so where that is not its default.
+It promises ``sys.monitoring`` from Python 3.12 on, so coverage.py is configured for it where that is not its default.
 """
 
 from __future__ import annotations

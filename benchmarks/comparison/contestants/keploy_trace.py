@@ -5,8 +5,9 @@ threads when it is imported, clears its counts when a test starts, and takes wha
 the files outside the application. (The versions of https://github.com/keploy/python-sdk, ``src/keploy_agent``, that
 are public use one ``coverage.Coverage`` in the same way.)
 
-Here a request is a test. What the agent sleeps at a test's end, 90 ms and more, until the counts no longer change, is
-left out, and whether a file is the application's is asked once for each file, not for each line: both in its favour.
+Here a request is a test. The time that the agent sleeps at a test's end, 90 ms and more, until the counts no
+longer change, is left out, and files are checked once for being the application's, not for each line: both in its
+favour.
 """
 
 from __future__ import annotations

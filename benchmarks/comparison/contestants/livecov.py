@@ -1,4 +1,4 @@
-"""This project, as a user gets it who starts a server with ``LIVECOVERAGE=1``."""
+"""This project, as in a server that is started with ``LIVECOVERAGE=1``."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def _dump(app: Flask) -> dict[str, Any]:
 
 
 def _absolute(lines: Lines) -> Lines:
-    """Its paths are relative to the folder in which the server was started."""
+    """Make a path absolute: recorded ones are relative to the folder in which the server was started."""
     return {os.path.abspath(name): numbers for name, numbers in lines.items()}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class SlipCover(Contestant):
     name = "slipcover"
     title = "SlipCover"
-    note = "Totals of the process, when it has ended; sees a line the first time only."
+    note = "Totals of the process, when it has ended; records a line only the first time it runs."
     package = "slipcover"
     versions = ((3, 11), (3, 14))
 
@@ -25,7 +25,7 @@ class SlipCover(Contestant):
     def lines(self, app: Flask) -> Lines:
         from slipcover import Slipcover
 
-        # Its command keeps the object to itself.
+        # SlipCover's command does not expose the object.
         running = next(found for found in gc.get_objects() if type(found) is Slipcover)
         files = running.get_coverage()["files"]
         return {os.path.abspath(name): set(file["executed_lines"]) for name, file in files.items()}

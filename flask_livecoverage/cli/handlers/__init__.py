@@ -1,0 +1,21 @@
+"""The work of the commands of ``flask livecov``, with their options already read.
+
+Modules:
+
+*   ``answers``: prints the answers to the questions, as text or as JSON
+*   ``keploy``: the work of ``keploy`` and ``replay``
+*   ``line_references``: ``FILE:LINE``, as people write it
+*   ``opening``: opens the runs that a command is about
+*   ``priorities``: the work of ``priorities``
+*   ``questions``: the answers of ``requests``, ``tests``, ``routes``, ``diff`` and ``who``, as objects for JSON
+*   ``removal``: deletes the files of test cases that Keploy recorded
+*   ``reporting``: the work of ``report``, ``status`` and ``shutdown``
+*   ``serving``: the work of ``serve`` and ``run``
+*   ``suites``: the work of ``dedup`` and ``minimise``
+*   ``traffic``: counts the requests of an access log by route
+
+May import: analysis, control.application, control_client, errors, exports, extension, journal, keploy, model, queries,
+recording.process, serving, settings, sources, startup, store.
+
+Runs in the commands, which import it in their bodies, so ``flask`` itself loads none of it.
+"""

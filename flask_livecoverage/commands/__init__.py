@@ -1,1 +1,0 @@
-"""What the commands of ``flask livecov`` do, apart from reading their options."""

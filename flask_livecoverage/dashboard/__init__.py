@@ -1,0 +1,22 @@
+"""The dashboard: pages that show a run while it is recorded, rendered by a separate process (:mod:`.main`).
+
+It reads the records that the server's processes have written, and runs with low priority, so an open dashboard does
+not slow the application down, however much there is to count and compare.
+
+Modules:
+
+*   ``aggregator``: keeps the snapshot of a run up to date
+*   ``application``: the WSGI application: addresses and their pages
+*   ``background``: a thread for work that takes longer than a page should wait
+*   ``gc_policy``: when full garbage collections run
+*   ``held_store``: the store's content as it was when a snapshot was made
+*   ``main``: the process: serves pages until its server ends
+*   ``pages``: the pages
+*   ``run_reader``: reads the run for the pages
+*   ``snapshot``: the coverage that pages show, as it was at one moment
+
+May import: analysis.new_lines, control.dashboard_host, control.parameters, errors, exports.dump, journal.run_folder,
+model, queries, sources, store.
+
+Runs in the dashboard process.
+"""

@@ -1,0 +1,60 @@
+"""The data directory: lists the runs in it, and selects those that a user names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import DataError
+from .run_folder import RunFolder
+
+
+class DataDir:
+    """The data directory: all runs that were recorded into it."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def run(self, run_id: str) -> RunFolder:
+        """Return the folder of a run, which may not exist yet."""
+        return RunFolder(self.path / "runs" / run_id)
+
+    def runs(self) -> list[RunFolder]:
+        """Return all runs, sorted by the start of their last process."""
+        folder = self.path / "runs"
+        if not folder.is_dir():
+            return []
+        runs = [RunFolder(path) for path in folder.iterdir() if path.is_dir()]
+        # Not by id alone: LIVECOVERAGE_RUN may hold any name.
+        return sorted(runs, key=lambda run: (run.last_start(), run.id))
+
+    def foreign_files(self) -> list[Path]:
+        """Return the files beside the runs that are no runs."""
+        folder = self.path / "runs"
+        return [path for path in sorted(folder.iterdir()) if not path.is_dir()] if folder.is_dir() else []
+
+    def select(self, wanted: str) -> list[RunFolder]:
+        """Return the runs that ``wanted`` names: an id or the beginning of one, ``latest`` or ``all``.
+
+        Raises DataError if there are none.
+        """
+        runs = [run for run in self.runs() if run.journals()]
+        if not runs:
+            raise DataError(
+                f"nothing is recorded in {self.path}: record with `flask --app APP livecov run -- COMMAND`, or name "
+                "the folder with --data-dir"
+            )
+        if wanted == "all":
+            return runs
+        if wanted == "latest":
+            return runs[-1:]
+        found = [run for run in runs if run.id.startswith(wanted)]
+        exact = [run for run in found if run.id == wanted]
+        if len(exact or found) != 1:
+            problem = "no run" if not found else "more than one run"
+            raise DataError(f"{problem} {wanted!r} in {self.path}: choose latest, all or one of {_newest(runs)}")
+        return exact or found
+
+
+def _newest(runs: list[RunFolder], count: int = 5) -> str:
+    return ", ".join(run.id for run in reversed(runs[-count:]))

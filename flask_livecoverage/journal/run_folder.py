@@ -1,0 +1,172 @@
+"""The folder of a run: its journals, the marks of resets, the open window."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..model.atomic_files import replace_data_file
+from ..model.data_files import NotRegularError, lock, open_data_file, open_for_reading, read_data_file, releasing
+from .clock import RunClock, known_clock, shared_clock, wall_clock
+from .storage import make_run_folder, storage_error, storage_errors
+
+# A dump that resets holds the lock until its report is written.
+_LOCK_SECONDS = 30.0
+
+logger = logging.getLogger("flask_livecoverage")
+
+
+def new_run_id() -> str:
+    """Return a new run id: ids sort by their time of creation."""
+    now = time.time()
+    # Not local time, which goes back once a year.
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    return f"{stamp}-{int(now * 1000) % 1000:03d}-{secrets.token_hex(2)}"
+
+
+class RunFolder:
+    """A run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    def journals(self) -> list[Path]:
+        """Return the journals of the run's processes."""
+        return sorted(self.path.glob("journal-*.jsonl"))
+
+    def last_start(self) -> float:
+        """Return the start time of the run's newest process, in UNIX seconds; 0 if there is none.
+
+        It is converted to the current wall clock.
+        """
+        start = max(map(_started_at, self.journals()), default=0.0)
+        clock = known_clock(self.path)
+        if clock is None or start < clock.offset:
+            return start
+        return start - clock.offset + wall_clock().offset
+
+    def clock(self) -> RunClock:
+        """Return the clock of the run's processes."""
+        with suppress(OSError):
+            make_run_folder(self.path)
+        return shared_clock(self.path)
+
+    def set_window_open(self) -> None:
+        """Create the file that shows all processes of the run that a window is open. Raises StorageError."""
+        with storage_errors(self.path, "no window was opened"):
+            make_run_folder(self.path)
+            with suppress(FileExistsError):
+                os.close(open_data_file(self.path / "marks.window", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+
+    def set_window_closed(self) -> None:
+        """Remove the file that shows all processes of the run that a window is open. Raises StorageError."""
+        with storage_errors(self.path, "the window is still open"):
+            (self.path / "marks.window").unlink(missing_ok=True)
+
+    def has_open_window(self) -> bool:
+        """Return whether a process of the run has opened a window that none has closed."""
+        return os.path.lexists(self.path / "marks.window")
+
+    @contextmanager
+    def locked(self, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
+        """Lock the run's marks: no other process or thread moves them during the block.
+
+        Raises StorageError, for instance if the lock is not free within ``seconds``.
+        """
+        with storage_errors(self.path / "marks.lock", "nothing was reset"):
+            make_run_folder(self.path)
+            descriptor = self._lock(seconds)
+        with releasing(descriptor):
+            yield
+
+    def _lock(self, seconds: float) -> int:
+        """Return a descriptor that holds the lock. Raises OSError."""
+        while True:
+            descriptor = open_data_file(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT)
+            try:
+                lock(descriptor, seconds)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+            # It was removed while this process waited, and others lock a new one.
+            os.close(descriptor)
+
+    def mark(self, offsets: dict[str, int]) -> None:
+        """Set a mark: dumps count from these ``offsets`` on, the name of each journal → bytes.
+
+        Raises StorageError; then no mark has been set.
+        """
+        line = json.dumps({"at": shared_clock(self.path).now(), "offsets": offsets})
+        path = self.path / "marks.jsonl"
+        with storage_errors(path, "nothing was reset"):
+            # A newline first, so that this line does not become part of one that a kill has torn.
+            replace_data_file(path, self.read_marks() + f"\n{line}\n".encode())
+
+    def read_marks(self) -> bytes:
+        """Return the file of marks; empty if there is none, or no regular file at its path. Raises OSError."""
+        try:
+            return read_data_file(self.path / "marks.jsonl")
+        except (FileNotFoundError, NotRegularError):
+            return b""
+
+    @contextmanager
+    def locked_if_possible(self) -> Iterator[None]:
+        """Lock the run's marks, unless nothing can be written here, because then they cannot be moved either."""
+        try:
+            descriptor = self._lock(_LOCK_SECONDS)
+        except TimeoutError as error:
+            raise storage_error(
+                self.path / "marks.lock", error, "the requests since the last reset are unknown"
+            ) from None
+        except OSError:
+            yield
+            return
+        with releasing(descriptor):
+            yield
+
+    def marks(self) -> list[dict[str, int]]:
+        """Return the offsets of all marks, in their order. A line that cannot be read is logged."""
+        path = self.path / "marks.jsonl"
+        try:
+            with open_for_reading(path) as file:
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            logger.warning("%s: cannot be read (%s): resets are ignored", path, error.strerror)
+            return []
+        marks = []
+        for line in filter(None, lines):
+            try:
+                marks.append({str(name): int(offset) for name, offset in json.loads(line)["offsets"].items()})
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+                logger.warning("%s: one reset cannot be read: using the previous one", path)
+        return marks
+
+    def last_mark(self) -> dict[str, int]:
+        """Return the offsets of the last mark; empty without one."""
+        marks = self.marks()
+        return marks[-1] if marks else {}
+
+
+def _started_at(journal: Path) -> float:
+    try:
+        with open_for_reading(journal) as file:
+            started_at = float(json.loads(file.readline())["started_at"])
+            # JSON allows numbers that are no valid time.
+            return started_at if 0 <= started_at < 1e12 else 0.0
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return 0.0

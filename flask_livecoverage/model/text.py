@@ -1,0 +1,67 @@
+"""Text that clients chose (names, paths, methods): how it is cut for storage, and how it is shown."""
+
+from __future__ import annotations
+
+import re
+
+MAX_NAME_LENGTH = 1000
+
+# Between the name of a test and that of a part of it.
+PART_SEPARATOR = " > "
+MAX_PATH_LENGTH = 2000
+MAX_METHOD_LENGTH = 40
+# In tables.
+MAX_SHOWN_PATH = 60
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def stored_text(text: str, longest: int) -> str:
+    """Cut ``text`` to ``longest`` characters and replace those that some databases or file formats cannot hold.
+
+    These are NUL and the halves of surrogate pairs; U+FFFD replaces them.
+    """
+    if text.isascii() and "\0" not in text:
+        return text[:longest]
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text[:longest])
+
+
+def whole_number(text: str, highest: int) -> int | None:
+    """Return the number that ``text`` is in the digits 0 to 9; None if it is not one, or is above ``highest``.
+
+    Python refuses to convert thousands of digits, so the length is checked first.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(highest))):
+        return None
+    number = int(text)
+    return number if number <= highest else None
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` in one line, for people: control characters are escaped, such as ``\x1b``.
+
+    So are characters that are invisible or change the direction of others.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` in quotation marks for an error message: printable, and not long."""
+    return repr(text if len(text) <= 100 else f"{text[:97]}...")
+
+
+def abridged(text: str, longest: int = MAX_SHOWN_PATH) -> str:
+    """Shorten ``text`` for a table's cell: beyond ``longest`` characters, only its beginning and end are kept."""
+    if len(text) <= longest:
+        return text
+    end = longest // 3
+    return f"{text[: longest - end - 1]}…{text[-end:]}"
+
+
+def window_name(text: str) -> str:
+    """Return ``text`` if a window may have that name. Raises ValueError naming what is accepted."""
+    if not 0 < len(text) <= MAX_NAME_LENGTH or not text.isprintable():
+        raise ValueError(f"use 1 to {MAX_NAME_LENGTH} printable characters")
+    return text

@@ -1,0 +1,24 @@
+"""One function for each question about what was recorded; it returns plain data, which the caller prints.
+
+The command line, the control routes, the dashboard and the pytest plugin call these functions, so their numbers agree.
+
+Modules:
+
+*   ``counted_lines``: the lines that an answer counts: all, or statements
+*   ``gaps``: gaps in coverage, ranked by traffic
+*   ``line_hits``: the tests, routes and requests that executed a line
+*   ``lists``: lists of requests, tests and routes
+*   ``lookup``: one request, test or route, and the difference of two
+*   ``recorded_suite``: the recorded suite, for comparisons and for programs
+*   ``redundancy``: the redundant tests of a suite, and the smallest suite
+*   ``routes``: names of routes, and the rules that no request used
+*   ``run_counts``: the numbers of requests, traces and processes of a run
+*   ``statements``: the statements that were not executed
+*   ``stored_runs``: opens the store for a question
+*   ``window_summary``: the summary of the last window
+
+May import: analysis, errors, exports, journal.run_folder, model, sources, store.
+
+Runs in the commands, in the dashboard process, and in the server for a control route; a server that answers none of
+these routes imports no module of it that needs the store.
+"""

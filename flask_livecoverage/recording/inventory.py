@@ -1,0 +1,44 @@
+"""Records what an application consists of, for reports: its source files and its URL rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..model.records import Rule
+from ..sources.selection import Sources
+from .session import RecordingSession
+
+# Returns an application's URL rules. With False, it returns none while another thread may be adding rules.
+RuleSource = Callable[[bool], Iterable[Rule]]
+
+
+class Inventory:
+    """Writes the files that the configuration selects, and the applications' URL rules, each once."""
+
+    def __init__(self, sources: Sources, session: RecordingSession) -> None:
+        self.rule_sources: list[RuleSource] = []
+        self._sources = sources
+        self._session = session
+        self._written_files: list[str] = []
+        self._written_rules: set[Rule] = set()
+
+    def write(self) -> None:
+        """Write all that is not written yet."""
+        self.write_sources()
+        self.write_rules()
+
+    def write_sources(self) -> None:
+        """Write the files that the configuration selects, if the list has changed."""
+        files = self._sources.possible_files()
+        if files != self._written_files and self._session.journal.append_object("sources", files=files):
+            self._written_files = files
+
+    def write_rules(self, *, at_rest: bool = True) -> None:
+        """Write the applications' URL rules that are not written yet.
+
+        With ``at_rest`` false, another thread may be adding rules, so applications that do not serve yet are left out.
+        """
+        new = {rule for source in self.rule_sources for rule in source(at_rest)} - self._written_rules
+        entries = sorted((rule.rule, rule.endpoint, rule.methods) for rule in new)
+        if new and self._session.journal.append_object("rules", rules=entries):
+            self._written_rules |= new

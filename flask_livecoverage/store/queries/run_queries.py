@@ -1,0 +1,52 @@
+"""All queries on some runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ...model.records import Rule
+from .. import losses, schema
+from .base import QueryBase
+from .groups import GroupQueries
+from .lines import LineQueries
+from .requests import RequestQueries
+from .window_queries import WindowQueries
+
+
+class RunQueries:
+    """Queries on some runs, as they were stored when this object was made.
+
+    :param runs: their numbers in the store.
+    :param period: the only period that counts; all if None.
+    """
+
+    def __init__(self, connection: sa.Connection, runs: Sequence[int], period: int | None = None) -> None:
+        self._base = base = QueryBase(connection, runs, period)
+        self.requests = RequestQueries(base)
+        self.lines = LineQueries(base, self.requests)
+        self.groups = GroupQueries(base)
+        self.windows = WindowQueries(base)
+
+    @property
+    def root(self) -> str:
+        """The folder in which the server ran; paths are shown relative to it. Empty if nothing was recorded."""
+        return self._base.root
+
+    def rules(self) -> list[Rule]:
+        """Return the URL rules of the application, sorted; empty if no process has recorded them."""
+        table = schema.rules.c
+        query = sa.select(table.rule, table.endpoint, table.methods).where(table.run.in_(self._base.runs))
+        methods: dict[tuple[str, str], set[str]] = {}
+        for rule, endpoint, names in self._base.connection.execute(query):
+            methods.setdefault((rule, endpoint), set()).update(filter(None, names.split(",")))
+        return [Rule(rule, endpoint, sorted(names)) for (rule, endpoint), names in sorted(methods.items())]
+
+    def processes(self) -> int:
+        """Return how many processes have taken part."""
+        return sum(journal.root is not None for journal in self._base.journals.values())
+
+    def lost(self) -> int:
+        """Return how many records could not be written, as counted in the journals."""
+        return losses.of_journals(self._base.connection, self._base.journals).total()

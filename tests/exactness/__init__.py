@@ -1,1 +1,0 @@
-"""Random programs, run by many threads at once, against what ``sys.settrace`` says of each alone."""

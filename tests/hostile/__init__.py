@@ -1,1 +1,0 @@
-"""Clients that mean harm: what they send, to which server, and what must not come of it."""
