@@ -10,7 +10,7 @@ from werkzeug import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from ..model.text import MAX_NAME_LENGTH, quoted, stored_text
+from ..model.text import MAX_NAME_LENGTH, quoted, stored_text, whole_number
 from ..settings import to_bool
 
 MAX_FORM = 1 << 16
@@ -142,9 +142,11 @@ def flag(value: str) -> bool:
 
 def count(value: str, digits: int = 6) -> int:
     """Parse a number from 1 up, of at most ``digits`` digits. Raises ValueError naming the highest."""
-    if not (value.isascii() and value.isdecimal() and 1 <= len(value) <= digits and int(value)):
-        raise ValueError(f"use 1 to {'9' * digits}")
-    return int(value)
+    highest = 10**digits - 1
+    number = whole_number(value, highest)
+    if not number:
+        raise ValueError(f"use 1 to {highest}")
+    return number
 
 
 def page_number(value: str) -> int:

@@ -7,7 +7,12 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from ..model.text import whole_number
+
 Fields = Mapping[str, Any]
+
+# Of 18 digits: statuses and sizes of bodies have fewer.
+_HIGHEST = 10**18 - 1
 
 
 class Malformed(Exception):
@@ -50,9 +55,10 @@ def text(fields: Fields, name: str, *, default: str | None = None) -> str:
 def number(fields: Fields, name: str) -> int:
     """The whole number ``name``. Raises Malformed."""
     value = text(fields, name)
-    if not (value.isascii() and value.isdecimal() and len(value) < 19):
+    found = whole_number(value, _HIGHEST)
+    if found is None:
         raise Malformed(f"{name} is not a number: {value[:40]!r}")
-    return int(value)
+    return found
 
 
 def content(fields: Fields) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import yaml
 
 from ..errors import ConfigurationError
+from ..model.text import whole_number
 
 # In C if libyaml is installed: ten times as fast, the same events.
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -92,10 +93,10 @@ class YamlStream:
             self.fail(f"{what} must be a whole number, not {describe(event)}", event)
         if not event.implicit[0] or not _NUMBER.fullmatch(event.value):
             self.fail(f"{what} must be a whole number from 0 up, not {describe(event)}", event)
-        # The length first: Python refuses to convert very long numbers.
-        if len(event.value) > len(str(highest)) or int(event.value) > highest:
+        number = whole_number(event.value, highest)
+        if number is None:
             self.fail(f"{what} {quote(event.value)} is too large: the highest is {highest}", event)
-        return int(event.value)
+        return number
 
     def skip(self) -> None:
         """Read the next value, of any type, to its end."""

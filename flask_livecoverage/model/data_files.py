@@ -71,7 +71,7 @@ def make_data_folder(path: Path) -> None:
     """Create a folder of the data directory if it does not exist.
 
     A symbolic link to a folder is accepted if it belongs to this user or to the owner of the folder that contains it
-    (the rule of the kernel's ``fs.protected_symlinks``), because a link of anybody else may redirect what is
+    (the rule of the kernel's ``fs.protected_symlinks``), because a link of another user may redirect what is
     written. Raises OSError.
     """
     try:

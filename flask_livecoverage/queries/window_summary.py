@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Set
+from collections.abc import Hashable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -78,9 +78,9 @@ def summarise_last_window(queries: RunQueries, histories: WindowHistories, run: 
 def _update(queries: RunQueries, history: WindowHistory, last: int) -> list[Trace]:
     """Bring ``history`` up to date with all windows; return the traces that were left in the last one."""
     # One number, so that windows that stay as they were cost nothing each.
-    unchanged = history.mark == queries.windows.fingerprint_of_all(but=last)
-    marks = {} if unchanged else queries.windows.fingerprints()
-    if not unchanged:
+    marks: Mapping[int, Hashable] = {}
+    if history.mark != queries.windows.fingerprint_of_all(but=last):
+        marks = queries.windows.fingerprints()
         history.remove_others({*marks, last})
     left = queries.windows.traces_in([*{*history.changed(marks), last}])
     traces = queries.lines.by_numbers({number for numbers in left.values() for number in numbers})

@@ -1,4 +1,4 @@
-"""What a run holds: read, and read with a reset."""
+"""The contents of a run: read, and read with a reset."""
 
 from __future__ import annotations
 
