@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ..support.browser_history import go_back
 from .browser import Browser
 from .servers import HOSTILE, Live
 
@@ -124,7 +125,7 @@ class TestSource:
         # The details are updated while the line is chosen.
         live.get("/item/8", "third")
         source.until(lambda: "third" in source.text("#line-details"))
-        source.driver.back()
+        go_back(source.driver)
         source.until(lambda: not source.all("tr#line-details"))
 
     def test_line_that_did_not_run(self, source: Browser, live: Live) -> None:

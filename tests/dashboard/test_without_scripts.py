@@ -12,6 +12,7 @@ from selenium import webdriver
 
 from example_app.conftest import chrome_options, chrome_service
 
+from ..support.browser_history import go_back
 from .browser import Browser
 from .servers import Live
 
@@ -64,7 +65,7 @@ def test_clicking_through(browser: Browser, live: Live) -> None:
     browser.submit(".below button")
     assert "choose two to compare: mark two rows of a table, and no more" in browser.text("main")
     browser.expect_error(400)
-    browser.driver.back()
+    go_back(browser.driver)
     for box in browser.all("tbody input")[:2]:
         box.click()
     browser.submit(".below button")

@@ -21,6 +21,7 @@ from example_app.conftest import chrome_options, chrome_service
 from flask_livecoverage.testid.clients import TestIdentityClients
 from flask_livecoverage.testid.clients.target import COOKIE
 
+from ...support.browser_history import go_back
 from ...support.lines import lines_of
 from ...support.processes import skip_without
 from .servers import Live, OtherServer
@@ -180,7 +181,7 @@ class TestShared:
         clients.set_test("test > part")
         driver.get(f"{live.url}/page/2")
         clients.set_test("test")
-        driver.back()
+        go_back(driver)
         assert driver.title == "1"
         tests = live.tests()
         assert tests[:2] == [("/page/1", "test"), ("/page/2", "test > part")]
