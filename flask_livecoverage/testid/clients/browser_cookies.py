@@ -62,6 +62,10 @@ class BrowserCookie(ABC):
     def _leave_page(self) -> None:
         """Leave an old page, so that what it sends when it is left is sent without a name."""
         if self._page_host() in self._identity.hosts:
+            # Chromium keeps a page that the driver leaves in a cache, where the page's own code may run after this
+            # command's answer. If the page leaves by itself for a page that is not cached, its code runs before.
+            with suppress(Exception):
+                self._send("w3cExecuteScript", script="top.location.href = 'about:blank'", args=[])
             self._send("get", url="about:blank")
 
     @abstractmethod

@@ -43,6 +43,14 @@ APP = """
         )
         return f"<title>{name}</title><script>{script.replace('NAME', name)}</script>"
 
+    @app.get("/slow/<name>")
+    def slow(name):
+        script = (
+            "addEventListener('pagehide', () => {"
+            "const end = Date.now() + 300; while (Date.now() < end); navigator.sendBeacon('/beacon/NAME'); });"
+        )
+        return f"<title>{name}</title><script>{script.replace('NAME', name)}</script>"
+
     @app.post("/beacon/<name>")
     def beacon(name):
         return name

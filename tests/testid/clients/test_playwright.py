@@ -165,6 +165,28 @@ def test_page_of_an_earlier_test(clients: TestIdentityClients, live: Live, api: 
         assert [path for path, test in tests if test == "second"] == ["/page/second"]
 
 
+def test_page_of_an_earlier_test_that_is_slow_to_leave(
+    clients: TestIdentityClients, live: Live, api: Interface
+) -> None:
+    """Its own code is still running when the browser shows the next page."""
+    pages: list[Any] = []
+
+    async def first() -> None:
+        pages.append(await api.do(api.browser.new_page()))
+        await api.do(pages[0].goto(f"{live.url}/slow/first"))
+
+    async def second() -> None:
+        await api.do(pages[0].goto(f"{live.url}/page/second"))
+        live.wait_for("/beacon/first")
+        await api.do(pages[0].context.close())
+
+    clients.set_test("first")
+    api.run(first())
+    clients.set_test("second")
+    api.run(second())
+    assert sorted(live.tests()) == [("/beacon/first", None), ("/page/second", "second"), ("/slow/first", "first")]
+
+
 def test_open_page_belongs_to_the_current_test(clients: TestIdentityClients, live: Live, api: Interface) -> None:
     """The test uses the page that it finds."""
     pages: list[Any] = []

@@ -162,6 +162,17 @@ class TestShared:
         assert set(polls) == {"first", None}
         assert [path for path, test in tests if test == "second"] == ["/page/second"]
 
+    def test_page_of_an_earlier_test_that_is_slow_to_leave(
+        self, clients: TestIdentityClients, live: Live, driver: Driver
+    ) -> None:
+        """Its own code is still running when the browser shows the next page."""
+        clients.set_test("first")
+        driver.get(f"{live.url}/slow/first")
+        clients.set_test("second")
+        driver.get(f"{live.url}/page/second")
+        live.wait_for("/beacon/first")
+        assert sorted(live.tests()) == [("/beacon/first", None), ("/page/second", "second"), ("/slow/first", "first")]
+
     def test_page_that_the_next_test_uses(self, clients: TestIdentityClients, live: Live, driver: Driver) -> None:
         clients.set_test("first")
         driver.get(f"{live.url}/polls/first")
