@@ -21,12 +21,12 @@ import pytest
 from flask_livecoverage.recording.process import stop_recording
 from flask_livecoverage.settings import SETTINGS
 
-from .support.commands import commands, gate, invoke
+from .support.commands import ask, commands, gate, invoke
 from .support.marks import marks_of
 from .support.servers import serving_in_thread
 
 # Fixtures for all folders.
-__all__ = ["commands", "gate", "invoke"]
+__all__ = ["ask", "commands", "gate", "invoke"]
 
 _numbers = itertools.count()
 _TESTS = Path(__file__).parent

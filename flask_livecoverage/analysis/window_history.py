@@ -47,17 +47,19 @@ class WindowHistory:
         A process whose clock is behind may open a window earlier than one that another process has opened.
         """
         for window in self._digests.keys() - set(windows):
-            _, digest = self._digests.pop(window)
-            self._windows.get(digest, set()).discard(window)
+            self._remove(window)
 
     def put(self, window: int, mark: Hashable, traces: Iterable[Trace]) -> None:
         """Set the traces of ``window``; ``mark`` must differ whenever they change."""
-        _, before = self._digests.get(window, (None, ""))
-        self._windows.get(before, set()).discard(window)
+        self._remove(window)
         digest = _digest(_executed(traces))
         self._digests[window] = mark, digest
         if digest:
             self._windows.setdefault(digest, set()).add(window)
+
+    def _remove(self, window: int) -> None:
+        _, digest = self._digests.pop(window, (None, ""))
+        self._windows.get(digest, set()).discard(window)
 
     def same_as(self, traces: Iterable[Trace], but: int) -> set[int]:
         """The windows other than ``but`` that executed exactly the lines of ``traces``; none if there are no lines."""

@@ -54,7 +54,7 @@ class CollectorWatch:
             _in_one_step(self._restoration())
         elif not _lifted and self._in_callback():
             leave, enter = _changes_of_tracing()
-            # The first step fails if the watch was stopped meanwhile, because the suppression would never be restored.
+            # The first step fails if the watch was stopped meanwhile, when nothing would restore the suppression.
             is_on = partial(gc.callbacks.index, self._on_collection)
             with suppress(ValueError):
                 _in_one_step([is_on, leave, partial(operator.setitem, _lifted, self, enter)])

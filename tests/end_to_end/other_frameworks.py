@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from flask_livecoverage.cli import livecov as livecov_command
-from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.model.records import Run
 
+from ..support.journals import only_run
 from ..support.servers import LISTENING, PYTHON, process, read_port, write_script
 
 
@@ -40,8 +40,7 @@ def serving(folder: Path, **environ: str) -> Iterator[int]:
 
 
 def recorded(folder: Path) -> Run:
-    [run] = DataDir(folder / ".livecov").runs()
-    return read_run(run)
+    return read_run(only_run(folder))
 
 
 def executed(run: Run, path: Path) -> dict[str, list[int]]:

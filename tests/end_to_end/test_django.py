@@ -19,11 +19,10 @@ from typing import Any
 
 import pytest
 
-from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.model.records import RequestRecord, Run
 
 from ..support import REPOSITORY
-from ..support.journals import run_folder
+from ..support.journals import only_run, run_folder
 from ..support.lines import line_of, lines_of
 from ..support.servers import get
 from .other_frameworks import executed, livecov, recorded, serving, write
@@ -249,7 +248,7 @@ class TestDjango:
         """The commands read only the requests of tests."""
         views = site.package / "views.py"
         assert executed_files(site.recorded(names_test)) == {str(views), str(site.package / "middleware.py")}
-        [run] = DataDir(site.folder / ".livecov").runs()
+        run = only_run(site.folder)
         [journal] = run.path.glob("journal-*.jsonl")
         records = [(line, json.loads(line)) for line in journal.read_text().splitlines(keepends=True)]
         # Late lines belong to these requests, too.

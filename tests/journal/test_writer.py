@@ -23,7 +23,7 @@ from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.writer import Journal
 
-HEADER = {"pid": 1, "started_at": 1.5, "root": "/app", "engine": "ctrace", "reason": "", "branch": False, "python": "3"}
+from ..support.journals import HEADER
 
 
 @pytest.fixture

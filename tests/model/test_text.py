@@ -1,4 +1,4 @@
-"""Tests of text: whole numbers. What clients may call things is in ``end_to_end/hostile/test_names``."""
+"""Tests of text: whole numbers. The names that clients choose are tested in ``end_to_end/hostile/test_names``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Answers to compare: a command's JSON, the table that it prints, and numbers of reports and pages."""
+"""Answers to compare: the table that a command prints, and numbers of reports and pages."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,23 +11,11 @@ import pytest
 from ..support.processes import Invoke
 from .shop import Shop
 
-Ask = Callable[..., Any]
+Table = Callable[..., list[list[str]]]
 
 
 @pytest.fixture
-def ask(invoke: Invoke) -> Ask:
-    """Asks a command for JSON."""
-
-    def ask(*arguments: str) -> Any:
-        result = invoke(*arguments, "--format", "json")
-        assert result.status == 0, result.stderr
-        return json.loads(result.stdout)
-
-    return ask
-
-
-@pytest.fixture
-def table(invoke: Invoke) -> Callable[..., list[list[str]]]:
+def table(invoke: Invoke) -> Table:
     """The rows of the first table that a command prints."""
 
     def table(*arguments: str) -> list[list[str]]:
@@ -46,9 +33,6 @@ def table(invoke: Invoke) -> Callable[..., list[list[str]]]:
         return rows
 
     return table
-
-
-Table = Callable[..., list[list[str]]]
 
 
 def columns(rows: list[list[str]], *numbers: int) -> list[tuple[str, ...]]:

@@ -1,7 +1,7 @@
-"""Fixtures: commands that answer with JSON, or with a table."""
+"""A fixture: commands that answer with a table."""
 
 from __future__ import annotations
 
-from .answers import ask, table
+from .answers import table
 
-__all__ = ["ask", "table"]
+__all__ = ["table"]

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ..support.processes import Invoke
-from .answers import Ask, Table, columns, count_of_requests, coverage_of_files, numbers_of, texts, who_of_page
+from ..support.processes import Ask, Invoke
+from .answers import Table, columns, count_of_requests, coverage_of_files, numbers_of, texts, who_of_page
 from .counted_by_hand import (
     DUPLICATES,
     KEPT,

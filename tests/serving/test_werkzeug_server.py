@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.journal.run_folder import RunFolder
 
+from ..support.journals import only_run
 from ..support.lines import line_of
 from ..support.processes import Commands, Gate, fetch, read_response, send_request, wait_until_refused
 
@@ -113,8 +113,7 @@ def test_without_threads(commands: Commands, gate: Gate) -> None:
         server.signal(signal.SIGTERM)
         assert server.wait().status == 0
 
-    (folder,) = DataDir(commands.folder / ".livecov").runs()
-    before, after = read_run(folder).requests
+    before, after = read_run(only_run(commands.folder)).requests
     assert (before.path, after.path) == ("/wait", "/")
     assert after.started_at >= before.started_at + before.duration_ms / 1000
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flask_livecoverage.cli import livecov
 
-from .processes import GATE_MODULE, Commands, Gate, Invoke, Result
+from .processes import GATE_MODULE, Ask, Commands, Gate, Invoke, Result
 
 APP = """
     import sys
@@ -90,3 +92,15 @@ def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
         return Result(int(caught.value.code or 0), *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def ask(invoke: Invoke) -> Ask:
+    """A function that runs a command in this process, and returns its answer in JSON."""
+
+    def ask(*arguments: str) -> Any:
+        result = invoke(*arguments, "--format", "json")
+        assert result.status == 0, result.stderr
+        return json.loads(result.stdout)
+
+    return ask

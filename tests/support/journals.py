@@ -13,6 +13,9 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.records import FileLines, Trace
 
+# The fields of a process, for a journal that the package itself writes.
+HEADER = {"pid": 1, "started_at": 1.5, "root": "/app", "engine": "ctrace", "reason": "", "branch": False, "python": "3"}
+
 
 def trace_of(files: dict[str, Iterable[int]], *, content: str = "0123456789abcdef") -> Trace:
     """Return the trace of these line numbers."""
@@ -23,6 +26,12 @@ def run_folder(run_id: str = "run", data_dir: str | Path = ".livecov") -> RunFol
     folder = DataDir(data_dir).run(run_id)
     folder.path.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def only_run(folder: Path) -> RunFolder:
+    """The only run that was recorded in ``folder``."""
+    (run,) = DataDir(folder / ".livecov").runs()
+    return run
 
 
 def remove_store(data_dir: str | Path = ".livecov") -> None:

@@ -55,6 +55,7 @@ class Result:
 
 
 Invoke = Callable[..., Result]
+Ask = Callable[..., Any]
 
 
 class Command:

@@ -12,11 +12,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from socket import socket
 
-from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.model.records import Run
 
+from ..support.journals import only_run
 from ..support.lines import line_of
 from .processes import PYTHON, Command, Commands, Gate, fetch, read_response, send_request
 
@@ -108,8 +108,7 @@ def start(commands: Commands, gate: Gate, server: str, app: str | None = None, *
 
 def recorded(commands: Commands) -> Run:
     """Read the only run that was recorded."""
-    (folder,) = DataDir(commands.folder / ".livecov").runs()
-    return read_run(folder)
+    return read_run(only_run(commands.folder))
 
 
 def lines(run: Run, path: Path) -> set[int]:

@@ -63,7 +63,8 @@ class BrowserCookie(ABC):
         """Leave an old page, so that what it sends when it is left is sent without a name."""
         if self._page_host() in self._identity.hosts:
             # Chromium keeps a page that the driver leaves in a cache, where the page's own code may run after this
-            # command's answer. If the page leaves by itself for a page that is not cached, its code runs before.
+            # command's answer. If the page leaves by itself for a page that is not cached, its code runs before. The
+            # command follows for a page whose scripts cannot be used, and for browsers that do not wait for them.
             with suppress(Exception):
                 self._send("w3cExecuteScript", script="top.location.href = 'about:blank'", args=[])
             self._send("get", url="about:blank")

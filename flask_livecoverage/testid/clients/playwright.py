@@ -114,7 +114,7 @@ class PlaywrightLibrary:
             self._track(context)
         self.update_clients()
 
-    # Each method serves both interfaces. What it yields is awaited if the interface is async.
+    # Each method serves both interfaces. The calls that it yields are awaited if the interface is async.
 
     def _new_context(self, original: Any, owner: Any, *args: Any, **kwargs: Any) -> _Calls:
         context = yield original(owner, *args, **kwargs)

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.journal.data_dir import DataDir
-
-from ...support.journals import run_folder
+from ...support.journals import only_run, run_folder
 from ...support.processes import Command, Commands
 
 SHOP = """
@@ -36,7 +34,7 @@ SHOP = """
     def user(number):
         name = name_of(number)
         if name is None:
-            message = "nobody"  # user 1
+            message = "no user"  # user 1
             return message, 404  # user 2
         return name
 
@@ -150,7 +148,7 @@ def drive(recorded: dict[str, Path], shop: Commands) -> Drive:
     """Writes what a server here would have recorded for these requests: of :func:`recorded`, those alone, as a run."""
 
     def drive(*wanted: str, app: str = "shop") -> None:
-        [run] = DataDir(recorded[app] / ".livecov").runs()
+        run = only_run(recorded[app])
         [journal] = run.path.glob("journal-*.jsonl")
         number = len(list(shop.folder.glob(".livecov/runs/*")))
         token = f"{number:08x}"

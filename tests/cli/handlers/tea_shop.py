@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from ...support.journals import Writer, run_folder, trace_of
-from ...support.processes import Invoke
+from ...support.processes import Ask
 
 NOW = 1_700_000_000.0
 LIST = trace_of({"/srv/shop/views.py": [10, 11, 12], "/srv/shop/models.py": [5]})
 TEA = trace_of({"/srv/shop/views.py": [10, 20, 21]})
 BUY = trace_of({"/srv/shop/views.py": [30, 31], "/elsewhere/pay.py": [7]})
 STARTUP = trace_of({"/srv/shop/views.py": [1, 2, 10]})
-
-Ask = Callable[..., Any]
 
 
 @pytest.fixture
@@ -45,12 +39,6 @@ def writer() -> Writer:
 
 
 @pytest.fixture
-def ask(writer: Writer, invoke: Invoke) -> Ask:
-    """Asks a command for JSON."""
-
-    def ask(*arguments: str) -> Any:
-        result = invoke(*arguments, "--format", "json")
-        assert result.status == 0, result.stderr
-        return json.loads(result.stdout)
-
+def ask(writer: Writer, ask: Ask) -> Ask:
+    """Asks a command about that run."""
     return ask

@@ -13,8 +13,8 @@ import pytest
 from flask_livecoverage.cli.handlers import opening
 
 from ...support.journals import Writer, run_folder, trace_of
-from ...support.processes import Invoke
-from .tea_shop import BUY, LIST, NOW, TEA, Ask
+from ...support.processes import Ask, Invoke
+from .tea_shop import BUY, LIST, NOW, TEA
 
 
 class TestRequests:

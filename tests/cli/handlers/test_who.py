@@ -12,8 +12,8 @@ import pytest
 from flask_livecoverage.sources.content import content_hash
 
 from ...support.journals import Writer, trace_of
-from ...support.processes import Invoke
-from .tea_shop import NOW, Ask
+from ...support.processes import Ask, Invoke
+from .tea_shop import NOW
 
 
 class TestWho:

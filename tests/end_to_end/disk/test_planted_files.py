@@ -23,11 +23,10 @@ from flask_livecoverage.journal.shared_files import SharedFiles
 from flask_livecoverage.journal.tail import Tail
 from flask_livecoverage.journal.writer import Journal
 
-from ...support.journals import Writer, trace_of
+from ...support.journals import HEADER, Writer, trace_of
 from .servers import server
 
 CONTENT = "a file of the user who runs the server\n"
-HEADER = {"pid": 1, "started_at": 1.5, "root": "/app", "engine": "ctrace", "reason": "", "branch": False, "python": "3"}
 
 
 @pytest.fixture

@@ -25,10 +25,9 @@ from flask_livecoverage.journal.shared_files import SharedFiles
 from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.store import open_store
 
-from ...support.journals import trace_of
+from ...support.journals import HEADER, trace_of
 from ...support.polling import wait_until
 
-HEADER = {"pid": 1, "started_at": 1.5, "root": "/app", "engine": "ctrace", "reason": "", "branch": False, "python": "3"}
 TRACE = trace_of({"/app/a.py": [1, 2]})
 
 

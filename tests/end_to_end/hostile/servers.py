@@ -17,10 +17,10 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.model.records import Run
 
+from ...support.journals import only_run
 from ...support.lines import line_of
 
 PREFIX = "/__coverage__"
@@ -110,13 +110,11 @@ class Server:
 
     def recorded(self) -> Run:
         """The server's recorded run."""
-        (folder,) = DataDir(self.folder / ".livecov").runs()
-        return read_run(folder)
+        return read_run(only_run(self.folder))
 
     def marks(self) -> list[dict[str, int]]:
         """The resets of the server's run."""
-        (folder,) = DataDir(self.folder / ".livecov").runs()
-        return folder.marks()
+        return only_run(self.folder).marks()
 
     def assert_unharmed(self) -> None:
         """No window was opened, nothing was reset, and the server still runs and measures."""

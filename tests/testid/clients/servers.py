@@ -35,13 +35,16 @@ APP = """
     def frames():
         return "<title>frames</title><iframe src=/page/frame></iframe><img src=/page/image>"
 
+    def page_with(script, name):
+        return f"<title>{name}</title><script>{script.replace('NAME', name)}</script>"
+
     @app.get("/polls/<name>")
     def polls(name):
         script = (
             "setInterval(() => fetch('/page/poll-NAME'), 100);"
             "addEventListener('pagehide', () => navigator.sendBeacon('/beacon/NAME'));"
         )
-        return f"<title>{name}</title><script>{script.replace('NAME', name)}</script>"
+        return page_with(script, name)
 
     @app.get("/slow/<name>")
     def slow(name):
@@ -49,7 +52,7 @@ APP = """
             "addEventListener('pagehide', () => {"
             "const end = Date.now() + 300; while (Date.now() < end); navigator.sendBeacon('/beacon/NAME'); });"
         )
-        return f"<title>{name}</title><script>{script.replace('NAME', name)}</script>"
+        return page_with(script, name)
 
     @app.post("/beacon/<name>")
     def beacon(name):
