@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from .errors import ConfigurationError
+from .model.text import whole_number
 
 ENGINES = ("auto", "monitoring", "ctrace")
 
@@ -113,6 +114,13 @@ def _paths(value: Any) -> tuple[str, ...]:
     raise ValueError("use paths such as /health or /static/*, separated by commas, or a list of them")
 
 
+def _runs(value: Any) -> int:
+    number = whole_number(str(value).strip(), 1_000_000)
+    if number is None or isinstance(value, bool | float):
+        raise ValueError("use a whole number; 0 keeps all runs")
+    return number
+
+
 def server_url(value: str) -> str:
     """Return the address of a server without a trailing slash. Raises ValueError naming what is accepted."""
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
@@ -183,6 +191,14 @@ class Settings:
         "The SQLAlchemy URL of the database for queries about the recorded data. Default: the SQLite file "
         "``store.sqlite3`` in the data directory.",
         secret=True,
+    )
+    keep_runs: int = _setting(
+        "LIVECOVERAGE_KEEP_RUNS",
+        20,
+        _runs,
+        "How many runs stay in the data directory when ``livecov run``, ``livecov serve`` or the pytest plugin begins "
+        "another one; older ones are removed. ``0`` keeps all. The newest run in which something was tested always "
+        "stays.",
     )
     ignore: tuple[str, ...] = _setting(
         "LIVECOVERAGE_IGNORE",

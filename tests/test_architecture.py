@@ -26,7 +26,7 @@ EXAMPLE = TESTS.parent / "example_app"
 # The rooms, from the ground up: packages, and the modules beside them. A room imports itself and those of lower floors.
 FLOORS = [
     {"_version", "errors", "model"},
-    {"helper_process", "settings"},
+    {"helper_process", "repository", "settings"},
     {"control_client", "sources", "testid"},
     {"carriers", "engines", "journal"},
     {"analysis", "recording", "store"},

@@ -12,6 +12,7 @@ Modules:
 *   ``options``: options that several commands take
 *   ``questions``: ``requests``, ``tests``, ``routes``, ``diff``, ``who`` and ``priorities``
 *   ``reports``: ``report``, ``status`` and ``shutdown``
+*   ``runs``: ``runs`` and ``prune``
 *   ``serving``: ``serve`` and ``run``
 *   ``suites``: ``dedup`` and ``minimise``
 
@@ -20,7 +21,7 @@ May import: errors, keploy.sockets, model, serving.serve_options, settings.
 Runs in every ``flask`` command of every application, so only the options are read here.
 """
 
-from . import keploy, questions, reports, serving, suites  # noqa: F401  # each adds its commands
+from . import keploy, questions, reports, runs, serving, suites  # noqa: F401  # each adds its commands
 from .group import livecov
 
 __all__ = ["livecov"]

@@ -41,6 +41,20 @@ def server_url(ctx: click.Context, parameter: click.Parameter, value: str | None
         raise click.BadParameter(f"{value!r} is not of the form http://HOST:PORT.", ctx, parameter) from None
 
 
+def parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """A callback for an option whose value ``parse`` reads; its ValueError names what is accepted."""
+
+    def callback(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: {error}.", ctx, parameter) from None
+
+    return callback
+
+
 url_option = click.option(
     "--url",
     envvar=URL_VARIABLE,

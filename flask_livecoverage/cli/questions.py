@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,19 +10,7 @@ from flask.cli import ScriptInfo, pass_script_info
 
 from ..model.filters import parse_since, parse_status
 from .group import livecov
-from .options import Command, data_dir_option, output_format_option, run_option
-
-
-def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    def callback(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
-        if value is None:
-            return None
-        try:
-            return parse(value)
-        except ValueError as error:
-            raise click.BadParameter(f"{value!r}: {error}.", ctx, parameter) from None
-
-    return callback
+from .options import Command, data_dir_option, output_format_option, parsed, run_option
 
 
 def filter_options(command: Command) -> Command:
@@ -33,12 +20,12 @@ def filter_options(command: Command) -> Command:
             click.option("--test", metavar="NAME", help="Only requests of this test."),
             click.option("--route", metavar="RULE", help="Only to this route: '/user/<id>' or 'GET /user/<id>'."),
             click.option(
-                "--status", metavar="N|Nxx", callback=_parsed(parse_status), help="Only with this status: 404, 4xx."
+                "--status", metavar="N|Nxx", callback=parsed(parse_status), help="Only with this status: 404, 4xx."
             ),
             click.option(
                 "--since",
                 metavar="WHEN",
-                callback=_parsed(parse_since),
+                callback=parsed(parse_since),
                 help="Only since then: 10m (ago; s, m, h, d), 2026-11-21T10:30, or UNIX seconds.",
             ),
         )

@@ -33,8 +33,9 @@ The kinds of lines (``type``):
 
 Other files in the folder have names that begin with ``marks.``. ``marks.jsonl`` holds the marks of
 :meth:`RunFolder.mark`: for each reset, the byte of each journal before which requests no longer count. ``marks.window``
-exists while a window is open, ``marks.announced`` once a log has named the run, ``marks.lock`` is for a file lock, and
-``marks.clock-…`` is the clock of all processes (:mod:`~.clock`). Times are UNIX seconds by that clock.
+exists while a window is open, ``marks.announced`` once a log has named the run, ``marks.lock`` is for a file lock,
+``marks.clock-…`` is the clock of all processes (:mod:`~.clock`), and ``marks.git.json`` and ``marks.command.json`` hold
+what the run was recorded for (:mod:`~.facts`). Times are UNIX seconds by that clock.
 
 Modules:
 
@@ -42,10 +43,12 @@ Modules:
 *   ``append_file``: a file to which a process appends, and which stays at its path
 *   ``clock``: the clock of a run: one for all its processes, never set back
 *   ``data_dir``: the runs in the data directory
+*   ``facts``: the git commit and the command of a run
 *   ``fold``: folds lines about requests and windows into records
 *   ``format``: the format of a line, for writing and for reading
 *   ``losses``: counts records that could not be written
 *   ``reader``: reads a whole run
+*   ``retention``: removes runs
 *   ``run_folder``: the folder of a run: its journals, marks and open window
 *   ``shared_files``: restores the files that processes share, if the folder is removed
 *   ``storage``: creates folders, and describes writes that fail

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..model.atomic_files import temporary_beside
-from ..model.data_files import open_data_file
+from ..model.data_files import open_data_file, show_use
 from .format import prefix_of
 
 try:
@@ -110,6 +110,7 @@ class AppendFile:
         new = open_data_file(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, _MODE)
         old = None
         try:
+            show_use(new)
             write_all(new, before)
             position = 0
             for lines in _whole_lines(self.descriptor, 0):
@@ -189,9 +190,11 @@ class AppendFile:
 def _open(path: Path) -> int:
     flags = os.O_RDWR | os.O_APPEND
     try:
-        return open_data_file(path, flags | os.O_CREAT | os.O_EXCL, _MODE)
+        descriptor = open_data_file(path, flags | os.O_CREAT | os.O_EXCL, _MODE)
     except FileExistsError:
-        return open_data_file(path, flags)
+        descriptor = open_data_file(path, flags)
+    show_use(descriptor)
+    return descriptor
 
 
 def append_line(descriptor: int, line: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from ..model.atomic_files import replace_data_file
 from ..model.data_files import NotRegularError, lock, open_data_file, open_for_reading, read_data_file, releasing
 from .clock import RunClock, known_clock, shared_clock, wall_clock
+from .format import pieces
 from .storage import make_run_folder, storage_error, storage_errors
 
 # A dump that resets holds the lock until its report is written.
@@ -55,6 +57,21 @@ class RunFolder:
         if clock is None or start < clock.offset:
             return start
         return start - clock.offset + wall_clock().offset
+
+    def last_write(self) -> float:
+        """Return the time of the last write to a journal, in UNIX seconds by the file system's clock; 0 without one."""
+        times = []
+        for journal in self.journals():
+            with suppress(OSError):
+                times.append(journal.stat().st_mtime)
+        return max(times, default=0.0)
+
+    def is_tested(self) -> bool:
+        """Return whether a request of the run names a test, or a window was opened in it.
+
+        The journals are searched, without parsing them, up to the first such line.
+        """
+        return any(map(_names_a_test, self.journals()))
 
     def clock(self) -> RunClock:
         """Return the clock of the run's processes."""
@@ -160,6 +177,18 @@ class RunFolder:
         """Return the offsets of the last mark; empty without one."""
         marks = self.marks()
         return marks[-1] if marks else {}
+
+
+# The lines of a request that names a test, and of a window that opens. Quotation marks within texts are escaped.
+_TEST = re.compile(rb'"test":"[^"]|\{"type":"window",[^}\n]*"name":"[^"]')
+
+
+def _names_a_test(journal: Path) -> bool:
+    try:
+        with open_for_reading(journal) as file:
+            return any(_TEST.search(data) for _, data in pieces(file))
+    except OSError:
+        return False
 
 
 def _started_at(journal: Path) -> float:

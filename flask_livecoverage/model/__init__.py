@@ -5,11 +5,13 @@ Modules:
 *   ``atomic_files``: writes files in one step
 *   ``bitmap``: sets of line numbers
 *   ``bounded``: bounded dicts
+*   ``contents``: the hash of a file's content
 *   ``data_files``: opens and locks files of the data directory
 *   ``filters``: the filters that select requests
 *   ``imports``: modules that are loaded, and a callback for an import
 *   ``patches``: temporary replacements of attributes of other packages
 *   ``records``: the records of a run
+*   ``run_facts``: the git commit and the command of a run
 *   ``text``: text that clients chose, cut for storage and printed safely
 
 May import: nothing.

@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -96,6 +96,31 @@ def lock(descriptor: int, seconds: float, *, is_shared: bool = False) -> None:
             if time.monotonic() >= ends:
                 raise TimeoutError(errno.ETIMEDOUT, "locked by another process") from None
         time.sleep(_POLL_SECONDS)
+
+
+def show_use(descriptor: int) -> None:
+    """Show other processes that this one uses a file, until it closes it or ends, however it ends.
+
+    Where files cannot be locked, nothing shows it.
+    """
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def is_used(path: Path | str) -> bool:
+    """Return whether a process, of this machine or of a container on it, uses the file by :func:`show_use`."""
+    try:
+        descriptor = open_data_file(path, os.O_RDONLY)
+    except OSError:
+        return False
+    with releasing(descriptor):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 @contextmanager

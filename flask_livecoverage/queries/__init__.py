@@ -9,15 +9,20 @@ Modules:
 *   ``line_hits``: the tests, routes and requests that executed a line
 *   ``lists``: lists of requests, tests and routes
 *   ``lookup``: one request, test or route, and the difference of two
+*   ``recorded_files``: the statements of a run's files as they were then
 *   ``recorded_suite``: the recorded suite, for comparisons and for programs
 *   ``redundancy``: the redundant tests of a suite, and the smallest suite
 *   ``routes``: names of routes, and the rules that no request used
 *   ``run_counts``: the numbers of requests, traces and processes of a run
+*   ``run_list``: the recorded runs
+*   ``run_removal``: removes runs
 *   ``statements``: the statements that were not executed
+*   ``stored_contents``: keeps the contents of a run's files
 *   ``stored_runs``: opens the store for a question
 *   ``window_summary``: the summary of the last window
 
-May import: analysis, errors, exports, journal.run_folder, model, sources, store.
+May import: analysis, errors, exports, journal.data_dir, journal.facts,
+journal.retention, journal.run_folder, model, sources, store.
 
 Runs in the commands, in the dashboard process, and in the server for a control route; a server that answers none of
 these routes imports no module of it that needs the store.

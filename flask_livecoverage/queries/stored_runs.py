@@ -16,11 +16,12 @@ Synchronise = Callable[[Store, RunFolder], int]
 
 @dataclass(frozen=True)
 class StoredRuns:
-    """Some runs in the store; ``warnings`` name the records that cannot be read.
+    """Some runs in the ``store``; ``warnings`` name the records that cannot be read.
 
     ``identity`` identifies these runs in this store, because another store has other row numbers.
     """
 
+    store: Store
     queries: RunQueries
     warnings: Sequence[str]
     identity: Hashable
@@ -43,4 +44,4 @@ def open_stored_runs(
         numbers = [synchronise(opened, run) for run in runs]
         period = len(runs[0].marks()) if since_reset else None
         with opened.recorded(numbers, period=period) as queries:
-            yield StoredRuns(queries, opened.warnings, (opened.identity, *numbers))
+            yield StoredRuns(opened, queries, opened.warnings, (opened.identity, *numbers))

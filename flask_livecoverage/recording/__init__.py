@@ -12,11 +12,13 @@ Modules:
 *   ``process``: this process's one recorder
 *   ``recorder``: starts and stops the engine, and opens requests and windows
 *   ``request``: one request while it runs
+*   ``run_origin``: notes the git commit that a run measures
 *   ``session``: the state that the requests of one process share
 *   ``trace_writer``: writes each trace once
 
-May import: engines, errors, journal.clock, journal.data_dir, journal.format, journal.run_folder, journal.shared_files,
-journal.window_switch, journal.writer, model, settings, sources.selection.
+May import: engines, errors, journal.clock, journal.data_dir, journal.facts, journal.format, journal.run_folder,
+journal.shared_files, journal.window_switch, journal.writer, model, repository.working_tree, settings,
+sources.selection.
 
 Runs in the measured server alone, and imports only the writing half of the journal: never a reader, a store or an
 export. As long as that server answers no control route, the middleware is the only room above this one that runs.

@@ -20,6 +20,7 @@ from ..sources.selection import Sources, configured_sources
 from . import context_propagation
 from .best_effort import run_all
 from .recorder import Recorder
+from .run_origin import RunOrigin
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -50,6 +51,9 @@ def start_recording(settings: Settings) -> Recorder:
         _prepare_for_uwsgi(_recorder)
         return _recorder
     recorder = _make_recorder(settings, data_dir)
+    origin = RunOrigin(recorder.run, recorder.root)
+    recorder.at_check.append(origin)
+    recorder.at_stop.append(origin)
     recorder.start()
     context_propagation.install(recorder)
     _recorder = recorder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import importlib.util
 import marshal
 import os
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from ..model.bitmap import to_bitmap
+from ..model.contents import hash_of
 from .coveragepy import archive_of
 
 _CO_OPTIMIZED = 0x1
@@ -81,7 +81,7 @@ def content_of(path: str) -> Content:
     except OSError:
         return Content("")
     lines = source.count(b"\n") + source.count(b"\r")
-    return Content(hashlib.sha256(source).hexdigest()[:16], 2 * lines + 1000)
+    return Content(hash_of(source), 2 * lines + 1000)
 
 
 def is_unchanged_since_load(path: str, cached: str | None) -> bool:

@@ -12,12 +12,14 @@ Modules:
 *   ``ingest``: reads journals into the store
 *   ``losses``: counts of lost records
 *   ``queries``: the queries
+*   ``removal``: removes a run
+*   ``rescue``: copies files' contents from stores that were moved aside
 *   ``schema``: the tables
 *   ``store``: one store: its tables, its synchronisation with the journals, its queries
 *   ``traces``: reads traces
 *   ``windows``: the windows of a run, as intervals of time
 
-May import: errors, journal, model.
+May import: errors, journal, model, sources.content.
 
 Runs wherever a question is answered: in a command, in the dashboard process, or in the measured server for a control
 route, and never for a request that is merely recorded.

@@ -13,6 +13,7 @@ from ..errors import DataError, LiveCoverageError, StorageError
 from .connections import Connections
 from .damage import ReplacedError, damage_of, move_aside, path_of
 from .dialect import cannot_write, is_locked, shown_url
+from .rescue import rescue_contents
 from .store import FAULTS, Store
 
 
@@ -46,7 +47,7 @@ class StoreHandle:
         store = Store(self._get_connections(), self._rebuild)
         try:
             try:
-                store.open()
+                self._open(store)
             except FAULTS as error:
                 if not self._rebuild(store, error):
                     raise
@@ -69,8 +70,12 @@ class StoreHandle:
             store.warnings.append(f"{self._move_aside(store, damage)}: it is rebuilt from the journals")
         store.is_rebuilt = True
         store.connections = self._get_connections()
-        store.open()
+        self._open(store)
         return True
+
+    def _open(self, store: Store) -> None:
+        if store.open() and self._is_own and self._path is not None:
+            rescue_contents(store.connections.engine, self._path)
 
     def _can_rebuild(self, store: Store) -> bool:
         return self._is_own and not store.is_rebuilt

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from .dialect import insert_missing
+from .dialect import chunks, insert_missing
 from .schema import meta
 
 
@@ -24,6 +24,12 @@ def of_journals(connection: sa.Connection, journals: Iterable[int]) -> Counter[s
     """Return the losses that these journals report, together."""
     known = sa.select(meta.c.value).where(meta.c.key.in_([_key(journal) for journal in journals]))
     return sum((Counter(json.loads(value)) for value in connection.execute(known).scalars()), Counter())
+
+
+def remove(connection: sa.Connection, journals: Iterable[int]) -> None:
+    """Remove the losses of these journals, whose numbers other journals may be given later."""
+    for chunk in chunks([_key(journal) for journal in journals]):
+        connection.execute(sa.delete(meta).where(meta.c.key.in_(chunk)))
 
 
 def _key(journal: int) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # Incremented with every change of the tables. An older store in the data directory is moved aside and rebuilt; a newer
 # one, or one that LIVECOVERAGE_STORE names, is refused.
-VERSION = 5
+VERSION = 6
 
 metadata = sa.MetaData()
 
@@ -130,6 +130,18 @@ statements = _table(
     "statements", *(sa.Column(name, sa.Text, primary_key=True) for name in ("content", "rules")),
     *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("statements", "excluded")),
     *map(_text, ("multiline", "error")),
+)  # fmt: skip
+
+# The contents of source files, compressed (zlib), by their hashes. They cannot be rebuilt from the journals once a file
+# has changed, so they are saved from a store that is rebuilt.
+contents = _table(
+    "contents", sa.Column("hash", sa.Text, primary_key=True), sa.Column("data", sa.LargeBinary, nullable=False)
+)
+# The files that the configuration selected in a run, executed or not. ``content`` is the hash of the file's content
+# then, or empty if the file was changed before it could be read.
+sources = _table(
+    "sources", _number("run", primary_key=True), sa.Column("path", sa.Text, primary_key=True), _text("content"),
+    sqlite_with_rowid=False,
 )  # fmt: skip
 
 _NUMBER_BITS = 32

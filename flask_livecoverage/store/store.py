@@ -17,9 +17,11 @@ from . import schema
 from .connections import Connections
 from .damage import OldStoreError, ReplacedError
 from .dialect import insert_missing, writing
+from .ingest.contents import Versions, keep_contents, keep_sources, put_sources
 from .ingest.sync import Progress, RunSync
 from .queries.run_queries import RunQueries
 from .queries.statements import Analysed, load_statements, save_statements
+from .removal import remove_run
 
 # Errors that a broken store can cause. A damaged file may still be readable, with rows that were never written.
 FAULTS: tuple[type[BaseException], ...] = (
@@ -45,9 +47,13 @@ class Store:
     def _engine(self) -> sa.Engine:
         return self.connections.engine
 
-    def open(self) -> None:
-        """Create the tables if they do not exist."""
-        self.identity = _prepare(self._engine)
+    def open(self) -> bool:
+        """Create the tables if they do not exist; return whether they were created."""
+        is_new = not sa.inspect(self._engine).has_table(schema.meta.name)
+        if is_new:
+            _create(self._engine)
+        self.identity = _check_version(self._engine)
+        return is_new
 
     def sync(self, folder: RunFolder, progress: Progress = lambda done, total: None) -> int:
         """Bring the store up to date with the journals of a run; return the run's number in the store.
@@ -68,6 +74,26 @@ class Store:
         self.warnings += sync.warnings
         return number
 
+    def keep_sources(self, folder: RunFolder, executed: Versions, listed: Iterable[str]) -> None:
+        """Keep the contents of a run's files without its requests, which takes no longer however many there are.
+
+        :param executed: the files that ran, with the hashes of their contents.
+        :param listed: the files that the configuration selects, executed or not.
+        """
+        with writing(self._engine).begin() as connection:
+            connection.execute(insert_missing(connection, schema.runs), [{"name": folder.id}])
+            named = sa.select(schema.runs.c.id).where(schema.runs.c.name == folder.id)
+            run = connection.execute(named).scalar_one()
+            executed = list(executed)
+            put_sources(connection, run, listed)
+            keep_contents(connection, executed)
+            keep_sources(connection, run, executed, folder.last_write())
+
+    def remove(self, name: str) -> None:
+        """Remove the run ``name``. Its files' contents stay, because other runs may have them too."""
+        with writing(self._engine).begin() as connection:
+            remove_run(connection, name)
+
     def load_statements(self, rules: str, contents: Iterable[str]) -> dict[str, Analysed]:
         """Return the stored analysis of source files, by the hashes of their contents, under ``rules``."""
         with self._engine.connect() as connection:
@@ -85,16 +111,18 @@ class Store:
             yield RunQueries(connection, runs, period)
 
 
-def _prepare(engine: sa.Engine) -> str:
-    """Create the tables if they do not exist; return the store's identity."""
-    if not sa.inspect(engine).has_table(schema.meta.name):
-        with writing(engine).begin() as connection:
-            schema.metadata.create_all(connection)
-            about = {"schema_version": str(schema.VERSION), "identity": uuid.uuid4().hex}
-            rows = [{"key": key, "value": value} for key, value in about.items()]
-            connection.execute(insert_missing(connection, schema.meta), rows)
-            # Number 1, which stands for no test.
-            connection.execute(insert_missing(connection, schema.tests), [{"name": ""}])
+def _create(engine: sa.Engine) -> None:
+    with writing(engine).begin() as connection:
+        schema.metadata.create_all(connection)
+        about = {"schema_version": str(schema.VERSION), "identity": uuid.uuid4().hex}
+        rows = [{"key": key, "value": value} for key, value in about.items()]
+        connection.execute(insert_missing(connection, schema.meta), rows)
+        # Number 1, which stands for no test.
+        connection.execute(insert_missing(connection, schema.tests), [{"name": ""}])
+
+
+def _check_version(engine: sa.Engine) -> str:
+    """Return the store's identity. Raises OldStoreError, or DataError for a store of a newer version."""
     with engine.connect() as connection:
         found: dict[str, str] = {row.key: row.value for row in connection.execute(sa.select(schema.meta))}
     version = found.get("schema_version")

@@ -79,8 +79,8 @@ USES: dict[str, tuple[str, bool, Callable[[Answers], bool]]] = {
     "LIVECOVERAGE_IGNORE": ("/, /favicon.ico", True, lambda seen: seen["requests"]["requests"][-1]["test"] is None),
     "LIVECOVERAGE_STORE": ("sqlite:///own.sqlite3", True, lambda seen: Path("own.sqlite3").exists()),
 }  # fmt: skip
-# Not a variable of servers: it is tested below.
-OTHERS = {"LIVECOVERAGE_URL"}
+# Not variables of servers: the first is tested below, the other with the command that reads it.
+OTHERS = {"LIVECOVERAGE_URL", "LIVECOVERAGE_KEEP_RUNS"}
 
 
 def ask(folder: Path, **variables: str) -> Answers:

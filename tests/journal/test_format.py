@@ -68,8 +68,8 @@ IGNORED = {
     fold: {"process", "sources", "rules", "trace", "ambient", "lost", "gone"},
     # `gone` has no content.
     reader: {"gone"},
-    # `process` and `window` are read by `sync`. The files that the configuration selects are not in the store.
-    batch: {"process", "sources", "window", "gone"},
+    # `process` and `window` are read by `sync`.
+    batch: {"process", "window", "gone"},
     # Only the traces of requests count, which `tail` reads.
     collector: {"process", "sources", "rules", "trace", "ambient", "lost", "gone"},
 }

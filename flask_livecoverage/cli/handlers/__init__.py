@@ -10,12 +10,13 @@ Modules:
 *   ``questions``: the answers of ``requests``, ``tests``, ``routes``, ``diff`` and ``who``, as objects for JSON
 *   ``removal``: deletes the files of test cases that Keploy recorded
 *   ``reporting``: the work of ``report``, ``status`` and ``shutdown``
+*   ``runs``: the work of ``runs`` and ``prune``
 *   ``serving``: the work of ``serve`` and ``run``
 *   ``suites``: the work of ``dedup`` and ``minimise``
 *   ``traffic``: counts the requests of an access log by route
 
 May import: analysis, control.application, control_client, errors, exports, extension, journal, keploy, model, queries,
-recording.process, serving, settings, sources, startup, store.
+recording.process, repository, serving, settings, sources, startup, store.
 
 Runs in the commands, which import it in their bodies, so ``flask`` itself loads none of it.
 """

@@ -30,7 +30,7 @@ def show(
     **given: Any,
 ) -> None:
     """Print the requests, tests or routes (``kind``) that the filters ``given`` select, or the one called ``name``."""
-    with open_recorded(data_dir, run_id) as queries:
+    with open_recorded(data_dir, run_id, tested=kind == "test") as queries:
         filters = Filters(**given)
         if name is not None:
             _print(questions.subject_object(queries, name, kind), output_format, _subject)
@@ -77,7 +77,7 @@ def _requests(answer: Row) -> Iterable[str]:
     yield table(
         ("Request", "Time", "Test", "Method", "Path", "Status", "ms", "Lines"),
         (
-            (r["id"], _time(r["started_at"]), r["test"], r["method"], _path(r), r["status"], _ms(r), r["lines"])
+            (r["id"], time_text(r["started_at"]), r["test"], r["method"], _path(r), r["status"], _ms(r), r["lines"])
             for r in shown
         ),
         right=("Status", "ms", "Lines"),
@@ -115,7 +115,7 @@ def _routes(answer: Row) -> Iterable[str]:
 def _subject(answer: Row) -> Iterable[str]:
     facts = {key: value for key, value in answer.items() if key != "files" and value is not None}
     if "started_at" in facts:
-        facts["started_at"] = _time(facts["started_at"])
+        facts["started_at"] = time_text(facts["started_at"])
     if "requests" in facts:
         # Of a test or a route; a request has one duration.
         facts = {"total ms" if key == "duration_ms" else key: value for key, value in facts.items()}
@@ -149,7 +149,7 @@ def _who(answer: Row) -> Iterable[str]:
             rows = ((one[kind], one["requests"]) for one in answer[f"{kind}s"])
             yield table((kind.capitalize(), "Requests"), rows, right=("Requests",)) + "\n"
     latest = (
-        (r["id"], _time(r["started_at"]), r["test"], r["method"], _path(r), r["status"]) for r in answer["latest"]
+        (r["id"], time_text(r["started_at"]), r["test"], r["method"], _path(r), r["status"]) for r in answer["latest"]
     )
     yield table(("Latest requests", "Time", "Test", "Method", "Path", "Status"), latest, right=("Status",))
 
@@ -168,7 +168,8 @@ def _count(files: Mapping[str, Sequence[int]]) -> int:
     return sum(map(len, files.values()))
 
 
-def _time(moment: float) -> str:
+def time_text(moment: float) -> str:
+    """A moment (UNIX seconds) in this machine's zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
 
 

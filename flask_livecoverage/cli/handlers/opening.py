@@ -12,7 +12,7 @@ import click
 
 from ...journal.data_dir import DataDir
 from ...journal.run_folder import RunFolder
-from ...queries.stored_runs import open_stored_runs
+from ...queries.stored_runs import StoredRuns, open_stored_runs
 from ...settings import load_settings
 from ...store import RunQueries, Store
 from .reporting import warn
@@ -22,20 +22,31 @@ PATIENCE_SECONDS = 2.0
 
 
 @contextmanager
-def open_recorded(data_dir: str, selection: str) -> Iterator[RunQueries]:
-    """The recorded runs that ``selection`` names, in the store; unreadable records are reported on standard error."""
-    directory = DataDir(data_dir)
-    for path in directory.foreign_files():
-        warn(f"{path}: not a file of Flask-LiveCoverage, skipped")
-    folders = directory.select(selection)
-    setting = load_settings({}).store
-    with open_stored_runs(directory.path, folders, setting, synchronise=_sync) as runs:
-        for warning in runs.warnings:
-            warn(warning)
+def open_recorded(data_dir: str, selection: str, *, tested: bool = False) -> Iterator[RunQueries]:
+    """The recorded runs that ``selection`` names, in the store; unreadable records are reported on standard error.
+
+    ``tested`` is for questions about tests: ``latest`` is the newest run in which something was tested.
+    """
+    with open_selected(data_dir, selection, tested=tested) as runs:
         yield runs.queries
 
 
-def _sync(store: Store, folder: RunFolder) -> int:
+@contextmanager
+def open_selected(data_dir: str, selection: str, *, tested: bool = False) -> Iterator[StoredRuns]:
+    """As :func:`open_recorded`, with the store."""
+    directory = DataDir(data_dir)
+    for path in directory.foreign_files():
+        warn(f"{path}: not a file of Flask-LiveCoverage, skipped")
+    folders = directory.select(selection, tested=tested)
+    setting = load_settings({}).store
+    with open_stored_runs(directory.path, folders, setting, synchronise=synchronise) as runs:
+        for warning in runs.warnings:
+            warn(warning)
+        yield runs
+
+
+def synchronise(store: Store, folder: RunFolder) -> int:
+    """Synchronise the store with a run, with a progress bar if it takes long; return the run's number."""
     bar = _ProgressBar()
     try:
         return store.sync(folder, bar)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from ...control_client import fetch, fetch_json
-from ...errors import ConfigurationError, ServerError
+from ...errors import ConfigurationError, LiveCoverageError, ServerError
 from ...exports.reports import Reports, open_reports
 from ...journal.data_dir import DataDir
 from ...journal.reader import read_run
@@ -19,6 +19,7 @@ from ...model.atomic_files import replace_file
 from ...model.records import Run
 from ...model.text import printable
 from ...queries.run_counts import count_run
+from ...queries.stored_contents import keep_contents
 from ...settings import load_settings
 
 T = TypeVar("T")
@@ -34,7 +35,17 @@ def report(
     fail_under: float | None = None,
 ) -> int:
     """Report on the runs that ``selection`` names; return 2 if the total is below ``fail_under``, else 0."""
-    return report_on(read_runs(data_dir, selection), formats, contexts=contexts, output=output, fail_under=fail_under)
+    runs = read_runs(data_dir, selection)
+    keep_sources(data_dir, runs)
+    return report_on(runs, formats, contexts=contexts, output=output, fail_under=fail_under)
+
+
+def keep_sources(data_dir: str, runs: Iterable[Run]) -> None:
+    """Keep the contents of the files of ``runs``, which may be edited soon. If that fails, a warning is printed."""
+    try:
+        keep_contents(DataDir(data_dir), runs, load_settings({}).store)
+    except LiveCoverageError as error:
+        warn(f"the contents of the measured files are not kept: {error}")
 
 
 def report_on(

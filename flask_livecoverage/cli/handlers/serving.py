@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,13 +18,17 @@ from ...control.application import is_control
 from ...control_client import ensure_token
 from ...errors import ConfigurationError, LiveCoverageError, ServerError
 from ...extension import State, attach
+from ...journal.data_dir import DataDir
+from ...journal.facts import note_command, note_working_tree
 from ...journal.run_folder import new_run_id
 from ...keploy.agent import Agent
 from ...keploy.runs import LocalRun
 from ...keploy.sockets import listening
 from ...model.records import Run
+from ...model.run_facts import Command
 from ...model.text import printable
 from ...recording.process import start_recording, stop_recording
+from ...repository.working_tree import working_tree
 from ...serving.database import TemporaryDatabase, create_missing_tables, tables, temporary_database
 from ...serving.external_server import describe_status
 from ...serving.launcher import ServerProcess, external_server, inherited_environment, managed_server, run_command
@@ -35,7 +40,8 @@ from ...settings import RUN_VARIABLE, URL_VARIABLE, Settings, load_settings
 from ...startup import database_guard
 from ...startup.database_guard import RefusedDatabase, read_refusal
 from ...startup.early_start import early_start_environ, restart_if_late
-from .reporting import read_runs, report_on, warn
+from .reporting import keep_sources, read_runs, report_on, warn
+from .runs import remove_surplus
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
 
@@ -48,6 +54,7 @@ def serve(info: ScriptInfo, options: ServeOptions, *, control_fd: int | None = N
 
     ``control_fd`` is a socket to the ``livecov run`` that started this process.
     """
+    remove_surplus(options.data_dir)
     os.environ.update(options.environment(os.environ.get(RUN_VARIABLE) or new_run_id()))
     with _restored_folder(os.getcwd()), TerminationHandler() as signals, ExitStack() as stack:
         parent = ParentConnection(control_fd)
@@ -179,18 +186,24 @@ def _call_all(app: Flask, functions: Sequence[Callable[[], Any]], when: str) -> 
 def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int:
     """Start the server, run the command against it, end the server, report; return the exit status."""
     run_id = new_run_id()
+    folder = DataDir(options.data_dir).run(run_id)
     with TerminationHandler(), ExitStack() as stack:
+        if run_options.server is not None:
+            remove_surplus(options.data_dir)  # else the server does that
         # With it, the server accepts our requests and those of the command's pytest plugin, from any address.
         stack.enter_context(ensure_token())
         database = None
         if run_options.server is not None and options.temporary_database:
             database = stack.enter_context(temporary_database())
         environ = {**inherited_environment(), **options.environment(run_id)}
+        note_working_tree(folder, partial(working_tree, Path.cwd()))
         server = stack.enter_context(_start_server(info, options, run_options, environ))
         if database is not None:
             database.check()
         environ = {**inherited_environment(), URL_VARIABLE: server.url}
+        note_command(folder, Command(run_options.command))
         status = run_command(run_options.command, environ, run_options.timeout)
+        note_command(folder, Command(run_options.command, status))
         early = server.process.poll()
         refused = database and _check_afterwards(database)
     report_status = _report_run(options.data_dir, run_id, run_options, server.url)
@@ -250,6 +263,7 @@ def start_managed_server(
 def _report_run(data_dir: str, run_id: str, run_options: RunOptions, url: str) -> int:
     try:
         runs = read_runs(data_dir, run_id)
+        keep_sources(data_dir, runs)
         try:
             status = report_on(runs, run_options.formats, fail_under=run_options.fail_under)
         finally:

@@ -57,7 +57,7 @@ def load_suite(origin: Origin) -> RecordedSuite:
     """The suite of ``origin``: of tests where any request names one, of requests else, or as ``origin.by`` demands."""
     if origin.input_path is not None:
         return RecordedSuite(Suite.of_lines(read_dedup(origin.input_path)), "test")
-    with open_recorded(origin.data_dir, origin.run_id) as queries:
+    with open_recorded(origin.data_dir, origin.run_id, tested=origin.by != "request") as queries:
         return recorded_suite(queries, origin.by)
 
 

@@ -3,12 +3,13 @@
 Modules:
 
 *   ``batch``: inserts a piece of one journal
+*   ``contents``: keeps the contents of files
 *   ``interning``: stores repeated values once
 *   ``late_updates``: adds late lines to their requests
 *   ``sync``: synchronises the store with a run's journals
 *   ``window_events``: inserts window events, and assigns stored requests to these windows
 
-May import: journal, model, store.
+May import: journal, model, sources.content, store.
 
 Runs wherever a question is answered: in a command, in the dashboard process, or in the measured server for a control
 route.

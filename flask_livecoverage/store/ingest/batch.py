@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ...journal.format import UNREADABLE, objects, pop_kind, rules_of, trace_of
+from ...journal.format import UNREADABLE, objects, pop_kind, rules_of, source_files_of, trace_of
 from ...model.bitmap import to_numbits
 from ...model.records import NO_TEST_NAME, Trace
 from ...model.text import whole_number
 from .. import losses, schema
 from ..dialect import chunks, insert_missing, insert_or_add, insert_rows
 from ..windows import NO_WINDOW, WindowIntervals
+from .contents import put_sources
 from .interning import Interner, Key, without_surrogates
 
 Row = dict[str, Any]
@@ -83,6 +84,7 @@ class _Lines:
     traces: dict[str, Trace] = field(default_factory=dict)
     ambient: set[str] = field(default_factory=set)
     rules: list[Sequence[Any]] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
     # How many records, by the reason.
     lost: Counter[str] = field(default_factory=Counter)
     unreadable: int = 0
@@ -101,6 +103,7 @@ def put(
     _put_traces(connection, lines.traces.values(), caches)
     _put_ambient(connection, piece.run, lines.ambient, caches)
     _put_rules(connection, piece.run, lines.rules)
+    put_sources(connection, piece.run, lines.sources)
     if lines.requests:
         windows = windows_since(min(line["started_at"] for _, _, line in lines.requests))
         _Requests(connection, piece, windows, caches).put(lines.requests)
@@ -139,6 +142,8 @@ def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> Non
         lines.ambient.add(line["trace"])
     elif kind == "rules":
         lines.rules.extend(rules_of(line))
+    elif kind == "sources":
+        lines.sources.extend(source_files_of(line))
     elif kind == "lost":
         lines.lost[line["reason"]] += line["count"]
 

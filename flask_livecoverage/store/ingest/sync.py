@@ -25,6 +25,7 @@ from .. import losses, schema
 from ..dialect import insert_missing, writing
 from ..windows import WindowIntervals, last_event
 from .batch import Caches, Piece, put
+from .contents import keep_contents, keep_sources
 from .interning import without_surrogates
 from .late_updates import apply_late_updates
 from .window_events import put_events
@@ -79,6 +80,9 @@ class RunSync:
             # Another process may have inserted the last pieces, and not have applied their late lines yet.
             with self._engine.begin() as connection:
                 apply_late_updates(connection, run, self._caches)
+                executed = [(str(path), str(content)) for path, content in self._caches.files.known()]
+                keep_contents(connection, executed)
+                keep_sources(connection, run, executed, self._folder.last_write())
         self._warn_of_unreadable_lines(run)
         self._warn_of_losses(run)
         return run

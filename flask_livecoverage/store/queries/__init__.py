@@ -3,6 +3,7 @@
 Modules:
 
 *   ``base``: the runs and filters of a query
+*   ``contents``: the contents that files had
 *   ``groups``: requests grouped by test and route
 *   ``lines``: lines, and who ran them
 *   ``requests``: single requests

@@ -68,6 +68,13 @@ class GroupQueries:
         )  # fmt: skip
         return self._connection.execute(query.where(source.c.test != NO_TEST_ROW) if tests_only else query)
 
+    def count_tests(self) -> int:
+        """Return how many tests the requests name."""
+        table = schema.executions.c
+        query = sa.select(sa.func.count(sa.distinct(table.test)))
+        where = table.period.in_(self._periods), table.test != NO_TEST_ROW
+        return int(self._connection.execute(query.where(*where)).scalar() or 0)
+
     def tests_by_route(self, filters: Filters | None = None) -> dict[str, int]:
         """Return how many tests each route has, by its name."""
         source = self._base.executions(filters).subquery()

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ...model.records import Rule
 from .. import losses, schema
 from .base import QueryBase
+from .contents import ContentQueries
 from .groups import GroupQueries
 from .lines import LineQueries
 from .requests import RequestQueries
@@ -28,6 +29,7 @@ class RunQueries:
         self.lines = LineQueries(base, self.requests)
         self.groups = GroupQueries(base)
         self.windows = WindowQueries(base)
+        self.contents = ContentQueries(base)
 
     @property
     def root(self) -> str:
@@ -42,6 +44,17 @@ class RunQueries:
         for rule, endpoint, names in self._base.connection.execute(query):
             methods.setdefault((rule, endpoint), set()).update(filter(None, names.split(",")))
         return [Rule(rule, endpoint, sorted(names)) for (rule, endpoint), names in sorted(methods.items())]
+
+    def times(self) -> tuple[float, float | None]:
+        """Return when the first process started and when the last response ended, in UNIX seconds.
+
+        0 if no process has recorded its start, None without requests.
+        """
+        starts = [journal.started_at for journal in self._base.journals.values() if journal.started_at]
+        table = schema.requests.c
+        ends = sa.func.max(table.started_at + table.duration_us / 1e6)
+        ended = self._base.connection.execute(sa.select(ends).where(table.period.in_(self._base.periods))).scalar()
+        return min(starts, default=0.0), ended
 
     def processes(self) -> int:
         """Return how many processes have taken part."""

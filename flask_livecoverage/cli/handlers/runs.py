@@ -1,0 +1,172 @@
+"""The work of ``runs`` and ``prune``, and of the removal of old runs when another one begins."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from ...errors import LiveCoverageError
+from ...journal.data_dir import DataDir
+from ...journal.retention import is_live, surplus
+from ...journal.run_folder import RunFolder
+from ...model.text import abridged, printable
+from ...queries.run_list import RunSummary, list_runs
+from ...queries.run_removal import remove_runs
+from ...settings import load_settings
+from ...sources.coveragepy import StatementAnalyser
+from .answers import table, time_text
+from .opening import synchronise
+from .reporting import warn
+
+Row = dict[str, Any]
+
+_UNITS = ("KiB", "MiB", "GiB")
+_COMMIT_DIGITS = 10
+
+
+def show_runs(data_dir: str, output_format: str) -> None:
+    """Print the runs, newest first. Raises DataError if there are none."""
+    directory = DataDir(data_dir)
+    analyser = StatementAnalyser()
+    runs = list(_summaries(directory, reversed(directory.select("all")), analyser))
+    if output_format == "json":
+        click.echo(json.dumps([_row(run) for run in runs]))
+        return
+    click.echo(_table(runs, analyser))
+    if any(run.live for run in runs):
+        click.echo("\nLive: a process records into it.")
+    if any(run.executed is None for run in runs):
+        click.echo("\n?: not all of its files' contents were kept, so their statements cannot be counted.")
+
+
+def _summaries(directory: DataDir, runs: Iterable[RunFolder], analyser: StatementAnalyser) -> Iterator[RunSummary]:
+    return list_runs(directory, runs, load_settings({}).store, analyser, synchronise)
+
+
+def _row(run: RunSummary) -> Row:
+    tree, command = run.facts.tree, run.facts.command
+    return {
+        "id": run.id,
+        "started_at": run.started_at,
+        "duration_ms": run.duration_ms,
+        "command": command and shlex.join(command.arguments),
+        "status": command and command.status,
+        "commit": tree and tree.commit,
+        "branch": tree and tree.branch,
+        "dirty": tree and tree.dirty,
+        "tests": run.tests,
+        "requests": run.requests,
+        "percent": run.percent,
+        "processes": run.processes,
+        "bytes": run.bytes,
+        "live": run.live,
+    }
+
+
+def _table(runs: Sequence[RunSummary], analyser: StatementAnalyser) -> str:
+    numbers = ("Tests", "Requests", "Cover", "Size", "Status")
+    headers = ("Run", "Started", "Commit", "Branch", *numbers, "Command")
+    return table(headers, (_cells(run, analyser) for run in runs), right=numbers)
+
+
+def _cells(run: RunSummary, analyser: StatementAnalyser) -> Sequence[Any]:
+    tree, command = run.facts.tree, run.facts.command
+    return (
+        run.id,
+        time_text(run.started_at) if run.started_at else None,
+        tree and tree.commit and f"{tree.commit[:_COMMIT_DIGITS]}{'+' if tree.dirty else ''}",
+        tree and tree.branch,
+        run.tests,
+        run.requests,
+        _cover(run, analyser),
+        _size(run.bytes),
+        "live" if run.live else command and command.status,
+        command and abridged(printable(shlex.join(command.arguments))),
+    )
+
+
+def _cover(run: RunSummary, analyser: StatementAnalyser) -> str | None:
+    if run.executed is None:
+        return "?"
+    return f"{analyser.percent(run.executed, run.statements)}%" if run.statements else None
+
+
+def _size(count: int) -> str:
+    if count < 1024:
+        return f"{count} B"
+    power = min(len(_UNITS), (count.bit_length() - 1) // 10)
+    return f"{count / 1024**power:.1f} {_UNITS[power - 1]}"
+
+
+# Removal
+
+
+def prune(keep: int | None, older_than: float | None, yes: bool, data_dir: str, output_format: str) -> None:
+    """List the runs that are neither among the newest ``keep`` nor began since ``older_than``; ask; remove them."""
+    directory = DataDir(data_dir)
+    runs = directory.runs()
+    if keep is None:
+        keep = load_settings({}).keep_runs or len(runs) if older_than is None else 0
+    old = runs[: max(0, len(runs) - keep)]
+    found = [run for run in old if older_than is None or run.last_start() < older_than]
+    live = [run.id for run in found if is_live(run)]
+    found = [run for run in found if run.id not in live]
+    for name in live:
+        warn(f"the run {name} is being recorded: it stays")
+    if output_format == "json":
+        _remove_for_program(directory, found, yes=yes)
+    elif not found:
+        click.echo("No runs to remove.")
+    else:
+        _list(directory, found)
+        if yes or click.confirm(f"Remove {_counted(found)}?"):
+            remove_runs(directory, found, load_settings({}).store)
+            click.echo(f"Removed {_counted(found)}.")
+
+
+def _remove_for_program(directory: DataDir, runs: Sequence[RunFolder], *, yes: bool) -> None:
+    """Print the runs as JSON; they are removed with ``yes`` alone, because a program cannot be asked."""
+    if yes and runs:
+        remove_runs(directory, runs, load_settings({}).store)
+    click.echo(json.dumps({"removed": yes, "runs": [run.id for run in runs]}))
+
+
+def _list(directory: DataDir, runs: Sequence[RunFolder]) -> None:
+    # A folder of a server that did not start has no journals.
+    recorded = [run for run in reversed(runs) if run.journals()]
+    if recorded:
+        analyser = StatementAnalyser()
+        click.echo(_table(list(_summaries(directory, recorded, analyser)), analyser))
+    empty = [run.id for run in runs if not run.journals()]
+    if empty:
+        click.echo(f"Without any record: {', '.join(map(printable, empty))}")
+
+
+def remove_surplus(data_dir: str) -> None:
+    """Remove runs beyond ``LIVECOVERAGE_KEEP_RUNS``, before another one begins, and say so on standard error."""
+    settings = load_settings({})
+    directory = DataDir(data_dir)
+    runs = directory.runs()
+    # Fewer by one, because a run is about to begin.
+    if not settings.keep_runs or len(runs) < settings.keep_runs:
+        return
+    found = surplus(runs, settings.keep_runs - 1)
+    if not found:
+        return
+    try:
+        remove_runs(directory, found, settings.store)
+    except LiveCoverageError as error:
+        warn(f"old runs are not removed: {error}")
+        return
+    which = f"{found[0].id} to {found[-1].id}" if len(found) > 1 else found[0].id
+    click.echo(
+        f"Removed {_counted(found)} ({printable(which)}): LIVECOVERAGE_KEEP_RUNS keeps {settings.keep_runs}", err=True
+    )
+
+
+def _counted(runs: Sequence[RunFolder]) -> str:
+    return f"{len(runs)} run{'' if len(runs) == 1 else 's'}"

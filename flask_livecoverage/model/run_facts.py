@@ -1,0 +1,39 @@
+"""The facts about a run that come from outside of the server: its git commit and the command that it was for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingTree:
+    """The state of a git working tree.
+
+    ``top`` is its folder. ``commit`` is the checked out commit, None before the first one; ``branch`` is None if none
+    is checked out. ``dirty`` is whether files under version control differ from the commit. ``changed`` maps the paths
+    that differ, and those that git does not know and does not ignore, to the hashes of their contents (see
+    :func:`~.contents.hash_of`; empty for a path that is gone). Paths are relative to ``top``, with slashes.
+    """
+
+    top: str
+    commit: str | None
+    branch: str | None
+    dirty: bool
+    changed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The command that a run was recorded for, and its exit status; None while it runs, or if it was killed."""
+
+    arguments: tuple[str, ...]
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """``tree`` is None if the run has no repository, ``command`` if a server was started without one."""
+
+    tree: WorkingTree | None = None
+    command: Command | None = None

@@ -1,0 +1,46 @@
+"""Runs git."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import ConfigurationError
+
+# Longer than any answer that a person would wait for.
+_SECONDS = 120
+
+
+class GitError(ConfigurationError):
+    """git cannot answer: the message is git's own first line, or why it cannot run."""
+
+
+def git(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
+    """Return the output of ``git ARGUMENTS`` in ``folder``. Raises GitError if git is missing or fails."""
+    # Without optional locks, so that git in another terminal is never refused. Messages in English, because some are
+    # compared.
+    environ = {**os.environ, **(environ or {}), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    command = ["git", "-c", "core.quotePath=false", *arguments]
+    try:
+        done = subprocess.run(command, cwd=folder, env=environ, input=stdin, capture_output=True, timeout=_SECONDS)
+    except FileNotFoundError:
+        reason = "git is not installed" if folder.is_dir() else f"{folder} is no folder"
+        raise GitError(f"{reason}: install it, or name another folder") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise GitError(f"git {arguments[0]} cannot run: {error}") from None
+    if done.returncode:
+        raise GitError(_first_line(done.stderr) or f"git {arguments[0]} ended with status {done.returncode}")
+    return done.stdout
+
+
+def text(output: bytes) -> str:
+    """Decode git's output; bytes of paths that are not UTF-8 become surrogates, as in :func:`os.fsdecode`."""
+    return output.decode("utf-8", "surrogateescape")
+
+
+def _first_line(stderr: bytes) -> str:
+    lines = [line for line in text(stderr).splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return (errors or lines or [""])[0].removeprefix("fatal: ").removeprefix("error: ").strip()

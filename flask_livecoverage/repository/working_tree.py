@@ -1,0 +1,80 @@
+"""The state of the working tree: the commit, the branch, and the files that differ from the commit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..model.contents import hash_of
+from ..model.run_facts import WorkingTree
+from .git import GitError, git, text
+
+# A larger file is compared by its size and time. These files are data, not code.
+_MAX_HASHED = 8 << 20
+
+
+def working_tree(folder: Path) -> WorkingTree | None:
+    """Return the state of the working tree that contains ``folder``; None if there is none, or git cannot answer."""
+    # Looked up here first: in a server's master process, a git that fails would look like a worker that fails.
+    inside = any(os.path.lexists(above / ".git") for above in (folder.absolute(), *folder.absolute().parents))
+    if not inside and "GIT_DIR" not in os.environ:
+        return None
+    try:
+        top = Path(text(git(folder, "rev-parse", "--show-toplevel")).rstrip("\n"))
+        status = git(top, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+    except GitError:
+        return None
+    return parse_status(top, status)
+
+
+def parse_status(top: Path, status: bytes) -> WorkingTree:
+    """Return the state that git's output in its format ``porcelain=v2`` with ``-z`` describes."""
+    heads: dict[str, str] = {}
+    changed: dict[str, str] = {}
+    dirty = False
+    for entry in filter(None, text(status).split("\0")):
+        if entry.startswith("# "):
+            key, _, value = entry[2:].partition(" ")
+            heads[key] = value
+        else:
+            path = _path_in(entry)
+            changed[path] = content_of(top / path)
+            dirty |= not entry.startswith("?")
+    commit, branch = heads.get("branch.oid"), heads.get("branch.head")
+    return WorkingTree(
+        str(top),
+        None if commit == "(initial)" else commit,
+        None if branch == "(detached)" else branch,
+        dirty,
+        changed,
+    )
+
+
+# The number of fields before the path, by the kind of entry: changed, unmerged, not under version control.
+_FIELDS = {"1": 8, "u": 10, "?": 1}
+
+
+def _path_in(entry: str) -> str:
+    return entry.split(" ", _FIELDS[entry[0]])[-1]
+
+
+def content_of(path: Path) -> str:
+    """Return the hash of a file's content; empty if there is no such file.
+
+    A symbolic link counts by its target, as in git, and a submodule or a large file by its time.
+    """
+    try:
+        about = os.lstat(path)
+        if path.is_symlink():
+            return hash_of(os.fsencode(os.readlink(path)))
+        if path.is_dir() or about.st_size > _MAX_HASHED:
+            return f"{about.st_size}-{about.st_mtime_ns}"
+        return hash_of(path.read_bytes())
+    except OSError:
+        return ""
+
+
+def tracked_files(top: Path) -> Iterator[str]:
+    """Yield the paths under version control, relative to ``top``. Raises GitError."""
+    yield from filter(None, text(git(top, "ls-files", "-z")).split("\0"))

@@ -1,0 +1,27 @@
+"""Removes a run from the store."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from . import losses, schema
+
+# The tables that have rows for each run. Tests, routes, files and traces are shared by all runs, and stay.
+_OF_RUN = (
+    schema.late_updates, schema.windows, schema.ambient, schema.rules, schema.sources, schema.periods, schema.journals,
+)  # fmt: skip
+
+
+def remove_run(connection: sa.Connection, name: str) -> None:
+    """Remove all rows of the run ``name``. Does nothing if the store has none."""
+    run = connection.execute(sa.select(schema.runs.c.id).where(schema.runs.c.name == name)).scalar()
+    if run is None:
+        return
+    periods = sa.select(schema.periods.c.id).where(schema.periods.c.run == run).scalar_subquery()
+    for table in (schema.requests, schema.executions):
+        connection.execute(sa.delete(table).where(table.c.period.in_(periods)))
+    journals = connection.execute(sa.select(schema.journals.c.id).where(schema.journals.c.run == run)).scalars().all()
+    losses.remove(connection, journals)
+    for table in _OF_RUN:
+        connection.execute(sa.delete(table).where(table.c.run == run))
+    connection.execute(sa.delete(schema.runs).where(schema.runs.c.id == run))

@@ -1,0 +1,68 @@
+"""Copies the contents of source files from stores that were moved aside, because no journal has them."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..model.contents import hash_of
+from . import schema
+from .dialect import insert_missing, writing
+from .ingest.contents import put_contents
+
+_AT_ONCE = 100
+
+
+def rescue_contents(engine: sa.Engine, path: Path) -> None:
+    """Copy into the new store at ``path`` all contents that can be read in the broken or old ones beside it.
+
+    Which files of each run had them is copied too.
+    """
+    for aside in sorted(path.parent.glob(f"{path.name}.broken-*")):
+        if not aside.name.endswith(("-journal", "-wal", "-shm")):
+            contents, sources = _contents_in(aside), _sources_in(aside)
+            while some := dict(islice(contents, _AT_ONCE)):
+                with writing(engine).begin() as connection:
+                    put_contents(connection, some)
+            while few := list(islice(sources, _AT_ONCE)):
+                with writing(engine).begin() as connection:
+                    _put_sources(connection, few)
+
+
+def _rows(aside: Path, query: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows that can be read; whatever is damaged is left out."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)) as broken:
+        yield from broken.execute(query)
+
+
+def _contents_in(aside: Path) -> Iterator[tuple[str, bytes]]:
+    for content, data in _rows(aside, f"SELECT hash, data FROM {schema.contents.name}"):
+        with suppress(zlib.error, TypeError):
+            # Its hash proves that it is whole.
+            if hash_of(found := zlib.decompress(data)) == content:
+                yield content, found
+
+
+def _sources_in(aside: Path) -> Iterator[tuple[str, str, str]]:
+    runs, sources = schema.runs.name, schema.sources.name
+    query = f"SELECT name, path, content FROM {sources} JOIN {runs} ON id = run WHERE content != ''"
+    for row in _rows(aside, query):
+        if all(type(value) is str for value in row):
+            yield row
+
+
+def _put_sources(connection: sa.Connection, rows: Sequence[tuple[str, str, str]]) -> None:
+    names = sorted({name for name, _, _ in rows})
+    connection.execute(insert_missing(connection, schema.runs), [{"name": name} for name in names])
+    table = schema.runs.c
+    found = connection.execute(sa.select(table.name, table.id).where(table.name.in_(names)))
+    numbers: dict[str, int] = {row.name: row.id for row in found}
+    sources = [{"run": numbers[name], "path": path, "content": content} for name, path, content in rows]
+    connection.execute(insert_missing(connection, schema.sources), sources)
