@@ -16,9 +16,9 @@ from .options import data_dir_option, output_format_option, parsed
 @output_format_option
 def list_runs(**options: Any) -> None:
     """List the recorded runs, newest first: commit, command, tests and coverage of each."""
-    from .handlers import runs
+    from .handlers import recorded_runs
 
-    runs.show_runs(**options)
+    recorded_runs.show_runs(**options)
 
 
 @livecov.command()
@@ -43,6 +43,6 @@ def prune(**options: Any) -> None:
 
     A run is removed unless --keep or --older-than keeps it.
     """
-    from .handlers import runs
+    from .handlers import recorded_runs
 
-    runs.prune(**options)
+    recorded_runs.prune(**options)

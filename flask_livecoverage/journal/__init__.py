@@ -14,6 +14,8 @@ The kinds of lines (``type``):
     ``files``: all files that the configuration selects
 ``rules``
     ``rules``: URL rules of the applications, each ``[rule, endpoint, methods]``; in a later line those that are new
+``imports``
+    ``edges``: pairs of paths, a file of the application and one that it was the first to import
 ``trace``
     ``id`` and ``files``: path → ``{"content", "lines" (bitmap in hexadecimal), "arcs" (pairs, with branch coverage)}``
 ``request``

@@ -19,7 +19,6 @@ from ..model.atomic_files import replace_data_file
 from ..model.data_files import open_data_file, read_data_file
 from ..model.run_facts import Command, RunFacts, WorkingTree
 from .run_folder import RunFolder
-from .storage import make_run_folder
 
 _TREE, _COMMAND = "marks.git.json", "marks.command.json"
 
@@ -29,11 +28,11 @@ logger = logging.getLogger("flask_livecoverage")
 def note_working_tree(folder: RunFolder, find: Callable[[], WorkingTree | None]) -> None:
     """Write the state of the working tree, unless a process of the run has begun to; ``find`` is called for it.
 
-    A disk that cannot be written is not reported here, because the journal, on the same disk, is.
+    Nothing is written if nothing is recorded, and so there is no folder. A disk that cannot be written is not reported
+    here, because the journal, on the same disk, is.
     """
     path = folder.path / _TREE
     with suppress(OSError):
-        make_run_folder(folder.path)
         # This process alone looks, because of many workers that start together each would run git.
         os.close(open_data_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         tree = find()
@@ -41,11 +40,15 @@ def note_working_tree(folder: RunFolder, find: Callable[[], WorkingTree | None])
 
 
 def note_command(folder: RunFolder, command: Command) -> None:
-    """Write the command of the run, in place of what was written. A disk that cannot be written is logged."""
+    """Write the command of the run, in place of what was written. A disk that cannot be written is logged.
+
+    Nothing is written if nothing is recorded.
+    """
     path = folder.path / _COMMAND
     try:
-        make_run_folder(folder.path)
         replace_data_file(path, _encoded(asdict(command)))
+    except FileNotFoundError:
+        return
     except OSError as error:
         logger.warning("%s: cannot be written (%s): the command of this run is not recorded", path, error.strerror)
 

@@ -103,6 +103,7 @@ _TYPES: dict[str, dict[str, Any]] = {
         "pid": int, "started_at": _NUMBER, "root": str, "engine": str, "branch": bool, "reason": str, "python": str,
     },
     "sources": {"files": list},
+    "imports": {"edges": list},
     "rules": {"rules": list},
     "trace": {"id": str, "files": dict},
     "request": {
@@ -251,6 +252,17 @@ def source_files_of(line: dict[str, Any]) -> list[str]:
     if not all(type(path) is str for path in files):
         raise TypeError("a path is no text")
     return files
+
+
+def imports_of(line: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return importer and imported file of each edge in a line of the kind ``imports``.
+
+    Raises TypeError or ValueError for other lines.
+    """
+    edges = [(importer, imported) for importer, imported in line["edges"]]
+    if not all(type(path) is str for edge in edges for path in edge):
+        raise TypeError("a path is no text")
+    return edges
 
 
 def rules_of(line: dict[str, Any]) -> list[tuple[str, str, list[str]]]:

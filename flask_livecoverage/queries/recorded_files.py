@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coverage.exceptions import CoverageException
+import coverage
 
 from ..model.contents import hash_of
 from ..model.records import FileStatements
@@ -107,7 +107,7 @@ def _analysed(
 def _statements(analyser: StatementAnalyser, copy: str, path: str) -> FileStatements | str:
     try:
         return analyser.analyse(copy)
-    except (CoverageException, SyntaxError, ValueError) as error:
+    except (coverage.CoverageException, SyntaxError, ValueError) as error:
         return " ".join(str(error).replace(copy, path).split())
 
 

@@ -7,7 +7,8 @@ Modules:
 *   ``flusher``: the thread that flushes once a second
 *   ``gevent_patch_hooks``: pauses the flusher while gevent patches
 *   ``greenlet_contexts``: propagates the current request into greenlets
-*   ``inventory``: records the application's source files and URL rules
+*   ``import_edges``: notes which file of the application imports which
+*   ``inventory``: records the application's source files, imports and URL rules
 *   ``pending_lines``: writes ambient lines, and lines that requests run after their response
 *   ``process``: this process's one recorder
 *   ``recorder``: starts and stops the engine, and opens requests and windows

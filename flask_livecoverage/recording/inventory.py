@@ -1,4 +1,4 @@
-"""Records what an application consists of, for reports: its source files and its URL rules."""
+"""Records what an application consists of: its source files, the imports between them, and its URL rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from ..model.records import Rule
 from ..sources.selection import Sources
+from .import_edges import Edge, ImportEdges
 from .session import RecordingSession
 
 # Returns an application's URL rules. With False, it returns none while another thread may be adding rules.
@@ -13,18 +14,22 @@ RuleSource = Callable[[bool], Iterable[Rule]]
 
 
 class Inventory:
-    """Writes the files that the configuration selects, and the applications' URL rules, each once."""
+    """Writes the files that the configuration selects, their imports, and the applications' URL rules, each once."""
 
     def __init__(self, sources: Sources, session: RecordingSession) -> None:
         self.rule_sources: list[RuleSource] = []
+        self.imports = ImportEdges(sources)
         self._sources = sources
         self._session = session
         self._written_files: list[str] = []
         self._written_rules: set[Rule] = set()
+        self._unwritten_imports: set[Edge] = set()
+        self._written_imports: set[Edge] = set()
 
     def write(self) -> None:
         """Write all that is not written yet."""
         self.write_sources()
+        self.write_imports()
         self.write_rules()
 
     def write_sources(self) -> None:
@@ -32,6 +37,14 @@ class Inventory:
         files = self._sources.possible_files()
         if files != self._written_files and self._session.journal.append_object("sources", files=files):
             self._written_files = files
+
+    def write_imports(self) -> None:
+        """Write the imports between files of the application that are not written yet."""
+        self._unwritten_imports.update(self.imports.take())
+        new = sorted(self._unwritten_imports - self._written_imports)
+        if not new or self._session.journal.append_object("imports", edges=new):
+            self._written_imports.update(new)
+            self._unwritten_imports.clear()
 
     def write_rules(self, *, at_rest: bool = True) -> None:
         """Write the applications' URL rules that are not written yet.

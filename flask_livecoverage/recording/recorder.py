@@ -92,6 +92,7 @@ class Recorder:
         if not self.session.started:
             self.sources.note_imported()
             self.engine.start()
+            self.inventory.imports.install()
             self.session.started = True
             self.resume_flushing()
 
@@ -105,8 +106,12 @@ class Recorder:
             run_all(self.flusher.pause)
             self.session.started = False
             stop_engine = self.engine.stop if self.engine_can_stop else self.engine.abandon
-            write_inventory = self.inventory.write_sources, self.inventory.write_rules
-            run_all(stop_engine, self.flush, *self.at_stop, *write_inventory, self.journal.close)
+            inventory = self.inventory
+            write_inventory = inventory.write_sources, inventory.write_imports, inventory.write_rules
+            run_all(
+                stop_engine, inventory.imports.uninstall, self.flush, *self.at_stop, *write_inventory,
+                self.journal.close,
+            )  # fmt: skip
 
     def check(self) -> None:
         """Check that the engine still separates the lines of requests.
@@ -131,7 +136,8 @@ class Recorder:
         self._late.write()
 
     def _flush_regularly(self) -> None:
-        run_all(self.check, self.flush, partial(self.inventory.write_rules, at_rest=False))
+        inventory = self.inventory
+        run_all(self.check, self.flush, inventory.write_imports, partial(inventory.write_rules, at_rest=False))
 
     def after_fork(self) -> None:
         """Continue in a forked child: with a journal of its own, and only the captures of the surviving thread."""

@@ -27,12 +27,13 @@ class RunOrigin:
             note_working_tree(self._run, self._find)
 
     def _find(self) -> WorkingTree | None:
-        # Imported here, because most servers are started by a command that has noted it.
-        from ..repository.working_tree import working_tree
-
         try:
+            # Imported here, because most servers are started by a command that has noted it.
+            from ..repository.working_tree import working_tree
+
             return working_tree(self._root)
         except Exception as error:
-            # Under gevent, for example, some threads cannot start processes.
+            # Under gevent, for example, some threads cannot start processes; a server that has changed its user may
+            # not read this package any more.
             logger.debug("the git commit of this run is not known: %s", error)
             return None

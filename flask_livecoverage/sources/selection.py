@@ -78,6 +78,13 @@ class Sources:
         found = {name: getattr(sys.modules.get(name), "__dict__", {}) for name in names}
         return sorted(name for name, variables in found.items() if self._measures(variables.get("__file__"), variables))
 
+    def file_of_module(self, name: str) -> str | None:
+        """Return the canonical path of an imported module's file; None if there is none, or it is not measured."""
+        variables = getattr(sys.modules.get(name), "__dict__", {})
+        path = variables.get("__file__")
+        frame: Any = SimpleNamespace(f_globals=variables)
+        return self.file_of(path, frame) if isinstance(path, str) else None
+
     def _measures(self, path: object, variables: Mapping[str, Any]) -> bool:
         frame: Any = SimpleNamespace(f_globals=variables)
         return isinstance(path, str) and self.file_of(path, frame) is not None

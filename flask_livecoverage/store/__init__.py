@@ -19,7 +19,7 @@ Modules:
 *   ``traces``: reads traces
 *   ``windows``: the windows of a run, as intervals of time
 
-May import: errors, journal, model, sources.content.
+May import: errors, journal, model.
 
 Runs wherever a question is answered: in a command, in the dashboard process, or in the measured server for a control
 route, and never for a request that is merely recorded.

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from ..model.contents import hash_of
 from . import schema
 from .dialect import insert_missing, writing
-from .ingest.contents import put_contents
+from .ingest.source_contents import put_contents
 
 _AT_ONCE = 100
+_BESIDE = "-journal", "-wal", "-shm"
 
 
 def rescue_contents(engine: sa.Engine, path: Path) -> None:
@@ -26,7 +27,7 @@ def rescue_contents(engine: sa.Engine, path: Path) -> None:
     Which files of each run had them is copied too.
     """
     for aside in sorted(path.parent.glob(f"{path.name}.broken-*")):
-        if not aside.name.endswith(("-journal", "-wal", "-shm")):
+        if not aside.name.endswith(_BESIDE):
             contents, sources = _contents_in(aside), _sources_in(aside)
             while some := dict(islice(contents, _AT_ONCE)):
                 with writing(engine).begin() as connection:
@@ -38,8 +39,14 @@ def rescue_contents(engine: sa.Engine, path: Path) -> None:
 
 def _rows(aside: Path, query: str) -> Iterator[tuple[Any, ...]]:
     """Yield the rows that can be read; whatever is damaged is left out."""
+    before = set(aside.parent.iterdir())
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)) as broken:
         yield from broken.execute(query)
+    # SQLite creates files beside a database with a log, and only removes them if it may write.
+    for suffix in _BESIDE:
+        beside = aside.with_name(f"{aside.name}{suffix}")
+        if beside not in before:
+            beside.unlink(missing_ok=True)
 
 
 def _contents_in(aside: Path) -> Iterator[tuple[str, bytes]]:

@@ -144,6 +144,12 @@ sources = _table(
     sqlite_with_rowid=False,
 )  # fmt: skip
 
+# Pairs of files of a run: one that imports, and one that it imports.
+imports = _table(
+    "imports", _number("run", primary_key=True),
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("importer", "imported")), sqlite_with_rowid=False,
+)  # fmt: skip
+
 _NUMBER_BITS = 32
 # Of a request, in its journal.
 HIGHEST_NUMBER = (1 << _NUMBER_BITS) - 1

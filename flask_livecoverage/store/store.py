@@ -17,7 +17,7 @@ from . import schema
 from .connections import Connections
 from .damage import OldStoreError, ReplacedError
 from .dialect import insert_missing, writing
-from .ingest.contents import Versions, keep_contents, keep_sources, put_sources
+from .ingest.source_contents import Versions, keep_contents, keep_sources, put_sources
 from .ingest.sync import Progress, RunSync
 from .queries.run_queries import RunQueries
 from .queries.statements import Analysed, load_statements, save_statements

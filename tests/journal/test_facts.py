@@ -52,10 +52,18 @@ def test_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCapture
     (tmp_path / "file").touch()
     folder = RunFolder(tmp_path / "file" / "runs" / "run")
     note_working_tree(folder, lambda: TREE)
+    assert read_facts(folder) == RunFacts(None, None)
     with caplog.at_level(logging.WARNING):
         note_command(folder, Command(("pytest",)))
     assert "the command of this run is not recorded" in caplog.text
     assert read_facts(folder) == RunFacts(None, None)
+
+
+def test_nothing_is_recorded(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "runs" / "run")
+    note_working_tree(folder, lambda: TREE)
+    note_command(folder, Command(("pytest",)))
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(

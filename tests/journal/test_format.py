@@ -26,6 +26,7 @@ from flask_livecoverage.journal.format import (
     LINE_PREFIX,
     header,
     header_line,
+    imports_of,
     objects,
     pieces,
     pop_kind,
@@ -48,7 +49,13 @@ from ..support.journals import trace_of as make_trace
 from ..support.strategies import JournalLine, journal_lines, unknown_lines
 
 # The functions that read a value out of the fields of a line; the fields of other kinds are the value.
-READERS: dict[str, Any] = {"process": process_of, "sources": source_files_of, "rules": rules_of, "trace": trace_of}
+READERS: dict[str, Any] = {
+    "process": process_of,
+    "sources": source_files_of,
+    "imports": imports_of,
+    "rules": rules_of,
+    "trace": trace_of,
+}
 
 any_lines = st.one_of(*(st.tuples(st.just(kind), lines) for kind, lines in journal_lines.items()))
 
@@ -65,13 +72,13 @@ def read(data: bytes) -> list[tuple[int, str, Any]]:
 # The kinds that each reader of journals leaves out, and where they are read instead, if anywhere.
 IGNORED = {
     # The others are the reader's own.
-    fold: {"process", "sources", "rules", "trace", "ambient", "lost", "gone"},
-    # `gone` has no content.
-    reader: {"gone"},
+    fold: {"process", "sources", "imports", "rules", "trace", "ambient", "lost", "gone"},
+    # `gone` has no content. Only the store needs imports.
+    reader: {"gone", "imports"},
     # `process` and `window` are read by `sync`.
     batch: {"process", "window", "gone"},
     # Only the traces of requests count, which `tail` reads.
-    collector: {"process", "sources", "rules", "trace", "ambient", "lost", "gone"},
+    collector: {"process", "sources", "imports", "rules", "trace", "ambient", "lost", "gone"},
 }
 
 

@@ -31,6 +31,7 @@ SHARED = {"meta", "tests", "routes", "files", "traces", "trace_files", "statemen
 def make(name: str) -> RunFolder:
     writer = Writer(run_folder(name), "1a", pid=2**22 + 1)
     writer.line("sources", files=["/srv/app.py"])
+    writer.line("imports", edges=[["/srv/wsgi.py", "/srv/app.py"]])
     writer.line("rules", rules=[["/", "index", ["GET"]]])
     trace, late = trace_of({"/srv/app.py": [1]}), trace_of({"/srv/app.py": [2]})
     writer.line("window", at=NOW, name="window")

@@ -271,6 +271,9 @@ journal_lines: dict[str, st.SearchStrategy[JournalLine]] = {
     "sources": st.lists(journal_texts, max_size=4).map(
         lambda files: JournalLine(journal_format.line_of("sources", files=files), files)
     ),
+    "imports": st.lists(st.tuples(journal_texts, journal_texts), max_size=3).map(
+        lambda edges: JournalLine(journal_format.line_of("imports", edges=edges), edges)
+    ),
     "rules": st.lists(_rules, max_size=3).map(
         lambda rules: JournalLine(journal_format.line_of("rules", rules=rules), rules)
     ),

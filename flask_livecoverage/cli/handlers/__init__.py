@@ -8,9 +8,9 @@ Modules:
 *   ``opening``: opens the runs that a command is about
 *   ``priorities``: the work of ``priorities``
 *   ``questions``: the answers of ``requests``, ``tests``, ``routes``, ``diff`` and ``who``, as objects for JSON
+*   ``recorded_runs``: the work of ``runs`` and ``prune``
 *   ``removal``: deletes the files of test cases that Keploy recorded
 *   ``reporting``: the work of ``report``, ``status`` and ``shutdown``
-*   ``runs``: the work of ``runs`` and ``prune``
 *   ``serving``: the work of ``serve`` and ``run``
 *   ``suites``: the work of ``dedup`` and ``minimise``
 *   ``traffic``: counts the requests of an access log by route

@@ -40,8 +40,8 @@ from ...settings import RUN_VARIABLE, URL_VARIABLE, Settings, load_settings
 from ...startup import database_guard
 from ...startup.database_guard import RefusedDatabase, read_refusal
 from ...startup.early_start import early_start_environ, restart_if_late
+from .recorded_runs import remove_surplus
 from .reporting import keep_sources, read_runs, report_on, warn
-from .runs import remove_surplus
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
 
@@ -196,11 +196,12 @@ def run(info: ScriptInfo, options: ServeOptions, run_options: RunOptions) -> int
         if run_options.server is not None and options.temporary_database:
             database = stack.enter_context(temporary_database())
         environ = {**inherited_environment(), **options.environment(run_id)}
-        note_working_tree(folder, partial(working_tree, Path.cwd()))
+        tree = working_tree(Path.cwd())
         server = stack.enter_context(_start_server(info, options, run_options, environ))
         if database is not None:
             database.check()
         environ = {**inherited_environment(), URL_VARIABLE: server.url}
+        note_working_tree(folder, lambda: tree)
         note_command(folder, Command(run_options.command))
         status = run_command(run_options.command, environ, run_options.timeout)
         note_command(folder, Command(run_options.command, status))

@@ -3,9 +3,9 @@
 Modules:
 
 *   ``batch``: inserts a piece of one journal
-*   ``contents``: keeps the contents of files
 *   ``interning``: stores repeated values once
 *   ``late_updates``: adds late lines to their requests
+*   ``source_contents``: keeps the contents of files
 *   ``sync``: synchronises the store with a run's journals
 *   ``window_events``: inserts window events, and assigns stored requests to these windows
 

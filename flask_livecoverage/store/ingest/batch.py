@@ -16,15 +16,15 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ...journal.format import UNREADABLE, objects, pop_kind, rules_of, source_files_of, trace_of
+from ...journal.format import UNREADABLE, imports_of, objects, pop_kind, rules_of, source_files_of, trace_of
 from ...model.bitmap import to_numbits
 from ...model.records import NO_TEST_NAME, Trace
 from ...model.text import whole_number
 from .. import losses, schema
 from ..dialect import chunks, insert_missing, insert_or_add, insert_rows
 from ..windows import NO_WINDOW, WindowIntervals
-from .contents import put_sources
 from .interning import Interner, Key, without_surrogates
+from .source_contents import put_sources
 
 Row = dict[str, Any]
 # A request's position in the journal, its number, and the fields of its line.
@@ -85,6 +85,7 @@ class _Lines:
     ambient: set[str] = field(default_factory=set)
     rules: list[Sequence[Any]] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    imports: list[tuple[str, str]] = field(default_factory=list)
     # How many records, by the reason.
     lost: Counter[str] = field(default_factory=Counter)
     unreadable: int = 0
@@ -104,6 +105,7 @@ def put(
     _put_ambient(connection, piece.run, lines.ambient, caches)
     _put_rules(connection, piece.run, lines.rules)
     put_sources(connection, piece.run, lines.sources)
+    _put_imports(connection, piece.run, lines.imports)
     if lines.requests:
         windows = windows_since(min(line["started_at"] for _, _, line in lines.requests))
         _Requests(connection, piece, windows, caches).put(lines.requests)
@@ -142,6 +144,8 @@ def _take(lines: _Lines, kind: str, line: Row, token: str, position: int) -> Non
         lines.ambient.add(line["trace"])
     elif kind == "rules":
         lines.rules.extend(rules_of(line))
+    elif kind == "imports":
+        lines.imports.extend(imports_of(line))
     elif kind == "sources":
         lines.sources.extend(source_files_of(line))
     elif kind == "lost":
@@ -193,6 +197,12 @@ def _put_rules(connection: sa.Connection, run: int, rules: Iterable[Sequence[Any
     for rule, endpoint, methods in rules:
         row = {"run": run, "rule": rule, "endpoint": endpoint, "methods": ",".join(methods)}
         connection.execute(insert_missing(connection, schema.rules), [row])
+
+
+def _put_imports(connection: sa.Connection, run: int, edges: Iterable[tuple[str, str]]) -> None:
+    rows = [{"run": run, "importer": importer, "imported": imported} for importer, imported in sorted(set(edges))]
+    for chunk in chunks(rows):
+        connection.execute(insert_missing(connection, schema.imports), chunk)
 
 
 class _Requests:

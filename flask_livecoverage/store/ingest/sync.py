@@ -25,9 +25,9 @@ from .. import losses, schema
 from ..dialect import insert_missing, writing
 from ..windows import WindowIntervals, last_event
 from .batch import Caches, Piece, put
-from .contents import keep_contents, keep_sources
 from .interning import without_surrogates
 from .late_updates import apply_late_updates
+from .source_contents import keep_contents, keep_sources
 from .window_events import put_events
 
 _WINDOW = prefix_of("window")

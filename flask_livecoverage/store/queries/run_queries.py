@@ -45,6 +45,12 @@ class RunQueries:
             methods.setdefault((rule, endpoint), set()).update(filter(None, names.split(",")))
         return [Rule(rule, endpoint, sorted(names)) for (rule, endpoint), names in sorted(methods.items())]
 
+    def imports(self) -> set[tuple[str, str]]:
+        """Return the imports that processes have recorded: a file of the application, and one that it imports."""
+        table = schema.imports.c
+        query = sa.select(table.importer, table.imported).where(table.run.in_(self._base.runs))
+        return {(importer, imported) for importer, imported in self._base.connection.execute(query)}
+
     def times(self) -> tuple[float, float | None]:
         """Return when the first process started and when the last response ended, in UNIX seconds.
 

@@ -1,6 +1,6 @@
 """The contents of files are kept, so that a run can be read after they have changed.
 
-Tests ``store.ingest.contents``, ``store.queries.contents``, ``store.rescue`` and ``queries.stored_contents``.
+Tests ``store.queries.contents``, ``store.rescue``, ``queries.stored_contents`` and ``model.contents``.
 """
 
 from __future__ import annotations
@@ -61,6 +61,11 @@ def edit(path: Path, folder: RunFolder) -> None:
     # Later than the last write to the journal, however coarse the clock of the file system is.
     later = folder.last_write() + 10
     os.utime(path, (later, later))
+
+
+def test_hash_is_the_beginning_of_sha256() -> None:
+    # From the test vectors of FIPS 180-2, appendix B.1.
+    assert hash_of(b"abc") == "ba7816bf8f01cfea"
 
 
 def test_kept_when_synchronised(folder: RunFolder, ran: Path, idle: Path) -> None:
