@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model.bitmap import to_bitmap
-from ..model.text import printable
-from .names import whole_name
+from ..model.text import printable, whole_name
 
 _SHOWN_TESTS = 10
 

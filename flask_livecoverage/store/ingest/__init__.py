@@ -6,6 +6,7 @@ Modules:
 *   ``contents``: keeps the contents of files
 *   ``interning``: stores repeated values once
 *   ``late_updates``: adds late lines to their requests
+*   ``outcome_file``: stores the outcomes of tests
 *   ``sync``: synchronises the store with a run's journals
 *   ``window_events``: inserts window events, and assigns stored requests to these windows
 
