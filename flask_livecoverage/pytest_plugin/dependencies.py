@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class Dependencies:
         self._roots = list(dict.fromkeys((config.rootpath, config.rootpath.resolve())))
         # A virtual environment may lie in the project.
         self._installed = Path(sys.prefix).resolve()
-        # By the names of fixtures. Several fixtures may share one, so a test may get a file too many.
+        # By the names of fixtures. Several may share one, so a test may get a file too many.
         self._of_fixtures: dict[str, set[str]] = {}
         self._of_folders: dict[Path, set[str]] = {}
         self._relative: dict[str, str | None] = {}
@@ -33,8 +34,11 @@ class Dependencies:
     def of(self, item: pytest.Item) -> tuple[str, ...]:
         """Return the files of a test whose fixtures are set up, sorted; empty if one has a path that is no text."""
         files = {str(item.path), *self._conftest_files(item.path.parent), *_files_of_class(item)}
+        definitions = _definitions(item)
         for name in _fixture_names(item):
-            files |= self._of_fixtures.get(name, set())
+            # Those that the test got by getfixturevalue() are known by their names alone.
+            known = definitions.get(name)
+            files |= self._of_fixtures.get(name, set()) if known is None else set(_files_of_fixtures(known))
         found = sorted({path for path in map(self._relative_path, files) if path})
         return tuple(found) if all(map(_is_plain, found)) else ()
 
@@ -64,11 +68,24 @@ class Dependencies:
         return None
 
 
+# No public attribute leads from a test to its request or to the definitions of its fixtures. Without them, the names of
+# the test's own fixtures remain, and what the hook has noted by these names.
+
+
 def _fixture_names(item: pytest.Item) -> Iterable[str]:
     """Return the names of the fixtures of a test, also those that it got by ``getfixturevalue()``."""
-    # No public attribute leads from a test to its request. Without it, the fixtures of the test's signature remain.
     holder = getattr(item, "_request", None) or item
     return getattr(holder, "fixturenames", ())
+
+
+def _definitions(item: pytest.Item) -> Mapping[str, Sequence[pytest.FixtureDef[Any]]]:
+    """Return the definitions of the test's own fixtures, and of those that they use, by name."""
+    return getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+
+
+def _files_of_fixtures(definitions: Iterable[pytest.FixtureDef[Any]]) -> Iterator[str]:
+    for definition in definitions:
+        yield from _files_of_function(definition.func)
 
 
 def _files_of_class(item: pytest.Item) -> Iterator[str]:
@@ -83,9 +100,9 @@ def _files_of_function(function: Any) -> Iterator[str]:
     """Yield the file of a function, and that of the function that it wraps."""
     function = getattr(function, "func", function)  # of a functools.partial
     for one in (function, inspect.unwrap(function)):
-        code = getattr(one, "__code__", None)
-        if code is not None:
-            yield code.co_filename
+        # Not of what is written in C.
+        with suppress(TypeError):
+            yield inspect.getfile(one)
 
 
 def _is_plain(path: str) -> bool:

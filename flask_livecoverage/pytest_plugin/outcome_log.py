@@ -112,13 +112,18 @@ class OutcomeLog:
         if not self._is_connected:
             self._report.kept_outcomes.append(outcome)
             return
+        from ..journal.storage import describe
+
         try:
             if not self._append(outcome):
                 self._send(outcome)
         except (OSError, LiveCoverageError) as error:
             reason = getattr(error, "reason", error)
-            self._has_timed_out = isinstance(reason, TimeoutError)
-            self._report.unrecorded_outcomes[str(reason)] += 1
+            self._has_timed_out |= isinstance(reason, TimeoutError)
+            cause = error.__cause__
+            # The whole message names the test, and there may be many.
+            described = describe(cause) if isinstance(cause, OSError) else str(reason)
+            self._report.unrecorded_outcomes[described] += 1
 
     def _append(self, outcome: Outcome) -> bool:
         """Append to the files of the run; False if they are on another machine or belong to another user."""
