@@ -29,8 +29,6 @@ from .format import UNREADABLE
 from .run_folder import RunFolder
 from .storage import make_run_folder, storage_error
 
-FILE_NAME = "marks.tests.jsonl"
-
 # Databases can store lesser numbers; JSON has greater ones, and infinity.
 _LIMIT = 1e12
 
@@ -97,7 +95,7 @@ def _encoded(fields: Mapping[str, Any]) -> str:
 
 
 def _append(folder: RunFolder, line: str, consequence: str) -> None:
-    path = folder.path / FILE_NAME
+    path = folder.outcomes_path
     try:
         make_run_folder(folder.path)
         descriptor = open_data_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -112,17 +110,9 @@ def _append(folder: RunFolder, line: str, consequence: str) -> None:
 # Reading
 
 
-def outcomes_size(folder: RunFolder) -> int:
-    """Return the size of the file in bytes; 0 if there is none."""
-    try:
-        return os.lstat(folder.path / FILE_NAME).st_size
-    except OSError:
-        return 0
-
-
 def read_outcomes(folder: RunFolder) -> RecordedOutcomes:
     """Return the outcomes of the tests of a run. What cannot be read is left out, and named in ``warnings``."""
-    path = folder.path / FILE_NAME
+    path = folder.outcomes_path
     try:
         data = read_data_file(path)
     except FileNotFoundError:

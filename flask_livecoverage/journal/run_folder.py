@@ -66,6 +66,18 @@ class RunFolder:
                 times.append(journal.stat().st_mtime)
         return max(times, default=0.0)
 
+    @property
+    def outcomes_path(self) -> Path:
+        """The file of the tests' outcomes, which may not exist."""
+        return self.path / "marks.tests.jsonl"
+
+    def outcomes_size(self) -> int:
+        """Return the size of that file in bytes; 0 if there is none."""
+        try:
+            return os.lstat(self.outcomes_path).st_size
+        except OSError:
+            return 0
+
     def is_tested(self) -> bool:
         """Return whether a request of the run names a test, or a window was opened in it.
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from flask_livecoverage.journal.outcomes import FILE_NAME, read_outcomes
+from flask_livecoverage.journal.outcomes import read_outcomes
 from flask_livecoverage.model.outcomes import Outcome
 
 from ..support.journals import only_run
@@ -79,7 +79,7 @@ class TestOutcome:
     ) -> None:
         error = bad(client, f"outcome?{query}", 400, "POST")
         assert error["error"].startswith(message)
-        assert not (only_run(tmp_path).path / FILE_NAME).exists()
+        assert not only_run(tmp_path).outcomes_path.exists()
 
     def test_file_of_a_form_is_refused(self, client: FlaskClient) -> None:
         form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nx\r\n--b--\r\n'
@@ -88,7 +88,7 @@ class TestOutcome:
 
     def test_another_site_is_refused(self, client: FlaskClient, tmp_path: Path) -> None:
         bad(client, "outcome?test=t&outcome=passed", 403, "POST", headers={"Sec-Fetch-Site": "cross-site"})
-        assert not (only_run(tmp_path).path / FILE_NAME).exists()
+        assert not only_run(tmp_path).outcomes_path.exists()
 
 
 class TestStop:
@@ -117,7 +117,7 @@ class TestStop:
     def test_without_an_outcome_nothing_is_recorded(self, client: FlaskClient, tmp_path: Path) -> None:
         ok(client, "start?name=tea")
         assert "outcome" not in ok(client, "stop")
-        assert not (only_run(tmp_path).path / FILE_NAME).exists()
+        assert not only_run(tmp_path).outcomes_path.exists()
 
     def test_wrong_parameters_leave_the_window_open(self, client: FlaskClient) -> None:
         ok(client, "start?name=tea")

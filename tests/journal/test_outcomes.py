@@ -15,12 +15,10 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.errors import StorageError
 from flask_livecoverage.journal.outcomes import (
-    FILE_NAME,
     Collection,
     append_collection,
     append_outcome,
     line_of,
-    outcomes_size,
     parse_outcomes,
     read_outcomes,
 )
@@ -108,7 +106,7 @@ class TestLines:
 class TestFile:
     def test_run_of_an_older_version_has_none(self, folder: RunFolder) -> None:
         found = read_outcomes(folder)
-        assert (found.outcomes, found.last_collection, found.size, outcomes_size(folder)) == ({}, None, 0, 0)
+        assert (found.outcomes, found.last_collection, found.size, folder.outcomes_size()) == ({}, None, 0, 0)
         assert list(found.warnings) == []
 
     def test_written_and_read(self, folder: RunFolder) -> None:
@@ -116,7 +114,7 @@ class TestFile:
         append_outcome(folder, outcome)
         found = read_outcomes(folder)
         assert found.outcomes == {outcome.test: outcome}
-        assert found.size == outcomes_size(folder) == os.path.getsize(folder.path / FILE_NAME)
+        assert found.size == folder.outcomes_size() == os.path.getsize(folder.outcomes_path)
 
     def test_is_no_journal_and_no_foreign_file(self, folder: RunFolder) -> None:
         Writer(folder, "aaaaaaaa")
@@ -150,7 +148,7 @@ class TestFile:
     def test_link_is_not_followed(self, folder: RunFolder, tmp_path: Path) -> None:
         target = tmp_path / "target"
         target.write_text("mine\n")
-        (folder.path / FILE_NAME).symlink_to(target)
+        folder.outcomes_path.symlink_to(target)
         with pytest.raises(StorageError, match=r"not a regular file.*so the outcome of t is not recorded") as caught:
             append_outcome(folder, Outcome("t", "passed", 1.0, 1.0))
         assert "\n" not in str(caught.value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...journal.outcomes import FILE_NAME, describe_unreadable, outcomes_size, read_outcomes
+from ...journal.outcomes import describe_unreadable, read_outcomes
 from ...journal.run_folder import RunFolder
 from ...model.outcomes import Outcome
 from .. import schema
@@ -23,8 +23,8 @@ def sync_outcomes(engine: sa.Engine, run: int, folder: RunFolder) -> list[str]:
     with engine.connect() as connection:
         row = connection.execute(known).one_or_none()
     size, unreadable = (0, 0) if row is None else row
-    if size == outcomes_size(folder):
-        return list(filter(None, [describe_unreadable(folder.path / FILE_NAME, unreadable)]))
+    if size == folder.outcomes_size():
+        return list(filter(None, [describe_unreadable(folder.outcomes_path, unreadable)]))
     with writing(engine).begin() as connection:
         connection.execute(insert_missing(connection, schema.outcome_files), [{"run": run}])
         # Before the file is read, so that of several processes the last one to write has read the newest content.

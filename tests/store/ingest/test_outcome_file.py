@@ -12,7 +12,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_livecoverage.journal.outcomes import FILE_NAME, append_outcome, read_outcomes
+from flask_livecoverage.journal.outcomes import append_outcome, read_outcomes
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.outcomes import Outcome
 from flask_livecoverage.store import open_store, store_url
@@ -41,7 +41,7 @@ def test_store_has_what_the_file_has(steps: list[object], marks: list[float]) ->
         if isinstance(step, Outcome):
             append_outcome(folder, step)
         elif step == "torn":
-            with open(folder.path / FILE_NAME, "ab") as file:
+            with open(folder.outcomes_path, "ab") as file:
                 file.write(b'\n{"test":"a","outc')
         else:
             with synced(folder):
@@ -77,6 +77,6 @@ def test_removed_file_leaves_no_outcomes() -> None:
     append_outcome(folder, Outcome("t", "passed", 1.0, 1.0))
     with recorded(folder) as queries:
         assert list(queries.outcomes) == ["t"]
-    (folder.path / FILE_NAME).unlink()
+    folder.outcomes_path.unlink()
     with recorded(folder) as queries:
         assert dict(queries.outcomes) == {}
