@@ -42,12 +42,16 @@ def fetch_json(url: str, *, timeout: float = 30) -> dict[str, Any]:
     return answer
 
 
-def fetch(url: str, *, method: str = "GET", timeout: float = 30) -> bytes:
-    """The response of ``url``. Raises OSError if no server answers, ServerError for an error response."""
+def fetch(url: str, *, method: str = "GET", form: bytes | None = None, timeout: float = 30) -> bytes:
+    """The response of ``url``. Raises OSError if no server answers, ServerError for an error response.
+
+    ``form``: the body of a POST, URL-encoded.
+    """
     token = os.environ.get(TOKEN_VARIABLE)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with _opener.open(urllib.request.Request(url, method=method, headers=headers), timeout=timeout) as response:
+        request = urllib.request.Request(url, form, headers, method=method)
+        with _opener.open(request, timeout=timeout) as response:
             content: bytes = response.read()
             return content
     except urllib.error.HTTPError as error:

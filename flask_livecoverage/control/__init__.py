@@ -9,6 +9,7 @@ Modules:
 *   ``dashboard_host``: the measured server's side of the dashboard
 *   ``json_answers``: the answers that are read from the store, as objects for JSON
 *   ``parameters``: the parameters of the routes, checked
+*   ``reported_outcomes``: the outcomes of tests that clients report
 *   ``run_access``: reads and resets this process's run
 *   ``shutdown``: ends the server, once the requests in flight are done
 *   ``socket_users``: the users who hold this machine's sockets

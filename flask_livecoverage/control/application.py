@@ -26,6 +26,7 @@ from ..exports.report_process import LiveReports, open_reports_in
 from ..journal.reader import read_run
 from ..middleware.wsgi import leave_unrecorded
 from ..model import filters
+from ..model.outcomes import OUTCOMES
 from ..model.records import CONTEXTS, Run
 from ..model.text import printable, window_name
 from ..queries.run_counts import count_run
@@ -34,7 +35,7 @@ from ..settings import Settings
 from .access import embedded, refusal
 from .announcement import announce
 from .dashboard_host.proxy import Proxy, dashboard_rules, error_page, is_page
-from .parameters import BadParameters, ControlRequest, count, flag, one_of, parameters, stored_name
+from .parameters import BadParameters, ControlRequest, count, duration_ms, flag, one_of, parameters, stored_name
 from .run_access import reading, reset_run
 
 if TYPE_CHECKING:
@@ -179,12 +180,33 @@ class ControlMiddleware:
         return _json({"name": name, "recording": True, "run": self._recorder.run.id})
 
     def _stop_window(self, request: ControlRequest) -> Response:
-        wanted = parameters(request, summary=flag).get("summary", True)
+        given = parameters(request, summary=flag, outcome=one_of(OUTCOMES), duration_ms=duration_ms)
+        if "duration_ms" in given and "outcome" not in given:
+            raise BadParameters("duration_ms is that of a test: give its outcome too", list(OUTCOMES))
         if not self._recorder.close_window():
             return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
-        if not wanted:
-            return _json({"recording": self._recorder.session.recording, "run": self._recorder.run.id})
-        return self._answer_from_store(self._summary_of_last_window, since_reset=False)
+        state = {"recording": self._recorder.session.recording, "run": self._recorder.run.id}
+        if not given.get("summary", True) and "outcome" not in given:
+            return _json(state)
+        return self._answer_from_store(partial(self._closed_window, given, state), since_reset=False)
+
+    def _closed_window(
+        self, given: Mapping[str, Any], state: Mapping[str, Any], answers: JsonAnswers
+    ) -> dict[str, Any]:
+        """Record the outcome of the last window, if it is ``given``, and return the summary, or the ``state``."""
+        about: dict[str, Any] = {}
+        if "outcome" in given:
+            from .reported_outcomes import record_outcome_of_window
+
+            about = record_outcome_of_window(self._recorder, answers.window(), given).to_object()
+        return {**(self._summary_of_last_window(answers) if given.get("summary", True) else state), **about}
+
+    def _record_outcome(self, request: ControlRequest) -> Response:
+        # Imported here, because most suites report no outcomes by HTTP.
+        from .reported_outcomes import record_outcome
+
+        outcome = record_outcome(self._recorder, request)
+        return _json({"test": outcome.test, **outcome.to_object(), "run": self._recorder.run.id})
 
     def _summary_of_last_window(self, answers: JsonAnswers) -> dict[str, Any]:
         if self._histories is None:
@@ -324,6 +346,7 @@ class ControlMiddleware:
 _ROUTES = {
     "livecoverage.start": _Route("/start", ("GET", "POST"), ControlMiddleware._start_window, changes_by_get=True),
     "livecoverage.stop": _Route("/stop", ("GET", "POST"), ControlMiddleware._stop_window, changes_by_get=True),
+    "livecoverage.outcome": _Route("/outcome", ("POST",), ControlMiddleware._record_outcome),
     "livecoverage.dump": _Route("/dump", ("GET", "POST"), ControlMiddleware._dump),
     "livecoverage.reset": _Route("/reset", ("POST",), ControlMiddleware._reset),
     "livecoverage.status": _Route("/status", ("GET",), ControlMiddleware._status),

@@ -10,6 +10,7 @@ from typing import Any
 from ..exports.dump import relative_lines
 from ..journal.storage import make_data_dir
 from ..model.filters import Filters
+from ..model.records import Window
 from ..queries.lists import newest_requests
 from ..queries.lookup import executed_lines, find_subject
 from ..queries.recorded_suite import suite_object
@@ -43,6 +44,12 @@ class JsonAnswers:
     def tests(self, filters: Filters) -> dict[str, Any]:
         """The lines that each test executed."""
         return suite_object(self.queries, filters)
+
+    def window(self) -> Window:
+        """The last window that was opened."""
+        found = self.queries.windows.last()
+        assert found is not None
+        return found[0]
 
     def last_window(self, histories: WindowHistories) -> dict[str, Any]:
         """The summary of the last window that was opened."""

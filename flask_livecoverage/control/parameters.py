@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
@@ -15,6 +16,7 @@ from ..settings import to_bool
 
 MAX_FORM = 1 << 16
 MAX_PARTS = 20
+_MAX_DURATION_MS = 10**9
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -152,6 +154,17 @@ def count(value: str, digits: int = 6) -> int:
 def page_number(value: str) -> int:
     """Parse the number of a page or a line. Raises ValueError naming the highest."""
     return count(value, digits=7)
+
+
+def duration_ms(value: str) -> float:
+    """Parse a duration in milliseconds. Raises ValueError naming what is accepted."""
+    try:
+        duration = float(value) if value.isascii() and "_" not in value else math.nan
+    except ValueError:
+        duration = math.nan
+    if not 0 <= duration <= _MAX_DURATION_MS:
+        raise ValueError(f"use milliseconds, 0 to {_MAX_DURATION_MS}")
+    return duration
 
 
 def stored_name(value: str) -> str:

@@ -35,9 +35,10 @@ The kinds of lines (``type``):
 
 Other files in the folder have names that begin with ``marks.``. ``marks.jsonl`` holds the marks of
 :meth:`RunFolder.mark`: for each reset, the byte of each journal before which requests no longer count. ``marks.window``
-exists while a window is open, ``marks.announced`` once a log has named the run, ``marks.lock`` is for a file lock,
-``marks.clock-…`` is the clock of all processes (:mod:`~.clock`), and ``marks.git.json`` and ``marks.command.json`` hold
-what the run was recorded for (:mod:`~.facts`). Times are UNIX seconds by that clock.
+exists while a window is open, ``marks.announced`` once a log has named the run, ``marks.lock`` is for a file lock, and
+``marks.clock-…`` is the clock of all processes (:mod:`~.clock`). ``marks.git.json`` and ``marks.command.json`` hold
+what the run was recorded for (:mod:`~.facts`), ``marks.tests.jsonl`` the outcomes of the tests (:mod:`~.outcomes`).
+Times are UNIX seconds by that clock.
 
 Modules:
 
@@ -49,6 +50,7 @@ Modules:
 *   ``fold``: folds lines about requests and windows into records
 *   ``format``: the format of a line, for writing and for reading
 *   ``losses``: counts records that could not be written
+*   ``outcomes``: the outcomes of the tests of a run
 *   ``reader``: reads a whole run
 *   ``retention``: removes runs
 *   ``run_folder``: the folder of a run: its journals, marks and open window

@@ -66,6 +66,18 @@ class RunFolder:
                 times.append(journal.stat().st_mtime)
         return max(times, default=0.0)
 
+    @property
+    def outcomes_path(self) -> Path:
+        """The file of the tests' outcomes, which may not exist."""
+        return self.path / "marks.tests.jsonl"
+
+    def outcomes_size(self) -> int:
+        """Return the size of that file in bytes; 0 if there is none."""
+        try:
+            return os.lstat(self.outcomes_path).st_size
+        except OSError:
+            return 0
+
     def is_tested(self) -> bool:
         """Return whether a request of the run names a test, or a window was opened in it.
 
@@ -156,6 +168,13 @@ class RunFolder:
 
     def marks(self) -> list[dict[str, int]]:
         """Return the offsets of all marks, in their order. A line that cannot be read is logged."""
+        return [offsets for _, offsets in self._marks()]
+
+    def mark_times(self) -> list[float]:
+        """Return when each mark was set, in their order."""
+        return [at for at, _ in self._marks()]
+
+    def _marks(self) -> list[tuple[float, dict[str, int]]]:
         path = self.path / "marks.jsonl"
         try:
             with open_for_reading(path) as file:
@@ -168,7 +187,9 @@ class RunFolder:
         marks = []
         for line in filter(None, lines):
             try:
-                marks.append({str(name): int(offset) for name, offset in json.loads(line)["offsets"].items()})
+                mark = json.loads(line)
+                offsets = {str(name): int(offset) for name, offset in mark["offsets"].items()}
+                marks.append((float(mark.get("at", 0)), offsets))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 logger.warning("%s: one reset cannot be read: using the previous one", path)
         return marks

@@ -9,6 +9,7 @@ Modules:
 *   ``data_files``: opens and locks files of the data directory
 *   ``filters``: the filters that select requests
 *   ``imports``: modules that are loaded, and a callback for an import
+*   ``outcomes``: the outcomes of tests
 *   ``patches``: temporary replacements of attributes of other packages
 *   ``records``: the records of a run
 *   ``run_facts``: the git commit and the command of a run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 MAX_NAME_LENGTH = 1000
 
@@ -65,3 +66,12 @@ def window_name(text: str) -> str:
     if not 0 < len(text) <= MAX_NAME_LENGTH or not text.isprintable():
         raise ValueError(f"use 1 to {MAX_NAME_LENGTH} printable characters")
     return text
+
+
+def whole_name(name: str, tests: Container[str]) -> str:
+    """Return the one of ``tests`` that ``name`` is, or is a part of; ``name`` itself if there is none."""
+    whole = name
+    # A node id may contain the separator itself.
+    while whole not in tests and PART_SEPARATOR in whole:
+        whole = whole.rpartition(PART_SEPARATOR)[0]
+    return whole if whole in tests else name

@@ -7,12 +7,14 @@ Modules:
 
 *   ``control_requests``: the plugin's requests to the control routes
 *   ``current``: the value of the fixture ``livecov``
+*   ``dependencies``: the files of the suite that a test depends on
 *   ``identity``: the two ways to identify the running test: windows and tags
 *   ``line_references``: ``app.py:42``: its statements, and whether they ran
 *   ``names``: the name of a test in the server
 *   ``operations``: operations that schemathesis calls, as parts of a test
 *   ``options``: the options
 *   ``other_plugins``: plugins that start their own server or run tests in their own way
+*   ``outcome_log``: records the outcome of each test
 *   ``running_test``: the test that runs in this process
 *   ``session``: pytest's hooks in a session with a live server
 *   ``session_report``: the report of a session, and the outages of its server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Container
 from urllib.parse import quote
 
 from ..model.text import MAX_NAME_LENGTH, PART_SEPARATOR, printable
@@ -35,15 +34,6 @@ test_name.__test__ = False  # type: ignore[attr-defined]  # pytest must not coll
 def part_name(test: str, part: str) -> str:
     """Return the name of a part of a test."""
     return _fitting(part, MAX_NAME_LENGTH, before=test + PART_SEPARATOR)
-
-
-def whole_name(name: str, tests: Container[str]) -> str:
-    """Return the one of ``tests`` that ``name`` is, or is a part of; ``name`` itself if there is none."""
-    whole = name
-    # A node id may contain the separator itself.
-    while whole not in tests and PART_SEPARATOR in whole:
-        whole = whole.rpartition(PART_SEPARATOR)[0]
-    return whole if whole in tests else name
 
 
 def _fitting(name: str, longest: int, before: str = "") -> str:

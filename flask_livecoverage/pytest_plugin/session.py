@@ -13,11 +13,13 @@ from ..errors import ConfigurationError, LiveCoverageError
 from ..settings import RUN_VARIABLE, server_url
 from .control_requests import ControlRoutes, ExecutedLines
 from .current import CurrentTest
+from .dependencies import Dependencies
 from .identity import TagIdentity, WindowIdentity
 from .names import test_name
 from .operations import Operations
 from .options import Options
 from .other_plugins import is_interleaved, unmeasured_server
+from .outcome_log import PHASES, OutcomeLog
 from .running_test import RunningTest
 from .session_report import RecordedRun, SessionReport
 
@@ -42,6 +44,8 @@ class LiveSession:
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
         self.report = SessionReport()
         self._running = RunningTest(self.report)
+        self._outcomes = OutcomeLog(self.report, config.rootpath)
+        self._dependencies = Dependencies(config)
         self._operations = Operations(self._running.begin_operation)
 
     @property
@@ -101,6 +105,8 @@ class LiveSession:
         self.report.recordings.append(RecordedRun(status["data_dir"], status["run"]))
         self.report.since = status["time"]
         self.report.tags = tags
+        if self._runs_tests:
+            self._outcomes.connect(self.report.recordings[-1], routes)
         if self._runs_tests and not self._is_controller:
             self._running.connect(TagIdentity(routes) if tags else WindowIdentity(routes))
             self._operations.install()
@@ -145,6 +151,19 @@ class LiveSession:
 
     # The tests
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> Iterator[None]:
+        """Note all tests, before any is deselected."""
+        # If a module could not be collected, its tests are not known.
+        if not session.testsfailed:
+            self._outcomes.set_collected([test_name(item.nodeid, item.location[2]) for item in items])
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Note the file of a fixture, because the tests that use it depend on it."""
+        self._dependencies.note_fixture(fixturedef)
+
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Record the order of the tests; in a controller, this is called for its workers' tests too."""
         self.report.order.setdefault(test_name(nodeid, location[2]))
@@ -171,14 +190,20 @@ class LiveSession:
         return True
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self) -> None:
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         """End the last operation, because requests of tear-downs belong to the whole test."""
         self._running.end_part()
+        # Afterwards, the test has no fixtures any more.
+        self._outcomes.set_files(test_name(item.nodeid, item.location[2]), self._dependencies.of(item))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record the tests that are skipped before they begin."""
+        """Record the outcomes, and the tests that are skipped before they begin."""
+        name = test_name(report.nodeid, report.location[2])
         if report.skipped and report.when == "setup":
-            self.report.skipped.add(test_name(report.nodeid, report.location[2]))
+            self.report.skipped.add(name)
+        # A controller gets the reports of its workers, which record them. Only a worker that has crashed did not.
+        if self._runs_tests and (not self._is_controller or report.when not in PHASES):
+            self._outcomes.add(name, report)
 
     # The fixture `livecov`
 
@@ -203,7 +228,9 @@ class LiveSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """In a worker, send the report to the controller."""
+        """In a worker, send the report to the controller; elsewhere, record the outcomes that were kept until now."""
+        if not self._is_worker and self.report.recordings and self.report.kept_outcomes:
+            self._outcomes.connect(self.report.recordings[-1])
         if self._is_worker:
             self._config.workeroutput["livecov"] = self.report.to_object()  # type: ignore[attr-defined]
 

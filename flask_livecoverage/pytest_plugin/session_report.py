@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, LiveCoverageError
+from ..model.outcomes import Outcome
 from ..model.text import printable
 from .control_requests import ControlRoutes
 from .summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from ..journal.run_folder import RunFolder
 
 _INTERLEAVED = (
     "tests ran at the same time in one process, so their requests belong to no test: run them one after the other, or "
@@ -35,19 +40,24 @@ class RecordedRun:
     data_dir: str
     run: str
 
+    def folder(self) -> RunFolder | None:
+        """Return the folder of the run; None if it is not on this machine."""
+        from ..journal.data_dir import DataDir
+
+        folder = DataDir(self.data_dir).run(self.run)
+        return folder if folder.path.is_dir() else None
+
     def tests(self, since: float) -> dict[str, Any] | None:
         """Return the coverage of the tests, as the route ``tests`` does; None if the run is not on this machine."""
-        from ..journal.data_dir import DataDir
         from ..model.filters import Filters
         from ..queries.recorded_suite import suite_object
         from ..queries.stored_runs import open_stored_runs
         from ..settings import load_settings
 
-        directory = DataDir(self.data_dir)
-        folder = directory.run(self.run)
-        if not folder.path.is_dir():
+        folder = self.folder()
+        if folder is None:
             return None
-        with open_stored_runs(directory.path, [folder], load_settings({}).store) as runs:
+        with open_stored_runs(Path(self.data_dir), [folder], load_settings({}).store) as runs:
             return suite_object(runs.queries, Filters(since=since))
 
 
@@ -58,6 +68,8 @@ class SessionReport:
     ``skipped`` has the names of the tests that did not run. ``since`` is when the session began, by the run's clock.
     ``tags`` is whether the clients send the tests' names, ``interleaved`` whether tests ran at the same time in one
     process. ``unmeasured_servers`` counts the tests that started another server, by the name of the server.
+    ``kept_outcomes`` are those of tests that ended before a server was connected; ``unrecorded_outcomes`` counts those
+    that could not be recorded, by the reason.
     """
 
     since: float = float("inf")
@@ -68,6 +80,8 @@ class SessionReport:
     tags: bool = False
     interleaved: bool = False
     unmeasured_servers: Counter[str] = field(default_factory=Counter)
+    kept_outcomes: list[Outcome] = field(default_factory=list)
+    unrecorded_outcomes: Counter[str] = field(default_factory=Counter)
 
     def count_unmeasured_server(self, name: str | None) -> None:
         """Count a test that starts the server ``name``; nothing if it is None."""
@@ -82,6 +96,8 @@ class SessionReport:
             "interleaved": self.interleaved,
             "unmeasured_servers": dict(self.unmeasured_servers),
             "recordings": [(one.data_dir, one.run) for one in self.recordings],
+            "kept_outcomes": [(one.test, one.outcome, one.duration_ms, one.files) for one in self.kept_outcomes],
+            "unrecorded_outcomes": dict(self.unrecorded_outcomes),
             "outages": [(one.test, one.during, one.reason) for one in self.outages],
         }
 
@@ -93,6 +109,9 @@ class SessionReport:
             self.interleaved |= worker["interleaved"]
             self.unmeasured_servers.update(worker["unmeasured_servers"])
             self.recordings += (RecordedRun(*one) for one in worker["recordings"])
+            for test, outcome, duration_ms, files in worker["kept_outcomes"]:
+                self.kept_outcomes.append(Outcome(test, outcome, duration_ms, 0.0, tuple(files)))
+            self.unrecorded_outcomes.update(worker["unrecorded_outcomes"])
             self.outages += (Outage(*one) for one in worker["outages"])
 
     def summary(self, routes: ControlRoutes | None, verbosity: int) -> Iterator[str]:
@@ -105,6 +124,8 @@ class SessionReport:
             yield f"WARNING: {_INTERLEAVED}"
         for name, count in sorted(self.unmeasured_servers.items()):
             yield f"WARNING: {_describe_unmeasured(name, count)}"
+        if self.unrecorded_outcomes and not self.outages:
+            yield f"WARNING: {_describe_unrecorded(self.unrecorded_outcomes)}"
         try:
             summary = self._summarise(routes)
             yield from summary.lines(verbosity)
@@ -147,3 +168,9 @@ def _describe_unmeasured(name: str, count: int) -> str:
         f"{tests} used {name}, a server that this session does not measure: take the address from the fixture "
         "livecov_server, or from LIVECOVERAGE_URL"
     )
+
+
+def _describe_unrecorded(counts: Counter[str]) -> str:
+    total = sum(counts.values())
+    tests = "1 test" if total == 1 else f"{total} tests"
+    return f"the outcome of {tests} could not be recorded ({', '.join(sorted(counts))})"

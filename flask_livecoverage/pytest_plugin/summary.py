@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model.bitmap import to_bitmap
-from ..model.text import printable
-from .names import whole_name
+from ..model.text import printable, whole_name
 
 _SHOWN_TESTS = 10
 
@@ -80,6 +79,8 @@ def summarise(
     requests = dict.fromkeys(order, 0)
     executed: dict[str, Bitmaps] = {}
     for test in document["tests"]:
+        if not test["requests"]:
+            continue  # of another session, unless it is in `order`
         name = whole_name(test["test"], requests)
         requests[name] = requests.get(name, 0) + test["requests"]
         for trace in test["traces"]:

@@ -19,6 +19,7 @@ Modules:
 *   ``statements``: the statements that were not executed
 *   ``stored_contents``: keeps the contents of a run's files
 *   ``stored_runs``: opens the store for a question
+*   ``suite_outcomes``: the outcomes of a suite's tests
 *   ``window_summary``: the summary of the last window
 
 May import: analysis, errors, exports, journal.data_dir, journal.facts,

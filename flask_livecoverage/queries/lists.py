@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..analysis.suite import Suite
+from ..analysis.suite import Suite, natural_key
 from ..model.filters import Filters
+from ..model.outcomes import Outcome
 from ..model.records import RequestRecord, Rule
 from ..store import RunQueries
 from ..store.queries.requests import Sort
 from .counted_lines import LineSelection, as_recorded
 from .routes import UnusedRule, unused_rules
+from .suite_outcomes import outcomes_of, outcomes_without_requests
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def count_lines(queries: RunQueries, requests: Iterable[RequestRecord]) -> dict[
 class Group:
     """The requests of a test or a route together; ``own_lines`` counts the lines that no other one executed.
 
-    ``tests`` counts the tests of a route; it is 0 for a test.
+    ``tests`` counts the tests of a route; it is 0 for a test. ``outcome`` is that of a test, None if it is not known.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Group:
     duration_ms: float = 0.0
     lines: int = 0
     own_lines: int = 0
+    outcome: Outcome | None = None
 
     @property
     def mean_ms(self) -> float:
@@ -100,8 +103,13 @@ class Group:
 def list_tests(
     queries: RunQueries, filters: Filters | None = None, select: LineSelection = as_recorded
 ) -> Sequence[Group]:
-    """The tests that requests named, in the natural order of their names."""
-    return _groups(queries, "test", filters, select, {})
+    """The tests that requests named, and those with an outcome and no request, in the natural order of their names."""
+    named = _groups(queries, "test", filters, select, {})
+    outcomes = outcomes_of(queries, [test.name for test in named])
+    tests = [replace(test, outcome=outcomes.get(test.name)) for test in named]
+    others = outcomes_without_requests(queries, filters, {test.name for test in named})
+    tests += (Group(outcome.test, outcome=outcome) for outcome in others)
+    return sorted(tests, key=lambda test: natural_key(test.name))
 
 
 @dataclass(frozen=True)

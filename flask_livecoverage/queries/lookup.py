@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..model.filters import Filters
-from ..model.records import ExecutionTotals, RequestRecord, Trace
+from ..model.outcomes import Outcome, find_outcome
+from ..model.records import RequestRecord, Trace
 from ..store import RunQueries
 from .counted_lines import LineSelection, as_recorded
 
@@ -20,7 +21,7 @@ KINDS: tuple[Kind, ...] = ("request", "test", "route")
 class Subject:
     """A request, or all requests of a test or a route together. ``traces`` are the ids of their traces.
 
-    ``record`` is that of a request, None for a test or a route.
+    ``record`` is that of a request, None for a test or a route. ``outcome`` is that of a test, None if it is not known.
     """
 
     kind: Kind
@@ -29,6 +30,7 @@ class Subject:
     duration_ms: float
     traces: Sequence[str]
     record: RequestRecord | None = None
+    outcome: Outcome | None = None
 
     @property
     def reference(self) -> str:
@@ -43,10 +45,13 @@ def find_subject(queries: RunQueries, kind: Kind, name: str) -> Subject | None:
         return None if record is None else Subject(kind, name, 1, record.duration_ms, [record.trace], record)
     filters = Filters(test=name) if kind == "test" else Filters(route=name)
     found = list(queries.groups.executed(kind, filters))
-    if not found:
+    outcome = find_outcome(queries.outcomes, name) if kind == "test" else None
+    # A test that sent no request.
+    if not found and (outcome is None or name not in queries.outcomes):
         return None
     traces = dict.fromkeys(trace for one in found for trace in one.traces)
-    return Subject(kind, name, sum(one.requests for one in found), sum(one.duration_ms for one in found), list(traces))
+    requests, duration = sum(one.requests for one in found), sum((one.duration_ms for one in found), 0.0)
+    return Subject(kind, name, requests, duration, list(traces), outcome=outcome)
 
 
 def find_subjects(queries: RunQueries, name: str, kinds: Iterable[Kind] = KINDS) -> list[Subject]:
@@ -61,11 +66,11 @@ def _ending_with(queries: RunQueries, kind: Kind, end: str) -> list[Subject]:
     if kind == "request":
         return []
     pattern = re.compile(rf"(?s:.*)(?<!\w){re.escape(end)}")
-    return [_subject(kind, one) for one in queries.groups.executed(kind) if pattern.fullmatch(one.name)]
-
-
-def _subject(kind: Kind, executed: ExecutionTotals) -> Subject:
-    return Subject(kind, executed.name, executed.requests, executed.duration_ms, executed.traces)
+    names = [one.name for one in queries.groups.executed(kind)]
+    if kind == "test":
+        names = list(dict.fromkeys((*names, *queries.outcomes)))
+    found = (find_subject(queries, kind, name) for name in names if pattern.fullmatch(name))
+    return [subject for subject in found if subject is not None]
 
 
 def executed_lines(queries: RunQueries, subject: Subject, select: LineSelection = as_recorded) -> Trace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..analysis.cover import Proof
 from ..analysis.duplicates import find_redundancy
@@ -18,7 +18,8 @@ class SuiteTotals:
     """A suite in numbers: its ``members`` (a ``by`` each: test or request), and all of their lines together.
 
     ``line_sets`` counts the different sets of lines, ``without_test`` the requests that were left out because they
-    name no test. ``duration_ms`` is the time that the server spent on all requests.
+    name no test. ``duration_ms`` is the time that the server spent on all requests. ``not_passed`` are the tests that
+    have failed or were skipped, with their outcomes: their lines may end where they failed.
     """
 
     by: str
@@ -27,6 +28,7 @@ class SuiteTotals:
     lines: int
     without_test: int
     duration_ms: float
+    not_passed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,15 @@ def _totals(queries: RecordedSuite) -> SuiteTotals:
         suite.all_lines.bit_count(),
         queries.without_test,
         sum(member.duration_ms for member in suite.members),
+        {name: outcome.outcome for name, outcome in queries.outcomes.items() if outcome.ended_early},
+    )
+
+
+def outcome_warning(totals: SuiteTotals) -> str:
+    """The warning that tests of a suite have not passed, in two lines."""
+    return (
+        f"Not passed: {len(totals.not_passed)} of {totals.members}. A test that failed or was skipped may have ended\n"
+        "early, and then looks like a duplicate of any other: let all pass before you remove a test."
     )
 
 

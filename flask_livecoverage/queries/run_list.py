@@ -14,6 +14,7 @@ from ..sources.coveragepy import StatementAnalyser
 from ..store import Store, open_store, store_url
 from .recorded_files import recorded_files
 from .stored_runs import Synchronise
+from .suite_outcomes import count_tests
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _summarise(store: Store, folder: RunFolder, analyser: StatementAnalyser, syn
             started_at=started_at,
             duration_ms=None if ended_at is None else round(1000 * max(0.0, ended_at - started_at), 3),
             facts=read_facts(folder),
-            tests=queries.groups.count_tests(),
+            tests=count_tests(queries),
             requests=queries.requests.count(),
             executed=files.executed if is_known else None,
             statements=files.statements if is_known else None,

@@ -8,8 +8,8 @@ from . import losses, schema
 
 # The tables that have rows for each run. Tests, routes, files and traces are shared by all runs, and stay.
 _OF_RUN = (
-    schema.late_updates, schema.windows, schema.ambient, schema.rules, schema.sources, schema.imports, schema.periods,
-    schema.journals,
+    schema.late_updates, schema.windows, schema.ambient, schema.rules, schema.sources, schema.imports, schema.outcomes,
+    schema.outcome_files, schema.periods, schema.journals,
 )  # fmt: skip
 
 

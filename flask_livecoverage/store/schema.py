@@ -123,6 +123,18 @@ rules = _table(
     *(sa.Column(name, sa.Text, primary_key=True) for name in ("rule", "endpoint", "methods")), sqlite_with_rowid=False,
 )  # fmt: skip
 
+# The last outcome of each test, and the period in which it was reported. ``files`` is a JSON list of paths.
+outcomes = _table(
+    "outcomes", _number("run", primary_key=True), sa.Column("test", sa.Text, primary_key=True), _text("outcome"),
+    sa.Column("duration_us", sa.BigInteger), sa.Column("at", sa.Double, nullable=False), _number("period"),
+    _text("files"), sqlite_with_rowid=False,
+)  # fmt: skip
+# The size in bytes of the file of a run's outcomes when it was last read, and the number of lines that were skipped.
+outcome_files = _table(
+    "outcome_files", sa.Column("run", _Key, primary_key=True, autoincrement=False), _number("size", 0),
+    _number("unreadable", 0),
+)  # fmt: skip
+
 # The statements that coverage.py counts in a source file, by the hash of its content; ``rules`` is a hash of the
 # configuration and of the versions in use. Bitmaps as above; ``multiline`` is a JSON list of statements, each its first
 # line and the bitmap of all its lines in hexadecimal. ``error`` is the reason why nothing can be counted, or empty.

@@ -183,7 +183,8 @@ class TestWrongRequests:
     @pytest.mark.parametrize(
         ("path", "accepted"),
         [
-            ("start?x=1", ["name"]), ("stop?x=1", ["summary"]), ("stop?summary=maybe", ["1", "0"]), ("status?x=1", []),
+            ("start?x=1", ["name"]), ("stop?x=1", ["summary", "outcome", "duration_ms"]),
+            ("stop?summary=maybe", ["1", "0"]), ("status?x=1", []),
             ("dump?x=1", ["format", "reset", "contexts"]), ("dump?Format=xml", ["format", "reset", "contexts"]),
             ("dump?format=pdf", list(application.DUMP_FORMATS)), ("dump?format=", list(application.DUMP_FORMATS)),
             ("dump?contexts=all", ["test", "route", "request", "none"]), ("dump?reset=maybe", ["1", "0"]),
@@ -232,7 +233,8 @@ class TestWrongRequests:
     @pytest.mark.parametrize(
         ("method", "path", "allowed"),
         [
-            ("GET", "reset", "POST"), ("PUT", "dump", "GET, POST"), ("POST", "status", "GET, HEAD"),
+            ("GET", "reset", "POST"), ("GET", "outcome", "POST"), ("PUT", "dump", "GET, POST"),
+            ("POST", "status", "GET, HEAD"),
             ("DELETE", "start", "GET, POST"), ("HEAD", "start", "GET, POST"), ("HEAD", "stop", "GET, POST"),
             ("HEAD", "dump", "GET, POST"), ("OPTIONS", "dump", "GET, POST"),
             ("POST", "requests", "GET, HEAD"), ("DELETE", "requests/a-1", "GET, HEAD"),

@@ -16,9 +16,12 @@ from ..support.lines import line_of
 from ..support.processes import Command, Commands, Result, skip_without_recipe_tool
 
 # Other installed plugins take longer to import than everything else.
-OTHERS = ("hypothesispytest", "anyio", "pytest_cov", "xdist", "xdist.looponfail", "cacheprovider")
+OTHERS = (
+    "hypothesispytest", "anyio", "pytest_cov", "xdist", "xdist.looponfail", "cacheprovider", "rerunfailures",
+)  # fmt: skip
 PYTEST = (sys.executable, "-m", "pytest", *(word for name in OTHERS for word in ("-p", f"no:{name}")))
 PYTEST_XDIST = tuple("no:nothing" if "xdist" in word else word for word in PYTEST)
+PYTEST_RERUNS = tuple("no:nothing" if "rerun" in word else word for word in PYTEST)
 
 
 def with_plugins(*plugins: str) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from flask_livecoverage.model.text import window_name
+from flask_livecoverage.model.text import whole_name, window_name
 from flask_livecoverage.pytest_plugin.line_references import find_missing
-from flask_livecoverage.pytest_plugin.names import part_name, test_name, whole_name
+from flask_livecoverage.pytest_plugin.names import part_name, test_name
 from flask_livecoverage.pytest_plugin.summary import summarise
 from flask_livecoverage.testid.clients import sendable_name
 

@@ -10,7 +10,6 @@ Tests ``queries.counted_lines``, ``queries.run_counts``, ``queries.lists``, ``qu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,7 +21,10 @@ from .counted_by_hand import (
     KEPT,
     LINE_SETS,
     LINES,
+    LISTED,
     NEVER_HIT,
+    NOT_PASSED,
+    OUTCOMES,
     REQUESTS,
     ROUTES,
     STATEMENTS,
@@ -32,21 +34,13 @@ from .counted_by_hand import (
     TRACES,
     UNUSED_METHODS,
     UNUSED_ROUTES,
+    WINDOW_MS,
     WINDOWS,
     WITHOUT_TEST,
 )
-from .shop import Shop, recorded_shop
+from .shop import Shop
 
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, _no_settings: None) -> Iterator[Shop]:
-    with recorded_shop(tmp_path_factory.mktemp("shop")) as shop:
-        yield shop
-
-
-@pytest.fixture(autouse=True)
-def _folder_of_the_shop(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(shop.folder)
+pytestmark = pytest.mark.usefixtures("folder_of_the_shop")
 
 
 class TestRequests:
@@ -103,7 +97,7 @@ class TestRequests:
 
 class TestTests:
     def test_command(self, ask: Ask, table: Table, invoke: Invoke) -> None:
-        wanted = [(name, requests, lines, own) for name, requests, lines, own, _, _ in TESTS]
+        wanted = [(name, requests, lines, own) for name, requests, lines, own, _, _ in LISTED]
         answer = ask("tests")
         keys = ("test", "requests", "lines", "own_lines")
         assert [tuple(test[key] for key in keys) for test in answer["tests"]] == wanted
@@ -114,18 +108,19 @@ class TestTests:
     def test_control_route(self, shop: Shop) -> None:
         answer = shop.json("tests")
         found = []
+        assert {test["test"] for test in answer["tests"] if not test["requests"]} == {"test_shop.py::test_nothing"}
         for test in answer["tests"]:
             traces = [answer["traces"][trace] for trace in test["traces"]]
             lines = {(path, line) for files in traces for path, numbers in files.items() for line in numbers}
             found.append((test["test"], test["requests"], len(lines)))
-        assert found == [test[:3] for test in TESTS]
+        assert sorted(found) == [test[:3] for test in LISTED]
         assert answer["requests_without_test"] == WITHOUT_TEST
         assert shop.lines("background")[0] in answer["startup"]["shop.py"]
 
     def test_page(self, shop: Shop) -> None:
         rows = shop.page("ui/tests").table("tests")[1:]
         assert columns(rows, 1, 2, 4, 5) == texts(
-            [(name, requests, lines, own) for name, requests, _, _, lines, own in TESTS]
+            [(name, requests, lines, own) for name, requests, _, _, lines, own in LISTED]
         )
 
     def test_pytest_plugin(self, shop: Shop) -> None:
@@ -142,7 +137,7 @@ class TestTests:
         (window,) = (test for test in TESTS if test[0] == "window")
         assert shop.stop_summary == {
             "name": "window", "requests": window[1], "files": 1, "lines": window[2], "new_lines": window[2],
-            "duplicate_of": None,
+            "duplicate_of": None, "outcome": "skipped", "test_duration_ms": WINDOW_MS,
         }  # fmt: skip
 
     @pytest.mark.parametrize("test", [name for name, *_ in TESTS])
@@ -150,8 +145,10 @@ class TestTests:
         _, requests, lines, _, statements, _ = next(row for row in TESTS if row[0] == test)
         answer = ask("tests", test)
         assert (answer["requests"], sum(map(len, answer["files"].values()))) == (requests, lines)
+        assert answer["outcome"] == OUTCOMES.get(test)
         facts = shop.page("ui/lines", test=test).text("facts")
-        assert facts.startswith(f"{requests} request{'s' if requests > 1 else ''} · ")
+        assert facts.startswith(f"{OUTCOMES[test]} in " if test in OUTCOMES else f"{requests} request")
+        assert f"{requests} request{'s' if requests > 1 else ''} · " in facts
         assert f" · {statements} line{'s' if statements > 1 else ''} in " in facts
 
 
@@ -236,7 +233,8 @@ class TestWho:
             f"{count_of_requests(routes)} ran line {line} · " if routes else f"Line {line} did not run · "
         )
         for name, count in {**tests, **routes}.items():
-            assert f"{name} {count}" in answered
+            outcome = f" {NOT_PASSED[name]}" if name in NOT_PASSED else ""
+            assert f"{name}{outcome} {count}" in answered
 
     def test_start_up(self, shop: Shop, ask: Ask) -> None:
         (line,) = shop.lines("background")
@@ -270,9 +268,10 @@ class TestDuplicates:
         page = shop.page("ui/duplicates")
         assert page.text("redundant").startswith("Tests8 Different sets of lines7 Duplicates1 Subsumed2 ")
         assert "Left out: 2 requests that name no test." in page.text("redundant")
-        assert {row[0]: row[2].split(", ") for row in page.table("groups")[1:]} == DUPLICATES
+        names = {row[0]: row[2].removesuffix("failed").split(", ") for row in page.table("groups")[1:]}
+        assert names == DUPLICATES
         assert [tuple(row[:4]) for row in page.table("subsumed")[1:]] == texts(SUBSUMED)
-        assert {row[0]: int(row[2]) for row in page.table("kept")[1:]} == KEPT
+        assert {row[0].removesuffix("skipped"): int(row[2]) for row in page.table("kept")[1:]} == KEPT
         saved = page.text("saved")
         beginning = f"keeps 5 tests of 8 and all {LINES} lines: saves 3 tests and "
         assert saved.startswith(beginning)
@@ -325,7 +324,7 @@ class TestCoverage:
         counts = {"requests": len(REQUESTS), "traces": TRACES, "processes": 1, "lost": 0}
         recorded, live = ask("status"), shop.json("status")
         assert {key: recorded[key] for key in counts} == {key: live[key] for key in counts} == counts
-        assert (recorded["tests"], recorded["windows"], live["window"]) == (len(TESTS), WINDOWS, None)
+        assert (recorded["tests"], recorded["windows"], live["window"]) == (len(LISTED), WINDOWS, None)
 
 
 @pytest.fixture(scope="module")
@@ -360,7 +359,7 @@ class TestEditedFile:
 
     def test_recorded_lines_stay(self, ask: Ask) -> None:
         found = {test["test"]: test["lines"] for test in ask("tests")["tests"]}
-        assert found == {name: lines for name, _, lines, *_ in TESTS}
+        assert found == {name: lines for name, _, lines, *_ in LISTED}
 
     def test_pages_without_its_lines(self, shop: Shop) -> None:
         """The request that ran a line of it, its test and its route."""

@@ -16,6 +16,7 @@ from werkzeug.test import EnvironBuilder
 from flask_livecoverage.control.application import DUMP_FORMATS
 from flask_livecoverage.journal import format as journal_format
 from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.outcomes import OUTCOMES, Outcome
 from flask_livecoverage.model.records import FileLines, Process, Trace
 
 # Lines
@@ -86,11 +87,28 @@ flat_dedups = st.dictionaries(_yaml_names, _executed_lines, max_size=5)
 nested_dedups = st.dictionaries(st.tuples(_parts, _parts).map("/".join), _executed_lines, min_size=1, max_size=5)
 """The same where each test is in a set: ``set/test``."""
 
+# Outcomes
+
+# Few names and moments, so that many outcomes are of the same test, and some at the same time.
+_files = st.lists(st.sampled_from(["tests/test_a.py", "conftest.py", "é/x.py"]), unique=True, max_size=2).map(tuple)
+outcomes = st.builds(
+    Outcome,
+    test=st.sampled_from(["a", "a > b", "b", "é[\n]", "→"]),
+    outcome=st.sampled_from(OUTCOMES),
+    duration_ms=st.none() | st.floats(0, 1e9) | st.sampled_from([0.0, 1.5]),
+    at=st.sampled_from([0.0, 1.0, 1.25, 2.0, 1e9]),
+    files=_files,
+)
+"""Outcomes of a few tests, in the order in which they were reported."""
+
 # Requests to the control routes. As WSGI has bytes: a character for each.
 
 CONTROL_PREFIX = "/__coverage__"
 _octets = st.binary(max_size=40).map(lambda data: data.decode("latin-1"))
-_ROUTES = ["start", "stop", "dump", "reset", "status", "requests", "requests/", "requests/aaaaaaaa-1", "tests", "", "x"]
+_ROUTES = [
+    "start", "stop", "outcome", "dump", "reset", "status", "requests", "requests/", "requests/aaaaaaaa-1", "tests", "",
+    "x",
+]  # fmt: skip
 _PAGES = [
     "", "ui/files", "ui/files/x", "ui/requests", "ui/tests", "ui/routes", "ui/lines", "ui/compare", "ui/duplicates",
 ]  # fmt: skip
@@ -104,11 +122,12 @@ _HOSTILE = [
 ]  # fmt: skip
 _names = (
     st.sampled_from(["name", "format", "reset", "contexts", "limit", "test", "route", "status", "since"])
+    | st.sampled_from(["outcome", "duration_ms", "file", "summary"])
     | st.sampled_from(["sort", "page", "q", "request", "of", "show", "heat", "line", "by", "groups"])
     | _octets
 )
 _values = (
-    st.sampled_from([*DUMP_FORMATS, "none", "request", "1", "true", "maybe", "404", "4xx", "tea"])
+    st.sampled_from([*DUMP_FORMATS, *OUTCOMES, "none", "request", "1", "true", "maybe", "404", "4xx", "tea"])
     | st.sampled_from(_NUMBERS + _DATES + _HOSTILE).map(lambda text: text.encode().decode("latin-1"))
     | _octets
 )

@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from ...model.bitmap import to_ranges
 from ...model.filters import Filters
+from ...model.outcomes import PASSED
 from ...model.text import abridged, printable
 from ...queries.lookup import Kind
 from . import questions
@@ -69,6 +70,11 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
     return tabulate(cells, headers, tablefmt="simple", colalign=align, disable_numparse=True)
 
 
+def marked(name: str, outcome: str | None) -> str:
+    """A test's name for people, with its outcome if that is known and the test has not passed."""
+    return printable(name) if outcome in (None, PASSED) else f"{printable(name)} ({outcome})"
+
+
 def _requests(answer: Row) -> Iterable[str]:
     shown = answer["requests"]
     if not shown:
@@ -82,19 +88,35 @@ def _requests(answer: Row) -> Iterable[str]:
         ),
         right=("Status", "ms", "Lines"),
     )
+    if answer.get("outcome") not in (None, PASSED):
+        yield f"\nThe outcome of this test is {answer['outcome']}: its requests may end early."
     if answer["total"] > len(shown):
         yield f"\n{len(shown):,} of {answer['total']:,} requests: --limit 0 lists all"
 
 
 def _tests(answer: Row) -> Iterable[str]:
     if answer["tests"]:
-        rows = ((t["test"], t["requests"], _ms(t), t["lines"], t["own_lines"]) for t in answer["tests"])
+        outcomes = _outcome_columns(answer["tests"])
+        rows = (
+            (t["test"], t["requests"], _ms(t), t["lines"], t["own_lines"], *_outcome_cells(t, outcomes))
+            for t in answer["tests"]
+        )
         numbers = ("Requests", "Total ms", "Lines", "Its own")
-        yield table(("Test", *numbers), rows, right=numbers)
+        yield table(("Test", *numbers, *outcomes), rows, right=(*numbers, "Test ms"))
         yield "\nIts own: lines that no other test executed."
     without = answer["requests_without_test"]
     if without or not answer["tests"]:
         yield f"{_requests_counted(without)} without a test: name it with a window or the header Livecov-Test."
+
+
+def _outcome_columns(tests: Sequence[Row]) -> Sequence[str]:
+    """The headers of a test's outcome, unless none is known, as of a run that an older version recorded."""
+    return ("Outcome", "Test ms") if any(test["outcome"] for test in tests) else ()
+
+
+def _outcome_cells(test: Row, columns: Sequence[str]) -> Sequence[str | None]:
+    duration = test["test_duration_ms"]
+    return (test["outcome"], None if duration is None else f"{duration:.1f}") if columns else ()
 
 
 def _routes(answer: Row) -> Iterable[str]:
@@ -118,7 +140,8 @@ def _subject(answer: Row) -> Iterable[str]:
         facts["started_at"] = time_text(facts["started_at"])
     if "requests" in facts:
         # Of a test or a route; a request has one duration.
-        facts = {"total ms" if key == "duration_ms" else key: value for key, value in facts.items()}
+        labels = {"duration_ms": "total ms", "test_duration_ms": "test ms"}
+        facts = {labels.get(key, key): value for key, value in facts.items()}
     width = max(map(len, facts))
     for key, value in facts.items():
         yield f"{key.replace('_', ' '):{width}}  {printable(str(value))}"
@@ -128,8 +151,8 @@ def _subject(answer: Row) -> Iterable[str]:
 
 def _diff(answer: Row) -> Iterable[str]:
     alone = {"A": answer["only_a"], "B": answer["only_b"]}
-    yield f"A  {printable(answer['a'])}"
-    yield f"B  {printable(answer['b'])}"
+    yield f"A  {marked(answer['a'], answer['a_outcome'])}"
+    yield f"B  {marked(answer['b'], answer['b_outcome'])}"
     yield f"\nBoth executed {answer['both']} lines, A alone {_count(alone['A'])}, B alone {_count(alone['B'])}."
     for name, files in alone.items():
         if files:
@@ -146,8 +169,9 @@ def _who(answer: Row) -> Iterable[str]:
     yield f"{line} was executed by {_requests_counted(answer['requests'])}{also}.\n"
     for kind in ("test", "route"):
         if answer[f"{kind}s"]:
-            rows = ((one[kind], one["requests"]) for one in answer[f"{kind}s"])
-            yield table((kind.capitalize(), "Requests"), rows, right=("Requests",)) + "\n"
+            outcome = _outcome_columns(answer["tests"])[:1] if kind == "test" else ()
+            rows = ((one[kind], one["requests"], *([one["outcome"]] if outcome else [])) for one in answer[f"{kind}s"])
+            yield table((kind.capitalize(), "Requests", *outcome), rows, right=("Requests",)) + "\n"
     latest = (
         (r["id"], time_text(r["started_at"]), r["test"], r["method"], _path(r), r["status"]) for r in answer["latest"]
     )

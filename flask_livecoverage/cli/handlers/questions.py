@@ -7,11 +7,13 @@ from typing import Any
 from ...errors import ConfigurationError
 from ...exports.dump import relative_lines, relative_path
 from ...model.filters import Filters
+from ...model.outcomes import find_outcome, outcome_object
 from ...model.records import Trace
 from ...model.text import printable
 from ...queries.line_hits import who_executed
 from ...queries.lists import Group, count_lines, list_routes, list_tests, newest_requests
 from ...queries.lookup import KINDS, Kind, Subject, difference, executed_lines, find_subjects
+from ...queries.suite_outcomes import outcomes_of
 from ...store import RunQueries
 from .line_references import find_line_reference
 from .reporting import warn
@@ -26,16 +28,17 @@ Row = dict[str, Any]
 
 
 def requests_object(queries: RunQueries, filters: Filters, limit: int | None) -> Row:
-    """The newest requests, at most ``limit``, and the number of all."""
+    """The newest requests, at most ``limit``, and the number of all; the outcome of the test, if filtered by one."""
     found = newest_requests(queries, filters, limit)
     lines = count_lines(queries, found.requests)
     requests = [{**request.to_object(), "lines": lines[request.id]} for request in found.requests]
-    return {"total": found.total, "requests": requests}
+    about = {} if filters.test is None else outcome_object(find_outcome(queries.outcomes, filters.test))
+    return {"total": found.total, "requests": requests, **about}
 
 
 def tests_object(queries: RunQueries, filters: Filters) -> Row:
     """The tests, in the natural order of their names."""
-    tests = [_group_row(test, "test") for test in list_tests(queries, filters)]
+    tests = [{**_group_row(test, "test"), **outcome_object(test.outcome)} for test in list_tests(queries, filters)]
     return {"tests": tests, "requests_without_test": queries.requests.count_without_test(filters)}
 
 
@@ -69,6 +72,8 @@ def subject_object(queries: RunQueries, name: str, kind: Kind) -> Row:
         about = subject.record.to_object()
     else:
         about = {kind: subject.name, "requests": subject.requests, "duration_ms": round(subject.duration_ms, 3)}
+        if kind == "test":
+            about.update(outcome_object(subject.outcome))
     return {**about, "files": relative_lines(executed_lines(queries, subject), queries.root)}
 
 
@@ -100,6 +105,8 @@ def diff_object(queries: RunQueries, first: str, second: str, kind: Kind | None)
     return {
         "a": a.name,
         "b": b.name,
+        "a_outcome": a.outcome and a.outcome.outcome,
+        "b_outcome": b.outcome and b.outcome.outcome,
         "only_a": relative_lines(found.only_a, queries.root),
         "only_b": relative_lines(found.only_b, queries.root),
         "both": _count(found.both),
@@ -118,6 +125,7 @@ def who_object(queries: RunQueries, reference: str, limit: int) -> Row:
     """
     found = find_line_reference(queries, reference)
     hits = who_executed(queries, found.line, limit)
+    outcomes = outcomes_of(queries, [test for test, _ in hits.tests])
     if found.why_never and not hits.requests and not hits.at_startup:
         raise ConfigurationError(found.why_never)
     if found.line.content is None:
@@ -127,7 +135,9 @@ def who_object(queries: RunQueries, reference: str, limit: int) -> Row:
         "line": found.line.number,
         "requests": hits.requests,
         "startup": hits.at_startup,
-        "tests": [{"test": test, "requests": count} for test, count in hits.tests],
+        "tests": [
+            {"test": test, "requests": count, **outcome_object(outcomes.get(test))} for test, count in hits.tests
+        ],
         "routes": [{"route": route, "requests": count} for route, count in hits.routes],
         "latest": [request.to_object() for request in hits.latest],
     }

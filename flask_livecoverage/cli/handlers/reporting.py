@@ -14,6 +14,7 @@ from ...control_client import fetch, fetch_json
 from ...errors import ConfigurationError, LiveCoverageError, ServerError
 from ...exports.reports import Reports, open_reports
 from ...journal.data_dir import DataDir
+from ...journal.outcomes import read_outcomes
 from ...journal.reader import read_run
 from ...model.atomic_files import replace_file
 from ...model.records import Run
@@ -167,6 +168,7 @@ def recorded_status(data_dir: str, selection: str) -> list[dict[str, Any]]:
 def _status_of(run: Run, data_dir: str) -> dict[str, Any]:
     process = run.processes[0] if run.processes else None
     counts = count_run(run)
+    tests = {request.test for request in run.requests if request.test}
     return {
         "run": run.id,
         "data_dir": os.path.abspath(data_dir),
@@ -176,7 +178,7 @@ def _status_of(run: Run, data_dir: str) -> dict[str, Any]:
         "processes": counts.processes,
         "requests": counts.requests,
         "traces": counts.traces,
-        "tests": len({request.test for request in run.requests if request.test}),
+        "tests": len(tests | read_outcomes(DataDir(data_dir).run(run.id)).outcomes.keys()),
         "windows": len(run.windows),
         "lost": counts.lost,
     }

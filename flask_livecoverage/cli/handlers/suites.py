@@ -24,9 +24,10 @@ from ...queries.redundancy import (
     SuiteTotals,
     find_smallest,
     lines_by_member,
+    outcome_warning,
     suite_redundancy,
 )
-from .answers import table
+from .answers import marked, table
 from .opening import open_recorded
 from .removal import remove_cases
 from .reporting import write_file
@@ -143,6 +144,7 @@ def _totals_object(totals: SuiteTotals) -> Row:
         "line_sets": totals.line_sets,
         "lines": totals.lines,
         "requests_without_test": totals.without_test,
+        "not_passed": dict(totals.not_passed),
     }
 
 
@@ -151,9 +153,10 @@ def _dedup_parts(found: SuiteRedundancy) -> Iterable[str]:
     yield from _duplicates_parts(found)
     yield from _subsumed_parts(found)
     if found.without_lines:
-        count, names = _count(len(found.without_lines), found.totals.by), _names(found.without_lines)
+        count, names = _count(len(found.without_lines), found.totals.by), _names(found.without_lines, found.totals)
         yield f"Executed no lines, and so compared with nothing: {count} ({names})."
     if found.groups or found.subsumed:
+        yield from _warning_of_outcomes(found.totals)
         yield CAUTION
 
 
@@ -165,6 +168,11 @@ def _summary(totals: SuiteTotals) -> str:
     return summary
 
 
+def _warning_of_outcomes(totals: SuiteTotals) -> Iterable[str]:
+    if totals.not_passed:
+        yield outcome_warning(totals)
+
+
 def _duplicates_parts(found: SuiteRedundancy) -> Iterable[str]:
     by = found.totals.by
     if not found.groups:
@@ -174,7 +182,12 @@ def _duplicates_parts(found: SuiteRedundancy) -> Iterable[str]:
     yield _shown(
         ("Kept", "Why", "Lines", "Duplicates"),
         found.groups,
-        lambda group: (group.survivor, group.reason, group.lines, _names(group.duplicates)),
+        lambda group: (
+            _marked(group.survivor, found.totals),
+            group.reason,
+            group.lines,
+            _names(group.duplicates, found.totals),
+        ),
     )
 
 
@@ -186,7 +199,12 @@ def _subsumed_parts(found: SuiteRedundancy) -> Iterable[str]:
     yield _shown(
         (by.capitalize(), "Lines", "All among those of", "Its lines"),
         found.subsumed,
-        lambda one: (one.name, one.lines, one.superset, one.superset_lines),
+        lambda one: (
+            _marked(one.name, found.totals),
+            one.lines,
+            _marked(one.superset, found.totals),
+            one.superset_lines,
+        ),
     )
 
 
@@ -196,8 +214,12 @@ def _shown(headers: Sequence[str], items: Sequence[Any], row: Callable[[Any], Se
     return f"{text}\n... and {more} more: see --format json" if more > 0 else text
 
 
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(map(printable, names[:_SHOWN_NAMES]))
+def _marked(name: str, totals: SuiteTotals) -> str:
+    return marked(name, totals.not_passed.get(name))
+
+
+def _names(names: Sequence[str], totals: SuiteTotals) -> str:
+    shown = ", ".join(_marked(name, totals) for name in names[:_SHOWN_NAMES])
     more = len(names) - _SHOWN_NAMES
     return f"{shown} and {more} more" if more > 0 else shown
 
@@ -270,12 +292,16 @@ def _smallest_parts(found: SmallestSuite) -> Iterable[str]:
     # All of them, because this is the list to run.
     yield table(
         (found.totals.by.capitalize(), "Lines", "Adds", *(["Total ms"] if timed else [])),
-        [(one.name, one.lines, one.adds, *([f"{one.duration_ms:.1f}"] if timed else [])) for one in found.kept],
+        [
+            (_marked(one.name, found.totals), one.lines, one.adds, *([f"{one.duration_ms:.1f}"] if timed else []))
+            for one in found.kept
+        ],
         right=("Lines", "Adds", "Total ms"),
     )
     yield f"{_saved(found, timed)}\n{_verdict(found)}"
     if found.least == "duration":
         yield _OTHER_ANSWER
+    yield from _warning_of_outcomes(found.totals)
     yield CAUTION
 
 

@@ -23,12 +23,12 @@ _HOLD_SECONDS = 25.0
 
 
 def stamp(folder: RunFolder) -> str:
-    """Return a text that changes whenever a process of the server writes. Raises DataError for unreadable marks."""
+    """Return a text that changes whenever the server or its suite writes. Raises DataError for unreadable marks."""
     sizes = []
     for path in folder.journals():
         with suppress(FileNotFoundError):  # removed just now; its process writes it again
             sizes.append((path.name, path.lstat().st_size))
-    return hashlib.sha256(repr((sizes, folder.marks())).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((sizes, folder.outcomes_size(), folder.marks())).encode()).hexdigest()[:16]
 
 
 def events(request: ControlRequest, folder: RunFolder, *, holds: bool, is_ending: Callable[[], bool]) -> Response:

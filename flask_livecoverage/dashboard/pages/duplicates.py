@@ -6,6 +6,7 @@ from werkzeug import Response
 
 from ...control.parameters import one_of, page_number
 from ...queries.recorded_suite import CAUTION
+from ...queries.redundancy import outcome_warning
 from .context import PageContext
 from .pagination import paginate
 
@@ -27,4 +28,5 @@ def show_duplicates(context: PageContext) -> Response:
         subsumed=paginate(found.subsumed, given.get("subsumed", 1)),
         kept=paginate(smallest.kept, given.get("kept", 1)),
         caution=CAUTION,
+        outcome_warning=outcome_warning,
     )

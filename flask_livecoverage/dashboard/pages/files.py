@@ -15,6 +15,7 @@ from ...control.parameters import one_of, page_number, stored_name
 from ...model.bitmap import from_bitmap
 from ...model.filters import Filters
 from ...queries.line_hits import FileHits, count_hits, count_hits_of_request, users_of_file, who_executed_in
+from ...queries.suite_outcomes import outcomes_of
 from ...sources.coveragepy import format_lines
 from ...store import RunQueries
 from ..snapshot import FileSnapshot
@@ -108,6 +109,7 @@ def show_source(context: PageContext, key: str) -> Response:
         chosen = given.get("line")
         ran = None if chosen is None else who_executed_in(queries, file, chosen)
         users = users_of_file(queries, file)
+        outcomes = {} if ran is None else outcomes_of(queries, [test for test, _ in ran.tests])
     page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
     return context.render(
         "source.html",
@@ -123,6 +125,7 @@ def show_source(context: PageContext, key: str) -> Response:
         chosen=chosen,
         ran=ran,
         users=users,
+        outcomes=outcomes,
     )
 
 

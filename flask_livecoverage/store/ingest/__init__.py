@@ -5,6 +5,7 @@ Modules:
 *   ``batch``: inserts a piece of one journal
 *   ``interning``: stores repeated values once
 *   ``late_updates``: adds late lines to their requests
+*   ``outcome_file``: stores the outcomes of tests
 *   ``source_contents``: keeps the contents of files
 *   ``sync``: synchronises the store with a run's journals
 *   ``window_events``: inserts window events, and assigns stored requests to these windows

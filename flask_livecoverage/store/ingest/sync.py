@@ -27,6 +27,7 @@ from ..windows import WindowIntervals, last_event
 from .batch import Caches, Piece, put
 from .interning import without_surrogates
 from .late_updates import apply_late_updates
+from .outcome_file import sync_outcomes
 from .source_contents import keep_contents, keep_sources
 from .window_events import put_events
 
@@ -83,6 +84,7 @@ class RunSync:
                 executed = [(str(path), str(content)) for path, content in self._caches.files.known()]
                 keep_contents(connection, executed)
                 keep_sources(connection, run, executed, self._folder.last_write())
+        self.warnings += sync_outcomes(self._reading, run, self._folder)
         self._warn_of_unreadable_lines(run)
         self._warn_of_losses(run)
         return run

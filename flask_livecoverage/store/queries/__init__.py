@@ -6,6 +6,7 @@ Modules:
 *   ``contents``: the contents that files had
 *   ``groups``: requests grouped by test and route
 *   ``lines``: lines, and who ran them
+*   ``outcome_queries``: the outcomes of tests
 *   ``requests``: single requests
 *   ``run_queries``: all queries on some runs
 *   ``statements``: stores the analysis of source files

@@ -31,6 +31,7 @@ class QueryBase:
     def __init__(self, connection: sa.Connection, runs: Sequence[int], period: int | None = None) -> None:
         self.connection = connection
         self.runs = list(runs)
+        self.period = period
         periods = sa.select(schema.periods.c.id).where(schema.periods.c.run.in_(self.runs))
         if period is not None:
             periods = periods.where(schema.periods.c.number == period)

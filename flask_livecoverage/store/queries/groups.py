@@ -68,12 +68,12 @@ class GroupQueries:
         )  # fmt: skip
         return self._connection.execute(query.where(source.c.test != NO_TEST_ROW) if tests_only else query)
 
-    def count_tests(self) -> int:
-        """Return how many tests the requests name."""
+    def names_of_tests(self) -> list[str]:
+        """Return the names of the tests that requests name."""
         table = schema.executions.c
-        query = sa.select(sa.func.count(sa.distinct(table.test)))
-        where = table.period.in_(self._periods), table.test != NO_TEST_ROW
-        return int(self._connection.execute(query.where(*where)).scalar() or 0)
+        tests = sa.select(table.test).where(table.period.in_(self._periods), table.test != NO_TEST_ROW)
+        query = sa.select(test_name).where(schema.tests.c.id.in_(tests))
+        return list(self._connection.execute(query).scalars())
 
     def tests_by_route(self, filters: Filters | None = None) -> dict[str, int]:
         """Return how many tests each route has, by its name."""

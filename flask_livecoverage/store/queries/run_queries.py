@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import sqlalchemy as sa
 
+from ...model.outcomes import Outcome
 from ...model.records import Rule
 from .. import losses, schema
 from .base import QueryBase
 from .contents import ContentQueries
 from .groups import GroupQueries
 from .lines import LineQueries
+from .outcome_queries import load_outcomes
 from .requests import RequestQueries
 from .window_queries import WindowQueries
 
@@ -35,6 +38,11 @@ class RunQueries:
     def root(self) -> str:
         """The folder in which the server ran; paths are shown relative to it. Empty if nothing was recorded."""
         return self._base.root
+
+    @cached_property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """The last outcome of each test, by the test's name, in the order of the names."""
+        return load_outcomes(self._base)
 
     def rules(self) -> list[Rule]:
         """Return the URL rules of the application, sorted; empty if no process has recorded them."""

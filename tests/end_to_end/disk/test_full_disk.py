@@ -5,6 +5,7 @@ Tests ``journal.storage``, ``journal.losses`` and ``store.losses``.
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from flask_livecoverage.cli.group import livecov
+from flask_livecoverage.journal.outcomes import read_outcomes
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.store import open_store
 
@@ -65,6 +67,43 @@ def test_full_disk_costs_records_but_no_answer(tmp_path: Path, mounts: Mounts) -
             f"{lost} records were lost (No space left on device): the lines of these requests are missing"
         ]
         assert live.control("requests?limit=1")[1]["total"] == len(run.requests)
+
+
+SUITE = """
+def test_first():
+    pass
+
+
+def test_while_the_disk_is_full():
+    assert 0
+
+
+def test_last():
+    import os
+    os.unlink(os.environ["BALLAST"])
+"""
+
+
+def test_outcome_that_cannot_be_recorded_fails_no_test(tmp_path: Path, mounts: Mounts) -> None:
+    disk = mounts.small_disk(2048)
+    (tmp_path / "test_suite.py").write_text(SUITE)
+    with server(tmp_path, disk / "data") as live:
+        live.ask(1)
+        assert live.control("outcome?test=before&outcome=passed", "POST")[0] == 200
+        ballast = fill(disk)
+        # Some fit into the rest of the file's last block.
+        answers = (live.control("outcome?test=refused&outcome=passed", "POST") for _ in range(100))
+        refused = next(answer for answer in answers if answer[0] != 200)
+        assert refused[0] == 507
+        assert "(No space left on device), so the outcome of refused is not recorded: make room" in refused[1]["error"]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--livecov-tag", "test_suite.py"]
+        environ = {**os.environ, "LIVECOVERAGE_URL": f"http://127.0.0.1:{live.port}", "BALLAST": str(ballast)}
+        found = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+        assert "1 failed, 2 passed" in found.stdout, found
+        assert ("WARNING: the outcome of 2 tests could not be recorded (No space left on device)\n") in found.stdout
+        outcomes = {test: one.outcome for test, one in read_outcomes(live.run).outcomes.items()}
+        outcomes.pop("refused", None)
+        assert outcomes == {"before": "passed", "test_suite.py::test_last": "passed"}
 
 
 def test_disk_that_was_full_before_the_first_line(tmp_path: Path, mounts: Mounts) -> None:
