@@ -75,7 +75,7 @@ def test_as_coverage_counts(folder: RunFolder, source: Path, idle: Path) -> None
         _, statements, excluded, _, _ = measure.analysis2(str(path))
         assert from_bitmap(found.files[str(path)].statements) == statements
         assert from_bitmap(found.files[str(path)].analysis.excluded) == excluded
-    measure.get_data().close()
+    measure.get_data().close(force=True)
     assert from_bitmap(found.files[str(source)].executed) == [1, 4, 5, 6]
     assert (found.files[str(idle)].executed, found.unknown) == (0, {})
     assert (found.executed, found.statements) == (4, 6)
