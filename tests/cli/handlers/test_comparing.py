@@ -245,8 +245,8 @@ class TestGate:
         result = invoke("compare", "first", "third", "--fail-on-decrease")
         assert result.status == 2
         assert result.stderr.splitlines() == [
-            "Warning: app.py cannot be compared: its content was not kept: it was edited before the run was first reported "
-            "on (first)",
+            "Warning: app.py cannot be compared: its content was not kept: it was edited before the run was first "
+            "reported on (first)",
             "Coverage may have decreased: app.py cannot be compared",
         ]
         assert invoke("compare", "first", "third").status == 0
