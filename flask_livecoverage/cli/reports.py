@@ -11,7 +11,7 @@ from ..model.text import printable
 from .group import livecov
 from .options import DEFAULT_URL, data_dir_option, fail_under_option, output_format_option, run_option, url_option
 
-REPORT_FORMATS = ("text", "term-missing", "markdown", "html", "xml", "lcov", "json", "coverage")
+REPORT_FORMATS = ("text", "term-missing", "markdown", "html", "xml", "lcov", "json", "coverage", "github", "badge")
 _WORDS = {"None": "none", "True": "yes", "False": "no"}
 
 

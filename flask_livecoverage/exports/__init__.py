@@ -2,8 +2,12 @@
 
 Modules:
 
+*   ``badge``: an image of the total
+*   ``baseline``: the coverage of each file as a text to check in
 *   ``contexts``: the contexts of a report
 *   ``dump``: the JSON document
+*   ``github``: annotations, the summary of a step, and Markdown for GitHub
+*   ``github_report``: the report for GitHub Actions
 *   ``report_process``: reports made in a process of their own
 *   ``reports``: coverage.py's reports and its data file
 

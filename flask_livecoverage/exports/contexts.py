@@ -94,14 +94,14 @@ class _Collector:
         content = self._contents[path]
         if content and lines.content == content:
             return True
-        state = _describe(path, lines.content, content)
+        state = why_left_out(path, lines.content, content)
         warning = f"{path} {state}: those are left out"
         if state and warning not in self.warnings:
             self.warnings.append(warning)
         return False
 
 
-def _describe(path: str, recorded: str, content: str) -> str:
+def why_left_out(path: str, recorded: str, content: str) -> str:
     """The reason why lines of a file cannot be reported; empty if no warning is needed.
 
     ``recorded`` is the hash of the file's content when they ran, ``content`` that of its current content.

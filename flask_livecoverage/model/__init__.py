@@ -6,6 +6,7 @@ Modules:
 *   ``bitmap``: sets of line numbers
 *   ``bounded``: bounded dicts
 *   ``contents``: the hash of a file's content
+*   ``counted_files``: the coverage of a file, with a mark for each statement
 *   ``data_files``: opens and locks files of the data directory
 *   ``filters``: the filters that select requests
 *   ``imports``: modules that are loaded, and a callback for an import

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import coverage
 
+from ..exports.contexts import why_left_out
+from ..exports.reports import local_paths
 from ..model.contents import hash_of
 from ..model.records import FileStatements
-from ..sources.content import read_source
+from ..sources.content import EDITED, content_hash, read_source
 from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries, Store
 
@@ -22,12 +24,16 @@ _NOT_KEPT = "its content was not kept: it was edited before the run was first re
 
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
-    """One file of a run: the hash of its ``content`` then, and the bitmap of its ``executed`` statements."""
+    """One file of a run: the hash of its ``content`` then, and the bitmap of its ``executed`` statements.
+
+    ``here`` is its path on this machine, which the configuration's [paths] may map to another one.
+    """
 
     path: str
     content: str
     analysis: FileStatements
     executed: int
+    here: str
 
     @property
     def statements(self) -> int:
@@ -56,35 +62,85 @@ class RecordedFiles:
 def recorded_files(store: Store, queries: RunQueries, analyser: StatementAnalyser) -> RecordedFiles:
     """The files of the runs that ``queries`` are about, under the user's coverage.py configuration.
 
-    A file that had several contents counts with the last of them. Files that the configuration names but nothing has
-    executed are included.
+    Of several contents of a file, the present one counts, as in reports, else the last. Files that the configuration
+    names but nothing has executed are included.
     """
-    versions, lines = _executed(queries)
-    listed = {path: content for path, content in queries.contents.sources().items() if path not in versions}
-    reported = {path: content for path, content in {**listed, **versions}.items() if analyser.reports_on(path)}
-    analysed = _analysed(store, queries, analyser, reported)
+    executed, listed = _executed(queries), queries.contents.sources()
+    here = _local_paths({*executed, *listed})
+    versions, unknown = _choose_versions({**{path: {content: 0} for path, content in listed.items()}, **executed}, here)
+    reported = {path: content for path, content in versions.items() if analyser.reports_on(here[path])}
+    analysed = _analysed(store, queries, analyser, {here[path]: content for path, content in reported.items()})
     files: dict[str, RecordedFile] = {}
-    unknown: dict[str, str] = {}
+    unknown = {path: reason for path, reason in unknown.items() if analyser.reports_on(here[path])}
     for path, content in sorted(reported.items()):
         analysis = analysed.get(content, _NOT_KEPT)
         if isinstance(analysis, str):
             unknown[path] = analysis
         else:
-            files[path] = RecordedFile(path, content, analysis, analysis.executed(lines.get(path, 0)))
+            lines = executed.get(path, {}).get(content, 0)
+            files[path] = RecordedFile(path, content, analysis, analysis.executed(lines), here[path])
     return RecordedFiles(files, unknown)
 
 
-def _executed(queries: RunQueries) -> tuple[dict[str, str], dict[str, int]]:
-    """The last content of each file that ran, and the bitmap of the lines that ran in it."""
+def unexecuted_files(
+    store: Store, queries: RunQueries, analyser: StatementAnalyser, paths: Iterable[str]
+) -> RecordedFiles:
+    """Those of the files at ``paths`` that exist, with their present contents: nothing of them was executed."""
+    present = {path: content_hash(path) for path in paths if analyser.reports_on(path)}
+    present = {path: content for path, content in present.items() if content}
+    files: dict[str, RecordedFile] = {}
+    unknown: dict[str, str] = {}
+    analysed = _analysed(store, queries, analyser, present)
+    for path, content in present.items():
+        analysis = analysed.get(content, _NOT_KEPT)
+        if isinstance(analysis, str):
+            unknown[path] = analysis
+        else:
+            files[path] = RecordedFile(path, content, analysis, 0, path)
+    return RecordedFiles(files, unknown)
+
+
+def _executed(queries: RunQueries) -> dict[str, dict[str, int]]:
+    """The bitmap of the lines that ran, by file and content; contents in the order in which they were first stored."""
     traces = queries.lines.first_executions().keys() | queries.lines.ambient_traces()
     known = queries.lines.contents()
     lines: dict[int, int] = {}
     for _, file, bitmap in queries.lines.rows_of_traces(traces):
         lines[file] = lines.get(file, 0) | bitmap
-    # Numbers of files ascend in the order in which their contents were first stored.
-    versions = {known[number][0]: number for number in sorted(lines)}
-    contents = {path: known[number][1] for path, number in versions.items()}
-    return contents, {path: lines[number] for path, number in versions.items()}
+    executed: dict[str, dict[str, int]] = {}
+    for number in sorted(lines):
+        path, content = known[number]
+        executed.setdefault(path, {})[content] = lines[number]
+    return executed
+
+
+def _local_paths(recorded: set[str]) -> dict[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        local_path = local_paths(recorded, Path(folder))
+        return {path: local_path(path) for path in recorded}
+
+
+def _choose_versions(
+    recorded: Mapping[str, Mapping[str, int]], here: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The content in which each file counts, and the reasons for files that have none of a known hash.
+
+    Names that were made up for code, and are those of no file, are in neither.
+    """
+    chosen: dict[str, str] = {}
+    unknown: dict[str, str] = {}
+    for path, contents in recorded.items():
+        known = [content for content in contents if content not in ("", EDITED)]
+        if len(known) > 1 and (present := content_hash(here[path])) in known:
+            chosen[path] = present
+        elif known:
+            chosen[path] = known[-1]
+        elif any(contents.values()):
+            reason = why_left_out(here[path], next(iter(contents)), content_hash(here[path]))
+            unknown |= {path: reason} if reason else {}
+        else:
+            unknown[path] = _NOT_KEPT
+    return chosen, unknown
 
 
 def _analysed(
@@ -124,4 +180,4 @@ def _texts(queries: RunQueries, paths: Mapping[str, str]) -> dict[str, bytes]:
 
 def texts_of(queries: RunQueries, files: Iterable[RecordedFile]) -> dict[str, bytes]:
     """The source of ``files`` by the hash of its content; those that were not kept and have changed are missing."""
-    return _texts(queries, {file.content: file.path for file in files})
+    return _texts(queries, {file.content: file.here for file in files})

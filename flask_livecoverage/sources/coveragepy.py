@@ -225,9 +225,9 @@ class StatementAnalyser:
         """True if the configuration includes the file in reports."""
         return (self._include is None or self._include.match(path)) and not (self._omit and self._omit.match(path))
 
-    def percent(self, executed: int, statements: int) -> str:
+    def percent(self, executed: int, statements: int, more_digits: int = 0) -> str:
         """Format percent covered with the configured precision; 0 and 100 stand for exactly none and all."""
-        precision = self._coverage.config.precision
+        precision = self._coverage.config.precision + more_digits
         return Numbers(precision, n_statements=statements, n_missing=statements - executed).pc_covered_str
 
     def analyse(self, path: str) -> FileStatements:

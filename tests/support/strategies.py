@@ -317,3 +317,41 @@ def unknown_lines(draw: st.DrawFn) -> str:
     kind = draw(journal_texts.filter(lambda text: text not in journal_lines))
     fields = draw(st.dictionaries(journal_texts.filter(lambda text: text != "kind"), json_values, max_size=3))
     return journal_format.line_of(kind, **{**fields, "type": kind})
+
+
+# Edits
+
+
+@dataclass(frozen=True)
+class EditedFile:
+    """A file's lines before and after edits; the lines of ``unique`` occur once in each, and are long."""
+
+    before: list[str]
+    after: list[str]
+    unique: set[str]
+
+
+_repeated = st.sampled_from(["return None", "else:", "pass", "x = 1"])
+
+
+@st.composite
+def edited_files(draw: st.DrawFn, longest: int = 24) -> EditedFile:
+    """Files of unique and repeated lines, of which some are deleted, inserted, indented and moved in blocks."""
+    numbers = draw(st.lists(st.integers(0, longest - 1) | _repeated, max_size=longest, unique_by=_once))
+    before = [_line(number) if isinstance(number, int) else number for number in numbers]
+    after = [line for line in before if draw(st.integers(0, 5))]
+    for _ in range(draw(st.integers(0, 3))):
+        first, last, place = sorted(draw(st.lists(st.integers(0, len(after)), min_size=3, max_size=3)))
+        after = after[:first] + after[last:place] + after[first:last] + after[place:]
+    for number in draw(st.lists(st.integers(longest, 2 * longest) | _repeated, max_size=6, unique_by=_once)):
+        after.insert(draw(st.integers(0, len(after))), _line(number) if isinstance(number, int) else number)
+    after = [f"{draw(st.sampled_from(['', '    ']))}{line}" for line in after]
+    return EditedFile(before, after, {line for line in before if line.startswith("unique")})
+
+
+def _once(item: int | str) -> object:
+    return item if isinstance(item, int) else object()
+
+
+def _line(number: int) -> str:
+    return f"unique_{number} = find_what_is_there({number})"

@@ -3,6 +3,8 @@
 Modules:
 
 *   ``answers``: prints the answers to the questions, as text or as JSON
+*   ``comparing``: the work of ``compare`` and ``baseline``
+*   ``comparison_text``: the difference of two runs as JSON, text and Markdown
 *   ``keploy``: the work of ``keploy`` and ``replay``
 *   ``line_references``: ``FILE:LINE``, as people write it
 *   ``opening``: opens the runs that a command is about

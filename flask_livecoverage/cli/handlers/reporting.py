@@ -12,6 +12,8 @@ import click
 
 from ...control_client import fetch, fetch_json
 from ...errors import ConfigurationError, LiveCoverageError, ServerError
+from ...exports import github, github_report
+from ...exports.badge import badge
 from ...exports.reports import Reports, open_reports
 from ...journal.data_dir import DataDir
 from ...journal.outcomes import read_outcomes
@@ -93,6 +95,10 @@ def write_report(reports: Reports, report_format: str, output: str | None = None
     elif report_format in _FILES:
         path = Path(output) if output else reports.default_output(f"{report_format}:output")
         _write(_FILES[report_format](reports).encode(), path, f"{report_format.upper()} report", output)
+    elif report_format == "badge":
+        _write(_badge(reports).encode(), Path(output or "coverage.svg"), "badge", output)
+    elif report_format == "github":
+        _write_for_github(reports, output)
     else:
         text = reports.text(show_missing=report_format == "term-missing", markdown=report_format == "markdown")
         if output in (None, "-"):
@@ -102,6 +108,35 @@ def write_report(reports: Reports, report_format: str, output: str | None = None
 
 
 _FILES: dict[str, Callable[[Reports], str]] = {"xml": Reports.xml, "lcov": Reports.lcov, "json": Reports.json}
+
+
+def _badge(reports: Reports) -> str:
+    totals = reports.json_object()["totals"]
+    return badge(totals["percent_covered"], totals["percent_covered_display"])
+
+
+def _write_for_github(reports: Reports, output: str | None) -> None:
+    """Add a summary to that of the step of GitHub Actions, or write it to ``output``, and print annotations."""
+    report = reports.json_object()
+    markdown = github_report.summary(report)
+    if output == "-":
+        click.echo(markdown)
+    elif output:
+        _write(f"{markdown}\n".encode(), Path(output), "summary", output)
+    else:
+        _write_summary(markdown)
+    for command in github.annotation_commands(github_report.missing_annotations(report, reports.folder)):
+        click.echo(command)
+    if output != "-":
+        click.echo(github_report.total_line(report))
+
+
+def _write_summary(markdown: str) -> None:
+    with _writing("the summary of the step", "--output"):
+        written = github.write_summary(markdown)
+    if not written:
+        reason = "has no room left" if os.environ.get(github.SUMMARY_VARIABLE) else "is not set"
+        warn(f"no summary is written, because {github.SUMMARY_VARIABLE} {reason}: name a file with --output")
 
 
 def _write(content: bytes, path: Path, what: str, output: str | None) -> None:
