@@ -6,7 +6,9 @@ Modules:
 *   ``cover``: the minimum set cover, with a proof that it is one
 *   ``duplicates``: tests that execute no line of their own
 *   ``minimise``: the smallest suite that executes all lines
+*   ``moved``: the moved lines of a diff
 *   ``new_lines``: the lines that each trace was the first to run
+*   ``patch``: the statements that a diff changes
 *   ``priorities``: the gaps in the functions that most requests enter
 *   ``subsets``: the sets of lines that are subsets of others
 *   ``suite``: a suite for comparisons: tests or requests with their lines

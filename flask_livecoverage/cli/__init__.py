@@ -6,6 +6,7 @@ their bodies.
 
 Modules:
 
+*   ``changes``: ``patch``
 *   ``group``: the group ``flask livecov``, and how errors end a command
 *   ``handlers``: the work of the commands
 *   ``keploy``: ``keploy`` and ``replay``
@@ -21,7 +22,7 @@ May import: errors, keploy.sockets, model, serving.serve_options, settings.
 Runs in every ``flask`` command of every application, so only the options are read here.
 """
 
-from . import keploy, questions, reports, runs, serving, suites  # noqa: F401  # each adds its commands
+from . import changes, keploy, questions, reports, runs, serving, suites  # noqa: F401  # each adds its commands
 from .group import livecov
 
 __all__ = ["livecov"]

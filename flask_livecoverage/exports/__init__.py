@@ -4,6 +4,7 @@ Modules:
 
 *   ``contexts``: the contexts of a report
 *   ``dump``: the JSON document
+*   ``github``: annotations and summaries for GitHub Actions
 *   ``report_process``: reports made in a process of their own
 *   ``reports``: coverage.py's reports and its data file
 

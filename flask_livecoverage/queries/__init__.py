@@ -5,10 +5,12 @@ The command line, the control routes, the dashboard and the pytest plugin call t
 Modules:
 
 *   ``counted_lines``: the lines that an answer counts: all, or statements
+*   ``covered_files``: the coverage of single files, as reports count it
 *   ``gaps``: gaps in coverage, ranked by traffic
 *   ``line_hits``: the tests, routes and requests that executed a line
 *   ``lists``: lists of requests, tests and routes
 *   ``lookup``: one request, test or route, and the difference of two
+*   ``patch``: the coverage of a change
 *   ``recorded_files``: the statements of a run's files as they were then
 *   ``recorded_suite``: the recorded suite, for comparisons and for programs
 *   ``redundancy``: the redundant tests of a suite, and the smallest suite

@@ -3,6 +3,9 @@
 Modules:
 
 *   ``answers``: prints the answers to the questions, as text or as JSON
+*   ``change_coverage``: the work of ``patch``
+*   ``change_markdown``: its answer for pull requests
+*   ``change_rows``: parts of its answer that text and Markdown have in common
 *   ``keploy``: the work of ``keploy`` and ``replay``
 *   ``line_references``: ``FILE:LINE``, as people write it
 *   ``opening``: opens the runs that a command is about
