@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 from unidiff import PatchSet, UnidiffParseError
@@ -103,14 +104,20 @@ def _parse_section(section: list[str]) -> Iterator[FileChange]:
 
 
 def _parse_hunks(lines: Sequence[str]) -> list[tuple[str, str, list[Hunk]]]:
-    """The two names of each file, and its hunks. Raises ValueError if a hunk has more lines than its header counts."""
+    """The two names of each file, and its hunks. Raises ValueError if lines are missing or left over."""
     parsed = PatchSet(lines)
     consumed = {line.diff_line_no or 0 for file in parsed for hunk in file for line in hunk}
     # Those that follow a hunk; unidiff takes them for comments.
     for number in range(len(lines)):
         if number in consumed and number + 1 not in consumed and _LEFTOVER.match(lines[number]):
             raise ValueError(f"a hunk has more lines than its header counts: {lines[number][:40]}")
-    return [(file.source_file, file.target_file, [_hunk(hunk) for hunk in file]) for file in parsed]
+    files = [(file.source_file, file.target_file, [_hunk(hunk) for hunk in file]) for file in parsed]
+    for _, _, hunks in files:
+        numbers = [line.new for hunk in hunks for line in hunk.lines if line.new is not None]
+        # The names of the next file look like lines, and a hunk from which one was cut ends with them.
+        if any(first >= second for first, second in pairwise(numbers)):
+            raise ValueError("the hunks of a file are not in the order of their lines")
+    return files
 
 
 def _hunk(parsed: Any) -> Hunk:

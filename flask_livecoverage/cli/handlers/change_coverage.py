@@ -63,8 +63,9 @@ def patch(
 
 def _find(data_dir: str, selection: str, base: str | None, diff_path: str | None) -> PatchAnswer:
     located, commit, since = _from_git(base) if diff_path is None else _from_file(diff_path)
-    folders = DataDir(data_dir).select(selection)
-    with open_recorded(data_dir, selection) as queries:
+    folders = DataDir(data_dir).select(selection, tested=True)
+    # By its id, because a newer one may begin meanwhile.
+    with open_recorded(data_dir, folders[0].id if len(folders) == 1 else selection) as queries:
         runs = [read_run(folder) for folder in folders]
         names = [run.id for run in runs]
         if not any(run.requests for run in runs):
