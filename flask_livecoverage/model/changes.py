@@ -69,7 +69,7 @@ class FileChange:
 
     def fits(self, content: bytes) -> bool:
         """True if ``content`` has the lines that the diff shows after the change; their line ends may differ."""
-        lines = content.decode("utf-8", "surrogateescape").split("\n")
+        lines = content.removesuffix(b"\n").decode("utf-8", "surrogateescape").split("\n") if content else []
         return all(
             line.new <= len(lines) and lines[line.new - 1].rstrip("\r") == line.text.rstrip("\r\n")
             for line in self._lines()
