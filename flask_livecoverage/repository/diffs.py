@@ -25,6 +25,7 @@ _COMBINED = ("diff --cc ", "diff --combined ", "@@@ ")
 _NOWHERE = "/dev/null"
 _KINDS: Mapping[str, Literal["link", "submodule"]] = {"120000": "link", "160000": "submodule"}
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SUBMODULE = re.compile(r"Submodule (.+) [0-9a-f]{7,}\.{2,3}[0-9a-f]{7,}(?: \(.*\))?:?")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
 _LETTERS = dict(zip(b"abtnvfr", b"\a\b\t\n\v\f\r", strict=True))
@@ -46,6 +47,7 @@ def parse_diff(content: bytes, name: str = "the diff") -> Diff:
         )
     try:
         changes = [change for section in _sections(lines) for change in _parse_section(section)]
+        changes += _listed_submodules(lines)
     except (UnidiffParseError, ValueError) as error:
         reason = abridged(printable(" ".join(str(error).split())), 100)
         raise ConfigurationError(f"{name} is a damaged diff ({reason}): make it again, with git diff") from None
@@ -98,6 +100,14 @@ def _parse_section(section: list[str]) -> Iterator[FileChange]:
     yield replace(header.change(), hunks=hunks if header.kind == "text" else ())
     for old, new, more in others:
         yield _plain_change(_name(old), _name(new), more)
+
+
+def _listed_submodules(lines: list[str]) -> Iterator[FileChange]:
+    """The submodules whose commits are listed in place of a diff, as git does with ``diff.submodule=log``."""
+    for line, following in pairwise([*lines, ""]):
+        found = _SUBMODULE.fullmatch(line.rstrip("\r\n"))
+        if found and not following.startswith(_GIT):
+            yield FileChange(found[1], found[1], "modified", "submodule")
 
 
 # Hunks
