@@ -10,6 +10,7 @@ from pathlib import Path
 
 import coverage
 
+from ..errors import DataError
 from ..exports.reports import local_paths, open_reports
 from ..model.bitmap import to_bitmap
 from ..model.records import FileStatements, Run
@@ -55,7 +56,13 @@ def read_coverage(runs: Sequence[Run], queries: RunQueries, paths: Collection[st
         local_path = local_paths({path for path, _ in recorded} | source_files, Path(folder))
     contents = _by_path(((local_path(path), content) for path, content in recorded), paths)
     changed = {path for path, known in contents.items() if content_hash(path) not in known}
-    reported = _report(runs)
+    try:
+        reported = _report(runs)
+    except DataError:
+        # Without a file that is as it was recorded, there is no report.
+        if not any(map(content_hash, changed)):
+            raise
+        reported = {}
     analyser = StatementAnalyser()
     numbers = _numbers(queries, local_path)
     files = {

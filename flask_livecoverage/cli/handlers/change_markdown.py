@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from ...exports.github import MAX_COMMENT, Annotation, annotation_commands, markdown_code, markdown_text, write_summary
+from ...exports.github import (
+    MAX_COMMENT,
+    SUMMARY_VARIABLE,
+    Annotation,
+    annotation_commands,
+    markdown_code,
+    markdown_text,
+    write_summary,
+)
 from ...model.text import printable
 from ...queries.patch import PatchedFile
 from .change_rows import (
@@ -96,13 +105,14 @@ def annotate(answer: PatchAnswer) -> list[str]:
 
     They are about what cannot be judged, then about the statements that were not executed, the longest parts first.
     """
-    write_summary(comment(answer))
+    is_full = not write_summary(comment(answer)) and bool(os.environ.get(SUMMARY_VARIABLE))
     found = answer.patch
     unjudged = [Annotation(one.path, unjudged_text(one)) for one in found.unjudged]
     missing = [(file.path, group) for file in found.files for group in missing_groups(file)]
     missing.sort(key=lambda item: -len(item[1]))
     commands = annotation_commands([*unjudged, *(_missing(path, lines) for path, lines in missing)])
-    return [*commands, f"{found.covered} of {found.statements} changed statements were executed."]
+    last = f"{found.covered} of {found.statements} changed statements were executed."
+    return [*commands, f"{last} The step's summary has no room for the details." if is_full else last]
 
 
 def _missing(path: str, lines: Sequence[int]) -> Annotation:
