@@ -27,12 +27,16 @@ TEXTS = [
     "return total_of(cart)",
     "for item in cart.items:",
     "ä" * 20,
+    "n" * 20,
+    "n" * 19,
 ]
 BLOCKS = st.lists(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4), min_size=1, max_size=7)
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 # As configured below: bright cyan is used for nothing else.
 _MOVED = "\x1b[96m"
+# Errors of white space would have colours of their own.
+_SHOWN = ("--unified=1", "--ws-error-highlight=none")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,7 @@ def shown_as_moved(repository: GitFolder, *trees: str) -> dict[str, set[int]]:
     """The numbers of the added lines that ``git diff --color-moved`` colours as moved."""
     colours = {"newMoved": "brightcyan", "newMovedAlternative": "brightcyan", "new": "green"}
     options = [option for name, colour in colours.items() for option in ("-c", f"color.diff.{name}={colour}")]
-    command = ["git", *options, "diff", "--color=always", "--color-moved=zebra", "--unified=1", *trees]
+    command = ["git", *options, "diff", "--color=always", "--color-moved=zebra", *_SHOWN, *trees]
     output = subprocess.run(command, cwd=repository.path, capture_output=True, check=True, text=True).stdout
     moved: dict[str, set[int]] = {}
     path, number = "", 0

@@ -278,6 +278,14 @@ class TestDamage:
         else:
             assert added(found) == added(parse_diff(text.encode()))
 
+    @pytest.mark.parametrize("text", [DIFF, PLAIN], ids=["git", "plain"])
+    @pytest.mark.parametrize("line", ["+more\n", "-more\n"])
+    @pytest.mark.parametrize("place", range(11))
+    def test_line_more_than_the_header_counts(self, text: str, line: str, place: int) -> None:
+        shown = text.splitlines(keepends=True)
+        shown.insert(body_of(shown)[place] + 1, line)
+        assert "is a damaged diff" in parsed("".join(shown))
+
     @given(st.binary(max_size=40), st.integers(0, len(DIFF)))
     def test_any_bytes(self, data: bytes, place: int) -> None:
         """There is an answer, or an error in one line."""
