@@ -29,8 +29,8 @@ from .change_rows import PatchAnswer, file_row, grouped, missing_ranges, renamed
 from .opening import open_recorded
 from .reporting import warn
 
-# The most names of tests that a row shows, and of files that a line shows.
-_SHOWN_TESTS = 3
+# The characters for names of tests in a row, and the most names of files in a line.
+_WIDTH = 80
 _SHOWN_FILES = 5
 
 
@@ -164,7 +164,7 @@ def _text(answer: PatchAnswer) -> Iterator[str]:
         yield f"No measured statement has changed {answer.since}."
     for file in found.files:
         yield f"\n{printable(file.path)}{renamed(file)}"
-        rows = [(lines, printable(state)) for lines, state in grouped(file, _SHOWN_TESTS)]
+        rows = [(lines, printable(state)) for lines, state in grouped(file, _WIDTH)]
         yield indent(tabulate(rows, tablefmt="plain", disable_numparse=True), "   ")
     if found.unmeasured:
         yield f"\nNot measured: {printable(shortened(found.unmeasured, _SHOWN_FILES))}."

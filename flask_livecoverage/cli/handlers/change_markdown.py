@@ -28,8 +28,8 @@ from .change_rows import (
     unjudged_text,
 )
 
-# The most names of tests in a row, and of files in a line.
-_SHOWN_TESTS = 5
+# The characters for names of tests in a row, and the most names of files in a line.
+_WIDTH = 160
 _SHOWN_FILES = 20
 
 _TABLE_HEAD = "| File | Statements | Missed | Cover | Missing |\n| :-- | --: | --: | --: | :-- |"
@@ -81,7 +81,7 @@ def _row(answer: PatchAnswer, file: PatchedFile) -> str:
 
 
 def _block(file: PatchedFile) -> str:
-    rows = (f"| {lines} | {markdown_text(printable(state))} |" for lines, state in grouped(file, _SHOWN_TESTS))
+    rows = (f"| {lines} | {markdown_text(printable(state))} |" for lines, state in grouped(file, _WIDTH))
     counted = f"{len(file.executed_lines)} of {len(file.statements)}" if file.statements else "further lines"
     title = f"<code>{escape(printable(file.path))}</code>{escape(renamed(file))}: {counted}"
     table = "\n".join(["| Lines | Executed by |", "| --: | :-- |", *rows])

