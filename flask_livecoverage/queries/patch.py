@@ -112,8 +112,14 @@ class LocatedDiff:
 
     @property
     def paths(self) -> set[str]:
-        """The absolute paths of the changed files."""
-        return {path for path, _ in self.items()}
+        """The absolute paths of the changed files, and the former ones of those that were renamed."""
+        return {path for located, change in self.items() for path in (located, self.former(change)) if path is not None}
+
+    def former(self, change: FileChange) -> str | None:
+        """The absolute path that a renamed file had; None for other changes."""
+        if change.status != "renamed" or change.old_path is None:
+            return None
+        return os.path.realpath(os.path.join(self.top, change.old_path))
 
     def shown(self, path: str) -> str:
         """A path relative to the top folder."""
@@ -147,7 +153,7 @@ def cover_patch(queries: RunQueries, located: LocatedDiff, covered: CoveredFiles
     files, unjudged, unmeasured = [], [], []
     for path, change in located.items():
         shown = located.shown(path)
-        problem = _problem(path, change, covered)
+        problem = _problem(path, located.former(change), change, covered)
         if problem is not None:
             unjudged.append(Unjudged(shown, problem, _count_statements(path, change)))
         elif path in covered.files:
@@ -165,8 +171,10 @@ def cover_patch(queries: RunQueries, located: LocatedDiff, covered: CoveredFiles
     )
 
 
-def _problem(path: str, change: FileChange, covered: CoveredFiles) -> str | None:
+def _problem(path: str, former: str | None, change: FileChange, covered: CoveredFiles) -> str | None:
     """The reason why a measured file cannot be judged."""
+    if former in covered.changed and path not in covered.files:
+        return "was renamed since it was recorded"
     if path in covered.changed:
         return "has changed since it was recorded" if os.path.exists(path) else "is not here"
     if path in covered.unrecorded:

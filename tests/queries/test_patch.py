@@ -217,6 +217,12 @@ class TestUnjudged:
         assert [file.path for file in patch.files] == ["other.py"]
         assert patch.unjudged == [Unjudged("shop.py", "has changed since it was recorded", 3)]
 
+    def test_renamed_since_the_run(self, shop: Shop) -> None:
+        shop.request("test", [1])
+        shop.code.write({"shop.py": None, "store.py": BEFORE.replace("str", "repr"), "other.py": "x = 1\n"})
+        shop.request("test", [1], "other.py")
+        assert shop.patch().unjudged == [Unjudged("store.py", "was renamed since it was recorded", 1)]
+
     def test_only_comments_have_changed_since(self, shop: Shop) -> None:
         """There is nothing to judge."""
         shop.request("test", [1])

@@ -168,8 +168,11 @@ class LineQueries:
 
     def ran_outside(self, files: Collection[int]) -> int:
         """Return the lines (a bitmap) that ran outside of requests in any of the files with these numbers."""
-        rows = self.rows_of_traces(self.ambient_traces())
-        return reduce(or_, (lines for _, file, lines in rows if file in files), 0)
+        table, found = schema.trace_files.c, 0
+        for chunk in chunks(sorted(self.ambient_traces())):
+            query = sa.select(table.lines).where(table.trace.in_(chunk), table.file.in_(files))
+            found = reduce(or_, map(from_numbits, self._connection.execute(query).scalars()), found)
+        return found
 
     def names_in(self, file: int, limit: int = 500) -> tuple[list[str], list[str]]:
         """Return the names of tests and of routes whose requests ran any line of the file with this number, sorted."""
