@@ -42,7 +42,7 @@ assert os.listdir() == []
 
 
 # What single questions and formats need.
-OF_SINGLE_ANSWERS = {"psutil", "pygments", "scipy", "sqlalchemy", "tabulate", "yaml"}
+OF_SINGLE_ANSWERS = {"psutil", "pygments", "scipy", "sqlalchemy", "tabulate", "unidiff", "yaml"}
 
 ACTIVE = """
     import os, sys

@@ -8,7 +8,9 @@ Modules:
 *   ``line_matching``: the lines of one version of a file in another one
 *   ``lost_lines``: the lines of files that were lost and gained
 *   ``minimise``: the smallest suite that executes all lines
+*   ``moved``: the moved lines of a diff
 *   ``new_lines``: the lines that each trace was the first to run
+*   ``patch``: the statements that a diff changes
 *   ``priorities``: the gaps in the functions that most requests enter
 *   ``subsets``: the sets of lines that are subsets of others
 *   ``suite``: a suite for comparisons: tests or requests with their lines

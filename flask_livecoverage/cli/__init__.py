@@ -6,6 +6,7 @@ their bodies.
 
 Modules:
 
+*   ``changes``: ``patch``
 *   ``comparing``: ``compare`` and ``baseline``
 *   ``group``: the group ``flask livecov``, and how errors end a command
 *   ``handlers``: the work of the commands
@@ -22,7 +23,7 @@ May import: errors, keploy.sockets, model, serving.serve_options, settings.
 Runs in every ``flask`` command of every application, so only the options are read here.
 """
 
-from . import comparing, keploy, questions, reports, runs, serving, suites  # noqa: F401  # each adds its commands
+from . import changes, comparing, keploy, questions, reports, runs, serving, suites  # noqa: F401  # each adds its commands
 from .group import livecov
 
 __all__ = ["livecov"]

@@ -5,6 +5,7 @@ Modules:
 *   ``atomic_files``: writes files in one step
 *   ``bitmap``: sets of line numbers
 *   ``bounded``: bounded dicts
+*   ``changes``: a unified diff as data
 *   ``contents``: the hash of a file's content
 *   ``counted_files``: the coverage of a file, with a mark for each statement
 *   ``data_files``: opens and locks files of the data directory

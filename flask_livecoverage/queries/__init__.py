@@ -6,10 +6,12 @@ Modules:
 
 *   ``counted_lines``: the lines that an answer counts: all, or statements
 *   ``coverage_comparison``: the difference of two runs, or of a run and a baseline
+*   ``covered_files``: the coverage of single files, as reports count it
 *   ``gaps``: gaps in coverage, ranked by traffic
 *   ``line_hits``: the tests, routes and requests that executed a line
 *   ``lists``: lists of requests, tests and routes
 *   ``lookup``: one request, test or route, and the difference of two
+*   ``patch``: the coverage of a change
 *   ``recorded_coverage``: the coverage of recorded runs by file
 *   ``recorded_files``: the statements of a run's files as they were then
 *   ``recorded_suite``: the recorded suite, for comparisons and for programs

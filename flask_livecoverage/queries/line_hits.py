@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import coverage
 
+from ..analysis.suite import natural_key
 from ..model.bitmap import from_bitmap
 from ..model.filters import Filters
 from ..model.records import FileStatements
@@ -159,3 +160,38 @@ class FileUsers:
 def users_of_file(queries: RunQueries, file: MeasuredFile) -> FileUsers:
     """The tests and routes that executed any line of ``file``, sorted."""
     return FileUsers() if file.number is None else FileUsers(*queries.lines.names_in(file.number))
+
+
+@dataclass(frozen=True, slots=True)
+class LineUsers:
+    """The names of the tests that executed a statement, sorted, and whether anything else did.
+
+    That is start-up and whatever else runs outside of requests, and requests that belong to no test.
+    """
+
+    tests: Sequence[str] = ()
+    at_startup: bool = False
+    without_test: bool = False
+
+
+def users_of_lines(
+    queries: RunQueries, numbers: Collection[int], analysis: FileStatements, lines: Collection[int]
+) -> dict[int, LineUsers]:
+    """The tests that executed each statement in ``lines`` (their first lines) of a file.
+
+    ``numbers`` are those of the file's content in the store.
+    """
+    tests: dict[str, int] = {}
+    for ran, name in queries.lines.ran_by_test(numbers) if numbers else ():
+        tests[name] = tests.get(name, 0) | ran
+    executed = {name: analysis.executed(ran) for name, ran in tests.items()}
+    without_test = executed.pop("", 0)
+    outside = analysis.executed(queries.lines.ran_outside(numbers)) if numbers else 0
+    return {
+        line: LineUsers(
+            sorted((name for name, ran in executed.items() if ran >> line & 1), key=natural_key),
+            bool(outside >> line & 1),
+            bool(without_test >> line & 1),
+        )
+        for line in lines
+    }

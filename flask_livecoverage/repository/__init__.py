@@ -5,6 +5,8 @@ Nothing here changes the repository: neither its objects, nor its index, which g
 
 Modules:
 
+*   ``bases``: the commit with which a change is compared
+*   ``diffs``: parses unified diffs
 *   ``git``: runs git
 *   ``history``: commits, and the changes since one
 *   ``working_tree``: the state of the working tree

@@ -15,7 +15,10 @@ from ..errors import ConfigurationError
 from .git import GitError, git, text
 
 # So that a user's configuration does not change what is parsed.
-_PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--find-renames")
+_PLAIN = (
+    "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--find-renames",
+    "--submodule=short",
+)  # fmt: skip
 _SUBMODULE = "160000"
 
 

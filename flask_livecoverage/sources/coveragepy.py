@@ -230,6 +230,10 @@ class StatementAnalyser:
         precision = self._coverage.config.precision + more_digits
         return Numbers(precision, n_statements=statements, n_missing=statements - executed).pc_covered_str
 
+    def is_below(self, percent: float, minimum: float) -> bool:
+        """True if ``percent`` misses ``minimum`` at the configured precision, by the rule for ``fail_under``."""
+        return below_fail_under(percent, minimum, self._coverage.config.precision)
+
     def analyse(self, path: str) -> FileStatements:
         """Return the lines that count in the file at ``path``. Raises CoverageException if it is no readable Python."""
         reporter = PythonFileReporter(path, self._coverage)

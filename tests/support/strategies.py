@@ -355,3 +355,33 @@ def _once(item: int | str) -> object:
 
 def _line(number: int) -> str:
     return f"unique_{number} = find_what_is_there({number})"
+
+
+# Changes of files
+
+# Some look like parts of a diff.
+_texts_of_lines = st.sampled_from([
+    "", "x", "y", "\tä", "-- a", "++ b", "--- a/x", "+++ b/x", "@@ -1 +1 @@", "@@@ -1 -1 +1 @@@", "diff --git a/x b/x",
+    "\\ No newline at end of file", "Binary files a/x and b/x differ", "rename to x",
+    "total = sum(prices_of(everything))", "return render(everything, total)", "    return", "\udcff",
+])  # fmt: skip
+_line_ends = st.sampled_from(["\n", "\n", "\n", "\r\n"])
+
+
+@st.composite
+def _contents(draw: st.DrawFn) -> str:
+    end = draw(_line_ends)
+    return end.join(draw(st.lists(_texts_of_lines, max_size=12))) + draw(st.sampled_from(["", end, end]))
+
+
+contents = _contents()
+"""The content of a file, with or without an end of its last line. Surrogates stand for bytes that are not UTF-8."""
+
+file_names = st.sampled_from([
+    "app.py", "a/app.py", "b/app.py", "a b.py", "x b/x b.py", "ü.py", 'q"uote.py', "back\\slash.py", "t\tab.py",
+    "new\nline.py", "a/a/a/x", "b/b", " ", "\udcff.py", "-x", "dev/null",
+])  # fmt: skip
+"""Paths that are hard to read in a diff."""
+
+file_trees = st.dictionaries(file_names, contents, max_size=5)
+"""The files of a folder, as paths and contents. A path that is another one's folder does not occur."""

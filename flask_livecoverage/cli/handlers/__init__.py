@@ -3,6 +3,9 @@
 Modules:
 
 *   ``answers``: prints the answers to the questions, as text or as JSON
+*   ``change_coverage``: the work of ``patch``
+*   ``change_markdown``: its answer for pull requests
+*   ``change_rows``: parts of its answer that text and Markdown have in common
 *   ``comparing``: the work of ``compare`` and ``baseline``
 *   ``comparison_text``: the difference of two runs as JSON, text and Markdown
 *   ``keploy``: the work of ``keploy`` and ``replay``

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import sqlalchemy as sa
@@ -148,6 +150,29 @@ class LineQueries:
         )
         rows = self._connection.execute(query.where(table.file == file, source.c.test != NO_TEST_ROW).distinct())
         return [(from_numbits(lines), test) for lines, test in rows]
+
+    def ran_by_test(self, files: Collection[int]) -> Iterator[tuple[int, str]]:
+        """Yield the lines that ran in any of the files with these numbers: bitmaps, each with the name of a test.
+
+        The name is empty for the requests that belong to no test.
+        """
+        source, table = self._base.executions().subquery(), schema.trace_files.c
+        query = (
+            sa.select(table.lines, sa.case((source.c.test == NO_TEST_ROW, ""), else_=test_name))
+            .join_from(schema.trace_files, source, source.c.trace == table.trace)
+            .join(schema.tests, schema.tests.c.id == source.c.test)
+            .where(table.file.in_(files))
+        )
+        for lines, name in self._connection.execute(query.distinct()):
+            yield from_numbits(lines), name
+
+    def ran_outside(self, files: Collection[int]) -> int:
+        """Return the lines (a bitmap) that ran outside of requests in any of the files with these numbers."""
+        table, found = schema.trace_files.c, 0
+        for chunk in chunks(sorted(self.ambient_traces())):
+            query = sa.select(table.lines).where(table.trace.in_(chunk), table.file.in_(files))
+            found = reduce(or_, map(from_numbits, self._connection.execute(query).scalars()), found)
+        return found
 
     def names_in(self, file: int, limit: int = 500) -> tuple[list[str], list[str]]:
         """Return the names of tests and of routes whose requests ran any line of the file with this number, sorted."""
