@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
+from urllib.parse import urlencode
 
 from ..support.html import up_to_date
 from ..support.lines import line_of
@@ -104,6 +105,11 @@ class Live(MeasuredServer):
         answer = self.ask(path, **headers)
         assert answer.status == 200
         return str(answer.headers["Livecov-Request"])
+
+    def report(self, test: str, outcome: str, duration_ms: float) -> None:
+        """Report the outcome of a test, as its client does."""
+        query = urlencode({"test": test, "outcome": outcome, "duration_ms": duration_ms})
+        assert self.ask(f"/__coverage__/outcome?{query}", "POST").status == 200
 
     def page(self, path: str = "") -> str:
         """A page of the dashboard that includes everything recorded."""

@@ -34,6 +34,8 @@ def pages(live: Live) -> dict[str, str]:
     second = live.get("/item/50", "few and many")
     live.get("/item/6", "also few")
     live.ask("/nowhere")
+    for test, outcome in [("few", "passed"), ("few and many", "failed"), ("also few", "skipped")]:
+        live.report(test, outcome, 20)
     key = live.key()
     return {
         "overview": "",
@@ -44,6 +46,7 @@ def pages(live: Live) -> dict[str, str]:
         "one request": f"ui/lines?request={first}",
         "two requests": f"ui/compare?of=request:{first}&of=request:{second}&show=all",
         "tests": "ui/tests",
+        "one test": "ui/lines?test=few%20and%20many",
         "routes": "ui/routes",
         "duplicates": "ui/duplicates",
         "duplicates among requests": "ui/duplicates?by=request",

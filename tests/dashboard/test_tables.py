@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from selenium.webdriver.support.ui import Select
 
 from .browser import Browser
 from .servers import HOSTILE, Live
@@ -173,6 +174,47 @@ class TestTests:
         browser.follow("few")
         browser.follow("1 request")
         assert column(browser, 3) == ["/item/5"]
+
+    def test_outcomes(self, browser: Browser, live: Live, script: list[str]) -> None:
+        browser.open("ui/tests")
+        # Unless one is known, there is nothing about them.
+        assert browser.texts("thead th") == ["Test", "Requests", "Total ms", "Lines", "Own"]
+        assert browser.all("select") == []
+        live.report("few", "passed", 20)
+        # The page that is open shows it.
+        browser.until(lambda: browser.texts("thead th")[5:] == ["Outcome", "Test ms"])
+        assert column(browser, 6) == ["", "passed", "", ""]
+        live.report("few and many", "failed", 1234.5)
+        live.report("alone", "skipped", 0.25)
+        browser.until(lambda: len(column(browser, 6)) == 5)
+        assert [row[1:3] + row[6:] for row in browser.rows("main table")] == [
+            ["alone", "0", "skipped", "0.2"],
+            ["also few", "1", "", ""],
+            ["few", "1", "passed", "20.0"],
+            ["few and many", "2", "failed", "1,234"],
+            ["search", "1", "", ""],
+        ]
+        browser.follow("Outcome")
+        assert column(browser, 6) == ["failed", "skipped", "passed", "", ""]
+        browser.follow("Test ms")
+        assert column(browser, 1)[:3] == ["few and many", "few", "alone"]
+        Select(browser.one("#outcome")).select_by_visible_text("failed")
+        browser.submit(".filter button")
+        assert column(browser, 1) == ["few and many"]
+        browser.follow("few and many")
+        assert browser.text("#facts").startswith("failed in 1,234 ms: its lines may end early · 2 requests · ")
+        live.report("few and many", "passed", 5)
+        browser.until(lambda: browser.text("#facts").startswith("passed in 5.0 ms · 2 requests · "))
+
+    def test_failed_tests_in_other_tables(self, browser: Browser, live: Live, script: list[str]) -> None:
+        live.report("few", "failed", 20)
+        browser.open("ui/duplicates")
+        assert browser.text("#redundant .note").startswith("Not passed: 1 of 4. ")
+        assert [row[2] for row in browser.rows("#groups")] == ["few failed"]
+        browser.open(f"ui/files/{live.key()}?line={live.lines('few')[0]}")
+        assert "few failed 1" in browser.text("div.line-details")
+        browser.open("ui/compare?of=test:few&of=test:search")
+        assert browser.texts(".sides dd") == ["test few failed 1 request", "test search 1 request"]
 
     def test_two_side_by_side(self, browser: Browser, script: list[str]) -> None:
         browser.open("ui/tests")

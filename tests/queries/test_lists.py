@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.outcomes import append_outcome
 from flask_livecoverage.model.filters import Filters
+from flask_livecoverage.model.outcomes import Outcome
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.queries.lists import (
     Group,
@@ -19,6 +23,7 @@ from flask_livecoverage.queries.lists import (
     sorted_requests,
 )
 from flask_livecoverage.queries.stored_runs import open_stored_runs
+from flask_livecoverage.queries.suite_outcomes import count_tests
 from flask_livecoverage.store import RunQueries
 
 from ..support.journals import Writer, run_folder, trace_of
@@ -70,6 +75,51 @@ def test_groups(queries: RunQueries) -> None:
     assert found.routes[0].mean_ms == 1.5
     assert [route.name for route in found.all_routes()] == ["GET /", "POST /", "GET /never"]
     assert (found.never_hit(), found.unused_methods()) == (["/never"], {"/": ["POST"]})
+
+
+def with_outcomes(*outcomes: Outcome) -> Iterator[RunQueries]:
+    """The same run, with outcomes of its tests."""
+    (folder,) = DataDir(".livecov").runs()
+    for outcome in outcomes:
+        append_outcome(folder, outcome)
+    with open_stored_runs(Path(".livecov"), [folder], None) as runs:
+        yield runs.queries
+
+
+@pytest.mark.usefixtures("queries")
+@pytest.mark.parametrize(
+    ("filters", "listed"),
+    [
+        (None, [("a", None), ("a > part", "failed"), ("b", "passed"), ("c2", "skipped"), ("c10", "failed")]),
+        (Filters(since=NOW + 3), [("b", "passed"), ("c10", "failed")]),
+        (Filters(test="c2"), [("c2", "skipped")]),
+        (Filters(test="b"), [("b", "passed")]),
+        # These select requests.
+        (Filters(route="/"), [("a", None), ("b", "passed")]),
+        (Filters(status=(200, 299)), [("a", None), ("b", "passed")]),
+    ],
+)
+def test_outcomes(filters: Filters | None, listed: list[tuple[str, str | None]]) -> None:
+    """Also of tests that sent no request."""
+    found = with_outcomes(
+        Outcome("c10", "failed", 1.0, NOW + 4), Outcome("c2", "skipped", 1.0, NOW),
+        Outcome("b", "passed", 1.0, NOW + 4), Outcome("a > part", "failed", 1.0, NOW),
+    )  # fmt: skip
+    for queries in found:
+        tests = list_tests(queries, filters)
+        assert [(test.name, test.outcome and test.outcome.outcome) for test in tests] == listed
+        assert count_tests(queries) == 5
+
+
+@pytest.mark.usefixtures("queries")
+def test_part_of_a_test_that_failed() -> None:
+    (folder,) = DataDir(".livecov").runs()
+    Writer(folder, "bbbbbbbb").request(ONE, NOW, test="b > part")
+    for queries in with_outcomes(Outcome("b", "failed", 7.0, NOW)):
+        found = {test.name: test.outcome for test in list_tests(queries)}
+        assert found == {
+            "a": None, "b": Outcome("b", "failed", 7.0, NOW), "b > part": Outcome("b > part", "failed", None, NOW),
+        }  # fmt: skip
 
 
 def test_other_lines_can_count(queries: RunQueries) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.outcomes import append_outcome
+from flask_livecoverage.model.outcomes import Outcome
 from flask_livecoverage.queries.lookup import difference, executed_lines, find_subject, find_subjects
 from flask_livecoverage.queries.stored_runs import open_stored_runs
 from flask_livecoverage.store import RunQueries
@@ -59,6 +63,27 @@ def test_request(queries: RunQueries) -> None:
 )
 def test_names(queries: RunQueries, name: str, found: list[str]) -> None:
     assert [subject.reference for subject in find_subjects(queries, name)] == found
+
+
+def test_test_without_requests(queries: RunQueries) -> None:
+    (folder,) = DataDir(".livecov").runs()
+    for name in ("tests::test_cart", "tests::test_alone"):
+        append_outcome(folder, Outcome(name, "failed", 7.0, NOW))
+    with open_stored_runs(Path(".livecov"), [folder], None) as runs:
+        (alone,) = find_subjects(runs.queries, "test_alone")
+        assert (alone.reference, alone.requests, alone.duration_ms, alone.traces) == (
+            "test:tests::test_alone",
+            0,
+            0,
+            [],
+        )
+        assert executed_lines(runs.queries, alone).files == {}
+        (cart,) = find_subjects(runs.queries, "test_cart")
+        for subject in (alone, cart):
+            assert subject.outcome is not None
+            assert (subject.outcome.outcome, subject.outcome.test) == ("failed", subject.name)
+        # A part of it, which sent no request, is not known.
+        assert find_subject(runs.queries, "test", "tests::test_alone > part") is None
 
 
 def test_difference() -> None:

@@ -136,7 +136,8 @@ def who_object(queries: RunQueries, reference: str, limit: int) -> Row:
         "requests": hits.requests,
         "startup": hits.at_startup,
         "tests": [
-            {"test": test, "requests": count, **outcome_object(outcomes.get(test))} for test, count in hits.tests
+            {"test": test, "requests": count, "outcome": outcomes[test].outcome if test in outcomes else None}
+            for test, count in hits.tests
         ],
         "routes": [{"route": route, "requests": count} for route, count in hits.routes],
         "latest": [request.to_object() for request in hits.latest],

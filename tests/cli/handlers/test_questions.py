@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from flask_livecoverage.cli.handlers import opening
+from flask_livecoverage.journal.outcomes import append_outcome
+from flask_livecoverage.model.outcomes import Outcome
 
 from ...support.journals import Writer, run_folder, trace_of
 from ...support.processes import Ask, Invoke
@@ -99,6 +101,32 @@ class TestTests:
         assert answer["requests"] == 2
         assert answer["files"] == {"shop/models.py": [5], "shop/views.py": [10, 11, 12, 20, 21]}
 
+    def test_outcomes(self, writer: Writer, invoke: Invoke, ask: Ask) -> None:
+        append_outcome(writer.folder, Outcome("test_tea[2]", "failed", 12.34567, NOW))
+        append_outcome(writer.folder, Outcome("test_nothing", "passed", None, NOW))
+        lines = invoke("tests").stdout.splitlines()
+        assert lines[0].split("  ")[-1] == "Test ms"
+        assert [line.split() for line in lines[2:6]] == [
+            ["test_list", "1", "1.5", "4", "0"],
+            ["test_nothing", "0", "0.0", "0", "0", "passed"],
+            ["test_tea[1]", "1", "1.5", "3", "0"],
+            ["test_tea[2]", "2", "5.5", "6", "0", "failed", "12.3"],
+        ]
+        found = {test["test"]: (test["outcome"], test["test_duration_ms"]) for test in ask("tests")["tests"]}
+        assert found == {
+            "test_list": (None, None), "test_nothing": ("passed", None), "test_tea[1]": (None, None),
+            "test_tea[2]": ("failed", 12.346),
+        }  # fmt: skip
+        shown = invoke("tests", "test_tea[2]").stdout.splitlines()[:5]
+        assert [line.split("  ")[-1].strip() for line in shown] == ["test_tea[2]", "2", "5.5", "failed", "12.346"]
+        listed = invoke("requests", "--test", "test_tea[2]").stdout
+        assert listed.endswith("\nThe outcome of this test is failed: its requests may end early.\n")
+
+    def test_run_without_outcomes(self, invoke: Invoke, writer: Writer) -> None:
+        """Older versions recorded none."""
+        assert "Outcome" not in invoke("tests").stdout
+        assert "outcome" not in invoke("tests", "test_list").stdout
+
     def test_natural_order(self, writer: Writer, ask: Ask) -> None:
         writer.request(TEA, NOW, test="test_tea[10]")
         assert [test["test"] for test in ask("tests")["tests"]][1:] == ["test_tea[1]", "test_tea[2]", "test_tea[10]"]
@@ -152,6 +180,8 @@ class TestDiff:
         assert ask("diff", "test_tea[2]", "test_tea[1]") == {
             "a": "test_tea[2]",
             "b": "test_tea[1]",
+            "a_outcome": None,
+            "b_outcome": None,
             "only_a": {"shop/models.py": [5], "shop/views.py": [11, 12]},
             "only_b": {},
             "both": 3,

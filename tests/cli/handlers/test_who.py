@@ -22,9 +22,9 @@ class TestWho:
         answer = ask("who", reference)
         assert (answer["file"], answer["line"], answer["requests"], answer["startup"]) == ("shop/views.py", 10, 4, True)
         assert answer["tests"] == [
-            {"test": "test_tea[2]", "requests": 2},
-            {"test": "test_list", "requests": 1},
-            {"test": "test_tea[1]", "requests": 1},
+            {"test": "test_tea[2]", "requests": 2, "outcome": None},
+            {"test": "test_list", "requests": 1, "outcome": None},
+            {"test": "test_tea[1]", "requests": 1, "outcome": None},
         ]
         assert answer["routes"] == [{"route": "GET /", "requests": 2}, {"route": "GET /tea/<int:cup>", "requests": 2}]
         assert [request["id"] for request in answer["latest"]] == [f"aaaaaaaa-{n}" for n in (4, 3, 2, 1)]
@@ -87,7 +87,7 @@ class TestWhoInAnUnchangedFile:
     @pytest.mark.parametrize("line", [4, 5, 6])
     def test_any_line_of_a_statement(self, ask: Ask, source: Path, line: int) -> None:
         answer = ask("who", f"prices.py:{line}")
-        assert answer["tests"] == [{"test": "adds up", "requests": 1}]
+        assert answer["tests"] == [{"test": "adds up", "requests": 1, "outcome": None}]
         assert answer["line"] == line
 
     def test_statement_that_did_not_run(self, invoke: Invoke, source: Path) -> None:
