@@ -30,7 +30,7 @@ from ...queries.redundancy import (
 from .answers import marked, table
 from .opening import open_recorded
 from .removal import remove_cases
-from .reporting import write_file
+from .reporting import warn, write_file
 
 Row = dict[str, Any]
 
@@ -108,7 +108,16 @@ def dedup(
         write_file(duplicates, write_duplicates(found.duplicates).encode(), "--duplicates")
         click.echo(f"Wrote the duplicates to {duplicates}", err=True)
     if removal is not None:
-        remove_cases(removal.folder, found.survivors(subsumed=removal.subsumed), confirmed=removal.confirmed)
+        remove_cases(removal.folder, _removable(found, subsumed=removal.subsumed), confirmed=removal.confirmed)
+
+
+def _removable(found: SuiteRedundancy, *, subsumed: bool) -> dict[str, str]:
+    """The survivors of the tests to delete. Tests that have not passed stay, because their lines may end early."""
+    survivors = dict(found.survivors(subsumed=subsumed))
+    for name in [name for name in survivors if name in found.totals.not_passed]:
+        warn(f"the outcome of {name!r} is {found.totals.not_passed[name]}, left alone")
+        del survivors[name]
+    return survivors
 
 
 def _dedup_object(found: SuiteRedundancy) -> Row:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from flask_livecoverage.journal.outcomes import append_outcome
+from flask_livecoverage.model.outcomes import Outcome
+
+from ...support.journals import Writer, run_folder, trace_of
 from ...support.processes import Invoke
 
 DATA = Path(__file__).parents[2] / "data" / "keploy" / "dedupData.yaml"
@@ -37,6 +41,18 @@ def left(folder: Path) -> set[str]:
 
 def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr("click.confirm", lambda question, **_: print(question, file=sys.stderr) or text == "y")
+
+
+def test_test_that_has_not_passed_stays(invoke: Invoke, cases: Path) -> None:
+    """Its lines may have ended early, so it may be no duplicate."""
+    writer = Writer(run_folder(), "1a")
+    for number, name in enumerate(["test-1", "test-2", "test-3"]):
+        writer.request(trace_of({"/srv/app.py": [1]}), 1_700_000_000.0 + number, test=f"test-set-0/{name}")
+    append_outcome(writer.folder, Outcome("test-set-0/test-2", "failed", 1.0, 1.0))
+    result = invoke("dedup", "--rm", cases, "--yes")
+    assert "Warning: the outcome of 'test-set-0/test-2' is failed, left alone\n" in result.stderr
+    assert left(cases) == set(CASES) - {"test-3"}
+    assert "test-set-0/test-2 (failed), test-set-0/test-3" in result.stdout
 
 
 class TestRemoval:

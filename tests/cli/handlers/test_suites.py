@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from flask_livecoverage.journal.outcomes import append_outcome
 from flask_livecoverage.keploy.dedup_yaml import MAX_FILE_BYTES, read_dedup
 from flask_livecoverage.model.bitmap import from_bitmap
+from flask_livecoverage.model.outcomes import Outcome
 
 from ...support.journals import Writer, run_folder, trace_of
 from ...support.processes import Invoke
@@ -68,6 +70,27 @@ class TestRecorded:
 
         assert (found["by"], found["members"], found["lines"]) == ("request", 5, 5)
         assert [group["duplicates"] for group in found["duplicates"]] == [["1a-2"]]
+
+    @pytest.mark.parametrize("command", ["dedup", "minimise"])
+    def test_outcomes(self, invoke: Invoke, command: str) -> None:
+        warning = (
+            "\n\nNot passed: 2 of 4. A test that failed or was skipped may have ended\nearly, and then looks like a "
+            "duplicate of any other: let all pass before you remove a test.\n\n"
+        )
+        assert warning not in invoke(command).stdout
+        for test, outcome in [("test-9", "failed"), ("test-2", "skipped"), ("test-10", "passed"), ("unit", "failed")]:
+            append_outcome(run_folder(), Outcome(test, outcome, 1.0, 1.0))
+        found = invoke(command)
+        assert (found.status, warning in found.stdout) == (0, True)
+        assert "test-9 (failed)" in found.stdout
+        assert "test-10 (" not in found.stdout
+        answer = json.loads(invoke(command, "--format", "json").stdout)
+        # Tests without requests are not compared.
+        assert (answer["members"], answer["not_passed"]) == (4, {"test-9": "failed", "test-2": "skipped"})
+
+    def test_requests_have_no_outcome(self, invoke: Invoke) -> None:
+        append_outcome(run_folder(), Outcome("test-9", "failed", 1.0, 1.0))
+        assert json.loads(invoke("dedup", "--format", "json", "--by", "request").stdout)["not_passed"] == {}
 
     def test_output_is_read_back(self, invoke: Invoke) -> None:
         result = invoke("dedup", "--output", "out/dedupData.yaml", "--duplicates", "out/duplicates.yaml")
