@@ -124,6 +124,16 @@ def read_outcomes(folder: RunFolder) -> RecordedOutcomes:
 
 def parse_outcomes(data: bytes, path: Path) -> RecordedOutcomes:
     """Return the outcomes in ``data``, the content of the file at ``path``."""
+    whole = data.rfind(b"\n") + 1
+    outcomes, collections, unreadable = parse_lines(data[:whole])
+    # The last line is being written, or was torn.
+    unreadable += whole < len(data)
+    warnings = list(filter(None, [describe_unreadable(path, unreadable)]))
+    return RecordedOutcomes(outcomes, collections, unreadable, warnings, len(data))
+
+
+def parse_lines(data: bytes) -> tuple[dict[str, Outcome], list[Collection], int]:
+    """Return the outcomes and collections in whole lines, and the number of lines that cannot be read."""
     outcomes: dict[str, Outcome] = {}
     collections: list[Collection] = []
     unreadable = 0
@@ -140,8 +150,7 @@ def parse_outcomes(data: bytes, path: Path) -> RecordedOutcomes:
         known = outcomes.get(outcome.test)
         if known is None or outcome.at >= known.at:
             outcomes[outcome.test] = outcome
-    warnings = list(filter(None, [describe_unreadable(path, unreadable)]))
-    return RecordedOutcomes(outcomes, collections, unreadable, warnings, len(data))
+    return outcomes, collections, unreadable
 
 
 def describe_unreadable(path: Path, count: int) -> str | None:

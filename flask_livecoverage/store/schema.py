@@ -129,10 +129,10 @@ outcomes = _table(
     sa.Column("duration_us", sa.BigInteger), sa.Column("at", sa.Double, nullable=False), _number("period"),
     _text("files"), sqlite_with_rowid=False,
 )  # fmt: skip
-# The size in bytes of the file of a run's outcomes when it was last read, and the number of lines that were skipped.
+# The file of a run's outcomes; the columns are those of a journal.
 outcome_files = _table(
-    "outcome_files", sa.Column("run", _Key, primary_key=True, autoincrement=False), _number("size", 0),
-    _number("unreadable", 0),
+    "outcome_files", sa.Column("run", _Key, primary_key=True, autoincrement=False), _number("position", 0),
+    _number("size", 0), _number("unreadable", 0),
 )  # fmt: skip
 
 # The statements that coverage.py counts in a source file, by the hash of its content; ``rules`` is a hash of the

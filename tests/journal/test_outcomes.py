@@ -44,8 +44,8 @@ def rounded(outcome: Outcome) -> tuple[Any, ...]:
 
 
 def parsed(lines: Sequence[object]) -> tuple[dict[str, Any], int]:
-    data = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
-    found = parse_outcomes(data, PATH)
+    written = (line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    found = parse_outcomes(b"".join(b"\n%b\n" % line for line in written), PATH)
     return {test: rounded(outcome) for test, outcome in found.outcomes.items()}, found.unreadable
 
 
@@ -91,13 +91,20 @@ class TestLines:
             {**GOOD, "files": "t.py"}, {**GOOD, "files": [1]}, {**GOOD, "files": ["x" * 2001]},
             {**GOOD, "files": ["\udcff"]},
         ],
-        ids=str,
+        ids=lambda line: str(line)[:80],
     )  # fmt: skip
     def test_malformed_line_is_skipped_and_counted(self, line: object) -> None:
         assert parsed([GOOD, line, {**GOOD, "test": "u"}]) == (
             {"t": ("passed", 1.5, 7.0, ("t.py",)), "u": ("passed", 1.5, 7.0, ("t.py",))},
             1,
         )
+
+    def test_line_that_is_being_written_does_not_count(self) -> None:
+        """Only its newline shows that it is complete."""
+        data = f"\n{json.dumps(GOOD)}\n".encode()
+        for end in range(2, len(data)):
+            found = parse_outcomes(data[:end], PATH)
+            assert (dict(found.outcomes), found.unreadable) == ({}, 1)
 
     def test_keys_of_newer_versions_pass(self) -> None:
         assert parsed([{**GOOD, "worker": "gw1"}])[0] == {"t": ("passed", 1.5, 7.0, ("t.py",))}

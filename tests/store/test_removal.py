@@ -15,7 +15,9 @@ import sqlalchemy as sa
 from flask_livecoverage.errors import StorageError
 from flask_livecoverage.journal import retention
 from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.journal.outcomes import append_outcome
 from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.outcomes import Outcome
 from flask_livecoverage.queries.run_removal import remove_runs
 from flask_livecoverage.store import open_store, schema, store_url
 
@@ -40,6 +42,7 @@ def make(name: str) -> RunFolder:
     writer.line("ambient", trace=late.id)
     writer.line("amend", id=f"{writer.token}-99", trace=late.id)
     writer.line("lost", count=3, reason="full")
+    append_outcome(writer.folder, Outcome("a", "passed", 1.0, NOW))
     return writer.folder
 
 

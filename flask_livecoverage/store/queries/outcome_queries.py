@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,11 +22,17 @@ def load_outcomes(base: QueryBase) -> dict[str, Outcome]:
     query = sa.select(schema.outcomes).where(table.run.in_(base.runs)).order_by(table.at, table.run)
     if base.period is not None:
         query = query.where(table.period == base.period)
-    found = {row.test: _outcome(row) for row in base.connection.execute(query)}
+    # Many tests have the same files.
+    files = cache(_files)
+    found = {row.test: _outcome(row, files(row.files)) for row in base.connection.execute(query)}
     # Sorted here, because databases sort texts in different orders.
     return dict(sorted(found.items()))
 
 
-def _outcome(row: Any) -> Outcome:
+def _files(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+def _outcome(row: Any, files: tuple[str, ...]) -> Outcome:
     duration_ms = None if row.duration_us is None else row.duration_us / 1000
-    return Outcome(row.test, row.outcome, duration_ms, row.at, tuple(json.loads(row.files)))
+    return Outcome(row.test, row.outcome, duration_ms, row.at, files)

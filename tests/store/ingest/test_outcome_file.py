@@ -21,7 +21,7 @@ from ...support.journals import Writer, run_folder
 from ...support.strategies import outcomes
 from ..runs import recorded, synced
 
-_steps = st.lists(outcomes | st.sampled_from(["sync", "torn"]), max_size=14)
+_steps = st.lists(outcomes | st.sampled_from(["sync", "sync", "torn", "empty"]), max_size=14)
 
 
 def expected(folder: RunFolder, period: int | None = None) -> dict[str, Outcome]:
@@ -43,6 +43,11 @@ def test_store_has_what_the_file_has(steps: list[object], marks: list[float]) ->
         elif step == "torn":
             with open(folder.outcomes_path, "ab") as file:
                 file.write(b'\n{"test":"a","outc')
+        elif step == "empty":
+            # Another program has truncated it.
+            folder.outcomes_path.write_bytes(b"")
+            with synced(folder):
+                pass
         else:
             with synced(folder):
                 pass
