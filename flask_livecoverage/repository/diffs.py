@@ -245,6 +245,8 @@ def _plain_change(old: str, new: str, hunks: Sequence[Hunk]) -> FileChange:
     if old == _NOWHERE:
         return FileChange(new, None, "added", hunks=hunks, other_names=_shorter(new))
     names = list(dict.fromkeys(filter(None, (common_end(old, new), new, *_shorter(new)))))
+    if not names:
+        raise ValueError("a file has no name")
     return FileChange(names[0], old, "modified", hunks=hunks, other_names=names[1:])
 
 
