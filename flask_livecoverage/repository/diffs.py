@@ -48,7 +48,8 @@ def parse_diff(content: bytes, name: str = "the diff") -> Diff:
     try:
         changes = [change for section in _sections(lines) for change in _parse_section(section)]
         changes += _listed_submodules(lines)
-    except (UnidiffParseError, ValueError) as error:
+    # The last: unidiff before 1.0 fails with it if only the second name of a file is there.
+    except (UnidiffParseError, ValueError, UnboundLocalError) as error:
         reason = abridged(printable(" ".join(str(error).split())), 100)
         raise ConfigurationError(f"{name} is a damaged diff ({reason}): make it again, with git diff") from None
     if not changes and text.strip():
@@ -244,6 +245,8 @@ def _plain_change(old: str, new: str, hunks: Sequence[Hunk]) -> FileChange:
     if old == _NOWHERE:
         return FileChange(new, None, "added", hunks=hunks, other_names=_shorter(new))
     names = list(dict.fromkeys(filter(None, (common_end(old, new), new, *_shorter(new)))))
+    if not names:
+        raise ValueError("a file has no name")
     return FileChange(names[0], old, "modified", hunks=hunks, other_names=names[1:])
 
 

@@ -60,7 +60,8 @@ def test_random_edits(
 ) -> None:
     """Of the example application, each with a random record of what was executed."""
     statements = 0
-    for seed in range(300 if thorough else 6):
+    seeds = range(300 if thorough else 6)
+    for seed in seeds:
         folder = GitFolder(tmp_path / f"edit{seed}")
         monkeypatch.chdir(folder.path)
         source = folder.path / "example_app"
@@ -76,4 +77,4 @@ def test_random_edits(
         assert patch(answer) == diff_cover(folder.path), f"seed {seed}"
         assert answer["unjudged"] == []
         statements += answer["statements"]
-    assert statements > 100
+    assert statements > 5 * len(seeds)

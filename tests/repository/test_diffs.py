@@ -224,6 +224,16 @@ diff --git a/other.py b/other.py
 PLAIN = "".join(line for line in DIFF.splitlines(keepends=True) if not line.startswith(("diff", "index")))
 
 
+# Lines of diffs, in orders in which no tool writes them.
+PIECES = st.sampled_from([
+    *DIFF.splitlines(keepends=True), "diff --git a\n", 'diff --git "a/x b/x\n', "--- \n", "+++ \n", '--- "a\n',
+    "+++ b/x\n", "new file mode 100644\n", "deleted file mode 100644\n", "rename from x\n", "rename to y\n",
+    "index 1..2 160000\n", "GIT binary patch\n", "Binary files a/x and b/x differ\n",
+    "Submodule lib 1234567..89abcde:\n", "@@ -0,0 +1,2 @@\n",
+    "@@ -1,3 +0,0 @@\n", "@@ -1,0 +5 @@", "text\n", "\n",
+])  # fmt: skip
+
+
 def body_of(shown: list[str]) -> list[int]:
     """The offsets of the lines within hunks."""
     found = [number for number, line in enumerate(shown) if line[0] in " +-" and line[:3] not in ("---", "+++")]
@@ -290,6 +300,10 @@ class TestDamage:
     def test_any_bytes(self, data: bytes, place: int) -> None:
         """There is an answer, or an error in one line."""
         parsed(f"{DIFF[:place]}{data.decode('utf-8', 'surrogateescape')}{DIFF[place:]}")
+
+    @given(st.lists(PIECES, max_size=12))
+    def test_any_lines(self, pieces: list[str]) -> None:
+        parsed("".join(pieces))
 
     @pytest.mark.parametrize("header", ["@@ -1 +99999999999999999999 @@", f"@@ -1 +{'9' * 5000} @@", "@@ -1,2 +1 @@"])
     def test_numbers(self, header: str) -> None:

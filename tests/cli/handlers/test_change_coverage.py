@@ -97,7 +97,7 @@ Not measured: README.rst.
         shown = invoke("patch", "--base", "HEAD~1").stdout.splitlines()
         assert shown[4].split() == ["shop.py", "6", "4", "33%", "3-4,", "11-14"]
         assert [line.split(maxsplit=1) for line in shown[7:11]] == [
-            ["2", f"tests/test_shop.py::test_0{''.join(f', ::test_{number}' for number in range(1, 7))} and 2 more"],
+            ["2", f"tests/test_shop.py::test_0{''.join(f', ::test_{number}' for number in range(1, 6))} and 3 more"],
             ["3-4", "not executed"],
             ["7", shown[7].split(maxsplit=1)[1]],
             ["11-14", "not executed"],

@@ -92,7 +92,7 @@ Not measured: README.rst.
         (title,) = re.findall("<summary><code>(.*)</code>: 1 of 2</summary>", found)
         assert unescape(title) == shown
 
-    @pytest.mark.parametrize("count", [100, 1000, 5000])
+    @pytest.mark.parametrize("count", [300, 1000, 5000])
     def test_fits_into_a_comment(self, count: int) -> None:
         """It is cut between blocks and rows, and whatever was left out is counted."""
         files = [
@@ -105,7 +105,7 @@ Not measured: README.rst.
         rows = [row for row in rows_of(found) if row[0].startswith("folder/")]
         left_out = re.findall(r"the rows of (\d+) more files are left out, and the tests of (\d+)", found)
         assert left_out == [(str(count - len(rows)), str(count - found.count("<details>")))]
-        assert len(rows) == count or count > 100
+        assert len(rows) == count or count > 300
 
     def test_very_long_names(self) -> None:
         files = [file("x" * 3000, [1], [2], *["y" * 1000] * 9) for _ in range(30)]
