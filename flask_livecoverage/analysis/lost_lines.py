@@ -24,8 +24,8 @@ class ComparedFile:
     """A file before and after; one of both is None if it is not there.
 
     ``name_before`` differs from ``name`` if it was renamed. ``lost`` lines have the numbers that they had before,
-    ``gained`` ones those that they have after. ``is_executed`` is False for a file that is still there, but of which
-    nothing was executed, so that reports do not contain it.
+    ``lost_now`` are the same lines where they are after, as are ``gained`` ones. ``is_executed`` is False for a file
+    that is still there, but of which nothing was executed, so that reports do not contain it.
     """
 
     name: str
@@ -34,6 +34,7 @@ class ComparedFile:
     after: Counts | None
     lost: Sequence[int] = ()
     gained: Sequence[int] = ()
+    lost_now: Sequence[int] = ()
     is_executed: bool = True
 
     @property
@@ -78,9 +79,18 @@ def _compare_file(
     name: str, name_before: str, before: CountedFile, after: CountedFile, *, is_executed: bool
 ) -> ComparedFile:
     pairs = list(_pairs(before, after))
-    lost = sorted(old for old, new in pairs if before.is_covered(old) and not after.is_covered(new))
+    lost = sorted((old, new) for old, new in pairs if before.is_covered(old) and not after.is_covered(new))
     gained = sorted(new for old, new in pairs if after.is_covered(new) and not before.is_covered(old))
-    return ComparedFile(name, name_before, before.counts, after.counts, lost, gained, is_executed)
+    return ComparedFile(
+        name,
+        name_before,
+        before.counts,
+        after.counts,
+        [old for old, _ in lost],
+        gained,
+        sorted(new for _, new in lost),
+        is_executed,
+    )
 
 
 def _pairs(before: CountedFile, after: CountedFile) -> Iterable[tuple[int, int]]:

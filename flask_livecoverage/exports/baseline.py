@@ -21,7 +21,7 @@ from ..sources.coveragepy import format_lines
 
 VERSION = 1
 
-_VERSION_KEY = "livecov_baseline"
+_VERSION_KEY = "baseline_version"
 _FILE_KEYS = {"missing", "statements", "content", "marks"}
 
 # Of what is read. A source file of more lines, or a larger baseline, would be far beyond what anyone checks in.

@@ -56,6 +56,15 @@ def test_the_other_way_round_lost_is_gained(file: EditedFile, covered: set[int],
     assert (there.lost, there.gained) == (back.gained, back.lost)
 
 
+@given(edited_files(), line_numbers, line_numbers)
+def test_lost_lines_are_found_in_the_later_file(file: EditedFile, covered: set[int], covered_after: set[int]) -> None:
+    found = compare_one(counted(file.before, covered), counted(file.after, covered_after))
+    assert sorted(file.before[line - 1] for line in found.lost) == sorted(
+        file.after[line - 1].strip() for line in found.lost_now
+    )
+    assert not covered_after.intersection(found.lost_now)
+
+
 class TestDecrease:
     @pytest.mark.parametrize(
         ("before", "after", "lost", "decreased"),

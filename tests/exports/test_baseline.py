@@ -45,7 +45,7 @@ class TestRoundTrip:
         assert write_baseline(dict(reversed(found.items()))).splitlines() == lines
 
     def test_text(self) -> None:
-        assert TEXT.splitlines()[:3] == ["{", '"livecov_baseline": 1,', '"files": {']
+        assert TEXT.splitlines()[:3] == ["{", '"baseline_version": 1,', '"files": {']
         line = json.loads(TEXT)["files"]["app.py"]
         assert (line["missing"], line["statements"], line["content"]) == ("2-5", "1-2,4-5,9", FILE.content)
         assert line["missing"] == format_lines(FILE.lines, [2, 4, 5])
@@ -68,17 +68,17 @@ class TestRefused:
         ("text", "reason"),
         [
             ("", "Expecting value"),
-            ("[]", "it has no 'livecov_baseline'"),
-            ("{}", "it has no 'livecov_baseline'"),
-            (TEXT.replace("baseline\": 1", "baseline\": 2"), "its version is '2', and this package reads 1"),
-            (TEXT.replace("baseline\": 1", "baseline\": true"), "its version is 'True'"),
-            (TEXT.replace("baseline\": 1", "baseline\": 1.0"), "its version is '1.0'"),
-            (TEXT.replace("baseline\": 1", f"baseline\": {'9' * 5000}"), "integer string conversion"),
+            ("[]", "it has no 'baseline_version'"),
+            ("{}", "it has no 'baseline_version'"),
+            (TEXT.replace("version\": 1", "version\": 2"), "its version is '2', and this package reads 1"),
+            (TEXT.replace("version\": 1", "version\": true"), "its version is 'True'"),
+            (TEXT.replace("version\": 1", "version\": 1.0"), "its version is '1.0'"),
+            (TEXT.replace("version\": 1", f"version\": {'9' * 5000}"), "integer string conversion"),
             (TEXT.replace('"files"', '"file"'), "it must have 'files' and nothing else"),
             (TEXT.replace('"app.py": {', '"app.py": {}, "app.py": {'), "a name is there twice"),
             (f"<<<<<<< HEAD\n{TEXT}", "it has the markers of a merge conflict"),
             ("[" * 100_000, "it is nested too deep"),
-            ('{"livecov_baseline": NaN}', "NaN is no JSON"),
+            ('{"baseline_version": NaN}', "NaN is no JSON"),
             (changed(extra="x"), "'app.py': it must have content, marks, missing, statements"),
             (changed(missing=[2]), "'app.py': it must have content, marks, missing, statements"),
             (changed(content="sha256"), "'app.py': its content is no hash"),

@@ -55,6 +55,7 @@ def _file_object(file: ComparedFile) -> Row:
     return {
         "lost_lines": list(file.lost),
         "gained_lines": list(file.gained),
+        "lost_lines_now": list(file.lost_now),
         "percent_before": file.before and file.before.percent,
         "percent_after": file.after and file.after.percent,
         "path_before": file.name_before if file.before else None,
@@ -149,7 +150,13 @@ def _file_row(file: ComparedFile, name: Callable[[str], str], percents: _Percent
     renamed = f"{name(file.name_before)} → " if file.name_before != file.name else ""
     before, after = percents.pair(file.before, file.after)
     note = "" if file.is_executed else " (not executed)"
-    return (f"{renamed}{name(file.name)}{note}", before, after, to_ranges(file.lost), to_ranges(file.gained))
+    return (f"{renamed}{name(file.name)}{note}", before, after, _lost(file), to_ranges(file.gained))
+
+
+def _lost(file: ComparedFile) -> str:
+    """The lost lines, and where they are now if they have moved."""
+    now = "" if list(file.lost) == list(file.lost_now) else f" (now {to_ranges(file.lost_now)})"
+    return f"{to_ranges(file.lost)}{now}"
 
 
 def _changes(names: Names | None) -> Iterator[tuple[str, Sequence[str]]]:

@@ -93,6 +93,7 @@ class TestCompare:
                 "app.py": {
                     "lost_lines": [4],
                     "gained_lines": [],
+                    "lost_lines_now": [4],
                     "percent_before": 100.0,
                     "percent_after": 87.5,
                     "path_before": "app.py",
@@ -189,12 +190,14 @@ def test_moved_lines_are_found_again_in_a_renamed_file(answer: Ask, invoke: Invo
         "shop.py": {
             "lost_lines": [4],
             "gained_lines": [],
+            "lost_lines_now": [12],
             "percent_before": 100.0,
             "percent_after": 100 * 8 / 9,
             "path_before": "app.py",
         }
     }
-    assert "app.py → shop.py" in invoke("compare", "baseline.json", "second").stdout
+    text = invoke("compare", "baseline.json", "second").stdout
+    assert ["app.py", "→", "shop.py", "100%", "89%", "4", "(now", "12)"] in map(str.split, text.splitlines())
 
 
 class TestGate:
