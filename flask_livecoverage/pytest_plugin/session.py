@@ -40,7 +40,6 @@ class LiveSession:
         self._config = config
         self._routes: ControlRoutes | None = None
         self._executed: ExecutedLines | None = None
-        self._is_server_managed = False
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
         self.report = SessionReport()
         self._running = RunningTest(self.report)
@@ -141,7 +140,7 @@ class LiveSession:
             try:
                 server = managed_server([*arguments, *self._options.serve_options], environ, _STARTUP_SECONDS)
                 url = stack.enter_context(server).url
-                self._is_server_managed = True
+                self.report.managed = True
                 self._connect(url)
             except StartupFailed:
                 pytest.fail(f"--livecov-app {self._options.app} did not start: see what it has printed", pytrace=False)
@@ -185,7 +184,7 @@ class LiveSession:
             return False
         self.report.count_unmeasured_server(unmeasured_server(item))
         # A server that this plugin started is only used by tests with one of its fixtures.
-        if not self._is_server_managed or _FIXTURES & set(getattr(item, "fixturenames", ())):
+        if not self.report.managed or _FIXTURES & set(getattr(item, "fixturenames", ())):
             self._running.set_identity(name)
         return True
 
@@ -227,12 +226,14 @@ class LiveSession:
     # The end
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """In a worker, send the report to the controller; elsewhere, record the outcomes that were kept until now."""
-        if not self._is_worker and self.report.recordings and self.report.kept_outcomes:
-            self._outcomes.connect(self.report.recordings[-1])
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """In a worker, send the report to the controller; elsewhere, record what is not recorded yet."""
         if self._is_worker:
             self._config.workeroutput["livecov"] = self.report.to_object()  # type: ignore[attr-defined]
+            return
+        if self.report.recordings and self.report.kept_outcomes:
+            self._outcomes.connect(self.report.recordings[-1])
+        self.report.note_command(("pytest", *map(str, self._config.invocation_params.args)), int(exitstatus))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -252,7 +253,7 @@ class LiveSession:
         """Write the summary of the lines that the tests executed."""
         if self._config.option.no_summary or not self._runs_tests:
             return
-        routes = None if self._is_server_managed else self._routes
+        routes = None if self.report.managed else self._routes
         lines = list(self.report.summary(routes, terminalreporter.verbosity))
         if lines:
             terminalreporter.section("live coverage")

@@ -66,10 +66,10 @@ class SessionReport:
     """The report of a session; ``order`` has the names of its tests in the order in which they began.
 
     ``skipped`` has the names of the tests that did not run. ``since`` is when the session began, by the run's clock.
-    ``tags`` is whether the clients send the tests' names, ``interleaved`` whether tests ran at the same time in one
-    process. ``unmeasured_servers`` counts the tests that started another server, by the name of the server.
-    ``kept_outcomes`` are those of tests that ended before a server was connected; ``unrecorded_outcomes`` counts those
-    that could not be recorded, by the reason.
+    ``managed`` is whether the session started its server, ``tags`` whether the clients send the tests' names,
+    ``interleaved`` whether tests ran at the same time in one process. ``unmeasured_servers`` counts the tests that
+    started another server, by the name of the server. ``kept_outcomes`` are those of tests that ended before a server
+    was connected; ``unrecorded_outcomes`` counts those that could not be recorded, by the reason.
     """
 
     since: float = float("inf")
@@ -78,6 +78,7 @@ class SessionReport:
     recordings: list[RecordedRun] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
     tags: bool = False
+    managed: bool = False
     interleaved: bool = False
     unmeasured_servers: Counter[str] = field(default_factory=Counter)
     kept_outcomes: list[Outcome] = field(default_factory=list)
@@ -93,6 +94,7 @@ class SessionReport:
         return {
             "since": self.since,
             "tags": self.tags,
+            "managed": self.managed,
             "interleaved": self.interleaved,
             "unmeasured_servers": dict(self.unmeasured_servers),
             "recordings": [(one.data_dir, one.run) for one in self.recordings],
@@ -106,6 +108,7 @@ class SessionReport:
         if worker:
             self.since = min(self.since, worker["since"])
             self.tags |= worker["tags"]
+            self.managed |= worker["managed"]
             self.interleaved |= worker["interleaved"]
             self.unmeasured_servers.update(worker["unmeasured_servers"])
             self.recordings += (RecordedRun(*one) for one in worker["recordings"])
@@ -113,6 +116,15 @@ class SessionReport:
                 self.kept_outcomes.append(Outcome(test, outcome, duration_ms, 0.0, tuple(files)))
             self.unrecorded_outcomes.update(worker["unrecorded_outcomes"])
             self.outages += (Outage(*one) for one in worker["outages"])
+
+    def note_command(self, arguments: tuple[str, ...], status: int) -> None:
+        """Note the command in the run, if this session started its server; no other command has noted itself then."""
+        folder = self.recordings[-1].folder() if self.managed and self.recordings else None
+        if folder is not None:
+            from ..journal.facts import note_command
+            from ..model.run_facts import Command
+
+            note_command(folder, Command(arguments, status))
 
     def summary(self, routes: ControlRoutes | None, verbosity: int) -> Iterator[str]:
         """The lines of the summary; none if the session had no server."""

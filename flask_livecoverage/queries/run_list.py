@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..journal.data_dir import DataDir
 from ..journal.facts import read_facts
 from ..journal.retention import is_live, size_of
 from ..journal.run_folder import RunFolder
+from ..model.outcomes import FAILED, Outcome
 from ..model.run_facts import RunFacts
 from ..sources.coveragepy import StatementAnalyser
 from ..store import Store, open_store, store_url
@@ -21,8 +22,9 @@ from .suite_outcomes import count_tests
 class RunSummary:
     """One run. ``started_at`` is in UNIX seconds; ``duration_ms`` ends with the last request, None if there is none.
 
-    ``executed`` and ``statements`` are None if the statements of some files are not known any more. ``bytes`` is the
-    size of its folder; ``live`` is whether a process records into it.
+    ``failed`` counts the tests that failed, None if no outcome is known. ``executed`` and ``statements`` are None if
+    the statements of some files are not known any more. ``bytes`` is the size of its folder; ``live`` is whether a process
+    records into it.
     """
 
     id: str
@@ -30,6 +32,7 @@ class RunSummary:
     duration_ms: float | None
     facts: RunFacts
     tests: int
+    failed: int | None
     requests: int
     executed: int | None
     statements: int | None
@@ -67,6 +70,7 @@ def _summarise(store: Store, folder: RunFolder, analyser: StatementAnalyser, syn
             duration_ms=None if ended_at is None else round(1000 * max(0.0, ended_at - started_at), 3),
             facts=read_facts(folder),
             tests=count_tests(queries),
+            failed=_count_failed(queries.outcomes),
             requests=queries.requests.count(),
             executed=files.executed if is_known else None,
             statements=files.statements if is_known else None,
@@ -74,3 +78,7 @@ def _summarise(store: Store, folder: RunFolder, analyser: StatementAnalyser, syn
             bytes=size_of(folder),
             live=is_live(folder),
         )
+
+
+def _count_failed(outcomes: Mapping[str, Outcome]) -> int | None:
+    return sum(outcome.outcome == FAILED for outcome in outcomes.values()) if outcomes else None

@@ -14,10 +14,12 @@ import pytest
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.facts import note_command, note_working_tree, read_facts
+from flask_livecoverage.journal.outcomes import append_outcome
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.contents import hash_of
+from flask_livecoverage.model.outcomes import Outcome
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.model.run_facts import Command, WorkingTree
 from flask_livecoverage.recording.run_origin import RunOrigin
@@ -47,6 +49,8 @@ class TestList:
         trace = Trace.of({str(source): FileLines(hash_of(source.read_bytes()), to_bitmap([1, 2, 5]))})
         for number, test in enumerate(["a", "b", "b", None]):
             writer.request(trace, NOW + number, test=test, duration_ms=250)
+        append_outcome(writer.folder, Outcome("a", "passed", 5.0, NOW))
+        append_outcome(writer.folder, Outcome("b", "failed", 5.0, NOW))
         note_working_tree(writer.folder, lambda: WorkingTree("/code", "c" * 40, "main", True, {"app.py": ""}))
         note_command(writer.folder, Command(("pytest", "-k", "a b"), 1))
         (found,) = ask("runs")
@@ -60,6 +64,7 @@ class TestList:
             "branch": "main",
             "dirty": True,
             "tests": 2,
+            "failed": 1,
             "requests": 4,
             "percent": 75,
             "processes": 1,
@@ -79,7 +84,7 @@ class TestList:
         record("first")
         (found,) = ask("runs")
         assert {key for key, value in found.items() if value is None} == {
-            "command", "status", "commit", "branch", "dirty", "percent",
+            "command", "status", "commit", "branch", "dirty", "failed", "percent",
         }  # fmt: skip
         shown = invoke("runs")
         assert (shown.status, shown.stderr) == (0, "")

@@ -9,6 +9,9 @@ import re
 
 import pytest
 
+from flask_livecoverage.journal.facts import read_facts
+
+from ..support.journals import only_run
 from ..support.lines import line_of
 from .conftest import Suite, section
 
@@ -106,6 +109,9 @@ def test_with_managed_server(suite: Suite, tag: bool) -> None:
     rows = [line.split() for line in section(result)[2:]]
     assert [row for row in rows if row[-1].endswith("test_parts")] == [["5", "10", "10", "test_it.py::test_parts"]]
     assert "2 tests sent no request.\n" in result.stdout
+    command = read_facts(only_run(suite.commands.folder)).command
+    assert command is not None
+    assert (command.arguments[0], command.arguments[-1 - tag], command.status) == ("pytest", "shop", 1)
 
 
 def test_without_a_server(suite: Suite) -> None:

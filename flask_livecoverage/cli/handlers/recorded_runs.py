@@ -59,6 +59,7 @@ def _row(run: RunSummary) -> Row:
         "branch": tree and tree.branch,
         "dirty": tree and tree.dirty,
         "tests": run.tests,
+        "failed": run.failed,
         "requests": run.requests,
         "percent": run.percent,
         "processes": run.processes,
@@ -68,7 +69,7 @@ def _row(run: RunSummary) -> Row:
 
 
 def _table(runs: Sequence[RunSummary], analyser: StatementAnalyser) -> str:
-    numbers = ("Tests", "Requests", "Cover", "Size", "Status")
+    numbers = ("Tests", "Failed", "Requests", "Cover", "Size", "Status")
     headers = ("Run", "Started", "Commit", "Branch", *numbers, "Command")
     return table(headers, (_cells(run, analyser) for run in runs), right=numbers)
 
@@ -81,6 +82,7 @@ def _cells(run: RunSummary, analyser: StatementAnalyser) -> Sequence[Any]:
         tree and tree.commit and f"{tree.commit[:_COMMIT_DIGITS]}{'+' if tree.dirty else ''}",
         tree and tree.branch,
         run.tests,
+        run.failed,
         run.requests,
         _cover(run, analyser),
         _size(run.bytes),
