@@ -14,6 +14,7 @@ Modules:
 *   ``functions``: judges changes within functions
 *   ``imports``: which module a file is, and which files a file imports
 *   ``judgement``: the changes between two versions of an application, each with its reach
+*   ``kept_results``: code whose results are kept, so that tests use them without running it
 *   ``mentions``: the names that a piece of code mentions
 *   ``program``: the measured files before and after the change, and which of their code mentions a name
 *   ``reach``: a change, and the tests that it can reach

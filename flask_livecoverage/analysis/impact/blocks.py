@@ -121,6 +121,14 @@ class Module:
         """The statements of the module and of its classes."""
         return (*self.items, *(item for scope in self.classes for item in scope.items))
 
+    @cached_property
+    def lines_at_import(self) -> int:
+        """The bitmap of the lines outside of functions."""
+        lines = to_bitmap(line for item in self.all_items for line in item.lines)
+        for function in self.functions:
+            lines &= ~function.own_lines
+        return lines
+
     @property
     def all_lines(self) -> tuple[int, ...]:
         """The numbers of its lines."""
@@ -133,7 +141,7 @@ def parse(content: bytes) -> Module:
         with parsing():
             tree = ast.parse(content)
         return Module(content, tuple(_items(tree, "", frozenset())))
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Module(content, broken=True)
 
 
@@ -242,7 +250,7 @@ def _function(node: FunctionNode, prefix: str) -> Function:
         shape=_shape(node),
         defaults=fingerprint([*arguments.defaults, *arguments.kw_defaults]),
         annotations=fingerprint(list(annotations_of(node))),
-        decorators=fingerprint(node.decorator_list),
+        decorators=fingerprint(node.decorator_list) if node.decorator_list else "",
         keeps=any(simple_name(decorator) in _CACHES for decorator in node.decorator_list) or _sets_globals(node),
         mentions=mentions_in(body),
         imports=tuple(imports_in(body)),

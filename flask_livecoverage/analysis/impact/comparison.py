@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from itertools import groupby
+from itertools import accumulate
 
 from .blocks import Class, Function, Item, Module, with_inner
 
 FunctionPair = tuple[Function | None, Function | None]
+_Placed = tuple[Item, int]
 
 
 @dataclass
@@ -75,7 +76,7 @@ def _compare_scopes(
     is_ordered: Callable[[Item], bool],
     comparison: Comparison,
 ) -> None:
-    found = _compare_items(scope, _in_standard_order(old, is_ordered), _in_standard_order(new, is_ordered))
+    found = _compare_items(scope, old, new, is_ordered)
     comparison.scopes.append(found)
     pairs, removed, added = _counterparts(found)
     for before, after in pairs:
@@ -85,16 +86,43 @@ def _compare_scopes(
     comparison.functions.extend(_pairs(_functions_of(removed), _functions_of(added)))
 
 
-def _compare_items(scope: Class | None, old: Sequence[Item], new: Sequence[Item]) -> ScopeComparison:
-    matcher = SequenceMatcher(None, [item.key for item in old], [item.key for item in new], autojunk=False)
+def _compare_items(
+    scope: Class | None, old: Sequence[Item], new: Sequence[Item], is_ordered: Callable[[Item], bool]
+) -> ScopeComparison:
     found = ScopeComparison(scope, rebound=_rebound(old) | _rebound(new))
+    before, after = [[item for item in side if _matters_by_place(item, is_ordered)] for side in (old, new)]
+    matcher = SequenceMatcher(None, [item.key for item in before], [item.key for item in after], autojunk=False)
     for tag, begin, end, new_begin, new_end in matcher.get_opcodes():
         if tag == "equal":
-            found.same.extend(zip(old[begin:end], new[new_begin:new_end], strict=True))
+            found.same.extend(zip(before[begin:end], after[new_begin:new_end], strict=True))
         else:
-            found.removed.extend(old[begin:end])
-            found.added.extend(new[new_begin:new_end])
+            found.removed.extend(before[begin:end])
+            found.added.extend(after[new_begin:new_end])
+    _compare_unordered(found, _placed(old, before, [one for one, _ in found.same]),
+                       _placed(new, after, [other for _, other in found.same]))  # fmt: skip
     return found
+
+
+def _compare_unordered(found: ScopeComparison, old: Iterable[_Placed], new: Iterable[_Placed]) -> None:
+    """Add definitions and imports. Only their place among the statements that both versions have matters."""
+    rest = list(new)
+    for before, place in old:
+        match = next((placed for placed in rest if placed[0].key == before.key), None)
+        if match:
+            rest.remove(match)
+        if match and match[1] == place:
+            found.same.append((before, match[0]))
+        else:
+            found.removed.append(before)
+            found.added.extend([match[0]] if match else [])
+    found.added.extend(item for item, _ in rest)
+
+
+def _placed(items: Sequence[Item], ordered: Sequence[Item], same: Sequence[Item]) -> list[_Placed]:
+    """The items that are not ``ordered``, each with the number of those before it that are the ``same``."""
+    ordered_ids, same_ids = set(map(id, ordered)), set(map(id, same))
+    places = accumulate(id(item) in same_ids for item in items)
+    return [(item, place) for item, place in zip(items, places, strict=True) if id(item) not in ordered_ids]
 
 
 def _counterparts(found: ScopeComparison) -> tuple[list[tuple[Item, Item]], list[Item], list[Item]]:
@@ -139,22 +167,8 @@ def _functions_of(items: Iterable[Item]) -> Iterator[Function]:
             yield from _functions_of(item.scope.items)
 
 
-def _in_standard_order(items: Iterable[Item], is_ordered: Callable[[Item], bool]) -> list[Item]:
-    """Neighbours whose order does not matter, by their keys."""
-    ordered: list[Item] = []
-    for kind, neighbours in groupby(items, lambda item: _order(item, is_ordered)):
-        group = list(neighbours)
-        names = [name for item in group for name in item.names]
-        if kind and len(names) == len(set(names)):
-            group.sort(key=lambda item: item.key)
-        ordered.extend(group)
-    return ordered
-
-
-def _order(item: Item, is_ordered: Callable[[Item], bool]) -> str:
-    if item.is_plain_function or (item.kind == "import" and not item.effect and not is_ordered(item)):
-        return item.kind
-    return ""
+def _matters_by_place(item: Item, is_ordered: Callable[[Item], bool]) -> bool:
+    return not (item.is_plain_function or (item.kind == "import" and not item.effect and not is_ordered(item)))
 
 
 def _rebound(items: Iterable[Item]) -> frozenset[str]:

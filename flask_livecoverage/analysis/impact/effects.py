@@ -148,9 +148,7 @@ def is_harmless(node: ast.expr, known: Collection[str]) -> bool:
     if isinstance(node, ast.Dict):
         keys = all(key is not None and isinstance(key, ast.Constant) for key in node.keys)
         return keys and all(is_harmless(value, known) for value in node.values)
-    if isinstance(node, ast.UnaryOp):
-        return isinstance(node.operand, ast.Constant) and isinstance(node.operand.value, int | float)
-    if isinstance(node, ast.BinOp):
+    if isinstance(node, ast.BinOp | ast.UnaryOp):
         return _is_arithmetic(node)
     return isinstance(node, ast.Call) and _is_pure_call(node, known)
 

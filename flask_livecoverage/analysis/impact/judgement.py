@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from .files import judge_file
 from .functions import judge_function
+from .kept_results import KeptResults
 from .program import Program
 from .reach import Change, Reach
 from .scopes import ScopeJudge
@@ -17,14 +18,21 @@ def judge(program: Program, *, strict: bool = False) -> list[Change]:
 
     Changes that can affect no test are among them. With ``strict``, what runs at start-up reaches all tests.
     """
-    found = {
-        (change.path, change.reason, change.reach.everything): change
-        for change in reversed(list(_changes(program, strict)))
-    }
+    found: dict[tuple[str, str], Change] = {}
+    for change in _changes(program, strict):
+        key = change.path, change.reason
+        found[key] = _merged(found[key], change) if key in found else change
     return sorted(found.values(), key=lambda change: (change.path, change.lines[:1], change.reason))
 
 
+def _merged(first: Change, second: Change) -> Change:
+    """Two rules may give the same reason."""
+    lines = first.lines if set(second.lines) <= set(first.lines) else tuple(sorted({*first.lines, *second.lines}))
+    return replace(first, lines=lines, reach=first.reach | second.reach)
+
+
 def _changes(program: Program, strict: bool) -> Iterator[Change]:
+    kept = KeptResults(program)
     for path, file in sorted(program.files.items()):
         if file.is_unchanged:
             continue
@@ -34,7 +42,7 @@ def _changes(program: Program, strict: bool) -> Iterator[Change]:
             yield _strictly(change) if strict and change.reach.modules else change
             continue
         for pair in comparison.functions:
-            yield from judge_function(program, path, pair)
+            yield from judge_function(program, kept, path, pair)
         for change in ScopeJudge(program, path).changes(comparison):
             yield _strictly(change) if strict and change.reach else change
 

@@ -185,7 +185,7 @@ class Program:
         """True if the application, or a package that it imports, may use docstrings."""
         imported = {found.module.partition(".")[0].lower() for path in self.files for side in self.sides(path)
                     for found in imports_of(side)}  # fmt: skip
-        if any(any(part in package for part in _DOCSTRING_READERS) for package in imported):
+        if imported & _READS_DOCSTRINGS or any(part in package for package in imported for part in _DOCSTRING_READERS):
             return True
         return any(
             not _READS_DOCSTRINGS.isdisjoint(mentions.names | mentions.attributes | mentions.words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .blocks import Class, Item
 from .comparison import Comparison, ScopeComparison
@@ -40,8 +40,13 @@ class ScopeJudge:
         """The changes of statements in all scopes."""
         for scope in comparison.scopes:
             yield from self._signatures(scope)
-            yield from (self._change(scope, item, "removed") for item in scope.removed)
-            yield from (self._change(scope, item, "added") for item in scope.added)
+            removed = [self._change(scope, item, "removed") for item in scope.removed]
+            yield from removed
+            for item in scope.added:
+                change = self._change(scope, item, "added")
+                # Lines are those of the recorded content, where it has some.
+                is_known = any(other.reason == change.reason for other in removed)
+                yield replace(change, lines=()) if is_known else change
 
     def _change(self, scope: ScopeComparison, item: Item, verb: str) -> Change:
         reason, reach = self._judge(scope, item)
