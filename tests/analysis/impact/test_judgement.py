@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from flask_livecoverage.analysis.impact.blocks import parse
 from flask_livecoverage.analysis.impact.judgement import judge
-from flask_livecoverage.analysis.impact.kept_results import KeptResults
 from flask_livecoverage.analysis.impact.program import Program, SourceFile
 from flask_livecoverage.analysis.impact.reach import Reach
 from flask_livecoverage.analysis.impact.selection import select

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -43,7 +44,7 @@ class TestFunctions:
 
 
 class TestLateModules:
-    TEXTS = {"rates.py": "def load():\n    return 1\n", "late.py": "from rates import load\nRATES = load()\n"}
+    TEXTS: ClassVar = {"rates.py": "def load():\n    return 1\n", "late.py": "from rates import load\nRATES = load()\n"}
 
     def reached(self, **late: int) -> set[str]:
         built = program(self.TEXTS, {**self.TEXTS, "rates.py": "def load():\n    return 2\n"})

@@ -53,7 +53,7 @@ class TestStartUpCode:
         assert functions == {0b100: True, 0b100000: False}
 
     def test_of_files_that_never_ran_is_none(self) -> None:
-        assert not [unit for unit in program({}, {"a.py": "LIMIT\n"}).units]
+        assert program({}, {"a.py": "LIMIT\n"}).units == []
 
     def test_changed_code_is_not_among_them(self) -> None:
         new = {**TEXTS, "shop/cart.py": "LIMIT = 2\n\ndef total():\n    return 3\n\ndef other():\n    return LIMIT\n"}
