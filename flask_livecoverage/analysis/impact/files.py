@@ -18,6 +18,8 @@ def judge_file(program: Program, file: SourceFile) -> Change:
     """The change of a file as a whole."""
     if not file.recorded:
         return _added(program, file)
+    if file.is_unloaded:
+        return _unloaded(program, file)
     if file.new is None:
         return _deleted(program, file)
     reason = _reason(file)
@@ -40,6 +42,16 @@ def _added(program: Program, file: SourceFile) -> Change:
         return Change(file.path, lines, f"the file was added: {reason}", Reach.ALL)
     reason, reach = _importing(program, file.path)
     return Change(file.path, lines, f"the file was added: {reason}", reach)
+
+
+def _unloaded(program: Program, file: SourceFile) -> Change:
+    """The change of a file that the application did not load."""
+    lines = file.old.all_lines if file.old else ()
+    reason = _discovered(file.path)
+    if reason:
+        return Change(file.path, lines, f"the file never ran, but {reason}", Reach.ALL)
+    reason, reach = _importing(program, file.path)
+    return Change(file.path, lines, f"the file never ran: {reason}", reach)
 
 
 def _deleted(program: Program, file: SourceFile) -> Change:

@@ -45,6 +45,11 @@ class SourceFile:
         return all(side is not None and not side.broken for side in (self.old, self.new))
 
     @property
+    def is_unloaded(self) -> bool:
+        """True if the application did not load the file, judging by its statements, of which none ran."""
+        return self.recorded and not self.ran and self.old is not None and bool(self.old.items)
+
+    @property
     def ran(self) -> int:
         """All lines that ran."""
         return self.ambient | self.executed
@@ -112,7 +117,7 @@ class Program:
         return {
             path: compare(file.old, file.new, self.orders(path))
             for path, file in self.files.items()
-            if file.old and file.new and file.is_comparable and not file.is_unchanged
+            if file.old and file.new and file.is_comparable and not file.is_unchanged and not file.is_unloaded
         }
 
     def orders(self, path: str) -> Callable[[Item], bool]:

@@ -82,6 +82,28 @@ class TestDeleted:
         assert without_start_up(old, new) == {"module shop/prices.py", "shop/views.py index"}
 
 
+class TestUnloaded:
+    """Files that never ran."""
+
+    def reached(self, path: str, new: str | None, views: str = "") -> set[str]:
+        old = {**PACKAGE, path: NEW, "shop/views.py": PACKAGE["shop/views.py"] + views}
+        built = program(old, {**old, path: new} if new else {name: old[name] for name in PACKAGE})
+        files = {**built.files, path: replace(built.files[path], ambient=0, executed=0)}
+        (change,) = judge(Program(files))
+        return described(change.reach, old)
+
+    @pytest.mark.parametrize("new", ["use()\n", "def (:\n", None])
+    def test_are_for_none(self, new: str | None) -> None:
+        assert self.reached("shop/jobs.py", new) == set()
+
+    def test_are_for_what_may_import_them(self) -> None:
+        late = "def late():\n    from . import jobs\n"
+        assert self.reached("shop/jobs.py", "use()\n", late) == {"shop/views.py late"}
+
+    def test_are_for_all_if_frameworks_find_them(self) -> None:
+        assert self.reached("shop/migrations/1.py", "use()\n") == {"all"}
+
+
 class TestNotComparable:
     @pytest.mark.parametrize("text", ["def (:\n", "\0", "x = " + "(" * 300])
     def test_broken_file_is_for_all_if_it_ran_at_start_up(self, text: str) -> None:
