@@ -102,11 +102,13 @@ class _Relocation:
     def __init__(self, recorded: str, here: str) -> None:
         self._recorded = os.path.join(recorded, "") if recorded else ""
         self._here = os.path.join(here, "") if here else ""
+        self._known: dict[str, str] = {}
 
     def path(self, path: str) -> str:
-        if self._here and self._recorded and path.startswith(self._recorded):
-            return self._here + path[len(self._recorded) :]
-        return path
+        if path not in self._known:
+            inside = self._here and self._recorded and path.startswith(self._recorded)
+            self._known[path] = os.path.realpath(self._here + path[len(self._recorded) :] if inside else path)
+        return self._known[path]
 
 
 class _Loader:
@@ -129,4 +131,3 @@ class _Loader:
     def contents(self) -> dict[str, str]:
         """The hash of each file's content; empty for several, whose lines are not told apart."""
         return {path: next(iter(found)) if len(found) == 1 else "" for path, found in self._contents.items()}
-
