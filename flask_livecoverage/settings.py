@@ -114,6 +114,15 @@ def _paths(value: Any) -> tuple[str, ...]:
     raise ValueError("use paths such as /health or /static/*, separated by commas, or a list of them")
 
 
+def _patterns(value: Any) -> tuple[str, ...]:
+    found = value.split(",") if isinstance(value, str) else () if value is None else value
+    if isinstance(found, list | tuple) and all(isinstance(pattern, str) for pattern in found):
+        patterns = tuple(filter(None, (pattern.strip() for pattern in found)))
+        if not any("\n" in pattern or pattern.startswith("#") for pattern in patterns):
+            return patterns
+    raise ValueError("use patterns as in .gitignore, such as *.md or /docs/, separated by commas, or a list of them")
+
+
 def _runs(value: Any) -> int:
     number = whole_number(str(value).strip(), 1_000_000)
     if number is None or isinstance(value, bool | float):
@@ -199,6 +208,13 @@ class Settings:
         "How many runs stay in the data directory when ``livecov run``, ``livecov serve`` or the pytest plugin begins "
         "another one; older ones are removed. ``0`` keeps all. The newest run in which something was tested always "
         "stays.",
+    )
+    affected_ignore: tuple[str, ...] = _setting(
+        "LIVECOVERAGE_AFFECTED_IGNORE",
+        (),
+        _patterns,
+        "Files whose changes affect no test, for ``livecov affected`` and ``pytest --livecov-affected``: patterns as "
+        "in ``.gitignore``, separated by commas, relative to the repository's folder: ``*.md,*.rst,/docs/,LICENSE``.",
     )
     ignore: tuple[str, ...] = _setting(
         "LIVECOVERAGE_IGNORE",

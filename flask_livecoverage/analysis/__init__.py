@@ -5,6 +5,8 @@ Modules:
 *   ``access_log``: reads access logs of web servers
 *   ``cover``: the minimum set cover, with a proof that it is one
 *   ``duplicates``: tests that execute no line of their own
+*   ``hunks``: applies the hunks of a diff
+*   ``impact``: which recorded tests a change can affect
 *   ``line_matching``: the lines of one version of a file in another one
 *   ``lost_lines``: the lines of files that were lost and gained
 *   ``minimise``: the smallest suite that executes all lines

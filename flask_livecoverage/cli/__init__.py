@@ -6,7 +6,7 @@ their bodies.
 
 Modules:
 
-*   ``changes``: ``patch``
+*   ``changes``: ``patch`` and ``affected``
 *   ``comparing``: ``compare`` and ``baseline``
 *   ``group``: the group ``flask livecov``, and how errors end a command
 *   ``handlers``: the work of the commands

@@ -4,14 +4,18 @@ The command line, the control routes, the dashboard and the pytest plugin call t
 
 Modules:
 
+*   ``affected``: the tests that a change can affect
+*   ``affected_runs``: the runs by which affected tests are found
 *   ``counted_lines``: the lines that an answer counts: all, or statements
 *   ``coverage_comparison``: the difference of two runs, or of a run and a baseline
 *   ``covered_files``: the coverage of single files, as reports count it
 *   ``gaps``: gaps in coverage, ranked by traffic
+*   ``judged_runs``: the changes since a run, and what each can affect
 *   ``line_hits``: the tests, routes and requests that executed a line
 *   ``lists``: lists of requests, tests and routes
 *   ``lookup``: one request, test or route, and the difference of two
 *   ``patch``: the coverage of a change
+*   ``present_files``: the files as they are now, or as a diff has them
 *   ``recorded_coverage``: the coverage of recorded runs by file
 *   ``recorded_files``: the statements of a run's files as they were then
 *   ``recorded_suite``: the recorded suite, for comparisons and for programs
@@ -20,6 +24,7 @@ Modules:
 *   ``run_counts``: the numbers of requests, traces and processes of a run
 *   ``run_list``: the recorded runs
 *   ``run_removal``: removes runs
+*   ``run_records``: a run's tests, their lines, and the files of then
 *   ``statements``: the statements that were not executed
 *   ``stored_contents``: keeps the contents of a run's files
 *   ``stored_runs``: opens the store for a question
@@ -27,7 +32,8 @@ Modules:
 *   ``window_summary``: the summary of the last window
 
 May import: analysis, errors, exports, journal.data_dir, journal.facts,
-journal.retention, journal.run_folder, model, sources, store.
+journal.outcomes, journal.retention, journal.run_folder, model, repository,
+sources, store.
 
 Runs in the commands, in the dashboard process, and in the server for a control route; a server that answers none of
 these routes imports no module of it that needs the store.

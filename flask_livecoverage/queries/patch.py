@@ -110,6 +110,10 @@ class LocatedDiff:
         """The changes with the absolute paths of their files, if these still exist."""
         return ((self._locate(change), change) for change in self.diff if change.status != "deleted")
 
+    def all_items(self) -> Iterator[tuple[str, FileChange]]:
+        """The changes with the absolute paths of their files, deleted ones too."""
+        return ((self._locate(change), change) for change in self.diff)
+
     @property
     def paths(self) -> set[str]:
         """The absolute paths of the changed files, and the former ones of those that were renamed."""

@@ -62,7 +62,7 @@ def patch(
 
 
 def _find(data_dir: str, selection: str, base: str | None, diff_path: str | None) -> PatchAnswer:
-    located, commit, since = _from_git(base) if diff_path is None else _from_file(diff_path)
+    located, commit, since = _from_git(base) if diff_path is None else read_diff(diff_path)
     folders = DataDir(data_dir).select(selection, tested=True)
     # By its id, because a newer one may begin meanwhile.
     with open_recorded(data_dir, folders[0].id if len(folders) == 1 else selection) as queries:
@@ -86,7 +86,8 @@ def _from_git(ref: str | None) -> tuple[LocatedDiff, str, str]:
     return LocatedDiff(diff, str(repository.top)), base.commit, f"since {since}"
 
 
-def _from_file(path: str) -> tuple[LocatedDiff, None, str]:
+def read_diff(path: str) -> tuple[LocatedDiff, None, str]:
+    """Return the diff in a file, or on standard input (``-``), and words for people. Raises ConfigurationError."""
     try:
         content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:

@@ -68,6 +68,13 @@ class GroupQueries:
         )  # fmt: skip
         return self._connection.execute(query.where(source.c.test != NO_TEST_ROW) if tests_only else query)
 
+    def traces_without_test(self) -> list[str]:
+        """Return the ids of the traces of requests that belong to no test."""
+        executions, traces = schema.executions.c, schema.traces.c
+        query = sa.select(traces.digest).join_from(schema.executions, schema.traces, traces.id == executions.trace)
+        wanted = query.where(executions.period.in_(self._periods), executions.test == NO_TEST_ROW)
+        return list(self._connection.execute(wanted.distinct()).scalars())
+
     def names_of_tests(self) -> list[str]:
         """Return the names of the tests that requests name."""
         table = schema.executions.c

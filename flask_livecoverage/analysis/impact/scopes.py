@@ -1,0 +1,251 @@
+"""Judges changed statements of modules and classes, which run at start-up for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from .blocks import Class, Item
+from .comparison import Comparison, ScopeComparison
+from .imports import STANDARD_LIBRARY
+from .program import Program, Unit, looks_up
+from .reach import Change, Reach, united
+
+# Found by the commands of frameworks and servers, whatever mentions them.
+_ENTRY_POINTS = frozenset(
+    {"app", "application", "create_app", "make_app", "wsgi_app", "asgi_app", "urlpatterns", "default_app_config",
+     "handler400", "handler403", "handler404", "handler500", "__getattr__", "__dir__", "__path__"}
+)  # fmt: skip
+
+# Attributes that libraries look for in objects of any class.
+_PROTOCOLS = frozenset(
+    name for kind in (dict, list, set, str, bytes, int, float) for name in vars(kind) if not name.startswith("_")
+) | frozenset(
+    {"close", "read", "readline", "readlines", "readable", "seek", "seekable", "tell", "write", "writable",
+     "writelines", "flush", "fileno", "isatty", "name", "send", "throw", "cancel", "result", "acquire", "release",
+     "wait", "get_id", "is_active", "is_authenticated", "is_anonymous", "to_json", "for_json", "to_dict", "as_dict",
+     "isoformat", "utcoffset", "tzname", "dst", "total_seconds", "url", "id", "query", "filter", "emit", "handle",
+     "get_response", "response", "code", "description", "status", "status_code", "message", "errors", "data", "json"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ScopeJudge:
+    """Judges the statements of the modules and classes of one file."""
+
+    program: Program
+    path: str
+
+    def changes(self, comparison: Comparison) -> Iterator[Change]:
+        """The changes of statements in all scopes."""
+        for scope in comparison.scopes:
+            yield from self._signatures(scope)
+            removed = [self._change(scope, item, "removed") for item in scope.removed]
+            yield from removed
+            for item in scope.added:
+                change = self._change(scope, item, "added")
+                # Lines are those of the recorded content, where it has some.
+                is_known = any(other.reason == change.reason for other in removed)
+                yield replace(change, lines=()) if is_known else change
+
+    def _change(self, scope: ScopeComparison, item: Item, verb: str) -> Change:
+        reason, reach = self._judge(scope, item)
+        verb = "moved" if item.key in scope.moved else verb
+        verb = "changed" if verb != "moved" and item.names & _both(scope) else verb
+        subject = _subject(scope.scope, item)
+        text = f"{subject} was {verb}" + (f": {reason}" if reason else "")
+        return Change(self.path, item.lines, text, reach)
+
+    # Signatures
+
+    def _signatures(self, scope: ScopeComparison) -> Iterator[Change]:
+        for old, new in scope.same:
+            if old.kind == "function":
+                yield from self._signature(scope, old, new)
+
+    def _signature(self, scope: ScopeComparison, old: Item, new: Item) -> Iterator[Change]:
+        (before,), (after,) = old.functions, new.functions
+        evaluated = (before.defaults, before.annotations) != (after.defaults, after.annotations)
+        effect = old.effect or new.effect
+        if evaluated and effect:
+            text = f"the signature of {before.name} has changed: {effect}"
+            yield Change(self.path, old.lines, text, Reach.ALL)
+        if before.shape != after.shape:
+            reason, reach = self._dispatch(scope.scope, after.simple_name)
+            text = f"{before.name} has other arguments" + (f": {reason}" if reason else "")
+            yield Change(self.path, old.lines, text, reach)
+
+    # Statements
+
+    def _judge(self, scope: ScopeComparison, item: Item) -> tuple[str, Reach]:
+        if item.effect:
+            return item.effect, Reach.ALL
+        if item.imports:
+            reason = self._import(item, scope)
+            if reason:
+                return reason, Reach.ALL
+        if item.kind == "docstring":
+            reads = self.program.reads_docstrings
+            return ("docstrings are read", Reach.ALL) if reads else ("", Reach.of_module(self.path))
+        if item.scope:
+            reason = self._class(item.scope, changed=item.key not in scope.moved and bool(item.names & _both(scope)))
+            if reason:
+                return reason, Reach.ALL
+        if scope.scope and self.program.families.is_foreign(scope.scope.name):
+            return "a base class or a decorator may use it", Reach.ALL
+        return self._names(scope, item)
+
+    def _import(self, item: Item, scope: ScopeComparison) -> str:
+        """The reason for which an import runs code, or may bind any name."""
+        if any(found.name == "*" for found in item.imports):
+            return "it binds names that are not known"
+        files = self.program.application_imports(item, self.path)
+        still = {
+            file
+            for old, _ in scope.same
+            if old.kind == "import"
+            for file in self.program.application_imports(old, self.path)
+        }
+        if files - still:
+            return "it runs a module of the application"
+        return ""
+
+    def _class(self, scope: Class, *, changed: bool) -> str:
+        """The reason for which a new, removed or changed class may have effects besides its name."""
+        families = self.program.families
+        if changed:
+            return "its bases have changed"
+        if families.is_foreign(scope.name):
+            return "a base class or a decorator may register it"
+        related = families.of(scope.name)
+        if related & self.program.subclass_hooks:
+            return "a base class may register it"
+        if len(related) > 1 and any("__subclasses__" in unit.mentions.attributes for unit in self.program.units):
+            return "the subclasses of its base are read"
+        return ""
+
+    def _names(self, scope: ScopeComparison, item: Item) -> tuple[str, Reach]:
+        if item.key in scope.moved and not item.names & scope.rebound:
+            return self._moved(scope.scope, item)
+        judged = [self._name(scope, item, name) for name in sorted(item.names)]
+        # A statement that neither binds a name nor has an effect is a constant, or never runs.
+        reasons = dict.fromkeys(reason for reason, _ in judged if reason)
+        return "; ".join(reasons), united(reach for _, reach in judged)
+
+    def _moved(self, scope: Class | None, item: Item) -> tuple[str, Reach]:
+        """A statement that only binds names matters by its place only to start-up code."""
+        for name in sorted(item.names):
+            found, _ = self._observers(scope, name)
+            if found:
+                return f"start-up code in {found[0].path} mentions {name}", Reach.ALL
+        return "", Reach.NONE
+
+    def _name(self, scope: ScopeComparison, item: Item, name: str) -> tuple[str, Reach]:
+        """The reach of one name that is bound in another way, newly, or no longer."""
+        owner = scope.scope
+        if not owner and name in _ENTRY_POINTS:
+            return "it is an entry point", Reach.ALL
+        if name in scope.rebound or name in _both(scope) or _is_special(name):
+            return self._value(owner, name)
+        if item.kind == "import" and not self._is_standard(item):
+            return self._value(owner, name)
+        if item.kind == "function" and item.functions[0].decorators:
+            return self._value(owner, name)
+        return self._dispatch(owner, name)
+
+    def _is_standard(self, item: Item) -> bool:
+        """True for imports that have no effect besides binding names: Python's own, or of what was imported before."""
+        if self.program.application_imports(item, self.path):
+            return True
+        return all(not found.level and found.module.partition(".")[0] in STANDARD_LIBRARY for found in item.imports)
+
+    def _value(self, owner: Class | None, name: str) -> tuple[str, Reach]:
+        """The reach of a name with another value: anything in the module or in those that import it."""
+        names = {name}
+        if owner:
+            names = set(self.program.families.of(owner.name))
+        elif self.program.escapes(self.path):
+            return self.program.escapes(self.path), Reach.ALL
+        elif name == "__all__" and self.program.star_importers(self.path):
+            return "all of its names are imported elsewhere", Reach.ALL
+        reader = start_up_reader(self.program, self.path, names)
+        if reader:
+            return f"start-up code in {reader.path} reads it", Reach.ALL
+        return "", Reach.of_module(self.path)
+
+    def _dispatch(self, owner: Class | None, name: str) -> tuple[str, Reach]:
+        """The reach of a name that has appeared or gone, or is called in another way: those that mention it."""
+        program = self.program
+        if owner and program.families.is_foreign(owner.name):
+            return "a base class or a decorator may use it", Reach.ALL
+        if owner and (name in _PROTOCOLS or name in program.template_words):
+            return self._value(owner, name)
+        if not owner and name in program.template_words:
+            return self._value(owner, name)
+        if not owner and program.escapes(self.path):
+            return program.escapes(self.path), Reach.ALL
+        found, reach = self._observers(owner, name)
+        if found and not (owner and self._is_unused_at_start(owner)):
+            return f"start-up code in {found[0].path} mentions it", Reach.ALL
+        return ("other code mentions it" if reach else "nothing else mentions it"), reach
+
+    def _is_unused_at_start(self, owner: Class) -> bool:
+        return not start_up_reader(self.program, self.path, self.program.families.of(owner.name))
+
+    def _observers(self, owner: Class | None, name: str) -> tuple[list[Unit], Reach]:
+        if owner:
+            return self.program.with_attribute(name)
+        return self.program.with_global(name, self.path)
+
+
+def start_up_reader(program: Program, path: str, names: Collection[str]) -> Unit | None:
+    """The start-up code that uses the values of names of a module, also through names that are bound to these."""
+    names = set(names)
+    dependents = program.dependents(path)
+    units = [unit for unit in program.units if unit.at_start]
+    while True:
+        found = set(names)
+        for unit in units:
+            if any(looks_up(unit, name, path, dependents, declared=False) for name in names):
+                if _uses(program, unit):
+                    return unit
+                found |= _passed_on(program, unit)
+        if found == names:
+            return None
+        names = found
+
+
+def _uses(program: Program, unit: Unit) -> bool:
+    """True unless the code only binds other names to what it mentions."""
+    item = unit.item
+    if not item or item.effect or item.kind == "class":
+        return True
+    return any(program.starts(function, unit.path) for function in item.functions)
+
+
+def _passed_on(program: Program, unit: Unit) -> frozenset[str]:
+    item = unit.item
+    if not item or item.kind != "statement":
+        return frozenset()
+    return item.names | (program.families.of(unit.class_name) if unit.class_name else frozenset())
+
+
+def _both(scope: ScopeComparison) -> frozenset[str]:
+    """The names that are bound in another way."""
+    return _names_of(scope.removed) & _names_of(scope.added)
+
+
+def _names_of(items: Iterable[Item]) -> frozenset[str]:
+    return frozenset(name for item in items for name in item.names)
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _subject(scope: Class | None, item: Item) -> str:
+    names = ", ".join(f"{scope.name}.{name}" if scope else name for name in sorted(item.names))
+    kinds: Mapping[str, str] = {"function": "the function", "class": "the class", "import": "the import of"}
+    if item.kind == "docstring":
+        return f"the docstring of {scope.name}" if scope else "the module's docstring"
+    return f"{kinds.get(item.kind, 'the code that binds')} {names}" if names else "code"

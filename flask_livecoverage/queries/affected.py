@@ -1,0 +1,244 @@
+"""The tests that a change can affect, judging by what each executed when it was last recorded."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from ..analysis.impact.reach import Change, Reach
+from ..analysis.impact.selection import select
+from ..analysis.suite import natural_key
+from ..exports.dump import relative_path
+from ..model.bitmap import to_ranges
+from ..model.outcomes import PASSED, Outcome
+from .judged_runs import JudgedRun, RunJudge, folders_of_tests
+from .present_files import ChangedPath, PresentFiles
+from .run_records import RunRecord
+
+# The names of pytest's test modules, without its configuration.
+_TEST_MODULE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
+# Reports that this package and coverage.py write by default.
+_REPORTS = GitIgnoreSpec.from_lines([".coverage", ".coverage.*", "htmlcov/", "coverage.xml", "coverage.lcov"])
+
+_WITHOUT_RECORD = "nothing that it executed is recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedTest:
+    """A test that must run, and one reason."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Affected:
+    """The tests that a change can affect, and the changes that can affect any; ``unaffected`` are all other tests.
+
+    ``base`` is the commit since which changes count, None for a diff; ``run`` the newest run. With several, each test
+    is judged by the newest in which it was recorded. ``everything`` is true if a change can affect all tests.
+    ``saved_ms`` is the time that the unaffected tests took.
+    """
+
+    base: str | None
+    run: str
+    everything: bool
+    reasons: Sequence[Change]
+    tests: Sequence[AffectedTest]
+    unaffected: Sequence[str]
+    saved_ms: float
+
+
+class AffectedFinder:
+    """Finds affected tests by recorded runs. What is read and parsed is kept, to judge many changes.
+
+    :param records: the runs, the newest first; at least one.
+    :param base: the folder to which paths are relative, with slashes.
+    :param ignore: git's patterns of paths that do not matter, relative to ``base``.
+    :param strict: whether a change of what runs at start-up affects all tests.
+    """
+
+    def __init__(
+        self, records: Sequence[RunRecord], base: str, ignore: Iterable[str] = (), *, strict: bool = False
+    ) -> None:
+        self._records = records
+        self._base = os.path.realpath(base)
+        self._ignore = GitIgnoreSpec.from_lines(ignore)
+        self._judge = RunJudge(self._base, strict=strict)
+        self._owners: dict[str, RunRecord] = {}
+        self._outcomes: dict[str, tuple[Outcome, str]] = {}
+        self._lines: dict[str, Mapping[str, int]] = {}
+        for record in records:
+            for name in record.executed:
+                self._owners.setdefault(name, record)
+            for name, outcome in record.outcomes.items():
+                self._outcomes.setdefault(name, (outcome, record.root))
+
+    def recorded_tests(self) -> list[str]:
+        """The tests of all runs that still exist, in natural order."""
+        names = {
+            *self._owners,
+            *self._outcomes,
+            *(n for r in self._records for one in r.collections for n in one.tests),
+        }
+        roots = {name: one.root for r in reversed(self._records) for one in r.collections for name in one.tests}
+        texts = _TestFiles()
+        return sorted(
+            (name for name in names if texts.has(name, self._root(name) or roots.get(name, ""))), key=natural_key
+        )
+
+    def find(self, files: PresentFiles, tests: Iterable[str] | None = None, *, base: str | None = None) -> Affected:
+        """The ones of ``tests`` that a change affects; by default of all recorded tests.
+
+        ``base`` is the commit to name in the answer.
+        """
+        names = list(dict.fromkeys(self.recorded_tests() if tests is None else tests))
+        owners = {name: self._owners[name] for name in names if name in self._owners}
+        records = [one for one in self._records if any(one is owner for owner in owners.values())] or self._records[:1]
+        reasons: dict[str, str] = {}
+        changes: list[Change] = []
+        for record in records:
+            executed = {name: record.executed[name] for name, owner in owners.items() if owner is record}
+            found, selected = self._of_run(record, files, executed)
+            changes += found
+            reasons |= selected
+        affected = [AffectedTest(name, reason) for name in names if (reason := self._reason(name, reasons))]
+        chosen = {one.name for one in affected}
+        unaffected = [name for name in names if name not in chosen]
+        return Affected(
+            base,
+            self._records[0].id,
+            any(change.reach.everything for change in changes),
+            _without_repetition(changes),
+            affected,
+            unaffected,
+            sum(map(self._duration, unaffected)),
+        )
+
+    def _of_run(
+        self, record: RunRecord, files: PresentFiles, executed: Mapping[str, Mapping[str, int]]
+    ) -> tuple[list[Change], dict[str, str]]:
+        """The changes since a run that can affect tests, and the tests, by those that were recorded in it."""
+        judged = self._judge.judge(record, files)
+        shown = {name: self._shown_lines(name, lines) for name, lines in executed.items()}
+        selected = {name: _text(found[0]) for name, found in select(judged.changes, shown, judged.importers).items()}
+        changes = [change for change in judged.changes if change.reach]
+        for change, tests in self._others(judged, executed):
+            changes.append(change)
+            selected = {**dict.fromkeys(tests, _text(change)), **selected}
+        return changes, selected
+
+    def _shown_lines(self, name: str, lines: Mapping[str, int]) -> Mapping[str, int]:
+        if name not in self._lines:
+            self._lines[name] = {self._shown(path): bitmap for path, bitmap in lines.items()}
+        return self._lines[name]
+
+    def _others(self, judged: JudgedRun, tests: Collection[str]) -> Iterator[tuple[Change, Collection[str]]]:
+        """The changed paths that are not measured, with the tests that each can affect."""
+        suite = _SuiteFiles(judged.record, {name: self._files_of(name) for name in self._outcomes})
+        for one in judged.others:
+            name = self._shown(one.path)
+            if self._ignore.match_file(name) or (one.is_new and _REPORTS.match_file(name)):
+                continue
+            reason, affected = suite.judge(one, name)
+            if affected is None:
+                yield Change(name, (), reason, Reach.ALL), tests
+            elif affected:
+                yield Change(name, (), reason, Reach.NONE), affected & {*tests}
+
+    def _reason(self, name: str, reasons: Mapping[str, str]) -> str:
+        outcome, _ = self._outcomes.get(name, (None, ""))
+        if outcome and outcome.outcome != PASSED:
+            return f"it {'failed' if outcome.outcome == 'failed' else 'was skipped'} last time"
+        if name not in self._owners:
+            return _WITHOUT_RECORD
+        return reasons.get(name, "")
+
+    def _files_of(self, name: str) -> frozenset[str]:
+        outcome, root = self._outcomes[name]
+        return frozenset(os.path.realpath(os.path.join(root, path)) for path in outcome.files)
+
+    def _root(self, name: str) -> str:
+        return self._outcomes[name][1] if name in self._outcomes else ""
+
+    def _duration(self, name: str) -> float:
+        outcome, _ = self._outcomes.get(name, (None, ""))
+        if outcome and outcome.duration_ms is not None:
+            return outcome.duration_ms
+        return self._owners[name].durations.get(name, 0.0) if name in self._owners else 0.0
+
+    def _shown(self, path: str) -> str:
+        return relative_path(path, self._base).replace(os.sep, "/")
+
+
+@dataclass(frozen=True)
+class _SuiteFiles:
+    """The files of a run's tests: ``files`` are those of each test, as absolute paths."""
+
+    record: RunRecord
+    files: Mapping[str, frozenset[str]]
+
+    def judge(self, changed: ChangedPath, name: str) -> tuple[str, frozenset[str] | None]:
+        """The reason for which a path that is not measured affects tests, and which; None for all."""
+        if changed.is_submodule:
+            return "the submodule has changed, and what is in it is not compared", None
+        of_tests = frozenset(test for test, files in self.files.items() if changed.path in files)
+        if of_tests:
+            return "the file of the tests has changed", of_tests
+        if os.path.basename(name) == "conftest.py":
+            return self._conftest(changed)
+        in_tests = any(changed.path.startswith(folder) for folder in folders_of_tests(self.record))
+        if in_tests and _TEST_MODULE.fullmatch(name):
+            # Its tests, if it has any, are new.
+            return "", frozenset()
+        return ("it is in a folder of tests" if in_tests else "it is not measured"), None
+
+    def _conftest(self, changed: ChangedPath) -> tuple[str, frozenset[str] | None]:
+        """A new one is for the tests in its folder."""
+        folder = os.path.join(os.path.dirname(changed.path), "")
+        if not self.files or not all(self.files.values()):
+            return "it is not measured", None
+        below = {test for test, files in self.files.items() if any(path.startswith(folder) for path in files)}
+        return "the file of the tests has changed", frozenset(below)
+
+
+class _TestFiles:
+    """Finds out which tests of pytest still exist, by the texts of their files."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str | None] = {}
+
+    def has(self, name: str, root: str) -> bool:
+        """True if a test exists, or may exist."""
+        path, _, rest = name.partition("::")
+        if not rest or not root or not path.endswith(".py"):
+            return True
+        text = self._text(os.path.join(root, path))
+        function = rest.partition("[")[0].rpartition("::")[2]
+        return text is not None and re.search(rf"\b{re.escape(function)}\b", text) is not None
+
+    def _text(self, path: str) -> str | None:
+        if path not in self._texts:
+            self._texts[path] = None
+            with suppress(OSError):
+                self._texts[path] = Path(path).read_text(errors="replace")
+        return self._texts[path]
+
+
+def _text(change: Change) -> str:
+    lines = to_ranges(change.lines)
+    return f"{change.path}{f':{lines}' if lines else ''}: {change.reason}"
+
+
+def _without_repetition(changes: Iterable[Change]) -> list[Change]:
+    """Several runs have the same changes."""
+    found: dict[tuple[str, str], Change] = {}
+    for change in changes:
+        found.setdefault((change.path, change.reason), change)
+    return sorted(found.values(), key=lambda change: (change.path, change.lines))

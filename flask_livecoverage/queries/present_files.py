@@ -1,0 +1,239 @@
+"""The files as they are now, or as a diff has them, compared with those of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..analysis.hunks import with_hunks, without_hunks
+from ..model.changes import FileChange
+from ..model.contents import hash_of
+from ..repository.history import Change, Repository
+from ..repository.working_tree import content_of
+from ..sources.content import read_source
+from .patch import LocatedDiff
+from .run_records import RunRecord
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The recorded and the present content of a file; None if unknown (``old``), or if there is none (``new``).
+
+    ``moved`` is the present path of a file that was renamed.
+    """
+
+    old: bytes | None
+    new: bytes | None
+    moved: str | None = None
+
+
+@dataclass(frozen=True)
+class ChangedPath:
+    """A path that has changed since a run: absolute.
+
+    ``exists`` is false if the file is gone, ``is_new`` is true if it did not exist.
+    """
+
+    path: str
+    exists: bool
+    is_new: bool = False
+    is_submodule: bool = False
+
+
+class PresentFiles(Protocol):
+    """The files with which runs are compared."""
+
+    def sides(self, record: RunRecord, path: str) -> Sides:
+        """The two contents of a file that was measured in a run."""
+
+    def changed(self, record: RunRecord) -> list[ChangedPath]:
+        """All paths that have changed since a run, as far as that is known."""
+
+    def read(self, path: str) -> bytes | None:
+        """The present content of a file; None if there is none."""
+
+
+class WorkingTree:
+    """The files on disk.
+
+    :param repository: the git repository; without one, only files that were measured are compared.
+    """
+
+    def __init__(self, repository: Repository | None, data_dir: str = "") -> None:
+        self._repository = repository
+        self._data_dir = os.path.join(os.path.realpath(data_dir), "") if data_dir else ""
+        self._changes: dict[str, list[Change]] = {}
+        self._contents: dict[str, bytes | None] = {}
+
+    def sides(self, record: RunRecord, path: str) -> Sides:
+        """The two contents of a file that was measured in a run."""
+        content = record.files[path]
+        new = self.read(path)
+        if new is not None and content and hash_of(new) == content:
+            return Sides(new, new)
+        old = record.content(path) or self._committed(record, path, content)
+        moved = self._renamed(record).get(path) if new is None else None
+        return Sides(old, self.read(moved) if moved else new, moved)
+
+    def read(self, path: str) -> bytes | None:
+        """The present content of a file; None if there is none."""
+        if path not in self._contents:
+            self._contents[path] = _read(path)
+        return self._contents[path]
+
+    def changed(self, record: RunRecord) -> list[ChangedPath]:
+        """The paths that git reports, but for those that were as they are now when the run began."""
+        if self._repository is None or record.tree is None or record.tree.commit is None:
+            return []
+        found = {path.path: path for path in self._changed_since(record.tree.commit)}
+        for name, content in record.tree.changed.items():
+            path = os.path.join(str(self._repository.top), name)
+            if content_of(Path(path)) == content:
+                found.pop(path, None)
+            elif path not in found:
+                found[path] = ChangedPath(path, os.path.lexists(path))
+        return [one for _, one in sorted(found.items()) if not self._is_own(one.path)]
+
+    def _changed_since(self, commit: str) -> Iterator[ChangedPath]:
+        for change in self._git_changes(commit):
+            if change.path is not None:
+                is_new = change.old_path != change.path
+                yield ChangedPath(self._absolute(change.path), True, is_new, change.is_submodule)
+            if change.old_path is not None and change.old_path != change.path:
+                yield ChangedPath(self._absolute(change.old_path), False, is_submodule=change.is_submodule)
+
+    def _git_changes(self, commit: str) -> list[Change]:
+        if self._repository is None:
+            return []
+        if commit not in self._changes:
+            self._changes[commit] = self._repository.changes(commit) if self._repository.has(commit) else []
+        return self._changes[commit]
+
+    def _renamed(self, record: RunRecord) -> Mapping[str, str]:
+        if record.tree is None or record.tree.commit is None:
+            return {}
+        return {
+            self._absolute(change.old_path): self._absolute(change.path)
+            for change in self._git_changes(record.tree.commit)
+            if change.old_path and change.path and change.old_path != change.path
+        }
+
+    def _committed(self, record: RunRecord, path: str, content: str) -> bytes | None:
+        """The content of a file in the run's commit, if it is the recorded one."""
+        if self._repository is None or record.tree is None or record.tree.commit is None or not content:
+            return None
+        name = os.path.relpath(path, self._repository.top).replace(os.sep, "/")
+        found = None if name.startswith("../") else self._repository.content(record.tree.commit, name)
+        return found if found is not None and hash_of(found) == content else None
+
+    def _absolute(self, name: str) -> str:
+        assert self._repository is not None
+        return os.path.join(str(self._repository.top), name)
+
+    def _is_own(self, path: str) -> bool:
+        return bool(self._data_dir) and os.path.realpath(path).startswith(self._data_dir)
+
+
+class PatchedFiles:
+    """The files of a diff, before and after it; all others count as unchanged.
+
+    The diff may have been applied to the files on disk, or not.
+    """
+
+    def __init__(self, diff: LocatedDiff) -> None:
+        self._changes: dict[str, FileChange] = {}
+        self._moved: dict[str, str] = {}
+        for path, change in diff.all_items():
+            self._changes[path] = change
+            former = diff.former(change)
+            if former is not None:
+                self._changes[former] = change
+                self._moved[former] = path
+
+    def sides(self, record: RunRecord, path: str) -> Sides:
+        """The recorded content of a file, and that side of the diff which is another one."""
+        old = record.content(path)
+        if path not in self._changes:
+            same = old if old is not None else _read(path)
+            return Sides(same, same)
+        before, after, known = self._both(path)
+        if not known:
+            return Sides(None, _read(self._moved.get(path, path)), self._moved.get(path))
+        content = record.files[path]
+        if old is None:
+            # One side of the diff may be what was recorded.
+            old = next((side for side in (before, after) if side is not None and hash_of(side) == content), None)
+        return Sides(old, before if old is not None and old == after else after, self._moved.get(path))
+
+    def changed(self, record: RunRecord) -> list[ChangedPath]:
+        """The paths in the diff."""
+        return [self._changed(path, change) for path, change in sorted(self._changes.items())]
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a file after the diff, or on disk."""
+        if path in self._changes:
+            _, after, known = self._both(path)
+            if known:
+                return after
+        return _read(path)
+
+    def _changed(self, path: str, change: FileChange) -> ChangedPath:
+        is_gone = change.status == "deleted" or path in self._moved
+        is_new = change.status in ("added", "copied", "renamed") and not is_gone
+        return ChangedPath(path, not is_gone, is_new, change.kind == "submodule")
+
+    def _both(self, path: str) -> tuple[bytes | None, bytes | None, bool]:
+        """The contents before and after the diff, and whether they are known."""
+        change = self._changes[path]
+        if change.kind != "text":
+            return None, None, False
+        if change.status == "added":
+            return None, with_hunks(b"", change), True
+        if change.status == "deleted":
+            return without_hunks(b"", change), None, True
+        for candidate in (self._moved.get(path, path), path):
+            content = _read(candidate)
+            if content is None:
+                continue
+            before = without_hunks(content, change)
+            if before is not None:
+                return before, content, True
+            after = with_hunks(content, change)
+            if after is not None:
+                return content, after, True
+        return None, None, False
+
+
+class EditedFiles:
+    """Other files, some of which are replaced: contents by absolute paths, None for files that are gone."""
+
+    def __init__(self, files: PresentFiles, contents: Mapping[str, bytes | None]) -> None:
+        self._files = files
+        self._contents = contents
+
+    def sides(self, record: RunRecord, path: str) -> Sides:
+        """The two contents of a file that was measured in a run."""
+        sides = self._files.sides(record, path)
+        return Sides(sides.old, self._contents[path], sides.moved) if path in self._contents else sides
+
+    def changed(self, record: RunRecord) -> list[ChangedPath]:
+        """The paths that have changed in the other files, and those that are replaced."""
+        replaced = [
+            ChangedPath(path, content is not None, self._files.read(path) is None)
+            for path, content in self._contents.items()
+        ]
+        return [*(one for one in self._files.changed(record) if one.path not in self._contents), *replaced]
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a file."""
+        return self._contents[path] if path in self._contents else self._files.read(path)
+
+
+def _read(path: str) -> bytes | None:
+    with suppress(OSError):
+        return read_source(path)
+    return None

@@ -1,0 +1,163 @@
+"""Changes of classes: their attributes, methods and bases.
+
+Tests ``analysis.impact.class_families`` and ``analysis.impact.scopes``.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_livecoverage.analysis.impact.class_families import ClassFamilies
+
+from ...support.changed_programs import module, reached
+
+CART = """\
+class Cart:
+    size = 3
+
+    def add(self):
+        return self.size
+
+class Big(Cart):
+    pass
+
+class Alone:
+    pass
+
+def late(cart):
+    return cart.late()
+
+def sized(cart):
+    return cart.size
+
+def made():
+    return Cart()
+"""
+MODULE = {"module shop.py"}
+
+
+def with_member(text: str, **options: object) -> set[str]:
+    return reached(CART, CART.replace("    size = 3\n", f"    size = 3\n{text}\n"), **options)
+
+
+def method(name: str, decorator: str = "") -> str:
+    return f"    {decorator}\n    def {name}(self):\n        return 1\n"
+
+
+class TestAttributes:
+    def test_are_the_module(self) -> None:
+        assert reached(CART, CART.replace("size = 3", "size = 4")) == MODULE
+
+    @pytest.mark.parametrize("reader", ["use(Cart())", "use(Big)", "CARTS = [Cart]\nuse(CARTS)"])
+    def test_are_for_all_if_start_up_code_uses_the_class(self, reader: str) -> None:
+        before = f"{CART}{reader}\n"
+        assert reached(before, before.replace("size = 3", "size = 4")) == {"all"}
+
+    @pytest.mark.parametrize("bases", ["(Model)", "(Generic[T])", "(metaclass=M)", "(make())", "(dict)"])
+    def test_of_foreign_classes_are_for_all(self, bases: str) -> None:
+        before = CART.replace("class Cart:", f"class Cart{bases}:")
+        assert reached(before, before.replace("size = 3", "size = 4")) == {"all"}
+
+    def test_new_ones_are_for_what_mentions_them(self) -> None:
+        assert with_member("    late = 1") == {"shop.py late"}
+        assert with_member("    newest = 1") == set()
+
+    def test_docstring_is_the_module(self) -> None:
+        assert with_member("") == set()
+        assert reached(CART, CART.replace("    size = 3", "    '''A cart.'''\n    size = 3")) == MODULE
+
+
+class TestNewMethod:
+    def test_is_for_none_if_nothing_mentions_it(self) -> None:
+        assert with_member(method("newest")) == set()
+
+    def test_is_for_what_mentions_it(self) -> None:
+        assert with_member(method("late")) == {"shop.py late"}
+
+    def test_of_a_subclass_overrides(self) -> None:
+        before = "class A:\n    def m(self):\n        return 1\nclass B(A):\n    x = 1\ndef f(b):\n    return b.m()\n"
+        after = before.replace("    x = 1\n", "    x = 1\n    def m(self):\n        return 2\n")
+        assert reached(before, after) == {"shop.py f"}
+
+    @pytest.mark.parametrize("name", ["__bool__", "__getattr__", "close", "get_id"])
+    def test_special_ones_are_the_module(self, name: str) -> None:
+        """Python, or a library, calls them without a mention."""
+        assert with_member(method(name)) == MODULE
+
+    @pytest.mark.parametrize("decorator", ["@property", "@staticmethod", "@classmethod"])
+    def test_with_a_plain_decorator_is_the_module(self, decorator: str) -> None:
+        assert with_member(method("newest", decorator)) == MODULE
+
+    def test_with_another_decorator_is_for_all(self) -> None:
+        assert with_member(method("newest", "@register")) == {"all"}
+
+    def test_of_a_foreign_class_is_for_all(self) -> None:
+        """A view that has a method of this name answers requests that failed before."""
+        before = CART.replace("class Big(Cart):", "class Big(Cart, MethodView):")
+        assert reached(before, before.replace("    size = 3\n", "    size = 3\n" + method("newest"))) == {"all"}
+
+    def test_is_for_all_if_start_up_code_has_an_object_and_mentions_it(self) -> None:
+        before = f"{CART}cart = Cart()\nuse(cart.late)\n"
+        assert reached(before, before.replace("    size = 3\n", "    size = 3\n" + method("late"))) == {"all"}
+
+    def test_is_for_code_that_computes_names(self) -> None:
+        before = f"{CART}def computed(cart, name):\n    return getattr(cart, name)\n"
+        after = before.replace("    size = 3\n", "    size = 3\n" + method("newest"))
+        assert reached(before, after) == {"shop.py computed"}
+
+    def test_is_the_module_if_templates_mention_it(self) -> None:
+        assert with_member(method("newest"), template_words={"newest"}) == MODULE
+
+    def test_second_of_a_name_is_the_module(self) -> None:
+        assert with_member(method("add")) >= MODULE
+
+
+class TestRemovedMethod:
+    def test_is_for_those_that_ran_or_mention_it(self) -> None:
+        before = CART.replace("def add(", "def price(") + "def priced(cart):\n    return cart.price()\n"
+        after = before.replace("    def price(self):\n        return self.size\n", "")
+        assert reached(before, after) == {"shop.py Cart.price", "shop.py priced"}
+
+
+class TestClasses:
+    def test_new_one_is_for_none_if_nothing_mentions_it(self) -> None:
+        assert reached(CART, f"{CART}class Newest(Cart):\n    def add(self):\n        return 1\n") == set()
+
+    @pytest.mark.parametrize("bases", ["Model", "db.Model", "Generic[T]"])
+    def test_new_one_of_a_foreign_base_is_for_all(self, bases: str) -> None:
+        assert reached(CART, f"{CART}class Newest({bases}):\n    pass\n") == {"all"}
+
+    def test_new_one_of_a_base_that_registers_is_for_all(self) -> None:
+        before = CART.replace("    size = 3\n", "    def __init_subclass__(cls):\n        pass  # starts\n")
+        assert reached(before, f"{before}class Newest(Cart):\n    pass\n") == {"all"}
+
+    def test_new_one_is_for_all_if_subclasses_are_read(self) -> None:
+        before = f"{CART}def kinds():\n    return Cart.__subclasses__()\n"
+        assert reached(before, f"{before}class Newest(Cart):\n    pass\n") == {"all"}
+
+    def test_other_bases_are_for_all(self) -> None:
+        assert reached(CART, CART.replace("class Alone:", "class Alone(Cart):")) == {"all"}
+
+    def test_removed_one_is_for_those_that_mention_it(self) -> None:
+        assert reached(CART, CART.replace("class Alone:\n    pass\n", "")) == set()
+        with_use = CART + "def lone():\n    return Alone()\n"
+        assert reached(with_use, with_use.replace("class Alone:\n    pass\n", "")) == {"shop.py lone"}
+
+
+class TestFamilies:
+    def families(self, text: str, *names: str) -> ClassFamilies:
+        return ClassFamilies((scope, names) for scope in module(text).classes)
+
+    def test_are_connected_by_inheritance(self) -> None:
+        families = self.families("class A: pass\nclass B(A): pass\nclass C(A): pass\nclass D: pass\n", "A", "B")
+        assert families.of("A") == families.of("C") == {"A", "B", "C"}
+        assert families.of("D") == {"D"}
+        assert not families.is_foreign("C")
+
+    def test_a_foreign_relative_makes_all_foreign(self) -> None:
+        families = self.families("class A: pass\nclass B(A, View): pass\n", "A", "B")
+        assert families.is_foreign("A")
+
+    @pytest.mark.parametrize("bases", ["object", "Exception", "KeyError"])
+    def test_these_call_no_methods(self, bases: str) -> None:
+        assert not self.families(f"class A({bases}): pass\n").is_foreign("A")
