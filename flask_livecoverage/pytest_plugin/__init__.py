@@ -5,6 +5,7 @@ hooks unless a server is configured.
 
 Modules:
 
+*   ``affected``: deselects tests that no change can affect
 *   ``control_requests``: the plugin's requests to the control routes
 *   ``current``: the value of the fixture ``livecov``
 *   ``dependencies``: the files of the suite that a test depends on
@@ -56,8 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the session's hooks if a server is configured, or an application to start."""
+    """Register the session's hooks if a server is configured, or an application to start, or tests are deselected."""
     options = read_options(config)
+    if options.affected is not None:
+        from .affected import AffectedSelection
+
+        config.pluginmanager.register(AffectedSelection(config, options.affected), "livecov-affected")
     if not (options.url or options.app):
         return
     from .session import LiveSession

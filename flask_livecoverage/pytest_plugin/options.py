@@ -17,13 +17,15 @@ _URL_VARIABLE = "LIVECOVERAGE_URL"
 class Options:
     """The options of a session: ``url`` and ``app`` are empty if not given.
 
-    ``tag`` is whether the tests' names are sent with the requests.
+    ``tag`` is whether the tests' names are sent with the requests. ``affected`` is the commit from which the recorded
+    runs may be, empty for the one that is checked out; None if no test is deselected.
     """
 
     url: str
     app: str
     serve_options: tuple[str, ...]
     tag: bool
+    affected: str | None = None
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -50,6 +52,14 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="OPTIONS",
         help="More options for that server's `flask livecov serve`, such as '--temp-database --source shop'.",
     )
+    group.addoption(
+        "--livecov-affected",
+        nargs="?",
+        const="",
+        metavar="REF",
+        help="Run only the tests that the changes since their last recorded run can affect, new tests, and those that "
+        "did not pass. With =REF, runs of REF and its ancestors count; default: of the commit that is checked out.",
+    )
     parser.addini("livecov_url", "as --livecov-url", default="")
     parser.addini("livecov_tag", "as --livecov-tag", type="bool", default=False)
     parser.addini("livecov_app", "as --livecov-app", default="")
@@ -72,4 +82,5 @@ def read_options(config: pytest.Config) -> Options:
         app=value("livecov_app").strip(),
         serve_options=serve_options,
         tag=value("livecov_tag"),
+        affected=config.getoption("livecov_affected"),
     )

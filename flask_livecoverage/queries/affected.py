@@ -39,11 +39,11 @@ class AffectedTest:
 
 @dataclass(frozen=True)
 class Affected:
-    """The tests that a change can affect, and the changes that can affect any; ``unaffected`` are all other tests.
+    """The tests that a change can affect, and the changes that can affect any.
 
+    ``unaffected`` are all other tests, with the time that each took, in milliseconds.
     ``base`` is the commit since which changes count, None for a diff; ``run`` the newest run. With several, each test
     is judged by the newest in which it was recorded. ``everything`` is true if a change can affect all tests.
-    ``saved_ms`` is the time that the unaffected tests took.
     """
 
     base: str | None
@@ -51,8 +51,12 @@ class Affected:
     everything: bool
     reasons: Sequence[Change]
     tests: Sequence[AffectedTest]
-    unaffected: Sequence[str]
-    saved_ms: float
+    unaffected: Mapping[str, float]
+
+    @property
+    def saved_ms(self) -> float:
+        """The time that the unaffected tests took."""
+        return sum(self.unaffected.values())
 
 
 class AffectedFinder:
@@ -110,7 +114,7 @@ class AffectedFinder:
             reasons |= selected
         affected = [AffectedTest(name, reason) for name in names if (reason := self._reason(name, reasons))]
         chosen = {one.name for one in affected}
-        unaffected = [name for name in names if name not in chosen]
+        unaffected = {name: self._duration(name) for name in names if name not in chosen}
         return Affected(
             base,
             self._records[0].id,
@@ -118,7 +122,6 @@ class AffectedFinder:
             _without_repetition(changes),
             affected,
             unaffected,
-            sum(map(self._duration, unaffected)),
         )
 
     def _of_run(

@@ -19,6 +19,10 @@ from .run_records import RunRecord, load_record
 from .stored_runs import Synchronise
 
 
+class NoTestsError(ConfigurationError):
+    """No recorded run can answer, because none names a test."""
+
+
 @dataclass(frozen=True)
 class AffectedQuery:
     """The options of the question.
@@ -90,7 +94,7 @@ def load_records(
                 if not missing:
                     break
     if not records:
-        raise ConfigurationError(
+        raise NoTestsError(
             f"no test is named in run {query.run or 'latest'}: record with the pytest plugin, or name each test by a "
             "window or the header Livecov-Test"
         )
@@ -104,7 +108,7 @@ def eligible_runs(query: AffectedQuery, repository: Repository | None) -> list[R
         return _named(directory, query.run, repository)
     tested = [run for run in reversed(directory.select("all")) if run.is_tested() or run.outcomes_size()]
     if not tested:
-        raise ConfigurationError(
+        raise NoTestsError(
             f"no test is named in any run in {directory.path}: record with the pytest plugin, or name each test by a "
             "window or the header Livecov-Test"
         )

@@ -23,8 +23,8 @@ class RunSummary:
     """One run. ``started_at`` is in UNIX seconds; ``duration_ms`` ends with the last request, None if there is none.
 
     ``failed`` counts the tests that failed, None if no outcome is known. ``executed`` and ``statements`` are None if
-    the statements of some files are not known any more. ``bytes`` is the size of its folder; ``live`` is whether a process
-    records into it.
+    the statements of some files are not known any more. ``bytes`` is the size of its folder; ``live`` is whether a
+    process records into it.
     """
 
     id: str
