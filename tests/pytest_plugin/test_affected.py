@@ -1,0 +1,150 @@
+"""``pytest --livecov-affected``: in real sessions against a real server, in a real repository.
+
+Tests ``pytest_plugin.affected``.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ..support.processes import Commands, Result
+from ..support.repositories import GitFolder
+from .conftest import PYTEST_RERUNS, PYTEST_XDIST, Suite
+
+TESTS = """
+    import pytest
+    from drive import get
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_page(number):
+        get(number)
+
+    def test_other():
+        get(3)
+
+    def test_without_requests():
+        pass
+"""
+NAMES = {"test_page[1]", "test_page[2]", "test_other", "test_without_requests"}
+
+
+class Project:
+    """A suite in a repository, whose sessions are recorded by ``livecov run``."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.commands: Commands = suite.commands
+        self.app = suite.app
+        self.write = suite.write
+        self.repository = GitFolder(suite.commands.folder)
+        self.write("test_it.py", TESTS)
+        self.commit = self.repository.commit({".gitignore": "__pycache__/\n.coverage\nhtmlcov/\n"})
+
+    def run(self, *arguments: str, program: tuple[str, ...] = PYTEST_XDIST) -> Result:
+        pytest_command = (*program, "-v", "test_it.py", *arguments)
+        return self.commands.run("--report", "text", "--", *pytest_command, app="shop")
+
+    def edit(self, page: int) -> None:
+        text = self.app.read_text()
+        self.app.write_text(text.replace(f'return "page {page}"', f'return "edited {page}"'))
+
+
+@pytest.fixture
+def project(suite: Suite) -> Project:
+    found = Project(suite)
+    first = found.run()
+    assert first.status == 0, first
+    return found
+
+
+def ran(result: Result) -> set[str]:
+    return set(re.findall(r"test_it\.py::(\S+) (?:PASSED|FAILED|RERUN)", result.stdout)) | set(
+        re.findall(r"(?:PASSED|FAILED|RERUN) test_it\.py::(\S+)", result.stdout)
+    )
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
+def test_deselects_what_no_change_can_affect(project: Project, workers: tuple[str, ...]) -> None:
+    project.edit(2)
+    result = project.run("--livecov-affected", *workers)
+    assert result.status == 0, result
+    # A test that sent no request may depend on anything.
+    assert ran(result) == {"test_page[2]", "test_without_requests"}
+    assert f"2 tests were deselected: no change since {project.commit[:10]} (run " in result.stdout
+    assert re.search(r"They took \d+\.\d s last time\.", result.stdout)
+
+
+def test_nothing_changed_but_a_test_is_new_and_one_failed(project: Project) -> None:
+    project.write("test_it.py", TESTS.replace("get(3)", "get(3)\n        assert False"))
+    failed = project.run("--livecov-affected")
+    assert failed.status == 1, failed
+    assert ran(failed) == NAMES
+    project.write("test_it.py", TESTS.replace("[1, 2]", "[1, 2, 4]"))
+    result = project.run("--livecov-affected")
+    assert result.status == 0, result
+    assert ran(result) == {*NAMES, "test_page[4]"}
+    again = project.run("--livecov-affected")
+    assert ran(again) == {"test_without_requests"}
+
+
+def test_session_of_which_nothing_is_affected_succeeds(project: Project) -> None:
+    result = project.run("--livecov-affected", "-k", "page")
+    assert result.status == 0, result
+    assert ran(result) == set()
+    assert "2 tests were deselected" in result.stdout
+
+
+def test_file_that_is_not_measured(project: Project) -> None:
+    project.repository.write({"requirements.txt": "flask\n"})
+    result = project.run("--livecov-affected")
+    assert ran(result) == NAMES
+    assert "No test was deselected" in result.stdout
+    assert "All tests: requirements.txt: it is not measured" in result.stdout
+
+
+def test_base_is_a_branch(project: Project) -> None:
+    project.repository.git("branch", "base")
+    project.edit(1)
+    project.repository.commit({})
+    # Recorded after the edit, so it is not one of the runs of the base.
+    assert project.run().status == 0
+    assert ran(project.run("--livecov-affected")) == {"test_without_requests"}
+    assert ran(project.run("--livecov-affected=base")) == {"test_page[1]", "test_without_requests"}
+
+
+FLAKY = """get(3)
+        global tries
+        tries = globals().get("tries", 0) + 1
+        assert tries > 1"""
+
+
+def test_reruns(project: Project) -> None:
+    project.write("test_it.py", TESTS.replace("get(3)", FLAKY))
+    result = project.run("--livecov-affected", "--reruns", "1", program=PYTEST_RERUNS)
+    assert result.status == 0, result
+    assert ran(result) == NAMES
+    # It passed in the end.
+    assert ran(project.run("--livecov-affected")) == {"test_without_requests"}
+
+
+def test_unknown_ref(project: Project) -> None:
+    result = project.run("--livecov-affected=none")
+    assert result.status == pytest.ExitCode.USAGE_ERROR
+    assert "ERROR: --livecov-affected: 'none' is no commit, branch or tag in" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_nothing_recorded_yet(suite: Suite) -> None:
+    result = Project(suite).run("--livecov-affected")
+    assert result.status == 0, result
+    assert ran(result) == NAMES
+    assert "all tests run: " in result.stdout
+
+
+def test_no_repository(suite: Suite) -> None:
+    suite.write("test_it.py", TESTS)
+    assert suite.commands.run("--report", "text", "--", *PYTEST_XDIST, "test_it.py", app="shop").status == 0
+    result = suite.commands.run("--report", "text", "--", *PYTEST_XDIST, "--livecov-affected", "test_it.py", app="shop")
+    assert result.status == pytest.ExitCode.USAGE_ERROR
+    assert "is in no git repository" in result.stderr
