@@ -18,6 +18,8 @@ from .session_report import RecordedRun, SessionReport
 if TYPE_CHECKING:
     from ..journal.run_folder import RunFolder
 
+_TIMED_OUT = "timed out"
+
 PHASES = ("setup", "call", "teardown")
 
 
@@ -112,38 +114,42 @@ class OutcomeLog:
         if not self._is_connected:
             self._report.kept_outcomes.append(outcome)
             return
-        from ..journal.storage import describe
+        why_not = self._append(outcome)
+        if why_not is None:
+            return
+        # The files may be on another machine, belong to another user, or be read-only here.
+        refused = self._send(outcome)
+        if refused is not None:
+            self._report.unrecorded_outcomes[why_not or refused] += 1
 
-        try:
-            if not self._append(outcome):
-                self._send(outcome)
-        except (OSError, LiveCoverageError) as error:
-            reason = getattr(error, "reason", error)
-            self._has_timed_out |= isinstance(reason, TimeoutError)
-            cause = error.__cause__
-            # The whole message names the test, and there may be many.
-            described = describe(cause) if isinstance(cause, OSError) else str(reason)
-            self._report.unrecorded_outcomes[described] += 1
-
-    def _append(self, outcome: Outcome) -> bool:
-        """Append to the files of the run; False if they are on another machine or belong to another user."""
+    def _append(self, outcome: Outcome) -> str | None:
+        """Append to the files of the run; return None, or the reason why not, empty if they are not here."""
         if self._folder is None:
-            return False
+            return ""
         from ..journal.outcomes import append_outcome
+        from ..journal.storage import describe
 
         try:
             append_outcome(self._folder, replace(outcome, at=self._now()))
         except LiveCoverageError as error:
-            if self._routes is None or not isinstance(error.__cause__, PermissionError):
-                raise
-            return False
-        return True
+            # The message of the error names the test, and there may be many.
+            return describe(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
+        return None
 
-    def _send(self, outcome: Outcome) -> None:
-        if self._routes is None or self._has_timed_out:
-            # After a timeout, further attempts would make a long suite endless.
-            raise TimeoutError("timed out")
-        self._routes.record(outcome)
+    def _send(self, outcome: Outcome) -> str | None:
+        """Let the server record; return None, or the reason why it did not."""
+        if self._routes is None:
+            return "the server has ended"
+        if self._has_timed_out:
+            # Further attempts would make a long suite endless.
+            return _TIMED_OUT
+        try:
+            self._routes.record(outcome)
+        except (OSError, LiveCoverageError) as error:
+            reason = getattr(error, "reason", error)
+            self._has_timed_out = isinstance(reason, TimeoutError)
+            return _TIMED_OUT if self._has_timed_out else str(reason)
+        return None
 
     def _record_collection(self) -> None:
         """Record the tests of this session, if the files of the run are on this machine."""

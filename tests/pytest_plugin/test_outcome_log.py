@@ -13,8 +13,10 @@ import pytest
 from flask import Flask
 
 from flask_livecoverage import LiveCoverage
+from flask_livecoverage.errors import StorageError
+from flask_livecoverage.journal import outcomes as outcomes_file
 from flask_livecoverage.journal.data_dir import DataDir
-from flask_livecoverage.journal.outcomes import RecordedOutcomes, read_outcomes
+from flask_livecoverage.journal.outcomes import RecordedOutcomes, append_outcome, read_outcomes
 from flask_livecoverage.pytest_plugin.control_requests import ControlRoutes
 from flask_livecoverage.pytest_plugin.outcome_log import OutcomeLog
 from flask_livecoverage.pytest_plugin.session_report import RecordedRun, SessionReport
@@ -369,6 +371,24 @@ class TestServerOnAnotherMachine:
             "long": ("passed", 250.0, []),
         }
         assert found.collections == []
+
+    def test_files_of_another_user(self, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """They are on this machine, and only the server may write them."""
+        run = ControlRoutes(url).status()["run"]
+
+        def refuse(*arguments: object) -> None:
+            raise StorageError("not permitted") from PermissionError(13, "Permission denied")
+
+        report = SessionReport()
+        log = OutcomeLog(report, tmp_path)
+        log.connect(RecordedRun(str(tmp_path / ".livecov"), run), ControlRoutes(url))
+        with monkeypatch.context() as patch:
+            # The server runs in this process.
+            patch.setattr(outcomes_file, "append_outcome", refuse)
+            patch.setattr("flask_livecoverage.control.reported_outcomes.append_outcome", append_outcome)
+            log.add("a", report_of("teardown", "passed"))
+        assert report.unrecorded_outcomes == {}
+        assert list(read_outcomes(DataDir(tmp_path / ".livecov").run(run)).outcomes) == ["a"]
 
     def test_is_gone(self) -> None:
         report = SessionReport()
