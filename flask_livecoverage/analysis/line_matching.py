@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from difflib import SequenceMatcher
 from itertools import pairwise
 
 Matches = dict[int, int]
 Pairs = list[tuple[int, int]]
 
-# Beyond this product of lengths, the lines that are repeated most often are no longer aligned: it takes too long.
-_ALIGNED_EXACTLY = 4_000_000
+# Of repeated lines: each occurrence before with each one after. If there are more, the lines that are repeated most
+# often are not aligned, because it takes too long.
+_MAX_PAIRS = 300_000
 
 
 def match_lines(before: Sequence[str], after: Sequence[str], is_telling: Callable[[str], bool]) -> Matches:
@@ -121,8 +121,23 @@ def _align(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int, i
             )
 
 
-def _align_repeated(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int, int]]:
-    is_large = len(before) * len(after) > _ALIGNED_EXACTLY
-    for block in SequenceMatcher(None, before, after, autojunk=is_large).get_matching_blocks():
-        for offset in range(block.size):
-            yield block.a + offset, block.b + offset
+def _align_repeated(before: Sequence[str], after: Sequence[str]) -> Pairs:
+    """Return the longest common part of both, in their order."""
+    places: dict[str, list[int]] = {line: [] for line in _alignable(before, after)}
+    # With descending places for each line, an increasing part has each line once.
+    for place in reversed(range(len(after))):
+        if after[place] in places:
+            places[after[place]].append(place)
+    return _increasing([(number, place) for number, line in enumerate(before) for place in places.get(line, ())])
+
+
+def _alignable(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
+    """Yield the lines that are in both, without those that make too many pairs."""
+    counts, counts_after = Counter(before), Counter(after)
+    pairs = {line: counts[line] * counts_after[line] for line in counts.keys() & counts_after.keys()}
+    room = _MAX_PAIRS
+    for line, count in sorted(pairs.items(), key=lambda item: (item[1], item[0])):
+        room -= count
+        if room < 0:
+            return
+        yield line

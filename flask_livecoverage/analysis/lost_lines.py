@@ -18,6 +18,10 @@ from .line_matching import match_lines
 # The part of two files' lines that must be equal, so that one is the other renamed; git has the same default.
 _SIMILAR = 0.5
 
+# A line that more files have distinguishes none of them. The most similar file is among those with the most rare lines.
+_RARE = 20
+_CANDIDATES = 10
+
 
 @dataclass(frozen=True)
 class ComparedFile:
@@ -133,14 +137,24 @@ def _equal(gone: Mapping[str, CountedFile], new: Mapping[str, CountedFile]) -> I
 
 def _similar(gone: Mapping[str, CountedFile], new: Mapping[str, CountedFile]) -> Iterator[tuple[float, str, str]]:
     marks = {name: Counter(file.marks) for name, file in new.items() if file.marks}
+    names_by_mark: dict[str, list[str]] = {}
+    for name, lines in marks.items():
+        for mark in lines:
+            names_by_mark.setdefault(mark, []).append(name)
     for old, file in gone.items():
-        if not file.marks:
-            continue
-        lines, size = Counter(file.marks), len(file.marks)
-        for name, others in marks.items():
-            other_size = others.total()
-            # More than that cannot be equal.
-            if 2 * min(size, other_size) >= _SIMILAR * (size + other_size):
-                similarity = 2 * (lines & others).total() / (size + other_size)
+        if file.marks:
+            lines = Counter(file.marks)
+            for name in _candidates(lines, names_by_mark):
+                similarity = 2 * (lines & marks[name]).total() / (lines.total() + marks[name].total())
                 if similarity >= _SIMILAR:
                     yield -similarity, old, name
+
+
+def _candidates(lines: Iterable[str], names_by_mark: Mapping[str, Sequence[str]]) -> list[str]:
+    """The files that have most of ``lines``, not counting lines that many files have: others need not be compared."""
+    shared: Counter[str] = Counter()
+    for line in lines:
+        names = names_by_mark.get(line, ())
+        if len(names) <= _RARE:
+            shared.update(names)
+    return [name for name, _ in shared.most_common(_CANDIDATES)]

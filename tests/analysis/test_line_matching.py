@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flask_livecoverage.analysis.line_matching import Matches, match_lines
@@ -72,9 +74,36 @@ class TestRepeatedLines:
         assert match(["x", "x"], ["x", "x", "x"]) == {0: 0, 1: 1}
 
 
-def test_large_files_with_few_different_lines() -> None:
-    """They have no line to begin with; the time for aligning them exactly grows with the product of their lengths."""
-    random_lines = random.Random(1)
-    before, after = (random_lines.choices(["a", "b", "c"], k=3000) for _ in range(2))
+@pytest.mark.parametrize("lines", [["a", "b", "c"], ["x"]])
+def test_large_files_with_few_different_lines(lines: list[str]) -> None:
+    """They have no line to begin with. The time for all pairs of them grows with the product of their lengths."""
+    draw = random.Random(1)
+    before, after = draw.choices(lines, k=3000), draw.choices([*lines, "y"], k=3000)
     matches = match(before, after)
     assert all(before[line] == after[place] for line, place in matches.items())
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=15), st.lists(st.sampled_from("abc"), max_size=15))
+def test_the_longest_common_part_is_aligned(before: list[str], after: list[str]) -> None:
+    """If no line is unique between the first and the last difference."""
+    before, after = 2 * before, 2 * after
+    first = count_equal(before, after)
+    last = count_equal(before[first:][::-1], after[first:][::-1])
+    parts = [lines[first : len(lines) - last] for lines in (before, after)]
+    assume(not any(parts[0].count(line) == 1 == parts[1].count(line) for line in parts[0]))
+    assert len(match(before, after)) == longest_common(before, after)
+
+
+def count_equal(before: list[str], after: list[str]) -> int:
+    """The number of equal lines at the beginning."""
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))))
+
+
+def longest_common(before: list[str], after: list[str]) -> int:
+    """The length of the longest common subsequence, by the table of all prefixes."""
+    lengths = [[0] * (len(after) + 1) for _ in range(len(before) + 1)]
+    for number, line in enumerate(before, 1):
+        for place, other in enumerate(after, 1):
+            longest = max(lengths[number - 1][place], lengths[number][place - 1])
+            lengths[number][place] = lengths[number - 1][place - 1] + 1 if line == other else longest
+    return lengths[-1][-1]

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flask_livecoverage.exports.baseline import read_baseline, write_baseline
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.counted_files import CountedFile, Counts, marks_of
+from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.queries.coverage_comparison import Names, compare_coverage
-from flask_livecoverage.queries.recorded_coverage import RecordedCoverage
+from flask_livecoverage.queries.recorded_coverage import CoverageReader, RecordedCoverage
+from flask_livecoverage.queries.stored_runs import open_stored_runs
+from flask_livecoverage.sources.content import content_hash
+
+from ..support.journals import Writer, run_folder
+from ..support.strategies import EditedFile, edited_files
 
 SOURCE = b"first = the_first_of(all_names)\nsecond = the_second_of(all_names)\n"
 
@@ -71,6 +80,42 @@ class TestUnexecuted:
         compared = compare_coverage(side({"a.py": counted([1])}), side({}), lambda names: ({}, {"a.py": "no Python"}))
         assert compared.unknown == {"a.py": "no Python"}
         assert compared.files == []
+
+
+class TestRecorded:
+    """Runs of edited files, recorded and read back, against a comparison of the files' lines alone."""
+
+    @settings(max_examples=15, deadline=None)
+    @given(edited_files(), st.sets(st.integers(1, 40)), st.sets(st.integers(1, 40)))
+    def test_equals_a_comparison_of_texts(self, file: EditedFile, covered: set[int], covered_after: set[int]) -> None:
+        texts = [line for line in file.before if line in file.unique]
+        texts_after = [line.strip() for line in file.after if line.strip().startswith("unique")]
+        with tempfile.TemporaryDirectory() as folder:
+            before = record(Path(folder), "before", texts, covered)
+            baseline = read_baseline(write_baseline(before.files).encode(), "baseline.json")
+            after = record(Path(folder), "after", texts_after, covered_after)
+        executed = {line for number, line in enumerate(texts, 1) if number in covered}
+        executed_after = {line for number, line in enumerate(texts_after, 1) if number in covered_after}
+        lost = executed & set(texts_after) - executed_after
+        gained = executed_after & set(texts) - executed
+        for earlier in (before, RecordedCoverage("baseline.json", baseline)):
+            compared = compare_coverage(earlier, after)
+            assert {texts[line - 1] for found in compared.files for line in found.lost} == lost
+            assert {texts_after[line - 1] for found in compared.files for line in found.gained} == gained
+            assert (compared.lost, compared.gained) == (len(lost), len(gained))
+            counts = [(side.counts.statements, side.counts.covered) for side in (compared.before, compared.after)]
+            assert counts == [(len(texts), len(executed)), (len(texts_after), len(executed_after))]
+
+
+def record(folder: Path, run: str, lines: list[str], covered: set[int]) -> RecordedCoverage:
+    """Write a file, record a run in which the ``covered`` lines ran, and read its coverage."""
+    path = folder / "app.py"
+    path.write_text("\n".join(lines))
+    recorded = FileLines(content_hash(str(path)), to_bitmap(covered & {*range(1, len(lines) + 1)}))
+    writer = Writer(run_folder(run, folder / "data"), run[:1] * 8, root=str(folder))
+    writer.request(Trace.of({str(path): recorded}), 1.0)
+    with open_stored_runs(folder / "data", [writer.folder], None) as stored:
+        return CoverageReader(stored).read(run)
 
 
 names = st.frozensets(st.text(max_size=3))
