@@ -220,7 +220,7 @@ class _TestFiles:
     def has(self, name: str, root: str) -> bool:
         """True if a test exists, or may exist."""
         path, _, rest = name.partition("::")
-        if not rest or not root or not path.endswith(".py"):
+        if not rest or not path.endswith(".py") or not os.path.isdir(root):
             return True
         text = self._text(os.path.join(root, path))
         function = rest.partition("[")[0].rpartition("::")[2]
