@@ -51,7 +51,7 @@ class TestMeasuredFiles:
         assert [(one.path, one.lines, one.reason) for one in found.reasons] == [
             ("shop/cart.py", (5,), "the function total has changed")
         ]
-        assert (found.everything, found.unaffected, found.saved_ms) == (False, [EMPTY], 100.0)
+        assert (found.everything, found.unaffected, found.saved_ms) == (False, {EMPTY: 100.0}, 100.0)
 
     def test_module(self, shop: Shop) -> None:
         shop.edit("shop/cart.py", "LIMIT = 5", "LIMIT = 6")
@@ -187,6 +187,24 @@ class TestFilesOfTests:
         shop.code.write({"tests/test_new.py": "def test_new(): ...\n"})
         assert shop.affected() == set()
 
+    def test_that_import_the_application_depend_on_what_they_may_call(self, shop: Shop) -> None:
+        """That runs in the process of the tests, which is not measured."""
+        shop.code.commit({"tests/test_views.py": "from shop.cart import empty\ndef test_index(): empty()\n"})
+        shop.record()
+        shop.edit("shop/cart.py", "return 0", "return 7")
+        assert shop.affected() == {EMPTY, INDEX}
+
+    def test_helpers_that_import_the_application_are_of_all_tests(self, shop: Shop) -> None:
+        shop.code.commit({"tests/pages.py": "from shop import cart\nFIRST = cart.empty()\n"})
+        shop.record()
+        shop.edit("shop/cart.py", "return 0", "return 7")
+        assert shop.affected() == ALL
+
+    def test_others_whose_files_are_not_known(self, shop: Shop) -> None:
+        shop.record().request(shop.trace({"shop/views.py": ["index"]}), 2e9, test="by hand")
+        shop.edit("tests/test_cart.py", "test_total(): ...", "test_total(): pass")
+        assert shop.affected() == {TOTAL, EMPTY, "by hand"}
+
 
 class TestWhichTests:
     def test_new_ones(self, shop: Shop) -> None:
@@ -204,7 +222,7 @@ class TestWhichTests:
 
     def test_that_are_gone(self, shop: Shop) -> None:
         shop.code.commit({"tests/test_views.py": None, "tests/test_cart.py": "def test_total(): ...\n"})
-        assert shop.find().unaffected == []
+        assert shop.find().unaffected == {}
         assert shop.affected() == {TOTAL}
 
     def test_parts_belong_to_their_test(self, shop: Shop) -> None:
@@ -220,7 +238,7 @@ class TestRuns:
         shop.edit("shop/cart.py", "return 0", "return 7")
         shop.code.commit({})
         shop.record([EMPTY])
-        assert shop.find().unaffected == [EMPTY, TOTAL, INDEX]
+        assert list(shop.find().unaffected) == [EMPTY, TOTAL, INDEX]
         shop.edit("shop/cart.py", "return 1", "return 2")
         assert shop.affected() == {TOTAL, INDEX}
 

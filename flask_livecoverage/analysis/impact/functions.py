@@ -24,6 +24,7 @@ def judge_function(program: Program, kept: KeptResults, path: str, pair: Functio
     yield Change(path, lines, text, Reach.of_lines(path, old.own_lines))
     keepers = kept.keepers(old, path) | ({path} if old.keeps or (new and new.keeps) else set())
     for keeper in sorted(keepers):
-        yield Change(path, lines, f"{text}, of which {keeper} keeps results", Reach.of_module(keeper))
+        use = "may call it" if keeper in program.clients else "keeps what it returns"
+        yield Change(path, lines, f"{text}, and {keeper} {use}", Reach.of_module(keeper))
     if new and old.docstring != new.docstring and program.reads_docstrings:
         yield Change(path, lines, f"the docstring of {old.name} has changed, and docstrings are read", Reach.ALL)
