@@ -23,8 +23,8 @@ Modules:
 *   ``routes``: names of routes, and the rules that no request used
 *   ``run_counts``: the numbers of requests, traces and processes of a run
 *   ``run_list``: the recorded runs
-*   ``run_removal``: removes runs
 *   ``run_records``: a run's tests, their lines, and the files of then
+*   ``run_removal``: removes runs
 *   ``statements``: the statements that were not executed
 *   ``stored_contents``: keeps the contents of a run's files
 *   ``stored_runs``: opens the store for a question

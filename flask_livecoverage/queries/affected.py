@@ -17,7 +17,7 @@ from ..analysis.suite import natural_key
 from ..exports.dump import relative_path
 from ..model.bitmap import to_ranges
 from ..model.outcomes import PASSED, Outcome
-from .judged_runs import JudgedRun, RunJudge, folders_of_tests
+from .judged_runs import JudgedRun, RunJudge, folders_of_tests, suite_files
 from .present_files import ChangedPath, PresentFiles
 from .run_records import RunRecord
 
@@ -77,6 +77,7 @@ class AffectedFinder:
         self._judge = RunJudge(self._base, strict=strict)
         self._owners: dict[str, RunRecord] = {}
         self._outcomes: dict[str, tuple[Outcome, str]] = {}
+        self._helpers: dict[str, list[str]] = {}
         self._lines: dict[str, Mapping[str, int]] = {}
         for record in records:
             for name in record.executed:
@@ -130,6 +131,7 @@ class AffectedFinder:
         """The changes since a run that can affect tests, and the tests, by those that were recorded in it."""
         judged = self._judge.judge(record, files)
         shown = {name: self._shown_lines(name, lines) for name, lines in executed.items()}
+        shown = {name: {**self._suite_lines(record, name), **lines} for name, lines in shown.items()}
         selected = {name: _text(found[0]) for name, found in select(judged.changes, shown, judged.importers).items()}
         changes = [change for change in judged.changes if change.reach]
         for change, tests in self._others(judged, executed):
@@ -142,6 +144,14 @@ class AffectedFinder:
             self._lines[name] = {self._shown(path): bitmap for path, bitmap in lines.items()}
         return self._lines[name]
 
+    def _suite_lines(self, record: RunRecord, name: str) -> Mapping[str, int]:
+        """The files of the suite that a test runs, as if it had executed a line of each: its own, and helpers."""
+        own = self._files_of(name)
+        if record.id not in self._helpers:
+            self._helpers[record.id] = [path for path in suite_files(record) if not _TEST_MODULE.fullmatch(path)]
+        helpers = [path for path in self._helpers[record.id] if os.path.basename(path) != "conftest.py"]
+        return {self._shown(path): 1 for path in (*own, *helpers)}
+
     def _others(self, judged: JudgedRun, tests: Collection[str]) -> Iterator[tuple[Change, Collection[str]]]:
         """The changed paths that are not measured, with the tests that each can affect."""
         suite = _SuiteFiles(judged.record, {name: self._files_of(name) for name in self._outcomes})
@@ -153,7 +163,9 @@ class AffectedFinder:
             if affected is None:
                 yield Change(name, (), reason, Reach.ALL), tests
             elif affected:
-                yield Change(name, (), reason, Reach.NONE), affected & {*tests}
+                # Those of other suites, whose files are not known, too.
+                unknown = {test for test in tests if not self._files_of(test)}
+                yield Change(name, (), reason, Reach.NONE), (affected | unknown) & {*tests}
 
     def _reason(self, name: str, reasons: Mapping[str, str]) -> str:
         outcome, _ = self._outcomes.get(name, (None, ""))
@@ -164,6 +176,8 @@ class AffectedFinder:
         return reasons.get(name, "")
 
     def _files_of(self, name: str) -> frozenset[str]:
+        if name not in self._outcomes:
+            return frozenset()
         outcome, root = self._outcomes[name]
         return frozenset(os.path.realpath(os.path.join(root, path)) for path in outcome.files)
 
@@ -220,7 +234,7 @@ class _TestFiles:
     def has(self, name: str, root: str) -> bool:
         """True if a test exists, or may exist."""
         path, _, rest = name.partition("::")
-        if not rest or not root or not path.endswith(".py"):
+        if not rest or not path.endswith(".py") or not os.path.isdir(root):
             return True
         text = self._text(os.path.join(root, path))
         function = rest.partition("[")[0].rpartition("::")[2]

@@ -64,6 +64,8 @@ def affected_tests(
     if query.diff is not None:
         base = Path(query.diff.top)
     finder = AffectedFinder(records, str(base), query.ignore, strict=query.strict)
+    if names is None and not finder.recorded_tests():
+        raise NoTestsError(f"none of the recorded tests exists any more in {records[0].root}: record the suite again")
     files: PresentFiles = WorkingTree(repository, str(query.data_dir))
     if query.diff is not None:
         files = PatchedFiles(query.diff)

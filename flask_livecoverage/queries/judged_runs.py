@@ -51,6 +51,7 @@ class RunJudge:
         self.base = base
         self._strict = strict
         self._parsed: dict[str, Module] = {}
+        self._suites: dict[str, Mapping[str, Module]] = {}
 
     def judge(self, record: RunRecord, files: PresentFiles) -> JudgedRun:
         """The changes since ``record``."""
@@ -61,7 +62,8 @@ class RunJudge:
         for importer, imported in record.imports:
             importers.setdefault(self._shown(imported), set()).add(self._shown(importer))
         installed = frozenset(packages_distributions()) if new else frozenset()
-        program = Program(sources, importers, self._template_words(frozenset(record.files)), installed)
+        words = self._template_words(frozenset(record.files))
+        program = Program(sources, importers, words, installed, self._clients(record))
         changes = [*judge(program, strict=self._strict), *self._start_up_unknown(record, sources)]
         return JudgedRun(record, changes, program.importers, others)
 
@@ -102,6 +104,13 @@ class RunJudge:
     def _is_of_tests(self, record: RunRecord, path: str) -> bool:
         """True for files that never ran in the server, in the folders of tests."""
         return not record.ran(path) and any(path.startswith(folder) for folder in folders_of_tests(record))
+
+    def _clients(self, record: RunRecord) -> Mapping[str, Module]:
+        """The files of the tests, and the modules beside them, which may import the application."""
+        if record.id not in self._suites:
+            found = {self._shown(path): self._parse(_read(path)) for path in suite_files(record)}
+            self._suites[record.id] = {path: module for path, module in found.items() if module}
+        return self._suites[record.id]
 
     def _is_measured(self, path: str, folders: Collection[str]) -> bool:
         if not path.endswith(".py"):
@@ -155,11 +164,29 @@ def _possible_files() -> frozenset[str]:
 
 def folders_of_tests(record: RunRecord) -> list[str]:
     """The folders of the files of tests, each with a slash at its end; not those of the application's code too."""
-    files = {path for outcome in record.outcomes.values() for path in outcome.files}
-    folders = {os.path.realpath(os.path.dirname(os.path.join(record.root, path))) for path in files}
+    folders = {os.path.dirname(path) for path in _files_of_tests(record)}
     ran = {path for lines in (record.outside, *record.executed.values()) for path in lines}
     found = [os.path.join(folder, "") for folder in sorted(folders)]
     return [folder for folder in found if not any(path.startswith(folder) for path in ran)]
+
+
+def suite_files(record: RunRecord) -> list[str]:
+    """The Python files of tests, and all others in their folders."""
+    found = {path for path in _files_of_tests(record) if path.endswith(".py")}
+    for folder in folders_of_tests(record):
+        found.update(str(path) for path in Path(folder).rglob("*.py"))
+    return sorted(found)
+
+
+def _files_of_tests(record: RunRecord) -> set[str]:
+    names = {path for outcome in record.outcomes.values() for path in outcome.files}
+    return {os.path.realpath(os.path.join(record.root, name)) for name in names}
+
+
+def _read(path: str) -> bytes | None:
+    with suppress(OSError):
+        return Path(path).read_bytes()
+    return None
 
 
 def _dotted(path: str, files: Collection[str]) -> str:

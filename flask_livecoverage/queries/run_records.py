@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..journal.facts import read_facts
 from ..journal.outcomes import Collection, read_outcomes
@@ -91,7 +91,7 @@ def load_record(queries: RunQueries, folder: RunFolder, top: str | None = None) 
         durations,
         recorded.outcomes,
         frozenset((local.path(importer), local.path(imported)) for importer, imported in queries.imports()),
-        recorded.collections,
+        [replace(one, root=local.path(one.root)) for one in recorded.collections],
         queries.contents.load(filter(None, files.values())),
     )
 

@@ -79,8 +79,8 @@ USES: dict[str, tuple[str, bool, Callable[[Answers], bool]]] = {
     "LIVECOVERAGE_IGNORE": ("/, /favicon.ico", True, lambda seen: seen["requests"]["requests"][-1]["test"] is None),
     "LIVECOVERAGE_STORE": ("sqlite:///own.sqlite3", True, lambda seen: Path("own.sqlite3").exists()),
 }  # fmt: skip
-# Not variables of servers: the first is tested below, the other with the command that reads it.
-OTHERS = {"LIVECOVERAGE_URL", "LIVECOVERAGE_KEEP_RUNS"}
+# Not variables of servers: the first is tested below, the others with the commands that read them.
+OTHERS = {"LIVECOVERAGE_URL", "LIVECOVERAGE_KEEP_RUNS", "LIVECOVERAGE_AFFECTED_IGNORE"}
 
 
 def ask(folder: Path, **variables: str) -> Answers:

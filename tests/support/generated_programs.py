@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.util
+import inspect
 import random
 import sys
 import textwrap
@@ -289,7 +290,7 @@ def _imported(sources: Sources) -> Iterator[None]:
 def _short_stack() -> Iterator[None]:
     before = sys.getrecursionlimit()
     depth = 0
-    frame: FrameType | None = sys._getframe()
+    frame = inspect.currentframe()
     while frame:
         depth, frame = depth + 1, frame.f_back
     sys.setrecursionlimit(depth + 60)

@@ -19,11 +19,12 @@ def judge_function(program: Program, kept: KeptResults, path: str, pair: Functio
     lines = tuple(from_bitmap(old.own_lines))
     text = f"the function {old.name} has changed" if new else f"the function {old.name} was removed"
     if program.starts(old, path):
-        yield Change(path, lines, f"{text}, which runs at start-up", Reach.ALL)
+        yield Change(path, lines, f"{text}, which ran outside of tests", Reach.ALL)
         return
     yield Change(path, lines, text, Reach.of_lines(path, old.own_lines))
     keepers = kept.keepers(old, path) | ({path} if old.keeps or (new and new.keeps) else set())
     for keeper in sorted(keepers):
-        yield Change(path, lines, f"{text}, of which {keeper} keeps results", Reach.of_module(keeper))
+        use = "may call it" if keeper in program.clients else "keeps what it returns"
+        yield Change(path, lines, f"{text}, and {keeper} {use}", Reach.of_module(keeper))
     if new and old.docstring != new.docstring and program.reads_docstrings:
         yield Change(path, lines, f"the docstring of {old.name} has changed, and docstrings are read", Reach.ALL)

@@ -3,6 +3,8 @@
 That is the code of modules that a test was the first to import, functions behind a cache, and functions that set
 globals. Only the first test ran the functions that these call. So a change of such a function also reaches the tests
 that ran anything in the module that keeps the result.
+
+Files of tests that import the application are treated alike: what they call runs in a process that is not measured.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from functools import cached_property
 
 from .blocks import Function
 from .mentions import Mentions
-from .program import Program, SourceFile
+from .program import Program, SourceFile, mentions_of
 
 
 class KeptResults:
@@ -32,7 +34,8 @@ class KeptResults:
     @cached_property
     def _called(self) -> Mapping[str, frozenset[str]]:
         """The names that the code whose results are kept calls, directly or not, by module."""
-        return {path: names for path in self._program.files if (names := self._names_called_by(path))}
+        paths = (*self._program.files, *self._program.clients)
+        return {path: names for path in paths if (names := self._names_called_by(path))}
 
     def _names_called_by(self, path: str) -> frozenset[str]:
         names = {name for mentions in self._keeping(path) for name in _names_in(mentions)}
@@ -52,6 +55,9 @@ class KeptResults:
             names |= called
 
     def _keeping(self, path: str) -> Iterator[Mentions]:
+        if path in self._program.clients:
+            yield from mentions_of(self._program.clients[path])
+            return
         for side in self._program.sides(path):
             if _is_imported_by_tests(self._program.files[path]):
                 yield from (item.mentions for item in side.all_items if item.effect)

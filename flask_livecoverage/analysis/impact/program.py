@@ -73,13 +73,15 @@ class Program:
     """The measured files of an application, before and after a change.
 
     ``known_importers`` are the paths that were seen importing a path. ``template_words`` are the words in templates
-    that are not measured, ``installed`` the packages that can be imported.
+    that are not measured, ``installed`` the packages that can be imported. ``clients`` are files that are not measured
+    and may import the application, such as those of tests.
     """
 
     files: Mapping[str, SourceFile]
     known_importers: Mapping[str, Collection[str]] = field(default_factory=dict)
     template_words: Collection[str] = frozenset()
     installed: Collection[str] = frozenset()
+    clients: Mapping[str, Module] = field(default_factory=dict)
 
     @cached_property
     def modules(self) -> Modules:
@@ -90,7 +92,7 @@ class Program:
     def importers(self) -> Mapping[str, frozenset[str]]:
         """For each file, those that import it, in either version or as was seen."""
         found: dict[str, set[str]] = {path: set(importers) for path, importers in self.known_importers.items()}
-        for path in self.files:
+        for path in {*self.files, *self.clients}:
             for imported in self._imported_by(path):
                 found.setdefault(imported, set()).add(path)
         return {path: frozenset(importers - {path}) for path, importers in found.items()}
@@ -107,6 +109,8 @@ class Program:
 
     def sides(self, path: str) -> list[Module]:
         """The known contents of a file: one if it has not changed."""
+        if path not in self.files:
+            return [self.clients[path]]
         file = self.files[path]
         sides = [file.new] if file.is_unchanged else [file.old, file.new]
         return [side for side in sides if side is not None]

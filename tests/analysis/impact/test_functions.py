@@ -68,7 +68,7 @@ class TestBody:
 
     def test_code_that_runs_at_start_up_is_for_all(self) -> None:
         assert changed("Cart()  # starts", "None") == {"all"}
-        assert "which runs at start-up" in reasons(SHOP, SHOP.replace("Cart()  # starts", "None"))[0]
+        assert "which ran outside of tests" in reasons(SHOP, SHOP.replace("Cart()  # starts", "None"))[0]
 
     def test_kept_result_is_the_module(self) -> None:
         """Other tests use it without running the function."""
