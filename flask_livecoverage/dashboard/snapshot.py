@@ -60,16 +60,17 @@ class FirstExecution:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The coverage of a run between two resets. Counts are of statements, as coverage.py counts them.
+    """The coverage of a run between two resets, or of a whole run, if ``period`` is None.
 
-    ``files`` are sorted by name; ``changed`` names those that have changed since they were recorded, and ``unreadable``
-    those that coverage.py cannot count, with the reason. The keys of ``lines`` and ``first_executions`` are trace ids.
+    Counts are of statements, as coverage.py counts them. ``files`` are sorted by name; ``changed`` names those with
+    records of another content than the one that counts, and ``unreadable`` those that coverage.py cannot count, with
+    the reason. The keys of ``lines`` and ``first_executions`` are trace ids.
     ``growth`` has pairs of a number of requests and the statements covered after them. ``warnings`` name records that
     cannot be read or were lost.
     """
 
     run: int
-    period: int
+    period: int | None
     version: str
     files: Mapping[str, FileSnapshot]
     changed: Sequence[str]

@@ -16,6 +16,8 @@ PAGES = {
     "lines": "/ui/lines",
     "compare": "/ui/compare",
     "duplicates": "/ui/duplicates",
+    "priorities": "/ui/priorities",
+    "runs": "/ui/runs",
     "events": "/ui/events",
     "static": "/ui/static/<name>",
 }

@@ -14,11 +14,14 @@ Modules:
 *   ``rendering``: the Jinja environment, with its filters
 *   ``requests``: the table of requests
 *   ``routes``: the table of routes
+*   ``run_table``: the table of runs
 *   ``static``: the style sheet, the script and the icon
 *   ``tests``: the table of tests
 *   ``treemap``: the map of files
+*   ``what_next``: the routes to test next
 
-May import: _version, control.dashboard_host, control.parameters, dashboard, model, queries, sources, store.
+May import: _version, control.dashboard_host, control.parameters, dashboard, journal.facts, model, queries, sources,
+store.
 
 Runs in the dashboard process.
 """
