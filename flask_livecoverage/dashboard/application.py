@@ -15,7 +15,19 @@ from ..control.dashboard_host.server_state import STATE_HEADER, ServerState
 from ..control.dashboard_host.urls import ACTIONS, CONTROLS, PAGES, PREFIX
 from ..control.parameters import BadParameters, ControlRequest
 from ..errors import DataError, LiveCoverageError, StorageError
-from .pages import compare, duplicates, files, overview, requests, routes, run_table, tests, what_next
+from .pages import (
+    change,
+    compare,
+    duplicates,
+    files,
+    overview,
+    requests,
+    routes,
+    run_comparison,
+    run_table,
+    tests,
+    what_next,
+)
 from .pages.context import RUN_PARAMETER, PageContext
 from .pages.rendering import make_environment
 from .pages.static import static_file
@@ -34,7 +46,9 @@ _VIEWS: dict[str, Callable[..., Response]] = {
     "routes": routes.list_routes,
     "duplicates": duplicates.show_duplicates,
     "priorities": what_next.show_priorities,
+    "change": change.show_change,
     "runs": run_table.list_runs,
+    "compare-runs": run_comparison.compare_runs,
     "lines": compare.show_lines,
     "compare": compare.compare,
     "static": static_file,

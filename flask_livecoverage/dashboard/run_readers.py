@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from ..errors import DataError
 from ..journal.data_dir import DataDir
 from ..queries.run_list import RunSummary
+from .change import Changes
+from .run_comparison import RunComparisons
 from .run_list import RunSummaries
 from .run_reader import Answer, Config, RunReader, soon
 
@@ -28,6 +30,8 @@ class RunReaders:
         self.live = RunReader(config)
         self.directory = DataDir(self.live.folder.path.parent.parent)
         self._summaries = RunSummaries(self.directory, self.live.store, self.live.analyser)
+        self.comparisons = RunComparisons(self.directory.find, self.live.store)
+        self.changes = Changes(self.directory, self.live.store)
         self._lock = threading.Lock()
         # By id, the last used at the end; the number of pages that use each now.
         self._others: dict[str, RunReader] = {}
@@ -80,6 +84,8 @@ class RunReaders:
     def release_store(self) -> None:
         """Release the store until the next page is requested, and close the readers of other runs."""
         self.live.release_store()
+        self.comparisons.clear()
+        self.changes.clear()
         self._close_surplus(0)
 
     def close(self) -> None:

@@ -10,6 +10,11 @@ from functools import cached_property
 from ..model.records import FileStatements, RequestRecord, Window
 
 
+def file_key(path: str) -> str:
+    """Return the key of a file in addresses, which must not contain paths."""
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class FileSnapshot:
     """The coverage of one file: its statements, and a bitmap of the ``covered`` ones.
@@ -26,8 +31,8 @@ class FileSnapshot:
 
     @cached_property
     def key(self) -> str:
-        """The file's key in addresses, which must not contain paths."""
-        return hashlib.sha256(self.path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        """The file's key in addresses."""
+        return file_key(self.path)
 
     @property
     def statements(self) -> int:

@@ -122,16 +122,18 @@ class TestOlderRun:
             path.unlink()
         assert shown(snapshot(run.folder)) == {"a.py": [2], "b.py": []}
 
-    def test_last_version_counts(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("present", "counted"), [(0, [2, 3]), (1, [5]), (2, [5])])
+    def test_several_versions(self, tmp_path: Path, present: int, counted: list[int]) -> None:
+        """As in reports, the present version counts if it was recorded; else the last."""
         run = Edited(tmp_path)
         run.request(0, [2, 3])
         run.edit(0, run.content(run.paths[0], 1))
         run.request(0, [5])
-        run.edit(0, run.content(run.paths[0], 0))
+        run.edit(0, run.content(run.paths[0], present))
         found = snapshot(run.folder)
-        assert shown(found) == {"a.py": [5], "b.py": []}
+        assert shown(found) == {"a.py": counted, "b.py": []}
         assert found.changed == ["a.py"]
-        assert code(run.folder, "a.py") == [*CONTENTS[1].splitlines(), "# a.py"]
+        assert code(run.folder, "a.py") == [*CONTENTS[0 if present == 0 else 1].splitlines(), "# a.py"]
 
     def test_content_that_was_not_kept(self, tmp_path: Path) -> None:
         """It was edited before anything read the run."""

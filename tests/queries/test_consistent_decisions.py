@@ -31,8 +31,9 @@ def test_runs(shop: Shop, ask: Ask) -> None:
     (run,) = ask("runs")
     (cells,) = page
     percent = StatementAnalyser().percent(round(run["percent"]), 100)
-    assert (cells[0], cells[4:7]) == (run["id"], [str(run["tests"]), str(run["requests"]), f"{percent}%"])
-    assert (cells[7], cells[8]) == (f"{run['bytes'] / 1024:.1f} KiB", "live")
+    assert cells[1].startswith(run["id"])
+    assert cells[3:6] == [str(run["tests"]), str(run["requests"]), f"{percent}%"]
+    assert cells[6:] == [f"{run['bytes'] / 1024:.1f} KiB", "live"]
 
 
 def test_priorities(shop: Shop, ask: Ask) -> None:

@@ -113,12 +113,16 @@ class PageContext:
 
     def code(self, file: FileSnapshot) -> Sequence[Markup] | None:
         """Return the highlighted lines of a file as it was recorded; None if its content was not kept."""
+        return self.code_of(file.content, file.path)
+
+    def code_of(self, content: str, path: str) -> Sequence[Markup] | None:
+        """As :meth:`code`, of the file at ``path`` when its content had this hash, in any run."""
 
         def read() -> bytes | None:
             with self.recorded() as queries:
-                return read_contents(queries, {file.content: file.path}).get(file.content)
+                return read_contents(queries, {content: path}).get(content)
 
-        return highlighted(file.content, read)
+        return highlighted(content, read)
 
     def close(self) -> None:
         """Release the store, once the page is rendered."""

@@ -38,7 +38,11 @@ def make_environment(analyser: StatementAnalyser) -> Environment:
         size=size_text,
         timestamp=_timestamp,
     )
-    environment.globals.update(command_line=_command_line, version=__version__)
+    environment.globals.update(
+        command_line=_command_line,
+        covered_percent=lambda counts: analyser.percent(counts.covered, counts.statements),
+        version=__version__,
+    )
     return environment
 
 
