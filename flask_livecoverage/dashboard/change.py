@@ -120,7 +120,9 @@ class Changes:
                 problem = f"The run {folder.id} has no requests, so nothing of the change was tested in it."
                 (tested,) = self._directory.select("latest", tested=True)
                 return Change(refs, problem, tested.id if tested.id != folder.id else None, git=found)
-            patch = cover_patch(queries, located, read_coverage([_run(queries)], queries, located.paths))
+            patch = cover_patch(
+                queries, located, read_coverage([run_without_requests(queries)], queries, located.paths)
+            )
             names = {name for file in patch.files for line in file.statements for name in line.users.tests}
             return Change(
                 refs,
@@ -139,7 +141,7 @@ def _from_git(repository: Repository, ref: str | None) -> GitChange:
     return GitChange(base, str(repository.top), repository.diff(base.commit), uncommitted)
 
 
-def _run(queries: RunQueries) -> Run:
-    """The run as reports need it: its lines and files, without its requests."""
+def run_without_requests(queries: RunQueries) -> Run:
+    """Return the run as reports need it: its lines and its files."""
     traces = {trace.id: trace for trace in (*queries.lines.traces().values(), *queries.lines.ambient())}
     return Run("", (), (), traces, ambient=list(traces), source_files=sorted(queries.contents.sources()))

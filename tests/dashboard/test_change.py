@@ -15,17 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from flask_livecoverage.dashboard.background import Progress
+from flask_livecoverage.dashboard.change import run_without_requests
 from flask_livecoverage.dashboard.kept_answers import KeptAnswers
 from flask_livecoverage.dashboard.run_reader import Answer, NotReady
+from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.queries.covered_files import read_coverage
 from flask_livecoverage.repository.history import Repository
 from flask_livecoverage.repository.refs import recent_refs
+from flask_livecoverage.store import open_store, store_url
 
+from ..support import strategies
 from ..support.html import Page
 from ..support.polling import wait_until
 from ..support.processes import Commands
 from ..support.repositories import GitFolder
+from .recording import Edited
 from .servers import APP, Live, serving
 
 PREFIX = "/__coverage__/"
@@ -138,7 +145,9 @@ class TestAnswers:
 
 
 class TestProblems:
-    @pytest.mark.parametrize("base", ["none", "HEAD:shop.py", "main..a-feature", "0" * 40, "%3C%62%3E", "$(reboot)", "%ff"])
+    @pytest.mark.parametrize(
+        "base", ["none", "HEAD:shop.py", "main..a-feature", "0" * 40, "%3C%62%3E", "$(reboot)", "%ff"]
+    )
     def test_unknown_commit(self, changed: Changed, base: str) -> None:
         text = changed.page(base=base)
         message = Page(text).text("problem")
@@ -177,6 +186,20 @@ class TestProblems:
         GitFolder(tmp_path)
         with serving(tmp_path) as live:
             assert "has no commit yet" in Page(live.page("ui/change")).text("problem")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12, deadline=None)
+@given(history=strategies.recorded_edits)
+def test_run_from_the_store(history: list[tuple[int, int, set[int]]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The coverage that a change is judged by is that of the journals, which the command reads."""
+    run = Edited(tmp_path_factory.mktemp("code"), f"run-{tmp_path_factory.mktemp('run').name}")
+    for number, content, lines in history:
+        run.edit(number, run.content(run.paths[number], content))
+        run.request(number, lines)
+    paths = [str(path) for path in run.paths]
+    with open_store(store_url(Path(".livecov"), None)) as store, store.recorded([store.sync(run.folder)]) as queries:
+        found = read_coverage([run_without_requests(queries)], queries, paths)
+        assert found == read_coverage([read_run(run.folder)], queries, paths)
 
 
 class TestRefs:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,56 +18,14 @@ from flask_livecoverage.dashboard.pages.highlight import highlighted
 from flask_livecoverage.dashboard.run_reader import Config, RunReader
 from flask_livecoverage.dashboard.snapshot import Snapshot
 from flask_livecoverage.journal.run_folder import RunFolder
-from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
-from flask_livecoverage.model.contents import hash_of
-from flask_livecoverage.model.records import FileLines, Trace
+from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.queries.recorded_files import NOT_KEPT, recorded_files
 from flask_livecoverage.sources.coveragepy import StatementAnalyser
 from flask_livecoverage.store import open_store, store_url
 
 from ..support import strategies
-from ..support.journals import Writer, run_folder
-from .recording import NOW, executed, held_store_of, shown, snapshot_of
-
-CONTENTS = [
-    "def f(n):\n    if n:\n        return 1\n    return 2\n",
-    "import os\n\n\ndef f(n):\n    return (\n        n\n    )\n",
-    "x = 1\n",
-]
-
-
-class Edited:
-    """A run whose files are edited while it is recorded, and after it."""
-
-    def __init__(self, folder: Path, run_id: str = "older") -> None:
-        self.paths = [folder / "a.py", folder / "b.py"]
-        self.folder = run_folder(run_id)
-        self.writer = Writer(self.folder, "1a", root=str(folder))
-        for path in self.paths:
-            path.write_text(self.content(path, 0))
-        self.writer.line("sources", files=[str(path) for path in self.paths])
-        self.requests = 0
-
-    @staticmethod
-    def content(path: Path, number: int) -> str:
-        return f"{CONTENTS[number]}# {path.name}\n"
-
-    def request(self, number: int, lines: Iterable[int]) -> None:
-        """A request that executes these lines of a file as it is now."""
-        path = self.paths[number]
-        content = hash_of(path.read_bytes())
-        self.writer.request(Trace.of({str(path): FileLines(content, to_bitmap(lines))}), NOW + self.requests)
-        self.requests += 1
-
-    def edit(self, number: int, text: str) -> None:
-        """Edit a file, after something has read the run."""
-        self.synchronise()
-        self.paths[number].write_text(text)
-
-    def synchronise(self) -> None:
-        """As a command does that reads the run."""
-        with open_store(store_url(self.folder.path.parent.parent, None)) as store:
-            store.sync(self.folder)
+from ..support.journals import run_folder
+from .recording import CONTENTS, Edited, executed, held_store_of, shown, snapshot_of
 
 
 def config(live: RunFolder, sources: Sequence[Path] = ()) -> Config:
@@ -163,7 +121,7 @@ class TestOlderRun:
             assert shown(snapshot_of(reader))["a.py"] == [4]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12, deadline=None)
 @given(history=strategies.recorded_edits)
 def test_random_histories(history: list[tuple[int, int, set[int]]], tmp_path_factory: pytest.TempPathFactory) -> None:
     """The same files and lines as in ``livecov runs``, which reads the run in another way."""

@@ -14,6 +14,7 @@ from ...model.bitmap import from_bitmap
 from ...model.records import Trace
 from ...queries.counted_lines import statements_of
 from ...queries.lookup import KINDS, Difference, Kind, Subject, difference, executed_lines, find_subject
+from ...queries.suite_outcomes import outcomes_of_requests
 from ...store import RunQueries
 from ..snapshot import FileSnapshot
 from .context import PageContext
@@ -65,11 +66,13 @@ def show_lines(context: PageContext) -> Response:
     kind = next(kind for kind in KINDS if kind in given)
     with context.recorded() as queries:
         subject, trace = _find(context, queries, kind, given[kind])
+        outcomes = outcomes_of_requests(queries, [subject.record] if subject.record else [])
     files = list(_files(context, difference(trace, trace), one_sided=True))
     return context.render(
         "lines.html",
         snapshot=context.snapshot,
         subject=subject,
+        outcomes=outcomes,
         files=files,
         total=sum(len(file.both) for file in files),
     )

@@ -18,6 +18,7 @@ from ...queries.line_hits import FileHits, count_hits, count_hits_of_request, us
 from ...queries.suite_outcomes import outcomes_of
 from ...sources.coveragepy import format_lines
 from ...store import RunQueries
+from ...store.queries.lines import LineHits
 from ..snapshot import FileSnapshot
 from .context import PageContext
 from .pagination import Sorting, paginate, sort, sorting
@@ -117,7 +118,7 @@ def show_source(context: PageContext, key: str) -> Response:
         chosen = given.get("line")
         ran = None if chosen is None else who_executed_in(queries, file, chosen)
         users = users_of_file(queries, file)
-        outcomes = {} if ran is None else outcomes_of(queries, [test for test, _ in ran.tests])
+        outcomes = outcomes_of(queries, _shown_tests(ran, given.get("test")))
     page = given.get("page") or (page_of(chosen) if chosen else 1)
     return context.render(
         "source.html",
@@ -135,6 +136,12 @@ def show_source(context: PageContext, key: str) -> Response:
         users=users,
         outcomes=outcomes,
     )
+
+
+def _shown_tests(ran: LineHits | None, chosen: str | None) -> set[str]:
+    """The tests that the page names."""
+    tests = {test for test, _ in ran.tests} if ran else set()
+    return tests | {chosen} if chosen else tests
 
 
 def _hits(queries: RunQueries, file: FileSnapshot, heat: Heat, given: dict[str, Any], scope: str) -> FileHits:
