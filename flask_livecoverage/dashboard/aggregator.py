@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import coverage
-
 from ..analysis.new_lines import NewLines
 from ..exports.dump import relative_path
 from ..model.records import FileStatements
-from ..sources.content import content_hash, stat_source
+from ..queries.recorded_files import NOT_KEPT
 from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries, Store
 from .snapshot import FileSnapshot, FirstExecution, Snapshot
+from .source_versions import Analysed, SourceVersions
 
 # Counts are saved after this many files, so that the next process need not count them again.
 _ANALYSED_AT_ONCE = 50
@@ -24,11 +23,14 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class StoredPeriod:
-    """A period of a run, between two resets. The number ``run`` is only valid in this ``store``."""
+    """A period of a run, between two resets. The number ``run`` is only valid in this ``store``.
+
+    ``number`` is None for the whole run.
+    """
 
     store: str
     run: int
-    number: int
+    number: int | None
 
 
 @dataclass(frozen=True)
@@ -38,48 +40,18 @@ class _Row:
     lines: int
 
 
-class ContentHashes:
-    """Hashes of files' contents, computed again only for files that have changed."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[int, int], str]] = {}
-        self._seen: dict[str, str] = {}
-
-    def refresh(self) -> None:
-        """Check each file again at its next use. Between two refreshes, the hash of a file stays the same."""
-        self._seen.clear()
-
-    def __getitem__(self, path: str) -> str:
-        seen = self._seen.get(path)
-        if seen is None:
-            seen = self._seen[path] = self._hash(path)
-        return seen
-
-    def _hash(self, path: str) -> str:
-        try:
-            found = stat_source(path)
-        except OSError:
-            return ""
-        now = found.st_mtime_ns, found.st_size
-        known = self._known.get(path)
-        if known is None or known[0] != now:
-            known = self._known[path] = now, content_hash(path)
-        return known[1]
-
-
 class Aggregator:
     """Adds up which lines of which files were executed in one run.
 
-    :param source_files: the paths of all files that the configuration selects, executed or not.
+    :param versions: the contents of files that count.
     """
 
-    def __init__(self, source_files: Sequence[str], analyser: StatementAnalyser) -> None:
-        self._source_files = source_files
+    def __init__(self, versions: SourceVersions, analyser: StatementAnalyser) -> None:
+        self._contents = versions
         self._analyser = analyser
-        self._contents = ContentHashes()
-        self._analysed: dict[str, FileStatements | str] = {}
+        self._analysed: dict[str, Analysed] = {}
         self._period: StoredPeriod | None = None
-        # The paths of all files that are reported on, executed or not, and the hashes of their present contents.
+        # The paths of all files that are reported on, executed or not, and the hashes of their contents that count.
         self._reported: dict[str, str] = {}
         self._clear()
 
@@ -101,7 +73,7 @@ class Aggregator:
         self, store: Store, queries: RunQueries, period: StoredPeriod, version: str, report: Progress
     ) -> Snapshot:
         """Return the snapshot of ``queries``, which contains the records of ``period``."""
-        self._contents.refresh()
+        self._contents.refresh(queries)
         traces, ambient = queries.lines.first_executions(), queries.lines.ambient_traces()
         # Late lines are ambient only until the record of their request is stored.
         if period != self._period or self._has_content_changed() or not self._ambient <= ambient:
@@ -111,7 +83,7 @@ class Aggregator:
         rows = [_Row(*row) for row in queries.lines.rows_of_traces(new | ambient - self._ambient)]
         self._load_files(queries, {row.file for row in rows})
         self._reported = self._find_reported()
-        self._analyse_statements(store, report)
+        self._analyse_statements(store, queries, report)
         known, self._traces, self._ambient = self._traces, traces, ambient
         self._add(rows, known)
         files = self._make_file_snapshots(queries.root)
@@ -135,11 +107,15 @@ class Aggregator:
     def _find_reported(self) -> dict[str, str]:
         # As in coverage.py's reports, a changed file counts as not executed if the configuration names it, else not.
         current = {path for path, content in self._files.values() if content == self._contents[path]}
-        paths = current.union(self._source_files)
-        return {path: self._contents[path] for path in paths if self._analyser.reports_on(path)}
+        paths = current.union(self._contents.listed)
+        return {path: self._contents[path] for path in paths if self._is_reported(path)}
 
-    def _analyse_statements(self, store: Store, report: Progress) -> None:
-        unknown = {content: path for path, content in self._reported.items() if content not in self._analysed}
+    def _is_reported(self, path: str) -> bool:
+        return self._analyser.reports_on(self._contents.here(path))
+
+    def _analyse_statements(self, store: Store, queries: RunQueries, report: Progress) -> None:
+        here = self._contents.here
+        unknown = {content: here(path) for path, content in self._reported.items() if content not in self._analysed}
         unknown.pop("", None)
         rules = self._analyser.rules
         saved = store.load_statements(rules, unknown)
@@ -147,15 +123,10 @@ class Aggregator:
         left = [(content, path) for content, path in unknown.items() if content not in saved]
         for start in range(0, len(left), _ANALYSED_AT_ONCE):
             report(f"Counting statements: {start:,} of {len(left):,} files")
-            batch = {content: self._analyse(path) for content, path in left[start : start + _ANALYSED_AT_ONCE]}
-            store.save_statements(rules, batch)
-            self._analysed.update(batch)
-
-    def _analyse(self, path: str) -> FileStatements | str:
-        try:
-            return self._analyser.analyse(path)
-        except (coverage.CoverageException, SyntaxError, ValueError) as error:
-            return " ".join(str(error).split())
+            batch = dict(left[start : start + _ANALYSED_AT_ONCE])
+            found = self._contents.analyse(queries, batch)
+            store.save_statements(rules, found)
+            self._analysed.update({**dict.fromkeys(batch, NOT_KEPT), **found})
 
     def _add(self, rows: Sequence[_Row], known: Mapping[int, tuple[str, float]]) -> None:
         """Add the lines of traces; ``known`` traces were added before, with a first time that was too late."""
@@ -197,14 +168,16 @@ class Aggregator:
             for path, content in self._reported.items()
             if isinstance(reason := self._analysed.get(content), str)
         ]
-        stale = {path for path, content in self._files.values() if content != self._contents[path]}
+        lost = self._contents.unknown.items()
+        unreadable += [(relative_path(path, root), reason) for path, reason in lost if self._is_reported(path)]
+        stale = {path for path, content in self._files.values() if self._contents.is_stale(path, content)}
         at_startup = sum(file.executed for file in files) - sum(first.new for first in firsts.values())
         return Snapshot(
             run=period.run,
             period=period.number,
             version=version,
             files={file.key: file for file in files},
-            changed=sorted(relative_path(path, root) for path in stale if self._analyser.reports_on(path)),
+            changed=sorted(relative_path(path, root) for path in stale if self._is_reported(path)),
             unreadable=sorted(unreadable),
             requests=queries.requests.count(),
             lines=dict(self._lines),

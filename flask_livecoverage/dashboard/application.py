@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Response
@@ -15,11 +15,24 @@ from ..control.dashboard_host.server_state import STATE_HEADER, ServerState
 from ..control.dashboard_host.urls import ACTIONS, CONTROLS, PAGES, PREFIX
 from ..control.parameters import BadParameters, ControlRequest
 from ..errors import DataError, LiveCoverageError, StorageError
-from .pages import compare, duplicates, files, overview, requests, routes, tests
-from .pages.context import PageContext
+from .pages import (
+    change,
+    compare,
+    duplicates,
+    files,
+    overview,
+    requests,
+    routes,
+    run_comparison,
+    run_table,
+    tests,
+    what_next,
+)
+from .pages.context import RUN_PARAMETER, PageContext
 from .pages.rendering import make_environment
 from .pages.static import static_file
 from .run_reader import Config, NotReady, RunReader
+from .run_readers import NoSuchRun, RunReaders
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -32,6 +45,10 @@ _VIEWS: dict[str, Callable[..., Response]] = {
     "tests": tests.list_tests,
     "routes": routes.list_routes,
     "duplicates": duplicates.show_duplicates,
+    "priorities": what_next.show_priorities,
+    "change": change.show_change,
+    "runs": run_table.list_runs,
+    "compare-runs": run_comparison.compare_runs,
     "lines": compare.show_lines,
     "compare": compare.compare,
     "static": static_file,
@@ -39,11 +56,14 @@ _VIEWS: dict[str, Callable[..., Response]] = {
 
 
 class Dashboard:
-    """Answers with pages about the run in ``config``. Raises ConfigurationError for invalid coverage.py settings."""
+    """Answers with pages about the runs of the data directory, of which a server records the one in ``config``.
+
+    Raises ConfigurationError for invalid coverage.py settings.
+    """
 
     def __init__(self, config: Config) -> None:
-        self._reader = RunReader(config)
-        self._environment = make_environment(self._reader.analyser)
+        self._readers = RunReaders(config)
+        self._environment = make_environment(self._readers.live.analyser)
         pages = {f"{PREFIX}{name}": path for name, path in {**PAGES, **ACTIONS}.items()}
         controls = {f"livecoverage.{name}": path for name, path in CONTROLS.items()}
         self._map = Map(
@@ -53,8 +73,8 @@ class Dashboard:
         )
 
     def close(self) -> None:
-        """Close the reader."""
-        self._reader.close()
+        """Close the readers."""
+        self._readers.close()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -62,13 +82,23 @@ class Dashboard:
         state = ServerState(**json.loads(request.headers[STATE_HEADER]))
         environ["SCRIPT_NAME"] = state.script_name
         addresses = self._map.bind_to_environ(environ)
-        with closing(PageContext(request, state, addresses, self._reader, self._environment)) as context:
-            response = self._answer(context, addresses.match)
+
+        def context_of(reader: RunReader) -> PageContext:
+            return PageContext(request, state, addresses, self._readers, reader, self._environment)
+
+        with ExitStack() as stack:
+            try:
+                reader = stack.enter_context(self._readers.use(_chosen_run(request)))
+            except NoSuchRun as error:
+                response = context_of(self._readers.live).render("error.html", 404, message=str(error))
+            else:
+                context = stack.enter_context(closing(context_of(reader)))
+                response = self._answer(context, addresses.match)
         return response(environ, start_response)
 
     def release_store(self) -> None:
         """Release the store until the next request."""
-        self._reader.release_store()
+        self._readers.release_store()
 
     def _answer(self, context: PageContext, match: Callable[[], tuple[Any, Any]]) -> Response:
         try:
@@ -89,6 +119,11 @@ class Dashboard:
                 # The missing item may be in what is being read.
                 return _prepare(context, "Reading the records")
             return context.render("error.html", error.code or 500, message=error.description or error.name)
+
+
+def _chosen_run(request: ControlRequest) -> str | None:
+    """The id of the run that a page is about; None for the live run. Each page checks that it is given once."""
+    return request.args.get(RUN_PARAMETER) or None
 
 
 def _prepare(context: PageContext, progress: str) -> Response:

@@ -1,4 +1,4 @@
-"""Reads the run for the pages: snapshots and comparisons, brought up to date in the background."""
+"""Reads a run for the pages: snapshots and comparisons, brought up to date in the background."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..control.dashboard_host.events import stamp
 from ..errors import DataError
 from ..journal.run_folder import RunFolder
 from ..queries.counted_lines import statements_of
+from ..queries.gaps import Priorities
 from ..queries.lists import Group, RouteList, list_routes, list_tests
 from ..queries.recorded_suite import recorded_suite
 from ..queries.redundancy import SuiteComparison, compare_suite
@@ -22,7 +23,9 @@ from ..store import RunQueries, StoreHandle, identify, store_url
 from .aggregator import Aggregator, StoredPeriod
 from .background import Background, Progress
 from .held_store import HeldStore
+from .ranking import find_priorities
 from .snapshot import Snapshot
+from .source_versions import PresentVersions, RecordedVersions, SourceVersions
 
 By = Literal["test", "request"]
 _T = TypeVar("_T")
@@ -66,14 +69,17 @@ class NotReady(Exception):
 
 
 class RunReader:
-    """Reads the run that a server records."""
+    """Reads one run: the one that the server of ``config`` records, since its last reset, or the whole of ``other``."""
 
-    def __init__(self, config: Config) -> None:
-        self.folder = RunFolder(Path(config.run))
+    def __init__(self, config: Config, other: RunFolder | None = None) -> None:
+        self.is_live = other is None
+        self.folder = RunFolder(Path(config.run)) if other is None else other
         self._store_url = store_url(self.folder.path.parent.parent, config.store)
-        self._store = StoreHandle(self._store_url, is_own=not config.store)
+        self.store = StoreHandle(self._store_url, is_own=not config.store)
         self.analyser = StatementAnalyser()
-        self._aggregator = Aggregator(config.source_files, self.analyser)
+        present = PresentVersions(config.source_files, self.analyser)
+        versions: SourceVersions = present if other is None else RecordedVersions(self.analyser)
+        self._aggregator = Aggregator(versions, self.analyser)
         self._held_stores = Background(self._read, self._state)
         # The newest, which this object holds until it is closed.
         self._newest: HeldStore | None = None
@@ -81,13 +87,14 @@ class RunReader:
         self._swapping = threading.Lock()
         self._tests = Background(self._list_tests, self._state)
         self._routes = Background(self._list_routes, self._state)
+        self._priorities = Background(self._find_priorities, self._state)
         self._redundant = {by: Background(partial(self._compare, by), self._state) for by in ("test", "request", None)}
 
     def close(self) -> None:
         """Close the store."""
         self._is_closed = True
         self.release_store()
-        self._store.close()
+        self.store.close()
 
     def release_store(self) -> None:
         """Release the store until the next page is requested. It cannot be updated in place while it is held."""
@@ -112,7 +119,7 @@ class RunReader:
         Raises NotReady if there is none, LiveCoverageError for a failure.
         """
         while True:
-            answer = _soon(self._held_stores)
+            answer = soon(self._held_stores)
             if answer.content.hold():
                 return answer
             # Closed just now, replaced by a newer one or released.
@@ -120,27 +127,33 @@ class RunReader:
 
     def tests(self) -> Answer[Listed[Sequence[Group]]]:
         """Return the coverage of each test; raises as :meth:`hold`."""
-        return _soon(self._tests)
+        return soon(self._tests)
 
     def routes(self) -> Answer[Listed[RouteList]]:
         """Return the coverage of each route; raises as :meth:`hold`."""
-        return _soon(self._routes)
+        return soon(self._routes)
 
     def redundant(self, by: By | None) -> Answer[Listed[SuiteComparison]]:
         """Return the tests or requests that execute no lines of their own; raises as :meth:`hold`."""
-        return _soon(self._redundant[by])
+        return soon(self._redundant[by])
+
+    def priorities(self) -> Answer[Listed[Priorities]]:
+        """Return the routes with the most urgent gaps; raises as :meth:`hold`."""
+        return soon(self._priorities)
 
     @contextmanager
     def recorded(self, held: HeldStore) -> Iterator[RunQueries]:
         """Queries of the store's content in ``held``. Raises LiveCoverageError if it cannot be read."""
-        with self._store.use(), held.recorded() as queries:
+        with self.store.use(), held.recorded() as queries:
             yield queries
 
     def _read(self, report: Progress) -> HeldStore:
         version = stamp(self.folder)
-        with self._store.use() as store, ExitStack() as stack:
+        with self.store.use() as store, ExitStack() as stack:
+            if not self.is_live and not self.folder.journals():
+                raise DataError(f"the run {self.folder.id} was removed: choose another one")
             run = store.sync(self.folder, lambda done, total: report(f"Reading the records: {done / total:.0%}"))
-            period = StoredPeriod(store.identity, run, len(self.folder.marks()))
+            period = StoredPeriod(store.identity, run, len(self.folder.marks()) if self.is_live else None)
             queries = stack.enter_context(store.recorded([run], period=period.number))
             snapshot = self._aggregator.update(store, queries, period, version, report)
             held = HeldStore(snapshot, queries, stack.pop_all())
@@ -162,6 +175,11 @@ class RunReader:
         with self._reading(snapshot) as queries:
             return Listed(snapshot, list_routes(queries, select=statements_of(snapshot.by_path)))
 
+    def _find_priorities(self, _report: Progress) -> Listed[Priorities]:
+        snapshot = self._finished_snapshot()
+        with self._reading(snapshot) as queries:
+            return Listed(snapshot, find_priorities(queries, snapshot))
+
     def _compare(self, by: By | None, _report: Progress) -> Listed[SuiteComparison]:
         snapshot = self._finished_snapshot()
         with self._reading(snapshot) as queries:
@@ -169,7 +187,7 @@ class RunReader:
 
     @contextmanager
     def _reading(self, snapshot: Snapshot) -> Iterator[RunQueries]:
-        with self._store.use() as store, store.recorded([snapshot.run], period=snapshot.period) as queries:
+        with self.store.use() as store, store.recorded([snapshot.run], period=snapshot.period) as queries:
             yield queries
 
     def _finished_snapshot(self) -> Snapshot:
@@ -179,7 +197,8 @@ class RunReader:
         return held.snapshot
 
 
-def _soon(work: Background[_T]) -> Answer[_T]:
+def soon(work: Background[_T]) -> Answer[_T]:
+    """Return what ``work`` makes, if it is ready soon. Raises NotReady, LiveCoverageError for a failure."""
     result, is_current = work.get(_PATIENCE_SECONDS)
     if result is None:
         raise NotReady(work.progress or "Comparing the records")

@@ -10,6 +10,11 @@ from functools import cached_property
 from ..model.records import FileStatements, RequestRecord, Window
 
 
+def file_key(path: str) -> str:
+    """Return the key of a file in addresses, which must not contain paths."""
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class FileSnapshot:
     """The coverage of one file: its statements, and a bitmap of the ``covered`` ones.
@@ -26,8 +31,8 @@ class FileSnapshot:
 
     @cached_property
     def key(self) -> str:
-        """The file's key in addresses, which must not contain paths."""
-        return hashlib.sha256(self.path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        """The file's key in addresses."""
+        return file_key(self.path)
 
     @property
     def statements(self) -> int:
@@ -60,16 +65,17 @@ class FirstExecution:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The coverage of a run between two resets. Counts are of statements, as coverage.py counts them.
+    """The coverage of a run between two resets, or of a whole run, if ``period`` is None.
 
-    ``files`` are sorted by name; ``changed`` names those that have changed since they were recorded, and ``unreadable``
-    those that coverage.py cannot count, with the reason. The keys of ``lines`` and ``first_executions`` are trace ids.
+    Counts are of statements, as coverage.py counts them. ``files`` are sorted by name; ``changed`` names those with
+    records of another content than the one that counts, and ``unreadable`` those that coverage.py cannot count, with
+    the reason. The keys of ``lines`` and ``first_executions`` are trace ids.
     ``growth`` has pairs of a number of requests and the statements covered after them. ``warnings`` name records that
     cannot be read or were lost.
     """
 
     run: int
-    period: int
+    period: int | None
     version: str
     files: Mapping[str, FileSnapshot]
     changed: Sequence[str]

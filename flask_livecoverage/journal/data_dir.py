@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import DataError
@@ -27,6 +28,17 @@ class DataDir:
         runs = [RunFolder(path) for path in folder.iterdir() if path.is_dir()]
         # Not by id alone: LIVECOVERAGE_RUN may hold any name.
         return sorted(runs, key=lambda run: (run.last_start(), run.id))
+
+    def find(self, run_id: str) -> RunFolder | None:
+        """Return the run with this very id; None if there is none.
+
+        No path is made from ``run_id``, which may be a user's text: it is compared with the names of folders.
+        """
+        with suppress(OSError), os.scandir(self.path / "runs") as entries:
+            for entry in entries:
+                if entry.name == run_id and entry.is_dir():
+                    return RunFolder(Path(entry.path))
+        return None
 
     def foreign_files(self) -> list[Path]:
         """Return the files beside the runs that are no runs."""

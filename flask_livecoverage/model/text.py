@@ -14,6 +14,8 @@ MAX_METHOD_LENGTH = 40
 # In tables.
 MAX_SHOWN_PATH = 60
 
+_UNITS = ("KiB", "MiB", "GiB")
+
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -59,6 +61,14 @@ def abridged(text: str, longest: int = MAX_SHOWN_PATH) -> str:
         return text
     end = longest // 3
     return f"{text[: longest - end - 1]}…{text[-end:]}"
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes, for people: ``12.5 KiB``."""
+    if count < 1024:
+        return f"{count} B"
+    power = min(len(_UNITS), (count.bit_length() - 1) // 10)
+    return f"{count / 1024**power:.1f} {_UNITS[power - 1]}"
 
 
 def window_name(text: str) -> str:

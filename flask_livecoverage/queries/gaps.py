@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..analysis.priorities import File, Priority, rank
@@ -103,8 +103,17 @@ def find_priorities(recorded: RecordedRoutes, traffic: Traffic) -> Priorities:
     """
     files = {path for views in traffic.views.values() for path, _ in views}
     statements = read_statements([*recorded.traces.values(), *recorded.ambient], files)
+    return rank_gaps(recorded, traffic, statements, read_functions)
+
+
+def rank_gaps(
+    recorded: RecordedRoutes, traffic: Traffic, statements: Statements, functions: Callable[[str], Sequence[Function]]
+) -> Priorities:
+    """As :func:`find_priorities`, with ``statements`` and the ``functions`` of each file that are known already."""
     return Priorities(
-        ranked=rank(traffic.by_route, _executed(recorded.routes, statements), _files(statements), traffic.views),
+        ranked=rank(
+            traffic.by_route, _executed(recorded.routes, statements), _files(statements, functions), traffic.views
+        ),
         requests=sum(traffic.by_route.values()),
         unmatched=traffic.unmatched,
         never_hit=recorded.never_hit(),
@@ -124,8 +133,8 @@ def _executed(routes: Mapping[str, ExecutionTotals], statements: Statements) -> 
     return executed
 
 
-def _files(statements: Statements) -> dict[str, File]:
-    return {path: File(read_functions(path), missing) for path, missing in statements.missing.items() if missing}
+def _files(statements: Statements, functions: Callable[[str], Sequence[Function]]) -> dict[str, File]:
+    return {path: File(functions(path), missing) for path, missing in statements.missing.items() if missing}
 
 
 def read_functions(path: str) -> list[Function]:

@@ -19,7 +19,7 @@ from ..sources.content import EDITED, content_hash, read_source
 from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries, Store
 
-_NOT_KEPT = "its content was not kept: it was edited before the run was first reported on"
+NOT_KEPT = "its content was not kept: it was edited before the run was first reported on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +65,45 @@ def recorded_files(store: Store, queries: RunQueries, analyser: StatementAnalyse
     Of several contents of a file, the present one counts, as in reports, else the last. Files that the configuration
     names but nothing has executed are included.
     """
-    executed, listed = _executed(queries), queries.contents.sources()
-    here = _local_paths({*executed, *listed})
-    versions, unknown = _choose_versions({**{path: {content: 0} for path, content in listed.items()}, **executed}, here)
-    reported = {path: content for path, content in versions.items() if analyser.reports_on(here[path])}
+    executed = _executed(queries)
+    counted = _counted_contents(queries, executed)
+    here, unknown = counted.here, counted.unknown
+    reported = {path: content for path, content in counted.contents.items() if analyser.reports_on(here[path])}
     analysed = _analysed(store, queries, analyser, {here[path]: content for path, content in reported.items()})
     files: dict[str, RecordedFile] = {}
     unknown = {path: reason for path, reason in unknown.items() if analyser.reports_on(here[path])}
     for path, content in sorted(reported.items()):
-        analysis = analysed.get(content, _NOT_KEPT)
+        analysis = analysed.get(content, NOT_KEPT)
         if isinstance(analysis, str):
             unknown[path] = analysis
         else:
             lines = executed.get(path, {}).get(content, 0)
             files[path] = RecordedFile(path, content, analysis, analysis.executed(lines), here[path])
     return RecordedFiles(files, unknown)
+
+
+@dataclass(frozen=True)
+class CountedContents:
+    """The content in which each file of a run counts, by path; ``unknown`` has the reasons for files without one.
+
+    ``here`` are the paths on this machine.
+    """
+
+    contents: Mapping[str, str]
+    unknown: Mapping[str, str]
+    here: Mapping[str, str]
+
+
+def counted_contents(queries: RunQueries) -> CountedContents:
+    """The contents that :func:`recorded_files` counts."""
+    return _counted_contents(queries, _executed(queries))
+
+
+def _counted_contents(queries: RunQueries, executed: Mapping[str, Mapping[str, int]]) -> CountedContents:
+    listed = queries.contents.sources()
+    here = _local_paths({*executed, *listed})
+    recorded = {**{path: {content: 0} for path, content in listed.items()}, **executed}
+    return CountedContents(*_choose_versions(recorded, here), here)
 
 
 def unexecuted_files(
@@ -92,7 +116,7 @@ def unexecuted_files(
     unknown: dict[str, str] = {}
     analysed = _analysed(store, queries, analyser, present)
     for path, content in present.items():
-        analysis = analysed.get(content, _NOT_KEPT)
+        analysis = analysed.get(content, NOT_KEPT)
         if isinstance(analysis, str):
             unknown[path] = analysis
         else:
@@ -139,7 +163,7 @@ def _choose_versions(
             reason = why_left_out(here[path], next(iter(contents)), content_hash(here[path]))
             unknown |= {path: reason} if reason else {}
         else:
-            unknown[path] = _NOT_KEPT
+            unknown[path] = NOT_KEPT
     return chosen, unknown
 
 
@@ -149,15 +173,27 @@ def _analysed(
     """The statements of each content in ``files`` (path → hash) that can be read, or why they cannot be counted."""
     paths = {content: path for path, content in files.items() if content}
     found = store.load_statements(analyser.rules, paths)
-    missing = {content: path for content, path in paths.items() if content not in found}
-    new = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for content, data in _texts(queries, missing).items():
-            copy = Path(folder, f"{content}{os.path.splitext(missing[content])[1]}")
-            copy.write_bytes(data)
-            new[content] = _statements(analyser, str(copy), missing[content])
+    new = analyse_contents(
+        queries, analyser, {content: path for content, path in paths.items() if content not in found}
+    )
     store.save_statements(analyser.rules, new)
     return {**found, **new}
+
+
+def analyse_contents(
+    queries: RunQueries, analyser: StatementAnalyser, paths: Mapping[str, str]
+) -> dict[str, FileStatements | str]:
+    """The statements of contents, given by their hashes with a path that had them, or why they cannot be counted.
+
+    Those that were not kept are missing.
+    """
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for content, data in read_contents(queries, paths).items():
+            copy = Path(folder, f"{content}{os.path.splitext(paths[content])[1]}")
+            copy.write_bytes(data)
+            found[content] = _statements(analyser, str(copy), paths[content])
+    return found
 
 
 def _statements(analyser: StatementAnalyser, copy: str, path: str) -> FileStatements | str:
@@ -167,7 +203,7 @@ def _statements(analyser: StatementAnalyser, copy: str, path: str) -> FileStatem
         return " ".join(str(error).replace(copy, path).split())
 
 
-def _texts(queries: RunQueries, paths: Mapping[str, str]) -> dict[str, bytes]:
+def read_contents(queries: RunQueries, paths: Mapping[str, str]) -> dict[str, bytes]:
     """The bytes of contents, given by their hashes with a path that had them: those kept, or still on disk."""
     found = queries.contents.load(paths)
     for content in paths.keys() - found.keys():
@@ -180,4 +216,4 @@ def _texts(queries: RunQueries, paths: Mapping[str, str]) -> dict[str, bytes]:
 
 def texts_of(queries: RunQueries, files: Iterable[RecordedFile]) -> dict[str, bytes]:
     """The source of ``files`` by the hash of its content; those that were not kept and have changed are missing."""
-    return _texts(queries, {file.content: file.here for file in files})
+    return read_contents(queries, {file.content: file.here for file in files})

@@ -56,10 +56,13 @@ def list_runs(
     """The summary of each of ``runs``; ``store`` is the setting ``LIVECOVERAGE_STORE``."""
     with open_store(store_url(directory.path, store), is_own=not store) as opened:
         for run in runs:
-            yield _summarise(opened, run, analyser, synchronise)
+            yield summarise_run(opened, run, analyser, synchronise)
 
 
-def _summarise(store: Store, folder: RunFolder, analyser: StatementAnalyser, synchronise: Synchronise) -> RunSummary:
+def summarise_run(
+    store: Store, folder: RunFolder, analyser: StatementAnalyser, synchronise: Synchronise = Store.sync
+) -> RunSummary:
+    """The summary of one run."""
     with store.recorded([synchronise(store, folder)]) as queries:
         files = recorded_files(store, queries, analyser)
         is_known = not files.unknown

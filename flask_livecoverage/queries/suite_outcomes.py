@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from ..model.filters import Filters
 from ..model.outcomes import Outcome, find_outcome
+from ..model.records import RequestRecord
 from ..store import RunQueries
 
 
@@ -13,6 +14,12 @@ def outcomes_of(queries: RunQueries, names: Iterable[str]) -> dict[str, Outcome]
     """The outcomes of these tests, and of these parts of tests; without those that have none."""
     found = ((name, find_outcome(queries.outcomes, name)) for name in names)
     return {name: outcome for name, outcome in found if outcome is not None}
+
+
+def outcomes_of_requests(queries: RunQueries, requests: Iterable[RequestRecord]) -> dict[str, Outcome]:
+    """The outcomes of the tests that these requests belong to."""
+    names = {request.test for request in requests if request.test is not None}
+    return outcomes_of(queries, names) if names else {}
 
 
 def outcomes_without_requests(

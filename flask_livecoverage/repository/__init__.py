@@ -9,10 +9,11 @@ Modules:
 *   ``diffs``: parses unified diffs
 *   ``git``: runs git
 *   ``history``: commits, and the changes since one
+*   ``refs``: the branches and commits that were worked on last
 *   ``working_tree``: the state of the working tree
 
 May import: errors, model.
 
-Runs in commands and in the suite's process; in a measured server that no command has started, once, in the thread that
-flushes.
+Runs in commands, in the dashboard process and in the suite's process; in a measured server that no command has started,
+once, in the thread that flushes.
 """

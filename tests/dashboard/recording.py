@@ -13,9 +13,10 @@ from flask_livecoverage.dashboard.held_store import HeldStore
 from flask_livecoverage.dashboard.run_reader import Config, NotReady, RunReader
 from flask_livecoverage.dashboard.snapshot import Snapshot
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
+from flask_livecoverage.model.contents import hash_of
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.sources.content import content_hash
-from flask_livecoverage.store import RunQueries
+from flask_livecoverage.store import RunQueries, open_store, store_url
 
 from ..support.journals import Writer, run_folder
 from ..support.polling import wait_until
@@ -160,3 +161,44 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
 
 def shown(snapshot: Snapshot) -> dict[str, list[int]]:
     return {file.name: from_bitmap(file.covered) for file in snapshot.files.values()}
+
+
+CONTENTS = [
+    "def f(n):\n    if n:\n        return 1\n    return 2\n",
+    "import os\n\n\ndef f(n):\n    return (\n        n\n    )\n",
+    "x = 1\n",
+]
+
+
+class Edited:
+    """A run whose files are edited while it is recorded, and after it."""
+
+    def __init__(self, folder: Path, run_id: str = "older") -> None:
+        self.paths = [folder / "a.py", folder / "b.py"]
+        self.folder = run_folder(run_id)
+        self.writer = Writer(self.folder, "1a", root=str(folder))
+        for path in self.paths:
+            path.write_text(self.content(path, 0))
+        self.writer.line("sources", files=[str(path) for path in self.paths])
+        self.requests = 0
+
+    @staticmethod
+    def content(path: Path, number: int) -> str:
+        return f"{CONTENTS[number]}# {path.name}\n"
+
+    def request(self, number: int, lines: Iterable[int]) -> None:
+        """A request that executes these lines of a file as it is now."""
+        path = self.paths[number]
+        content = hash_of(path.read_bytes())
+        self.writer.request(Trace.of({str(path): FileLines(content, to_bitmap(lines))}), NOW + self.requests)
+        self.requests += 1
+
+    def edit(self, number: int, text: str) -> None:
+        """Edit a file, after something has read the run."""
+        self.synchronise()
+        self.paths[number].write_text(text)
+
+    def synchronise(self) -> None:
+        """As a command does that reads the run."""
+        with open_store(store_url(self.folder.path.parent.parent, None)) as store:
+            store.sync(self.folder)

@@ -132,12 +132,12 @@ class Live(MeasuredServer):
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **environ: str) -> Iterator[Live]:
+def serving(folder: Path, *arguments: str, app: str = APP, **environ: str) -> Iterator[Live]:
     """The application's server, in ``folder``."""
     commands = Commands(folder)
     # A shell's background job ignores SIGINT, and so would the processes that it starts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    source = commands.write("shop.py", APP)
+    source = commands.write("shop.py", app)
     live = Live(commands.serve("--no-report", *arguments, app="shop", **environ), source)
     try:
         yield live

@@ -12,7 +12,14 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from flask_livecoverage.journal.facts import note_command, note_working_tree
+from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.contents import hash_of
+from flask_livecoverage.model.records import FileLines, Trace
+from flask_livecoverage.model.run_facts import Command, WorkingTree
+
 from ..support import REPOSITORY
+from ..support.journals import Writer, run_folder
 from .browser import Browser
 from .servers import Live
 
@@ -27,6 +34,23 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 DESK = {"width": 1200, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 
 
+OF_OLDER_RUN = {"overview": "", "files": "ui/files", "what next": "ui/priorities", "runs": "ui/runs"}
+
+
+def older_run(live: Live) -> str:
+    """Record another run of the same application, with the facts that a command notes; return its id."""
+    older = run_folder("older", live.source.parent / ".livecov")
+    if not older.journals():
+        writer = Writer(older, "1a", pid=2**22 + 1, root=str(live.source.parent))
+        content = hash_of(live.source.read_bytes())
+        ran = FileLines(content, to_bitmap(live.lines("how many", "few")))
+        route = {"route": "/item/<int:number>", "path": "/item/5"}
+        writer.request(Trace.of({str(live.source): ran}), 1_700_000_000.0, test="few", **route)
+        note_working_tree(older, lambda: WorkingTree("/code", "c0ffee" * 7, "a-branch/of-somebody", True))
+        note_command(older, Command(("pytest", "-q", "--base-url", "http://localhost:5000", "tests/browser"), 1))
+    return older.id
+
+
 @pytest.fixture
 def pages(live: Live) -> dict[str, str]:
     """The addresses of the pages, each of which has content."""
@@ -37,6 +61,7 @@ def pages(live: Live) -> dict[str, str]:
     for test, outcome in [("few", "passed"), ("few and many", "failed"), ("also few", "skipped")]:
         live.report(test, outcome, 20)
     key = live.key()
+    older = older_run(live)
     return {
         "overview": "",
         "files": "ui/files",
@@ -50,6 +75,9 @@ def pages(live: Live) -> dict[str, str]:
         "routes": "ui/routes",
         "duplicates": "ui/duplicates",
         "duplicates among requests": "ui/duplicates?by=request",
+        "what next": "ui/priorities",
+        "runs": "ui/runs",
+        **{f"{page} of an older run": f"{path}?run={older}" for page, path in OF_OLDER_RUN.items()},
     }
 
 
@@ -117,7 +145,7 @@ class TestPhone:
 
     def test_navigation(self, browser: Browser, live: Live) -> None:
         browser.open()
-        self.assert_on_screen(browser, "nav[aria-label=Pages] a", 6)
+        self.assert_on_screen(browser, "nav[aria-label=Pages] a", 8)
         self.assert_on_screen(browser, "#run-state", 1)
 
     def test_requests(self, browser: Browser, pages: dict[str, str]) -> None:

@@ -261,7 +261,7 @@ class TestMissingLines:
 
 def test_unknown_file(browser: Browser) -> None:
     browser.driver.get(f"{browser.live.dashboard}ui/files/0123456789abcdef")
-    expected = ["no such file: it may have been changed or removed since", "Back to the overview"]
+    expected = ["no such file: it may have been changed or removed since", "Back to the overview · choose a run"]
     # If reading the run takes longer, the page first reports that, and then reloads.
     browser.until(lambda: browser.texts("main p")[-2:] == expected)
     browser.expect_error(404)

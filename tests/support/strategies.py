@@ -60,6 +60,9 @@ start_up_lines = st.lists(st.tuples(st.sampled_from("ab"), _few_lines), max_size
 sizes = st.lists(st.integers(1, 1000), min_size=1, max_size=40).map(lambda found: sorted(found, reverse=True))
 """Sizes of files, largest first."""
 
+recorded_edits = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.sets(st.integers(1, 7))), max_size=8)
+"""Requests to files that are edited in between: the file, its content then, and the lines that ran."""
+
 # Names
 
 # Long ones are repeated, because those are quickly drawn, and quickly made smaller.
@@ -111,6 +114,7 @@ _ROUTES = [
 ]  # fmt: skip
 _PAGES = [
     "", "ui/files", "ui/files/x", "ui/requests", "ui/tests", "ui/routes", "ui/lines", "ui/compare", "ui/duplicates",
+    "ui/priorities", "ui/runs",
 ]  # fmt: skip
 _ACTIONS = ["ui/start", "ui/stop", "ui/reset", "ui", "ui/static/icon.svg"]
 _NUMBERS = ["0", "-1", "1e400", "NaN", "inf", "9" * 400, "1_0", "\u0664", "0x10", " 5", "+5", "5.0"]
@@ -123,7 +127,7 @@ _HOSTILE = [
 _names = (
     st.sampled_from(["name", "format", "reset", "contexts", "limit", "test", "route", "status", "since"])
     | st.sampled_from(["outcome", "duration_ms", "file", "summary"])
-    | st.sampled_from(["sort", "page", "q", "request", "of", "show", "heat", "line", "by", "groups"])
+    | st.sampled_from(["sort", "page", "q", "request", "of", "show", "heat", "line", "by", "groups", "run"])
     | _octets
 )
 _values = (

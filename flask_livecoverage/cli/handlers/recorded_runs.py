@@ -13,7 +13,7 @@ from ...errors import LiveCoverageError
 from ...journal.data_dir import DataDir
 from ...journal.retention import is_live, surplus
 from ...journal.run_folder import RunFolder
-from ...model.text import abridged, printable
+from ...model.text import abridged, printable, size_text
 from ...queries.run_list import RunSummary, list_runs
 from ...queries.run_removal import remove_runs
 from ...settings import load_settings
@@ -24,7 +24,6 @@ from .reporting import warn
 
 Row = dict[str, Any]
 
-_UNITS = ("KiB", "MiB", "GiB")
 _COMMIT_DIGITS = 10
 
 
@@ -85,7 +84,7 @@ def _cells(run: RunSummary, analyser: StatementAnalyser) -> Sequence[Any]:
         run.failed,
         run.requests,
         _cover(run, analyser),
-        _size(run.bytes),
+        size_text(run.bytes),
         "live" if run.live else command and command.status,
         command and abridged(printable(shlex.join(command.arguments))),
     )
@@ -95,13 +94,6 @@ def _cover(run: RunSummary, analyser: StatementAnalyser) -> str | None:
     if run.executed is None:
         return "?"
     return f"{analyser.percent(run.executed, run.statements)}%" if run.statements else None
-
-
-def _size(count: int) -> str:
-    if count < 1024:
-        return f"{count} B"
-    power = min(len(_UNITS), (count.bit_length() - 1) // 10)
-    return f"{count / 1024**power:.1f} {_UNITS[power - 1]}"
 
 
 # Removal

@@ -16,6 +16,10 @@ PAGES = {
     "lines": "/ui/lines",
     "compare": "/ui/compare",
     "duplicates": "/ui/duplicates",
+    "priorities": "/ui/priorities",
+    "change": "/ui/change",
+    "runs": "/ui/runs",
+    "compare-runs": "/ui/compare-runs",
     "events": "/ui/events",
     "static": "/ui/static/<name>",
 }

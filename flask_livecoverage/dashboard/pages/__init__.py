@@ -2,6 +2,7 @@
 
 Modules:
 
+*   ``change``: the coverage of a change
 *   ``chart``: the chart of covered statements over requests
 *   ``compare``: the pages of one request, test or route, and of the difference between two
 *   ``context``: the context of a page: its request, snapshot, addresses and templates
@@ -14,11 +15,15 @@ Modules:
 *   ``rendering``: the Jinja environment, with its filters
 *   ``requests``: the table of requests
 *   ``routes``: the table of routes
+*   ``run_comparison``: the difference of two runs
+*   ``run_table``: the table of runs
 *   ``static``: the style sheet, the script and the icon
 *   ``tests``: the table of tests
 *   ``treemap``: the map of files
+*   ``what_next``: the routes to test next
 
-May import: _version, control.dashboard_host, control.parameters, dashboard, model, queries, sources, store.
+May import: _version, analysis.lost_lines, control.dashboard_host, control.parameters, dashboard, journal.facts,
+journal.run_folder, model, queries, sources, store.
 
 Runs in the dashboard process.
 """

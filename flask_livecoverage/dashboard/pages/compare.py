@@ -14,22 +14,22 @@ from ...model.bitmap import from_bitmap
 from ...model.records import Trace
 from ...queries.counted_lines import statements_of
 from ...queries.lookup import KINDS, Difference, Kind, Subject, difference, executed_lines, find_subject
+from ...queries.suite_outcomes import outcomes_of_requests
 from ...store import RunQueries
-from ..snapshot import FileSnapshot, Snapshot
+from ..snapshot import FileSnapshot
 from .context import PageContext
-from .highlight import highlighted
 
 # The limit of code on one page; the remaining files are listed with their line numbers only. All lines of a file count,
 # because all are highlighted.
 _MAX_LINES = 1500
 
 
-def _find(queries: RunQueries, snapshot: Snapshot, kind: Kind, name: str) -> tuple[Subject, Trace]:
+def _find(context: PageContext, queries: RunQueries, kind: Kind, name: str) -> tuple[Subject, Trace]:
     """The subject of this kind and name, and the statements that it executed. Raises NotFound."""
     subject = find_subject(queries, kind, name)
     if subject is None:
-        raise NotFound(f"no such {kind} since the last reset")
-    return subject, executed_lines(queries, subject, statements_of(snapshot.by_path))
+        raise NotFound(f"no such {kind} {context.scope}")
+    return subject, executed_lines(queries, subject, statements_of(context.snapshot.by_path))
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,14 @@ def show_lines(context: PageContext) -> Response:
         raise BadParameters("name one request, test or route", list(KINDS))
     kind = next(kind for kind in KINDS if kind in given)
     with context.recorded() as queries:
-        subject, trace = _find(queries, context.snapshot, kind, given[kind])
-    files = list(_files(context.snapshot, difference(trace, trace), one_sided=True))
+        subject, trace = _find(context, queries, kind, given[kind])
+        outcomes = outcomes_of_requests(queries, [subject.record] if subject.record else [])
+    files = list(_files(context, difference(trace, trace), one_sided=True))
     return context.render(
         "lines.html",
         snapshot=context.snapshot,
         subject=subject,
+        outcomes=outcomes,
         files=files,
         total=sum(len(file.both) for file in files),
     )
@@ -83,9 +85,9 @@ def compare(context: PageContext) -> Response:
     if len(named) != 2:
         raise BadParameters("choose two to compare: mark two rows of a table, and no more", ["of", "show"])
     with context.recorded() as queries:
-        (a, trace_a), (b, trace_b) = (_find(queries, context.snapshot, kind, name) for kind, name in named)
+        (a, trace_a), (b, trace_b) = (_find(context, queries, kind, name) for kind, name in named)
     show = given.get("show", "differences")
-    files = list(_files(context.snapshot, difference(trace_a, trace_b), show_both=show == "all"))
+    files = list(_files(context, difference(trace_a, trace_b), show_both=show == "all"))
     return context.render("compare.html", snapshot=context.snapshot, a=a, b=b, files=files, show=show)
 
 
@@ -98,17 +100,17 @@ def _kind_and_name(value: str) -> tuple[Kind, str]:
 
 
 def _files(
-    snapshot: Snapshot, found: Difference, *, show_both: bool = True, one_sided: bool = False
+    context: PageContext, found: Difference, *, show_both: bool = True, one_sided: bool = False
 ) -> Iterator[ComparedFile]:
     room = _MAX_LINES
-    for file in snapshot.files.values():
+    for file in context.snapshot.files.values():
         only_a, both, only_b = (_lines(trace, file) for trace in (found.only_a, found.both, found.only_b))
         if not only_a | both | only_b:
             continue
         shown = only_a | only_b | (both if show_both else 0)
         code = []
         if shown and room > 0:
-            code = list(_code(file, shown, only_a, only_b, one_sided=one_sided))
+            code = list(_code(file, context.code(file), shown, only_a, only_b, one_sided=one_sided))
         room -= file.analysis.statements.bit_length() if code else 0
         yield ComparedFile(file, from_bitmap(only_a), from_bitmap(both), from_bitmap(only_b), code)
 
@@ -117,8 +119,9 @@ def _lines(trace: Trace, file: FileSnapshot) -> int:
     return trace.files[file.path].lines if file.path in trace.files else 0
 
 
-def _code(file: FileSnapshot, shown: int, only_a: int, only_b: int, *, one_sided: bool) -> Iterator[Code]:
-    text = highlighted(file.path, file.content)
+def _code(
+    file: FileSnapshot, text: Sequence[Markup] | None, shown: int, only_a: int, only_b: int, *, one_sided: bool
+) -> Iterator[Code]:
     if text is None:
         return
     before = None

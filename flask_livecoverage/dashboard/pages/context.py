@@ -2,43 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from werkzeug import Response
 from werkzeug.routing import MapAdapter
 
 from ...control.dashboard_host.server_state import ServerState
-from ...control.dashboard_host.urls import PREFIX
+from ...control.dashboard_host.urls import ACTIONS, PREFIX
 from ...control.parameters import ControlRequest, parameters
+from ...journal.facts import read_facts
+from ...model.run_facts import RunFacts
+from ...queries.recorded_files import read_contents
 from ...store import RunQueries
 from ..run_reader import Answer
-from ..snapshot import Snapshot
+from ..snapshot import FileSnapshot, Snapshot
+from .highlight import highlighted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from ..held_store import HeldStore
     from ..run_reader import RunReader
+    from ..run_readers import RunReaders
 
 Content = TypeVar("Content")
 
 
+# The id of the run that a page is about, in its address.
+RUN_PARAMETER = "run"
+
+# The addresses that are the same whichever run is chosen.
+_OF_NO_RUN = frozenset({"static", "events", *ACTIONS})
+
+
 class PageContext:
-    """A request for a page, and all that its view and template need."""
+    """A request for a page about the run of ``reader``, and all that its view and template need."""
 
     def __init__(
         self,
         request: ControlRequest,
         state: ServerState,
         addresses: MapAdapter,
+        readers: RunReaders,
         reader: RunReader,
         environment: Environment,
     ) -> None:
         self.request = request
         self.state = state
+        self.readers = readers
         self.reader = reader
         self.is_behind = False
         self._held_store: HeldStore | None = None
@@ -52,8 +67,28 @@ class PageContext:
             return lambda value: check(value) if value else None
 
         checks = {name: unless_empty(check) for name, check in accepted.items()}
-        found = parameters(self.request, repeated, **checks)
-        return {name: value for name, value in found.items() if value is not None}
+        found = parameters(self.request, repeated, **checks, **{RUN_PARAMETER: str})
+        return {name: value for name, value in found.items() if value is not None and name != RUN_PARAMETER}
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the page is about the run that the server records."""
+        return self.reader.is_live
+
+    @property
+    def chosen_run(self) -> str | None:
+        """The id of the run that the page is about; None for the live run."""
+        return None if self.is_live else self.reader.folder.id
+
+    @property
+    def facts(self) -> RunFacts:
+        """The commit and the command of the run."""
+        return read_facts(self.reader.folder)
+
+    @property
+    def scope(self) -> str:
+        """The part of the records that the page is about, for messages."""
+        return "since the last reset" if self.is_live else "in this run"
 
     @property
     def snapshot(self) -> Snapshot:
@@ -76,13 +111,28 @@ class PageContext:
         with self.reader.recorded(self._held()) as queries:
             yield queries
 
+    def code(self, file: FileSnapshot) -> Sequence[Markup] | None:
+        """Return the highlighted lines of a file as it was recorded; None if its content was not kept."""
+        return self.code_of(file.content, file.path)
+
+    def code_of(self, content: str, path: str) -> Sequence[Markup] | None:
+        """As :meth:`code`, of the file at ``path`` when its content had this hash, in any run."""
+
+        def read() -> bytes | None:
+            with self.recorded() as queries:
+                return read_contents(queries, {content: path}).get(content)
+
+        return highlighted(content, read)
+
     def close(self) -> None:
         """Release the store, once the page is rendered."""
         if self._held_store is not None:
             self._held_store.release()
 
-    def url(self, page: str, **values: Any) -> str:
-        """Return the address of a page or an action."""
+    def url(self, page: str, /, **values: Any) -> str:
+        """Return the address of a page, about the same run, or of an action; a list is a parameter given repeatedly."""
+        if page not in _OF_NO_RUN:
+            values = {RUN_PARAMETER: self.chosen_run, **values}
         return self._addresses.build(PREFIX + page, {name: v for name, v in values.items() if v is not None})
 
     def control_url(self, name: str, **values: Any) -> str:
@@ -93,11 +143,6 @@ class PageContext:
         """Return this page's address with changed parameters; None removes one. Tables restart at their first page."""
         values = {**self.request.args.to_dict(), "page": None, **changes}
         return "?" + urlencode({name: value for name, value in values.items() if value is not None})
-
-    @staticmethod
-    def query(**values: Any) -> str:
-        """Return the query of an address; a list becomes several parameters of the same name."""
-        return "?" + urlencode(values, doseq=True)
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
         """Render ``template`` as the response."""

@@ -18,9 +18,9 @@ from ...queries.line_hits import FileHits, count_hits, count_hits_of_request, us
 from ...queries.suite_outcomes import outcomes_of
 from ...sources.coveragepy import format_lines
 from ...store import RunQueries
+from ...store.queries.lines import LineHits
 from ..snapshot import FileSnapshot
 from .context import PageContext
-from .highlight import highlighted
 from .pagination import Sorting, paginate, sort, sorting
 
 Heat = Literal["requests", "tests"]
@@ -64,13 +64,22 @@ class MissingRange:
     @property
     def page(self) -> int:
         """The page of the source that shows the first line, counted from 1."""
-        return -(-self.first // _LINES)
+        return page_of(self.first)
+
+
+def page_of(line: int) -> int:
+    """The page of the source that shows a line, counted from 1."""
+    return -(-line // _LINES)
 
 
 def missing_ranges(file: FileSnapshot) -> list[MissingRange]:
     """The ranges of missing lines of ``file``, ascending."""
-    statements = file.analysis.statements
-    ranges = format_lines(from_bitmap(statements), from_bitmap(statements & ~file.covered))
+    return ranges_of(file, from_bitmap(file.analysis.statements & ~file.covered))
+
+
+def ranges_of(file: FileSnapshot, missing: Sequence[int]) -> list[MissingRange]:
+    """The ranges of these ``missing`` lines of ``file``, ascending."""
+    ranges = format_lines(from_bitmap(file.analysis.statements), missing)
     return [
         MissingRange(int(text.partition("-")[0]), text.replace("-", _DASH)) for text in filter(None, ranges.split(", "))
     ]
@@ -101,16 +110,16 @@ def show_source(context: PageContext, key: str) -> Response:
     file = context.snapshot.files.get(key)
     if file is None:
         raise NotFound("no such file: it may have been changed or removed since")
-    code = highlighted(file.path, file.content)
+    code = context.code(file)
     heat: Heat = given.get("heat", "requests")
     with context.recorded() as queries:
-        hits = _hits(queries, file, heat, given)
+        hits = _hits(queries, file, heat, given, context.scope)
         lines = [] if code is None else _lines(file, code, hits)
         chosen = given.get("line")
         ran = None if chosen is None else who_executed_in(queries, file, chosen)
         users = users_of_file(queries, file)
-        outcomes = {} if ran is None else outcomes_of(queries, [test for test, _ in ran.tests])
-    page = given.get("page") or (-(-chosen // _LINES) if chosen else 1)
+        outcomes = outcomes_of(queries, _shown_tests(ran, given.get("test")))
+    page = given.get("page") or (page_of(chosen) if chosen else 1)
     return context.render(
         "source.html",
         snapshot=context.snapshot,
@@ -129,13 +138,19 @@ def show_source(context: PageContext, key: str) -> Response:
     )
 
 
-def _hits(queries: RunQueries, file: FileSnapshot, heat: Heat, given: dict[str, Any]) -> FileHits:
+def _shown_tests(ran: LineHits | None, chosen: str | None) -> set[str]:
+    """The tests that the page names."""
+    tests = {test for test, _ in ran.tests} if ran else set()
+    return tests | {chosen} if chosen else tests
+
+
+def _hits(queries: RunQueries, file: FileSnapshot, heat: Heat, given: dict[str, Any], scope: str) -> FileHits:
     """The hits of each line by requests or tests, and the statements that the selected ones ran. Raises NotFound."""
     if "request" not in given:
         return count_hits(queries, file, Filters(test=given.get("test"), route=given.get("route")), heat)
     hits = count_hits_of_request(queries, file, given["request"], heat)
     if hits is None:
-        raise NotFound("no such request since the last reset")
+        raise NotFound(f"no such request {scope}")
     return hits
 
 

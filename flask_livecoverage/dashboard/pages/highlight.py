@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from importlib.util import decode_source
 
 from markupsafe import Markup
@@ -11,21 +12,33 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from ...sources.content import content_hash, read_source
-
 _LEXER = PythonLexer(stripnl=False)
 _FORMATTER = HtmlFormatter(nowrap=True)
 
+_MOST_KEPT = 200
+_kept: OrderedDict[str, Sequence[Markup]] = OrderedDict()
+_lock = threading.Lock()
 
-@lru_cache(maxsize=200)
-def highlighted(path: str, content: str) -> Sequence[Markup] | None:
-    """Return the lines of the file at ``path``; None if the hash of its content is no longer ``content``."""
-    if content_hash(path) != content:
+
+def highlighted(content: str, read: Callable[[], bytes | None]) -> Sequence[Markup] | None:
+    """Return the lines of the file whose content has this hash; ``read`` returns that content, None if it is lost."""
+    with _lock:
+        known = _kept.get(content)
+        if known is not None:
+            _kept.move_to_end(content)
+            return known
+    data = read()
+    if data is None:
         return None
     try:
-        text = decode_source(read_source(path))
-    except (OSError, SyntaxError, UnicodeDecodeError):
+        text = decode_source(data)
+    except (SyntaxError, UnicodeDecodeError):
         return None
     # The formatter closes all tags at the end of a line, so the lines can be split.
     lines = highlight(text, _LEXER, _FORMATTER).split("\n")
-    return [Markup(line) for line in lines[: text.count("\n") + (not text.endswith("\n"))]]
+    found = [Markup(line) for line in lines[: text.count("\n") + (not text.endswith("\n"))]]
+    with _lock:
+        _kept[content] = found
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    return found

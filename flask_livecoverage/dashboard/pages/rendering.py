@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..._version import __version__
 from ...model.bitmap import to_ranges
-from ...model.text import abridged, printable
+from ...model.run_facts import Command
+from ...model.text import abridged, printable, size_text
 from ...sources.coveragepy import StatementAnalyser
 from ..snapshot import FileSnapshot
 
@@ -27,14 +29,20 @@ def make_environment(analyser: StatementAnalyser) -> Environment:
         clock=_clock,
         counted=_counted,
         level=_level,
+        moment=_moment,
         ms=_milliseconds,
         number=_number,
         percent=lambda counts: analyser.percent(counts.executed, counts.statements),
         printable=printable,
         ranges=to_ranges,
+        size=size_text,
         timestamp=_timestamp,
     )
-    environment.globals["version"] = __version__
+    environment.globals.update(
+        command_line=_command_line,
+        covered_percent=lambda counts: analyser.percent(counts.covered, counts.statements),
+        version=__version__,
+    )
     return environment
 
 
@@ -53,6 +61,15 @@ def _milliseconds(duration: float) -> str:
 def _clock(moment: float) -> str:
     """The local time of day, to the millisecond, as in a log."""
     return datetime.fromtimestamp(moment).strftime("%H:%M:%S.%f")[:-3]
+
+
+def _moment(moment: float) -> str:
+    """The local date and time, to the minute."""
+    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M")
+
+
+def _command_line(command: Command) -> str:
+    return shlex.join(command.arguments)
 
 
 def _timestamp(moment: float) -> str:

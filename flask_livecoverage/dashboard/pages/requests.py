@@ -10,6 +10,7 @@ from ...control.parameters import page_number, stored_name
 from ...model.filters import Filters, parse_status
 from ...model.records import RequestRecord
 from ...queries.lists import requests_by_lines, requests_by_new_lines, sorted_requests
+from ...queries.suite_outcomes import outcomes_of_requests
 from ...store import RunQueries
 from .context import PageContext
 from .pagination import ROWS, Sorting, TablePage, paginate, sorting
@@ -27,8 +28,17 @@ def list_requests(context: PageContext) -> Response:
     filters = Filters(given.get("test"), given.get("route"), parse_status(status) if status else None)
     with context.recorded() as queries:
         rows = _rows(context, queries, filters, by, given.get("page", 1))
+        outcomes = outcomes_of_requests(queries, rows.items)
         rules = sorted({rule.rule for rule in queries.rules()})
-    return context.render("requests.html", snapshot=context.snapshot, rows=rows, sorting=by, given=given, rules=rules)
+    return context.render(
+        "requests.html",
+        snapshot=context.snapshot,
+        rows=rows,
+        outcomes=outcomes,
+        sorting=by,
+        given=given,
+        rules=rules,
+    )
 
 
 def _status(value: str) -> str:

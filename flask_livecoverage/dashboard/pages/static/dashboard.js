@@ -80,8 +80,10 @@
   });
   showSteps();
 
-  if (!body.dataset.events) {
-    return; // error pages are not updated
+  // Another run than the live one is only requested again if the page is not complete yet; error pages never are.
+  const isLive = "events" in body.dataset;
+  if (!isLive && !("behind" in body.dataset)) {
+    return;
   }
   const notice = document.getElementById("connection");
   let version = body.dataset.version || "";
@@ -115,7 +117,7 @@
       if (response.ok) {
         failed = false;
         show(page);
-        behind = "behind" in body.dataset || version !== announced;
+        behind = "behind" in body.dataset || (isLive && version !== announced);
       } else if (failed) {
         location.reload(); // shows the error
       } else {
@@ -235,6 +237,9 @@
 
   // Browsers open few connections to a server, and the application needs them: a hidden page keeps none open.
   function watch() {
+    if (!isLive) {
+      return;
+    }
     if (source) {
       source.close();
       source = null;
