@@ -1,0 +1,66 @@
+"""Selects the tests that a change can affect: the product's answer, and two simple ones that check the experiment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flask_livecoverage.journal.data_dir import DataDir
+from flask_livecoverage.model.filters import Filters
+from flask_livecoverage.queries.recorded_suite import suite_object
+from flask_livecoverage.queries.stored_runs import open_stored_runs
+from flask_livecoverage.settings import load_settings
+
+from .baseline import Baseline, status
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The selected tests, whether these are all because something could not be judged, and the reasons."""
+
+    tests: frozenset[str]
+    all: bool = False
+    reasons: list[str] = field(default_factory=list)
+
+
+Judge = Callable[[], Selection]
+
+
+def no_tests(baseline: Baseline) -> Judge:
+    """Select none, which is wrong: the experiment has to report missed tests."""
+    return lambda: Selection(frozenset())
+
+
+def tests_of_files(baseline: Baseline) -> Judge:
+    """Select the tests that ran a line of a changed file, and all tests for a file that no test ran."""
+    files = files_of_tests(baseline)
+
+    def select() -> Selection:
+        changed = {line[3:].split(" -> ")[-1].strip('"') for line in status(baseline.folder).splitlines()}
+        recorded = set().union(*files.values())
+        if changed - recorded:
+            return Selection(frozenset(baseline.tests), all=True, reasons=sorted(changed - recorded))
+        found = {test for test, paths in files.items() if paths & changed}
+        return Selection(frozenset(found | (set(baseline.tests) - files.keys())))
+
+    return select
+
+
+def files_of_tests(baseline: Baseline) -> dict[str, set[str]]:
+    """The files of which each test ran a line."""
+    top = os.path.realpath(baseline.folder)
+    directory = DataDir(str(baseline.data_dir))
+    folder = directory.run("latest")
+    with open_stored_runs(directory.path, [folder], load_settings({}).store) as runs:
+        document = suite_object(runs.queries, Filters())
+    return {
+        test["test"]: {os.path.relpath(path, top) for trace in test["traces"] for path in document["traces"][trace]}
+        for test in document["tests"]
+    }
+
+
+JUDGES: dict[str, Callable[[Baseline], Judge]] = {
+    "files": tests_of_files,
+    "none": no_tests,
+}

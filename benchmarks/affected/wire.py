@@ -1,0 +1,85 @@
+"""Brings the requests of a suite to the live server, or to the application in this process.
+
+A plugin for pytest (``-p benchmarks.affected.wire``). The suite is the same in both cases: when the baseline is recorded,
+the fixture ``wire`` forwards to the server of ``livecov run``; when a mutant is run, it is the application itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from werkzeug.exceptions import InternalServerError
+from werkzeug.test import Client
+
+HOP_BY_HOP = {"connection", "date", "server", "transfer-encoding", "content-length"}
+SHORT = 80
+
+# The application that was started in this process.
+BOOTED: list[Any] = []
+
+
+class LiveServer:
+    """A WSGI application that forwards each request to a server."""
+
+    def __init__(self, url: str) -> None:
+        self._host = urlsplit(url).netloc
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        headers = {
+            name.removeprefix("HTTP_").replace("_", "-").title(): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_") or (name == "CONTENT_TYPE" and value)
+        }
+        connection = HTTPConnection(self._host, timeout=60)
+        try:
+            body = environ["wsgi.input"].read(length) if length else None
+            connection.request(environ["REQUEST_METHOD"], environ["REQUEST_URI"], body, headers)
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        kept = [(name, value) for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP]
+        start_response(f"{response.status} {response.reason}", kept)
+        return [content]
+
+
+class Guarded:
+    """A WSGI application whose errors are answered with 500, as a server does."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        try:
+            return list(self._application(environ, start_response))
+        except Exception:
+            return InternalServerError()(environ, start_response)
+
+
+class SuiteClient(Client):
+    """A client with cookies."""
+
+    def ask(self, method: str, path: str, **what: Any) -> tuple[int, str]:
+        """The answer to a request: its status, and where it leads to, or its text, or the digest of a long text."""
+        response = self.open(path, method=method, **what)
+        text = response.headers.get("Location") or response.get_data(as_text=True)
+        return response.status_code, text if len(text) < SHORT else digest(text)
+
+
+def digest(text: str) -> str:
+    """A short digest of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@pytest.fixture(scope="session")
+def wire() -> Any:
+    """The WSGI application that answers the suite's requests."""
+    url = os.environ.get("LIVECOVERAGE_URL")
+    return LiveServer(url) if url else Guarded(BOOTED[0])
