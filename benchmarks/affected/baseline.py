@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from . import reports, wire
 from .applications import Application
-from .suite import Outcomes, environment
+from .suite import Outcomes, environment, warm_suite
 
 IDENTITY = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost")
 
@@ -52,6 +53,10 @@ def record(application: Application, folder: Path, scratch: Path) -> Baseline:
     """Write the application into ``folder``, commit it, and record its suite with the product."""
     folder.mkdir()
     application.write(folder)
+    # Answers of the unchanged application, for the tests that compare whole answers.
+    with warm_suite(application, folder, scratch, **{wire.RECORDING: "1"}) as suite:
+        suite.run([], 60)
+    shutil.rmtree(folder / "instance", ignore_errors=True)
     git(folder, "init", "--quiet", "--initial-branch", "main")
     commit(folder)
     file = scratch / "baseline.jsonl"
@@ -63,7 +68,7 @@ def record(application: Application, folder: Path, scratch: Path) -> Baseline:
     result = subprocess.run(
         command,
         cwd=folder,
-        env={**environment(), reports.FILE_VARIABLE: str(file)},
+        env={**environment(), **application.variables(folder), reports.FILE_VARIABLE: str(file)},
         capture_output=True,
         text=True,
     )

@@ -154,7 +154,7 @@ def bench(name: str, judge: str, folder: Path) -> Iterator[Bench]:
     baseline = record(APPLICATIONS[name], folder / name, folder)
     names = git(baseline.folder, "ls-files", "-z").rstrip("\0").split("\0")
     tree = Tree.read(baseline.folder, names, baseline.application.sources)
-    with warm_suite(name, baseline.folder, folder) as suite:
+    with warm_suite(baseline.application, baseline.folder, folder) as suite:
         outcomes = suite.run(baseline.tests, baseline.longest)
         wrong = changed(baseline.tests, outcomes)
         if outcomes.problem is not None or wrong:

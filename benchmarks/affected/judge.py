@@ -51,7 +51,7 @@ def files_of_tests(baseline: Baseline) -> dict[str, set[str]]:
     """The files of which each test ran a line."""
     top = os.path.realpath(baseline.folder)
     directory = DataDir(str(baseline.data_dir))
-    folder = directory.run("latest")
+    (folder,) = directory.select("latest")
     with open_stored_runs(directory.path, [folder], load_settings({}).store) as runs:
         document = suite_object(runs.queries, Filters())
     return {

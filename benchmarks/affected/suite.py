@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .applications import Application
+
 REPOSITORY = Path(__file__).parents[2]
 # A test may take so much longer than it did, and so many seconds.
-LONGER, MORE_SECONDS = 10.0, 2.0
+LONGER, MORE_SECONDS = 10.0, 3.0
 # All together: after that, the tests that remain are run in a new process.
-SUITE_SECONDS = 30.0
+SUITE_SECONDS = 60.0
 MAX_PROCESSES = 3
 
 
@@ -91,13 +93,13 @@ def last_line(file: Path) -> str:
 
 
 @contextmanager
-def warm_suite(name: str, folder: Path, scratch: Path) -> Iterator[WarmSuite]:
-    """Start the process for the application of this name, which is in ``folder``."""
-    command = [sys.executable, "-m", f"{__package__}.warm", name]
+def warm_suite(application: Application, folder: Path, scratch: Path, **variables: str) -> Iterator[WarmSuite]:
+    """Start the process for an application, which is in ``folder``."""
+    command = [sys.executable, "-m", f"{__package__}.warm", application.name]
     with subprocess.Popen(
         command,
         cwd=folder,
-        env={**environment(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={**environment(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **application.variables(folder), **variables},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -7,8 +7,11 @@ the fixture ``wire`` forwards to the server of ``livecov run``; when a mutant is
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +22,9 @@ from werkzeug.test import Client
 
 HOP_BY_HOP = {"connection", "date", "server", "transfer-encoding", "content-length"}
 SHORT = 80
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+# While it is set, answers are recorded instead of compared.
+RECORDING = "AFFECTED_RECORDING"
 
 # The application that was started in this process.
 BOOTED: list[Any] = []
@@ -58,7 +64,11 @@ class Guarded:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         try:
-            return list(self._application(environ, start_response))
+            body = self._application(environ, start_response)
+            try:
+                return list(body)
+            finally:
+                getattr(body, "close", lambda: None)()
         except Exception:
             return InternalServerError()(environ, start_response)
 
@@ -70,12 +80,22 @@ class SuiteClient(Client):
         """The answer to a request: its status, and where it leads to, or its text, or the digest of a long text."""
         response = self.open(path, method=method, **what)
         text = response.headers.get("Location") or response.get_data(as_text=True)
-        return response.status_code, text if len(text) < SHORT else digest(text)
+        return response.status_code, shortened(text)
+
+    def play(self, story: Sequence[Sequence[Any]]) -> list[tuple[int, str]]:
+        """The answers to some requests: each a method, a path, and the fields of a form or an object for JSON."""
+        return [
+            self.ask(method, path, **({"json": what[0]} if path.startswith("/api/") else {"data": what[0]}) if what else {})
+            for method, path, *what in story
+        ]
 
 
-def digest(text: str) -> str:
-    """A short digest of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def shortened(text: str) -> str:
+    """A text without the present time, or its digest if it is long."""
+    text = MOMENT.sub("MOMENT", text)
+    for day in {date.today(), datetime.now(UTC).date()}:
+        text = text.replace(day.isoformat(), "TODAY")
+    return text if len(text) < SHORT else hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +103,20 @@ def wire() -> Any:
     """The WSGI application that answers the suite's requests."""
     url = os.environ.get("LIVECOVERAGE_URL")
     return LiveServer(url) if url else Guarded(BOOTED[0])
+
+
+@pytest.fixture
+def same_as_before(request: pytest.FixtureRequest) -> Callable[[Any], None]:
+    """Checks that the answers of a test are those of the unchanged application, which are beside its file."""
+    file = request.path.parent / "answers.json"
+    answers = json.loads(file.read_text()) if file.exists() else {}
+    name = request.node.name
+
+    def check(answer: Any) -> None:
+        plain = json.loads(json.dumps(answer))
+        if os.environ.get(RECORDING):
+            file.write_text(json.dumps({**answers, name: plain}, indent=1, sort_keys=True) + "\n")
+        else:
+            assert plain == answers[name]
+
+    return check

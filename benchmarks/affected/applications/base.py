@@ -14,7 +14,8 @@ IGNORED = "__pycache__/\n.livecov/\n.pytest_cache/\ninstance/\nhtmlcov/\n*.sqlit
 class Application:
     """An application: ``write`` puts it into a folder, with its suite; ``boot`` starts it in this process.
 
-    ``factory`` is how ``flask --app`` finds it, ``options`` are those of ``livecov run``. ``sources`` are its folders.
+    ``factory`` is how ``flask --app`` finds it, ``options`` are those of ``livecov run``, ``variables`` those of
+    the environment of all its processes. ``sources`` are its folders.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Application:
     write: Callable[[Path], None]
     boot: Callable[[], Any]
     options: Sequence[str] = ()
+    variables: Callable[[Path], dict[str, str]] = lambda folder: {}
     warm_modules: Sequence[str] = ()
 
 
