@@ -83,11 +83,14 @@ class SuiteClient(Client):
         return response.status_code, shortened(text)
 
     def play(self, story: Sequence[Sequence[Any]]) -> list[tuple[int, str]]:
-        """The answers to some requests: each a method, a path, and the fields of a form or an object for JSON."""
-        return [
-            self.ask(method, path, **({"json": what[0]} if path.startswith("/api/") else {"data": what[0]}) if what else {})
-            for method, path, *what in story
-        ]
+        """The answers to some requests: each a method, a path, and perhaps a content (JSON for an API) and a role."""
+        return [self.ask(method, path, **_arguments(path, *what)) for method, path, *what in story]
+
+
+def _arguments(path: str, content: Any = None, role: str | None = None) -> dict[str, Any]:
+    """The arguments of a request with content, and with a role in a header."""
+    arguments: dict[str, Any] = {} if content is None else {"json" if path.startswith("/api/") else "data": content}
+    return arguments if role is None else {**arguments, "headers": {"X-Role": role}}
 
 
 def shortened(text: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .base import Application
 from .example import EXAMPLE
+from .layered import LAYERED
 from .tutorial import TUTORIAL
 
-APPLICATIONS = {application.name: application for application in (EXAMPLE, TUTORIAL)}
+APPLICATIONS = {application.name: application for application in (EXAMPLE, TUTORIAL, LAYERED)}
 
 __all__ = ["APPLICATIONS", "Application"]
