@@ -14,6 +14,7 @@ from .baseline import RecordingFailedError
 from .experiment import bench, show
 from .figures import circumstances, missed, tables
 from .judge import JUDGES
+from .known import KnownOutcomes
 from .workers import run_all
 
 REPOSITORY = Path(__file__).parents[2]
@@ -47,8 +48,10 @@ def main(
     try:
         if only is not None:
             for name in names:
-                with tempfile.TemporaryDirectory() as folder, bench(name, judge, Path(folder)) as one:
-                    click.echo(show(one, seed, only))
+                with tempfile.TemporaryDirectory() as folder:
+                    known = KnownOutcomes(Path(folder) / "known", name, seed, 0)
+                    with bench(name, judge, Path(folder), known) as one:
+                        click.echo(show(one, seed, only))
             return
         results = run_all(mutants, seed, names, judge, jobs, output)
     except RecordingFailedError as error:

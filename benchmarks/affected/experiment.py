@@ -13,10 +13,10 @@ from typing import Any
 from .applications import APPLICATIONS
 from .baseline import Baseline, diff, git, record, restore, status
 from .judge import JUDGES, Judge, Selection
+from .known import CUT_SHORT, NOT_STARTED, RAN, Known, KnownOutcomes, digest_of
 from .mutations import Changes, Mutant, Tree, make_mutant
 from .suite import Outcomes, WarmSuite, warm_suite
 
-RAN, NOT_STARTED, CUT_SHORT = "ran", "not started", "cut short"
 PASSED = "passed"
 
 
@@ -25,7 +25,7 @@ class Result:
     """What became of a mutant.
 
     ``changed`` has the tests with another outcome, with that outcome. ``missed`` are those of them that were not
-    selected, ``missed_alone`` those that fail too when they are run alone: the others fail because of tests before them.
+    selected, ``missed_alone`` those that change when they are run alone, too: others change because of tests before.
     """
 
     application: str
@@ -56,6 +56,7 @@ class Bench:
     suite: WarmSuite
     judge: Judge
     tree: Tree
+    known: KnownOutcomes
 
     def mutant(self, seed: int, number: int) -> Mutant:
         """The mutant of a number."""
@@ -67,28 +68,41 @@ class Bench:
             began = time.perf_counter()
             selection = self.judge()
             judged = 1000 * (time.perf_counter() - began)
-            outcomes = self.suite.run(self.baseline.tests, self.baseline.longest)
-            result = self._result(mutant, selection, outcomes)
+            result = self._result(mutant, selection, self._outcomes(mutant))
             result.judged_ms = round(judged, 1)
             if result.missed:
                 self._check_missed(result)
         return result
 
-    def _result(self, mutant: Mutant, selection: Selection, outcomes: Outcomes) -> Result:
-        name = self.baseline.application.name
-        result = Result(name, mutant.number, mutant.kind, mutant.title, RAN, reasons=selection.reasons[:5])
+    def _outcomes(self, mutant: Mutant) -> Known:
+        """The outcomes of a mutant that is applied."""
+        digest = digest_of(self.tree, mutant)
+        known = self.known.get(mutant, digest)
+        if known is None:
+            outcomes = self.suite.run(self.baseline.tests, self.baseline.longest)
+            status = NOT_STARTED if outcomes.problem is not None else CUT_SHORT if outcomes.cut_short else RAN
+            differing = {} if status == NOT_STARTED else changed(self.baseline.tests, outcomes)
+            known = Known(mutant.number, digest, status, outcomes.problem, differing)
+            self.known.add(known)
+        return known
+
+    def _result(self, mutant: Mutant, selection: Selection, known: Known) -> Result:
         seconds = self.baseline.outcomes.seconds
         chosen = [test for test in self.baseline.tests if test in selection.tests]
-        result.all = selection.all or len(chosen) == len(self.baseline.tests)
-        result.tests_share = len(chosen) / len(self.baseline.tests)
-        result.seconds_share = sum(seconds[test] for test in chosen) / self.baseline.seconds
-        if outcomes.problem is not None:
-            result.status, result.problem = NOT_STARTED, outcomes.problem
-            return result
-        result.status = CUT_SHORT if outcomes.cut_short else RAN
-        result.changed = changed(self.baseline.tests, outcomes)
-        result.missed = [test for test in result.changed if test not in selection.tests]
-        return result
+        return Result(
+            self.baseline.application.name,
+            mutant.number,
+            mutant.kind,
+            mutant.title,
+            known.status,
+            known.problem,
+            known.changed,
+            missed=[test for test in known.changed if test not in selection.tests],
+            all=selection.all or len(chosen) == len(self.baseline.tests),
+            tests_share=len(chosen) / len(self.baseline.tests),
+            seconds_share=sum(seconds[test] for test in chosen) / self.baseline.seconds,
+            reasons=selection.reasons[:5],
+        )
 
     def _check_missed(self, result: Result) -> None:
         """Keep the tests that change again; those that do not are not deterministic."""
@@ -149,7 +163,7 @@ def remove_empty(path: Path, top: Path) -> None:
 
 
 @contextmanager
-def bench(name: str, judge: str, folder: Path) -> Iterator[Bench]:
+def bench(name: str, judge: str, folder: Path, known: KnownOutcomes) -> Iterator[Bench]:
     """Record the baseline of an application in ``folder``, and start its suite."""
     baseline = record(APPLICATIONS[name], folder / name, folder)
     names = git(baseline.folder, "ls-files", "-z").rstrip("\0").split("\0")
@@ -159,7 +173,7 @@ def bench(name: str, judge: str, folder: Path) -> Iterator[Bench]:
         wrong = changed(baseline.tests, outcomes)
         if outcomes.problem is not None or wrong:
             raise RuntimeError(f"{name}: the unchanged suite fails in one process: {outcomes.problem} {wrong}")
-        yield Bench(baseline, suite, JUDGES[judge](baseline), tree)
+        yield Bench(baseline, suite, JUDGES[judge](baseline), tree, known)
 
 
 def run_mutants(one: Bench, seed: int, numbers: Sequence[int], keep: Callable[[Result], None]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..comparison.tables import Table
-from .experiment import NOT_STARTED
+from .known import NOT_STARTED
 
 HEADERS = (
     "", "mutants", "not starting", "outcomes changed", "missed", "tests selected, median", "mean", "time selected, mean",

@@ -1,8 +1,7 @@
-"""Selects the tests that a change can affect: the product's answer, and two simple ones that check the experiment."""
+"""Selects the tests that a change can affect: the product's answer, and simple ones that check the experiment."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -32,6 +31,11 @@ def no_tests(baseline: Baseline) -> Judge:
     return lambda: Selection(frozenset())
 
 
+def all_tests(baseline: Baseline) -> Judge:
+    """Select all, which is never wrong: for when only the outcomes are wanted."""
+    return lambda: Selection(frozenset(baseline.tests), all=True)
+
+
 def tests_of_files(baseline: Baseline) -> Judge:
     """Select the tests that ran a line of a changed file, and all tests for a file that no test ran."""
     files = files_of_tests(baseline)
@@ -49,13 +53,12 @@ def tests_of_files(baseline: Baseline) -> Judge:
 
 def files_of_tests(baseline: Baseline) -> dict[str, set[str]]:
     """The files of which each test ran a line."""
-    top = os.path.realpath(baseline.folder)
     directory = DataDir(str(baseline.data_dir))
     (folder,) = directory.select("latest")
     with open_stored_runs(directory.path, [folder], load_settings({}).store) as runs:
         document = suite_object(runs.queries, Filters())
     return {
-        test["test"]: {os.path.relpath(path, top) for trace in test["traces"] for path in document["traces"][trace]}
+        test["test"]: {path for trace in test["traces"] for path in document["traces"][trace]}
         for test in document["tests"]
     }
 
@@ -63,4 +66,5 @@ def files_of_tests(baseline: Baseline) -> dict[str, set[str]]:
 JUDGES: dict[str, Callable[[Baseline], Judge]] = {
     "files": tests_of_files,
     "none": no_tests,
+    "all": all_tests,
 }

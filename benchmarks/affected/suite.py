@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 LONGER, MORE_SECONDS = 10.0, 3.0
 # All together: after that, the tests that remain are run in a new process.
 SUITE_SECONDS = 60.0
-MAX_PROCESSES = 3
+MAX_PROCESSES = 5
 
 
 @dataclass
@@ -58,7 +58,7 @@ class WarmSuite:
         outcomes = Outcomes()
         for _ in range(MAX_PROCESSES):
             ended = self._run_once(first, LONGER * longest + MORE_SECONDS, outcomes)
-            # Where a test hung for good, go on with those after it.
+            # Where a test hung for good, or ended the process, go on with those after it.
             first = [test for test in tests if test not in outcomes.tests]
             if ended or outcomes.problem is not None or not first:
                 return outcomes
@@ -83,7 +83,8 @@ class WarmSuite:
             outcomes.problem = last_line(self._errors)
             return True
         outcomes.add(self._reports)
-        return answer["status"] is not None
+        # A negative status: the process crashed.
+        return answer["status"] is not None and answer["status"] >= 0
 
 
 def last_line(file: Path) -> str:

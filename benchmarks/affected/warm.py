@@ -27,7 +27,7 @@ from .applications import APPLICATIONS, Application
 WARM_MODULES = ("flask", "flask.testing", "flask_livecoverage", "jinja2.ext", "sqlite3", "werkzeug.serving")
 MEMORY = 3 << 30
 BOOT_SECONDS = 20
-ARGUMENTS = ["-q", "--tb=no", "--no-header", "-p", "no:cacheprovider"]
+ARGUMENTS = ["-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
 
 
 def main(name: str) -> None:

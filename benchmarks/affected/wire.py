@@ -6,6 +6,7 @@ the fixture ``wire`` forwards to the server of ``livecov run``; when a mutant is
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -108,18 +110,24 @@ def wire() -> Any:
     return LiveServer(url) if url else Guarded(BOOTED[0])
 
 
+@functools.cache
+def read_answers(file: Path) -> Any:
+    """The recorded answers in a file."""
+    return json.loads(file.read_text())
+
+
 @pytest.fixture
 def same_as_before(request: pytest.FixtureRequest) -> Callable[[Any], None]:
     """Checks that the answers of a test are those of the unchanged application, which are beside its file."""
     file = request.path.parent / "answers.json"
-    answers = json.loads(file.read_text()) if file.exists() else {}
     name = request.node.name
 
     def check(answer: Any) -> None:
         plain = json.loads(json.dumps(answer))
         if os.environ.get(RECORDING):
+            answers = json.loads(file.read_text()) if file.exists() else {}
             file.write_text(json.dumps({**answers, name: plain}, indent=1, sort_keys=True) + "\n")
         else:
-            assert plain == answers[name]
+            assert plain == read_answers(file)[name]
 
     return check

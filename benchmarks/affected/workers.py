@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from .experiment import Bench, Result, bench, run_mutants
+from .known import KnownOutcomes
 
 
 def run_all(mutants: int, seed: int, names: Sequence[str], judge: str, jobs: int, output: Path) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def run_all(mutants: int, seed: int, names: Sequence[str], judge: str, jobs: int
         for name in names:
             share = mutants // len(names)
             numbers = [list(range(job, share, jobs)) for job in range(jobs)]
-            futures = [pool.submit(work, name, judge, seed, part, output / f"{name}-{job}.jsonl")
+            futures = [pool.submit(work, name, judge, seed, part, output, job)
                        for job, part in enumerate(numbers) if part]  # fmt: skip
             for future in futures:
                 results["applications"][name] = future.result()
@@ -49,13 +50,14 @@ def run_all(mutants: int, seed: int, names: Sequence[str], judge: str, jobs: int
     return results
 
 
-def work(name: str, judge: str, seed: int, numbers: Sequence[int], file: Path) -> dict[str, Any]:
-    """Run some mutants of an application, each result a line of ``file``; the facts about the application."""
+def work(name: str, judge: str, seed: int, numbers: Sequence[int], output: Path, job: int) -> dict[str, Any]:
+    """Run some mutants of an application, each result a line of a file; the facts about the application."""
     began = time.monotonic()
+    known = KnownOutcomes(output / "outcomes", name, seed, job)
     with (
-        file.open("w") as lines,
+        (output / f"{name}-{job}.jsonl").open("w") as lines,
         tempfile.TemporaryDirectory(prefix="livecov-affected-") as folder,
-        bench(name, judge, Path(folder)) as one,
+        bench(name, judge, Path(folder), known) as one,
     ):
         done = [0, 0, 0]
 

@@ -135,7 +135,8 @@ def make_mutant(tree: Tree, application: str, seed: int, number: int) -> Mutant:
             continue
         changes = {name: text for name, text in made[0].items() if text != tree.files.get(name)}
         if changes and all(compiles(name, text) for name, text in changes.items()):
-            return Mutant(number, kind, made[1], changes)
+            first = next(iter(changes))
+            return Mutant(number, kind, made[1] if first in made[1] else f"{first}, {made[1]}", changes)
     raise RuntimeError(f"{application}: no mutant of number {number}")
 
 

@@ -27,8 +27,9 @@ def _package_that_wins(tree: Tree, chance: random.Random) -> Mutation | None:
     modules = [name for name in tree.python if not name.endswith("__init__.py")]
     name = chance.choice(modules)
     text = tree.files[name]
-    for edit in chance.sample(list(expressions.constants(source_of(text))), 1) if "= " in text else ():
-        text = source_of(text).apply(edit)
+    edits = list(expressions.constants(source_of(text)))
+    if edits:
+        text = source_of(text).apply(chance.choice(edits))
     # Relative imports of the copy are one level deeper.
     text = re.sub(r"^(\s*from )\.", r"\1..", text, flags=re.MULTILINE)
     return {f"{name.removesuffix('.py')}/__init__.py": text}, "a package wins over a module"

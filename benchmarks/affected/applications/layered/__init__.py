@@ -40,7 +40,13 @@ def write(folder: Path) -> None:
     write_files(folder / PACKAGE, files)
     write_files(folder / "tests", {"conftest.py": CONFTEST, **test_files(stories)})
     write_files(
-        folder, {".gitignore": IGNORED, "setup.cfg": CONFIGURATION, "requirements.txt": "flask>=3.0\n", "tests/__init__.py": ""}
+        folder,
+        {
+            ".gitignore": IGNORED,
+            "setup.cfg": CONFIGURATION,
+            "requirements.txt": "flask>=3.0\n",
+            "tests/__init__.py": "",
+        },
     )
 
 

@@ -99,50 +99,50 @@ class $model($base):
 '''
 
 MODEL_STATUS = (
-    '''
+    """
     def status(self):
         if self.number > LIMIT:
             return "archived"
         if self.number % $mod == 0:
             return "open"
         return "closed"
-''',
-    '''
+""",
+    """
     def status(self):
         for limit, name in ((LIMIT // 2, "low"), (LIMIT, "middle")):
             if self.number <= limit:
                 return name
         return "high"
-''',
-    '''
+""",
+    """
     def status(self):
         state = self.number % $mod
         return "ready" if not state else "waiting" if state == 1 else "done"
-''',
+""",
 )
 
 MODEL_MORE = (
-    '''
+    """
     @classmethod
     def of(cls, text):
         number, _, kind = text.partition("-")
         return cls(int(number), kind or KINDS[-1])
-''',
-    '''
+""",
+    """
     @property
     def long_name(self):
         return f"{NAMES[self.kind]} {self.describe()}"
-''',
-    '''
+""",
+    """
     @staticmethod
     def sum(items):
         return str(total(item.price() for item in items))
-''',
-    '''
+""",
+    """
     def __len__(self):
         return 1 + self.number % 3
-''',
-    '''
+""",
+    """
     def neighbours(self):
         found = []
         for number in (self.number - 1, self.number + 1):
@@ -150,7 +150,7 @@ MODEL_MORE = (
                 continue
             found.append(type(self)(number, self.kind).label())
         return found
-''',
+""",
 )
 
 MODEL_SPECIAL = '''
@@ -202,27 +202,27 @@ class ${model}Service($mixin, Service):
 '''
 
 SERVICE_MORE = (
-    '''
+    """
     def visible(self, item):
         return item.number != $mod
-''',
-    '''
+""",
+    """
     def order(self, item):
         return -item.number
-''',
-    '''
+""",
+    """
     def after(self, item):
         item.seen = True
         return item
-''',
-    '''
+""",
+    """
     def prepare(self, values):
         return {**super().prepare(values), "by": "$area"}
-''',
-    '''
+""",
+    """
     def exists(self, number):
         return super().exists(number) and number != $limit
-''',
+""",
 )
 
 SERVICE_OTHER = '''
@@ -234,10 +234,10 @@ def related(number):
     return [item.label() for item in others.all() if item.number % $mod == number % $mod][:4]
 '''
 
-SERVICE_END = '''
+SERVICE_END = """
 
 SERVICE = ${model}Service()
-'''
+"""
 
 VIEWS_HEAD = '''"""The pages of the $area."""
 
@@ -265,20 +265,20 @@ def detail(number):
 '''
 
 VIEWS: dict[str, str] = {
-    "json": '''
+    "json": """
 
 @bp.get("/<int:number>.json")
 def as_json(number):
     item = SERVICE.find(number)
     return {**item.as_object(), "color": item.color(), "price": str(item.price())}
-''',
-    "kind": '''
+""",
+    "kind": """
 
 @bp.get("/<string:kind>")
 def by_kind(kind):
     return {"kind": kind, "items": [item.describe() for item in SERVICE.of_kind(kind)]}
-''',
-    "search": '''
+""",
+    "search": """
 
 @bp.get("/search")
 def search():
@@ -287,8 +287,8 @@ def search():
     if not found:
         return {"text": text, "found": 0}, 404
     return {"text": text, "found": len(found), "first": found[0].label()}
-''',
-    "create": '''
+""",
+    "create": """
 
 @bp.post("/")
 def create():
@@ -297,8 +297,8 @@ def create():
     except PermissionError as error:
         return {"refused": str(error)}, 405
     return result, 400 if "missing" in result else 201
-''',
-    "discount": '''
+""",
+    "discount": """
 
 @bp.route("/<int:number>/discount", methods=["GET", "POST"])
 @requires("discount")
@@ -307,29 +307,29 @@ def discount(number):
     if request.method == "POST" and percent > 50:
         return redirect(url_for(".detail", number=number))
     return {"price": str(SERVICE.find(number).discount(percent)), "percent": percent}
-''',
-    "totals": '''
+""",
+    "totals": """
 
 @bp.get("/totals")
 @requires("totals")
 @logged
 def totals():
     return {"totals": SERVICE.summary(), "cheapest": [item.number for item in SERVICE.cheapest()]}
-''',
-    "related": '''
+""",
+    "related": """
 
 @bp.get("/<int:number>/related")
 @logged
 def show_related(number):
     return {"number": number, "related": related(number)}
-''',
-    "parts": '''
+""",
+    "parts": """
 
 @bp.get("/<int:number>/parts")
 def parts(number):
     count = whole(request.args.get("count"), 3)
     return {"parts": SERVICE.find(number).parts(count), "index": list(enumerate("ab" * count))}
-''',
+""",
 }
 OPTIONAL = [name for name in VIEWS if name != "related"]
 
@@ -373,7 +373,9 @@ def modules_of(area: Area) -> tuple[dict[str, str], list[list[Request]]]:
     # A route for any text is not always the last.
     chance.shuffle(views)
     parts = {
-        f"{area.name}/__init__.py": ['"""The $area: views, services, models."""\n\nfrom .views import bp\n\n__all__ = ["bp"]\n'],
+        f"{area.name}/__init__.py": [
+            '"""The $area: views, services, models."""\n\nfrom .views import bp\n\n__all__ = ["bp"]\n'
+        ],
         f"{area.name}/model.py": model,
         f"{area.name}/service.py": services,
         f"{area.name}/views.py": [VIEWS_HEAD, *(VIEWS[name] for name in views)],
