@@ -10,8 +10,8 @@ from ..comparison.tables import Table
 from .known import NOT_STARTED
 
 HEADERS = (
-    "", "mutants", "not starting", "outcomes changed", "missed", "tests selected, median", "mean", "time selected, mean",
-    "all selected",
+    "", "mutants", "not starting", "outcomes changed", "missed", "tests selected, median", "mean",
+    "time selected, mean", "all selected",
 )  # fmt: skip
 # These kinds change nothing that runs, or what is not measured: they are not in the figures of changed code.
 OTHER_KINDS = {"comment or layout", "requirements", "data file", "the suite", "docstring"}

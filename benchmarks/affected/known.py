@@ -1,4 +1,4 @@
-"""Keeps the outcomes of mutants, which do not depend on what is selected: another judge need not run the suites again."""
+"""Keeps the outcomes of mutants, which do not depend on what is selected, so another judge runs no suites again."""
 
 from __future__ import annotations
 

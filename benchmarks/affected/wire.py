@@ -1,7 +1,7 @@
 """Brings the requests of a suite to the live server, or to the application in this process.
 
-A plugin for pytest (``-p benchmarks.affected.wire``). The suite is the same in both cases: when the baseline is recorded,
-the fixture ``wire`` forwards to the server of ``livecov run``; when a mutant is run, it is the application itself.
+A plugin for pytest (``-p benchmarks.affected.wire``). The suite is the same in both cases: when the baseline is
+recorded, the fixture ``wire`` forwards to the server of ``livecov run``; for a mutant, it is the application itself.
 """
 
 from __future__ import annotations

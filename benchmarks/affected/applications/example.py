@@ -1,7 +1,7 @@
 """The example application of this repository: Flask-SQLAlchemy, templates, a JSON endpoint.
 
-Its tests stay as they are, but for those that end the server. Their page is one without a browser, and a module of tests
-is added that compares whole answers.
+Its tests stay as they are, without those that end the server. Their page is one without a browser, and a module of
+tests is added that compares whole answers.
 """
 
 from __future__ import annotations

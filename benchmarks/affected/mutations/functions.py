@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from .expressions import other_values
 from .tree import FUNCTIONS, Edit, Function, Source, indent_of
@@ -41,7 +42,7 @@ def _removed_and_swapped(source: Source, node: Function | ast.ClassDef) -> Itera
         assert item.end_lineno is not None
         start, end = source.line_start(item.lineno), source.line_start(item.end_lineno + 1)
         yield Edit(start, end, "", f"line {item.lineno}: decorator removed")
-    for first, second in zip(items, items[1:], strict=False):
+    for first, second in pairwise(items):
         start, end = source.span(first)[0], source.span(second)[1]
         indent = indent_of(node)
         text = f"{source.text(second)}\n{indent}@{source.text(first)}"
@@ -79,7 +80,7 @@ def signatures(source: Source) -> Iterator[Edit]:
     """Two parameters are swapped, one is renamed or added."""
     for function in source.functions():
         arguments = [item for item in function.args.args if item.arg not in ("self", "cls")]
-        for first, second in zip(arguments, arguments[1:], strict=False):
+        for first, second in pairwise(arguments):
             start, middle = source.span(first)
             begin, end = source.span(second)
             between = source.data[middle:begin].decode()

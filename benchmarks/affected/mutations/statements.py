@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from .tree import FUNCTIONS, Edit, Source, indent_of, is_docstring
 
@@ -47,7 +48,7 @@ def additions(source: Source) -> Iterator[Edit]:
 def orders(source: Source) -> Iterator[Edit]:
     """Two statements of a function are swapped, or one leaves its block."""
     for body in _bodies_of_functions(source):
-        for first, second in zip(body, body[1:], strict=False):
+        for first, second in pairwise(body):
             if first.end_lineno is not None and first.end_lineno < second.lineno and not is_docstring(first):
                 yield _swapped(source, first, second)
         parent = source.parents[body[0]]

@@ -1,7 +1,7 @@
 """A generated application of 100 modules whose parts register themselves.
 
-It has class-based views, mixins, a metaclass, descriptors, late imports, constants of modules that others import, objects
-of configuration, and methods that are found by computed names.
+It has class-based views, mixins, a metaclass, descriptors, late imports, constants of modules that others import,
+objects of configuration, and methods that are found by computed names.
 """
 
 from __future__ import annotations
