@@ -12,7 +12,7 @@ from benchmarks.affected.applications.layered import LAYERED
 from benchmarks.affected.applications.registered import REGISTERED
 from benchmarks.affected.baseline import commit, diff, git, status
 from benchmarks.affected.experiment import applied, changed
-from benchmarks.affected.figures import OTHER_KINDS, missed, row
+from benchmarks.affected.figures import OTHER_KINDS, missed, row, silent
 from benchmarks.affected.known import Known, KnownOutcomes, digest_of
 from benchmarks.affected.mutations import KINDS, Mutant, Tree, make_mutant
 from benchmarks.affected.mutations.expressions import conditions, constants, operators
@@ -148,13 +148,17 @@ def test_known_outcomes(tmp_path: Path) -> None:
 
 
 def test_figures() -> None:
-    common = {"application": "some", "number": 4, "title": "a title", "missed_alone": [], "all": False}
-    unchanged = {**common, "status": "ran", "changed": {}, "missed": [], "tests_share": 0.5, "seconds_share": 0.25}
+    common = {"application": "some", "number": 4, "title": "a title", "missed_alone": 0, "all": False}
+    unchanged = {**common, "status": "ran", "changed": 0, "missed": 0, "changed_share": 0}
+    unchanged |= {"tests_share": 0.5, "seconds_share": 0.25}
+    wrong = {"changed": 2, "changed_share": 0.2, "missed": 1, "first_missed": "one"}
     results = [
-        {**unchanged, "changed": {"one": "failed"}, "missed": ["one"], "tests_share": 0, "seconds_share": 0},
+        {**unchanged, **wrong, "tests_share": 0, "seconds_share": 0},
         unchanged,
-        {**unchanged, "status": "not started", "tests_share": 1, "seconds_share": 1},
+        {**unchanged, "status": "not started", "tests_share": 0},
     ]
-    assert row("Some", results) == ["Some", "3", "1", "1", "1", "25%", "25%", "12%", "0.0%"]
+    assert row("Some", results) == ["Some", "3", "1", "1", "1", "10%", "25%", "25%", "12%", "0.0%"]
     assert missed({"mutants": results}) == ["some 4 (a title): 1 missed, such as one (passes alone)"]
+    assert silent({"mutants": results}).startswith("With 1 mutants, ")
+    assert "for 1 of these" in silent({"mutants": results})
     assert KINDS.keys() > OTHER_KINDS

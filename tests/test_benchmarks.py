@@ -76,7 +76,7 @@ def test_soak() -> None:
 def test_affected(tmp_path: Path) -> None:
     """A selection of no tests at all is reported as missing those that fail."""
     command = [sys.executable, "-m", "benchmarks.affected", "--application", "example", "--mutants", "6"]
-    command += ["--output", str(tmp_path), "--judge"]
+    command += ["--scratch", str(tmp_path), "--judge"]
     wrong = subprocess.run([*command, "none"], cwd=REPOSITORY, capture_output=True, text=True)
     assert (wrong.returncode, "Error: tests were missed:\nexample " in wrong.stderr) == (1, True), wrong.stderr
 

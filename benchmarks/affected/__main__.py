@@ -12,13 +12,15 @@ import click
 from .applications import APPLICATIONS
 from .baseline import RecordingFailedError
 from .experiment import bench, show
-from .figures import circumstances, missed, tables
+from .figures import circumstances, missed, silent, tables
 from .judge import JUDGES
 from .known import KnownOutcomes
 from .workers import run_all
 
 REPOSITORY = Path(__file__).parents[2]
-OUTPUT = REPOSITORY / "build" / "affected"
+# A run of all applications with the product's selection is kept in the repository.
+RESULTS, DOCS = REPOSITORY / "benchmarks" / "affected" / "results", REPOSITORY / "docs" / "affected"
+PARTIAL = REPOSITORY / "build" / "affected"
 
 
 @click.command()
@@ -29,7 +31,12 @@ OUTPUT = REPOSITORY / "build" / "affected"
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Processes that run mutants.", show_default=True)
 @click.option("--only", type=click.IntRange(0), help="Show the mutant of this number.")
 @click.option("--from", "source", type=click.Path(exists=True, path_type=Path), help="Run nothing: read this file.")
-@click.option("--output", type=click.Path(path_type=Path), default=OUTPUT, help="The folder for the results.")
+@click.option("--scratch", type=click.Path(path_type=Path), default=PARTIAL, help="The folder for outcomes.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The folder for results. [default: those in the repository; the scratch folder for a part]",
+)
 def main(
     mutants: int,
     seed: int,
@@ -38,12 +45,15 @@ def main(
     jobs: int,
     only: int | None,
     source: Path | None,
-    output: Path,
+    scratch: Path,
+    output: Path | None,
 ) -> None:
     """Change applications in random places; each test whose outcome changes must be selected."""
+    is_whole = output is None and not names and judge == next(iter(JUDGES))
+    folders = (RESULTS, DOCS) if is_whole else (output or scratch, (output or scratch) / "docs")
     names = names or tuple(APPLICATIONS)
     if source is not None:
-        write(json.loads(source.read_text()), output)
+        write(json.loads(source.read_text()), *folders)
         return
     try:
         if only is not None:
@@ -53,26 +63,30 @@ def main(
                     with bench(name, judge, Path(folder), known) as one:
                         click.echo(show(one, seed, only))
             return
-        results = run_all(mutants, seed, names, judge, jobs, output)
+        results = run_all(mutants, seed, names, judge, jobs, scratch)
     except RecordingFailedError as error:
         raise click.ClickException(str(error)) from None
-    write(results, output)
+    write(results, *folders)
     if missed(results):
         raise click.ClickException("tests were missed:\n" + "\n".join(missed(results)))
 
 
-def write(results: dict[str, Any], output: Path) -> None:
-    """Write the results, and the tables for people."""
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "affected.json").write_text(json.dumps(results, separators=(",", ":")) + "\n")
-    found = list(tables(results))
+def write(results: dict[str, Any], output: Path, docs: Path) -> None:
+    """Write the results, a report, and the parts of a page of the documentation."""
+    for folder in (output, docs):
+        folder.mkdir(parents=True, exist_ok=True)
+    by_application, by_kind = tables(results)
     lines = missed(results) or ["No test was missed."]
-    parts = [circumstances(results), *(table.markdown().strip() for table in found), "\n".join(lines)]
-    (output / "affected.md").write_text("# Affected tests of mutants\n\n" + "\n\n".join(parts) + "\n")
-    (output / "affected.txt").write_text(
-        "\n\n".join([circumstances(results), *(table.rst().strip() for table in found)]) + "\n"
-    )
-    click.echo(found[0].markdown())
+    parts = [circumstances(results), by_application.markdown().strip(), silent(results), by_kind.markdown().strip()]
+    (output / "affected.json").write_text(json.dumps(results, separators=(",", ":")) + "\n")
+    (output / "affected.md").write_text("\n\n".join(["# Affected tests of mutants", *parts, "\n".join(lines)]) + "\n")
+    for name, text in (
+        ("circumstances", circumstances(results)),
+        ("applications", f"{by_application.rst().strip()}\n\n{silent(results)}"),
+        ("kinds", by_kind.rst().strip()),
+    ):
+        (docs / f"{name}.txt").write_text(text + "\n")
+    click.echo(by_application.markdown())
 
 
 if __name__ == "__main__":

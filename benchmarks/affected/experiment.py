@@ -38,14 +38,21 @@ class Result:
     missed: list[str] = field(default_factory=list)
     missed_alone: list[str] = field(default_factory=list)
     all: bool = False
+    changed_share: float = 0.0
     tests_share: float = 0.0
     seconds_share: float = 0.0
     judged_ms: float = 0.0
     reasons: list[str] = field(default_factory=list)
 
     def to_object(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+        """For the results: numbers instead of the names of tests."""
+        return {
+            **asdict(self),
+            "changed": len(self.changed),
+            "missed": len(self.missed),
+            "missed_alone": len(self.missed_alone),
+            "first_missed": (self.missed_alone or self.missed or [""])[0],
+        }
 
 
 @dataclass(frozen=True)
@@ -99,8 +106,9 @@ class Bench:
             known.changed,
             missed=[test for test in known.changed if test not in selection.tests],
             all=selection.all or len(chosen) == len(self.baseline.tests),
-            tests_share=len(chosen) / len(self.baseline.tests),
-            seconds_share=sum(seconds[test] for test in chosen) / self.baseline.seconds,
+            changed_share=round(len(known.changed) / len(self.baseline.tests), 4),
+            tests_share=round(len(chosen) / len(self.baseline.tests), 4),
+            seconds_share=round(sum(seconds[test] for test in chosen) / self.baseline.seconds, 4),
             reasons=selection.reasons[:5],
         )
 

@@ -10,8 +10,8 @@ from ..comparison.tables import Table
 from .known import NOT_STARTED
 
 HEADERS = (
-    "", "mutants", "not starting", "outcomes changed", "missed", "tests selected, median", "mean",
-    "time selected, mean", "all selected",
+    "", "Mutants", "Not starting", "Changed outcomes", "Missed", "Tests changed, mean", "Tests selected, mean",
+    "Median", "Time selected, mean", "All selected",
 )  # fmt: skip
 # These kinds change nothing that runs, or what is not measured: they are not in the figures of changed code.
 OTHER_KINDS = {"comment or layout", "requirements", "data file", "the suite", "docstring"}
@@ -22,19 +22,25 @@ Results = Sequence[dict[str, Any]]
 def row(title: str, results: Results) -> list[str]:
     """The figures of some mutants."""
     ran = [result for result in results if result["status"] != NOT_STARTED]
-    tests = [result["tests_share"] for result in ran]
-    seconds = [result["seconds_share"] for result in ran]
-    return [
-        title,
-        f"{len(results):,}",
-        f"{len(results) - len(ran):,}",
-        f"{sum(bool(result['changed']) for result in ran):,}",
-        f"{sum(bool(result['missed']) for result in ran):,}",
-        percent(statistics.median(tests)) if tests else "",
-        percent(statistics.mean(tests)) if tests else "",
-        percent(statistics.mean(seconds)) if seconds else "",
-        percent(sum(result["all"] for result in ran) / len(ran)) if ran else "",
+    counts = [
+        len(results),
+        len(results) - len(ran),
+        sum(result["changed"] > 0 for result in ran),
+        sum(result["missed"] > 0 for result in ran),
     ]
+    shares = [
+        mean(ran, "changed_share"),
+        mean(ran, "tests_share"),
+        percent(statistics.median(result["tests_share"] for result in ran)) if ran else "",
+        mean(ran, "seconds_share"),
+        mean(ran, "all"),
+    ]
+    return [title, *(f"{count:,}" for count in counts), *shares]
+
+
+def mean(results: Results, name: str) -> str:
+    """The mean of a share."""
+    return percent(statistics.mean(float(result[name]) for result in results)) if results else ""
 
 
 def percent(share: float) -> str:
@@ -80,11 +86,21 @@ def circumstances(results: dict[str, Any]) -> str:
     return "\n\n".join(lines)
 
 
+def silent(results: dict[str, Any]) -> str:
+    """The number of mutants with which the application does not start, and of those for which nothing was selected."""
+    broken = [result for result in results["mutants"] if result["status"] == NOT_STARTED]
+    none = sum(not result["tests_share"] for result in broken)
+    return (
+        f"With {len(broken):,} mutants, the application does not start, so the run itself fails; for {none:,} of these, "
+        "no test was selected."
+    )
+
+
 def missed(results: dict[str, Any]) -> list[str]:
-    """A line for each mutant with a missed test."""
+    """A line for each mutant with missed tests."""
     return [
-        f"{result['application']} {result['number']} ({result['title']}): {len(result['missed'])} missed, such as "
-        f"{result['missed'][0]}" + ("" if result["missed_alone"] else " (passes alone)")
+        f"{result['application']} {result['number']} ({result['title']}): {result['missed']} missed, such as "
+        f"{result['first_missed']}" + ("" if result["missed_alone"] else " (passes alone)")
         for result in results["mutants"]
         if result["missed"]
     ]

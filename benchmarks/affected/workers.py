@@ -20,9 +20,9 @@ from .experiment import Bench, Result, bench, run_mutants
 from .known import KnownOutcomes
 
 
-def run_all(mutants: int, seed: int, names: Sequence[str], judge: str, jobs: int, output: Path) -> dict[str, Any]:
+def run_all(mutants: int, seed: int, names: Sequence[str], judge: str, jobs: int, scratch: Path) -> dict[str, Any]:
     """Run the mutants of all applications, in some processes."""
-    output.mkdir(parents=True, exist_ok=True)
+    scratch.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "python": platform.python_version(),
@@ -37,25 +37,25 @@ def run_all(mutants: int, seed: int, names: Sequence[str], judge: str, jobs: int
         for name in names:
             share = mutants // len(names)
             numbers = [list(range(job, share, jobs)) for job in range(jobs)]
-            futures = [pool.submit(work, name, judge, seed, part, output, job)
+            futures = [pool.submit(work, name, judge, seed, part, scratch, job)
                        for job, part in enumerate(numbers) if part]  # fmt: skip
             for future in futures:
                 results["applications"][name] = future.result()
             found = [
                 json.loads(line)
                 for job, part in enumerate(numbers) if part
-                for line in (output / f"{name}-{job}.jsonl").read_text().splitlines()
+                for line in (scratch / f"{name}-{job}.jsonl").read_text().splitlines()
             ]  # fmt: skip
             results["mutants"] += sorted(found, key=lambda result: result["number"])
     return results
 
 
-def work(name: str, judge: str, seed: int, numbers: Sequence[int], output: Path, job: int) -> dict[str, Any]:
+def work(name: str, judge: str, seed: int, numbers: Sequence[int], scratch: Path, job: int) -> dict[str, Any]:
     """Run some mutants of an application, each result a line of a file; the facts about the application."""
     began = time.monotonic()
-    known = KnownOutcomes(output / "outcomes", name, seed, job)
+    known = KnownOutcomes(scratch / "outcomes", name, seed, job)
     with (
-        (output / f"{name}-{job}.jsonl").open("w") as lines,
+        (scratch / f"{name}-{job}.jsonl").open("w") as lines,
         tempfile.TemporaryDirectory(prefix="livecov-affected-") as folder,
         bench(name, judge, Path(folder), known) as one,
     ):

@@ -9,7 +9,8 @@ from typing import Any
 from ..base import IGNORED, Application, write_files
 from ..stories import CONFTEST, test_files
 from .areas import NAMES, Area, modules_of
-from .core import MODULES, TEMPLATES
+from .core import MODULES
+from .frame import TEMPLATES
 
 PACKAGE = "shop"
 COMMON = [

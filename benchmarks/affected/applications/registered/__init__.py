@@ -11,11 +11,12 @@ from typing import Any
 
 from ..base import IGNORED, Application, write_files
 from ..stories import CONFTEST, test_files
-from .core import MODULES, PAGES, TEMPLATES
+from .core import MODULES
 from .parts import PAGES as PAGE_COUNT
 from .parts import PLUGINS as PLUGIN_COUNT
 from .parts import constants, lazy, page, plugin
 from .pipes import PIPES
+from .served import PAGES, TEMPLATES
 
 PACKAGE = "press"
 COMMON = [
