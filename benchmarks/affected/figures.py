@@ -91,8 +91,8 @@ def silent(results: dict[str, Any]) -> str:
     broken = [result for result in results["mutants"] if result["status"] == NOT_STARTED]
     none = sum(not result["tests_share"] for result in broken)
     return (
-        f"With {len(broken):,} mutants, the application does not start, so the run itself fails; for {none:,} of these, "
-        "no test was selected."
+        f"With {len(broken):,} mutants, the application does not start, so the run itself fails; for {none:,} of "
+        "these, no test was selected."
     )
 
 
