@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.model.filters import Filters
+from flask_livecoverage.queries.affected import AffectedFinder
+from flask_livecoverage.queries.affected_runs import AffectedQuery, load_records
+from flask_livecoverage.queries.present_files import WorkingTree
 from flask_livecoverage.queries.recorded_suite import suite_object
 from flask_livecoverage.queries.stored_runs import open_stored_runs
+from flask_livecoverage.repository.history import Repository
 from flask_livecoverage.settings import load_settings
 
 from .baseline import Baseline, status
@@ -63,7 +67,22 @@ def files_of_tests(baseline: Baseline) -> dict[str, set[str]]:
     }
 
 
+def product(baseline: Baseline) -> Judge:
+    """The product's answer to what has changed in the working tree, by the recorded run."""
+    repository = Repository.find(baseline.folder)
+    records = load_records(AffectedQuery(baseline.data_dir, folder=baseline.folder), repository)
+    finder = AffectedFinder(records, str(repository.top))
+
+    def select() -> Selection:
+        found = finder.find(WorkingTree(repository, str(baseline.data_dir)), baseline.tests)
+        reasons = [f"{change.path}: {change.reason}" for change in found.reasons]
+        return Selection(frozenset(test.name for test in found.tests), found.everything, reasons)
+
+    return select
+
+
 JUDGES: dict[str, Callable[[Baseline], Judge]] = {
+    "product": product,
     "files": tests_of_files,
     "none": no_tests,
     "all": all_tests,
