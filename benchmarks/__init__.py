@@ -1,5 +1,6 @@
 """Benchmarks. Each is a module to run, and its docstring says how.
 
+- ``python -m benchmarks.affected``: mutants of applications: each test whose outcome changes must have been selected.
 - ``python -m benchmarks.comparison``: the cost of measuring, beside other tools; ``make bench`` runs it.
 - ``python -m benchmarks.dashboard``: the time of the dashboard's pages, and the cost of an open one.
 - ``python -m benchmarks.keploy``: the time in which Keploy's agent answers.

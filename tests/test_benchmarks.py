@@ -73,6 +73,21 @@ def test_soak() -> None:
     assert not re.search(r"^requests +0 ", output, re.MULTILINE)
 
 
+def test_affected(tmp_path: Path) -> None:
+    """A selection of no tests at all is reported as missing those that fail."""
+    command = [sys.executable, "-m", "benchmarks.affected", "--application", "example", "--mutants", "6"]
+    command += ["--scratch", str(tmp_path), "--judge"]
+    wrong = subprocess.run([*command, "none"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (wrong.returncode, "Error: tests were missed:\nexample " in wrong.stderr) == (1, True), wrong.stderr
+
+    right = subprocess.run([*command, "all"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert right.returncode == 0, right.stderr
+    mutants = json.loads((tmp_path / "affected.json").read_text())["mutants"]
+    assert [mutant["number"] for mutant in mutants] == [0, 1, 2, 3, 4, 5]
+    assert any(mutant["changed"] for mutant in mutants)
+    assert "No test was missed." in (tmp_path / "affected.md").read_text()
+
+
 def test_every_module_is_imported(tmp_path: Path) -> None:
     """Also those that only the processes of a long benchmark import."""
     names = [

@@ -1,0 +1,93 @@
+"""Runs the experiment, and writes its results."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .applications import APPLICATIONS
+from .baseline import RecordingFailedError
+from .experiment import bench, show
+from .figures import circumstances, missed, silent, tables
+from .judge import JUDGES
+from .known import KnownOutcomes
+from .workers import run_all
+
+REPOSITORY = Path(__file__).parents[2]
+# A run of all applications with the product's selection is kept in the repository.
+RESULTS, DOCS = REPOSITORY / "benchmarks" / "affected" / "results", REPOSITORY / "docs" / "affected"
+PARTIAL = REPOSITORY / "build" / "affected"
+
+
+@click.command()
+@click.option("--mutants", type=click.IntRange(1), default=2000, help="Of all applications.", show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--application", "names", multiple=True, type=click.Choice(list(APPLICATIONS)), help="Only this ...")
+@click.option("--judge", type=click.Choice(list(JUDGES)), default=next(iter(JUDGES)), show_default=True)
+@click.option("--jobs", type=click.IntRange(1), default=1, help="Processes that run mutants.", show_default=True)
+@click.option("--only", type=click.IntRange(0), help="Show the mutant of this number.")
+@click.option("--from", "source", type=click.Path(exists=True, path_type=Path), help="Run nothing: read this file.")
+@click.option("--scratch", type=click.Path(path_type=Path), default=PARTIAL, help="The folder for outcomes.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The folder for results. [default: those in the repository; the scratch folder for a part]",
+)
+def main(
+    mutants: int,
+    seed: int,
+    names: tuple[str, ...],
+    judge: str,
+    jobs: int,
+    only: int | None,
+    source: Path | None,
+    scratch: Path,
+    output: Path | None,
+) -> None:
+    """Change applications in random places; each test whose outcome changes must be selected."""
+    is_whole = output is None and not names and judge == next(iter(JUDGES))
+    folders = (RESULTS, DOCS) if is_whole else (output or scratch, (output or scratch) / "docs")
+    names = names or tuple(APPLICATIONS)
+    if source is not None:
+        write(json.loads(source.read_text()), *folders)
+        return
+    try:
+        if only is not None:
+            for name in names:
+                with tempfile.TemporaryDirectory() as folder:
+                    known = KnownOutcomes(Path(folder) / "known", name, seed, 0)
+                    with bench(name, judge, Path(folder), known) as one:
+                        click.echo(show(one, seed, only))
+            return
+        results = run_all(mutants, seed, names, judge, jobs, scratch)
+    except RecordingFailedError as error:
+        raise click.ClickException(str(error)) from None
+    write(results, *folders)
+    if missed(results):
+        raise click.ClickException("tests were missed:\n" + "\n".join(missed(results)))
+
+
+def write(results: dict[str, Any], output: Path, docs: Path) -> None:
+    """Write the results, a report, and the parts of a page of the documentation."""
+    for folder in (output, docs):
+        folder.mkdir(parents=True, exist_ok=True)
+    by_application, by_kind = tables(results)
+    lines = missed(results) or ["No test was missed."]
+    parts = [circumstances(results), by_application.markdown().strip(), silent(results), by_kind.markdown().strip()]
+    (output / "affected.json").write_text(json.dumps(results, separators=(",", ":")) + "\n")
+    (output / "affected.md").write_text("\n\n".join(["# Affected tests of mutants", *parts, "\n".join(lines)]) + "\n")
+    for name, text in (
+        ("circumstances", circumstances(results)),
+        ("applications", f"{by_application.rst().strip()}\n\n{silent(results)}"),
+        ("kinds", by_kind.rst().strip()),
+    ):
+        (docs / f"{name}.txt").write_text(text + "\n")
+    click.echo(by_application.markdown())
+
+
+if __name__ == "__main__":
+    main()
