@@ -34,13 +34,21 @@ RECIPES = REPOSITORY / "docs" / "recipes"
 SUITE = """
     import json
     import os
+    from urllib.error import HTTPError
     from urllib.request import Request, urlopen
+
+    import pytest
 
     def get(path, data=None):
         content = data and json.dumps(data).encode()
         request = Request(os.environ["LIVECOVERAGE_URL"] + path, content, {"Content-Type": "application/json"})
         with urlopen(request) as response:
             return response.read().decode()
+
+    @pytest.mark.parametrize("value", ["", "x", "1234567890"])
+    def test_refused(value):
+        with pytest.raises(HTTPError):
+            get("/api/checks", {"fraction": value, "total": 3})
 
     def test_percents():
         assert "50 of 100 is 50%" in get("/50/100")
@@ -221,6 +229,8 @@ def test_github(checkout: Checkout) -> None:
 
     affected = github_job(checkout, "affected", pull_request=True)
     check(affected.values())
+    (missing,) = (line for line in affected["Coverage of the change"].stdout.splitlines() if f"line={now}," in line)
+    assert missing.startswith("::warning file=example_app/fraction.py,")
     if checkout.left_out:
         pytest.skip("; ".join(checkout.left_out))
 
