@@ -89,6 +89,6 @@ def affected(
     if base is not None and (diff_path is not None or run_id is not None):
         other = "--diff" if diff_path is not None else "--run"
         raise click.UsageError(f"--base chooses the run, and {other} does too: use one of them.")
-    from .handlers import affected as handler
+    from .handlers import affected_tests
 
-    handler.show(data_dir, run_id, base=base, diff_path=diff_path, strict=strict, output_format=output_format)
+    affected_tests.show(data_dir, run_id, base=base, diff_path=diff_path, strict=strict, output_format=output_format)

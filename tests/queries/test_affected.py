@@ -54,7 +54,7 @@ class TestMeasuredFiles:
         assert (found.everything, found.unaffected, found.saved_ms) == (False, {EMPTY: 100.0}, 100.0)
 
     def test_module(self, shop: Shop) -> None:
-        shop.edit("shop/cart.py", "LIMIT = 5", "LIMIT = 6")
+        shop.edit("shop/cart.py", "LIMIT = 5", "import requests\nLIMIT = 5")
         assert shop.affected() == ALL
         assert not shop.find().everything
         assert shop.find(strict=True).everything

@@ -18,6 +18,7 @@ from pathlib import Path
 
 # Folders and files of tests. test_marks holds that no module that depends on the interpreter has its tests elsewhere.
 INTERPRETER = (
+    "analysis/impact",
     "cli/handlers/test_priorities.py",
     "end_to_end/test_archives.py",
     "end_to_end/test_edited_files.py",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .blocks import Class, Item
 from .comparison import Comparison, ScopeComparison
 from .imports import STANDARD_LIBRARY
-from .program import Program, Unit, looks_up
+from .program import Program, Unit
 from .reach import Change, Reach, united
+from .value_flow import follow, readers
 
 # Found by the commands of frameworks and servers, whatever mentions them.
 _ENTRY_POINTS = frozenset(
@@ -146,7 +147,7 @@ class ScopeJudge:
         if not owner and name in _ENTRY_POINTS:
             return "it is an entry point", Reach.ALL
         if name in scope.rebound or name in _both(scope) or _is_special(name):
-            return self._value(owner, name)
+            return self._value(owner, name, precise=not _is_special(name) and item.kind != "import")
         if item.kind == "import" and not self._is_standard(item):
             return self._value(owner, name)
         if item.kind == "function" and item.functions[0].decorators:
@@ -159,8 +160,11 @@ class ScopeJudge:
             return True
         return all(not found.level and found.module.partition(".")[0] in STANDARD_LIBRARY for found in item.imports)
 
-    def _value(self, owner: Class | None, name: str) -> tuple[str, Reach]:
-        """The reach of a name with another value: anything in the module or in those that import it."""
+    def _value(self, owner: Class | None, name: str, *, precise: bool = False) -> tuple[str, Reach]:
+        """The reach of a name with another value: anything in the module or in those that import it.
+
+        With ``precise``, what may read it there, if that can be followed.
+        """
         names = {name}
         if owner:
             names = set(self.program.families.of(owner.name))
@@ -168,10 +172,12 @@ class ScopeJudge:
             return self.program.escapes(self.path), Reach.ALL
         elif name == "__all__" and self.program.star_importers(self.path):
             return "all of its names are imported elsewhere", Reach.ALL
-        reader = start_up_reader(self.program, self.path, names)
-        if reader:
-            return f"start-up code in {reader.path} reads it", Reach.ALL
-        return "", Reach.of_module(self.path)
+        flow = follow(self.program, self.path, names)
+        if flow.reader:
+            return f"start-up code in {flow.reader.path} reads it", Reach.ALL
+        if not precise or owner or flow.in_class or not flow.names.isdisjoint(self.program.template_words):
+            return "", Reach.of_module(self.path)
+        return "", readers(self.program, self.path, flow.names)
 
     def _dispatch(self, owner: Class | None, name: str) -> tuple[str, Reach]:
         """The reach of a name that has appeared or gone, or is called in another way: those that mention it."""
@@ -190,44 +196,12 @@ class ScopeJudge:
         return ("other code mentions it" if reach else "nothing else mentions it"), reach
 
     def _is_unused_at_start(self, owner: Class) -> bool:
-        return not start_up_reader(self.program, self.path, self.program.families.of(owner.name))
+        return not follow(self.program, self.path, self.program.families.of(owner.name)).reader
 
     def _observers(self, owner: Class | None, name: str) -> tuple[list[Unit], Reach]:
         if owner:
             return self.program.with_attribute(name)
         return self.program.with_global(name, self.path)
-
-
-def start_up_reader(program: Program, path: str, names: Collection[str]) -> Unit | None:
-    """The start-up code that uses the values of names of a module, also through names that are bound to these."""
-    names = set(names)
-    dependents = program.dependents(path)
-    units = [unit for unit in program.units if unit.at_start]
-    while True:
-        found = set(names)
-        for unit in units:
-            if any(looks_up(unit, name, path, dependents, declared=False) for name in names):
-                if _uses(program, unit):
-                    return unit
-                found |= _passed_on(program, unit)
-        if found == names:
-            return None
-        names = found
-
-
-def _uses(program: Program, unit: Unit) -> bool:
-    """True unless the code only binds other names to what it mentions."""
-    item = unit.item
-    if not item or item.effect or item.kind == "class":
-        return True
-    return any(program.starts(function, unit.path) for function in item.functions)
-
-
-def _passed_on(program: Program, unit: Unit) -> frozenset[str]:
-    item = unit.item
-    if not item or item.kind != "statement":
-        return frozenset()
-    return item.names | (program.families.of(unit.class_name) if unit.class_name else frozenset())
 
 
 def _both(scope: ScopeComparison) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 Modules:
 
-*   ``affected``: the work of ``affected``
+*   ``affected_tests``: the work of ``affected``
 *   ``answers``: prints the answers to the questions, as text or as JSON
 *   ``change_coverage``: the work of ``patch``
 *   ``change_markdown``: its answer for pull requests

@@ -85,7 +85,7 @@ class TestJson:
         }
 
     def test_all(self, shop: Shop, ask: Ask) -> None:
-        shop.edit("shop/cart.py", "LIMIT = 5", "LIMIT = 6")
+        shop.edit("shop/cart.py", "LIMIT = 5", "import requests\nLIMIT = 5")
         assert not ask("affected")["all"]
         assert ask("affected", "--strict")["all"]
 
