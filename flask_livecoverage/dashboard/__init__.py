@@ -22,6 +22,7 @@ Modules:
 *   ``run_readers``: opens and closes the readers of runs
 *   ``snapshot``: the coverage that pages show, as it was at one moment
 *   ``source_versions``: the version of each file that a snapshot shows
+*   ``tests_to_run``: the tests that a change can affect
 
 May import: analysis.new_lines, control.dashboard_host, control.parameters, errors, exports.dump, journal.data_dir,
 journal.facts, journal.retention, journal.run_folder, model, queries, repository, sources, store.

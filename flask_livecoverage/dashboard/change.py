@@ -28,7 +28,7 @@ from .kept_answers import KeptAnswers
 from .run_reader import Answer
 
 # git is asked again for a page that is loaded so much later, because no event reports that a file was edited.
-_SECONDS = 3.0
+GIT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Changes:
         return folder
 
     def _state(self, question: Question) -> Hashable:
-        return stamp(self._folder(question)), time.monotonic() // _SECONDS
+        return stamp(self._folder(question)), time.monotonic() // GIT_SECONDS
 
     def _find(self, question: Question, report: Progress) -> Change:
         report("Asking git")

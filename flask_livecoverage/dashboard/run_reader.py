@@ -39,13 +39,15 @@ _WORK_SECONDS = 600.0
 class Config:
     """Configuration of the dashboard process: ``run`` is the run's folder, ``store`` the setting LIVECOVERAGE_STORE.
 
-    ``source_files`` are all files that coverage.py's configuration selects, executed or not.
+    ``source_files`` are all files that coverage.py's configuration selects, executed or not. ``affected_ignore`` is the
+    setting LIVECOVERAGE_AFFECTED_IGNORE.
     """
 
     run: str
     store: str | None
     url_prefix: str
     source_files: Sequence[str] = ()
+    affected_ignore: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from .change import Changes
 from .run_comparison import RunComparisons
 from .run_list import RunSummaries
 from .run_reader import Answer, Config, RunReader, soon
+from .tests_to_run import TestFinder
 
 # Each holds the figures of a run in memory, and a transaction of the store.
 _MOST_OTHERS = 2
@@ -32,6 +33,7 @@ class RunReaders:
         self._summaries = RunSummaries(self.directory, self.live.store, self.live.analyser)
         self.comparisons = RunComparisons(self.directory.find, self.live.store)
         self.changes = Changes(self.directory, self.live.store)
+        self.tests_to_run = TestFinder(self.directory, config.store, config.affected_ignore)
         self._lock = threading.Lock()
         # By id, the last used at the end; the number of pages that use each now.
         self._others: dict[str, RunReader] = {}
@@ -86,6 +88,7 @@ class RunReaders:
         self.live.release_store()
         self.comparisons.clear()
         self.changes.clear()
+        self.tests_to_run.clear()
         self._close_surplus(0)
 
     def close(self) -> None:

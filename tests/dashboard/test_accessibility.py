@@ -12,6 +12,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.facts import note_command, note_working_tree
 from flask_livecoverage.model.bitmap import to_bitmap
 from flask_livecoverage.model.contents import hash_of
@@ -20,6 +21,7 @@ from flask_livecoverage.model.run_facts import Command, WorkingTree
 
 from ..support import REPOSITORY
 from ..support.journals import Writer, run_folder
+from ..support.repositories import GitFolder
 from .browser import Browser
 from .servers import Live
 
@@ -34,7 +36,21 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 DESK = {"width": 1200, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 
 
-OF_OLDER_RUN = {"overview": "", "files": "ui/files", "what next": "ui/priorities", "runs": "ui/runs"}
+OF_OLDER_RUN = {"overview": "", "files": "ui/files", "what next": "ui/priorities", "change": "ui/change"}
+
+
+def live_run(live: Live) -> str:
+    """The id of the server's run."""
+    (run,) = [run for run in DataDir(live.source.parent / ".livecov").runs() if run.id != "older"]
+    return run.id
+
+
+def make_change(live: Live) -> None:
+    """Make the application's folder a repository, in which the source has changed since the last commit."""
+    if not (live.source.parent / ".git").exists():
+        git, source = GitFolder(live.source.parent), live.source.read_text()
+        git.commit({".gitignore": ".livecov/\n", live.source.name: source.replace('"few"', '"some"')})
+        live.source.write_text(source)
 
 
 def older_run(live: Live) -> str:
@@ -62,6 +78,7 @@ def pages(live: Live) -> dict[str, str]:
         live.report(test, outcome, 20)
     key = live.key()
     older = older_run(live)
+    make_change(live)
     return {
         "overview": "",
         "files": "ui/files",
@@ -77,6 +94,9 @@ def pages(live: Live) -> dict[str, str]:
         "duplicates among requests": "ui/duplicates?by=request",
         "what next": "ui/priorities",
         "runs": "ui/runs",
+        "two runs": f"ui/compare-runs?of={older}&of={live_run(live)}",
+        "change": "ui/change",
+        "change since no commit": "ui/change?base=none",
         **{f"{page} of an older run": f"{path}?run={older}" for page, path in OF_OLDER_RUN.items()},
     }
 
@@ -145,7 +165,7 @@ class TestPhone:
 
     def test_navigation(self, browser: Browser, live: Live) -> None:
         browser.open()
-        self.assert_on_screen(browser, "nav[aria-label=Pages] a", 8)
+        self.assert_on_screen(browser, "nav[aria-label=Pages] a", 9)
         self.assert_on_screen(browser, "#run-state", 1)
 
     def test_requests(self, browser: Browser, pages: dict[str, str]) -> None:

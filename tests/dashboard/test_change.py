@@ -1,6 +1,7 @@
 """The page of a change gives the answer of ``livecov patch``, and one clear line where git cannot answer.
 
-Tests ``dashboard.change``, ``dashboard.pages.change``, ``dashboard.kept_answers`` and ``repository.refs``.
+Tests ``dashboard.change``, ``dashboard.tests_to_run``, ``dashboard.pages.change``, ``dashboard.kept_answers`` and
+``repository.refs``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from flask_livecoverage.dashboard.background import Progress
 from flask_livecoverage.dashboard.change import run_without_requests
 from flask_livecoverage.dashboard.kept_answers import KeptAnswers
 from flask_livecoverage.dashboard.run_reader import Answer, NotReady
+from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.queries.covered_files import read_coverage
 from flask_livecoverage.repository.history import Repository
@@ -50,14 +52,18 @@ class Changed:
         query = "&".join(f"{name}={value}" for name, value in parameters.items())
         return self.live.page(f"ui/change?{query}" if query else "ui/change")
 
-    def patch(self, *arguments: str) -> dict[str, Any]:
-        """The command's answer about the same run."""
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        """The answer of a command."""
         commands = Commands(self.git.path)
-        (run,) = re.findall(r"ui/\?run=([^\"]+)|\?run=([^\"]+)", self.live.page())[-1:]
-        found = commands.livecov("patch", "--format", "json", "--run", "".join(run), *arguments, app=None).wait()
+        found = commands.livecov(*arguments, "--format", "json", app=None).wait()
         commands.close()
         assert found.status == 0, found
         return json.loads(found.stdout)
+
+    def patch(self) -> dict[str, Any]:
+        """The command's answer about the server's run."""
+        newest = DataDir(self.git.path / ".livecov").runs()[-1]
+        return self.ask("patch", "--run", newest.id)
 
 
 EDITED = (
@@ -142,6 +148,45 @@ class TestAnswers:
             changed.live.source.write_text(before)
         assert "has changed since it was recorded" in text
         wait_until(lambda: "cannot be judged" not in changed.page(), "the edit was undone")
+
+
+class TestTestsToRun:
+    """The same tests as those of ``livecov affected``, for the same reasons."""
+
+    def test_nothing_has_changed(self, changed: Changed) -> None:
+        answer = changed.ask("affected")
+        page = Page(changed.page())
+        assert (answer["tests"], answer["unaffected"]) == ([], 3)
+        assert page.text("to-run").startswith(
+            f"No test can be affected by what has changed since the tests were recorded; 3 cannot · newest run "
+            f"{answer['run']} · as flask livecov affected"
+        )
+
+    @pytest.mark.parametrize("older", [False, True])
+    def test_edited(self, changed: Changed, older: bool) -> None:
+        (run,) = [run.id for run in DataDir(changed.git.path / ".livecov").runs() if run.is_tested()]
+        before = changed.live.source.read_text()
+        changed.live.source.write_text(before.replace("so many", "so very many"))
+        try:
+            answer = changed.ask("affected", *(["--run", run] if older else []))
+            parameters = {"run": run} if older else {}
+            text = wait_until(
+                lambda: "so-very" not in (found := changed.page(**parameters)) and 'id="affected"' in found and found,
+                "the edit is on the page",
+            )
+        finally:
+            changed.live.source.write_text(before)
+        rows = Page(text).table("affected")[1:]
+        assert rows == [[test["name"], test["reason"]] for test in answer["tests"]]
+        assert [name for name, _ in rows] == ["few", "few again"]
+        ((path, reason),) = [(one["path"], one["reason"]) for one in answer["reasons"]]
+        assert path in (reasons := Page(text).text("reasons"))
+        assert reason in reasons
+        assert f">{len(rows)}</a> of {len(rows) + answer['unaffected']}<" in text
+
+    def test_no_run_can_answer(self, changed: Changed) -> None:
+        text = changed.page(base="none")
+        assert "is no commit, branch or tag in" in Page(text).text("to-run")
 
 
 class TestProblems:

@@ -114,7 +114,7 @@ _ROUTES = [
 ]  # fmt: skip
 _PAGES = [
     "", "ui/files", "ui/files/x", "ui/requests", "ui/tests", "ui/routes", "ui/lines", "ui/compare", "ui/duplicates",
-    "ui/priorities", "ui/runs",
+    "ui/priorities", "ui/runs", "ui/change", "ui/compare-runs",
 ]  # fmt: skip
 _ACTIONS = ["ui/start", "ui/stop", "ui/reset", "ui", "ui/static/icon.svg"]
 _NUMBERS = ["0", "-1", "1e400", "NaN", "inf", "9" * 400, "1_0", "\u0664", "0x10", " 5", "+5", "5.0"]
@@ -127,7 +127,7 @@ _HOSTILE = [
 _names = (
     st.sampled_from(["name", "format", "reset", "contexts", "limit", "test", "route", "status", "since"])
     | st.sampled_from(["outcome", "duration_ms", "file", "summary"])
-    | st.sampled_from(["sort", "page", "q", "request", "of", "show", "heat", "line", "by", "groups", "run"])
+    | st.sampled_from(["sort", "page", "q", "request", "of", "show", "heat", "line", "by", "groups", "run", "base"])
     | _octets
 )
 _values = (

@@ -116,6 +116,7 @@ class Relay:
                         "store": self._settings.store,
                         "url_prefix": self._settings.url_prefix,
                         "source_files": self._recorder.sources.possible_files(),
+                        "affected_ignore": self._settings.affected_ignore,
                     },
                 )
         except (OSError, NotImplementedError, ServerError) as error:

@@ -13,7 +13,9 @@ from werkzeug import Response
 from ...queries.line_hits import LineUsers
 from ...queries.patch import ChangedStatement, PatchedFile
 from ..change import Change, Question
+from ..run_reader import NotReady
 from ..snapshot import file_key
+from ..tests_to_run import Case, TestsToRun
 from .context import PageContext
 from .files import page_of
 
@@ -56,15 +58,31 @@ class ShownFile:
 
 def show_change(context: PageContext) -> Response:
     """Answer with the coverage of the change since ``base``, by default since the default branch."""
-    given = context.parameters(base=_ref)
-    change = context.take(context.readers.changes.get(Question(context.reader.folder.id, given.get("base"))))
-    return context.render(
+    base = context.parameters(base=_ref).get("base")
+    change = context.take(context.readers.changes.get(Question(context.reader.folder.id, base)))
+    to_run = _tests_to_run(context, base)
+    response = context.render(
         "change.html",
         snapshot=context.snapshot,
         change=change,
         files=list(_files(context, change)),
-        given=given.get("base", ""),
+        to_run=to_run,
+        given=base or "",
     )
+    if to_run is None:
+        # Reloads the page also in browsers without scripts.
+        response.headers["Refresh"] = "2"
+    return response
+
+
+def _tests_to_run(context: PageContext, base: str | None) -> TestsToRun | None:
+    """The tests that the change can affect; None while they are looked for, which takes longer than the rest."""
+    run = context.chosen_run
+    try:
+        return context.take(context.readers.tests_to_run.get(Case(run, None if run else base)))
+    except NotReady:
+        context.is_behind = True
+        return None
 
 
 def _ref(value: str) -> str:
