@@ -19,7 +19,7 @@ from .workers import Plan, run_all
 
 REPOSITORY = Path(__file__).parents[2]
 # A run of all applications with the product's selection is kept in the repository.
-RESULTS, DOCS = REPOSITORY / "benchmarks" / "affected" / "results", REPOSITORY / "docs" / "affected"
+RESULTS, DOCS = REPOSITORY / "benchmarks", REPOSITORY / "docs" / "experiment"
 PARTIAL = REPOSITORY / "build" / "affected"
 
 
@@ -81,7 +81,7 @@ def write(results: dict[str, Any], output: Path, docs: Path) -> None:
     by_application, by_kind = tables(results)
     lines = missed(results) or ["No test was missed."]
     parts = [circumstances(results), by_application.markdown().strip(), silent(results), by_kind.markdown().strip()]
-    (output / "affected.json").write_text(json.dumps(results, separators=(",", ":")) + "\n")
+    (output / "affected.json").write_text(json.dumps(shortened(results), separators=(",", ":")) + "\n")
     (output / "affected.md").write_text("\n\n".join(["# Affected tests of mutants", *parts, "\n".join(lines)]) + "\n")
     for name, text in (
         ("circumstances", circumstances(results)),
@@ -90,6 +90,11 @@ def write(results: dict[str, Any], output: Path, docs: Path) -> None:
     ):
         (docs / f"{name}.txt").write_text(text + "\n")
     click.echo(by_application.markdown())
+
+
+def shortened(results: dict[str, Any]) -> dict[str, Any]:
+    """The results without long texts, which the files in the scratch folder have."""
+    return {**results, "mutants": [{**result, "reasons": [], "problem": None} for result in results["mutants"]]}
 
 
 if __name__ == "__main__":
