@@ -57,7 +57,7 @@ def main(
     if source is not None:
         write(json.loads(source.read_text()), *folders)
         return
-    plan = Plan(mutants // len(names), seed, kinds, judge, jobs, scratch)
+    plan = Plan(mutants // len(names), seed, kinds, judge, jobs, max(1, jobs // len(names)), scratch)
     try:
         if only is not None:
             for name in names:

@@ -25,7 +25,8 @@ from .known import KnownOutcomes
 class Plan:
     """The number of mutants of each application, their seed and kinds (all if none is named), and who judges them.
 
-    ``jobs`` is the number of processes, ``scratch`` the folder for what they write.
+    ``jobs`` is the number of processes, ``parts`` that of processes that share an application, and ``scratch`` the
+    folder for what they write.
     """
 
     mutants: int
@@ -33,20 +34,21 @@ class Plan:
     kinds: tuple[str, ...]
     judge: str
     jobs: int
+    parts: int
     scratch: Path
 
-    def numbers(self, job: int) -> range:
+    def numbers(self, part: int) -> range:
         """The numbers of the mutants that a process runs."""
-        return range(job, self.mutants, self.jobs)
+        return range(part, self.mutants, self.parts)
 
-    def results_file(self, name: str, job: int) -> Path:
+    def results_file(self, name: str, part: int) -> Path:
         """The file for the results of a process."""
-        return self.scratch / f"{name}-{job}.jsonl"
+        return self.scratch / f"{name}-{part}.jsonl"
 
-    def known_outcomes(self, name: str, job: int) -> KnownOutcomes:
+    def known_outcomes(self, name: str, part: int) -> KnownOutcomes:
         """The outcomes that were seen before."""
         title = "-".join([name, *(kind.replace(" ", "_") for kind in self.kinds)])
-        return KnownOutcomes(self.scratch / "outcomes", title, self.seed, job)
+        return KnownOutcomes(self.scratch / "outcomes", title, self.seed, part)
 
 
 def run_all(names: Sequence[str], plan: Plan) -> dict[str, Any]:
@@ -61,25 +63,25 @@ def run_all(names: Sequence[str], plan: Plan) -> dict[str, Any]:
         "applications": {},
         "mutants": [],
     }
-    jobs = [job for job in range(plan.jobs) if plan.numbers(job)]
+    parts = [part for part in range(plan.parts) if plan.numbers(part)]
     # Processes that begin anew, because this one may have imported what an application imports.
     with ProcessPoolExecutor(plan.jobs, mp_context=get_context("spawn")) as pool:
-        futures = {name: [pool.submit(work, name, plan, job) for job in jobs] for name in names}
+        futures = {name: [pool.submit(work, name, plan, part) for part in parts] for name in names}
         for name in names:
             for future in futures[name]:
                 results["applications"][name] = future.result()
-            lines = [line for job in jobs for line in plan.results_file(name, job).read_text().splitlines()]
+            lines = [line for part in parts for line in plan.results_file(name, part).read_text().splitlines()]
             results["mutants"] += sorted(map(json.loads, lines), key=lambda result: result["number"])
     return results
 
 
-def work(name: str, plan: Plan, job: int) -> dict[str, Any]:
+def work(name: str, plan: Plan, part: int) -> dict[str, Any]:
     """Run some mutants of an application, each result a line of a file; the facts about the application."""
     began = time.monotonic()
-    known = plan.known_outcomes(name, job)
-    numbers = plan.numbers(job)
+    known = plan.known_outcomes(name, part)
+    numbers = plan.numbers(part)
     with (
-        plan.results_file(name, job).open("w") as lines,
+        plan.results_file(name, part).open("w") as lines,
         tempfile.TemporaryDirectory(prefix="livecov-affected-") as folder,
         bench(name, plan.judge, Path(folder), known, plan.kinds) as one,
     ):
