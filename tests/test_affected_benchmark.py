@@ -12,7 +12,7 @@ from benchmarks.affected.applications.layered import LAYERED
 from benchmarks.affected.applications.registered import REGISTERED
 from benchmarks.affected.baseline import commit, diff, git, status
 from benchmarks.affected.experiment import applied, changed
-from benchmarks.affected.figures import OTHER_KINDS, missed, row, silent
+from benchmarks.affected.figures import INNER_KINDS, OTHER_KINDS, missed, row, silent
 from benchmarks.affected.known import Known, KnownOutcomes, digest_of
 from benchmarks.affected.mutations import KINDS, Mutant, Tree, make_mutant
 from benchmarks.affected.mutations.expressions import conditions, constants, operators
@@ -63,6 +63,7 @@ def test_mutants_are_reproducible(tree: Tree) -> None:
     first, again = (make_mutant(tree, "some", 7, 40) for _ in range(2))
     assert first == again
     assert make_mutant(tree, "some", 8, 40) != first
+    assert make_mutant(tree, "some", 7, 40, ["docstring"]).kind == "docstring"
 
 
 @pytest.mark.parametrize(
@@ -161,4 +162,4 @@ def test_figures() -> None:
     assert missed({"mutants": results}) == ["some 4 (a title): 1 missed, such as one (passes alone)"]
     assert silent({"mutants": results}).startswith("With 1 mutants, ")
     assert "for 1 of these" in silent({"mutants": results})
-    assert KINDS.keys() > OTHER_KINDS
+    assert KINDS.keys() > OTHER_KINDS | INNER_KINDS

@@ -14,12 +14,12 @@ from .baseline import RecordingFailedError
 from .experiment import bench, show
 from .figures import circumstances, missed, silent, tables
 from .judge import JUDGES
-from .known import KnownOutcomes
-from .workers import run_all
+from .mutations import KINDS
+from .workers import Plan, run_all
 
 REPOSITORY = Path(__file__).parents[2]
 # A run of all applications with the product's selection is kept in the repository.
-RESULTS, DOCS = REPOSITORY / "benchmarks" / "affected" / "results", REPOSITORY / "docs" / "affected"
+RESULTS, DOCS = REPOSITORY / "benchmarks", REPOSITORY / "docs" / "experiment"
 PARTIAL = REPOSITORY / "build" / "affected"
 
 
@@ -27,6 +27,7 @@ PARTIAL = REPOSITORY / "build" / "affected"
 @click.option("--mutants", type=click.IntRange(1), default=2000, help="Of all applications.", show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--application", "names", multiple=True, type=click.Choice(list(APPLICATIONS)), help="Only this ...")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(list(KINDS)), help="Mutants of this kind ...")
 @click.option("--judge", type=click.Choice(list(JUDGES)), default=next(iter(JUDGES)), show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Processes that run mutants.", show_default=True)
 @click.option("--only", type=click.IntRange(0), help="Show the mutant of this number.")
@@ -41,6 +42,7 @@ def main(
     mutants: int,
     seed: int,
     names: tuple[str, ...],
+    kinds: tuple[str, ...],
     judge: str,
     jobs: int,
     only: int | None,
@@ -49,21 +51,22 @@ def main(
     output: Path | None,
 ) -> None:
     """Change applications in random places; each test whose outcome changes must be selected."""
-    is_whole = output is None and not names and judge == next(iter(JUDGES))
+    is_whole = output is None and not names and not kinds and judge == next(iter(JUDGES))
     folders = (RESULTS, DOCS) if is_whole else (output or scratch, (output or scratch) / "docs")
     names = names or tuple(APPLICATIONS)
     if source is not None:
         write(json.loads(source.read_text()), *folders)
         return
+    plan = Plan(mutants // len(names), seed, kinds, judge, jobs, max(1, jobs // len(names)), scratch)
     try:
         if only is not None:
             for name in names:
                 with tempfile.TemporaryDirectory() as folder:
-                    known = KnownOutcomes(Path(folder) / "known", name, seed, 0)
-                    with bench(name, judge, Path(folder), known) as one:
+                    known = plan.known_outcomes(name, 0)
+                    with bench(name, judge, Path(folder), known, kinds) as one:
                         click.echo(show(one, seed, only))
             return
-        results = run_all(mutants, seed, names, judge, jobs, scratch)
+        results = run_all(names, plan)
     except RecordingFailedError as error:
         raise click.ClickException(str(error)) from None
     write(results, *folders)
@@ -78,7 +81,7 @@ def write(results: dict[str, Any], output: Path, docs: Path) -> None:
     by_application, by_kind = tables(results)
     lines = missed(results) or ["No test was missed."]
     parts = [circumstances(results), by_application.markdown().strip(), silent(results), by_kind.markdown().strip()]
-    (output / "affected.json").write_text(json.dumps(results, separators=(",", ":")) + "\n")
+    (output / "affected.json").write_text(json.dumps(shortened(results), separators=(",", ":")) + "\n")
     (output / "affected.md").write_text("\n\n".join(["# Affected tests of mutants", *parts, "\n".join(lines)]) + "\n")
     for name, text in (
         ("circumstances", circumstances(results)),
@@ -87,6 +90,11 @@ def write(results: dict[str, Any], output: Path, docs: Path) -> None:
     ):
         (docs / f"{name}.txt").write_text(text + "\n")
     click.echo(by_application.markdown())
+
+
+def shortened(results: dict[str, Any]) -> dict[str, Any]:
+    """The results without long texts, which the files in the scratch folder have."""
+    return {**results, "mutants": [{**result, "reasons": [], "problem": None} for result in results["mutants"]]}
 
 
 if __name__ == "__main__":

@@ -64,10 +64,11 @@ class Bench:
     judge: Judge
     tree: Tree
     known: KnownOutcomes
+    kinds: Sequence[str] = ()
 
     def mutant(self, seed: int, number: int) -> Mutant:
         """The mutant of a number."""
-        return make_mutant(self.tree, self.baseline.application.name, seed, number)
+        return make_mutant(self.tree, self.baseline.application.name, seed, number, self.kinds)
 
     def run(self, mutant: Mutant) -> Result:
         """Apply a mutant, ask the judge, run the suite, and restore the files."""
@@ -171,7 +172,7 @@ def remove_empty(path: Path, top: Path) -> None:
 
 
 @contextmanager
-def bench(name: str, judge: str, folder: Path, known: KnownOutcomes) -> Iterator[Bench]:
+def bench(name: str, judge: str, folder: Path, known: KnownOutcomes, kinds: Sequence[str] = ()) -> Iterator[Bench]:
     """Record the baseline of an application in ``folder``, and start its suite."""
     baseline = record(APPLICATIONS[name], folder / name, folder)
     names = git(baseline.folder, "ls-files", "-z").rstrip("\0").split("\0")
@@ -181,7 +182,7 @@ def bench(name: str, judge: str, folder: Path, known: KnownOutcomes) -> Iterator
         wrong = changed(baseline.tests, outcomes)
         if outcomes.problem is not None or wrong:
             raise RuntimeError(f"{name}: the unchanged suite fails in one process: {outcomes.problem} {wrong}")
-        yield Bench(baseline, suite, JUDGES[judge](baseline), tree, known)
+        yield Bench(baseline, suite, JUDGES[judge](baseline), tree, known, kinds)
 
 
 def run_mutants(one: Bench, seed: int, numbers: Sequence[int], keep: Callable[[Result], None]) -> None:

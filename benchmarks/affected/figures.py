@@ -15,6 +15,11 @@ HEADERS = (
 )  # fmt: skip
 # These kinds change nothing that runs, or what is not measured: they are not in the figures of changed code.
 OTHER_KINDS = {"comment or layout", "requirements", "data file", "the suite", "docstring"}
+# Most of these are within functions.
+INNER_KINDS = {
+    "operator", "constant", "call", "condition", "name or attribute", "return", "statement deleted", "statement added",
+    "statements reordered", "loop or handler",
+}  # fmt: skip
 
 Results = Sequence[dict[str, Any]]
 
@@ -60,9 +65,11 @@ def tables(results: dict[str, Any]) -> Iterable[Table]:
     """The table of applications, and that of kinds."""
     mutants, titles = results["mutants"], {name: facts["title"] for name, facts in results["applications"].items()}
     code = [result for result in mutants if result["kind"] not in OTHER_KINDS]
+    inner = [result for result in mutants if result["kind"] in INNER_KINDS]
     rows = [row(titles[name], group) for name, group in grouped(mutants, lambda result: result["application"])]
     rows.append(row("All", mutants))
     rows.append(row("... changes of code and templates", code))
+    rows.append(row("... expressions and statements", inner))
     yield Table("By application", HEADERS, rows)
     yield Table("By kind of change", HEADERS, [row(kind, group) for kind, group in sorted(by_kind(mutants))])
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -20,44 +21,69 @@ from .experiment import Bench, Result, bench, run_mutants
 from .known import KnownOutcomes
 
 
-def run_all(mutants: int, seed: int, names: Sequence[str], judge: str, jobs: int, scratch: Path) -> dict[str, Any]:
-    """Run the mutants of all applications, in some processes."""
-    scratch.mkdir(parents=True, exist_ok=True)
+@dataclass(frozen=True)
+class Plan:
+    """The number of mutants of each application, their seed and kinds (all if none is named), and who judges them.
+
+    ``jobs`` is the number of processes, ``parts`` that of processes that share an application, and ``scratch`` the
+    folder for what they write.
+    """
+
+    mutants: int
+    seed: int
+    kinds: tuple[str, ...]
+    judge: str
+    jobs: int
+    parts: int
+    scratch: Path
+
+    def numbers(self, part: int) -> range:
+        """The numbers of the mutants that a process runs."""
+        return range(part, self.mutants, self.parts)
+
+    def results_file(self, name: str, part: int) -> Path:
+        """The file for the results of a process."""
+        return self.scratch / f"{name}-{part}.jsonl"
+
+    def known_outcomes(self, name: str, part: int) -> KnownOutcomes:
+        """The outcomes that were seen before."""
+        title = "-".join([name, *(kind.replace(" ", "_") for kind in self.kinds)])
+        return KnownOutcomes(self.scratch / "outcomes", title, self.seed, part)
+
+
+def run_all(names: Sequence[str], plan: Plan) -> dict[str, Any]:
+    """Run the mutants of some applications."""
+    plan.scratch.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "python": platform.python_version(),
         "flask": version("flask"),
-        "seed": seed,
-        "judge": judge,
+        "seed": plan.seed,
+        "judge": plan.judge,
         "applications": {},
         "mutants": [],
     }
+    parts = [part for part in range(plan.parts) if plan.numbers(part)]
     # Processes that begin anew, because this one may have imported what an application imports.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(plan.jobs, mp_context=get_context("spawn")) as pool:
+        futures = {name: [pool.submit(work, name, plan, part) for part in parts] for name in names}
         for name in names:
-            share = mutants // len(names)
-            numbers = [list(range(job, share, jobs)) for job in range(jobs)]
-            futures = [pool.submit(work, name, judge, seed, part, scratch, job)
-                       for job, part in enumerate(numbers) if part]  # fmt: skip
-            for future in futures:
+            for future in futures[name]:
                 results["applications"][name] = future.result()
-            found = [
-                json.loads(line)
-                for job, part in enumerate(numbers) if part
-                for line in (scratch / f"{name}-{job}.jsonl").read_text().splitlines()
-            ]  # fmt: skip
-            results["mutants"] += sorted(found, key=lambda result: result["number"])
+            lines = [line for part in parts for line in plan.results_file(name, part).read_text().splitlines()]
+            results["mutants"] += sorted(map(json.loads, lines), key=lambda result: result["number"])
     return results
 
 
-def work(name: str, judge: str, seed: int, numbers: Sequence[int], scratch: Path, job: int) -> dict[str, Any]:
+def work(name: str, plan: Plan, part: int) -> dict[str, Any]:
     """Run some mutants of an application, each result a line of a file; the facts about the application."""
     began = time.monotonic()
-    known = KnownOutcomes(scratch / "outcomes", name, seed, job)
+    known = plan.known_outcomes(name, part)
+    numbers = plan.numbers(part)
     with (
-        (scratch / f"{name}-{job}.jsonl").open("w") as lines,
+        plan.results_file(name, part).open("w") as lines,
         tempfile.TemporaryDirectory(prefix="livecov-affected-") as folder,
-        bench(name, judge, Path(folder), known) as one,
+        bench(name, plan.judge, Path(folder), known, plan.kinds) as one,
     ):
         done = [0, 0, 0]
 
@@ -72,7 +98,7 @@ def work(name: str, judge: str, seed: int, numbers: Sequence[int], scratch: Path
                 text = f"{name}: {done[0]} of {len(numbers)} in {minutes:.1f} min, {done[1]} changed, {done[2]} missed"
                 click.echo(f"{text} ({result.number} {result.kind})" if result.missed else text, err=True)
 
-        run_mutants(one, seed, numbers, keep)
+        run_mutants(one, plan.seed, numbers, keep)
         return facts(one)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -125,11 +125,11 @@ KINDS: dict[str, Make] = {
 }
 
 
-def make_mutant(tree: Tree, application: str, seed: int, number: int) -> Mutant:
-    """The mutant of this number."""
+def make_mutant(tree: Tree, application: str, seed: int, number: int, kinds: Sequence[str] = ()) -> Mutant:
+    """The mutant of this number, of one of some kinds, or of any."""
     chance = random.Random(f"{application} {seed} {number}")
     for _ in range(TRIES):
-        kind = chance.choice(list(KINDS))
+        kind = chance.choice(kinds or list(KINDS))
         made = KINDS[kind](tree, chance)
         if made is None:
             continue
