@@ -56,6 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Let ``--livecov-affected`` have a value only after ``=``: the next word is mostly the path of tests."""
+    end = args.index("--") if "--" in args else len(args)
+    args[:end] = ["--livecov-affected=" if argument == "--livecov-affected" else argument for argument in args[:end]]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the session's hooks if a server is configured, or an application to start, or tests are deselected."""
     options = read_options(config)

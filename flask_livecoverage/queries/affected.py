@@ -24,7 +24,11 @@ from .run_records import RunRecord
 # The names of pytest's test modules, without its configuration.
 _TEST_MODULE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
 # Reports that this package and coverage.py write by default.
-_REPORTS = GitIgnoreSpec.from_lines([".coverage", ".coverage.*", "htmlcov/", "coverage.xml", "coverage.lcov"])
+_REPORTS = GitIgnoreSpec.from_lines(
+    [".coverage", ".coverage.*", "htmlcov/", "coverage.xml", "coverage.lcov", "coverage.json", "coverage.svg"]
+)
+# The file that `baseline` writes, to be checked in.
+_BASELINE = GitIgnoreSpec.from_lines(["livecov-baseline.json"])
 
 _WITHOUT_RECORD = "nothing that it executed is recorded"
 
@@ -157,7 +161,7 @@ class AffectedFinder:
         suite = _SuiteFiles(judged.record, {name: self._files_of(name) for name in self._outcomes})
         for one in judged.others:
             name = self._shown(one.path)
-            if self._ignore.match_file(name) or (one.is_new and _REPORTS.match_file(name)):
+            if self._is_ignored(one, name):
                 continue
             reason, affected = suite.judge(one, name)
             if affected is None:
@@ -166,6 +170,11 @@ class AffectedFinder:
                 # Those of other suites, whose files are not known, too.
                 unknown = {test for test in tests if not self._files_of(test)}
                 yield Change(name, (), reason, Reach.NONE), (affected | unknown) & {*tests}
+
+    def _is_ignored(self, changed: ChangedPath, name: str) -> bool:
+        if changed.is_new and _REPORTS.match_file(name):
+            return True
+        return self._ignore.match_file(name) or _BASELINE.match_file(name)
 
     def _reason(self, name: str, reasons: Mapping[str, str]) -> str:
         outcome, _ = self._outcomes.get(name, (None, ""))

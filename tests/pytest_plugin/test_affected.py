@@ -42,7 +42,8 @@ class Project:
         self.commit = self.repository.commit({".gitignore": "__pycache__/\n.coverage\nhtmlcov/\n"})
 
     def run(self, *arguments: str, program: tuple[str, ...] = PYTEST_XDIST) -> Result:
-        pytest_command = (*program, "-v", "test_it.py", *arguments)
+        # The path comes last: it is no value of the option before it.
+        pytest_command = (*program, "-v", *arguments, "test_it.py")
         return self.commands.run("--report", "text", "--", *pytest_command, app="shop")
 
     def edit(self, page: int) -> None:
