@@ -12,8 +12,9 @@ class WorkingTree:
 
     ``top`` is its folder. ``commit`` is the checked out commit, None before the first one; ``branch`` is None if none
     is checked out. ``dirty`` is whether files under version control differ from the commit. ``changed`` maps the paths
-    that differ, and those that git does not know and does not ignore, to the hashes of their contents (see
-    :func:`~.contents.hash_of`; empty for a path that is gone). Paths are relative to ``top``, with slashes.
+    that differ, those that git does not know and does not ignore, and ``.env`` and ``.flaskenv``, to the hashes of
+    their contents (see :func:`~.contents.hash_of`; empty for a path without a file). Paths are relative to ``top``,
+    with slashes.
     """
 
     top: str

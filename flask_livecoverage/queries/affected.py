@@ -136,8 +136,11 @@ class AffectedFinder:
         judged = self._judge.judge(record, files)
         shown = {name: self._shown_lines(name, lines) for name, lines in executed.items()}
         shown = {name: {**self._suite_lines(record, name), **lines} for name, lines in shown.items()}
-        selected = {name: _text(found[0]) for name, found in select(judged.changes, shown, judged.importers).items()}
-        changes = [change for change in judged.changes if change.reach]
+        found = select(judged.changes, shown, judged.importers)
+        selected = {name: _text(reasons[0]) for name, reasons in found.items()}
+        # Not those that only reach tests which another run has recorded later.
+        selecting = {id(change) for reasons in found.values() for change in reasons}
+        changes = [change for change in judged.changes if change.reach.everything or id(change) in selecting]
         for change, tests in self._others(judged, executed):
             changes.append(change)
             selected = {**dict.fromkeys(tests, _text(change)), **selected}

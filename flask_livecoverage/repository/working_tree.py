@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..model.contents import hash_of
 from ..model.run_facts import WorkingTree
 from .git import GitError, git, text
+
+# Files with settings, which git mostly ignores. They are compared although it does not report them.
+_SETTINGS = (".env", ".flaskenv")
 
 # A larger file is compared by its size and time. These files are data, not code.
 _MAX_HASHED = 8 << 20
@@ -25,7 +29,14 @@ def working_tree(folder: Path) -> WorkingTree | None:
         status = git(top, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
     except GitError:
         return None
-    return parse_status(top, status)
+    tree = parse_status(top, status)
+    folders = {top, Path(os.path.realpath(folder))}
+    settings = {_relative(top, above / name): content_of(above / name) for above in folders for name in _SETTINGS}
+    return replace(tree, changed={**settings, **tree.changed})
+
+
+def _relative(top: Path, path: Path) -> str:
+    return os.path.relpath(path, os.path.realpath(top)).replace(os.sep, "/")
 
 
 def parse_status(top: Path, status: bytes) -> WorkingTree:

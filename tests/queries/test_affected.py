@@ -149,6 +149,22 @@ class TestOtherFiles:
         shop.code.write({"requirements.txt": "django\n", "new": None})
         assert shop.affected() == ALL
 
+    def test_settings_that_git_ignores(self, shop: Shop) -> None:
+        shop.code.commit({".gitignore": ".env\n"})
+        shop.record()
+        shop.code.write({".env": "KEY=1\n"})
+        assert shop.affected() == ALL
+        shop.record()
+        assert shop.affected() == set()
+        shop.code.write({".env": "KEY=2\n"})
+        assert shop.affected() == ALL
+
+    def test_checked_in_baseline_is_none(self, shop: Shop) -> None:
+        shop.code.commit({"livecov-baseline.json": "{}"})
+        shop.record()
+        shop.code.write({"livecov-baseline.json": "{ }"})
+        assert shop.affected() == set()
+
     def test_reports_are_none(self, shop: Shop) -> None:
         shop.code.write({".coverage": b"x", "htmlcov/index.html": "x", "coverage.xml": "x"})
         assert shop.affected() == set()

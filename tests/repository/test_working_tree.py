@@ -12,12 +12,14 @@ from flask_livecoverage.repository.working_tree import content_of, tracked_files
 
 from ..support.repositories import GitFolder
 
+SETTINGS = {".env": "", ".flaskenv": ""}
+
 
 def test_clean(repository: GitFolder) -> None:
     found = working_tree(repository.path)
     assert found is not None
     assert (found.top, found.commit) == (str(repository.path), repository.git("rev-parse", "HEAD"))
-    assert (found.branch, found.dirty, found.changed) == ("main", False, {})
+    assert (found.branch, found.dirty, found.changed) == ("main", False, SETTINGS)
 
 
 def test_changed_files(repository: GitFolder) -> None:
@@ -25,14 +27,14 @@ def test_changed_files(repository: GitFolder) -> None:
     found = working_tree(repository.path)
     assert found is not None
     assert found.dirty
-    assert found.changed == {"app.py": hash_of(b"changed\n"), "old.py": "", "ü new.py": hash_of(b"n\n")}
+    assert found.changed == {**SETTINGS, "app.py": hash_of(b"changed\n"), "old.py": "", "ü new.py": hash_of(b"n\n")}
 
 
 def test_files_new_to_git_alone_do_not_make_it_dirty(repository: GitFolder) -> None:
     repository.write({"deep/new.py": "n\n"})
     found = working_tree(repository.path)
     assert found is not None
-    assert (found.dirty, list(found.changed)) == (False, ["deep/new.py"])
+    assert (found.dirty, list(found.changed)) == (False, [*SETTINGS, "deep/new.py"])
 
 
 def test_renamed_and_unmerged_files(repository: GitFolder) -> None:
@@ -45,7 +47,7 @@ def test_renamed_and_unmerged_files(repository: GitFolder) -> None:
     repository.git("mv", "old.py", "renamed.py")
     found = working_tree(repository.path)
     assert found is not None
-    assert found.changed.keys() == {"app.py", "old.py", "renamed.py"}
+    assert found.changed.keys() == {"app.py", "old.py", "renamed.py", *SETTINGS}
     assert found.changed["old.py"] == ""
 
 
@@ -60,6 +62,19 @@ def test_before_the_first_commit(tmp_path: Path) -> None:
     found = working_tree(GitFolder(tmp_path / "empty").path)
     assert found is not None
     assert (found.branch, found.commit) == ("main", None)
+
+
+def test_settings_that_git_ignores(repository: GitFolder) -> None:
+    repository.commit({".gitignore": ".env\n.flaskenv\n"})
+    repository.write({".env": "KEY=1\n", "site/.flaskenv": "DEBUG=1\n", "other/.env": ""})
+    found = working_tree(repository.path / "site")
+    assert found is not None
+    assert found.changed == {
+        **SETTINGS,
+        ".env": hash_of(b"KEY=1\n"),
+        "site/.env": "",
+        "site/.flaskenv": hash_of(b"DEBUG=1\n"),
+    }
 
 
 def test_outside_of_a_repository(tmp_path: Path) -> None:
