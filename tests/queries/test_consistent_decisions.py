@@ -33,7 +33,7 @@ def test_runs(shop: Shop, ask: Ask) -> None:
     percent = StatementAnalyser().percent(round(run["percent"]), 100)
     assert cells[1].startswith(run["id"])
     assert cells[3:6] == [str(run["tests"]), str(run["requests"]), f"{percent}%"]
-    assert cells[6:] == [f"{run['bytes'] / 1024:.1f} KiB", "live"]
+    assert cells[6:] == [f"{run['bytes'] / 1024:.1f} KiB", f"live{run['failed']} failed"]
 
 
 def test_priorities(shop: Shop, ask: Ask) -> None:
