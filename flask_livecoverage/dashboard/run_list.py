@@ -11,6 +11,7 @@ from ..journal.data_dir import DataDir
 from ..journal.facts import read_facts
 from ..journal.retention import is_live, size_of
 from ..journal.run_folder import RunFolder
+from ..model.text import stored_text
 from ..queries.run_list import RunSummary, summarise_run
 from ..sources.coveragepy import StatementAnalyser
 from ..store import StoreHandle
@@ -31,8 +32,9 @@ class RunSummaries:
         self.background = Background(self._list, self._state)
 
     def _folders(self) -> list[RunFolder]:
-        """The runs, newest first."""
-        return [run for run in reversed(self._directory.runs()) if run.journals()]
+        """The runs, newest first, without folders whose names are no text, which no address could name."""
+        runs = reversed(self._directory.runs())
+        return [run for run in runs if run.journals() and run.id == stored_text(run.id, len(run.id))]
 
     def _state(self) -> Hashable:
         return tuple((run.id, stamp(run)) for run in self._folders()), time.monotonic() // CHECK_SECONDS

@@ -5,6 +5,7 @@ Tests ``dashboard.run_readers`` and ``dashboard.run_list``.
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -185,6 +186,12 @@ class TestSummaries:
         shutil.rmtree(readers.directory.run("run-3").path)
         record("newest", 1, NOW + 2000)
         assert list(self.summaries(readers)) == ["newest", "live", "run-4", "run-2", "run-1", "run-0"]
+
+    def test_name_that_is_no_text(self, readers: RunReaders) -> None:
+        """A folder that somebody has put there."""
+        folder = os.path.join(os.fsencode(readers.directory.path), b"runs", b"\xff")
+        shutil.copytree(os.fsencode(readers.directory.run("run-0").path), folder)
+        assert list(self.summaries(readers)) == ["live", *reversed(OTHERS)]
 
     def test_facts_that_no_process_writes(self, readers: RunReaders, monkeypatch: pytest.MonkeyPatch) -> None:
         """A run that is recorded now, and the status of a command that has ended."""
