@@ -72,7 +72,18 @@ def test_clicking_through(browser: Browser, live: Live) -> None:
     assert [cell.text for cell in browser.all("#counts tfoot td")] == ["1", "1", "1"]
     browser.follow("Duplicates")
     assert [cell.text for cell in browser.all("#groups tbody th")] == ["by hand"]
-    browser.follow("Overview")
+    browser.follow("What next")
+    assert "GET /never" in browser.texts("#never li")
+    browser.follow("Change")
+    # The test's folder is in no repository.
+    assert "is in no git repository" in browser.text("#problem")
+    browser.one("#base").send_keys("a-branch")
+    browser.submit(".filter button")
+    assert "base=a-branch" in browser.driver.current_url
+    browser.follow("Runs")
+    assert "live" in browser.text("#runs tr.shown")
+    browser.submit("#runs tr.shown th a")
+    assert browser.text(".big") == browser.text("#run-state strong")
     browser.click("#dump summary")
     assert browser.link("JSON").is_displayed()
     browser.submit("#reset")
