@@ -53,7 +53,7 @@ VARIABLES = {value for name, value in vars(settings).items() if name.endswith("_
 # Options of other programs that the manual names outside of commands.
 FOREIGN_OPTIONS = {
     "Chromium": {"--disable-dev-shm-usage", "--no-sandbox"},
-    "benchmarks": {"--shape"},
+    "benchmarks": {"--judge", "--shape"},
     "coverage.py": {"--branch"},
     "docker": {"--env"},
     "flask": {"--app", "--reload"},

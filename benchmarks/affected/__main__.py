@@ -78,18 +78,15 @@ def write(results: dict[str, Any], output: Path, docs: Path) -> None:
     """Write the results, a report, and the parts of a page of the documentation."""
     for folder in (output, docs):
         folder.mkdir(parents=True, exist_ok=True)
-    by_application, by_kind = tables(results)
+    found = list(tables(results))
     lines = missed(results) or ["No test was missed."]
-    parts = [circumstances(results), by_application.markdown().strip(), silent(results), by_kind.markdown().strip()]
+    parts = [circumstances(results), *(table.markdown().strip() for table in found), silent(results)]
     (output / "affected.json").write_text(json.dumps(shortened(results), separators=(",", ":")) + "\n")
     (output / "affected.md").write_text("\n\n".join(["# Affected tests of mutants", *parts, "\n".join(lines)]) + "\n")
-    for name, text in (
-        ("circumstances", circumstances(results)),
-        ("applications", f"{by_application.rst().strip()}\n\n{silent(results)}"),
-        ("kinds", by_kind.rst().strip()),
-    ):
-        (docs / f"{name}.txt").write_text(text + "\n")
-    click.echo(by_application.markdown())
+    (docs / "circumstances.txt").write_text(f"{circumstances(results)}\n\n{silent(results)}\n")
+    for name, table in zip(("applications", "statements", "kinds"), found, strict=True):
+        (docs / f"{name}.txt").write_text(table.rst().strip() + "\n")
+        click.echo(table.markdown())
 
 
 def shortened(results: dict[str, Any]) -> dict[str, Any]:

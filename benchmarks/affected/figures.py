@@ -62,16 +62,20 @@ def grouped(results: Results, key: Callable[[dict[str, Any]], str]) -> list[tupl
 
 
 def tables(results: dict[str, Any]) -> Iterable[Table]:
-    """The table of applications, and that of kinds."""
+    """The tables of applications, for all changes and those of statements, and the table of kinds."""
     mutants, titles = results["mutants"], {name: facts["title"] for name, facts in results["applications"].items()}
     code = [result for result in mutants if result["kind"] not in OTHER_KINDS]
     inner = [result for result in mutants if result["kind"] in INNER_KINDS]
-    rows = [row(titles[name], group) for name, group in grouped(mutants, lambda result: result["application"])]
-    rows.append(row("All", mutants))
-    rows.append(row("... changes of code and templates", code))
-    rows.append(row("... expressions and statements", inner))
-    yield Table("By application", HEADERS, rows)
+    without = row("... without those of requirements, data, the suite, comments and docstrings", code)
+    yield Table("All changes", HEADERS, [*by_application(mutants, titles), without])
+    yield Table("Changes of expressions and statements", HEADERS, by_application(inner, titles))
     yield Table("By kind of change", HEADERS, [row(kind, group) for kind, group in sorted(by_kind(mutants))])
+
+
+def by_application(mutants: Results, titles: dict[str, str]) -> list[list[str]]:
+    """The figures of each application, and those of all."""
+    groups = grouped(mutants, lambda result: result["application"])
+    return [*(row(titles[name], group) for name, group in groups), row("All", mutants)]
 
 
 def by_kind(mutants: Results) -> list[tuple[str, Results]]:

@@ -30,17 +30,25 @@ class KnownOutcomes:
 
     def __init__(self, folder: Path, name: str, seed: int, job: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._known: dict[int, Known] = {}
-        for path in sorted(folder.glob(f"{name}-{seed}-*.jsonl")):
-            for line in path.read_text().splitlines():
-                one = Known(**json.loads(line))
-                self._known[one.number] = one
+        self._folder = folder
+        self._files = f"{name}-{seed}-*.jsonl"
         self._file = folder / f"{name}-{seed}-{job}.jsonl"
+        self._known: dict[int, Known] = {}
 
     def get(self, mutant: Mutant, digest: str) -> Known | None:
         """What is known of a mutant, unless the files have changed since."""
+        if mutant.number not in self._known:
+            # Another process may have run it in the meantime.
+            self._read()
         found = self._known.get(mutant.number)
         return found if found is not None and found.digest == digest else None
+
+    def _read(self) -> None:
+        for path in sorted(self._folder.glob(self._files)):
+            # The last line may not have been written completely.
+            for line in path.read_text().rpartition("\n")[0].splitlines():
+                one = Known(**json.loads(line))
+                self._known[one.number] = one
 
     def add(self, one: Known) -> None:
         """Keep the outcomes of a mutant."""
