@@ -40,6 +40,13 @@ class TestMeasuredFiles:
         assert (found.tests, found.reasons, found.everything) == ([], [], False)
         assert (set(found.unaffected), found.saved_ms) == (ALL, 300.0)
 
+    def test_session_of_the_affected_tests_alone(self, shop: Shop) -> None:
+        """A change that an older run has no other tests for is no reason any more."""
+        shop.edit("shop/cart.py", "return 1", "return 2")
+        shop.record([TOTAL, INDEX])
+        found = shop.find()
+        assert (found.tests, found.reasons, set(found.unaffected)) == ([], [], ALL)
+
     @pytest.mark.parametrize("commit", [True, False])
     def test_function(self, shop: Shop, commit: bool) -> None:
         shop.edit("shop/cart.py", "return 1", "return 2")
