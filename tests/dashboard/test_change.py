@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -206,6 +207,21 @@ class TestProblems:
         answer = changed.live.ask(f"{PREFIX}ui/change?base={base}")
         assert answer.status == 400
         assert not (changed.git.path / "x").exists()
+
+    @settings(max_examples=40, deadline=None)
+    @given(base=strategies.refs)
+    def test_any_text(self, changed: Changed, base: str) -> None:
+        """It names a commit, or the page has one clear line; nothing in the repository changes."""
+        before = changed.git.objects()
+        query = urlencode({"base": base}, errors="replace")
+        answer = changed.live.ask(f"{PREFIX}ui/change?{query}")
+        assert answer.status in (200, 400)
+        if answer.status == 400:
+            assert "use a commit, a branch or a tag" in answer.text
+        else:
+            text = changed.live.page(f"ui/change?{query}")
+            assert ('id="problem"' in text) != ('id="summary"' in text)
+        assert changed.git.objects() == before
 
     def test_run_without_requests(self, tmp_path: Path) -> None:
         git = GitFolder(tmp_path)

@@ -63,6 +63,12 @@ sizes = st.lists(st.integers(1, 1000), min_size=1, max_size=40).map(lambda found
 recorded_edits = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.sets(st.integers(1, 7))), max_size=8)
 """Requests to files that are edited in between: the file, its content then, and the lines that ran."""
 
+_ref_parts = st.sampled_from(
+    ["HEAD", "main", "@", "~", "^", "{", "}", ":", "/", "..", "-", "--", "=", "output", "0", "a", ";", " ", "\n"]
+)
+refs = st.text(max_size=12) | st.lists(_ref_parts, max_size=5).map("".join)
+"""What a client may name in place of a commit; some of them name one."""
+
 # Names
 
 # Long ones are repeated, because those are quickly drawn, and quickly made smaller.
