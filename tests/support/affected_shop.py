@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flask_livecoverage.analysis.impact.blocks import parse
 from flask_livecoverage.journal.facts import note_working_tree
 from flask_livecoverage.journal.outcomes import Collection, append_collection, append_outcome
@@ -106,3 +108,13 @@ class Shop:
     def affected(self, tests: Iterable[str] | None = None, diff: bytes | None = None, **options: Any) -> set[str]:
         """The names of the affected tests."""
         return {one.name for one in self.find(tests, diff, **options).tests}
+
+
+def recorded_shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """The shop in a repository in ``folder``, which is entered, with all its tests recorded once."""
+    code = GitFolder(folder)
+    code.commit(FILES)
+    monkeypatch.chdir(code.path)
+    shop = Shop(code)
+    shop.record()
+    return shop
