@@ -127,16 +127,19 @@ class ScopeJudge:
 
     def _names(self, scope: ScopeComparison, item: Item) -> tuple[str, Reach]:
         if item.key in scope.moved and not item.names & scope.rebound:
-            return self._moved(scope.scope, item)
+            return self._moved(scope, item)
         judged = [self._name(scope, item, name) for name in sorted(item.names)]
         # A statement that neither binds a name nor has an effect is a constant, or never runs.
         reasons = dict.fromkeys(reason for reason, _ in judged if reason)
         return "; ".join(reasons), united(reach for _, reach in judged)
 
-    def _moved(self, scope: Class | None, item: Item) -> tuple[str, Reach]:
-        """A statement that only binds names matters by its place only to start-up code."""
+    def _moved(self, scope: ScopeComparison, item: Item) -> tuple[str, Reach]:
+        """A statement that only binds names matters by its place only to start-up code, which may be its own."""
+        bound = _names_of([*(old for old, _ in scope.same), *scope.removed, *scope.added])
+        if read := (bound - item.names) & {*_read_at_definition(item)}:
+            return f"it reads {min(read)}", Reach.ALL
         for name in sorted(item.names):
-            found, _ = self._observers(scope, name)
+            found, _ = self._observers(scope.scope, name)
             if found:
                 return f"start-up code in {found[0].path} mentions {name}", Reach.ALL
         return "", Reach.NONE
@@ -211,6 +214,15 @@ def _both(scope: ScopeComparison) -> frozenset[str]:
 
 def _names_of(items: Iterable[Item]) -> frozenset[str]:
     return frozenset(name for item in items for name in item.names)
+
+
+def _read_at_definition(item: Item) -> Iterator[str]:
+    """The names that a statement reads when it runs; of a class, those of the statements in it, too."""
+    yield from item.mentions.names
+    # Bases and annotations.
+    yield from item.mentions.declared
+    for inner in item.scope.items if item.scope else ():
+        yield from _read_at_definition(inner)
 
 
 def _is_special(name: str) -> bool:

@@ -328,6 +328,28 @@ class TestOrder:
         assert reached(f"{function}use(a)\n", f"use(a)\n{function}") == {"all"}
         assert reached(f"{function}use(b)\n", f"use(b)\n{function}") == set()
 
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("class A:\n    x = 1\n", "class B(A):\n    y = 2\n"),
+            ("class A:\n    class I:\n        x = 1\n", "class B(A.I):\n    y = 2\n"),
+            ("X = 1\n", "Y = X\n"),
+            ("A = 1\n", "class B:\n    y: A = None\n"),
+            ("A = 1\n", "class B:\n    class C:\n        y = A\n"),
+            ("X = 1\n", "class B:\n    def f(self, x=X):\n        return x\n"),
+        ],
+    )
+    def test_of_what_a_definition_reads_is_for_all(self, first: str, second: str) -> None:
+        """The application does not start any more, whichever of both counts as moved."""
+        more = "class C:\n    z = 1\nclass D:\n    z = 2\n"
+        assert reached(first + second, second + first) == {"all"}
+        assert reached(first + second + more, second + more + first) == {"all"}
+        assert reached(more + first + second, second + more + first) == {"all"}
+
+    def test_of_independent_definitions_is_for_none(self) -> None:
+        first, second = "class A:\n    x = 1\n", "class B:\n    y = 2\n"
+        assert reached(first + second, second + first) == set()
+
     def test_of_imports_of_the_application_is_for_all(self) -> None:
         texts = {"a.py": "", "b.py": "", "main.py": "import a\nimport b\n"}
         assert reached(texts, {**texts, "main.py": "import b\nimport a\n"}) == {"all"}
