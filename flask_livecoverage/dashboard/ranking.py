@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..model.records import Trace
 from ..queries.gaps import Priorities, Traffic, rank_gaps, recorded_routes
-from ..queries.recorded_files import read_contents
+from ..queries.old_contents import read_contents
 from ..queries.statements import Statements
 from ..sources.functions import Function, functions_in
 from ..store import RunQueries

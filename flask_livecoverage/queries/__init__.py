@@ -14,6 +14,7 @@ Modules:
 *   ``line_hits``: the tests, routes and requests that executed a line
 *   ``lists``: lists of requests, tests and routes
 *   ``lookup``: one request, test or route, and the difference of two
+*   ``old_contents``: the contents that files had
 *   ``patch``: the coverage of a change
 *   ``present_files``: the files as they are now, or as a diff has them
 *   ``recorded_coverage``: the coverage of recorded runs by file

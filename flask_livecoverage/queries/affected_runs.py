@@ -114,7 +114,9 @@ def eligible_runs(query: AffectedQuery, repository: Repository | None) -> list[R
             f"no test is named in any run in {directory.path}: record with the pytest plugin, or name each test by a "
             "window or the header Livecov-Test"
         )
-    if repository is None:
+    # The change is in the diff, so it need not be known since which commit it counts.
+    is_known = query.diff is not None and query.ref is None and not any(map(_commit, tested))
+    if repository is None or is_known:
         return tested
     return _of_ancestors(tested, repository, query.ref)
 

@@ -15,6 +15,7 @@ from ..model.contents import hash_of
 from ..repository.history import Change, Repository
 from ..repository.working_tree import content_of
 from ..sources.content import read_source
+from .old_contents import committed_content
 from .patch import LocatedDiff
 from .run_records import RunRecord
 
@@ -123,12 +124,14 @@ class WorkingTree:
         }
 
     def _committed(self, record: RunRecord, path: str, content: str) -> bytes | None:
-        """The content of a file in the run's commit, if it is the recorded one."""
-        if self._repository is None or record.tree is None or record.tree.commit is None or not content:
+        """The recorded content of a file, from git."""
+        if self._repository is None or not content:
             return None
-        name = os.path.relpath(path, self._repository.top).replace(os.sep, "/")
-        found = None if name.startswith("../") else self._repository.content(record.tree.commit, name)
-        return found if found is not None and hash_of(found) == content else None
+        commit, name = record.tree and record.tree.commit, self._repository.name_of(path)
+        found = self._repository.content(commit, name) if commit and name else None
+        if found is not None and hash_of(found) == content:
+            return found
+        return committed_content(self._repository, path, content)
 
     def _absolute(self, name: str) -> str:
         assert self._repository is not None

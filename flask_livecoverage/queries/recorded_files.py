@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,11 @@ import coverage
 
 from ..exports.contexts import why_left_out
 from ..exports.reports import local_paths
-from ..model.contents import hash_of
 from ..model.records import FileStatements
-from ..sources.content import EDITED, content_hash, read_source
+from ..sources.content import EDITED, content_hash
 from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries, Store
+from .old_contents import read_contents
 
 NOT_KEPT = "its content was not kept: it was edited before the run was first reported on"
 
@@ -203,17 +202,6 @@ def _statements(analyser: StatementAnalyser, copy: str, path: str) -> FileStatem
         return " ".join(str(error).replace(copy, path).split())
 
 
-def read_contents(queries: RunQueries, paths: Mapping[str, str]) -> dict[str, bytes]:
-    """The bytes of contents, given by their hashes with a path that had them: those kept, or still on disk."""
-    found = queries.contents.load(paths)
-    for content in paths.keys() - found.keys():
-        with suppress(OSError):
-            data = read_source(paths[content])
-            if hash_of(data) == content:
-                found[content] = data
-    return found
-
-
 def texts_of(queries: RunQueries, files: Iterable[RecordedFile]) -> dict[str, bytes]:
-    """The source of ``files`` by the hash of its content; those that were not kept and have changed are missing."""
+    """The source of ``files`` by the hash of its content; those that are not known any more are missing."""
     return read_contents(queries, {file.content: file.here for file in files})

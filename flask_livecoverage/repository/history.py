@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,6 +114,34 @@ class Repository:
             return git(self.top, "cat-file", "blob", f"{commit}:{path}")
         except GitError:
             return None
+
+    def name_of(self, path: str) -> str | None:
+        """Return the path of a file relative to the repository's folder, with slashes; None for one outside of it."""
+        name = os.path.relpath(os.path.realpath(path), os.path.realpath(self.top)).replace(os.sep, "/")
+        return None if name == ".." or name.startswith("../") else name
+
+    def versions(self, name: str, limit: int = 50) -> Iterator[bytes]:
+        """Yield the contents of a file in the newest ``limit`` commits that changed it, in any branch."""
+        commits = "log", "--all", f"--max-count={limit}"
+        with suppress(GitError):  # before the first commit
+            raw = "--raw", "--no-abbrev", "--no-renames", "--format=", "-z"
+            log = git(self.top, *commits, *raw, "--", f":(literal){name}")
+            changed = (entry.split(" ") for entry in text(log).split("\0") if entry.startswith(":"))
+            blobs = dict.fromkeys(blob for _, _, old, new, _ in changed for blob in (new, old) if blob.strip("0"))
+            yield from self._blobs(list(blobs))
+
+    def _blobs(self, names: Sequence[str]) -> Iterator[bytes]:
+        """Yield the contents of blobs, all from one process. Raises GitError."""
+        output = git(self.top, "cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode())
+        position = 0
+        while position < len(output):
+            end = output.index(b"\n", position)
+            about = output[position:end].split()
+            # A missing object, in a partial clone for example, has no content.
+            size = int(about[2]) if len(about) == 3 else -1
+            if size >= 0 and about[1] == b"blob":
+                yield output[end + 1 : end + 1 + size]
+            position = end + 1 + max(size + 1, 0)
 
     @contextmanager
     def _index_with_new_files(self) -> Iterator[Mapping[str, str]]:

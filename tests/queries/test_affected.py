@@ -187,7 +187,8 @@ class TestRuns:
         query = AffectedQuery(Path(".livecov"), run="old", folder=shop.code.path)
         answer = affected_tests(query)
         assert answer.affected.base is None
-        assert answer.affected.everything  # what was recorded was not kept
+        # What was recorded was not kept, but a commit has it.
+        assert [one.name for one in answer.affected.tests] == [EMPTY]
         assert "old has no git commit here" in answer.notes[0]
 
     def test_recorded_in_another_folder(self, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

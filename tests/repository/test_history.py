@@ -106,6 +106,28 @@ class TestRepository:
         assert found.content(found.head(), "none") is None
         assert found.content(NONE, "app.py") is None
 
+    def test_versions(self, repository: GitFolder) -> None:
+        texts = ["a\nb\nc\nd\ne\nf\n", "2\n", "", "4\n"]
+        for content in texts[1:]:
+            repository.commit({"app.py": content})
+        repository.git("checkout", "--quiet", "-b", "other", "HEAD~1")
+        repository.commit({"app.py": "5\n"})
+        repository.commit({"app.py": None})
+        found = Repository.find(repository.path)
+        assert set(found.versions("app.py")) == {text.encode() for text in (*texts, "5\n")}
+        # A commit has the content before it and the one after it.
+        assert len(list(found.versions("app.py", limit=1))) == 2
+        assert list(found.versions("none")) == []
+        assert list(found.versions("*.py")) == []
+
+    def test_versions_before_the_first_commit(self, tmp_path: Path) -> None:
+        assert list(Repository.find(GitFolder(tmp_path / "empty").path).versions("app.py")) == []
+
+    def test_name_of_a_path(self, repository: GitFolder, tmp_path: Path) -> None:
+        found = Repository.find(repository.path)
+        assert found.name_of(str(repository.path / "a" / "b.py")) == "a/b.py"
+        assert found.name_of(str(tmp_path / "b.py")) is None
+
 
 class TestChanges:
     def test_each_kind(self, repository: GitFolder) -> None:

@@ -16,7 +16,7 @@ from ...control.dashboard_host.urls import ACTIONS, PREFIX
 from ...control.parameters import ControlRequest, parameters
 from ...journal.facts import read_facts
 from ...model.run_facts import RunFacts
-from ...queries.recorded_files import read_contents
+from ...queries.old_contents import read_contents
 from ...store import RunQueries
 from ..run_reader import Answer
 from ..snapshot import FileSnapshot, Snapshot
