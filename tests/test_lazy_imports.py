@@ -64,6 +64,13 @@ class TestActive:
         result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")
 
+    def test_served_application_has_no_store(self) -> None:
+        # The launcher, which the same module needs, ends processes with it.
+        heavy = OF_SINGLE_ANSWERS - {"psutil"}
+        script = f"import sys, flask_livecoverage.cli.handlers.serving; print(sorted({heavy} & sys.modules.keys()))"
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")
+
 
 class TestInactive:
     def test_is_invisible(self) -> None:

@@ -83,9 +83,14 @@ class AffectedFinder:
         self._outcomes: dict[str, tuple[Outcome, str]] = {}
         self._helpers: dict[str, list[str]] = {}
         self._lines: dict[str, Mapping[str, int]] = {}
+        # Tests whose newest session ended before they did, so that not all of their lines are recorded.
+        self._interrupted: set[str] = set()
         for record in records:
-            for name in record.executed:
-                self._owners.setdefault(name, record)
+            for name in record.executed.keys() - self._owners.keys() - self._interrupted:
+                if name not in record.outcomes and (record.outcomes or record.collections):
+                    self._interrupted.add(name)
+                else:
+                    self._owners[name] = record
             for name, outcome in record.outcomes.items():
                 self._outcomes.setdefault(name, (outcome, record.root))
 
@@ -93,6 +98,7 @@ class AffectedFinder:
         """The tests of all runs that still exist, in natural order."""
         names = {
             *self._owners,
+            *self._interrupted,
             *self._outcomes,
             *(n for r in self._records for one in r.collections for n in one.tests),
         }
@@ -183,6 +189,8 @@ class AffectedFinder:
         outcome, _ = self._outcomes.get(name, (None, ""))
         if outcome and outcome.outcome != PASSED:
             return f"it {'failed' if outcome.outcome == 'failed' else 'was skipped'} last time"
+        if name in self._interrupted:
+            return "its last session was interrupted"
         if name not in self._owners:
             return _WITHOUT_RECORD
         return reasons.get(name, "")
@@ -219,14 +227,21 @@ class _SuiteFiles:
             return "the submodule has changed, and what is in it is not compared", None
         of_tests = frozenset(test for test, files in self.files.items() if changed.path in files)
         if of_tests:
-            return "the file of the tests has changed", of_tests
+            return "the file of the tests has changed", of_tests | self._mentioning(changed)
         if os.path.basename(name) == "conftest.py":
             return self._conftest(changed)
         in_tests = any(changed.path.startswith(folder) for folder in folders_of_tests(self.record))
-        if in_tests and _TEST_MODULE.fullmatch(name):
+        if in_tests and changed.is_new and _TEST_MODULE.fullmatch(name):
             # Its tests, if it has any, are new.
-            return "", frozenset()
+            return "the file of the tests is new", self._mentioning(changed)
         return ("it is in a folder of tests" if in_tests else "it is not measured"), None
+
+    def _mentioning(self, changed: ChangedPath) -> frozenset[str]:
+        """The tests in other files that may import from a test module."""
+        stem = re.compile(rf"\b{re.escape(Path(changed.path).stem)}\b")
+        others = {path for files in self.files.values() for path in files if path != changed.path}
+        mentioning = {path for path in others if stem.search(_read_text(path))}
+        return frozenset(test for test, files in self.files.items() if files & mentioning)
 
     def _conftest(self, changed: ChangedPath) -> tuple[str, frozenset[str] | None]:
         """A new one is for the tests in its folder."""
@@ -249,8 +264,14 @@ class _TestFiles:
         if not rest or not path.endswith(".py") or not os.path.isdir(root):
             return True
         text = self._text(os.path.join(root, path))
-        function = rest.partition("[")[0].rpartition("::")[2]
-        return text is not None and re.search(rf"\b{re.escape(function)}\b", text) is not None
+        if text is None:
+            return False
+        classes, _, function = rest.partition("[")[0].rpartition("::")
+        if re.search(rf"\b{re.escape(function)}\b", text):
+            return True
+        # A class may inherit it, and a module may import it.
+        inherits = classes and re.search(rf"\b{re.escape(classes.rpartition('::')[2])}\b", text)
+        return bool(inherits) or re.search(r"\bimport\s+\*", text) is not None
 
     def _text(self, path: str) -> str | None:
         if path not in self._texts:
@@ -258,6 +279,13 @@ class _TestFiles:
             with suppress(OSError):
                 self._texts[path] = Path(path).read_text(errors="replace")
         return self._texts[path]
+
+
+def _read_text(path: str) -> str:
+    """The text of a file; empty if it cannot be read."""
+    with suppress(OSError):
+        return Path(path).read_text(errors="replace")
+    return ""
 
 
 def _text(change: Change) -> str:

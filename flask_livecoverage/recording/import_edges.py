@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib.machinery import ModuleSpec
 from types import FrameType
 from typing import Any
 
 from ..sources.selection import Sources
+
+logger = logging.getLogger("flask_livecoverage")
 
 # A file that imports another one: the paths of both.
 Edge = tuple[str, str]
@@ -38,10 +41,14 @@ class ImportEdges:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Note the import; None, so that the other finders are asked."""
-        if not self._is_foreign(name.partition(".")[0]):
-            importer = self._application_file(sys._getframe(1))
-            if importer is not None:
-                self._pending.add((importer, name))
+        try:
+            if not self._is_foreign(name.partition(".")[0]):
+                importer = self._application_file(sys._getframe(1))
+                if importer is not None:
+                    self._pending.add((importer, name))
+        except Exception:
+            # The import must not fail with it.
+            logger.debug("the import of %s is not noted", name, exc_info=True)
         return None
 
     def _is_foreign(self, package: str) -> bool:
@@ -49,9 +56,9 @@ class ImportEdges:
         if found is None:
             if package not in sys.modules:
                 return False  # it is imported now for the first time
-            found = self._foreign[package] = getattr(sys.modules[package], "__file__", None) is not None and (
-                self._sources.file_of_module(package) is None
-            )
+            # Not by its attribute, which a module that loads itself late would have to make.
+            has_file = getattr(sys.modules[package], "__dict__", {}).get("__file__") is not None
+            found = self._foreign[package] = has_file and self._sources.file_of_module(package) is None
         return found
 
     def _application_file(self, frame: FrameType | None) -> str | None:

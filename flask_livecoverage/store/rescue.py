@@ -13,7 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..model.contents import hash_of
+from ..model.data_files import NotRegularError
 from . import schema
+from .damage import check_file
 from .dialect import insert_missing, writing
 from .ingest.source_contents import put_contents
 
@@ -27,7 +29,7 @@ def rescue_contents(engine: sa.Engine, path: Path) -> None:
     Which files of each run had them is copied too.
     """
     for aside in sorted(path.parent.glob(f"{path.name}.broken-*")):
-        if not aside.name.endswith(_BESIDE):
+        if not aside.name.endswith(_BESIDE) and _can_be_opened(aside):
             contents, sources = _contents_in(aside), _sources_in(aside)
             while some := dict(islice(contents, _AT_ONCE)):
                 with writing(engine).begin() as connection:
@@ -35,6 +37,15 @@ def rescue_contents(engine: sa.Engine, path: Path) -> None:
             while few := list(islice(sources, _AT_ONCE)):
                 with writing(engine).begin() as connection:
                     _put_sources(connection, few)
+
+
+def _can_be_opened(aside: Path) -> bool:
+    """True unless opening it would wait: what was moved aside, or lies beside it, may be a pipe."""
+    try:
+        check_file(aside, is_own=True)
+    except NotRegularError:
+        return False
+    return True
 
 
 def _rows(aside: Path, query: str) -> Iterator[tuple[Any, ...]]:

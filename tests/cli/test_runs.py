@@ -1,6 +1,7 @@
 """``livecov runs`` and ``prune``: what they list and remove, and what a run notes about its origin.
 
-Tests ``cli.runs``, ``cli.handlers.recorded_runs``, ``queries.run_list`` and ``recording.run_origin``.
+Tests ``cli.runs``, ``cli.handlers.recorded_runs``, ``cli.handlers.surplus_runs``, ``queries.run_list`` and
+``recording.run_origin``.
 """
 
 from __future__ import annotations

@@ -41,6 +41,14 @@ class TestMeasuredFiles:
         found = shop.find()
         assert (found.tests, found.reasons, set(found.unaffected)) == ([], [], ALL)
 
+    def test_session_that_was_killed_within_a_test(self, shop: Shop) -> None:
+        """Not all that the test executes is recorded then."""
+        shop.record([TOTAL])
+        writer = shop.record([EMPTY])
+        writer.request(shop.trace({}), writer.started_at + 9, test=INDEX)
+        (found,) = shop.find().tests
+        assert found == AffectedTest(INDEX, "its last session was interrupted")
+
     @pytest.mark.parametrize("commit", [True, False])
     def test_function(self, shop: Shop, commit: bool) -> None:
         shop.edit("shop/cart.py", "return 1", "return 2")

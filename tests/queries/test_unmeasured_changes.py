@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support.affected_shop import EMPTY, INDEX, TOTAL, Shop, recorded_shop
+from ..support.affected_shop import EMPTY, FILES, INDEX, TOTAL, Shop, recorded_shop
 from ..support.repositories import GitFolder
 
 ALL = {TOTAL, EMPTY, INDEX}
@@ -73,6 +73,13 @@ class TestOtherFiles:
 
 
 class TestFilesOfTests:
+    def test_module_of_tests_from_which_another_one_imports(self, shop: Shop) -> None:
+        cart = f"import test_helpers\n{FILES['tests/test_cart.py']}"
+        shop.code.commit({"tests/test_helpers.py": "def get():\n    pass\n", "tests/test_cart.py": cart})
+        shop.record()
+        shop.code.write({"tests/test_helpers.py": "def get():\n    return 1\n"})
+        assert shop.affected() >= {TOTAL, EMPTY}
+
     def test_own_file(self, shop: Shop) -> None:
         shop.edit("tests/test_cart.py", "test_total(): ...", "test_total(): pass")
         found = shop.find()

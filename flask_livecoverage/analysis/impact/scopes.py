@@ -72,7 +72,9 @@ class ScopeJudge:
             text = f"the signature of {before.name} has changed: {effect}"
             yield Change(self.path, old.lines, text, Reach.ALL)
         if before.shape != after.shape:
-            reason, reach = self._dispatch(scope.scope, after.simple_name)
+            # Python calls special methods, which nothing mentions.
+            judge = self._value if _is_special(after.simple_name) else self._dispatch
+            reason, reach = judge(scope.scope, after.simple_name)
             text = f"{before.name} has other arguments" + (f": {reason}" if reason else "")
             yield Change(self.path, old.lines, text, reach)
 

@@ -19,6 +19,7 @@ Modules:
 *   ``reporting``: the work of ``report``, ``status`` and ``shutdown``
 *   ``serving``: the work of ``serve`` and ``run``
 *   ``suites``: the work of ``dedup`` and ``minimise``
+*   ``surplus_runs``: removes old runs when another one begins
 *   ``traffic``: counts the requests of an access log by route
 
 May import: analysis, control.application, control_client, errors, exports, extension, journal, keploy, model, queries,

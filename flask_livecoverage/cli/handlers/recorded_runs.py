@@ -1,4 +1,4 @@
-"""The work of ``runs`` and ``prune``, and of the removal of old runs when another one begins."""
+"""The work of ``runs`` and ``prune``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from ...errors import LiveCoverageError
 from ...journal.data_dir import DataDir
-from ...journal.retention import is_live, surplus
+from ...journal.retention import is_live
 from ...journal.run_folder import RunFolder
 from ...model.text import abridged, printable, size_text
 from ...queries.run_list import RunSummary, list_runs
@@ -21,6 +20,7 @@ from ...sources.coveragepy import StatementAnalyser
 from .answers import table, time_text
 from .opening import synchronise
 from .reporting import warn
+from .surplus_runs import counted
 
 Row = dict[str, Any]
 
@@ -117,9 +117,9 @@ def prune(keep: int | None, older_than: float | None, yes: bool, data_dir: str, 
         click.echo("No runs to remove.")
     else:
         _list(directory, found)
-        if yes or click.confirm(f"Remove {_counted(found)}?"):
+        if yes or click.confirm(f"Remove {counted(found)}?"):
             remove_runs(directory, found, load_settings({}).store)
-            click.echo(f"Removed {_counted(found)}.")
+            click.echo(f"Removed {counted(found)}.")
 
 
 def _remove_for_program(directory: DataDir, runs: Sequence[RunFolder], *, yes: bool) -> None:
@@ -138,29 +138,3 @@ def _list(directory: DataDir, runs: Sequence[RunFolder]) -> None:
     empty = [run.id for run in runs if not run.journals()]
     if empty:
         click.echo(f"Without any record: {', '.join(map(printable, empty))}")
-
-
-def remove_surplus(data_dir: str) -> None:
-    """Remove runs beyond ``LIVECOVERAGE_KEEP_RUNS``, before another one begins, and say so on standard error."""
-    settings = load_settings({})
-    directory = DataDir(data_dir)
-    runs = directory.runs()
-    # Fewer by one, because a run is about to begin.
-    if not settings.keep_runs or len(runs) < settings.keep_runs:
-        return
-    found = surplus(runs, settings.keep_runs - 1)
-    if not found:
-        return
-    try:
-        remove_runs(directory, found, settings.store)
-    except LiveCoverageError as error:
-        warn(f"old runs are not removed: {error}")
-        return
-    which = f"{found[0].id} to {found[-1].id}" if len(found) > 1 else found[0].id
-    click.echo(
-        f"Removed {_counted(found)} ({printable(which)}): LIVECOVERAGE_KEEP_RUNS keeps {settings.keep_runs}", err=True
-    )
-
-
-def _counted(runs: Sequence[RunFolder]) -> str:
-    return f"{len(runs)} run{'' if len(runs) == 1 else 's'}"

@@ -22,7 +22,6 @@ from ...model.atomic_files import replace_file
 from ...model.records import Run
 from ...model.text import printable
 from ...queries.run_counts import count_run
-from ...queries.stored_contents import keep_contents
 from ...settings import load_settings
 
 T = TypeVar("T")
@@ -45,6 +44,9 @@ def report(
 
 def keep_sources(data_dir: str, runs: Iterable[Run]) -> None:
     """Keep the contents of the files of ``runs``, which may be edited soon. If that fails, a warning is printed."""
+    # Imported here, because a server needs no store while it serves.
+    from ...queries.stored_contents import keep_contents
+
     try:
         keep_contents(DataDir(data_dir), runs, load_settings({}).store)
     except LiveCoverageError as error:

@@ -40,8 +40,8 @@ from ...settings import RUN_VARIABLE, URL_VARIABLE, Settings, load_settings
 from ...startup import database_guard
 from ...startup.database_guard import RefusedDatabase, read_refusal
 from ...startup.early_start import early_start_environ, restart_if_late
-from .recorded_runs import remove_surplus
 from .reporting import keep_sources, read_runs, report_on, warn
+from .surplus_runs import remove_surplus
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
 

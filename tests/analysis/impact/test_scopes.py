@@ -319,6 +319,15 @@ class TestSignatures:
         assert reached(before, before.replace("(self)", "(self, id)")) == {"all"}
 
 
+class TestSpecialMethods:
+    @pytest.mark.parametrize("name", ["__init__", "__call__"])
+    def test_other_arguments_are_for_what_uses_the_class(self, name: str) -> None:
+        """Python calls these methods: nothing mentions them."""
+        used = "class Cart:\n    def {0}(self, {1}):\n        pass\n\n\ndef use():\n    return Cart\n"
+        found = reached(used.format(name, "items"), used.format(name, "items, note=None"))
+        assert "shop.py use" in found or any(one.startswith("module") for one in found) or found == {"all"}
+
+
 class TestOrder:
     def test_of_effects_is_for_all(self) -> None:
         assert reached("one()\ntwo()\n", "two()\none()\n") == {"all"}
