@@ -6,6 +6,7 @@ A function is a block wherever it is defined. Its decorators, defaults and annot
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Collection, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from functools import cached_property
 from ...model.bitmap import to_bitmap
 from ...sources.ast_guard import parsing
 from .effects import (
-    HARMLESS_CLASS_DECORATORS,
+    HARMLESS_CUSTOMISERS,
     HARMLESS_DECORATORS,
     annotations_of,
     bound_names,
@@ -138,8 +139,11 @@ class Module:
 def parse(content: bytes) -> Module:
     """Cut a file into blocks."""
     try:
-        with parsing():
+        with parsing(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             tree = ast.parse(content)
+            # Finds the errors that the parser does not: a `break` outside of a loop, an argument given twice.
+            compile(content, "<unknown>", "exec", dont_inherit=True)
         return Module(content, tuple(_items(tree, "", frozenset())))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Module(content, broken=True)
@@ -195,7 +199,8 @@ def _class_item(node: ast.ClassDef, prefix: str, bound: set[str]) -> Item:
     # The rest of the class is compared statement by statement.
     header = copy(node)
     header.body = []
-    decorated = any(simple_name(decorator) not in HARMLESS_CLASS_DECORATORS for decorator in node.decorator_list)
+    # The fields of a dataclass are the arguments of its constructor.
+    decorated = any(simple_name(decorator) not in HARMLESS_CUSTOMISERS for decorator in node.decorator_list)
     customised = decorated or bool(node.keywords)
     scope = Class(
         name,

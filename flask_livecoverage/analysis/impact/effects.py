@@ -8,18 +8,14 @@ from collections.abc import Collection, Iterable, Iterator
 
 from .fingerprint import FunctionNode
 
-# Their results depend on their arguments alone, and they call nothing of those, if these are constants.
+# Their results depend on their arguments alone, they call nothing of those, and they fail for hardly any, if these are
+# constants.
 _PURE = frozenset(
     {"bool", "frozenset", "object", "str", "set", "tuple", "list", "dict", "TypeVar", "ParamSpec", "NewType",
-     "namedtuple", "timedelta", "Decimal", "Fraction", "getLogger", "Path", "PurePath"}
+     "getLogger", "Path", "PurePath"}
 )  # fmt: skip
 _PURE_OF = {
-    "re": {"compile"},
-    "datetime": {"timedelta"},
-    "decimal": {"Decimal"},
-    "fractions": {"Fraction"},
     "logging": {"getLogger"},
-    "collections": {"namedtuple"},
     "typing": {"TypeVar", "ParamSpec", "NewType"},
     "pathlib": {"Path", "PurePath"},
 }
@@ -42,7 +38,9 @@ HARMLESS_DECORATORS = frozenset(
         "cached_property",
     }
 )
+# Those that have no effect besides the class, and those that leave its statements as they are.
 HARMLESS_CLASS_DECORATORS = frozenset({"dataclass", "final"})
+HARMLESS_CUSTOMISERS = frozenset({"final"})
 
 
 def effect_of(statement: ast.stmt, known: Collection[str]) -> str:

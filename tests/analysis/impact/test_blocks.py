@@ -62,7 +62,7 @@ class TestFunctions:
     def test_are_all_found(self) -> None:
         assert [one.name for one in SHOP.functions] == ["total", "total.inner", "Cart.add", "Cart.Item.name", "late"]
 
-    @pytest.mark.parametrize("body", ["'''Text.'''", "global x", "1", "'''Text.'''\n    ..."])
+    @pytest.mark.parametrize("body", ["'''Text.'''", "global y", "1", "'''Text.'''\n    ..."])
     def test_without_code_has_the_line_of_its_definition(self, body: str) -> None:
         (function,) = module(f"@a\ndef f(\n    x\n):\n    {body}\n").functions
         assert from_bitmap(function.own_lines)[0] == 2
