@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .group import livecov
-from .options import data_dir_option, run_option
+from .options import Percent, data_dir_option, run_option
 
 
 @livecov.command()
@@ -26,7 +26,7 @@ from .options import data_dir_option, run_option
 )
 @click.option(
     "--minimum",
-    type=click.FloatRange(0, 100),
+    type=Percent(),
     metavar="PERCENT",
     help="Exit with 2 if fewer of the changed statements were executed, or if some cannot be judged.",
 )
@@ -85,7 +85,7 @@ def patch(
 def affected(
     data_dir: str, run_id: str | None, base: str | None, diff_path: str | None, strict: bool, output_format: str
 ) -> None:
-    """List the tests that must run for a change: those that it can affect, new ones, and those that failed."""
+    """List the tests that must run for a change: those that it can affect, and those that failed."""
     if base is not None and (diff_path is not None or run_id is not None):
         other = "--diff" if diff_path is not None else "--run"
         raise click.UsageError(f"--base chooses the run, and {other} does too: use one of them.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -62,9 +63,25 @@ url_option = click.option(
     callback=server_url,
     help=f"The server's address (or the environment's {URL_VARIABLE}).",
 )
+
+
+class Percent(click.FloatRange):
+    """A number from 0 to 100; "nan", which Python reads as a number, is none."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 100)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the number."""
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number of percent.", param, ctx)
+        return found
+
+
 fail_under_option = click.option(
     "--fail-under",
-    type=click.FloatRange(0, 100),
+    type=Percent(),
     metavar="N",
     show_default="coverage.py's configuration",
     help="Exit with 2 if the total is below N percent.",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CurrentTest", "Server"]
 
+_AFFECTED = "--livecov-affected"
 _SESSION = pytest.StashKey["LiveSession | None"]()
 
 
@@ -56,10 +57,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
-def pytest_load_initial_conftests(args: list[str]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
     """Let ``--livecov-affected`` have a value only after ``=``: the next word is mostly the path of tests."""
     end = args.index("--") if "--" in args else len(args)
-    args[:end] = ["--livecov-affected=" if argument == "--livecov-affected" else argument for argument in args[:end]]
+    if _AFFECTED in args[:end]:
+        args[:end] = [f"{_AFFECTED}=" if argument == _AFFECTED else argument for argument in args[:end]]
+        # pytest has parsed the arguments once, and looks for conftest files beside the paths that it has found.
+        early_config.known_args_namespace.file_or_dir = parser.parse_known_args(args).file_or_dir
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,6 +14,7 @@ from pathspec import GitIgnoreSpec
 from ..analysis.impact.reach import Change, Reach
 from ..analysis.impact.selection import select
 from ..analysis.suite import natural_key
+from ..errors import ConfigurationError
 from ..exports.dump import relative_path
 from ..model.bitmap import to_ranges
 from ..model.outcomes import PASSED, Outcome
@@ -77,7 +78,7 @@ class AffectedFinder:
     ) -> None:
         self._records = records
         self._base = os.path.realpath(base)
-        self._ignore = GitIgnoreSpec.from_lines(ignore)
+        self._ignore = _patterns(ignore)
         self._judge = RunJudge(self._base, strict=strict)
         self._owners: dict[str, RunRecord] = {}
         self._outcomes: dict[str, tuple[Outcome, str]] = {}
@@ -279,6 +280,13 @@ class _TestFiles:
             with suppress(OSError):
                 self._texts[path] = Path(path).read_text(errors="replace")
         return self._texts[path]
+
+
+def _patterns(lines: Iterable[str]) -> GitIgnoreSpec:
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError as error:
+        raise ConfigurationError(f"LIVECOVERAGE_AFFECTED_IGNORE: {error}: use patterns as in .gitignore") from None
 
 
 def _read_text(path: str) -> str:

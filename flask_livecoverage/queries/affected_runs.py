@@ -85,8 +85,9 @@ def load_records(
     top = str(repository.top) if repository else None
     missing = None if tests is None else set(tests)
     records: list[RunRecord] = []
+    folders = eligible_runs(query, repository)
     with open_store(store_url(directory.path, query.store), is_own=not query.store) as store:
-        for folder in eligible_runs(query, repository):
+        for folder in folders:
             with store.recorded([synchronise(store, folder)]) as queries:
                 record = load_record(queries, folder, top)
             if record.executed or record.outcomes:

@@ -80,6 +80,20 @@ def test_affected_by_a_diff(repository: GitFolder, invoke: Invoke) -> None:
     assert (result.status, result.stdout) == (0, "test_total\n")
 
 
+def test_wrong_use(repository: GitFolder, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for arguments in (("patch", "--minimum", "nan"), ("report", "--fail-under", "nan")):
+        refused = invoke(*arguments)
+        assert refused.status == 2
+        assert "'nan' is not a number of percent" in refused.stderr
+    monkeypatch.setenv("LIVECOVERAGE_AFFECTED_IGNORE", "!")
+    refused = invoke("affected", "--run", "old-1")
+    assert refused.status == 2
+    assert refused.stderr.startswith("Error: LIVECOVERAGE_AFFECTED_IGNORE: ")
+    refused = invoke("affected", "--data-dir", str(tmp_path / "none"))
+    assert "nothing is recorded in" in refused.stderr
+    assert not (tmp_path / "none").exists()
+
+
 def test_patch(repository: GitFolder, ask: Ask) -> None:
     first = repository.git("rev-parse", "HEAD")
     repository.commit({"shop.py": SHOP.replace("return 1", "return 2")})

@@ -129,6 +129,18 @@ def test_reruns(project: Project) -> None:
     assert ran(project.run("--livecov-affected")) == {"test_without_requests"}
 
 
+def test_path_after_the_option(suite: Suite) -> None:
+    """pytest takes it as a path from the beginning: a conftest file there may add options."""
+    option = 'def pytest_addoption(parser):\n    parser.addoption("--env")\n'
+    suite.write("e2e/conftest.py", option)
+    suite.write("e2e/test_it.py", "def test_env(request):\n    assert request.config.getoption('env') == 'prod'\n")
+    GitFolder(suite.commands.folder).commit({})
+    result = suite.run("--livecov-affected", "e2e", "--env", "prod")
+    assert result.status == 0, result
+    assert "1 passed" in result.stdout
+    assert "all tests run: " in result.stdout
+
+
 def test_unknown_ref(project: Project) -> None:
     result = project.run("--livecov-affected=none")
     assert result.status == pytest.ExitCode.USAGE_ERROR
