@@ -20,7 +20,7 @@ from .stored_runs import Synchronise
 
 
 class NoTestsError(ConfigurationError):
-    """No recorded run can answer, because none names a test."""
+    """No recorded run can answer: none names a test, or none is of the commit or of an ancestor."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,11 @@ def _of_ancestors(runs: Sequence[RunFolder], repository: Repository, ref: str | 
         return found
     name = f"HEAD ({target[:10]})" if ref is None else ref
     if not any(commits.values()):
-        raise ConfigurationError(
+        raise NoTestsError(
             f"the recorded runs have no git commit, so it is not known what has changed since: record the suite again "
             f"in {repository.top}, or name a run with --run ID, of which only measured files are compared"
         )
-    raise ConfigurationError(
+    raise NoTestsError(
         f"no recorded run is of {name} or an ancestor: record the suite there, name a run with --run ID, or "
         f"{_hint(repository)}"
     )

@@ -129,6 +129,14 @@ def test_reruns(project: Project) -> None:
     assert ran(project.run("--livecov-affected")) == {"test_without_requests"}
 
 
+def test_commit_of_the_only_run_was_amended(project: Project) -> None:
+    project.repository.git("commit", "--quiet", "--amend", "--message", "another")
+    result = project.run("--livecov-affected")
+    assert result.status == 0, result
+    assert ran(result) == NAMES
+    assert "all tests run: no recorded run is of HEAD" in result.stdout
+
+
 def test_path_after_the_option(suite: Suite) -> None:
     """pytest takes it as a path from the beginning: a conftest file there may add options."""
     option = 'def pytest_addoption(parser):\n    parser.addoption("--env")\n'
