@@ -52,7 +52,7 @@ def start_recording(settings: Settings) -> Recorder:
         return _recorder
     recorder = _make_recorder(settings, data_dir)
     origin = RunOrigin(recorder.run, recorder.root)
-    recorder.at_check.append(origin)
+    recorder.at_rest.append(origin)
     recorder.at_stop.append(origin)
     recorder.start()
     context_propagation.install(recorder)

@@ -52,6 +52,8 @@ class Recorder:
         # Called by each check: once a second, and before the status is reported. The first status of a server that
         # `livecov run` starts is reported before any request of its suite.
         self.at_check: list[Callable[[], None]] = []
+        # Called once a second, after all lines are written.
+        self.at_rest: list[Callable[[], None]] = []
         # Called when recording stops.
         self.at_stop: list[Callable[[], None]] = []
         # False in a fork by uWSGI that did not call Python's fork hooks.
@@ -137,7 +139,8 @@ class Recorder:
 
     def _flush_regularly(self) -> None:
         inventory = self.inventory
-        run_all(self.check, self.flush, inventory.write_imports, partial(inventory.write_rules, at_rest=False))
+        write_rules = partial(inventory.write_rules, at_rest=False)
+        run_all(self.check, self.flush, inventory.write_imports, write_rules, *self.at_rest)
 
     def after_fork(self) -> None:
         """Continue in a forked child: with a journal of its own, and only the captures of the surviving thread."""

@@ -16,6 +16,8 @@ _SETTINGS = (".env", ".flaskenv")
 
 # A larger file is compared by its size and time. These files are data, not code.
 _MAX_HASHED = 8 << 20
+# So many files that git does not know are no code, either. To be compared by their times, later they count as changed.
+MAX_FILES = 2000
 
 
 def working_tree(folder: Path) -> WorkingTree | None:
@@ -50,7 +52,7 @@ def parse_status(top: Path, status: bytes) -> WorkingTree:
             heads[key] = value
         else:
             path = _path_in(entry)
-            changed[path] = content_of(top / path)
+            changed[path] = content_of(top / path, hashed=len(changed) < MAX_FILES)
             dirty |= not entry.startswith("?")
     commit, branch = heads.get("branch.oid"), heads.get("branch.head")
     return WorkingTree(
@@ -70,16 +72,17 @@ def _path_in(entry: str) -> str:
     return entry.split(" ", _FIELDS[entry[0]])[-1]
 
 
-def content_of(path: Path) -> str:
+def content_of(path: Path, *, hashed: bool = True) -> str:
     """Return the hash of a file's content; empty if there is no such file.
 
-    A symbolic link counts by its target, as in git, and a submodule or a large file by its time.
+    A symbolic link counts by its target, as in git, and a submodule or a large file by its time; without ``hashed``,
+    each file.
     """
     try:
         about = os.lstat(path)
         if path.is_symlink():
             return hash_of(os.fsencode(os.readlink(path)))
-        if path.is_dir() or about.st_size > _MAX_HASHED:
+        if path.is_dir() or about.st_size > _MAX_HASHED or not hashed:
             return f"{about.st_size}-{about.st_mtime_ns}"
         return hash_of(path.read_bytes())
     except OSError:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flask_livecoverage.model.contents import hash_of
+from flask_livecoverage.repository import working_tree as working_tree_module
 from flask_livecoverage.repository.working_tree import content_of, tracked_files, working_tree
 
 from ..support.repositories import GitFolder
@@ -108,6 +109,16 @@ def test_contents(tmp_path: Path) -> None:
     before = content_of(large)
     os.utime(large, (1, 1))
     assert content_of(large) != before
+
+
+def test_many_files_are_not_read(repository: GitFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(working_tree_module, "MAX_FILES", 2)
+    repository.write({f"new-{number}": "x" for number in range(4)})
+    found = working_tree(repository.path)
+    assert found is not None
+    contents = [found.changed[f"new-{number}"] for number in range(4)]
+    assert contents[:2] == [hash_of(b"x")] * 2
+    assert all(content.startswith("1-") for content in contents[2:])
 
 
 def test_tracked_files(repository: GitFolder) -> None:
