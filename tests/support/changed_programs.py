@@ -45,7 +45,7 @@ def started_lines(text: str) -> int:
     lines = {number for number, line in enumerate(text.splitlines(), 1) if line.endswith("# starts")}
     try:
         lines |= set(_lines_at_import(compile(text, "", "exec", dont_inherit=True)))
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         lines.add(1)
     return to_bitmap(lines)
 

@@ -283,7 +283,11 @@ def test_schemathesis_alone(live: Live, folder: Path) -> None:
 
 
 def test_all_recipes_are_shown() -> None:
-    """Each file is shown in the docs, and each recipe shown there is a file, which the tests above run."""
-    page = (RECIPES.parent / "recipes.rst").read_text()
-    shown = {line.rpartition("/")[2] for line in page.splitlines() if line.startswith(".. literalinclude::")}
+    """Each file is shown in the docs, and each recipe shown there is a file, which the tests above run.
+
+    Those for continuous integration are run by ``tests/end_to_end/test_ci_recipes.py``.
+    """
+    pages = [(RECIPES.parent / name).read_text() for name in ("recipes.rst", "ci.rst")]
+    lines = [line for page in pages for line in page.splitlines()]
+    shown = {line.rpartition("/")[2] for line in lines if line.startswith(".. literalinclude::")}
     assert shown == {path.name for path in RECIPES.iterdir() if path.is_file()}
