@@ -65,13 +65,12 @@ def read_coverage(runs: Sequence[Run], queries: RunQueries, paths: Collection[st
         reported = {}
     analyser = StatementAnalyser()
     numbers = _numbers(queries, local_path)
-    files = {
-        path: CoveredFile(
-            _with_further_lines(statements, path, analyser), covered, numbers.get((path, content_hash(path)), ())
-        )
-        for path, (statements, covered) in reported.items()
-        if path in paths and path not in changed
-    }
+    files = {}
+    for path, (statements, covered) in reported.items():
+        if path in paths and path not in changed:
+            analysis = _with_further_lines(statements, path, analyser)
+            numbers_here = numbers.get((path, content_hash(path)), ())
+            files[path] = CoveredFile(analysis, covered & analysis.statements, numbers_here)
     known = set(map(local_path, source_files))
     new = _newer({path for path in paths if path not in contents and path not in known}, known)
     changed = {path for path in changed if analyser.reports_on(path)}
@@ -107,12 +106,15 @@ def _report(runs: Sequence[Run]) -> dict[str, tuple[FileStatements, int]]:
 
 
 def _with_further_lines(statements: FileStatements, path: str, analyser: StatementAnalyser) -> FileStatements:
-    """The same statements with their further lines, which no report has. A plugin's files have none."""
+    """The same statements with their further lines, which no report has. A plugin's files have none.
+
+    Old versions of coverage.py report executed lines that are no statements, too.
+    """
     try:
-        multiline = analyser.analyse(path).multiline
+        analysis = analyser.analyse(path)
     except (coverage.CoverageException, SyntaxError, ValueError):
-        multiline = ()
-    return FileStatements(statements.statements, statements.excluded, multiline)
+        return statements
+    return FileStatements(statements.statements & analysis.statements, statements.excluded, analysis.multiline)
 
 
 def _numbers(queries: RunQueries, local_path: Callable[[str], str]) -> dict[tuple[str, str], list[int]]:
