@@ -22,7 +22,7 @@ PASSED = "passed"
 
 @dataclass
 class Result:
-    """What became of a mutant.
+    """The result of a mutant.
 
     ``changed`` has the tests with another outcome, with that outcome. ``missed`` are those of them that were not
     selected, ``missed_alone`` those that change when they are run alone, too: others change because of tests before.

@@ -36,7 +36,7 @@ class KnownOutcomes:
         self._known: dict[int, Known] = {}
 
     def get(self, mutant: Mutant, digest: str) -> Known | None:
-        """What is known of a mutant, unless the files have changed since."""
+        """The recorded result of a mutant, unless the files have changed since."""
         if mutant.number not in self._known:
             # Another process may have run it in the meantime.
             self._read()

@@ -74,7 +74,7 @@ def be_child(application: Application, wanted: dict[str, Any]) -> NoReturn:
             os.dup2(target, number)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         signal.alarm(BOOT_SECONDS)
-        wire.BOOTED.append(application.boot())
+        wire.BOOTED.append(application.start())
         signal.alarm(0)
         os.environ.update({reports.FILE_VARIABLE: wanted["reports"], reports.SECONDS_VARIABLE: str(wanted["seconds"])})
         # It shows that the application has started.

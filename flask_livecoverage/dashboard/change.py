@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..control.dashboard_host.events import stamp
-from ..errors import ConfigurationError, DataError
+from ..errors import ConfigurationError
 from ..journal.data_dir import DataDir
 from ..journal.run_folder import RunFolder
 from ..model.outcomes import Outcome
@@ -24,8 +24,8 @@ from ..repository.refs import Ref, recent_refs
 from ..sources.content import content_hash
 from ..store import RunQueries, StoreHandle
 from .background import Progress
-from .kept_answers import KeptAnswers
-from .run_reader import Answer
+from .kept_answers import KeptAnswers, LastAnswer
+from .run_reader import Answer, existing_run
 
 # git is asked again for a page that is loaded so much later, because no event reports that a file was edited.
 GIT_SECONDS = 3.0
@@ -73,8 +73,7 @@ class Changes:
         self._directory = directory
         self._store = store
         self._kept: KeptAnswers[Question, Change] = KeptAnswers(self._find, self._state)
-        # The last answer, and what it was made from.
-        self._last: tuple[Hashable, Change] | None = None
+        self._last: LastAnswer[Change] = LastAnswer()
 
     def get(self, question: Question) -> Answer[Change]:
         """Return the coverage of the change. Raises NotReady, LiveCoverageError."""
@@ -83,13 +82,10 @@ class Changes:
     def clear(self) -> None:
         """Forget all answers."""
         self._kept.clear()
-        self._last = None
+        self._last.clear()
 
     def _folder(self, question: Question) -> RunFolder:
-        folder = self._directory.find(question.run)
-        if folder is None:
-            raise DataError(f"the run {question.run} was removed: choose another one")
-        return folder
+        return existing_run(self._directory.find, question.run)
 
     def _state(self, question: Question) -> Hashable:
         return stamp(self._folder(question)), time.monotonic() // GIT_SECONDS
@@ -106,13 +102,11 @@ class Changes:
             return Change(refs, str(error))
         folder = self._folder(question)
         made_from = question, stamp(folder), found, tuple(refs)
-        last = self._last
-        if last is not None and last[0] == made_from:
-            return last[1]
+        last = self._last.get(made_from)
+        if last is not None:
+            return last
         report("Reading the run")
-        change = self._cover(folder, LocatedDiff(diff, found.top), found, refs)
-        self._last = made_from, change
-        return change
+        return self._last.keep(made_from, self._cover(folder, LocatedDiff(diff, found.top), found, refs))
 
     def _cover(self, folder: RunFolder, located: LocatedDiff, found: GitChange, refs: Sequence[Ref]) -> Change:
         with self._store.use() as store, store.recorded([store.sync(folder)]) as queries:

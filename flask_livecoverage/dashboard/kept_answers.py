@@ -17,6 +17,27 @@ Result = TypeVar("Result")
 _MOST = 4
 
 
+class LastAnswer(Generic[Result]):
+    """The last result, and what it was made from: an equal input needs no second look."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Hashable, Result] | None = None
+
+    def get(self, made_from: Hashable) -> Result | None:
+        """Return the last result if it was made from an equal input, else None."""
+        last = self._last
+        return last[1] if last is not None and last[0] == made_from else None
+
+    def keep(self, made_from: Hashable, result: Result) -> Result:
+        """Keep a result, in place of the last one, and return it."""
+        self._last = made_from, result
+        return result
+
+    def clear(self) -> None:
+        """Forget the result."""
+        self._last = None
+
+
 class KeptAnswers(Generic[Case, Result]):
     """One result for each case, made in the background.
 

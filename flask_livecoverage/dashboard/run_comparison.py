@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from ..control.dashboard_host.events import stamp
-from ..errors import DataError
 from ..journal.run_folder import RunFolder
 from ..queries.coverage_comparison import ComparedCoverage, compare_coverage
 from ..queries.recorded_coverage import CoverageReader
-from ..queries.stored_runs import StoredRuns
-from ..store import Store, StoreHandle
+from ..queries.stored_runs import runs_in_store
+from ..store import StoreHandle
 from .background import Progress
 from .kept_answers import KeptAnswers
-from .run_reader import Answer
+from .run_reader import Answer, existing_run
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,7 @@ class RunComparisons:
         self._kept.clear()
 
     def _folder(self, run_id: str) -> RunFolder:
-        folder = self._find(run_id)
-        if folder is None:
-            raise DataError(f"the run {run_id} was removed: choose another one")
-        return folder
+        return existing_run(self._find, run_id)
 
     def _state(self, pair: Pair) -> Hashable:
         return stamp(self._folder(pair.before)), stamp(self._folder(pair.after))
@@ -72,17 +67,10 @@ class RunComparisons:
     def _compare(self, pair: Pair, report: Progress) -> ComparedRuns:
         with self._store.use() as store:
             report("Reading the older run")
-            with _opened(store, self._folder(pair.before)) as stored:
+            with runs_in_store(store, [self._folder(pair.before)]) as stored:
                 root_before, earlier = stored.queries.root, CoverageReader(stored).read(pair.before)
             report("Reading the newer run")
-            with _opened(store, self._folder(pair.after)) as stored:
+            with runs_in_store(store, [self._folder(pair.after)]) as stored:
                 reader = CoverageReader(stored)
                 compared = compare_coverage(earlier, reader.read(pair.after), reader.read_unexecuted)
                 return ComparedRuns(compared, root_before, stored.queries.root)
-
-
-@contextmanager
-def _opened(store: Store, folder: RunFolder) -> Iterator[StoredRuns]:
-    number = store.sync(folder)
-    with store.recorded([number]) as queries:
-        yield StoredRuns(store, queries, store.warnings, (store.identity, number))

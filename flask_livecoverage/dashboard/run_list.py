@@ -17,7 +17,7 @@ from ..sources.coveragepy import StatementAnalyser
 from ..store import StoreHandle
 from .background import Background, Progress
 
-# A process that was killed writes nothing, so the list is checked from time to time while somebody looks at it.
+# A process that was killed writes nothing, so the list is checked from time to time while a page shows it.
 CHECK_SECONDS = 10.0
 
 

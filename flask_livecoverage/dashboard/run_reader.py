@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -153,7 +153,7 @@ class RunReader:
         version = stamp(self.folder)
         with self.store.use() as store, ExitStack() as stack:
             if not self.is_live and not self.folder.journals():
-                raise DataError(f"the run {self.folder.id} was removed: choose another one")
+                raise removed_run(self.folder.id)
             run = store.sync(self.folder, lambda done, total: report(f"Reading the records: {done / total:.0%}"))
             period = StoredPeriod(store.identity, run, len(self.folder.marks()) if self.is_live else None)
             queries = stack.enter_context(store.recorded([run], period=period.number))
@@ -197,6 +197,19 @@ class RunReader:
         if held is None:
             raise DataError("the records could not be read in time: reload the page")
         return held.snapshot
+
+
+def existing_run(find: Callable[[str], RunFolder | None], run_id: str) -> RunFolder:
+    """Return the folder that ``find`` finds of a run that was chosen before. Raises DataError if it is gone."""
+    folder = find(run_id)
+    if folder is None:
+        raise removed_run(run_id)
+    return folder
+
+
+def removed_run(run_id: str) -> DataError:
+    """Return the error for a run that was removed since it was chosen."""
+    return DataError(f"the run {run_id} was removed: choose another one")
 
 
 def soon(work: Background[_T]) -> Answer[_T]:

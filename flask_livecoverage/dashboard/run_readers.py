@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from ..errors import DataError
 from ..journal.data_dir import DataDir
+from ..journal.run_folder import RunFolder
 from ..queries.run_list import RunSummary
 from .change import Changes
 from .run_comparison import RunComparisons
@@ -56,12 +57,19 @@ class RunReaders:
                 self._users[run_id] -= 1
             self._close_surplus(_MOST_OTHERS)
 
-    def _take(self, run_id: str) -> RunReader:
-        # Looked for each time, because runs are removed.
+    def folder(self, run_id: str) -> RunFolder:
+        """Return the folder of a run. Looked for each time, because runs are removed. Raises NoSuchRun."""
         folder = self.directory.find(run_id)
         if folder is None or not folder.journals():
-            self._close_surplus(0, run_id)
             raise NoSuchRun(f"there is no run {run_id!r} in {self.directory.path}: it may have been removed")
+        return folder
+
+    def _take(self, run_id: str) -> RunReader:
+        try:
+            folder = self.folder(run_id)
+        except NoSuchRun:
+            self._close_surplus(0, run_id)
+            raise
         with self._lock:
             reader = self._others.pop(run_id, None) or RunReader(self._config, folder)
             self._others[run_id] = reader

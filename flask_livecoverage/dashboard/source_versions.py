@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-import coverage
-
 from ..model.records import FileStatements
 from ..queries.recorded_files import CountedContents, analyse_contents, counted_contents
 from ..sources.content import content_hash, stat_source
@@ -96,13 +94,7 @@ class PresentVersions:
 
     def analyse(self, _queries: RunQueries, paths: Mapping[str, str]) -> dict[str, Analysed]:
         """Return the statements of the files themselves."""
-        return {content: self._analyse(path) for content, path in paths.items()}
-
-    def _analyse(self, path: str) -> Analysed:
-        try:
-            return self._analyser.analyse(path)
-        except (coverage.CoverageException, SyntaxError, ValueError) as error:
-            return " ".join(str(error).split())
+        return {content: self._analyser.analyse_or_explain(path) for content, path in paths.items()}
 
 
 class RecordedVersions:

@@ -15,7 +15,7 @@ from ..queries.affected_runs import AffectedQuery, affected_tests
 from ..repository.history import Repository
 from .background import Progress
 from .change import GIT_SECONDS
-from .kept_answers import KeptAnswers
+from .kept_answers import KeptAnswers, LastAnswer
 from .run_reader import Answer
 
 
@@ -52,8 +52,7 @@ class TestFinder:
         self._store = store
         self._ignore = ignore
         self._kept: KeptAnswers[Case, TestsToRun] = KeptAnswers(self._find, self._state)
-        # The last answer, and what it was made from.
-        self._last: tuple[Hashable, TestsToRun] | None = None
+        self._last: LastAnswer[TestsToRun] = LastAnswer()
 
     def get(self, case: Case) -> Answer[TestsToRun]:
         """Return the affected tests. Raises NotReady, LiveCoverageError."""
@@ -62,10 +61,10 @@ class TestFinder:
     def clear(self) -> None:
         """Forget all answers."""
         self._kept.clear()
-        self._last = None
+        self._last.clear()
 
     def _stamps(self) -> Hashable:
-        return tuple((run.id, stamp(run), run.outcomes_size()) for run in self._directory.runs())
+        return tuple((run.id, stamp(run)) for run in self._directory.runs())
 
     def _state(self, _case: Case) -> Hashable:
         return self._stamps(), time.monotonic() // GIT_SECONDS
@@ -74,17 +73,15 @@ class TestFinder:
         report("Comparing with git")
         tree = _working_tree()
         made_from = case, self._stamps(), tree
-        last = self._last
-        if tree is not None and last is not None and last[0] == made_from:
-            return last[1]
+        last = self._last.get(made_from)
+        if tree is not None and last is not None:
+            return last
         query = AffectedQuery(self._directory.path, case.base, case.run, ignore=self._ignore, store=self._store)
         try:
             answer = affected_tests(query)
         except (ConfigurationError, DataError) as error:
             return TestsToRun(problem=str(error))
-        found = TestsToRun(answer.affected, answer.notes)
-        self._last = made_from, found
-        return found
+        return self._last.keep(made_from, TestsToRun(answer.affected, answer.notes))
 
 
 def _working_tree() -> Hashable:

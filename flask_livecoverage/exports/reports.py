@@ -84,6 +84,11 @@ class Reports:
         report: dict[str, Any] = json.loads(self._read_report(self._coverage.json_report, "coverage.json"))
         return report
 
+    def json_files(self) -> dict[str, Any]:
+        """The part of that report about each file, by its absolute path."""
+        files = self.json_object()["files"]
+        return {os.path.normpath(os.path.join(self.folder, path)): file for path, file in files.items()}
+
     def data(self) -> bytes:
         """The content of the data file, for ``coverage report --data-file`` and coverage.py's other commands."""
         return self._data_file.read_bytes()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quote
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..model.bitmap import from_hex, to_hex
@@ -189,6 +190,11 @@ def _object(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def describe_unreadable(path: Path, count: int) -> str:
+    """Return a warning that ``count`` lines of a file were skipped."""
+    return f"{path}: {count} line{'s' if count > 1 else ''} cannot be read, skipped"
 
 
 def pop_kind(line: dict[str, Any] | None) -> str:

@@ -25,7 +25,7 @@ from ..model.data_files import open_data_file, read_data_file
 from ..model.outcomes import OUTCOMES, Outcome
 from ..model.text import MAX_NAME_LENGTH, MAX_PATH_LENGTH
 from .append_file import write_all
-from .format import UNREADABLE
+from .format import UNREADABLE, describe_unreadable
 from .run_folder import RunFolder
 from .storage import make_run_folder, storage_error
 
@@ -128,7 +128,7 @@ def parse_outcomes(data: bytes, path: Path) -> RecordedOutcomes:
     outcomes, collections, unreadable = parse_lines(data[:whole])
     # The last line is being written, or was torn.
     unreadable += whole < len(data)
-    warnings = list(filter(None, [describe_unreadable(path, unreadable)]))
+    warnings = [describe_unreadable(path, unreadable)] if unreadable else []
     return RecordedOutcomes(outcomes, collections, unreadable, warnings, len(data))
 
 
@@ -151,13 +151,6 @@ def parse_lines(data: bytes) -> tuple[dict[str, Outcome], list[Collection], int]
         if known is None or outcome.at >= known.at:
             outcomes[outcome.test] = outcome
     return outcomes, collections, unreadable
-
-
-def describe_unreadable(path: Path, count: int) -> str | None:
-    """Return a warning of ``count`` lines that were skipped; None if none were."""
-    if not count:
-        return None
-    return f"{path}: {count} line{'s' if count > 1 else ''} cannot be read, skipped"
 
 
 def _outcome_of(fields: dict[str, Any]) -> Outcome:

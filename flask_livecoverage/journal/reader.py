@@ -15,6 +15,7 @@ from .fold import LateUpdate, RequestFold
 from .format import (
     LINE_PREFIX,
     UNREADABLE,
+    describe_unreadable,
     header,
     objects,
     pieces,
@@ -125,7 +126,7 @@ def _read_journal(path: Path, mark: int, collected: _Collected) -> int:
                 broken += _take_all(position, data, process.pid, mark, collected)
                 end = position + len(data)
     if broken:
-        collected.warnings.append(f"{path}: {broken} line{'s' if broken > 1 else ''} cannot be read, skipped")
+        collected.warnings.append(describe_unreadable(path, broken))
     return end
 
 

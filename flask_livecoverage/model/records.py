@@ -255,6 +255,10 @@ class Run:
         """True if branches were measured."""
         return any(process.branch for process in self.processes)
 
+    def contents(self) -> set[tuple[str, str]]:
+        """Return the path of each file that ran, with the hash of its content; several if it was edited meanwhile."""
+        return {(path, lines.content) for trace in self.traces.values() for path, lines in trace.files.items()}
+
     @property
     def open_window(self) -> Window | None:
         """The open window, if any."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+
+def short_commit(commit: str) -> str:
+    """Return the beginning of a commit's id, for people."""
+    return commit[:10]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,11 @@ class Command:
 
     arguments: tuple[str, ...]
     status: int | None = None
+
+    @property
+    def line(self) -> str:
+        """The command as one types it in a shell."""
+        return shlex.join(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)

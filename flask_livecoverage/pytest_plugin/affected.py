@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ..errors import DataError, LiveCoverageError
+from ..model.run_facts import short_commit
 from ..model.text import printable
 from ..queries.affected_runs import AffectedQuery, NoTestsError, affected_tests
 from ..settings import load_settings
@@ -69,7 +70,7 @@ class AffectedSelection:
         found = answer.affected
         self._notes += answer.notes
         self._unaffected = found.unaffected
-        self._since = f"{found.base[:10]} " if found.base else ""
+        self._since = f"{short_commit(found.base)} " if found.base else ""
         self._since += f"(run {found.run})"
         self._reasons = [f"{change.path}: {change.reason}" for change in found.reasons if change.reach.everything]
 

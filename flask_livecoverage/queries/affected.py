@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from ..errors import ConfigurationError
 from ..exports.dump import relative_path
 from ..model.bitmap import to_ranges
 from ..model.outcomes import PASSED, Outcome
-from .judged_runs import JudgedRun, RunJudge, folders_of_tests, suite_files
-from .present_files import ChangedPath, PresentFiles
+from .judged_runs import JudgedRun, RunJudge, suite_files
+from .present_files import ChangedPath, PresentFiles, read_file
 from .run_records import RunRecord
 
 # The names of pytest's test modules, without its configuration.
@@ -82,6 +81,7 @@ class AffectedFinder:
         self._judge = RunJudge(self._base, strict=strict)
         self._owners: dict[str, RunRecord] = {}
         self._outcomes: dict[str, tuple[Outcome, str]] = {}
+        self._files: dict[str, frozenset[str]] = {}
         self._helpers: dict[str, list[str]] = {}
         self._lines: dict[str, Mapping[str, int]] = {}
         # Tests whose newest session ended before they did, so that not all of their lines are recorded.
@@ -104,10 +104,9 @@ class AffectedFinder:
             *(n for r in self._records for one in r.collections for n in one.tests),
         }
         roots = {name: one.root for r in reversed(self._records) for one in r.collections for name in one.tests}
-        texts = _TestFiles()
-        return sorted(
-            (name for name in names if texts.has(name, self._root(name) or roots.get(name, ""))), key=natural_key
-        )
+        texts = _Texts()
+        found = (name for name in names if _exists(name, self._root(name) or roots.get(name, ""), texts))
+        return sorted(found, key=natural_key)
 
     def find(self, files: PresentFiles, tests: Iterable[str] | None = None, *, base: str | None = None) -> Affected:
         """The ones of ``tests`` that a change affects; by default of all recorded tests.
@@ -162,13 +161,13 @@ class AffectedFinder:
         """The files of the suite that a test runs, as if it had executed a line of each: its own, and helpers."""
         own = self._files_of(name)
         if record.id not in self._helpers:
-            self._helpers[record.id] = [path for path in suite_files(record) if not _TEST_MODULE.fullmatch(path)]
-        helpers = [path for path in self._helpers[record.id] if os.path.basename(path) != "conftest.py"]
-        return {self._shown(path): 1 for path in (*own, *helpers)}
+            helpers = (path for path in suite_files(record) if not _TEST_MODULE.fullmatch(path))
+            self._helpers[record.id] = [path for path in helpers if os.path.basename(path) != "conftest.py"]
+        return {self._shown(path): 1 for path in (*own, *self._helpers[record.id])}
 
     def _others(self, judged: JudgedRun, tests: Collection[str]) -> Iterator[tuple[Change, Collection[str]]]:
         """The changed paths that are not measured, with the tests that each can affect."""
-        suite = _SuiteFiles(judged.record, {name: self._files_of(name) for name in self._outcomes})
+        suite = _SuiteFiles(judged.record, {name: self._files_of(name) for name in self._outcomes}, _Texts())
         for one in judged.others:
             name = self._shown(one.path)
             if self._is_ignored(one, name):
@@ -197,10 +196,11 @@ class AffectedFinder:
         return reasons.get(name, "")
 
     def _files_of(self, name: str) -> frozenset[str]:
-        if name not in self._outcomes:
-            return frozenset()
-        outcome, root = self._outcomes[name]
-        return frozenset(os.path.realpath(os.path.join(root, path)) for path in outcome.files)
+        if name not in self._files:
+            outcome, root = self._outcomes.get(name, (None, ""))
+            paths = outcome.files if outcome else ()
+            self._files[name] = frozenset(os.path.realpath(os.path.join(root, path)) for path in paths)
+        return self._files[name]
 
     def _root(self, name: str) -> str:
         return self._outcomes[name][1] if name in self._outcomes else ""
@@ -215,12 +215,26 @@ class AffectedFinder:
         return relative_path(path, self._base).replace(os.sep, "/")
 
 
+class _Texts:
+    """The texts of files by their paths, each read once; None for one that cannot be read."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+
+    def __getitem__(self, path: str) -> str | None:
+        if path not in self._known:
+            content = read_file(path)
+            self._known[path] = None if content is None else content.decode("utf-8", "replace")
+        return self._known[path]
+
+
 @dataclass(frozen=True)
 class _SuiteFiles:
     """The files of a run's tests: ``files`` are those of each test, as absolute paths."""
 
     record: RunRecord
     files: Mapping[str, frozenset[str]]
+    texts: _Texts
 
     def judge(self, changed: ChangedPath, name: str) -> tuple[str, frozenset[str] | None]:
         """The reason for which a path that is not measured affects tests, and which; None for all."""
@@ -231,7 +245,7 @@ class _SuiteFiles:
             return "the file of the tests has changed", of_tests | self._mentioning(changed)
         if os.path.basename(name) == "conftest.py":
             return self._conftest(changed)
-        in_tests = any(changed.path.startswith(folder) for folder in folders_of_tests(self.record))
+        in_tests = any(changed.path.startswith(folder) for folder in self.record.folders_of_tests)
         if in_tests and changed.is_new and _TEST_MODULE.fullmatch(name):
             # Its tests, if it has any, are new.
             return "the file of the tests is new", self._mentioning(changed)
@@ -241,7 +255,7 @@ class _SuiteFiles:
         """The tests in other files that may import from a test module."""
         stem = re.compile(rf"\b{re.escape(Path(changed.path).stem)}\b")
         others = {path for files in self.files.values() for path in files if path != changed.path}
-        mentioning = {path for path in others if stem.search(_read_text(path))}
+        mentioning = {path for path in others if stem.search(self.texts[path] or "")}
         return frozenset(test for test, files in self.files.items() if files & mentioning)
 
     def _conftest(self, changed: ChangedPath) -> tuple[str, frozenset[str] | None]:
@@ -253,33 +267,20 @@ class _SuiteFiles:
         return "the file of the tests has changed", frozenset(below)
 
 
-class _TestFiles:
-    """Finds out which tests of pytest still exist, by the texts of their files."""
-
-    def __init__(self) -> None:
-        self._texts: dict[str, str | None] = {}
-
-    def has(self, name: str, root: str) -> bool:
-        """True if a test exists, or may exist."""
-        path, _, rest = name.partition("::")
-        if not rest or not path.endswith(".py") or not os.path.isdir(root):
-            return True
-        text = self._text(os.path.join(root, path))
-        if text is None:
-            return False
-        classes, _, function = rest.partition("[")[0].rpartition("::")
-        if re.search(rf"\b{re.escape(function)}\b", text):
-            return True
-        # A class may inherit it, and a module may import it.
-        inherits = classes and re.search(rf"\b{re.escape(classes.rpartition('::')[2])}\b", text)
-        return bool(inherits) or re.search(r"\bimport\s+\*", text) is not None
-
-    def _text(self, path: str) -> str | None:
-        if path not in self._texts:
-            self._texts[path] = None
-            with suppress(OSError):
-                self._texts[path] = Path(path).read_text(errors="replace")
-        return self._texts[path]
+def _exists(name: str, root: str, texts: _Texts) -> bool:
+    """True if a test of pytest exists, or may exist, judging by the text of its file."""
+    path, _, rest = name.partition("::")
+    if not rest or not path.endswith(".py") or not os.path.isdir(root):
+        return True
+    text = texts[os.path.join(root, path)]
+    if text is None:
+        return False
+    classes, _, function = rest.partition("[")[0].rpartition("::")
+    if re.search(rf"\b{re.escape(function)}\b", text):
+        return True
+    # A class may inherit it, and a module may import it.
+    inherits = classes and re.search(rf"\b{re.escape(classes.rpartition('::')[2])}\b", text)
+    return bool(inherits) or re.search(r"\bimport\s+\*", text) is not None
 
 
 def _patterns(lines: Iterable[str]) -> GitIgnoreSpec:
@@ -287,13 +288,6 @@ def _patterns(lines: Iterable[str]) -> GitIgnoreSpec:
         return GitIgnoreSpec.from_lines(lines)
     except ValueError as error:
         raise ConfigurationError(f"LIVECOVERAGE_AFFECTED_IGNORE: {error}: use patterns as in .gitignore") from None
-
-
-def _read_text(path: str) -> str:
-    """The text of a file; empty if it cannot be read."""
-    with suppress(OSError):
-        return Path(path).read_text(errors="replace")
-    return ""
 
 
 def _text(change: Change) -> str:

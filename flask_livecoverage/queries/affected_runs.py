@@ -10,6 +10,7 @@ from ..errors import ConfigurationError
 from ..journal.data_dir import DataDir
 from ..journal.facts import read_facts
 from ..journal.run_folder import RunFolder
+from ..model.run_facts import short_commit
 from ..repository.history import Repository
 from ..store import Store, open_store, store_url
 from .affected import Affected, AffectedFinder
@@ -128,7 +129,7 @@ def _named(directory: DataDir, wanted: str, repository: Repository | None) -> li
         commit = _commit(run)
         if repository is not None and commit is not None and not repository.has(commit):
             raise ConfigurationError(
-                f"commit {commit[:10]} of run {run.id} is not in {repository.top}: {_hint(repository)}"
+                f"commit {short_commit(commit)} of run {run.id} is not in {repository.top}: {_hint(repository)}"
             )
     return runs[::-1]
 
@@ -140,7 +141,7 @@ def _of_ancestors(runs: Sequence[RunFolder], repository: Repository, ref: str | 
     found = [run for run in runs if ancestors.get(commits[run.id] or "")]
     if found:
         return found
-    name = f"HEAD ({target[:10]})" if ref is None else ref
+    name = f"HEAD ({short_commit(target)})" if ref is None else ref
     if not any(commits.values()):
         raise NoTestsError(
             f"the recorded runs have no git commit, so it is not known what has changed since: record the suite again "

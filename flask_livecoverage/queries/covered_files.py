@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import coverage
-
 from ..errors import DataError
 from ..exports.reports import local_paths, open_reports
 from ..model.bitmap import to_bitmap
@@ -79,9 +77,7 @@ def read_coverage(runs: Sequence[Run], queries: RunQueries, paths: Collection[st
 
 def _recorded(runs: Iterable[Run]) -> tuple[set[tuple[str, str]], set[str]]:
     """The paths and contents of the recorded files, and the paths of those that the configuration selected then."""
-    recorded = {
-        (path, lines.content) for run in runs for trace in run.traces.values() for path, lines in trace.files.items()
-    }
+    recorded = {pair for run in runs for pair in run.contents()}
     return recorded, {path for run in runs for path in run.source_files}
 
 
@@ -96,12 +92,11 @@ def _by_path(pairs: Iterable[tuple[str, str]], paths: Collection[str]) -> dict[s
 def _report(runs: Sequence[Run]) -> dict[str, tuple[FileStatements, int]]:
     """The statements of all reported files, and those that were executed."""
     with open_reports(runs, contexts="none") as reports:
-        found = reports.json_object()["files"]
-        folder = reports.folder
+        found = reports.json_files()
     files = {}
     for path, file in found.items():
         executed, missing, excluded = (to_bitmap(file[f"{kind}_lines"]) for kind in ("executed", "missing", "excluded"))
-        files[os.path.normpath(os.path.join(folder, path))] = FileStatements(executed | missing, excluded), executed
+        files[path] = FileStatements(executed | missing, excluded), executed
     return files
 
 
@@ -110,9 +105,8 @@ def _with_further_lines(statements: FileStatements, path: str, analyser: Stateme
 
     Old versions of coverage.py report executed lines that are no statements, too.
     """
-    try:
-        analysis = analyser.analyse(path)
-    except (coverage.CoverageException, SyntaxError, ValueError):
+    analysis = analyser.analyse_or_explain(path)
+    if isinstance(analysis, str):
         return statements
     return FileStatements(statements.statements & analysis.statements, statements.excluded, analysis.multiline)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ..analysis.impact.reach import Change, Reach
 from ..exports.dump import relative_path
 from ..model.contents import hash_of
 from ..sources.selection import Sources, configured_sources
-from .present_files import ChangedPath, PresentFiles
+from .present_files import ChangedPath, PresentFiles, read_file
 from .run_records import RunRecord
 
 # What in a template is no text.
@@ -52,6 +52,7 @@ class RunJudge:
         self._strict = strict
         self._parsed: dict[str, Module] = {}
         self._suites: dict[str, Mapping[str, Module]] = {}
+        self._words: dict[str, frozenset[str]] = {}
 
     def judge(self, record: RunRecord, files: PresentFiles) -> JudgedRun:
         """The changes since ``record``."""
@@ -62,7 +63,7 @@ class RunJudge:
         for importer, imported in record.imports:
             importers.setdefault(self._shown(imported), set()).add(self._shown(importer))
         installed = frozenset(packages_distributions()) if new else frozenset()
-        words = self._template_words(frozenset(record.files))
+        words = self._template_words(record)
         program = Program(sources, importers, words, installed, self._clients(record))
         changes = [*judge(program, strict=self._strict), *self._start_up_unknown(record, sources)]
         return JudgedRun(record, changes, program.importers, others)
@@ -103,19 +104,19 @@ class RunJudge:
 
     def _is_of_tests(self, record: RunRecord, path: str) -> bool:
         """True for files that never ran in the server, in the folders of tests."""
-        return not record.ran(path) and any(path.startswith(folder) for folder in folders_of_tests(record))
+        return not record.ran(path) and any(path.startswith(folder) for folder in record.folders_of_tests)
 
     def _clients(self, record: RunRecord) -> Mapping[str, Module]:
         """The files of the tests, and the modules beside them, which may import the application."""
         if record.id not in self._suites:
-            found = {self._shown(path): self._parse(_read(path)) for path in suite_files(record)}
+            found = {self._shown(path): self._parse(read_file(path)) for path in suite_files(record)}
             self._suites[record.id] = {path: module for path, module in found.items() if module}
         return self._suites[record.id]
 
     def _is_measured(self, path: str, folders: Collection[str]) -> bool:
         if not path.endswith(".py"):
             return False
-        return path in _possible_files() if _possible_files() else os.path.dirname(path) in folders
+        return path in self._possible_files if self._possible_files else os.path.dirname(path) in folders
 
     def _is_same_module(self, record: RunRecord, path: str, moved: str) -> bool:
         return _dotted(path, record.files) == _dotted(moved, {*record.files, *_packages_above(moved)})
@@ -138,55 +139,35 @@ class RunJudge:
     def _shown(self, path: str) -> str:
         return relative_path(path, self.base).replace(os.sep, "/")
 
-    def _template_words(self, paths: frozenset[str]) -> frozenset[str]:
-        return _template_words(frozenset({os.path.dirname(path) for path in paths} | {self.base}))
+    def _template_words(self, record: RunRecord) -> frozenset[str]:
+        if record.id not in self._words:
+            folders = {os.path.dirname(path) for path in record.files} | {self.base}
+            self._words[record.id] = frozenset(_template_words(folders))
+        return self._words[record.id]
+
+    @cached_property
+    def _possible_files(self) -> frozenset[str]:
+        """The files that the configuration selects now; none without a configured source."""
+        found = Sources(configured_sources(os.environ)).possible_files()
+        return frozenset(map(os.path.realpath, found))
 
 
-@cache
-def _template_words(folders: frozenset[str]) -> frozenset[str]:
+def _template_words(folders: Iterable[str]) -> Iterator[str]:
     """The words in the tags of all templates beside the application's code."""
-    words: set[str] = set()
     for folder in folders:
         for path in Path(folder, "templates").rglob("*"):
             with suppress(OSError):
                 if path.is_file():
                     text = path.read_bytes().decode("utf-8", "replace")
-                    words.update(word for tag in _TAG.findall(text) for word in _WORD.findall(tag))
-    return frozenset(words)
-
-
-@cache
-def _possible_files() -> frozenset[str]:
-    """The files that the configuration selects now; none without a configured source."""
-    found = Sources(configured_sources(os.environ)).possible_files()
-    return frozenset(map(os.path.realpath, found))
-
-
-def folders_of_tests(record: RunRecord) -> list[str]:
-    """The folders of the files of tests, each with a slash at its end; not those of the application's code too."""
-    folders = {os.path.dirname(path) for path in _files_of_tests(record)}
-    ran = {path for lines in (record.outside, *record.executed.values()) for path in lines}
-    found = [os.path.join(folder, "") for folder in sorted(folders)]
-    return [folder for folder in found if not any(path.startswith(folder) for path in ran)]
+                    yield from (word for tag in _TAG.findall(text) for word in _WORD.findall(tag))
 
 
 def suite_files(record: RunRecord) -> list[str]:
     """The Python files of tests, and all others in their folders."""
-    found = {path for path in _files_of_tests(record) if path.endswith(".py")}
-    for folder in folders_of_tests(record):
+    found = {path for path in record.files_of_tests if path.endswith(".py")}
+    for folder in record.folders_of_tests:
         found.update(str(path) for path in Path(folder).rglob("*.py"))
     return sorted(found)
-
-
-def _files_of_tests(record: RunRecord) -> set[str]:
-    names = {path for outcome in record.outcomes.values() for path in outcome.files}
-    return {os.path.realpath(os.path.join(record.root, name)) for name in names}
-
-
-def _read(path: str) -> bytes | None:
-    with suppress(OSError):
-        return Path(path).read_bytes()
-    return None
 
 
 def _dotted(path: str, files: Collection[str]) -> str:

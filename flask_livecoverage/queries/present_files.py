@@ -83,7 +83,7 @@ class WorkingTree:
     def read(self, path: str) -> bytes | None:
         """The present content of a file; None if there is none."""
         if path not in self._contents:
-            self._contents[path] = _read(path)
+            self._contents[path] = read_file(path)
         return self._contents[path]
 
     def changed(self, record: RunRecord) -> list[ChangedPath]:
@@ -161,11 +161,11 @@ class PatchedFiles:
         """The recorded content of a file, and that side of the diff which is another one."""
         old = record.content(path)
         if path not in self._changes:
-            same = old if old is not None else _read(path)
+            same = old if old is not None else read_file(path)
             return Sides(same, same)
         before, after, known = self._both(path)
         if not known:
-            return Sides(None, _read(self._moved.get(path, path)), self._moved.get(path))
+            return Sides(None, read_file(self._moved.get(path, path)), self._moved.get(path))
         content = record.files[path]
         if old is None:
             # One side of the diff may be what was recorded.
@@ -182,7 +182,7 @@ class PatchedFiles:
             _, after, known = self._both(path)
             if known:
                 return after
-        return _read(path)
+        return read_file(path)
 
     def _changed(self, path: str, change: FileChange) -> ChangedPath:
         is_gone = change.status == "deleted" or path in self._moved
@@ -199,7 +199,7 @@ class PatchedFiles:
         if change.status == "deleted":
             return without_hunks(b"", change), None, True
         for candidate in (self._moved.get(path, path), path):
-            content = _read(candidate)
+            content = read_file(candidate)
             if content is None:
                 continue
             before = without_hunks(content, change)
@@ -211,32 +211,8 @@ class PatchedFiles:
         return None, None, False
 
 
-class EditedFiles:
-    """Other files, some of which are replaced: contents by absolute paths, None for files that are gone."""
-
-    def __init__(self, files: PresentFiles, contents: Mapping[str, bytes | None]) -> None:
-        self._files = files
-        self._contents = contents
-
-    def sides(self, record: RunRecord, path: str) -> Sides:
-        """The two contents of a file that was measured in a run."""
-        sides = self._files.sides(record, path)
-        return Sides(sides.old, self._contents[path], sides.moved) if path in self._contents else sides
-
-    def changed(self, record: RunRecord) -> list[ChangedPath]:
-        """The paths that have changed in the other files, and those that are replaced."""
-        replaced = [
-            ChangedPath(path, content is not None, self._files.read(path) is None)
-            for path, content in self._contents.items()
-        ]
-        return [*(one for one in self._files.changed(record) if one.path not in self._contents), *replaced]
-
-    def read(self, path: str) -> bytes | None:
-        """The content of a file."""
-        return self._contents[path] if path in self._contents else self._files.read(path)
-
-
-def _read(path: str) -> bytes | None:
+def read_file(path: str) -> bytes | None:
+    """Return the content of a file, which may be in an archive; None if it cannot be read."""
     with suppress(OSError):
         return read_source(path)
     return None

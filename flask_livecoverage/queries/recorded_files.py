@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import coverage
-
 from ..exports.contexts import why_left_out
 from ..exports.reports import local_paths
 from ..model.records import FileStatements
@@ -68,10 +66,24 @@ def recorded_files(store: Store, queries: RunQueries, analyser: StatementAnalyse
     counted = _counted_contents(queries, executed)
     here, unknown = counted.here, counted.unknown
     reported = {path: content for path, content in counted.contents.items() if analyser.reports_on(here[path])}
-    analysed = _analysed(store, queries, analyser, {here[path]: content for path, content in reported.items()})
-    files: dict[str, RecordedFile] = {}
+    found = _count(store, queries, analyser, reported, here, executed)
     unknown = {path: reason for path, reason in unknown.items() if analyser.reports_on(here[path])}
-    for path, content in sorted(reported.items()):
+    return RecordedFiles(found.files, {**unknown, **found.unknown})
+
+
+def _count(
+    store: Store,
+    queries: RunQueries,
+    analyser: StatementAnalyser,
+    contents: Mapping[str, str],
+    here: Mapping[str, str],
+    executed: Mapping[str, Mapping[str, int]],
+) -> RecordedFiles:
+    """Count the files in ``contents`` (path → hash); ``executed`` are the lines that ran, by path and hash."""
+    analysed = _analysed(store, queries, analyser, {here[path]: content for path, content in contents.items()})
+    files: dict[str, RecordedFile] = {}
+    unknown: dict[str, str] = {}
+    for path, content in sorted(contents.items()):
         analysis = analysed.get(content, NOT_KEPT)
         if isinstance(analysis, str):
             unknown[path] = analysis
@@ -111,16 +123,7 @@ def unexecuted_files(
     """Those of the files at ``paths`` that exist, with their present contents: nothing of them was executed."""
     present = {path: content_hash(path) for path in paths if analyser.reports_on(path)}
     present = {path: content for path, content in present.items() if content}
-    files: dict[str, RecordedFile] = {}
-    unknown: dict[str, str] = {}
-    analysed = _analysed(store, queries, analyser, present)
-    for path, content in present.items():
-        analysis = analysed.get(content, NOT_KEPT)
-        if isinstance(analysis, str):
-            unknown[path] = analysis
-        else:
-            files[path] = RecordedFile(path, content, analysis, 0, path)
-    return RecordedFiles(files, unknown)
+    return _count(store, queries, analyser, present, {path: path for path in present}, {})
 
 
 def _executed(queries: RunQueries) -> dict[str, dict[str, int]]:
@@ -191,15 +194,8 @@ def analyse_contents(
         for content, data in read_contents(queries, paths).items():
             copy = Path(folder, f"{content}{os.path.splitext(paths[content])[1]}")
             copy.write_bytes(data)
-            found[content] = _statements(analyser, str(copy), paths[content])
+            found[content] = analyser.analyse_or_explain(str(copy), shown=paths[content])
     return found
-
-
-def _statements(analyser: StatementAnalyser, copy: str, path: str) -> FileStatements | str:
-    try:
-        return analyser.analyse(copy)
-    except (coverage.CoverageException, SyntaxError, ValueError) as error:
-        return " ".join(str(error).replace(copy, path).split())
 
 
 def texts_of(queries: RunQueries, files: Iterable[RecordedFile]) -> dict[str, bytes]:

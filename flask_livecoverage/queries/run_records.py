@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from ..journal.facts import read_facts
 from ..journal.outcomes import Collection, read_outcomes
@@ -22,7 +23,7 @@ Lines = Mapping[str, int]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What was recorded in a run. Paths are absolute, those of this machine.
+    """The record of one run. Paths are absolute, those of this machine.
 
     ``files`` maps each measured file to the hash of its content, empty if that is unknown or if there were several.
     ``outside`` are the lines that ran outside of tests: at start-up, or in requests without a test. ``executed`` are
@@ -41,7 +42,7 @@ class RunRecord:
     collections: Sequence[Collection] = ()
     contents: Mapping[str, bytes] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def root(self) -> str:
         """The folder to which the files of tests are relative; empty if no session was recorded."""
         last = max(self.collections, key=lambda one: one.at, default=None)
@@ -51,12 +52,31 @@ class RunRecord:
         """The recorded content of a file; None if it was not kept."""
         return self.contents.get(self.files.get(path, ""))
 
+    @cached_property
+    def all_lines(self) -> Lines:
+        """The lines of each file that ran, whenever that was."""
+        found: dict[str, int] = {}
+        for lines in (self.outside, *self.executed.values()):
+            for path, bitmap in lines.items():
+                found[path] = found.get(path, 0) | bitmap
+        return found
+
     def ran(self, path: str) -> int:
         """The lines of a file that ran, whenever that was."""
-        lines = self.outside.get(path, 0)
-        for executed in self.executed.values():
-            lines |= executed.get(path, 0)
-        return lines
+        return self.all_lines.get(path, 0)
+
+    @cached_property
+    def files_of_tests(self) -> frozenset[str]:
+        """The files that tests depend on: their own, conftest files, those of fixtures."""
+        names = {path for outcome in self.outcomes.values() for path in outcome.files}
+        return frozenset(os.path.realpath(os.path.join(self.root, name)) for name in names)
+
+    @cached_property
+    def folders_of_tests(self) -> Sequence[str]:
+        """The folders of these files, each with a slash at its end; not those of the application's code too."""
+        folders = sorted({os.path.dirname(path) for path in self.files_of_tests})
+        found = [os.path.join(folder, "") for folder in folders]
+        return [folder for folder in found if not any(path.startswith(folder) for path in self.all_lines)]
 
 
 def load_record(queries: RunQueries, folder: RunFolder, top: str | None = None) -> RunRecord:
@@ -129,5 +149,5 @@ class _Loader:
                 self._contents.setdefault(path, set()).add(found.content)
 
     def contents(self) -> dict[str, str]:
-        """The hash of each file's content; empty for several, whose lines are not told apart."""
+        """The hash of each file's content; empty for several, whose lines cannot be separated."""
         return {path: next(iter(found)) if len(found) == 1 else "" for path, found in self._contents.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,8 +61,6 @@ def _report(traces: Mapping[str, Trace], files: Iterable[str]) -> tuple[dict[str
     everything = Run("", (), (), traces, ambient=list(traces), source_files=sorted(files))
     with open_reports([everything], contexts="none") as reports:
         try:
-            report = reports.json_object()["files"]
+            return reports.json_files(), reports.warnings
         except DataError:
             return {}, reports.warnings
-        # coverage.py's paths are relative to this process's folder.
-        return {os.path.abspath(path): file for path, file in report.items()}, reports.warnings

@@ -16,5 +16,4 @@ def keep_contents(directory: DataDir, runs: Iterable[Run], store: str | None) ->
     """
     with open_store(store_url(directory.path, store), is_own=not store) as opened:
         for run in runs:
-            executed = {(path, lines.content) for trace in run.traces.values() for path, lines in trace.files.items()}
-            opened.keep_sources(directory.run(run.id), sorted(executed), run.source_files)
+            opened.keep_sources(directory.run(run.id), sorted(run.contents()), run.source_files)

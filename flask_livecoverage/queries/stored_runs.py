@@ -40,8 +40,19 @@ def open_stored_runs(
 
     ``since_reset``: only what was recorded since the last reset of the (one) run counts.
     """
-    with open_store(store_url(data_dir, store), is_own=not store) as opened:
-        numbers = [synchronise(opened, run) for run in runs]
-        period = len(runs[0].marks()) if since_reset else None
-        with opened.recorded(numbers, period=period) as queries:
-            yield StoredRuns(opened, queries, opened.warnings, (opened.identity, *numbers))
+    with (
+        open_store(store_url(data_dir, store), is_own=not store) as opened,
+        runs_in_store(opened, runs, since_reset=since_reset, synchronise=synchronise) as found,
+    ):
+        yield found
+
+
+@contextmanager
+def runs_in_store(
+    store: Store, runs: Sequence[RunFolder], *, since_reset: bool = False, synchronise: Synchronise = Store.sync
+) -> Iterator[StoredRuns]:
+    """As :func:`open_stored_runs`, in a ``store`` that is open."""
+    numbers = [synchronise(store, run) for run in runs]
+    period = len(runs[0].marks()) if since_reset else None
+    with store.recorded(numbers, period=period) as queries:
+        yield StoredRuns(store, queries, store.warnings, (store.identity, *numbers))

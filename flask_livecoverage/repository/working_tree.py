@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,8 +86,3 @@ def content_of(path: Path, *, hashed: bool = True) -> str:
         return hash_of(path.read_bytes())
     except OSError:
         return ""
-
-
-def tracked_files(top: Path) -> Iterator[str]:
-    """Yield the paths under version control, relative to ``top``. Raises GitError."""
-    yield from filter(None, text(git(top, "ls-files", "-z")).split("\0"))

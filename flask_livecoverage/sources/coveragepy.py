@@ -249,6 +249,13 @@ class StatementAnalyser:
         ]
         return FileStatements(to_bitmap(statements), to_bitmap(reporter.excluded_lines()), multiline)
 
+    def analyse_or_explain(self, path: str, shown: str | None = None) -> FileStatements | str:
+        """As :meth:`analyse`, or the reason why it cannot be done, in one line, which calls the file ``shown``."""
+        try:
+            return self.analyse(path)
+        except (coverage.CoverageException, SyntaxError, ValueError) as error:
+            return " ".join(str(error).replace(path, shown or path).split())
+
 
 def _matcher(patterns: Sequence[str] | None, name: str) -> GlobMatcher | None:
     return GlobMatcher(prep_patterns(patterns), name) if patterns else None

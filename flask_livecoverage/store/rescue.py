@@ -17,6 +17,7 @@ from ..model.data_files import NotRegularError
 from . import schema
 from .damage import check_file
 from .dialect import insert_missing, writing
+from .ingest.interning import run_number
 from .ingest.source_contents import put_contents
 
 _AT_ONCE = 100
@@ -77,10 +78,6 @@ def _sources_in(aside: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _put_sources(connection: sa.Connection, rows: Sequence[tuple[str, str, str]]) -> None:
-    names = sorted({name for name, _, _ in rows})
-    connection.execute(insert_missing(connection, schema.runs), [{"name": name} for name in names])
-    table = schema.runs.c
-    found = connection.execute(sa.select(table.name, table.id).where(table.name.in_(names)))
-    numbers: dict[str, int] = {row.name: row.id for row in found}
+    numbers = {name: run_number(connection, name) for name in sorted({name for name, _, _ in rows})}
     sources = [{"run": numbers[name], "path": path, "content": content} for name, path, content in rows]
     connection.execute(insert_missing(connection, schema.sources), sources)

@@ -17,7 +17,8 @@ from . import schema
 from .connections import Connections
 from .damage import OldStoreError, ReplacedError
 from .dialect import insert_missing, writing
-from .ingest.source_contents import Versions, keep_contents, keep_sources, put_sources
+from .ingest.interning import run_number
+from .ingest.source_contents import Versions, keep_sources, put_sources
 from .ingest.sync import Progress, RunSync
 from .queries.run_queries import RunQueries
 from .queries.statements import Analysed, load_statements, save_statements
@@ -81,12 +82,8 @@ class Store:
         :param listed: the files that the configuration selects, executed or not.
         """
         with writing(self._engine).begin() as connection:
-            connection.execute(insert_missing(connection, schema.runs), [{"name": folder.id}])
-            named = sa.select(schema.runs.c.id).where(schema.runs.c.name == folder.id)
-            run = connection.execute(named).scalar_one()
-            executed = list(executed)
+            run = run_number(connection, folder.id)
             put_sources(connection, run, listed)
-            keep_contents(connection, executed)
             keep_sources(connection, run, executed, folder.last_write())
 
     def remove(self, name: str) -> None:

@@ -62,7 +62,7 @@ class TestRepeatedLines:
             "return None",
         ]
         after = [*before[4:], *before[2:4], *before[:2]]
-        # The first line of each function tells which of the equal lines is which.
+        # Equal lines are matched by the first line of their function.
         assert match(before, after) == {0: 4, 1: 5, 2: 2, 3: 3, 4: 0, 5: 1}
 
     def test_a_short_line_that_moved_alone_is_another_one(self) -> None:

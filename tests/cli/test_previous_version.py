@@ -114,14 +114,14 @@ def test_compare(repository: GitFolder, ask: Ask, invoke: Invoke) -> None:
 
 
 def test_compare_after_an_edit(repository: GitFolder, ask: Ask) -> None:
-    """What the file contained then is known from git, although it was edited before the run was first read."""
+    """The former content is found in git, although the file was edited before the run was first read."""
     repository.write({"shop.py": "# New.\n" + SHOP})
     record(repository, "old-2", {"test_total": [3]}, NOW + 60, shifted=1)
     assert ask("compare", "old-1", "old-2")["files"]["shop.py"]["lost_lines"] == [6]
 
 
 def test_compare_after_two_edits(repository: GitFolder, invoke: Invoke) -> None:
-    """Nothing has what the file contained in between, so it is named."""
+    """The content in between is lost, so the file is named."""
     repository.write({"shop.py": "# New.\n" + SHOP})
     record(repository, "old-2", {"test_total": [3]}, NOW + 60, shifted=1)
     repository.write({"shop.py": "# Newer.\n" + SHOP})

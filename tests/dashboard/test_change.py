@@ -1,7 +1,7 @@
 """The page of a change gives the answer of ``livecov patch``, and one clear line where git cannot answer.
 
-Tests ``dashboard.change``, ``dashboard.tests_to_run``, ``dashboard.pages.change``, ``dashboard.kept_answers`` and
-``repository.refs``.
+Tests ``dashboard.change``, ``dashboard.tests_to_run``, ``dashboard.pages.change``, ``dashboard.pages.code_lines``,
+``dashboard.kept_answers`` and ``repository.refs``.
 """
 
 from __future__ import annotations

@@ -15,10 +15,10 @@ from flask_livecoverage.journal.outcomes import append_outcome
 from flask_livecoverage.model.outcomes import Outcome
 from flask_livecoverage.queries.affected import Affected, AffectedFinder, AffectedTest
 from flask_livecoverage.queries.affected_runs import AffectedQuery, affected_tests, load_records
-from flask_livecoverage.queries.present_files import EditedFiles, WorkingTree
+from flask_livecoverage.queries.present_files import WorkingTree
 from flask_livecoverage.repository.history import Repository
 
-from ..support.affected_shop import EMPTY, FILES, INDEX, TOTAL, Shop, recorded_shop
+from ..support.affected_shop import EMPTY, FILES, INDEX, TOTAL, EditedFiles, Shop, recorded_shop
 
 ALL = {TOTAL, EMPTY, INDEX}
 

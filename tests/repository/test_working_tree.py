@@ -9,7 +9,7 @@ import pytest
 
 from flask_livecoverage.model.contents import hash_of
 from flask_livecoverage.repository import working_tree as working_tree_module
-from flask_livecoverage.repository.working_tree import content_of, tracked_files, working_tree
+from flask_livecoverage.repository.working_tree import content_of, working_tree
 
 from ..support.repositories import GitFolder
 
@@ -119,8 +119,3 @@ def test_many_files_are_not_read(repository: GitFolder, monkeypatch: pytest.Monk
     contents = [found.changed[f"new-{number}"] for number in range(4)]
     assert contents[:2] == [hash_of(b"x")] * 2
     assert all(content.startswith("1-") for content in contents[2:])
-
-
-def test_tracked_files(repository: GitFolder) -> None:
-    repository.write({"new.py": ""})
-    assert sorted(tracked_files(repository.path)) == ["app.py", "data.bin", "old.py"]

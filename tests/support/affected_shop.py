@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.queries.affected import Affected
 from flask_livecoverage.queries.affected_runs import AffectedQuery, affected_tests
 from flask_livecoverage.queries.patch import LocatedDiff
+from flask_livecoverage.queries.present_files import ChangedPath, PresentFiles, Sides
+from flask_livecoverage.queries.run_records import RunRecord
 from flask_livecoverage.repository.diffs import parse_diff
 from flask_livecoverage.repository.working_tree import working_tree
 
@@ -118,3 +120,28 @@ def recorded_shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     shop = Shop(code)
     shop.record()
     return shop
+
+
+class EditedFiles:
+    """Other files, some of which are replaced: contents by absolute paths, None for files that are gone."""
+
+    def __init__(self, files: PresentFiles, contents: Mapping[str, bytes | None]) -> None:
+        self._files = files
+        self._contents = contents
+
+    def sides(self, record: RunRecord, path: str) -> Sides:
+        """The two contents of a file that was measured in a run."""
+        sides = self._files.sides(record, path)
+        return Sides(sides.old, self._contents[path], sides.moved) if path in self._contents else sides
+
+    def changed(self, record: RunRecord) -> list[ChangedPath]:
+        """The paths that have changed in the other files, and those that are replaced."""
+        replaced = [
+            ChangedPath(path, content is not None, self._files.read(path) is None)
+            for path, content in self._contents.items()
+        ]
+        return [*(one for one in self._files.changed(record) if one.path not in self._contents), *replaced]
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a file."""
+        return self._contents[path] if path in self._contents else self._files.read(path)

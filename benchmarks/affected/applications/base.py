@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ IGNORED = "__pycache__/\n.livecov/\n.pytest_cache/\ninstance/\nhtmlcov/\n*.sqlit
 
 @dataclass(frozen=True)
 class Application:
-    """An application: ``write`` puts it into a folder, with its suite; ``boot`` starts it in this process.
+    """An application: ``write`` puts it into a folder, with its suite.
 
-    ``factory`` is how ``flask --app`` finds it, ``options`` are those of ``livecov run``, ``variables`` those of
-    the environment of all its processes. ``sources`` are its folders.
+    ``factory`` is how ``flask --app`` finds it, ``boot`` replaces its ``create_app()`` in the process of a mutant.
+    ``options`` are those of ``livecov run``, ``variables`` those of the environment of all its processes. ``sources``
+    are its folders.
     """
 
     name: str
@@ -23,10 +25,14 @@ class Application:
     factory: str
     sources: Sequence[str]
     write: Callable[[Path], None]
-    boot: Callable[[], Any]
+    boot: Callable[[], Any] | None = None
     options: Sequence[str] = ()
     variables: Callable[[Path], dict[str, str]] = lambda folder: {}
     warm_modules: Sequence[str] = ()
+
+    def start(self) -> Any:
+        """Start it in this process."""
+        return self.boot() if self.boot else import_module(self.factory).create_app()
 
 
 def write_files(folder: Path, files: dict[str, str]) -> None:

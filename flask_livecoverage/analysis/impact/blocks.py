@@ -143,7 +143,7 @@ def parse(content: bytes) -> Module:
             warnings.simplefilter("ignore")
             tree = ast.parse(content)
             # Finds the errors that the parser does not: a `break` outside of a loop, an argument given twice.
-            compile(content, "<unknown>", "exec", dont_inherit=True)
+            compile(tree, "<unknown>", "exec", dont_inherit=True)
         return Module(content, tuple(_items(tree, "", frozenset())))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Module(content, broken=True)

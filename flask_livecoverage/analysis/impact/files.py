@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .imports import STANDARD_LIBRARY
 from .program import Program, SourceFile, Unit
 from .reach import Change, Reach, united
@@ -40,8 +42,7 @@ def _added(program: Program, file: SourceFile) -> Change:
     reason = _shadowed(program, file.path) or _discovered(file.path)
     if reason:
         return Change(file.path, lines, f"the file was added: {reason}", Reach.ALL)
-    reason, reach = _importing(program, file.path)
-    return Change(file.path, lines, f"the file was added: {reason}", reach)
+    return _for_importers(program, file.path, lines, "the file was added")
 
 
 def _unloaded(program: Program, file: SourceFile) -> Change:
@@ -50,16 +51,25 @@ def _unloaded(program: Program, file: SourceFile) -> Change:
     reason = _discovered(file.path)
     if reason:
         return Change(file.path, lines, f"the file never ran, but {reason}", Reach.ALL)
-    reason, reach = _importing(program, file.path)
-    return Change(file.path, lines, f"the file never ran: {reason}", reach)
+    return _for_importers(program, file.path, lines, "the file never ran")
 
 
 def _deleted(program: Program, file: SourceFile) -> Change:
     lines = file.old.all_lines if file.old else ()
     if file.ambient:
         return Change(file.path, lines, "the file was deleted, and it ran at start-up", Reach.ALL)
-    reason, reach = _importing(program, file.path)
-    return Change(file.path, lines, f"the file was deleted: {reason}", reach | Reach.of_module(file.path))
+    change = _for_importers(program, file.path, lines, "the file was deleted")
+    return replace(change, reach=change.reach | Reach.of_module(file.path))
+
+
+def _for_importers(program: Program, path: str, lines: tuple[int, ...], what: str) -> Change:
+    """The change of a file for the unchanged code that imports it, or may. Changed code is judged by itself."""
+    found = [unit for unit in program.units if _may_import(program, unit, path)]
+    for unit in found:
+        if unit.at_start:
+            return Change(path, lines, f"{what}: start-up code in {unit.path} may import it", Reach.ALL)
+    reach = united(Reach.of_lines(unit.path, unit.own_lines) for unit in found)
+    return Change(path, lines, f"{what}: {'other code' if reach else 'no unchanged code'} imports it", reach)
 
 
 def _shadowed(program: Program, path: str) -> str:
@@ -80,16 +90,6 @@ def _discovered(path: str) -> str:
     if name.removesuffix(".py") in _DISCOVERED or not _DISCOVERED_FOLDERS.isdisjoint(folders):
         return "frameworks find files of this name"
     return ""
-
-
-def _importing(program: Program, path: str) -> tuple[str, Reach]:
-    """The unchanged code that imports a file, or may. Changed code is judged by itself."""
-    found = [unit for unit in program.units if _may_import(program, unit, path)]
-    for unit in found:
-        if unit.at_start:
-            return f"start-up code in {unit.path} may import it", Reach.ALL
-    reach = united(Reach.of_lines(unit.path, unit.own_lines) for unit in found)
-    return ("other code imports it" if reach else "no unchanged code imports it"), reach
 
 
 def _may_import(program: Program, unit: Unit, path: str) -> bool:

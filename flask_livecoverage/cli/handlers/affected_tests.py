@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ...model.bitmap import to_ranges
+from ...model.run_facts import short_commit
 from ...model.text import abridged
 from ...queries.affected import Affected
 from ...queries.affected_runs import AffectedQuery, affected_tests
@@ -68,7 +69,7 @@ def _names(found: Affected) -> Iterator[str]:
 
 
 def _text(found: Affected) -> Iterator[str]:
-    since = f" since {found.base[:10]}" if found.base else ""
+    since = f" since {short_commit(found.base)}" if found.base else ""
     if found.reasons:
         rows = [(one.path, abridged(to_ranges(one.lines), 30), one.reason) for one in found.reasons]
         yield table(("Changed", "Lines", "Change"), rows)

@@ -17,6 +17,7 @@ from tabulate import tabulate
 from ...errors import ConfigurationError
 from ...journal.data_dir import DataDir
 from ...journal.reader import read_run
+from ...model.run_facts import short_commit
 from ...model.text import printable
 from ...queries.covered_files import read_coverage
 from ...queries.patch import LocatedDiff, PatchedFile, cover_patch
@@ -82,7 +83,7 @@ def _from_git(ref: str | None) -> tuple[LocatedDiff, str, str]:
     base = find_base(repository, ref)
     diff = parse_diff(repository.diff(base.commit), "git's diff")
     name = f" ({'branched off ' if base.branched_off else ''}{base.ref})"
-    since = base.commit[:10] + ("" if base.commit.startswith(base.ref) else name)
+    since = short_commit(base.commit) + ("" if base.commit.startswith(base.ref) else name)
     return LocatedDiff(diff, str(repository.top)), base.commit, f"since {since}"
 
 

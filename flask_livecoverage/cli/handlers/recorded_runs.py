@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 from ...journal.data_dir import DataDir
 from ...journal.retention import is_live
 from ...journal.run_folder import RunFolder
+from ...model.run_facts import short_commit
 from ...model.text import abridged, printable, size_text
 from ...queries.run_list import RunSummary, list_runs
 from ...queries.run_removal import remove_runs
@@ -23,8 +23,6 @@ from .reporting import warn
 from .surplus_runs import counted
 
 Row = dict[str, Any]
-
-_COMMIT_DIGITS = 10
 
 
 def show_runs(data_dir: str, output_format: str) -> None:
@@ -52,7 +50,7 @@ def _row(run: RunSummary) -> Row:
         "id": run.id,
         "started_at": run.started_at,
         "duration_ms": run.duration_ms,
-        "command": command and shlex.join(command.arguments),
+        "command": command and command.line,
         "status": command and command.status,
         "commit": tree and tree.commit,
         "branch": tree and tree.branch,
@@ -78,7 +76,7 @@ def _cells(run: RunSummary, analyser: StatementAnalyser) -> Sequence[Any]:
     return (
         run.id,
         time_text(run.started_at) if run.started_at else None,
-        tree and tree.commit and f"{tree.commit[:_COMMIT_DIGITS]}{'+' if tree.dirty else ''}",
+        tree and tree.commit and f"{short_commit(tree.commit)}{'+' if tree.dirty else ''}",
         tree and tree.branch,
         run.tests,
         run.failed,
@@ -86,7 +84,7 @@ def _cells(run: RunSummary, analyser: StatementAnalyser) -> Sequence[Any]:
         _cover(run, analyser),
         size_text(run.bytes),
         "live" if run.live else command and command.status,
-        command and abridged(printable(shlex.join(command.arguments))),
+        command and abridged(printable(command.line)),
     )
 
 

@@ -4,6 +4,7 @@ Modules:
 
 *   ``change``: the coverage of a change
 *   ``chart``: the chart of covered statements over requests
+*   ``code_lines``: single lines of code
 *   ``compare``: the pages of one request, test or route, and of the difference between two
 *   ``context``: the context of a page: its request, snapshot, addresses and templates
 *   ``duplicates``: the page of duplicates, subsumed tests and the smallest suite

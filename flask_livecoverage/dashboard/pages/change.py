@@ -16,21 +16,12 @@ from ..change import Change, Question
 from ..run_reader import NotReady
 from ..snapshot import file_key
 from ..tests_to_run import Case, TestsToRun
+from .code_lines import CodeLine, code_lines
 from .context import PageContext
-from .files import page_of
 
 _LONGEST_REF = 250
 # The limit of code on one page; the remaining files are listed without it.
 _MAX_LINES = 1500
-
-
-@dataclass(frozen=True)
-class CodeLine:
-    """A changed line, with its code; None if it is not known. ``page`` is that of the source, None for the first."""
-
-    number: int
-    code: Markup | None
-    page: int | None
 
 
 @dataclass(frozen=True)
@@ -118,11 +109,4 @@ def _blocks(file: PatchedFile, code: Sequence[Markup] | None) -> Iterator[Block]
         return item[1], item[0].users, item[0].moved
 
     for (state, users, moved), group in groupby(statements, kind):
-        lines = [_line(one.line, code) for one, _ in group]
-        yield Block(state, lines, users, moved)
-
-
-def _line(number: int, code: Sequence[Markup] | None) -> CodeLine:
-    page = page_of(number)
-    text = code[number - 1] if code and number <= len(code) else None
-    return CodeLine(number, text, page if page > 1 else None)
+        yield Block(state, code_lines((one.line for one, _ in group), code), users, moved)

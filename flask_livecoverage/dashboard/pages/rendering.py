@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..._version import __version__
 from ...model.bitmap import to_ranges
-from ...model.run_facts import Command
+from ...model.run_facts import short_commit
 from ...model.text import abridged, printable, size_text
 from ...sources.coveragepy import StatementAnalyser
 from ..snapshot import FileSnapshot
@@ -35,11 +34,11 @@ def make_environment(analyser: StatementAnalyser) -> Environment:
         percent=lambda counts: analyser.percent(counts.executed, counts.statements),
         printable=printable,
         ranges=to_ranges,
+        short_commit=short_commit,
         size=size_text,
         timestamp=_timestamp,
     )
     environment.globals.update(
-        command_line=_command_line,
         covered_percent=lambda counts: analyser.percent(counts.covered, counts.statements),
         version=__version__,
     )
@@ -66,10 +65,6 @@ def _clock(moment: float) -> str:
 def _moment(moment: float) -> str:
     """The local date and time, to the minute."""
     return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M")
-
-
-def _command_line(command: Command) -> str:
-    return shlex.join(command.arguments)
 
 
 def _timestamp(moment: float) -> str:

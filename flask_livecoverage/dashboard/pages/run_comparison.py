@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
 from werkzeug import Response
 from werkzeug.exceptions import NotFound
 
@@ -15,26 +14,13 @@ from ...journal.facts import read_facts
 from ...journal.run_folder import RunFolder
 from ...model.counted_files import CountedFile
 from ..run_comparison import ComparedRuns, Pair
+from ..run_readers import NoSuchRun
 from ..snapshot import file_key
+from .code_lines import CodeLine, code_lines
 from .context import PageContext
-from .files import page_of
 
 # The limit of lines of code on one page; the remaining files are listed with their line numbers only.
 _MAX_LINES = 1000
-
-
-@dataclass(frozen=True)
-class ChangedLine:
-    """A line that was lost or gained, with its code; None if the content was not kept."""
-
-    number: int
-    code: Markup | None
-
-    @property
-    def page(self) -> int | None:
-        """The page of the source that shows the line; None for the first one."""
-        page = page_of(self.number)
-        return page if page > 1 else None
 
 
 @dataclass(frozen=True)
@@ -47,8 +33,8 @@ class ChangedFile:
     file: ComparedFile
     key_before: str
     key_after: str
-    lost: Sequence[ChangedLine]
-    gained: Sequence[ChangedLine]
+    lost: Sequence[CodeLine]
+    gained: Sequence[CodeLine]
     is_listed: bool
 
 
@@ -74,10 +60,10 @@ def compare_runs(context: PageContext) -> Response:
 
 
 def _folder(context: PageContext, name: str) -> RunFolder:
-    folder = context.readers.directory.find(name)
-    if folder is None or not folder.journals():
-        raise NotFound(f"there is no run {name!r} in {context.readers.directory.path}: it may have been removed")
-    return folder
+    try:
+        return context.readers.folder(name)
+    except NoSuchRun as error:
+        raise NotFound(str(error)) from None
 
 
 def _files(context: PageContext, found: ComparedRuns) -> Iterator[ChangedFile]:
@@ -99,6 +85,6 @@ def _files(context: PageContext, found: ComparedRuns) -> Iterator[ChangedFile]:
 
 def _lines(
     context: PageContext, path: str, file: CountedFile | None, numbers: Sequence[int], *, shows_code: bool
-) -> list[ChangedLine]:
+) -> list[CodeLine]:
     code = context.code_of(file.content, path) if file and numbers and shows_code else None
-    return [ChangedLine(number, code[number - 1] if code and number <= len(code) else None) for number in numbers]
+    return code_lines(numbers, code)

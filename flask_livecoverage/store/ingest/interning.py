@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .. import schema
 from ..dialect import chunks, insert_missing
 
 # Limits the memory for a run with an unlimited number of names.
@@ -24,6 +25,11 @@ def without_surrogates(value: Any) -> Any:
     if isinstance(value, dict):
         return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     return value
+
+
+def run_number(connection: sa.Connection, name: str) -> int:
+    """Return the number of the run ``name``, which gets one if it has none yet."""
+    return Interner(schema.runs, "name").intern(connection, [(name,)])[name,]
 
 
 class Interner:

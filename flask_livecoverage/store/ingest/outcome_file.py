@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ...journal.outcomes import describe_unreadable, parse_lines
+from ...journal.format import describe_unreadable
+from ...journal.outcomes import parse_lines
 from ...journal.run_folder import RunFolder
 from ...model.data_files import open_for_reading
 from ...model.outcomes import Outcome
@@ -38,7 +39,7 @@ def sync_outcomes(engine: sa.Engine, run: int, folder: RunFolder) -> list[str]:
             return [f"{folder.outcomes_path}: cannot be read ({error.strerror}), skipped"]
     # An incomplete line at the end is being written, or was torn.
     skipped = state.unreadable + (state.position < state.size)
-    return list(filter(None, [describe_unreadable(folder.outcomes_path, skipped)]))
+    return [describe_unreadable(folder.outcomes_path, skipped)] if skipped else []
 
 
 def _last_state(connection: sa.Connection, run: int) -> _State:

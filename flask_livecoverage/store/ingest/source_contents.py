@@ -6,7 +6,7 @@ A file is read when its run is synchronised or reported on. If it was edited bef
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 import sqlalchemy as sa
@@ -17,19 +17,11 @@ from .. import schema
 from ..dialect import chunks, insert_missing
 
 # The paths of files, each with the hash of a content that it had.
-Versions = Iterable[tuple[str, str]]
-
-
-def keep_contents(connection: sa.Connection, versions: Versions) -> None:
-    """Store the contents of files that still have the content that they had."""
-    wanted = {content: path for path, content in versions}
-    for content in _stored(connection, wanted):
-        del wanted[content]
-    put_contents(connection, dict(_read(wanted)))
+Versions = Collection[tuple[str, str]]
 
 
 def keep_sources(connection: sa.Connection, run: int, executed: Versions, ended_at: float) -> None:
-    """Store which contents the files of a run had that were listed by :func:`put_sources`, and these contents.
+    """Store the contents of a run's files, and which of them the files had that :func:`put_sources` listed.
 
     ``executed`` are those of files that ran. Other files count as they are now, unless they were changed after
     ``ended_at`` (UNIX seconds, by the clock of the file system).
@@ -44,7 +36,15 @@ def keep_sources(connection: sa.Connection, run: int, executed: Versions, ended_
     for path, content in found.items():
         here = sa.update(schema.sources).where(missing, table.path == path)
         connection.execute(here.values(content=content))
-    keep_contents(connection, found.items())
+    _keep_contents(connection, [*executed, *found.items()])
+
+
+def _keep_contents(connection: sa.Connection, versions: Versions) -> None:
+    """Store the contents of files that still have the content that they had."""
+    wanted = {content: path for path, content in versions}
+    for content in _stored(connection, wanted):
+        del wanted[content]
+    put_contents(connection, dict(_read(wanted)))
 
 
 def put_sources(connection: sa.Connection, run: int, paths: Iterable[str]) -> None:

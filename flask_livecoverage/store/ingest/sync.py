@@ -17,18 +17,18 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from ...journal.format import UNREADABLE, header, objects, pieces, pop_kind, prefix_of
+from ...journal.format import UNREADABLE, describe_unreadable, header, objects, pieces, pop_kind, prefix_of
 from ...journal.losses import describe_losses
 from ...journal.run_folder import RunFolder
 from ...model.data_files import open_for_reading
 from .. import losses, schema
-from ..dialect import insert_missing, writing
+from ..dialect import writing
 from ..windows import WindowIntervals, last_event
 from .batch import Caches, Piece, put
-from .interning import without_surrogates
+from .interning import run_number, without_surrogates
 from .late_updates import apply_late_updates
 from .outcome_file import sync_outcomes
-from .source_contents import keep_contents, keep_sources
+from .source_contents import keep_sources
 from .window_events import put_events
 
 _WINDOW = prefix_of("window")
@@ -82,7 +82,6 @@ class RunSync:
             with self._engine.begin() as connection:
                 apply_late_updates(connection, run, self._caches)
                 executed = [(str(path), str(content)) for path, content in self._caches.files.known()]
-                keep_contents(connection, executed)
                 keep_sources(connection, run, executed, self._folder.last_write())
         self.warnings += sync_outcomes(self._reading, run, self._folder)
         self._warn_of_unreadable_lines(run)
@@ -105,10 +104,7 @@ class RunSync:
     def _register(self, changed: Iterable[Path]) -> tuple[int, list[_Journal]]:
         """Register the run and its journals, and insert the window events first, by which requests are assigned."""
         with self._engine.begin() as connection:
-            connection.execute(insert_missing(connection, schema.runs), [{"name": self._folder.id}])
-            run = connection.execute(
-                sa.select(schema.runs.c.id).where(schema.runs.c.name == self._folder.id)
-            ).scalar_one()
+            run = run_number(connection, self._folder.id)
             journals = [journal for path in changed if (journal := self._open(connection, run, path))]
             put_events(connection, run, self._new_events(journals), self._caches)
         return run, journals
@@ -194,7 +190,7 @@ class RunSync:
         with self._reading.connect() as connection:
             for token, count in connection.execute(unreadable):
                 path = self._folder.path / f"journal-{token}.jsonl"
-                self.warnings.append(f"{path}: {count} line{'s' if count > 1 else ''} cannot be read, skipped")
+                self.warnings.append(describe_unreadable(path, count))
 
     def _warn_of_losses(self, run: int) -> None:
         table = schema.journals

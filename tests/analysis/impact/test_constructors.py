@@ -1,4 +1,4 @@
-"""What is called without a mention of its name: constructors and other special methods; and code that is no Python."""
+"""Code that is called without a mention of its name, such as constructors; and text that is no Python."""
 
 from __future__ import annotations
 

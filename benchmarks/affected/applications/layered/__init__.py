@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
 
 from ..base import IGNORED, Application, write_files
 from ..stories import CONFTEST, test_files
@@ -64,18 +63,10 @@ def areas() -> dict[str, str]:
     return files
 
 
-def boot() -> Any:
-    """Start it as ``flask --app shop`` does."""
-    from shop import create_app
-
-    return create_app()
-
-
 LAYERED = Application(
     name="layered",
     title="Generated, in layers",
     factory=PACKAGE,
     sources=(PACKAGE,),
     write=write,
-    boot=boot,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .frame import CONFIG, ERRORS, HOOKS, INIT
 
-ENTITY = '''"""What all things of the shop have in common."""
+ENTITY = '''"""The base of all things of the shop."""
 
 from .text import slug
 
@@ -72,7 +72,7 @@ class Priced(Entity):
         return {**super().as_object(), "price": self.gross()}
 '''
 
-SERVICE = '''"""What all services have in common."""
+SERVICE = '''"""The base of all services."""
 
 from ..errors import Missing
 from .paging import page_of
@@ -287,7 +287,7 @@ MODULES = {
     "config.py": CONFIG,
     "errors.py": ERRORS,
     "hooks.py": HOOKS,
-    "core/__init__.py": '"""What all areas share."""\n',
+    "core/__init__.py": '"""Code that all areas share."""\n',
     "core/entity.py": ENTITY,
     "core/service.py": SERVICE,
     "core/text.py": TEXT,

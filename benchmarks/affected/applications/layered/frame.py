@@ -111,7 +111,7 @@ def init_app(app):
     app.register_error_handler(404, not_found)
 '''
 
-HOOKS = '''"""What happens around each request."""
+HOOKS = '''"""Functions that run around each request."""
 
 from flask import g, request
 

@@ -117,7 +117,7 @@ def make(number):
     return Special$model(number, kind) if number % $mod == 1 else $model(number, kind)
 '''
 
-SERVICE_HEAD = '''"""What can be done with $area."""
+SERVICE_HEAD = '''"""The service for $area."""
 
 from ..core.service import $mixin, Service
 from . import model

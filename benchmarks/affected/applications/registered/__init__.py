@@ -81,18 +81,10 @@ def stories_of(name: str, actions: list[str]) -> list[Any]:
     return stories
 
 
-def boot() -> Any:
-    """Start it as ``flask --app press`` does."""
-    from press import create_app
-
-    return create_app()
-
-
 REGISTERED = Application(
     name="registered",
     title="Generated, with registries",
     factory=PACKAGE,
     sources=(PACKAGE,),
     write=write,
-    boot=boot,
 )
