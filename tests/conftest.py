@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import os
+import signal
 import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -80,13 +82,16 @@ def _nothing_left_behind() -> Iterator[None]:
     processes = psutil.Process().children()
     yield
     stop_recording()
+    started = [thread for thread in threading.enumerate() if thread not in threads]
+    left_threads = _running(thread for thread in started if not thread.name.startswith("ThreadPool"))
+    left_processes = _ended([child for child in psutil.Process().children() if child not in processes])
+    assert left_threads == []
+    assert left_processes == []
     assert sys.gettrace() is trace
     assert threading.gettrace() is thread_trace
     assert _monitoring_tools() == tools
     assert _wrapped_functions() == wrapped
     assert sys.meta_path == finders
-    assert _running(t for t in threading.enumerate() if t not in threads and not t.name.startswith("ThreadPool")) == []
-    assert [process for process in psutil.Process().children() if process not in processes] == []
 
 
 def _running(threads: Iterable[threading.Thread]) -> list[threading.Thread]:
@@ -95,6 +100,19 @@ def _running(threads: Iterable[threading.Thread]) -> list[threading.Thread]:
     for thread in left:
         thread.join(10)
     return [thread for thread in left if thread.is_alive()]
+
+
+def _ended(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """End processes that a test has left, and return them: they would keep the output of the whole run open.
+
+    A forked one that is aborted prints its stacks first, because pytest has enabled the fault handler.
+    """
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGABRT)
+    for process in psutil.wait_procs(processes, timeout=10)[1]:
+        process.kill()
+    return processes
 
 
 def _wrapped_functions() -> list[object]:
