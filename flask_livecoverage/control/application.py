@@ -27,7 +27,7 @@ from ..journal.reader import read_run
 from ..middleware.wsgi import leave_unrecorded
 from ..model import filters
 from ..model.outcomes import OUTCOMES
-from ..model.records import CONTEXTS, Run
+from ..model.records import CONTEXTS, Run, Window
 from ..model.text import printable, window_name
 from ..queries.run_counts import count_run
 from ..recording.recorder import Recorder
@@ -183,23 +183,32 @@ class ControlMiddleware:
         given = parameters(request, summary=flag, outcome=one_of(OUTCOMES), duration_ms=duration_ms)
         if "duration_ms" in given and "outcome" not in given:
             raise BadParameters("duration_ms is that of a test: give its outcome too", list(OUTCOMES))
-        if not self._recorder.close_window():
+        window = self._recorder.close_window()
+        if window is None:
             return _error(409, f"no window is open: open one with {self._settings.url_prefix}/start?name=NAME")
         state = {"recording": self._recorder.session.recording, "run": self._recorder.run.id}
-        if not given.get("summary", True) and "outcome" not in given:
-            return _json(state)
-        return self._answer_from_store(partial(self._closed_window, given, state), since_reset=False)
+        about = self._outcome_of_window(window, given) if "outcome" in given else {}
+        if not given.get("summary", True):
+            return _json({**state, **about})
+        try:
+            return self._answer_from_store(
+                lambda answers: {**self._summary_of_window(answers, window), **about}, since_reset=False
+            )
+        except (LiveCoverageError, OSError) as error:
+            if not about:
+                raise
+            # The request is answered, because sent again, it would find no window.
+            return _json({**state, "name": window.name, **about, "summary_error": str(error)})
 
-    def _closed_window(
-        self, given: Mapping[str, Any], state: Mapping[str, Any], answers: JsonAnswers
-    ) -> dict[str, Any]:
-        """Record the outcome of the last window, if it is ``given``, and return the summary, or the ``state``."""
-        about: dict[str, Any] = {}
-        if "outcome" in given:
-            from .reported_outcomes import record_outcome_of_window
+    def _outcome_of_window(self, window: Window, given: Mapping[str, Any]) -> dict[str, Any]:
+        from .reported_outcomes import record_outcome_of_window
 
-            about = record_outcome_of_window(self._recorder, answers.window(), given).to_object()
-        return {**(self._summary_of_last_window(answers) if given.get("summary", True) else state), **about}
+        if not window.name:
+            raise DataError(
+                f"the window is closed, but its name cannot be read in {self._recorder.run.path}: report the outcome "
+                f"by POST {self._settings.url_prefix}/outcome"
+            )
+        return record_outcome_of_window(self._recorder, window, given).to_object()
 
     def _record_outcome(self, request: ControlRequest) -> Response:
         # Imported here, because most suites report no outcomes by HTTP.
@@ -208,12 +217,12 @@ class ControlMiddleware:
         outcome = record_outcome(self._recorder, request)
         return _json({"test": outcome.test, **outcome.to_object(), "run": self._recorder.run.id})
 
-    def _summary_of_last_window(self, answers: JsonAnswers) -> dict[str, Any]:
+    def _summary_of_window(self, answers: JsonAnswers, window: Window) -> dict[str, Any]:
         if self._histories is None:
             from ..queries.window_summary import WindowHistories
 
             self._histories = WindowHistories()
-        return answers.last_window(self._histories)
+        return answers.window(self._histories, window)
 
     def _reset(self, request: ControlRequest) -> Response:
         parameters(request)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..errors import DataError
 from ..exports.dump import relative_lines
 from ..journal.storage import make_data_dir
 from ..model.filters import Filters
@@ -16,7 +17,7 @@ from ..queries.lookup import executed_lines, find_subject
 from ..queries.recorded_suite import suite_object
 from ..queries.run_counts import count_stored
 from ..queries.stored_runs import open_stored_runs
-from ..queries.window_summary import WindowHistories, summarise_last_window
+from ..queries.window_summary import WindowHistories, summarise_window
 from ..recording.recorder import Recorder
 from ..store import RunQueries
 
@@ -45,16 +46,11 @@ class JsonAnswers:
         """The lines that each test executed."""
         return suite_object(self.queries, filters)
 
-    def window(self) -> Window:
-        """The last window that was opened."""
-        found = self.queries.windows.last()
-        assert found is not None
-        return found[0]
-
-    def last_window(self, histories: WindowHistories) -> dict[str, Any]:
-        """The summary of the last window that was opened."""
-        summary = summarise_last_window(self.queries, histories, self.run)
-        assert summary is not None
+    def window(self, histories: WindowHistories, window: Window) -> dict[str, Any]:
+        """The summary of this ``window``. Raises DataError if its line in the journal cannot be read."""
+        summary = summarise_window(self.queries, histories, self.run, window.opened_at)
+        if summary is None:
+            raise DataError("the window is closed, but the line that opened it cannot be read: use stop?summary=0")
         return asdict(summary)
 
     def request(self, request_id: str) -> dict[str, Any] | None:

@@ -9,11 +9,12 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from ..model.atomic_files import replace_data_file
 from ..model.data_files import NotRegularError, lock, open_data_file, open_for_reading, read_data_file, releasing
+from ..model.records import Window
 from .clock import RunClock, known_clock, shared_clock, wall_clock
 from .format import pieces
 from .storage import make_run_folder, storage_error, storage_errors
@@ -91,21 +92,41 @@ class RunFolder:
             make_run_folder(self.path)
         return shared_clock(self.path)
 
-    def set_window_open(self) -> None:
-        """Create the file that shows all processes of the run that a window is open. Raises StorageError."""
-        with storage_errors(self.path, "no window was opened"):
-            make_run_folder(self.path)
-            with suppress(FileExistsError):
-                os.close(open_data_file(self.path / "marks.window", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    def set_open_window(self, window: Window | None) -> None:
+        """Write the file that shows all processes of the run which window is open; remove it if none is.
 
-    def set_window_closed(self) -> None:
-        """Remove the file that shows all processes of the run that a window is open. Raises StorageError."""
-        with storage_errors(self.path, "the window is still open"):
-            (self.path / "marks.window").unlink(missing_ok=True)
+        Raises StorageError.
+        """
+        path = self.path / "marks.window"
+        if window is None:
+            with storage_errors(path, "the window is still open"):
+                path.unlink(missing_ok=True)
+            return
+        with storage_errors(path, "no window was opened"):
+            make_run_folder(self.path)
+            replace_data_file(path, json.dumps({"name": window.name, "at": window.opened_at}).encode() + b"\n")
 
     def has_open_window(self) -> bool:
         """Return whether a process of the run has opened a window that none has closed."""
         return os.path.lexists(self.path / "marks.window")
+
+    def open_window(self) -> Window | None:
+        """Return the open window; None if none is open. Its name is empty if the file cannot be read."""
+        try:
+            fields = json.loads(read_data_file(self.path / "marks.window"))
+            return Window(str(fields["name"]), float(fields["at"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return Window("", 0.0)
+
+    def window_locked(self, consequence: str) -> AbstractContextManager[None]:
+        """Lock the open window: no other process or thread opens or closes one during the block.
+
+        Not with the lock of the marks, which a dump holds until its report is written. Raises StorageError, which names
+        this ``consequence``, if the lock is not free in time.
+        """
+        return self._locked_if_possible("marks.window.lock", consequence)
 
     @contextmanager
     def locked(self, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
@@ -115,14 +136,14 @@ class RunFolder:
         """
         with storage_errors(self.path / "marks.lock", "nothing was reset"):
             make_run_folder(self.path)
-            descriptor = self._lock(seconds)
+            descriptor = self._lock("marks.lock", seconds)
         with releasing(descriptor):
             yield
 
-    def _lock(self, seconds: float) -> int:
+    def _lock(self, name: str, seconds: float) -> int:
         """Return a descriptor that holds the lock. Raises OSError."""
         while True:
-            descriptor = open_data_file(self.path / "marks.lock", os.O_RDONLY | os.O_CREAT)
+            descriptor = open_data_file(self.path / name, os.O_RDONLY | os.O_CREAT)
             try:
                 lock(descriptor, seconds)
             except BaseException:
@@ -151,15 +172,16 @@ class RunFolder:
         except (FileNotFoundError, NotRegularError):
             return b""
 
-    @contextmanager
-    def locked_if_possible(self) -> Iterator[None]:
+    def locked_if_possible(self) -> AbstractContextManager[None]:
         """Lock the run's marks, unless nothing can be written here, because then they cannot be moved either."""
+        return self._locked_if_possible("marks.lock", "the requests since the last reset are unknown")
+
+    @contextmanager
+    def _locked_if_possible(self, name: str, consequence: str) -> Iterator[None]:
         try:
-            descriptor = self._lock(_LOCK_SECONDS)
+            descriptor = self._lock(name, _LOCK_SECONDS)
         except TimeoutError as error:
-            raise storage_error(
-                self.path / "marks.lock", error, "the requests since the last reset are unknown"
-            ) from None
+            raise storage_error(self.path / name, error, consequence) from None
         except OSError:
             yield
             return

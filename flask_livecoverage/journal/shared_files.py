@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import StorageError
 from ..model.atomic_files import replace_data_file
+from ..model.records import Window
 from .clock import RunClock, clock_path, shared_clock
 from .run_folder import RunFolder
 
@@ -32,7 +33,7 @@ class SharedFiles:
         self._marks = b""
         self._state: _State | None = None
         self._clock_state: _State | None = None
-        self._window_is_open = False
+        self._window: Window | None = None
         self.restore()
 
     def restore(self) -> None:
@@ -44,11 +45,11 @@ class SharedFiles:
     def _restore_clock_and_window(self) -> None:
         # The clock's file never changes. If only the window's file is gone, another process has closed the window.
         removed = self._clock_state is not None and _state(clock_path(self._run.path)) != self._clock_state
-        if removed and self._window_is_open:
-            self._run.set_window_open()
+        if removed and self._window is not None and not self._run.has_open_window():
+            self._run.set_open_window(self._window)
         if removed and self._run.path.is_dir():
             shared_clock(self._run.path, self._clock)
-        self._window_is_open = self._run.has_open_window()
+        self._window = self._run.open_window()
         self._clock_state = _state(clock_path(self._run.path)) or self._clock_state
 
     def _restore_marks(self) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ..model.records import Window
 from .clock import RunClock
 from .run_folder import RunFolder
-from .storage import storage_error
+from .storage import make_run_folder, storage_error, storage_errors
 from .writer import Journal
 
 
 class WindowSwitch:
-    """Opens and closes windows with lines in ``journal``; a file beside the journals shows that one is open.
+    """Opens and closes windows with lines in ``journal``; a file beside the journals shows which one is open.
 
-    If one of both cannot be written, neither is changed, and the methods raise StorageError.
+    If one of both cannot be written, neither is changed, and the methods raise StorageError. The processes take turns,
+    so that the file and the latest line always agree, and each window is closed by one of them.
     """
 
     def __init__(self, run: RunFolder, journal: Journal, clock: RunClock) -> None:
@@ -21,19 +25,29 @@ class WindowSwitch:
 
     def open(self, name: str) -> None:
         """Open a window, closing an open one."""
-        was_open = self._run.has_open_window()
-        self._run.set_window_open()
-        if not self._append(name):
-            if not was_open:
-                self._run.set_window_closed()
-            raise storage_error(self._journal.path, self._journal.error, "no window was opened")
+        consequence = "no window was opened"
+        with storage_errors(self._run.path, consequence):
+            make_run_folder(self._run.path)
+        with self._run.window_locked(consequence):
+            before, window = self._run.open_window(), Window(name, self._clock.now())
+            self._run.set_open_window(window)
+            if not self._append(name, window.opened_at):
+                self._run.set_open_window(before)
+                raise storage_error(self._journal.path, self._journal.error, consequence)
 
-    def close(self) -> None:
-        """Close the open window."""
-        self._run.set_window_closed()
-        if not self._append(""):
-            self._run.set_window_open()
-            raise storage_error(self._journal.path, self._journal.error, "the window is still open")
+    def close(self) -> Window | None:
+        """Close the open window and return it; None if none is open."""
+        consequence = "the window is still open"
+        with self._run.window_locked(consequence):
+            window = self._run.open_window()
+            if window is None:
+                return None
+            closed_at = self._clock.now()
+            self._run.set_open_window(None)
+            if not self._append("", closed_at):
+                self._run.set_open_window(window)
+                raise storage_error(self._journal.path, self._journal.error, consequence)
+            return replace(window, closed_at=closed_at)
 
-    def _append(self, name: str) -> bool:
-        return self._journal.append_object("window", name=name, at=self._clock.now())
+    def _append(self, name: str, at: float) -> bool:
+        return self._journal.append_object("window", name=name, at=at)

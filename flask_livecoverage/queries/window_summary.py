@@ -1,4 +1,4 @@
-"""The summary of the last window: its lines, the new ones among them, and an earlier window with the same lines."""
+"""The summary of a window: its lines, the new ones among them, and an earlier window with the same lines."""
 
 from __future__ import annotations
 
@@ -56,27 +56,29 @@ class WindowHistories:
             self._lock.release()
 
 
-def summarise_last_window(queries: RunQueries, histories: WindowHistories, run: Hashable) -> WindowSummary | None:
-    """The summary of the window that was opened last; None if none was.
+def summarise_window(
+    queries: RunQueries, histories: WindowHistories, run: Hashable, opened_at: float
+) -> WindowSummary | None:
+    """The summary of the window that was opened at this moment; None if none was.
 
     ``run`` identifies the run in this store, because another store has other numbers of windows and traces.
     """
-    found = queries.windows.last()
+    found = queries.windows.opened(opened_at)
     if found is None:
         return None
-    window, requests = found
-    number = queries.windows.last_opened()
+    number, window, requests = found
     ambient = queries.lines.ambient_traces()
     with histories.use(run, ambient) as history:
         before = queries.windows.traces_before(window.opened_at, history.known_traces) | ambient
         history.add_before(queries.lines.by_numbers(before.difference(history.known_traces)))
-        last = _update(queries, history, number)
-        counts, same = history.count(last), history.same_as(last, but=number)
-    return WindowSummary(window.name, requests, **counts, duplicate_of=queries.windows.first_opened(same))
+        traces = _update(queries, history, number)
+        counts, same = history.count(traces), history.same_as(traces, but=number)
+    earliest = queries.windows.first_opened(same, until=opened_at)
+    return WindowSummary(window.name, requests, **counts, duplicate_of=earliest)
 
 
 def _update(queries: RunQueries, history: WindowHistory, last: int) -> list[Trace]:
-    """Bring ``history`` up to date with all windows; return the traces that were left in the last one."""
+    """Bring ``history`` up to date with all windows; return the traces that were left in the ``last`` one."""
     # One number, so that windows that stay as they were cost nothing each.
     marks: Mapping[int, Hashable] = {}
     if history.mark != queries.windows.fingerprint_of_all(but=last):

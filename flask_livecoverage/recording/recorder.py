@@ -15,6 +15,7 @@ from ..errors import EngineError
 from ..journal.run_folder import RunFolder
 from ..journal.window_switch import WindowSwitch
 from ..journal.writer import Journal
+from ..model.records import Window
 from ..sources.selection import Sources
 from .best_effort import run_all
 from .flusher import Flusher
@@ -192,11 +193,11 @@ class Recorder:
         """Open a window, closing an open one; requests are recorded as long as it is open. Raises StorageError."""
         self._windows.open(name)
 
-    def close_window(self) -> bool:
-        """Close the window that a process of the run has opened; True if one was open. Raises StorageError."""
+    def close_window(self) -> Window | None:
+        """Close the window that a process of the run has opened, and return it; None if none is open.
+
+        Raises StorageError.
+        """
         # First, because the file that marks an open window may have been removed with the folder.
         self.flush()
-        if not self.run.has_open_window():
-            return False
-        self._windows.close()
-        return True
+        return self._windows.close()

@@ -10,9 +10,11 @@ from flask.testing import FlaskClient
 
 from flask_livecoverage.journal.outcomes import read_outcomes
 from flask_livecoverage.model.outcomes import Outcome
+from flask_livecoverage.model.records import Window
+from flask_livecoverage.recording.process import current_recorder
 
 from ..support.journals import only_run
-from .client import PREFIX, bad, ok
+from .client import PREFIX, Start, bad, ok
 
 
 @pytest.fixture
@@ -128,3 +130,44 @@ class TestStop:
 
     def test_without_a_window(self, client: FlaskClient) -> None:
         bad(client, "stop?outcome=passed", 409)
+
+    @pytest.mark.parametrize("newer", ["tea", "coffee"])
+    @pytest.mark.parametrize("summary", [True, False])
+    def test_newer_window(
+        self, client: FlaskClient, recorded: Any, monkeypatch: pytest.MonkeyPatch, newer: str, summary: bool
+    ) -> None:
+        """Another client opens a window as soon as this one is closed."""
+        recorder = current_recorder()
+        assert recorder is not None
+        close = recorder.close_window
+
+        def close_and_open() -> Window | None:
+            closed = close()
+            recorder.open_window(newer)
+            return closed
+
+        monkeypatch.setattr(recorder, "close_window", close_and_open)
+        ok(client, "start?name=tea")
+        client.get("/deep")
+        answer = ok(client, f"stop?outcome=failed&summary={int(summary)}")
+        assert answer.get("name") == ("tea" if summary else None)
+        assert answer.get("requests") == (1 if summary else None)
+        assert recorded().keys() == {"tea"}
+        assert recorded()["tea"].duration_ms == answer["test_duration_ms"] > 0
+        assert ok(client, "status")["window"] == newer
+
+    def test_store_that_cannot_be_used(self, start: Start, recorded: Any, tmp_path: Path) -> None:
+        client = start(LIVECOVERAGE_STORE=f"sqlite:///{tmp_path}/missing/store.sqlite3")
+        ok(client, "start?name=tea")
+        answer = ok(client, "stop?outcome=failed")
+        assert answer["outcome"] == recorded()["tea"].outcome == "failed"
+        assert (answer["name"], "missing/store.sqlite3 cannot be used" in answer["summary_error"]) == ("tea", True)
+        assert "lines" not in answer
+        ok(client, "start?name=tea")
+        bad(client, "stop", 409)
+
+    def test_window_whose_name_is_not_known(self, client: FlaskClient, recorded: Any, tmp_path: Path) -> None:
+        ok(client, "start?name=tea")
+        (only_run(tmp_path).path / "marks.window").write_bytes(b"")
+        assert "POST /__coverage__/outcome" in bad(client, "stop?outcome=passed", 409)["error"]
+        assert not recorded()

@@ -359,7 +359,7 @@ class TestSwitching:
                     assert journal.is_full
                     # Closing needs an open window, which the recorder checks before it closes.
                     if not name and expected is None:
-                        run.set_window_closed()
+                        run.set_open_window(None)
                 else:
                     expected = name or None
                 assert (open_window(fold_of(journal)), run.has_open_window()) == (expected, expected is not None)

@@ -106,7 +106,7 @@ def assert_windows(found: RunQueries, run: Run, histories: WindowHistories) -> N
     if last is not None:
         assert last == (run.windows[-1], len(wanted[-1]))
         for kept in (WindowHistories(), histories):
-            assert JsonAnswers(found, [], "run").last_window(kept) == summary_of_last_window(run, wanted)
+            assert JsonAnswers(found, [], "run").window(kept, run.windows[-1]) == summary_of_last_window(run, wanted)
 
 
 def summary_of_last_window(run: Run, in_windows: list[list[RequestRecord]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ...model.records import Window
 from ..dialect import chunks
 from ..schema import executions, journals, requests, traces, windows
-from ..windows import NO_WINDOW, Interval, WindowIntervals, latest_event
+from ..windows import NO_WINDOW, WindowIntervals, latest_event
 from .base import QueryBase
 
 # Not as integers, because the squares of large numbers are too large for some databases.
@@ -37,32 +37,28 @@ class WindowQueries:
             return None
         return WindowIntervals.of_run(self._connection, self._run, latest).intervals[-1].name or None
 
-    def _last_opened(self) -> tuple[Interval, float | None] | None:
-        """Return the window that was opened last, and when it was closed; None if none was opened."""
-        latest = self._connection.execute(latest_event(self._run, windows.c.name != "")).scalar()
-        if latest is None:
-            return None
-        intervals = WindowIntervals.of_run(self._connection, self._run, latest).intervals
-        last = max(index for index, interval in enumerate(intervals) if interval.name)
-        # Only a closing event can follow.
-        closed_at = intervals[last + 1].begins_at if last + 1 < len(intervals) else None
-        return intervals[last], closed_at
-
-    def last_opened(self) -> int:
-        """Return the number of the window that was opened last; 0 if none was."""
-        found = self._last_opened()
-        return found[0].window if found else NO_WINDOW
-
     def last(self) -> tuple[Window, int] | None:
         """Return the window that was opened last, and how many requests began in it; None if none was opened."""
-        found = self._last_opened()
-        if found is None:
+        latest = self._connection.execute(latest_event(self._run, windows.c.name != "")).scalar()
+        found = None if latest is None else self.opened(latest)
+        return found and found[1:]
+
+    def opened(self, at: float) -> tuple[int, Window, int] | None:
+        """Return the window that was opened at this moment: its number, and how many requests began in it."""
+        intervals = WindowIntervals.of_run(self._connection, self._run, at).intervals
+        found = [index for index, one in enumerate(intervals) if one.name and one.begins_at == at]
+        if not found:
             return None
-        opened, closed_at = found
-        query = sa.select(sa.func.sum(executions.c.requests)).where(
-            executions.c.period.in_(self._periods), executions.c.window == opened.window
+        # The last one, because the others were closed in the moment in which they were opened.
+        interval, later = intervals[found[-1]], intervals[found[-1] + 1 :]
+        window = Window(interval.name, interval.begins_at, later[0].begins_at if later else None)
+        return interval.window, window, self._count_requests(interval.window)
+
+    def _count_requests(self, window: int) -> int:
+        counted = sa.select(sa.func.sum(executions.c.requests)).where(
+            executions.c.period.in_(self._periods), executions.c.window == window
         )
-        return Window(opened.name, opened.begins_at, closed_at), int(self._connection.execute(query).scalar() or 0)
+        return int(self._connection.execute(counted).scalar() or 0)
 
     def fingerprints(self) -> dict[int, Hashable]:
         """Return, for each window with requests, a value that changes when their traces do."""
@@ -89,14 +85,14 @@ class WindowQueries:
                 found[window].add(trace)
         return found
 
-    def first_opened(self, numbers: Collection[int]) -> str | None:
-        """Return the name of that one of these windows that was opened first; None without windows."""
+    def first_opened(self, numbers: Collection[int], until: float) -> str | None:
+        """Return the name of that one of these windows that was opened first, if that was ``until`` this moment."""
         opened: list[tuple[float, str, int, str]] = []
         for chunk in chunks(sorted(numbers)):
             query = (
                 sa.select(windows.c.at, journals.c.token, windows.c.position, windows.c.name)
                 .join(journals, journals.c.id == windows.c.journal)
-                .where(windows.c.id.in_(chunk))
+                .where(windows.c.id.in_(chunk), windows.c.at <= until)
                 .order_by(windows.c.at, journals.c.token, windows.c.position)
                 .limit(1)
             )

@@ -22,6 +22,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.shared_files import SharedFiles
 from flask_livecoverage.journal.tail import Tail
 from flask_livecoverage.journal.writer import Journal
+from flask_livecoverage.model.records import Window
 
 from ...support.journals import HEADER, Writer, trace_of
 from .servers import server
@@ -200,7 +201,7 @@ class TestFolders:
             assert not journal.append("{}")
             assert "a symbolic link of another user" in journal.losses.reason
             with pytest.raises(StorageError, match=r"a symbolic link of another user.*remove it"):
-                DataDir(data).run("run").set_window_open()
+                DataDir(data).run("run").set_open_window(Window("w", 1.0))
             assert list(elsewhere.iterdir()) == []
 
     def test_own_links_are_followed(self, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from flask_livecoverage.journal.reader import read_run, reading_and_reset
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.shared_files import SharedFiles
 from flask_livecoverage.journal.writer import Journal
+from flask_livecoverage.model.records import Window
 from flask_livecoverage.store import open_store
 
 from ...support.journals import HEADER, trace_of
@@ -242,20 +243,20 @@ class TestRemoved:
     def test_open_window_stays_open(self, journal: Journal, folder: RunFolder, remove: Any) -> None:
         journal.append("{}")
         shared = SharedFiles(folder, folder.clock())
-        folder.set_window_open()
+        folder.set_open_window(Window("w", 1.0))
         shared.restore()
         clock = folder.clock().offset
         remove(journal)
         shared.restore()
         journal.maintain()
-        assert folder.has_open_window()
+        assert folder.open_window() == Window("w", 1.0)
         assert folder.clock().offset == clock
 
     def test_window_that_another_process_closed_stays_closed(self, journal: Journal, folder: RunFolder) -> None:
         shared = SharedFiles(folder, folder.clock())
-        folder.set_window_open()
+        folder.set_open_window(Window("w", 1.0))
         shared.restore()
-        folder.set_window_closed()
+        folder.set_open_window(None)
         shared.restore()
         assert not folder.has_open_window()
 
