@@ -9,12 +9,14 @@ Modules:
 *   ``damage``: detects damage, and moves a broken store aside
 *   ``dialect``: the differences between databases
 *   ``handle``: an open store, which is rebuilt when it is broken
+*   ``identity``: tells stores apart, and the states of one before and after a removal
 *   ``ingest``: reads journals into the store
 *   ``losses``: counts of lost records
 *   ``queries``: the queries
 *   ``removal``: removes a run
 *   ``rescue``: copies files' contents from stores that were moved aside
 *   ``schema``: the tables
+*   ``shared_rows``: the rows that several runs share, and their removal
 *   ``store``: one store: its tables, its synchronisation with the journals, its queries
 *   ``traces``: reads traces
 *   ``windows``: the windows of a run, as intervals of time

@@ -17,8 +17,9 @@ from ..model.data_files import NotRegularError
 from . import schema
 from .damage import check_file
 from .dialect import insert_missing, writing
+from .identity import hold_identity
 from .ingest.interning import run_number
-from .ingest.source_contents import put_contents
+from .ingest.source_contents import put_contents, put_run_contents
 
 _AT_ONCE = 100
 _BESIDE = "-journal", "-wal", "-shm"
@@ -31,13 +32,18 @@ def rescue_contents(engine: sa.Engine, path: Path) -> None:
     """
     for aside in sorted(path.parent.glob(f"{path.name}.broken-*")):
         if not aside.name.endswith(_BESIDE) and _can_be_opened(aside):
-            contents, sources = _contents_in(aside), _sources_in(aside)
+            contents, sources, users = _contents_in(aside), _sources_in(aside), _users_in(aside)
             while some := dict(islice(contents, _AT_ONCE)):
                 with writing(engine).begin() as connection:
                     put_contents(connection, some)
             while few := list(islice(sources, _AT_ONCE)):
                 with writing(engine).begin() as connection:
+                    hold_identity(connection)
                     _put_sources(connection, few)
+            while few_users := list(islice(users, _AT_ONCE)):
+                with writing(engine).begin() as connection:
+                    hold_identity(connection)
+                    put_run_contents(connection, ((run_number(connection, name), one) for name, one in few_users))
 
 
 def _can_be_opened(aside: Path) -> bool:
@@ -73,6 +79,13 @@ def _sources_in(aside: Path) -> Iterator[tuple[str, str, str]]:
     runs, sources = schema.runs.name, schema.sources.name
     query = f"SELECT name, path, content FROM {sources} JOIN {runs} ON id = run WHERE content != ''"
     for row in _rows(aside, query):
+        if all(type(value) is str for value in row):
+            yield row
+
+
+def _users_in(aside: Path) -> Iterator[tuple[str, str]]:
+    runs, users = schema.runs.name, schema.run_contents.name
+    for row in _rows(aside, f"SELECT name, content FROM {users} JOIN {runs} ON id = run"):
         if all(type(value) is str for value in row):
             yield row
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 # Incremented with every change of the tables. An older store in the data directory is moved aside and rebuilt; a newer
 # one, or one that LIVECOVERAGE_STORE names, is refused.
-VERSION = 6
+VERSION = 7
 
 metadata = sa.MetaData()
 
@@ -71,6 +71,13 @@ trace_files = _table(
     "trace_files", _number("trace", primary_key=True), _number("file", primary_key=True),
     sa.Column("lines", sa.LargeBinary, nullable=False), sa.Column("arcs", sa.Text),
     sa.Index("livecov_trace_files_file", "file"), sqlite_with_rowid=False,
+)  # fmt: skip
+
+# The traces that the journals of a run hold, whether a request refers to them (yet) or not, and the unions of these
+# with late lines. A journal holds each trace once, so a trace stays as long as a run has it.
+run_traces = _table(
+    "run_traces", _number("run", primary_key=True), _number("trace", primary_key=True),
+    sa.Index("livecov_run_traces_trace", "trace"), sqlite_with_rowid=False,
 )  # fmt: skip
 
 requests = _table(
@@ -149,6 +156,11 @@ statements = _table(
 contents = _table(
     "contents", sa.Column("hash", sa.Text, primary_key=True), sa.Column("data", sa.LargeBinary, nullable=False)
 )
+# The hashes of the contents that a run's files had. Contents are stored before the requests, so traces do not show it.
+run_contents = _table(
+    "run_contents", _number("run", primary_key=True), sa.Column("content", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)  # fmt: skip
 # The files that the configuration selected in a run, executed or not. ``content`` is the hash of the file's content
 # then, or empty if the file was changed before it could be read.
 sources = _table(

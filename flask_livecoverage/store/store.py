@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -17,6 +16,7 @@ from . import schema
 from .connections import Connections
 from .damage import OldStoreError, ReplacedError
 from .dialect import insert_missing, writing
+from .identity import hold_identity, new_identity
 from .ingest.interning import run_number
 from .ingest.source_contents import Versions, keep_sources, put_sources
 from .ingest.sync import Progress, RunSync
@@ -34,7 +34,8 @@ FAULTS: tuple[type[BaseException], ...] = (
 class Store:
     """The store in one database; created by :func:`open_store`.
 
-    :ivar identity: differs between stores, even if one was rebuilt at the same path: each has its own row numbers.
+    :ivar identity: differs between stores, even if one was rebuilt at the same path, and changes when a run is removed:
+        each has its own row numbers.
     """
 
     def __init__(self, connections: Connections, rebuild: Callable[[Store, BaseException], bool]) -> None:
@@ -82,12 +83,13 @@ class Store:
         :param listed: the files that the configuration selects, executed or not.
         """
         with writing(self._engine).begin() as connection:
+            hold_identity(connection)
             run = run_number(connection, folder.id)
             put_sources(connection, run, listed)
             keep_sources(connection, run, executed, folder.last_write())
 
     def remove(self, name: str) -> None:
-        """Remove the run ``name``. Its files' contents stay, because other runs may have them too."""
+        """Remove the run ``name``, and what no other run uses, such as contents of its files."""
         with writing(self._engine).begin() as connection:
             remove_run(connection, name)
 
@@ -111,9 +113,8 @@ class Store:
 def _create(engine: sa.Engine) -> None:
     with writing(engine).begin() as connection:
         schema.metadata.create_all(connection)
-        about = {"schema_version": str(schema.VERSION), "identity": uuid.uuid4().hex}
-        rows = [{"key": key, "value": value} for key, value in about.items()]
-        connection.execute(insert_missing(connection, schema.meta), rows)
+        version = {"key": "schema_version", "value": str(schema.VERSION)}
+        connection.execute(insert_missing(connection, schema.meta), [version, new_identity()])
         # Number 1, which stands for no test.
         connection.execute(insert_missing(connection, schema.tests), [{"name": ""}])
 

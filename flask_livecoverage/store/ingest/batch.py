@@ -22,6 +22,7 @@ from ...model.records import NO_TEST_NAME, Trace
 from ...model.text import whole_number
 from .. import losses, schema
 from ..dialect import chunks, insert_missing, insert_or_add, insert_rows
+from ..identity import hold_identity
 from ..windows import NO_WINDOW, WindowIntervals
 from .interning import Interner, Key, without_surrogates
 from .source_contents import put_sources
@@ -49,9 +50,27 @@ class RequestRow(NamedTuple):
 
 
 class Caches:
-    """The row numbers that a synchronisation has looked up, kept from one piece to the next."""
+    """The row numbers that a synchronisation has looked up, kept from one piece to the next.
+
+    :ivar versions: the files of the traces that were inserted, each with the hash of its content.
+    """
 
     def __init__(self) -> None:
+        self.versions: set[tuple[str, str]] = set()
+        self._identity = ""
+        self._forget()
+
+    def begin(self, connection: sa.Connection) -> None:
+        """Begin a transaction that uses these numbers: until its end, no other process removes their rows.
+
+        They are dropped if it has done so since the last transaction.
+        """
+        identity = hold_identity(connection)
+        if identity != self._identity:
+            self._identity = identity
+            self._forget()
+
+    def _forget(self) -> None:
         self.tests = Interner(schema.tests, "name")
         self.routes = Interner(schema.routes, "method", "rule", "endpoint")
         self.files = Interner(schema.files, "path", "content")
@@ -101,7 +120,7 @@ def put(
     lines = _sort(piece)
     digests = {line["trace"] for _, _, line in lines.requests} | {line["trace"] for line in lines.late}
     caches.traces.intern(connection, ((digest,) for digest in digests | lines.ambient | lines.traces.keys()))
-    _put_traces(connection, lines.traces.values(), caches)
+    _put_traces(connection, piece.run, lines.traces.values(), caches)
     _put_ambient(connection, piece.run, lines.ambient, caches)
     _put_rules(connection, piece.run, lines.rules)
     put_sources(connection, piece.run, lines.sources)
@@ -159,15 +178,20 @@ def _number(request_id: str) -> int:
     return number
 
 
-def _put_traces(connection: sa.Connection, traces: Iterable[Trace], caches: Caches) -> None:
+def _put_traces(connection: sa.Connection, run: int, traces: Collection[Trace], caches: Caches) -> None:
+    if traces:
+        rows = [{"run": run, "trace": caches.traces[(trace.id,)]} for trace in traces]
+        connection.execute(insert_missing(connection, schema.run_traces), rows)
     for trace in traces:
         number = caches.traces[(trace.id,)]
         count = sum(lines.lines.bit_count() for lines in trace.files.values())
         missing = (schema.traces.c.id == number) & schema.traces.c.lines.is_(None)
         if not connection.execute(sa.update(schema.traces).where(missing).values(lines=count)).rowcount:
             continue
-        caches.files.intern(connection, ((path, lines.content) for path, lines in trace.files.items()))
-        rows = [
+        versions = [(path, lines.content) for path, lines in trace.files.items()]
+        caches.files.intern(connection, versions)
+        caches.versions.update(versions)
+        parts = [
             {
                 "trace": number,
                 "file": caches.files[path, lines.content],
@@ -176,14 +200,14 @@ def _put_traces(connection: sa.Connection, traces: Iterable[Trace], caches: Cach
             }
             for path, lines in trace.files.items()
         ]
-        if rows:
-            connection.execute(sa.insert(schema.trace_files), rows)
+        if parts:
+            connection.execute(sa.insert(schema.trace_files), parts)
 
 
-def put_trace(connection: sa.Connection, trace: Trace, caches: Caches) -> int:
-    """Insert one trace into the store, if it is missing; return its number."""
+def put_trace(connection: sa.Connection, run: int, trace: Trace, caches: Caches) -> int:
+    """Insert one trace of ``run`` into the store, if it is missing; return its number."""
     caches.traces.intern(connection, [(trace.id,)])
-    _put_traces(connection, [trace], caches)
+    _put_traces(connection, run, [trace], caches)
     return caches.traces[(trace.id,)]
 
 

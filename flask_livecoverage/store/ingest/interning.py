@@ -53,10 +53,6 @@ class Interner:
             self._look_up(connection, chunk)
         return self._known
 
-    def known(self) -> Iterable[Key]:
-        """Return all values that are cached."""
-        return self._known.keys()
-
     def _look_up(self, connection: sa.Connection, keys: Sequence[Key]) -> None:
         if len(self._columns) == 1:
             wanted = self._columns[0].in_([key[0] for key in keys])

@@ -17,7 +17,7 @@ def apply_late_updates(connection: sa.Connection, run: int, caches: Caches) -> N
     updates = [row._asdict() for row in connection.execute(_ready(run))]
     if not updates:
         return
-    unions = _Unions(connection, caches)
+    unions = _Unions(connection, run, caches)
     before: dict[int, RequestRow] = {}
     after: dict[int, RequestRow] = {}
     for update in updates:
@@ -62,8 +62,9 @@ def _updated(request: RequestRow, update: Row, unions: _Unions) -> RequestRow:
 class _Unions:
     """Unions of two traces, by their numbers; new ones are stored."""
 
-    def __init__(self, connection: sa.Connection, caches: Caches) -> None:
+    def __init__(self, connection: sa.Connection, run: int, caches: Caches) -> None:
         self._connection = connection
+        self._run = run
         self._caches = caches
         self._traces: dict[int, Trace] = {}
         self._known: dict[tuple[int, int], int] = {}
@@ -73,7 +74,7 @@ class _Unions:
             return trace
         if (trace, later) not in self._known:
             both = self._load(trace) | self._load(later)
-            self._known[trace, later] = put_trace(self._connection, both, self._caches)
+            self._known[trace, later] = put_trace(self._connection, self._run, both, self._caches)
         return self._known[trace, later]
 
     def _load(self, number: int) -> Trace:

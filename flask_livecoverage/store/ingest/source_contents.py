@@ -36,15 +36,23 @@ def keep_sources(connection: sa.Connection, run: int, executed: Versions, ended_
     for path, content in found.items():
         here = sa.update(schema.sources).where(missing, table.path == path)
         connection.execute(here.values(content=content))
-    _keep_contents(connection, [*executed, *found.items()])
+    _keep_contents(connection, run, [*executed, *found.items()])
 
 
-def _keep_contents(connection: sa.Connection, versions: Versions) -> None:
-    """Store the contents of files that still have the content that they had."""
+def _keep_contents(connection: sa.Connection, run: int, versions: Versions) -> None:
+    """Store the contents of a run's files that still have the content that they had."""
     wanted = {content: path for path, content in versions}
+    put_run_contents(connection, ((run, content) for content in wanted))
     for content in _stored(connection, wanted):
         del wanted[content]
     put_contents(connection, dict(_read(wanted)))
+
+
+def put_run_contents(connection: sa.Connection, pairs: Iterable[tuple[int, str]]) -> None:
+    """Note which runs had which contents, so that these stay as long as one of the runs."""
+    rows = [{"run": run, "content": content} for run, content in pairs]
+    for chunk in chunks(rows):
+        connection.execute(insert_missing(connection, schema.run_contents), chunk)
 
 
 def put_sources(connection: sa.Connection, run: int, paths: Iterable[str]) -> None:

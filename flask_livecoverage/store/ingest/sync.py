@@ -80,9 +80,9 @@ class RunSync:
         if total:
             # Another process may have inserted the last pieces, and not have applied their late lines yet.
             with self._engine.begin() as connection:
+                self._caches.begin(connection)
                 apply_late_updates(connection, run, self._caches)
-                executed = [(str(path), str(content)) for path, content in self._caches.files.known()]
-                keep_sources(connection, run, executed, self._folder.last_write())
+                keep_sources(connection, run, self._caches.versions, self._folder.last_write())
         self.warnings += sync_outcomes(self._reading, run, self._folder)
         self._warn_of_unreadable_lines(run)
         self._warn_of_losses(run)
@@ -104,6 +104,7 @@ class RunSync:
     def _register(self, changed: Iterable[Path]) -> tuple[int, list[_Journal]]:
         """Register the run and its journals, and insert the window events first, by which requests are assigned."""
         with self._engine.begin() as connection:
+            self._caches.begin(connection)
             run = run_number(connection, self._folder.id)
             journals = [journal for path in changed if (journal := self._open(connection, run, path))]
             put_events(connection, run, self._new_events(journals), self._caches)
@@ -153,6 +154,7 @@ class RunSync:
         table = schema.journals
         known = table.c.id == journal.number
         with self._engine.begin() as connection:
+            self._caches.begin(connection)
             where = sa.select(table.c.position).where(known).with_for_update()
             position: int = connection.execute(where).scalar_one()
             if position >= journal.end:
