@@ -16,6 +16,7 @@ import pytest
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.facts import note_command, note_working_tree, read_facts
 from flask_livecoverage.journal.outcomes import append_outcome
+from flask_livecoverage.journal.retention import remove
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.writer import Journal
 from flask_livecoverage.model.bitmap import to_bitmap
@@ -23,6 +24,7 @@ from flask_livecoverage.model.contents import hash_of
 from flask_livecoverage.model.outcomes import Outcome
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.model.run_facts import Command, WorkingTree
+from flask_livecoverage.queries import run_removal
 from flask_livecoverage.recording.run_origin import RunOrigin
 
 from ..support.journals import HEADER, Writer, run_folder, trace_of
@@ -160,6 +162,33 @@ class TestPrune:
         assert result.status == 0
         assert "the run run-0 is being recorded: it stays" in result.stderr
         assert runs() == ["run-0"]
+        journal.close()
+
+    def test_run_that_becomes_live_while_it_asks(self, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A server may join an old run by LIVECOVERAGE_RUN."""
+        journal = Journal(run_folder("run-1").path, HEADER)
+
+        def ask(_prompt: str) -> str:
+            journal.append("{}")
+            return "y"
+
+        monkeypatch.setattr("click.termui.visible_prompt_func", ask)
+        result = invoke("prune", "--keep", "1")
+        assert "the run run-1 is being recorded: it stays" in result.stderr
+        assert (result.status, result.stdout.splitlines()[-1]) == (0, "Removed 2 runs.")
+        assert runs() == ["run-1", "run-3"]
+        journal.close()
+
+    def test_run_that_becomes_live_while_others_are_removed(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+        journal = Journal(run_folder("run-2").path, HEADER)
+
+        def remove_and_record(folder: RunFolder) -> None:
+            remove(folder)
+            journal.append("{}")
+
+        monkeypatch.setattr(run_removal, "remove", remove_and_record)
+        assert ask("prune", "--keep", "1", "--yes") == {"removed": True, "runs": ["run-0", "run-1"]}
+        assert runs() == ["run-2", "run-3"]
         journal.close()
 
     def test_folder_without_records(self, invoke: Invoke) -> None:

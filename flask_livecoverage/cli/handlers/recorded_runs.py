@@ -108,7 +108,7 @@ def prune(keep: int | None, older_than: float | None, yes: bool, data_dir: str, 
     live = [run.id for run in found if is_live(run)]
     found = [run for run in found if run.id not in live]
     for name in live:
-        warn(f"the run {name} is being recorded: it stays")
+        _warn_of_live(name)
     if output_format == "json":
         _remove_for_program(directory, found, yes=yes)
     elif not found:
@@ -116,15 +116,27 @@ def prune(keep: int | None, older_than: float | None, yes: bool, data_dir: str, 
     else:
         _list(directory, found)
         if yes or click.confirm(f"Remove {counted(found)}?"):
-            remove_runs(directory, found, load_settings({}).store)
-            click.echo(f"Removed {counted(found)}.")
+            click.echo(f"Removed {counted(_remove(directory, found))}.")
 
 
 def _remove_for_program(directory: DataDir, runs: Sequence[RunFolder], *, yes: bool) -> None:
     """Print the runs as JSON; they are removed with ``yes`` alone, because a program cannot be asked."""
-    if yes and runs:
-        remove_runs(directory, runs, load_settings({}).store)
+    if yes:
+        runs = _remove(directory, runs)
     click.echo(json.dumps({"removed": yes, "runs": [run.id for run in runs]}))
+
+
+def _remove(directory: DataDir, runs: Sequence[RunFolder]) -> Sequence[RunFolder]:
+    """Remove ``runs``, and return those that were removed."""
+    removed = remove_runs(directory, runs, load_settings({}).store) if runs else []
+    for run in runs:
+        if run not in removed:
+            _warn_of_live(run.id)
+    return removed
+
+
+def _warn_of_live(name: str) -> None:
+    warn(f"the run {printable(name)} is being recorded: it stays")
 
 
 def _list(directory: DataDir, runs: Sequence[RunFolder]) -> None:

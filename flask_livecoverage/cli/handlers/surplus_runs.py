@@ -30,14 +30,16 @@ def remove_surplus(data_dir: str) -> None:
     from ...queries.run_removal import remove_runs
 
     try:
-        remove_runs(directory, found, settings.store)
+        removed = remove_runs(directory, found, settings.store)
     except LiveCoverageError as error:
         warn(f"old runs are not removed: {error}")
         return
-    which = f"{found[0].id} to {found[-1].id}" if len(found) > 1 else found[0].id
-    click.echo(
-        f"Removed {counted(found)} ({printable(which)}): LIVECOVERAGE_KEEP_RUNS keeps {settings.keep_runs}", err=True
-    )
+    if removed:
+        which = f"{removed[0].id} to {removed[-1].id}" if len(removed) > 1 else removed[0].id
+        click.echo(
+            f"Removed {counted(removed)} ({printable(which)}): LIVECOVERAGE_KEEP_RUNS keeps {settings.keep_runs}",
+            err=True,
+        )
 
 
 def counted(runs: Sequence[RunFolder]) -> str:
