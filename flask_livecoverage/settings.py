@@ -207,7 +207,7 @@ class Settings:
         _runs,
         "How many runs stay in the data directory when ``livecov run``, ``livecov serve`` or the pytest plugin begins "
         "another one; older ones are removed. ``0`` keeps all. The newest run in which something was tested always "
-        "stays.",
+        "stays, and at most as many again that hold the last records of tests: see :doc:`runs`.",
     )
     affected_ignore: tuple[str, ...] = _setting(
         "LIVECOVERAGE_AFFECTED_IGNORE",

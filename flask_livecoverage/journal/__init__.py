@@ -38,7 +38,8 @@ Other files in the folder have names that begin with ``marks.``. ``marks.jsonl``
 exists while a window is open, and names it, ``marks.announced`` exists once a log has named the run, ``marks.lock`` and
 ``marks.window.lock`` are for file locks, and
 ``marks.clock-…`` is the clock of all processes (:mod:`~.clock`). ``marks.git.json`` and ``marks.command.json`` hold
-what the run was recorded for (:mod:`~.facts`), ``marks.tests.jsonl`` the outcomes of the tests (:mod:`~.outcomes`).
+what the run was recorded for (:mod:`~.facts`), ``marks.tests.jsonl`` the outcomes of the tests (:mod:`~.outcomes`),
+``marks.names.json`` the names of all tests (:mod:`~.recorded_tests`).
 Times are UNIX seconds by that clock.
 
 Modules:
@@ -53,6 +54,7 @@ Modules:
 *   ``losses``: counts records that could not be written
 *   ``outcomes``: the outcomes of the tests of a run
 *   ``reader``: reads a whole run
+*   ``recorded_tests``: the names of a run's tests
 *   ``retention``: removes runs
 *   ``run_folder``: the folder of a run: its journals, marks and open window
 *   ``shared_files``: restores the files that processes share, if the folder is removed

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import StorageError
 from ..model.data_files import is_used, open_for_reading
+from .recorded_tests import recorded_tests
 from .run_folder import RunFolder
 from .storage import describe
 
@@ -44,13 +45,42 @@ def _is_writer_alive(journal: Path) -> bool:
 def surplus(runs: Sequence[RunFolder], keep: int) -> list[RunFolder]:
     """Return the runs beyond the newest ``keep``, oldest first; ``runs`` are in the order of their start.
 
-    The newest run in which something was tested, and those that are being recorded, are not among them.
+    Not among them are the newest run in which something was tested, those that hold the last records of tests
+    (:func:`_last_records`), and those that are being recorded.
     """
-    found = list(runs[: max(0, len(runs) - keep)])
-    if not any(run.is_tested() for run in runs[len(found) :]):
-        newest = next((run for run in reversed(found) if run.is_tested()), None)
-        found = [run for run in found if run is not newest]
-    return [run for run in found if not is_live(run)]
+    old, kept = list(runs[: max(0, len(runs) - keep)]), list(runs[max(0, len(runs) - keep) :])
+    if not any(run.is_tested() for run in kept):
+        newest = next((run for run in reversed(old) if run.is_tested()), None)
+        if newest is not None:
+            old.remove(newest)
+            kept.insert(0, newest)
+    stays = _last_records(old, kept, max(1, keep)) if old else []
+    return [run for run in old if run not in stays and not is_live(run)]
+
+
+def _last_records(old: Sequence[RunFolder], kept: Sequence[RunFolder], most: int) -> list[RunFolder]:
+    """Return those of the ``old`` runs without which tests would have no record, at ``most`` so many.
+
+    They are those with the most tests that no newer run has recorded. A test counts if a session of a ``kept`` run has
+    collected it: one that does not exist any more keeps no run. Without any collection, existing tests are not known:
+    then it is each run with more than twice as many tests as any newer one, a suite of which parts have run since.
+    """
+    # A run that is being recorded would be read each time, and has not ended its tests.
+    newer = [recorded_tests(run) for run in kept if not is_live(run)]
+    recorded = {name for one in newer for name in one.tests}
+    collected = {name for one in newer for name in one.collected}
+    largest = max((len(one.tests) for one in newer), default=0)
+    found: list[tuple[int, RunFolder]] = []
+    for run in reversed(old):
+        tests = recorded_tests(run).tests
+        last = len((tests - recorded) & collected) if collected else len(tests) * (len(tests) > 2 * largest)
+        if last:
+            found.append((last, run))
+        recorded |= tests
+        largest = max(largest, len(tests))
+    # Of several with as many tests, the newest.
+    found.sort(key=lambda one: -one[0])
+    return [run for _, run in found[:most]]
 
 
 def size_of(folder: RunFolder) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...journal.data_dir import DataDir
-from ...journal.retention import is_live
+from ...journal.retention import is_live, surplus
 from ...journal.run_folder import RunFolder
 from ...model.run_facts import short_commit
 from ...model.text import abridged, printable, size_text
@@ -98,13 +98,19 @@ def _cover(run: RunSummary, analyser: StatementAnalyser) -> str | None:
 
 
 def prune(keep: int | None, older_than: float | None, yes: bool, data_dir: str, output_format: str) -> None:
-    """List the runs that are neither among the newest ``keep`` nor began since ``older_than``; ask; remove them."""
+    """List the runs that are neither among the newest ``keep`` nor began since ``older_than``; ask; remove them.
+
+    Without either, the runs that ``LIVECOVERAGE_KEEP_RUNS`` does not keep.
+    """
     directory = DataDir(data_dir)
     runs = directory.runs()
-    if keep is None:
-        keep = load_settings({}).keep_runs or len(runs) if older_than is None else 0
-    old = runs[: max(0, len(runs) - keep)]
-    found = [run for run in old if older_than is None or run.last_start() < older_than]
+    if keep is None and older_than is None:
+        # The runs that the beginning of another one would remove.
+        keep = load_settings({}).keep_runs
+        found = surplus(runs, keep) if keep else []
+    else:
+        old = runs[: max(0, len(runs) - (keep or 0))]
+        found = [run for run in old if older_than is None or run.last_start() < older_than]
     live = [run.id for run in found if is_live(run)]
     found = [run for run in found if run.id not in live]
     for name in live:

@@ -142,8 +142,8 @@ class _World:
 
     def summary(self) -> None:
         with recorded(self.folder) as found:
-            if found.windows.last() is not None:
-                JsonAnswers(found, [], "run").last_window(self.histories)
+            if (last := found.windows.last()) is not None:
+                JsonAnswers(found, [], "run").window(self.histories, last[0])
 
     def half(self, who: int) -> None:
         """Write half a line, and synchronise before the other half is written."""
@@ -237,7 +237,7 @@ class TestAgainstReader:
             assert_equal(found, read_run(folder), histories)
         second.line("window", name="w2", at=NOW + 1)
         with recorded(folder) as found:
-            summary = JsonAnswers(found, [], "run").last_window(histories)
+            summary = JsonAnswers(found, [], "run").window(histories, Window("w2", NOW + 1))
             assert summary == {
                 "name": "w2",
                 "requests": 1,

@@ -1,0 +1,82 @@
+"""Which tests a run recorded, found without parsing its journals, and kept in a small file beside them.
+
+``marks.names.json`` holds ``tests`` and ``collected``, and the ``size`` of the files that were read for it, in bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..model.atomic_files import replace_data_file
+from ..model.data_files import open_for_reading, read_data_file
+from ..model.text import whole_name
+from .format import pieces
+from .outcomes import read_outcomes
+from .run_folder import RunFolder
+
+# The test of a request, or the name of a window that opens. Quotation marks within texts are escaped.
+_NAMES = re.compile(rb'(?:"test":|\{"type":"window",[^}\n]*"name":)("(?:[^"\\\n]|\\.)+")')
+
+
+@dataclass(frozen=True)
+class RecordedTests:
+    """The names of the ``tests`` that requests, windows or outcomes name, and of those that sessions ``collected``."""
+
+    tests: frozenset[str] = frozenset()
+    collected: frozenset[str] = frozenset()
+
+
+def recorded_tests(folder: RunFolder) -> RecordedTests:
+    """Return the tests of a run that has ended. Its journals are read at the first call alone."""
+    path = folder.path / "marks.names.json"
+    size = _size([*folder.journals(), folder.outcomes_path])
+    known = _read(path)
+    if known.get("size") == size:
+        with suppress(KeyError, TypeError):
+            return RecordedTests(frozenset(map(str, known["tests"])), frozenset(map(str, known["collected"])))
+    found = _find(folder)
+    content = {"size": size, "tests": sorted(found.tests), "collected": sorted(found.collected)}
+    # Where nothing can be written, the journals are read again.
+    with suppress(OSError):
+        replace_data_file(path, json.dumps(content).encode() + b"\n")
+    return found
+
+
+def _find(folder: RunFolder) -> RecordedTests:
+    recorded = read_outcomes(folder)
+    collected = frozenset(name for one in recorded.collections for name in one.tests)
+    whole = collected | recorded.outcomes.keys()
+    named = {whole_name(name, whole) for journal in folder.journals() for name in _named(journal)}
+    return RecordedTests(frozenset(named) | recorded.outcomes.keys(), collected)
+
+
+def _named(journal: Path) -> Iterator[str]:
+    quoted: set[bytes] = set()
+    with suppress(OSError), open_for_reading(journal) as file:
+        for _, data in pieces(file):
+            quoted.update(_NAMES.findall(data))
+    for text in quoted:
+        with suppress(ValueError):
+            yield str(json.loads(text))
+
+
+def _size(paths: Iterable[Path]) -> int:
+    size = 0
+    for path in paths:
+        with suppress(OSError):
+            size += path.stat().st_size
+    return size
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(read_data_file(path))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
