@@ -31,12 +31,25 @@ def note_working_tree(folder: RunFolder, find: Callable[[], WorkingTree | None])
     Nothing is written if nothing is recorded, and so there is no folder. A disk that cannot be written is not reported
     here, because the journal, on the same disk, is.
     """
-    path = folder.path / _TREE
+    if claim_working_tree(folder):
+        write_working_tree(folder, find())
+
+
+def claim_working_tree(folder: RunFolder) -> bool:
+    """Return whether this process is to find the state of the working tree: the first one that asks.
+
+    Of many workers that start together, each would run git.
+    """
     with suppress(OSError):
-        # This process alone looks, because of many workers that start together each would run git.
-        os.close(open_data_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        tree = find()
-        replace_data_file(path, _encoded({} if tree is None else asdict(tree)))
+        os.close(open_data_file(folder.path / _TREE, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        return True
+    return False
+
+
+def write_working_tree(folder: RunFolder, tree: WorkingTree | None) -> None:
+    """Write the state of the working tree, which this process has claimed; None if there is none."""
+    with suppress(OSError):
+        replace_data_file(folder.path / _TREE, _encoded({} if tree is None else asdict(tree)))
 
 
 def note_command(folder: RunFolder, command: Command) -> None:

@@ -53,7 +53,8 @@ def start_recording(settings: Settings) -> Recorder:
     recorder = _make_recorder(settings, data_dir)
     origin = RunOrigin(recorder.run, recorder.root)
     recorder.at_rest.append(origin)
-    recorder.at_stop.append(origin)
+    recorder.at_stop.append(origin.stop)
+    recorder.at_fork.append(origin.after_fork)
     recorder.start()
     context_propagation.install(recorder)
     _recorder = recorder

@@ -57,6 +57,8 @@ class Recorder:
         self.at_rest: list[Callable[[], None]] = []
         # Called when recording stops.
         self.at_stop: list[Callable[[], None]] = []
+        # Called in a forked child.
+        self.at_fork: list[Callable[[], None]] = []
         # False in a fork by uWSGI that did not call Python's fork hooks.
         self.engine_can_stop = True
         self.sources = sources
@@ -147,6 +149,8 @@ class Recorder:
         """Continue in a forked child: with a journal of its own, and only the captures of the surviving thread."""
         self.flusher.after_fork()
         self._late.after_fork()
+        for forget in self.at_fork:
+            forget()
         capture = self.engine.after_fork()
         generation = self.journal.generation
         self._open_journal()

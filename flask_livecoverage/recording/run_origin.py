@@ -1,39 +1,107 @@
-"""Notes the git commit that a run measures, where no command has noted it before it started the server."""
+"""Notes the git commit that a run measures, where no command has noted it before it started the server.
+
+git may hang, on a network's file system for example. So nobody waits for it: not the flushing thread, which writes the
+lines of requests and which a fork waits for.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ..journal.facts import note_working_tree
+from ..journal.facts import claim_working_tree, write_working_tree
 from ..journal.run_folder import RunFolder
 from ..model.run_facts import WorkingTree
 
+if TYPE_CHECKING:
+    from ..repository.running_git import RunningGit
+
 logger = logging.getLogger("flask_livecoverage")
+
+# How long git may take in all, and how long when the server stops.
+SECONDS = 10.0
+STOP_SECONDS = 1.0
 
 
 class RunOrigin:
-    """Called regularly; the first call notes the working tree that contains ``root``, unless another process has."""
+    """Called regularly; notes the working tree that contains ``root``, unless another process of the run does."""
 
     def __init__(self, run: RunFolder, root: str) -> None:
         self._run = run
         self._root = Path(root)
-        self._is_noted = False
+        self._is_done = False
+        self._questions: Generator[Any, bytes | None, WorkingTree | None] | None = None
+        self._git: RunningGit | None = None
+        self._ends = 0.0
 
     def __call__(self) -> None:
-        """Note the working tree, once."""
-        if not self._is_noted:
-            self._is_noted = True
-            note_working_tree(self._run, self._find)
+        """Take git's answer, if there is one, and ask the next question."""
+        if not self._is_done:
+            try:
+                self._continue()
+            except Exception as error:
+                # Under gevent, for example, some threads cannot start processes; a server that has changed its user may
+                # not read this package any more.
+                logger.debug("the git commit of this run is not known: %s", error)
+                self._end(None)
 
-    def _find(self) -> WorkingTree | None:
+    def stop(self) -> None:
+        """Note the working tree if git answers soon; else end it."""
+        ends = time.monotonic() + STOP_SECONDS
+        while not self._is_done:
+            self()
+            self._ends = ends
+            if self._git is not None:
+                self._git.has_ended(max(0.0, ends - time.monotonic()))
+
+    def after_fork(self) -> None:
+        """Leave it to the parent, in a forked child."""
+        self._is_done = True
+        if self._git is not None:
+            self._git.disown()
+            self._git = None
+
+    def _continue(self) -> None:
+        if self._git is None:
+            self._begin()
+        elif self._git.has_ended():
+            git, self._git = self._git, None
+            answer = git.take_output()
+            if answer is None:
+                self._end(None)
+            else:
+                self._ask(answer)
+        elif time.monotonic() >= self._ends:
+            self._end(None)
+
+    def _begin(self) -> None:
+        if not claim_working_tree(self._run):
+            self._is_done = True
+            return
+        # Imported here, because most servers are started by a command that has noted it.
+        from ..repository.working_tree import tree_questions
+
+        self._ends = time.monotonic() + SECONDS
+        self._questions = tree_questions(self._root)
+        self._ask(None)
+
+    def _ask(self, answer: bytes | None) -> None:
+        from ..repository.running_git import RunningGit
+
+        assert self._questions is not None
         try:
-            # Imported here, because most servers are started by a command that has noted it.
-            from ..repository.working_tree import working_tree
+            folder, arguments = self._questions.send(answer)
+        except StopIteration as end:
+            self._end(end.value)
+        else:
+            self._git = RunningGit(folder, arguments)
 
-            return working_tree(self._root)
-        except Exception as error:
-            # Under gevent, for example, some threads cannot start processes; a server that has changed its user may
-            # not read this package any more.
-            logger.debug("the git commit of this run is not known: %s", error)
-            return None
+    def _end(self, tree: WorkingTree | None) -> None:
+        self._is_done = True
+        git, self._git = self._git, None
+        if git is not None:
+            git.kill()
+        write_working_tree(self._run, tree)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ConfigurationError
@@ -19,12 +19,9 @@ class GitError(ConfigurationError):
 
 def git(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
     """Return the output of ``git ARGUMENTS`` in ``folder``. Raises GitError if git is missing or fails."""
-    # Without optional locks, so that git in another terminal is never refused. Messages in English, because some are
-    # compared.
-    environ = {**os.environ, **(environ or {}), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    command = ["git", "-c", "core.quotePath=false", *arguments]
+    command, variables = command_and_environ(arguments, environ)
     try:
-        done = subprocess.run(command, cwd=folder, env=environ, input=stdin, capture_output=True, timeout=_SECONDS)
+        done = subprocess.run(command, cwd=folder, env=variables, input=stdin, capture_output=True, timeout=_SECONDS)
     except FileNotFoundError:
         reason = "git is not installed" if folder.is_dir() else f"{folder} is no folder"
         raise GitError(f"{reason}: install it, or name another folder") from None
@@ -33,6 +30,16 @@ def git(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None,
     if done.returncode:
         raise GitError(_first_line(done.stderr) or f"git {arguments[0]} ended with status {done.returncode}")
     return done.stdout
+
+
+def command_and_environ(
+    arguments: Sequence[str], environ: Mapping[str, str] | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command line that runs ``git ARGUMENTS``, and its environment."""
+    # Without optional locks, so that git in another terminal is never refused. Messages in English, because some are
+    # compared.
+    variables = {**os.environ, **(environ or {}), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    return ["git", "-c", "core.quotePath=false", *arguments], variables
 
 
 def text(output: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +20,35 @@ _MAX_HASHED = 8 << 20
 MAX_FILES = 2000
 
 
+# A folder, and the arguments for git there.
+Question = tuple[Path, tuple[str, ...]]
+
+_STATUS = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+
+
 def working_tree(folder: Path) -> WorkingTree | None:
     """Return the state of the working tree that contains ``folder``; None if there is none, or git cannot answer."""
+    questions = tree_questions(folder)
+    try:
+        question = next(questions)
+        while True:
+            where, arguments = question
+            question = questions.send(git(where, *arguments))
+    except StopIteration as end:
+        found: WorkingTree | None = end.value
+        return found
+    except GitError:
+        return None
+
+
+def tree_questions(folder: Path) -> Generator[Question, bytes, WorkingTree | None]:
+    """Yield the questions to git, take its answers, and return the working tree; None if there is none."""
     # Looked up here first: in a server's master process, a git that fails would look like a worker that fails.
     inside = any(os.path.lexists(above / ".git") for above in (folder.absolute(), *folder.absolute().parents))
     if not inside and "GIT_DIR" not in os.environ:
         return None
-    try:
-        top = Path(text(git(folder, "rev-parse", "--show-toplevel")).rstrip("\n"))
-        status = git(top, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
-    except GitError:
-        return None
-    tree = parse_status(top, status)
+    top = Path(text((yield folder, ("rev-parse", "--show-toplevel"))).rstrip("\n"))
+    tree = parse_status(top, (yield top, _STATUS))
     folders = {top, Path(os.path.realpath(folder))}
     settings = {_relative(top, above / name): content_of(above / name) for above in folders for name in _SETTINGS}
     return replace(tree, changed={**settings, **tree.changed})

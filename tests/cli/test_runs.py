@@ -1,7 +1,7 @@
 """``livecov runs`` and ``prune``: what they list and remove, and what a run notes about its origin.
 
-Tests ``cli.runs``, ``cli.handlers.recorded_runs``, ``cli.handlers.surplus_runs``, ``queries.run_list`` and
-``recording.run_origin``.
+Tests ``cli.runs``, ``cli.handlers.recorded_runs``, ``cli.handlers.surplus_runs`` and
+``queries.run_list``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from flask_livecoverage.model.outcomes import Outcome
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.model.run_facts import Command, WorkingTree
 from flask_livecoverage.queries import run_removal
-from flask_livecoverage.recording.run_origin import RunOrigin
 
 from ..support.journals import HEADER, Writer, run_folder, trace_of
 from ..support.processes import Ask, Commands, Invoke
@@ -203,19 +202,6 @@ class TestPrune:
         assert ask("requests", "--run", "all")["total"] == 4
         ask("prune", "--keep", "1", "--yes")
         assert ask("requests", "--run", "all") == before
-
-
-class TestOrigin:
-    def test_working_tree_is_noted_once(self, tmp_path: Path) -> None:
-        repository = GitFolder(tmp_path / "code")
-        commit = repository.commit({"app.py": ""})
-        origin = RunOrigin(run_folder(), str(repository.path))
-        origin()
-        repository.commit({"app.py": "1"})
-        origin()
-        tree = read_facts(run_folder()).tree
-        assert tree is not None
-        assert tree.commit == commit
 
 
 @pytest.mark.end_to_end

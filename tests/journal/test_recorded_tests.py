@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -12,6 +13,7 @@ from flask_livecoverage.journal.outcomes import Collection, append_collection, a
 from flask_livecoverage.journal.recorded_tests import RecordedTests, recorded_tests
 from flask_livecoverage.journal.retention import surplus
 from flask_livecoverage.journal.run_folder import RunFolder
+from flask_livecoverage.model.data_files import open_for_reading
 from flask_livecoverage.model.outcomes import Outcome
 
 from ..support.journals import Writer, run_folder, trace_of
@@ -57,14 +59,18 @@ class TestNames:
     def test_journals_are_read_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = recorded(1, "ab")
         found = recorded_tests(folder)
-        read: list[Path] = []
-        named = module._named
-        monkeypatch.setattr(module, "_named", lambda journal: [read.append(journal), *named(journal)][1:])
+        read: list[str] = []
+
+        def open_and_note(path: Path) -> BinaryIO:
+            read.append(path.name)
+            return open_for_reading(path)
+
+        monkeypatch.setattr(module, "open_for_reading", open_and_note)
         assert recorded_tests(folder) == found
         assert read == []
         Writer(folder, "2b").request(TRACE, NOW, test="c")
         assert recorded_tests(folder).tests == {"a", "b", "c"}
-        assert len(read) == 2
+        assert read == ["journal-1a.jsonl", "journal-2b.jsonl"]
 
     @pytest.mark.parametrize("content", ["", "[]", "{", '{"size": %d}', '{"size": %d, "tests": 1, "collected": []}'])
     def test_damaged_file(self, content: str) -> None:
