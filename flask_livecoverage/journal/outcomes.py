@@ -183,6 +183,8 @@ def _texts(values: Any, longest: int) -> tuple[str, ...]:
     if type(values) is not list or not all(type(text) is str and 0 < len(text) <= longest for text in values):
         raise TypeError("not a list of texts")
     for text in values:
-        # Half a surrogate pair is valid in JSON, and in no database.
+        # Half a surrogate pair is valid in JSON, and in no database. Nor is NUL in PostgreSQL.
         text.encode()
+        if "\0" in text:
+            raise ValueError("a text has a NUL")
     return tuple(values)

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..journal.facts import claim_working_tree, write_working_tree
 from ..journal.run_folder import RunFolder
@@ -18,6 +18,7 @@ from ..model.run_facts import WorkingTree
 
 if TYPE_CHECKING:
     from ..repository.running_git import RunningGit
+    from ..repository.working_tree import Question
 
 logger = logging.getLogger("flask_livecoverage")
 
@@ -33,7 +34,7 @@ class RunOrigin:
         self._run = run
         self._root = Path(root)
         self._is_done = False
-        self._questions: Generator[Any, bytes | None, WorkingTree | None] | None = None
+        self._questions: Generator[Question, bytes, WorkingTree | None] | None = None
         self._git: RunningGit | None = None
         self._ends = 0.0
 
@@ -93,7 +94,7 @@ class RunOrigin:
 
         assert self._questions is not None
         try:
-            folder, arguments = self._questions.send(answer)
+            folder, arguments = next(self._questions) if answer is None else self._questions.send(answer)
         except StopIteration as end:
             self._end(end.value)
         else:

@@ -30,6 +30,20 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + _CHUNK]
 
 
+def storable(value: Any) -> Any:
+    """Return ``value``, from JSON, with the characters escaped that a database cannot hold.
+
+    These are halves of surrogate pairs, as in names of files that are not UTF-8, and NUL, which PostgreSQL refuses.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    return value
+
+
 def make_engine(url: str, connect_to_sqlite: Callable[..., sqlite3.Connection]) -> sa.Engine:
     """Return an engine for the database at ``url``. Raises ConfigurationError for a URL that cannot be used.
 

@@ -11,8 +11,21 @@ import sqlalchemy as sa
 from .dialect import chunks
 from .queries.base import NO_TEST_ROW
 from .schema import (
-    ambient, contents, executions, files, late_updates, periods, routes, run_contents, run_traces, sources, statements,
-    tests, trace_files, traces, windows,
+    ambient,
+    contents,
+    executions,
+    files,
+    late_updates,
+    periods,
+    routes,
+    run_contents,
+    run_traces,
+    sources,
+    statements,
+    tests,
+    trace_files,
+    traces,
+    windows,
 )  # fmt: skip
 
 T = TypeVar("T", int, str)
@@ -84,9 +97,7 @@ def _unused(connection: sa.Connection, values: Collection[T], *columns: sa.Colum
     return left
 
 
-def _look_up(
-    connection: sa.Connection, wanted: sa.Column[T], column: sa.Column[Any], values: Iterable[Any]
-) -> set[T]:
+def _look_up(connection: sa.Connection, wanted: sa.Column[T], column: sa.Column[Any], values: Iterable[Any]) -> set[T]:
     found: set[T] = set()
     for chunk in chunks(sorted(values)):
         found.update(connection.execute(sa.select(wanted).where(column.in_(chunk)).distinct()).scalars())

@@ -15,7 +15,7 @@ from ..model.text import whole_number
 from . import schema
 from .connections import Connections
 from .damage import OldStoreError, ReplacedError
-from .dialect import insert_missing, writing
+from .dialect import insert_missing, storable, writing
 from .identity import hold_identity, new_identity
 from .ingest.interning import run_number
 from .ingest.source_contents import Versions, keep_sources, put_sources
@@ -85,8 +85,9 @@ class Store:
         with writing(self._engine).begin() as connection:
             hold_identity(connection)
             run = run_number(connection, folder.id)
-            put_sources(connection, run, listed)
-            keep_sources(connection, run, executed, folder.last_write())
+            put_sources(connection, run, map(storable, listed))
+            versions = [(storable(path), storable(content)) for path, content in executed]
+            keep_sources(connection, run, versions, folder.last_write())
 
     def remove(self, name: str) -> None:
         """Remove the run ``name``, and what no other run uses, such as contents of its files."""

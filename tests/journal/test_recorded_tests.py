@@ -41,7 +41,7 @@ def removed(runs: Sequence[RunFolder], keep: int) -> list[str]:
 class TestNames:
     def test_all_that_name_a_test(self) -> None:
         writer = Writer(run_folder(), "1a")
-        for test in ("é\n\"test\":\"x\"", "whole > part", "alone > part", "a"):
+        for test in ('é\n"test":"x"', "whole > part", "alone > part", "a"):
             writer.request(TRACE, NOW, test=test)
         # No test: none is named, or the request belongs to none, or the path looks like one.
         writer.request(TRACE, NOW, test=None, path='/"test":"path"')
@@ -53,7 +53,7 @@ class TestNames:
         append_outcome(writer.folder, Outcome("unit", "passed", None, NOW))
         append_collection(writer.folder, Collection(["whole", "unit"], "/srv", NOW))
         append_collection(writer.folder, Collection(["new"], "/srv", NOW + 1))
-        tests = {"é\n\"test\":\"x\"", "whole", "alone > part", "a", "window", "other process", "unit"}
+        tests = {'é\n"test":"x"', "whole", "alone > part", "a", "window", "other process", "unit"}
         assert recorded_tests(writer.folder) == RecordedTests(frozenset(tests), frozenset({"whole", "unit", "new"}))
 
     def test_journals_are_read_once(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.tail import Tail
 from flask_livecoverage.model.records import Run
 from flask_livecoverage.store import open_store
-from flask_livecoverage.store.ingest.interning import without_surrogates
+from flask_livecoverage.store.dialect import storable
 
 from ..end_to_end.crash.truth import Record
 from ..support.journals import Writer, run_folder, trace_of
@@ -81,7 +81,7 @@ def read_by_all(folder: RunFolder, *, store: bool = True) -> tuple[Answers, list
 def as_stored(answer: Answer) -> Answer:
     """Return the answer with text that no database accepts escaped, as Python shows it."""
     path, status, lines = answer
-    return without_surrogates(path), status, frozenset((without_surrogates(file), line) for file, line in lines)
+    return storable(path), status, frozenset((storable(file), line) for file, line in lines)
 
 
 def ask_store(folder: RunFolder, url: str) -> Answers:

@@ -171,7 +171,9 @@ def test_fork_and_stop(tmp_path: Path, slow_git: SlowGit, monkeypatch: pytest.Mo
 def test_descendants_of_git_are_ended(repository: GitFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as a monitor of its files."""
     program = tmp_path / "git"
-    program.write_text(f"#!/bin/sh\nmkfifo {tmp_path}/gate\n(read line <{tmp_path}/gate) &\necho $! >{tmp_path}/pid\nwait\n")
+    program.write_text(
+        f"#!/bin/sh\nmkfifo {tmp_path}/gate\n(read line <{tmp_path}/gate) &\necho $! >{tmp_path}/pid\nwait\n"
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(run_origin, "STOP_SECONDS", 0)

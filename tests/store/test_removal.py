@@ -103,7 +103,9 @@ def test_what_other_runs_use_stays(database: str) -> None:
     sync(database, first)
     alone = counts(database)
     # All tables but the analysis of files, which is made when it is asked for.
-    assert {table.name.removeprefix("livecov_") for table in schema.metadata.tables.values()} - {*alone} == {"statements"}
+    assert {table.name.removeprefix("livecov_") for table in schema.metadata.tables.values()} - {*alone} == {
+        "statements"
+    }
     others = [make("second"), make("third", "three"), make("fourth", "four")]
     sync(database, *others)
     with open_store(database) as store:

@@ -28,7 +28,7 @@ _numbers = itertools.count()
 
 @contextmanager
 def postgresql_server() -> Iterator[sa.Engine]:
-    """Run a server; yield an engine whose connections can create databases. Skips the test where it is not installed."""
+    """Run a server; yield an engine that can create databases. Skips the test if PostgreSQL is not installed."""
     initdb, postgres = (shutil.which(name, path=_SEARCHED) for name in ("initdb", "postgres"))
     if initdb is None or postgres is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")

@@ -21,10 +21,10 @@ from ...model.bitmap import to_numbits
 from ...model.records import NO_TEST_NAME, Trace
 from ...model.text import whole_number
 from .. import losses, schema
-from ..dialect import chunks, insert_missing, insert_or_add, insert_rows
+from ..dialect import chunks, insert_missing, insert_or_add, insert_rows, storable
 from ..identity import hold_identity
 from ..windows import NO_WINDOW, WindowIntervals
-from .interning import Interner, Key, without_surrogates
+from .interning import Interner, Key
 from .source_contents import put_sources
 
 Row = dict[str, Any]
@@ -136,12 +136,12 @@ def put(
 
 def _sort(piece: Piece) -> _Lines:
     lines = _Lines()
-    # Surrogates (JSON escapes them, and UTF-8 has none), and bytes that no process writes. Most pieces have neither.
-    suspicious = b"\\ud" in piece.data or b"\\uD" in piece.data or not piece.data.isascii()
+    # Surrogates and NUL (JSON escapes them), and bytes that no process writes. Most pieces have none of these.
+    suspicious = any(one in piece.data for one in (b"\\ud", b"\\uD", b"\\u0000")) or not piece.data.isascii()
     for position, found in objects(piece.data):
         try:
             kind = pop_kind(found)
-            fields = without_surrogates(found) if suspicious else found or {}
+            fields = storable(found) if suspicious else found or {}
             _take(lines, kind, fields, piece.token, piece.position + position)
         except UNREADABLE:
             lines.unreadable += 1

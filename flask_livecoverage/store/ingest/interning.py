@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,17 +13,6 @@ from ..dialect import chunks, insert_missing
 _MAX_INTERNED = 100_000
 
 Key = tuple[str | int, ...]
-
-
-def without_surrogates(value: Any) -> Any:
-    """Return ``value``, from JSON, with characters that are not valid Unicode escaped, as in names of files."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, list):
-        return [without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
-    return value
 
 
 def run_number(connection: sa.Connection, name: str) -> int:

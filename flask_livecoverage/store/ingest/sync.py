@@ -22,10 +22,10 @@ from ...journal.losses import describe_losses
 from ...journal.run_folder import RunFolder
 from ...model.data_files import open_for_reading
 from .. import losses, schema
-from ..dialect import writing
+from ..dialect import storable, writing
 from ..windows import WindowIntervals, last_event
 from .batch import Caches, Piece, put
-from .interning import run_number, without_surrogates
+from .interning import run_number
 from .late_updates import apply_late_updates
 from .outcome_file import sync_outcomes
 from .source_contents import keep_sources
@@ -127,7 +127,7 @@ class RunSync:
         number = self._caches.journals[run, token]
         table = schema.journals
         known = table.c.id == number
-        root = without_surrogates(process.root)
+        root = storable(process.root)
         about: dict[str, Any] = {"pid": process.pid, "started_at": process.started_at, "root": root}
         position = connection.execute(sa.select(table.c.position).where(known)).scalar_one()
         if end < position:
@@ -146,7 +146,7 @@ class RunSync:
                     "journal": journal.number,
                     "position": position,
                     "at": line["at"],
-                    "name": without_surrogates(line["name"]),
+                    "name": storable(line["name"]),
                 }
 
     def _put_piece(self, run: int, journal: _Journal) -> int:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ...model.bitmap import from_hex, from_numbits, to_hex, to_numbits
 from ...model.records import FileStatements
 from .. import schema
-from ..dialect import chunks, insert_missing
+from ..dialect import chunks, insert_missing, storable
 
 # The statements of a content, or the reason why it cannot be analysed.
 Analysed = FileStatements | str
@@ -42,7 +42,7 @@ def save_statements(connection: sa.Connection, rules: str, analysed: Mapping[str
                 "statements": to_numbits(analysis.statements),
                 "excluded": to_numbits(analysis.excluded),
                 "multiline": json.dumps([[first, to_hex(lines)] for first, lines in analysis.multiline]),
-                "error": result if isinstance(result, str) else "",
+                "error": storable(result) if isinstance(result, str) else "",
             }
         )
     if rows:
