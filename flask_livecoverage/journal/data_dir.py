@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from ..errors import DataError
+from ..model.atomic_files import replace_data_file, temporary_beside
+from ..model.data_files import read_data_file
 from .run_folder import RunFolder
+
+_IDENTITY = re.compile("[0-9a-f]{16}")
 
 
 class DataDir:
@@ -40,6 +47,21 @@ class DataDir:
                     return RunFolder(Path(entry.path))
         return None
 
+    def identity(self) -> str:
+        """Return a text that no other data directory has, and that stays if this one is moved.
+
+        It is in a file, or made from the path if that cannot be written.
+        """
+        path = self.path / "directory.id"
+        with suppress(OSError):
+            if not path.exists():
+                _write_once(path, f"{secrets.token_hex(8)}\n".encode())
+        with suppress(OSError, ValueError):
+            found = read_data_file(path).decode("ascii").strip()
+            if _IDENTITY.fullmatch(found):
+                return found
+        return hashlib.sha256(os.fsencode(os.path.realpath(self.path))).hexdigest()[:16]
+
     def foreign_files(self) -> list[Path]:
         """Return the files beside the runs that are no runs."""
         folder = self.path / "runs"
@@ -68,6 +90,17 @@ class DataDir:
             problem = "no run" if not found else "more than one run"
             raise DataError(f"{problem} {wanted!r} in {self.path}: choose latest, all or one of {_newest(runs)}")
         return exact or found
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Write a file unless another process has: one content for all. Raises OSError."""
+    temporary = temporary_beside(path)
+    replace_data_file(temporary, content)
+    try:
+        # Unlike a renamed file, it replaces none.
+        os.link(temporary, path)
+    finally:
+        temporary.unlink()
 
 
 def _newest(runs: list[RunFolder], count: int = 5) -> str:

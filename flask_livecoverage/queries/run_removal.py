@@ -22,7 +22,7 @@ def remove_runs(directory: DataDir, runs: Iterable[RunFolder], store: str | None
             # Again, because the runs may have been chosen long ago: a person may have been asked in between.
             if is_live(run):
                 continue
-            opened.remove(run.id)
+            opened.remove(run)
             remove(run)
             removed.append(run)
     return removed

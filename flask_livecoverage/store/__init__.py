@@ -15,6 +15,7 @@ Modules:
 *   ``queries``: the queries
 *   ``removal``: removes a run
 *   ``rescue``: copies files' contents from stores that were moved aside
+*   ``run_keys``: the names of runs in a store that several data directories use
 *   ``schema``: the tables
 *   ``shared_rows``: the rows that several runs share, and their removal
 *   ``store``: one store: its tables, its synchronisation with the journals, its queries

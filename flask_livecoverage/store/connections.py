@@ -21,11 +21,12 @@ class Connections:
     Row numbers of one store mean nothing in another that replaces it. A connection to a replaced store raises
     ReplacedError.
 
+    :ivar url: as it was given.
     :ivar file: identifies the store's file; None before the first connection, and for a server's database.
     """
 
     def __init__(self, url: str, *, is_own: bool) -> None:
-        self._url = url
+        self.url = url
         self._path = path_of(url)
         self._is_own = is_own
         self._is_closed = False
@@ -36,7 +37,7 @@ class Connections:
     @property
     def are_current(self) -> bool:
         """Whether the store at the URL is still the one that they were opened for."""
-        return self.file is None or identify(self._url) == self.file
+        return self.file is None or identify(self.url) == self.file
 
     def close(self) -> None:
         """Close all connections; those in use, when they are returned."""
@@ -56,7 +57,7 @@ class Connections:
                 connection = _open(connect)
             finally:
                 # Also if it cannot be opened, because this is the broken file then.
-                found = identify(self._url)
+                found = identify(self.url)
                 self.file = found if self.file is None else self.file
             if found != self.file:
                 connection.close()

@@ -41,6 +41,7 @@ def _number(name: str, default: int | None = None, *, primary_key: bool = False)
 
 meta = _table("meta", sa.Column("key", sa.Text, primary_key=True), _text("value"))
 
+# ``name`` is unique among the data directories that use the store (``run_keys``).
 runs = _numbered("runs", _text("name"))
 # The periods between the resets of a run; the first is number 0.
 periods = _table(

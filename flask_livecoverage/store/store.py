@@ -23,6 +23,7 @@ from .ingest.sync import Progress, RunSync
 from .queries.run_queries import RunQueries
 from .queries.statements import Analysed, load_statements, save_statements
 from .removal import remove_run
+from .run_keys import run_key
 
 # Errors that a broken store can cause. A damaged file may still be readable, with rows that were never written.
 FAULTS: tuple[type[BaseException], ...] = (
@@ -71,7 +72,7 @@ class Store:
         return self._sync(folder, progress)
 
     def _sync(self, folder: RunFolder, progress: Progress) -> int:
-        sync = RunSync(self._engine, folder, progress)
+        sync = RunSync(self._engine, folder, self._key(folder), progress)
         number = sync()
         self.warnings += sync.warnings
         return number
@@ -84,15 +85,18 @@ class Store:
         """
         with writing(self._engine).begin() as connection:
             hold_identity(connection)
-            run = run_number(connection, folder.id)
+            run = run_number(connection, self._key(folder))
             put_sources(connection, run, map(storable, listed))
             versions = [(storable(path), storable(content)) for path, content in executed]
             keep_sources(connection, run, versions, folder.last_write())
 
-    def remove(self, name: str) -> None:
-        """Remove the run ``name``, and what no other run uses, such as contents of its files."""
+    def _key(self, folder: RunFolder) -> str:
+        return run_key(folder, self.connections.url)
+
+    def remove(self, folder: RunFolder) -> None:
+        """Remove a run, and what no other run uses, such as contents of its files."""
         with writing(self._engine).begin() as connection:
-            remove_run(connection, name)
+            remove_run(connection, self._key(folder))
 
     def load_statements(self, rules: str, contents: Iterable[str]) -> dict[str, Analysed]:
         """Return the stored analysis of source files, by the hashes of their contents, under ``rules``."""

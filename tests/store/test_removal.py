@@ -32,6 +32,9 @@ from .runs import assert_equal
 NOW = 1_700_000_000.0
 DATA_DIR = Path(".livecov")
 
+# The number of no process. One that is being recorded would not be removed.
+ENDED = 2**22 + 1
+
 # Shared by all runs.
 SHARED = {"meta", "tests", "routes", "files", "traces", "trace_files", "statements", "contents"}
 
@@ -41,7 +44,7 @@ EMPTY = {"meta": 2, "tests": 1}
 
 def make(name: str, own: str = "") -> RunFolder:
     """Make a run that has a line of each kind. With ``own``, also values that no other run has."""
-    writer = Writer(run_folder(name), f"1a{own}", pid=2**22 + 1)
+    writer = Writer(run_folder(name), f"1a{own}", pid=ENDED)
     app = Path("app.py").absolute()
     app.write_text("a = 1\n")
     writer.line("sources", files=[str(app)])
@@ -67,7 +70,7 @@ def make(name: str, own: str = "") -> RunFolder:
             writer.trace(one)
             writer.line("amend", id=first, trace=one.id)
         # Requests that were stored before the window in which they began, and traces without a request.
-        Writer(writer.folder, f"2b{own}").line("window", at=NOW + 0.5, name=f"window {own}")
+        Writer(writer.folder, f"2b{own}", pid=ENDED).line("window", at=NOW + 0.5, name=f"window {own}")
         writer.trace(traces[3])
         writer.line("amend", id=f"{writer.token}-98", trace="f" * 20)
     append_outcome(writer.folder, Outcome("a", "passed", 1.0, NOW))
@@ -154,17 +157,17 @@ def test_trace_without_a_request_yet(database: str) -> None:
     first, second = make("first"), make("second")
     trace = trace_of({"/srv/app.py": [5]})
     for folder in (first, second):
-        Writer(folder, "3c").trace(trace)
+        Writer(folder, "3c", pid=ENDED).trace(trace)
     sync(database, first, second)
     remove(database, first)
-    Writer(second, "4d").request(trace, NOW + 9, traced=False, test="late")
+    Writer(second, "4d", pid=ENDED).request(trace, NOW + 9, traced=False, test="late")
     assert_right(database, second)
 
 
 def test_while_another_run_is_synchronised(database: str) -> None:
     """Between two of its transactions: what it has looked up may be gone."""
     first, second = make("first", "one"), make("second", "one")
-    Writer(second, "3c").request(trace_of({"/srv/app.py": [5]}), NOW + 9, test="one", route="/one")
+    Writer(second, "3c", pid=ENDED).request(trace_of({"/srv/app.py": [5]}), NOW + 9, test="one", route="/one")
     sync(database, first)
     removed = []
 

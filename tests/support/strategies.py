@@ -216,11 +216,6 @@ _undecodable = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categor
 journal_texts = st.lists(st.text(max_size=8) | st.text(_undecodable, max_size=2), max_size=3).map("".join)
 """Texts that a process may write into its journal."""
 
-unstorable_texts = st.lists(st.sampled_from(["\0", "\ud800", "\udcff", "a", "é", '"', "\n", "\\"]), min_size=1).map(
-    "".join
-)
-"""Texts that some databases cannot hold, if they have a NUL or half of a surrogate pair."""
-
 _optional_texts = st.none() | journal_texts
 _request_ids = st.builds("{:08x}-{}".format, st.integers(0, 2**32 - 1), st.integers(1, 2**32 - 1))
 _trace_ids = st.integers(0, 2**80 - 1).map("{:020x}".format)

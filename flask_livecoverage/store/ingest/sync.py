@@ -48,12 +48,13 @@ class _Journal:
 
 
 class RunSync:
-    """One synchronisation of a run."""
+    """One synchronisation of a run, which is called ``key`` in the store."""
 
-    def __init__(self, engine: sa.Engine, folder: RunFolder, progress: Progress) -> None:
+    def __init__(self, engine: sa.Engine, folder: RunFolder, key: str, progress: Progress) -> None:
         self._reading = engine
         self._engine = writing(engine)
         self._folder = folder
+        self._key = key
         self._progress = progress
         self._caches = Caches()
         self._windows = WindowIntervals()
@@ -95,7 +96,7 @@ class RunSync:
         """
         table = schema.journals.c
         with self._reading.connect() as connection:
-            named = sa.select(schema.runs.c.id).where(schema.runs.c.name == self._folder.id)
+            named = sa.select(schema.runs.c.id).where(schema.runs.c.name == self._key)
             run: int | None = connection.execute(named).scalar()
             sizes = connection.execute(sa.select(table.token, table.size).where(table.run == run))
             known = {row.token: row.size for row in sizes}
@@ -105,7 +106,7 @@ class RunSync:
         """Register the run and its journals, and insert the window events first, by which requests are assigned."""
         with self._engine.begin() as connection:
             self._caches.begin(connection)
-            run = run_number(connection, self._folder.id)
+            run = run_number(connection, self._key)
             journals = [journal for path in changed if (journal := self._open(connection, run, path))]
             put_events(connection, run, self._new_events(journals), self._caches)
         return run, journals
