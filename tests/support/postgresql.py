@@ -32,6 +32,7 @@ def postgresql_server() -> Iterator[sa.Engine]:
     initdb, postgres = (shutil.which(name, path=_SEARCHED) for name in ("initdb", "postgres"))
     if initdb is None or postgres is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'psycopg[binary]'")
     # Not in pytest's folder, whose path another user cannot enter, and is too long for a socket.
     folder = tempfile.mkdtemp(prefix="pg-")
     try:

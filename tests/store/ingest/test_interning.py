@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flask_livecoverage.journal.outcomes import Collection, append_collection, append_outcome
 from flask_livecoverage.journal.reader import read_run
