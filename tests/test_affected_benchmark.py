@@ -156,10 +156,11 @@ def test_figures() -> None:
     results = [
         {**unchanged, **wrong, "tests_share": 0, "seconds_share": 0},
         unchanged,
-        {**unchanged, "status": "not started", "tests_share": 0},
+        {**unchanged, **wrong, "status": "not started", "tests_share": 0},
     ]
-    assert row("Some", results) == ["Some", "3", "1", "1", "1", "10%", "25%", "25%", "12%", "0.0%"]
-    assert missed({"mutants": results}) == ["some 4 (a title): 1 missed, such as one (passes alone)"]
+    # One that does not start and selects not all is missed, too.
+    assert row("Some", results) == ["Some", "3", "1", "1", "2", "10%", "25%", "25%", "12%", "0.0%"]
+    assert missed({"mutants": results}) == 2 * ["some 4 (a title): 1 missed, such as one (passes alone)"]
     assert silent({"mutants": results}).startswith("With 1 mutants, ")
-    assert "for 1 of these" in silent({"mutants": results})
+    assert "for 1 of these, a test was missed" in silent({"mutants": results})
     assert KINDS.keys() > OTHER_KINDS | INNER_KINDS

@@ -24,8 +24,9 @@ PASSED = "passed"
 class Result:
     """The result of a mutant.
 
-    ``changed`` has the tests with another outcome, with that outcome. ``missed`` are those of them that were not
-    selected, ``missed_alone`` those that change when they are run alone, too: others change because of tests before.
+    ``changed`` has the tests with another outcome, with that outcome: all, if the application does not start.
+    ``missed`` are those of them that were not selected, ``missed_alone`` those that change when they are run alone,
+    too: others change because of tests before.
     """
 
     application: str
@@ -97,6 +98,7 @@ class Bench:
     def _result(self, mutant: Mutant, selection: Selection, known: Known) -> Result:
         seconds = self.baseline.outcomes.seconds
         chosen = [test for test in self.baseline.tests if test in selection.tests]
+        differing = dict.fromkeys(self.baseline.tests, NOT_STARTED) if known.status == NOT_STARTED else known.changed
         return Result(
             self.baseline.application.name,
             mutant.number,
@@ -104,10 +106,10 @@ class Bench:
             mutant.title,
             known.status,
             known.problem,
-            known.changed,
-            missed=[test for test in known.changed if test not in selection.tests],
+            differing,
+            missed=[test for test in differing if test not in selection.tests],
             all=selection.all or len(chosen) == len(self.baseline.tests),
-            changed_share=round(len(known.changed) / len(self.baseline.tests), 4),
+            changed_share=round(len(differing) / len(self.baseline.tests), 4),
             tests_share=round(len(chosen) / len(self.baseline.tests), 4),
             seconds_share=round(sum(seconds[test] for test in chosen) / self.baseline.seconds, 4),
             reasons=selection.reasons[:5],

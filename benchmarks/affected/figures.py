@@ -31,7 +31,7 @@ def row(title: str, results: Results) -> list[str]:
         len(results),
         len(results) - len(ran),
         sum(result["changed"] > 0 for result in ran),
-        sum(result["missed"] > 0 for result in ran),
+        sum(result["missed"] > 0 for result in results),
     ]
     shares = [
         mean(ran, "changed_share"),
@@ -98,12 +98,12 @@ def circumstances(results: dict[str, Any]) -> str:
 
 
 def silent(results: dict[str, Any]) -> str:
-    """The number of mutants with which the application does not start, and of those for which nothing was selected."""
+    """The number of mutants with which the application does not start, and of those that were missed."""
     broken = [result for result in results["mutants"] if result["status"] == NOT_STARTED]
-    none = sum(not result["tests_share"] for result in broken)
+    wrong = sum(result["missed"] > 0 for result in broken)
     return (
-        f"With {len(broken):,} mutants, the application does not start, so the run itself fails; for {none:,} of "
-        "these, no test was selected."
+        f"With {len(broken):,} mutants, the application does not start, which changes the outcomes of all tests; for "
+        f"{wrong:,} of these, a test was missed."
     )
 
 
