@@ -10,6 +10,7 @@ Modules:
 *   ``coverage_comparison``: the difference of two runs, or of a run and a baseline
 *   ``covered_files``: the coverage of single files, as reports count it
 *   ``gaps``: gaps in coverage, ranked by traffic
+*   ``importable_names``: the names that installed modules have
 *   ``judged_runs``: the changes since a run, and what each can affect
 *   ``line_hits``: the tests, routes and requests that executed a line
 *   ``lists``: lists of requests, tests and routes

@@ -19,6 +19,7 @@ from ..analysis.impact.reach import Change, Reach
 from ..exports.dump import relative_path
 from ..model.contents import hash_of
 from ..sources.selection import Sources, configured_sources
+from .importable_names import kind_of
 from .present_files import ChangedPath, PresentFiles, read_file
 from .run_records import RunRecord
 
@@ -64,7 +65,7 @@ class RunJudge:
             importers.setdefault(self._shown(imported), set()).add(self._shown(importer))
         installed = frozenset(packages_distributions()) if new else frozenset()
         words = self._template_words(record)
-        program = Program(sources, importers, words, installed, self._clients(record))
+        program = Program(sources, importers, words, installed, kind_of, self._clients(record))
         changes = [*judge(program, strict=self._strict), *self._start_up_unknown(record, sources)]
         return JudgedRun(record, changes, program.importers, others)
 

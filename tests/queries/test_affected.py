@@ -63,7 +63,7 @@ class TestMeasuredFiles:
         assert (found.everything, found.unaffected, found.saved_ms) == (False, {EMPTY: 100.0}, 100.0)
 
     def test_module(self, shop: Shop) -> None:
-        shop.edit("shop/cart.py", "LIMIT = 5", "import requests\nLIMIT = 5")
+        shop.edit("shop/cart.py", "LIMIT = 5", "import flask\nLIMIT = 5")
         assert shop.affected() == ALL
         assert not shop.find().everything
         assert shop.find(strict=True).everything
@@ -72,6 +72,13 @@ class TestMeasuredFiles:
         shop.edit("shop/__init__.py", "return views  # starts", "return None")
         assert shop.find().everything
         assert shop.affected() == ALL
+
+    @pytest.mark.parametrize(
+        "line", ["from math import tua", "import nonexistent", "from .views import Nope", "x: Nope"]
+    )
+    def test_start_up_that_may_fail(self, shop: Shop, line: str) -> None:
+        shop.edit("shop/cart.py", "LIMIT = 5", f"{line}\nLIMIT = 5")
+        assert shop.find().everything
 
     def test_requests_without_a_test_count_as_start_up(self, shop: Shop) -> None:
         writer = shop.record()

@@ -13,6 +13,7 @@ from flask_livecoverage.analysis.impact.judgement import judge
 from flask_livecoverage.analysis.impact.program import Program, SourceFile
 from flask_livecoverage.analysis.impact.reach import Change, Reach, united
 from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.queries.importable_names import kind_of
 
 Texts = Mapping[str, str]
 
@@ -29,7 +30,7 @@ def program(old: Texts, new: Texts, **options: Any) -> Program:
     """A program before and after a change. Lines that end in ``# starts`` ran at start-up, besides those of modules."""
     paths = {*old, *new}
     files = {path: _file(path, old.get(path), new.get(path)) for path in sorted(paths)}
-    return Program(files, **options)
+    return Program(files, **{"installed_names": kind_of, **options})
 
 
 def _file(path: str, old: str | None, new: str | None) -> SourceFile:

@@ -5,6 +5,8 @@ or gone. Each rule selects too many tests rather than too few.
 
 Modules:
 
+*   ``availability``: whether imports succeed, and names have the value that is needed
+*   ``bindings``: the names that statements bind, perhaps or for sure
 *   ``blocks``: the statements of modules and classes, and the functions, with their lines and fingerprints
 *   ``class_families``: classes that inherit from each other, and from classes that are not measured
 *   ``comparison``: pairs the blocks of the two versions of a file
@@ -16,6 +18,7 @@ Modules:
 *   ``judgement``: the changes between two versions of an application, each with its reach
 *   ``kept_results``: code whose results are kept, so that tests use them without running it
 *   ``mentions``: the names that a piece of code mentions
+*   ``needs``: what annotations, decorators and base classes need to be there when the application starts
 *   ``program``: the measured files before and after the change, and which of their code mentions a name
 *   ``reach``: a change, and the tests that it can reach
 *   ``scopes``: judges changed statements of modules and classes

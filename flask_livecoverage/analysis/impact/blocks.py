@@ -14,18 +14,12 @@ from functools import cached_property
 
 from ...model.bitmap import to_bitmap
 from ...sources.ast_guard import parsing
-from .effects import (
-    HARMLESS_CUSTOMISERS,
-    HARMLESS_DECORATORS,
-    annotations_of,
-    bound_names,
-    effect_of,
-    is_for_type_checking,
-    simple_name,
-)
+from .bindings import bind, bound_after, bound_names, is_for_type_checking, simple_name
+from .effects import HARMLESS_CUSTOMISERS, HARMLESS_DECORATORS, effect_of
 from .fingerprint import FunctionNode, fingerprint
 from .imports import Import, imports_in
 from .mentions import Mentions, docstring_of, dotted_name, mentions_in, without_docstring
+from .needs import Need, annotations_of, needs_of
 
 # Their results are kept: tests use them without running the function.
 _CACHES = frozenset({"cache", "cached", "cached_property", "lru_cache", "memoize", "memoized", "cachedmethod"})
@@ -91,6 +85,7 @@ class Item:
     functions: tuple[Function, ...] = ()
     scope: Class | None = None
     imports: tuple[Import, ...] = ()
+    needs: tuple[Need, ...] = ()
 
     @property
     def is_plain_function(self) -> bool:
@@ -101,10 +96,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Module:
-    """A parsed file. ``broken`` if Python cannot parse it; then there is nothing in it."""
+    """A parsed file. ``broken`` if Python cannot parse it; then there is nothing in it.
+
+    ``bound`` are the names that it has for sure when it was imported.
+    """
 
     content: bytes
     items: tuple[Item, ...] = ()
+    bound: frozenset[str] = frozenset()
     broken: bool = False
 
     @cached_property
@@ -144,7 +143,7 @@ def parse(content: bytes) -> Module:
             tree = ast.parse(content)
             # Finds the errors that the parser does not: a `break` outside of a loop, an argument given twice.
             compile(tree, "<unknown>", "exec", dont_inherit=True)
-        return Module(content, tuple(_items(tree, "", frozenset())))
+        return Module(content, tuple(_items(tree, "", frozenset())), bound_after(tree.body))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Module(content, broken=True)
 
@@ -164,7 +163,7 @@ def _items(scope: ast.Module | ast.ClassDef, prefix: str, outer: Collection[str]
             yield _class_item(statement, prefix, bound)
         else:
             yield _statement_item(statement, prefix, bound)
-        bound |= bound_names(statement)
+        bind(bound, statement)
 
 
 def _import_items(statement: ast.Import | ast.ImportFrom) -> Iterator[Item]:
@@ -191,7 +190,8 @@ def _function_item(node: FunctionNode, prefix: str, bound: set[str]) -> Item:
         # The decorator may read it.
         key += f"{function.shape} {function.defaults} {function.annotations}"
     mentions = mentions_in([node])
-    return Item(key, "function", _header(node), frozenset({node.name}), effect, mentions, (function,))
+    needs = tuple(needs_of(node, bound))
+    return Item(key, "function", _header(node), frozenset({node.name}), effect, mentions, (function,), needs=needs)
 
 
 def _class_item(node: ast.ClassDef, prefix: str, bound: set[str]) -> Item:
@@ -216,6 +216,7 @@ def _class_item(node: ast.ClassDef, prefix: str, bound: set[str]) -> Item:
         effect_of(node, bound),
         mentions_in([header]),
         scope=scope,
+        needs=tuple(needs_of(node, bound)),
     )
 
 
@@ -229,6 +230,7 @@ def _statement_item(statement: ast.stmt, prefix: str, bound: set[str]) -> Item:
         mentions_in([statement]),
         tuple(_functions([statement], prefix)),
         imports=() if is_for_type_checking(statement) else tuple(imports_in([statement])),
+        needs=tuple(needs_of(statement, bound)),
     )
 
 

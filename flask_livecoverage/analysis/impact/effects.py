@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
+from .bindings import PROPERTY_PARTS, bind, is_for_type_checking, simple_name
 from .fingerprint import FunctionNode
+from .mentions import dotted_name
+from .needs import annotations_of
 
-# Their results depend on their arguments alone, they call nothing of those, and they fail for hardly any, if these are
-# constants.
-_PURE = frozenset(
-    {"bool", "frozenset", "object", "str", "set", "tuple", "list", "dict", "TypeVar", "ParamSpec", "NewType",
-     "getLogger", "Path", "PurePath"}
-)  # fmt: skip
+# Their results depend on their arguments alone, they call nothing of those, and they do not fail for some constants.
+_OF_TEXTS = frozenset({"TypeVar", "ParamSpec", "NewType", "getLogger", "Path", "PurePath"})
+_PURE = frozenset({"bool", "frozenset", "object", "str", "set", "tuple", "list", "dict"}) | _OF_TEXTS
 _PURE_OF = {
     "logging": {"getLogger"},
     "typing": {"TypeVar", "ParamSpec", "NewType"},
     "pathlib": {"Path", "PurePath"},
 }
-_CONTAINERS = ast.Tuple | ast.List | ast.Set
+# The numbers of arguments with which they do not fail.
+_COUNTS = {"object": {0}, "dict": {0}, "TypeVar": {1}, "ParamSpec": {1}, "NewType": {2}, "Path": {0, 1, 2, 3}}
+_Container = ast.Tuple | ast.List | ast.Set
 _BUILTINS = frozenset(vars(builtins))
 # A module has these without binding them.
 _OF_MODULES = frozenset({"__name__", "__file__", "__package__", "__doc__", "__spec__"})
+_TEXTS_OF_MODULES = frozenset({"__name__", "__file__"})
 
 HARMLESS_DECORATORS = frozenset(
     {
@@ -69,7 +72,7 @@ def effect_of(statement: ast.stmt, known: Collection[str]) -> str:
 
 def effect_of_definition(function: FunctionNode, known: Collection[str]) -> str:
     """Return the reason for which a function definition does more than binding its name; empty if it does not."""
-    if any(simple_name(decorator) not in HARMLESS_DECORATORS for decorator in function.decorator_list):
+    if not all(_is_harmless_decorator(decorator, known) for decorator in function.decorator_list):
         return "it has a decorator"
     defaults = (*function.args.defaults, *filter(None, function.args.kw_defaults))
     if not all(is_harmless(default, known) for default in defaults):
@@ -79,23 +82,26 @@ def effect_of_definition(function: FunctionNode, known: Collection[str]) -> str:
     return ""
 
 
-def annotations_of(function: FunctionNode) -> Iterator[ast.expr]:
-    """The annotations of a function's arguments and of what it returns."""
-    arguments = function.args
-    listed = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-    yield from filter(None, [*(argument.annotation for argument in listed if argument), function.returns])
+def _is_harmless_decorator(node: ast.expr, known: Collection[str]) -> bool:
+    name = simple_name(node)
+    if isinstance(node, ast.Attribute) and name in PROPERTY_PARTS:
+        return dotted_name(node) in known
+    return name in HARMLESS_DECORATORS and not isinstance(node, ast.Call) and _is_known(node, known)
 
 
-def simple_name(node: ast.expr) -> str:
-    """The last part of a name, ``lru_cache`` of ``functools.lru_cache(maxsize=9)``; empty for other expressions."""
-    if isinstance(node, ast.Call):
-        return simple_name(node.func)
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+def _is_known(node: ast.expr, known: Collection[str]) -> bool:
+    """True if the first part of a dotted name is bound."""
+    root = dotted_name(node).partition(".")[0]
+    return root in known or root in _BUILTINS
 
 
 def _effect_of_class(node: ast.ClassDef, known: Collection[str]) -> str:
     if any(simple_name(decorator) not in HARMLESS_CLASS_DECORATORS for decorator in node.decorator_list):
         return "it has a decorator"
+    if not all(_is_known(getattr(node, "func", node), known) for node in node.decorator_list):
+        return "it has a decorator"
+    if not all(_is_known(base, known) for base in node.bases if dotted_name(base)):
+        return "a base class may not exist"
     if node.keywords:
         return "its creation is customised"
     return _effect_of_all(node.body, known)
@@ -107,7 +113,7 @@ def _effect_of_all(statements: Iterable[ast.stmt], known: Collection[str]) -> st
         effect = effect_of(statement, bound)
         if effect:
             return effect
-        bound |= bound_names(statement)
+        bind(bound, statement)
     return ""
 
 
@@ -117,11 +123,6 @@ def _effect_of_if(statement: ast.If, known: Collection[str]) -> str:
     if not is_harmless(statement.test, known):
         return "a condition is computed"
     return _effect_of_all([*statement.body, *statement.orelse], known)
-
-
-def is_for_type_checking(statement: ast.stmt) -> bool:
-    """True for ``if TYPE_CHECKING:``, whose body never runs."""
-    return isinstance(statement, ast.If) and simple_name(statement.test) == "TYPE_CHECKING"
 
 
 def _effect_of_assignment(statement: ast.Assign | ast.AnnAssign, known: Collection[str]) -> str:
@@ -141,7 +142,7 @@ def is_harmless(node: ast.expr, known: Collection[str]) -> bool:
         return node.id in known or node.id in _BUILTINS or node.id in _OF_MODULES
     if isinstance(node, ast.Set):
         return all(isinstance(item, ast.Constant) for item in node.elts)
-    if isinstance(node, _CONTAINERS):
+    if isinstance(node, _Container):
         return all(is_harmless(item, known) for item in node.elts)
     if isinstance(node, ast.Dict):
         keys = all(key is not None and isinstance(key, ast.Constant) for key in node.keys)
@@ -164,45 +165,57 @@ def _is_pure_call(node: ast.Call, known: Collection[str]) -> bool:
     function = node.func
     if isinstance(function, ast.Name):
         # A name of Python that the module binds anew is another function.
-        pure = function.id in _PURE and not (function.id in _BUILTINS and function.id in known)
+        name, is_own = function.id, function.id in known
+        pure = name in _PURE and is_own != (name in _BUILTINS)
     else:
-        owner = getattr(function, "value", None)
-        pure = isinstance(owner, ast.Name) and getattr(function, "attr", "") in _PURE_OF.get(owner.id, ())
-    arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-    return pure and all(_is_plain(argument) for argument in arguments)
+        owner, name = getattr(function, "value", None), getattr(function, "attr", "")
+        pure = isinstance(owner, ast.Name) and owner.id in known and name in _PURE_OF.get(owner.id, ())
+    return pure and _are_accepted(name, node)
+
+
+def _are_accepted(name: str, node: ast.Call) -> bool:
+    """True if a pure function does not fail for the arguments of a call."""
+    if name == "dict":
+        return not node.args and all(keyword.arg and _is_plain(keyword.value) for keyword in node.keywords)
+    if node.keywords or len(node.args) not in _COUNTS.get(name, {0, 1}):
+        return False
+    if name in _OF_TEXTS:
+        return all(_is_text(argument) for argument in node.args)
+    if name in ("bool", "str"):
+        return all(_is_plain(argument) for argument in node.args)
+    # Of what can be iterated; sets, of what can be hashed.
+    return all(isinstance(argument, _Container) and _is_flat(argument) for argument in node.args)
+
+
+def _is_text(node: ast.expr) -> bool:
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return is_text or (isinstance(node, ast.Name) and node.id in _TEXTS_OF_MODULES)
+
+
+def _is_flat(node: _Container) -> bool:
+    return all(isinstance(item, ast.Constant) for item in node.elts)
 
 
 def _is_plain(node: ast.expr) -> bool:
-    if isinstance(node, _CONTAINERS):
+    if isinstance(node, _Container):
         return all(map(_is_plain, node.elts))
     return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in _OF_MODULES)
 
 
 def _is_harmless_annotation(node: ast.expr, known: Collection[str]) -> bool:
-    names = [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)]
-    plain = ast.Name | ast.Attribute | ast.Subscript | ast.Constant | ast.BinOp | ast.BitOr | _CONTAINERS | ast.Load
-    return all(isinstance(inner, plain) for inner in ast.walk(node)) and all(
-        name in known or name in _BUILTINS for name in names
-    )
-
-
-def bound_names(statement: ast.stmt) -> frozenset[str]:
-    """The names that a statement binds in its scope, in all of its branches that can run."""
-    if isinstance(statement, ast.If) and is_for_type_checking(statement):
-        return frozenset(name for inner in statement.orelse for name in _bound(inner))
-    return frozenset(_bound(statement))
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, FunctionNode | ast.ClassDef):
-        yield node.name
-        return
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
-    elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-        yield node.id
-    elif isinstance(node, ast.ExceptHandler) and node.name:
-        yield node.name
-    if not isinstance(node, ast.Lambda):
-        for child in ast.iter_child_nodes(node):
-            yield from _bound(child)
+    """True if the names in an annotation are bound. What it needs of their values is another question."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.Name | ast.Attribute):
+        return _is_known(node, known)
+    if isinstance(node, ast.Subscript):
+        return all(_is_harmless_annotation(part, known) for part in (node.value, node.slice)) and not isinstance(
+            node.value, ast.Constant
+        )
+    if isinstance(node, ast.BinOp):
+        sides = (node.left, node.right)
+        # Of two constants, and of a text and a type, there is no union.
+        constants = [side.value for side in sides if isinstance(side, ast.Constant)]
+        is_union = isinstance(node.op, ast.BitOr) and constants in ([], [None])
+        return is_union and all(_is_harmless_annotation(side, known) for side in sides)
+    return isinstance(node, ast.Tuple | ast.List) and all(_is_harmless_annotation(item, known) for item in node.elts)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from .blocks import Function, Item, Module
 from .class_families import ClassFamilies
@@ -14,8 +15,17 @@ from .imports import Import, Modules, closure
 from .mentions import Mentions
 from .reach import Reach, united
 
+# What a name of an installed module is, as far as that is known; of the module itself without a name.
+Kind = Literal["class", "other", ""]
+InstalledNames = Callable[[str, str], Kind]
+
 # Modules of which frameworks read names that stand nowhere in the program.
 _CONFIGURATION = re.compile(r"(^|[/_])(default_?)?(settings|config|configuration|conf)([/._]|$)")
+
+
+def no_installed_names(module: str, name: str) -> Kind:
+    """Nothing is known of installed modules."""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -73,14 +83,16 @@ class Program:
     """The measured files of an application, before and after a change.
 
     ``known_importers`` are the paths that were seen importing a path. ``template_words`` are the words in templates
-    that are not measured, ``installed`` the packages that can be imported. ``clients`` are files that are not measured
-    and may import the application, such as those of tests.
+    that are not measured, ``installed`` the packages that can be imported, ``installed_names`` tells what a name of an
+    installed module is. ``clients`` are files that are not measured and may import the application, such as those of
+    tests.
     """
 
     files: Mapping[str, SourceFile]
     known_importers: Mapping[str, Collection[str]] = field(default_factory=dict)
     template_words: Collection[str] = frozenset()
     installed: Collection[str] = frozenset()
+    installed_names: InstalledNames = no_installed_names
     clients: Mapping[str, Module] = field(default_factory=dict)
 
     @cached_property
@@ -302,5 +314,5 @@ def looks_up(unit: Unit, name: str, path: str, dependents: Collection[str], *, d
 
 def _reads_attribute(unit: Unit, name: str) -> bool:
     found = unit.mentions
-    in_class = bool(unit.class_name) and name in found.names
+    in_class = bool(unit.class_name) and name in found.names | found.declared
     return name in found.attributes or name in found.words or in_class or found.reflects

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+from .availability import Availability
 from .blocks import Class, Item
 from .comparison import Comparison, ScopeComparison
-from .imports import STANDARD_LIBRARY
+from .imports import STANDARD_LIBRARY, Import
+from .needs import Need
 from .program import Program, Unit
 from .reach import Change, Reach, united
 from .value_flow import follow, readers
@@ -15,8 +18,12 @@ from .value_flow import follow, readers
 # Found by the commands of frameworks and servers, whatever mentions them.
 _ENTRY_POINTS = frozenset(
     {"app", "application", "create_app", "make_app", "wsgi_app", "asgi_app", "urlpatterns", "default_app_config",
-     "handler400", "handler403", "handler404", "handler500", "__getattr__", "__dir__", "__path__"}
+     "handler400", "handler403", "handler404", "handler500", "__getattr__", "__dir__", "__path__",
+     # Python's import system reads these.
+     "__name__", "__package__", "__spec__", "__loader__", "__file__", "__builtins__"}
 )  # fmt: skip
+# A class may not be created with other ones.
+_OF_CLASSES = frozenset({"__slots__", "__qualname__", "__classcell__", "__module__", "__class__", "__dict__"})
 
 # Attributes that libraries look for in objects of any class.
 _PROTOCOLS = frozenset(
@@ -39,6 +46,7 @@ class ScopeJudge:
 
     def changes(self, comparison: Comparison) -> Iterator[Change]:
         """The changes of statements in all scopes."""
+        yield from self._failures(comparison)
         for scope in comparison.scopes:
             yield from self._signatures(scope)
             removed = [self._change(scope, item, "removed") for item in scope.removed]
@@ -56,6 +64,43 @@ class ScopeJudge:
         subject = _subject(scope.scope, item)
         text = f"{subject} was {verb}" + (f": {reason}" if reason else "")
         return Change(self.path, item.lines, text, reach)
+
+    # Start-up that may fail
+
+    def _failures(self, comparison: Comparison) -> Iterator[Change]:
+        """The statements that may not run any more, or not as they stand there now: then the application fails."""
+        file = self.program.files[self.path]
+        assert file.old
+        former = {need for item in file.old.all_items for need in item.needs}
+        module = comparison.scopes[0]
+        rebound = _names_of(module.removed) | _names_of(module.added)
+        met = {need for need in former if need.name.partition(".")[0] not in rebound}
+        for scope in comparison.scopes:
+            pairs = [*scope.same, *((None, inner) for item in scope.added for inner in _with_inner(item))]
+            for old, new in pairs:
+                reason = self._failure(old, new, met)
+                if reason:
+                    text = f"{_subject(scope.scope, new)} may fail: {reason}"
+                    yield Change(self.path, (old or new).lines, text, Reach.ALL)
+
+    def _failure(self, old: Item | None, new: Item, met: Collection[Need]) -> str:
+        if old and new.effect and old.effect != new.effect:
+            return new.effect
+        module = self.program.files[self.path].new
+        assert module
+        for need in new.needs:
+            if need not in met and not self._availability.meets(need, module, self.path):
+                return f"it is not known whether {need.name} is there, and what it is"
+        for found in () if old else new.imports:
+            if found.name != "*" and not self._availability.has(found, self.path):
+                return f"it is not known whether there is {_imported(found)}"
+        if not old and new.names & _OF_CLASSES and new.kind == "statement":
+            return "Python reads it when it makes a class"
+        return ""
+
+    @cached_property
+    def _availability(self) -> Availability:
+        return Availability(self.program)
 
     # Signatures
 
@@ -96,6 +141,8 @@ class ScopeJudge:
                 return reason, Reach.ALL
         if scope.scope and self.program.families.is_foreign(scope.scope.name):
             return "a base class or a decorator may use it", Reach.ALL
+        if scope.scope and any("__slots__" in one.names for one in scope.scope.items):
+            return "the class has slots", Reach.ALL
         return self._names(scope, item)
 
     def _import(self, item: Item, scope: ScopeComparison) -> str:
@@ -123,6 +170,8 @@ class ScopeJudge:
         related = families.of(scope.name)
         if related & self.program.subclass_hooks:
             return "a base class may register it"
+        if len(scope.bases) > 1:
+            return "its bases may not go together"
         if len(related) > 1 and any("__subclasses__" in unit.mentions.attributes for unit in self.program.units):
             return "the subclasses of its base are read"
         return ""
@@ -149,8 +198,8 @@ class ScopeJudge:
     def _name(self, scope: ScopeComparison, item: Item, name: str) -> tuple[str, Reach]:
         """The reach of one name that is bound in another way, newly, or no longer."""
         owner = scope.scope
-        if not owner and name in _ENTRY_POINTS:
-            return "it is an entry point", Reach.ALL
+        if name in _ENTRY_POINTS if not owner else name in _OF_CLASSES:
+            return "Python and frameworks read it" if name.startswith("__") else "it is an entry point", Reach.ALL
         if name in scope.rebound or name in _both(scope) or _is_special(name):
             return self._value(owner, name, precise=not _is_special(name) and item.kind != "import")
         if item.kind == "import" and not self._is_standard(item):
@@ -177,12 +226,23 @@ class ScopeJudge:
             return self.program.escapes(self.path), Reach.ALL
         elif name == "__all__" and self.program.star_importers(self.path):
             return "all of its names are imported elsewhere", Reach.ALL
+        elif needing := self._needing(name):
+            return f"start-up code in {needing} needs it", Reach.ALL
         flow = follow(self.program, self.path, names)
         if flow.reader:
             return f"start-up code in {flow.reader.path} reads it", Reach.ALL
         if not precise or owner or flow.in_class or not flow.names.isdisjoint(self.program.template_words):
             return "", Reach.of_module(self.path)
         return "", readers(self.program, self.path, flow.names)
+
+    def _needing(self, name: str) -> str:
+        """Another file with an annotation or a base class that may fail for another value of a name."""
+        dependents = self.program.dependents(self.path) - {self.path}
+        return next(
+            (unit.path for unit in self.program.units if unit.item and unit.path in dependents
+             and any(name in need.name.split(".") for need in unit.item.needs)),
+            "",
+        )  # fmt: skip
 
     def _dispatch(self, owner: Class | None, name: str) -> tuple[str, Reach]:
         """The reach of a name that has appeared or gone, or is called in another way: those that mention it."""
@@ -225,6 +285,18 @@ def _read_at_definition(item: Item) -> Iterator[str]:
     yield from item.mentions.declared
     for inner in item.scope.items if item.scope else ():
         yield from _read_at_definition(inner)
+
+
+def _with_inner(item: Item) -> Iterator[Item]:
+    """A statement, and those of the classes in it."""
+    yield item
+    for inner in item.scope.items if item.scope else ():
+        yield from _with_inner(inner)
+
+
+def _imported(found: Import) -> str:
+    module = f"{'.' * found.level}{found.module}"
+    return f"{found.name} in {module}" if found.name else module
 
 
 def _is_special(name: str) -> bool:
