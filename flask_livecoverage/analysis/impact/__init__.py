@@ -23,6 +23,7 @@ Modules:
 *   ``reach``: a change, and the tests that it can reach
 *   ``scopes``: judges changed statements of modules and classes
 *   ``selection``: the tests that changes can affect
+*   ``stores``: the state outside of a function that it stores into
 *   ``value_flow``: the code that reads the value of a global
 
 May import: model, sources.ast_guard.

@@ -20,6 +20,7 @@ from .fingerprint import FunctionNode, fingerprint
 from .imports import Import, imports_in
 from .mentions import Mentions, docstring_of, dotted_name, mentions_in, without_docstring
 from .needs import Need, annotations_of, needs_of
+from .stores import stores_in
 
 # Their results are kept: tests use them without running the function.
 _CACHES = frozenset({"cache", "cached", "cached_property", "lru_cache", "memoize", "memoized", "cachedmethod"})
@@ -30,7 +31,8 @@ class Function:
     """A function: ``own_lines`` are those that run when it is called, without those of ``inner`` functions.
 
     ``code`` is the fingerprint of its body without the docstring, ``shape`` that of what can be passed to it.
-    ``keeps`` is true if what it computes may be used without calling it again.
+    ``keeps`` is true if what it computes may be used without calling it again, ``stores`` are the names of the objects
+    outside of it in which it keeps something.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Function:
     annotations: str
     decorators: str
     keeps: bool
+    stores: frozenset[str]
     mentions: Mentions
     imports: tuple[Import, ...]
     inner: tuple[Function, ...]
@@ -259,6 +262,7 @@ def _function(node: FunctionNode, prefix: str) -> Function:
         annotations=fingerprint(list(annotations_of(node))),
         decorators=fingerprint(node.decorator_list) if node.decorator_list else "",
         keeps=any(simple_name(decorator) in _CACHES for decorator in node.decorator_list) or _sets_globals(node),
+        stores=stores_in(node),
         mentions=mentions_in(body),
         imports=tuple(imports_in(body)),
         inner=tuple(_functions(node.body, f"{name}.")),

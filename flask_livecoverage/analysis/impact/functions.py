@@ -22,7 +22,7 @@ def judge_function(program: Program, kept: KeptResults, path: str, pair: Functio
         yield Change(path, lines, f"{text}, which ran outside of tests", Reach.ALL)
         return
     yield Change(path, lines, text, Reach.of_lines(path, old.own_lines))
-    keepers = kept.keepers(old, path) | ({path} if old.keeps or (new and new.keeps) else set())
+    keepers = kept.keepers(old, path) | kept.kept_in(old, path) | (kept.kept_in(new, path) if new else frozenset())
     for keeper in sorted(keepers):
         use = "may call it" if keeper in program.clients else "keeps what it returns"
         yield Change(path, lines, f"{text}, and {keeper} {use}", Reach.of_module(keeper))

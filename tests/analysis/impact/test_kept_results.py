@@ -30,6 +30,26 @@ def other():
         "@lru_cache\ndef rates():\n    return load()",
         "class Rates:\n    @cached_property\n    def all(self):\n        return load()",
         "def rates():\n    global cache\n    cache = load()",
+        "cache = {}\ndef rates(key):\n    cache[key] = load()",
+        "cache = {}\ndef rates(key):\n    found = load()\n    if key not in cache:\n        cache[key] = found",
+        "cache = {}\ndef rates(key):\n    return cache.setdefault(key, load())",
+        "cache = []\ndef rates():\n    cache.append(load())",
+        "cache = {}\ndef rates(key):\n    mine = cache\n    mine[key] = load()",
+        "cache = {}\ndef rates(key):\n    cache.get(key).append(load())",
+        "def rates(key, cache={}):\n    cache[key] = load()",
+        "def rates():\n    rates.found = load()",
+        "class Rates:\n    @classmethod\n    def all(cls):\n        cls.found = load()",
+        "class Rates:\n    def all(self):\n        Rates.found = load()",
+        "class Rates:\n    def all(self):\n        self.__class__.found = load()",
+        "class Rates:\n    def all(self):\n        type(self).found = load()",
+        "class Rates:\n    def all(self):\n        setattr(Rates, 'found', load())",
+        "class Rates:\n    def __new__(cls):\n        cls.only = load()",
+        "class Rates:\n    def all(self):\n        self.found = load()\nrates = Rates()",
+        "class Rates:\n    def all(self):\n        self.found = load()\nclass More(Rates):\n    x = 1\nrates = More()",
+        "def make():\n    cache = {}\n    def rates(key):\n        cache[key] = load()\n    return rates",
+        "def make():\n    got = None\n    def rates():\n        nonlocal got\n        got = load()\n    return rates",
+        "import os\ndef rates():\n    os.environ['rates'] = load()",
+        "from flask import current_app\ndef rates():\n    current_app.extensions['rates'] = load()",
     ],
 )
 class TestFunctions:
@@ -41,6 +61,53 @@ class TestFunctions:
     def test_others_are_not(self, keeper: str) -> None:
         text = RATES.format(keeper=keeper)
         assert reached(text, text.replace("other():\n    return 1", "other():\n    return 2")) == {"shop.py other"}
+
+
+class TestNothingIsKept:
+    @pytest.mark.parametrize(
+        "user",
+        [
+            "from flask import g\ndef rates():\n    g.rates = load()",
+            "from flask import session\ndef rates():\n    session['rates'] = load()",
+            "def rates():\n    found = {}\n    found['all'] = load()",
+            "def rates(found):\n    found.append(load())",
+            "hits = {}\ndef rates():\n    hits['rates'] += 1\n    return load()",
+            "hits = []\ndef rates():\n    hits.append(1)\n    return load()",
+            "db = SQLAlchemy()\ndef rates():\n    db.session.add(load())",
+            "class Rates:\n    def __init__(self):\n        self.found = load()\nrates = Rates()",
+            "class Rates:\n    def all(self):\n        self.found = load()",
+            "class Rates:\n    pass\ndef rates():\n    found = Rates()\n    found.all = load()",
+        ],
+    )
+    def test_in_what_ends_with_the_request(self, user: str) -> None:
+        text = RATES.format(keeper=user)
+        changed = text.replace("parse():\n    return 1", "parse():\n    return 2")
+        assert reached(text, changed) == {"shop.py parse"}
+
+
+class TestOtherModules:
+    def test_that_have_the_object(self) -> None:
+        """Those that import it may use what is kept there."""
+        texts = {
+            "main.py": "import late\n",
+            "state.py": "cache = {}\n",
+            "rates.py": "def load():\n    return 1\n",
+            "late.py": "from rates import load\nfrom state import cache\ndef late():\n    cache['a'] = load()\n",
+        }
+        new = {**texts, "rates.py": "def load():\n    return 2\n"}
+        assert reached(texts, new) == {"rates.py load", "module late.py", "module state.py"}
+        as_a_whole = (
+            texts["late.py"].replace("from state import cache", "import state").replace("cache[", "state.cache[")
+        )
+        assert reached({**texts, "late.py": as_a_whole}, {**new, "late.py": as_a_whole}) == {
+            "rates.py load", "module late.py", "module state.py",
+        }  # fmt: skip
+
+    def test_that_use_the_same_object_of_the_application(self) -> None:
+        keep = "from flask import current_app\ndef load():\n    return 1\ndef keep():\n    current_app.x = load()\n"
+        texts = {"main.py": "import a, b\n", "a.py": keep, "b.py": "from flask import current_app\n"}
+        new = {**texts, "a.py": keep.replace("1", "2")}
+        assert reached(texts, new) == {"a.py load", "module a.py", "module b.py"}
 
 
 class TestLateModules:

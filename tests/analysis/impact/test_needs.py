@@ -45,8 +45,8 @@ FAILING = [
 ]  # fmt: skip
 SUCCEEDING = [
     "int", "Cart", "models.Cart", "models.Cart | None", "Cart | None", "None | int | str", "list[Cart]",
-    "dict[str, t.Any]", "Mapping[str, int]", "Optional[Cart]", "Union[int, str, None]", "Literal[1, 'a']", "t.Optional[int]",
-    "t.Any", "'Nope'", "Optional['Nope']", "Own | None", "tuple[int, ...]", "list[int] | None",
+    "dict[str, t.Any]", "Mapping[str, int]", "Optional[Cart]", "Union[int, str, None]", "Literal[1, 'a']",
+    "t.Optional[int]", "t.Any", "'Nope'", "Optional['Nope']", "Own | None", "tuple[int, ...]", "list[int] | None",
 ]  # fmt: skip
 
 
