@@ -69,7 +69,7 @@ def affected_tests(
         raise NoTestsError(f"none of the recorded tests exists any more in {records[0].root}: record the suite again")
     files: PresentFiles = WorkingTree(repository, str(query.data_dir))
     if query.diff is not None:
-        files = PatchedFiles(query.diff)
+        files = PatchedFiles(query.diff, repository)
     tree = records[0].tree
     commit = tree.commit if tree and query.diff is None else None
     return AffectedAnswer(finder.find(files, names, base=commit), list(_notes(query, repository, records)))

@@ -72,11 +72,10 @@ class WorkingTree:
 
     def sides(self, record: RunRecord, path: str) -> Sides:
         """The two contents of a file that was measured in a run."""
-        content = record.files[path]
         new = self.read(path)
-        if new is not None and content and hash_of(new) == content:
+        if new is not None and record.files[path] == hash_of(new):
             return Sides(new, new)
-        old = record.content(path) or self._committed(record, path, content)
+        old = recorded_content(record, path, self._repository)
         moved = self._renamed(record).get(path) if new is None else None
         return Sides(old, self.read(moved) if moved else new, moved)
 
@@ -123,16 +122,6 @@ class WorkingTree:
             if change.old_path and change.path and change.old_path != change.path
         }
 
-    def _committed(self, record: RunRecord, path: str, content: str) -> bytes | None:
-        """The recorded content of a file, from git."""
-        if self._repository is None or not content:
-            return None
-        commit, name = record.tree and record.tree.commit, self._repository.name_of(path)
-        found = self._repository.content(commit, name) if commit and name else None
-        if found is not None and hash_of(found) == content:
-            return found
-        return committed_content(self._repository, path, content)
-
     def _absolute(self, name: str) -> str:
         assert self._repository is not None
         return os.path.join(str(self._repository.top), name)
@@ -142,12 +131,14 @@ class WorkingTree:
 
 
 class PatchedFiles:
-    """The files of a diff, before and after it; all others count as unchanged.
+    """The files of a diff, before and after it; all others count as unchanged, as they were recorded.
 
-    The diff may have been applied to the files on disk, or not.
+    The diff may have been applied to the files on disk, or not. The ``repository``, if there is one, may have contents
+    that were recorded.
     """
 
-    def __init__(self, diff: LocatedDiff) -> None:
+    def __init__(self, diff: LocatedDiff, repository: Repository | None = None) -> None:
+        self._repository = repository
         self._changes: dict[str, FileChange] = {}
         self._moved: dict[str, str] = {}
         for path, change in diff.all_items():
@@ -159,10 +150,10 @@ class PatchedFiles:
 
     def sides(self, record: RunRecord, path: str) -> Sides:
         """The recorded content of a file, and that side of the diff which is another one."""
-        old = record.content(path)
+        old = recorded_content(record, path, self._repository)
         if path not in self._changes:
-            same = old if old is not None else read_file(path)
-            return Sides(same, same)
+            # What is on disk may be another content, with other lines: then the file counts as changed.
+            return Sides(old, read_file(path) if old is None else old)
         before, after, known = self._both(path)
         if not known:
             return Sides(None, read_file(self._moved.get(path, path)), self._moved.get(path))
@@ -209,6 +200,24 @@ class PatchedFiles:
             if after is not None:
                 return content, after, True
         return None, None, False
+
+
+def recorded_content(record: RunRecord, path: str, repository: Repository | None) -> bytes | None:
+    """The content of a file when a run was recorded: from the store, the disk, or git; None if it is nowhere."""
+    content = record.files[path]
+    kept = record.content(path)
+    if kept is not None or not content:
+        return kept
+    present = read_file(path)
+    if present is not None and hash_of(present) == content:
+        return present
+    if repository is None:
+        return None
+    commit, name = record.tree and record.tree.commit, repository.name_of(path)
+    committed = repository.content(commit, name) if commit and name else None
+    if committed is not None and hash_of(committed) == content:
+        return committed
+    return committed_content(repository, path, content)
 
 
 def read_file(path: str) -> bytes | None:

@@ -228,6 +228,28 @@ class TestDiff:
         shop.code.git("checkout", "--quiet", ".")
         assert shop.affected(diff=diff) == {EMPTY}
 
+    def with_unkept(self, shop: Shop, *, committed: bool) -> bytes:
+        """A diff that adds a function, which a file mentions that is another one now, and was not kept."""
+        shop.edit("shop/views.py", "cart.total()", "cart.total() or cart.late()")
+        if committed:
+            shop.code.commit({})
+        shop.record()
+        shop.edit("shop/cart.py", "LIMIT", "def late(): ...\n\nLIMIT")
+        diff = shop.code.git("diff", "--unified=0", "--", "shop/cart.py").encode() + b"\n"
+        shop.code.git("checkout", "--quiet", "shop/cart.py")
+        shop.edit("shop/views.py", "from", "# One.\n# Two.\n# Three.\n# Four.\n\nfrom")
+        return diff
+
+    def test_other_contents_that_were_not_kept_are_read_from_git(self, shop: Shop) -> None:
+        found = shop.find(diff=self.with_unkept(shop, committed=True))
+        assert not found.everything
+        assert {one.name for one in found.tests} == {INDEX}
+
+    def test_other_contents_that_are_nowhere_count_as_changed(self, shop: Shop) -> None:
+        found = shop.find(diff=self.with_unkept(shop, committed=False))
+        assert found.everything
+        assert "shop/views.py" in {one.path for one in found.reasons}
+
     def test_that_was_applied_before_the_run(self, shop: Shop) -> None:
         diff = self.diff(shop)
         shop.record()
