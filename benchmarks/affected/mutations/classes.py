@@ -122,9 +122,17 @@ def _removed(source: Source, node: Function) -> Edit:
 
 
 def annotations(source: Source) -> Iterator[Edit]:
-    """Another annotation, of a field, a parameter or a variable."""
+    """Another annotation, of a field, a parameter or a variable; a field that is added or removed."""
+    for node in source.classes():
+        indent = " " * (node.col_offset + 4)
+        end = source.block(node)[1]
+        for annotation in ("int", "Planted"):
+            yield Edit(end, end, f"\n{indent}planted: {annotation}\n", f"line {node.lineno}: field added")
+        for item in node.body:
+            if isinstance(item, ast.AnnAssign):
+                yield source.replace(item, "pass", "field removed")
     for node in ast.walk(source.tree):
-        for other in ("int", "str", "'Unknown'", "ClassVar[int]"):
+        for other in ("int", "str", "'Unknown'", "ClassVar[int]", "Planted", "str[int]"):
             annotation = getattr(node, "annotation", None)
             if isinstance(annotation, ast.expr):
                 yield source.replace(annotation, other, "annotation")

@@ -102,6 +102,8 @@ def imports(source: Source) -> Iterator[Edit]:
         "from math import *",
         "from os import path as path",
         "from json import dumps as str",
+        "import planted",
+        "from math import planted",
     ):
         yield source.insert(first_line(source), f"{text}\n", "import added")
         yield source.insert(last, f"\n{text}\n", "import added at the end")
@@ -116,6 +118,7 @@ def _other_imports(source: Source, node: ast.ImportFrom) -> Iterator[Edit]:
             yield source.replace(node, _import(place, rest), "imports less")
         other = (aliases[index][0], f"{aliases[index][1]}_planted")
         yield source.replace(node, _import(place, [*rest, other]), "imports under another name")
+    yield source.replace(node, _import(place, [*aliases, ("planted", "planted")]), "imports what is missing")
     if len(aliases) > 1:
         (first, second, *rest) = aliases
         swapped = [(first[0], second[1]), (second[0], first[1]), *rest]

@@ -19,7 +19,16 @@ _LONGEST_NAME = 300
 _OF_OBJECT = frozenset({"getattr", "setattr", "hasattr", "delattr"})
 _BY_NAME = _OF_OBJECT | {"attrgetter", "methodcaller", "import_string"}
 _REFLECTING = frozenset({"vars", "globals", "locals", "dir", "eval", "exec", "compile", "getmembers"})
-_REFLECTING_ATTRIBUTES = frozenset({"__dict__", "__subclasses__", "__mro__", "__globals__", "f_globals", "f_locals"})
+_REFLECTING_ATTRIBUTES = frozenset(
+    {"__dict__", "__subclasses__", "__mro__", "__globals__", "f_globals", "f_locals", "getmembers", "modules"}
+)
+# With these, code reads which fields a class has, and which arguments a function.
+_OF_SHAPES = frozenset(
+    {"get_type_hints", "get_annotations", "__annotations__", "__annotate__", "__signature__", "getfullargspec",
+     "getargspec", "getcallargs", "__code__", "__defaults__", "__kwdefaults__", "__type_params__", "__fields__",
+     "model_fields", "__dataclass_fields__", "__attrs_attrs__", "__slots__", "__match_args__", "__bases__", "mro"}
+)  # fmt: skip
+_SHAPE_CALLS = frozenset({"signature", "Signature", "from_callable", "fields", "asdict", "astuple", "is_dataclass"})
 _IMPORTING = frozenset({"import_module", "__import__", "import_string", "find_spec", "run_module", "run_path"})
 _DISCOVERING = frozenset(
     {"find_modules", "walk_packages", "iter_modules", "spec_from_file_location", "autodiscover", "autodiscover_tasks",
@@ -34,7 +43,7 @@ class Mentions:
     ``declared`` are names that are looked up while nothing of their value is read: those in imports, in annotations
     and among base classes. ``dotted`` are texts that may name modules. ``bare`` are names, or dotted ones, used as a
     whole: an argument, not the owner of an attribute. ``reflects`` is true if names are computed, ``discovers`` if
-    the modules that are imported are.
+    the modules that are imported are, ``reads_shapes`` if the fields of classes or the arguments of functions are read.
     """
 
     names: frozenset[str] = frozenset()
@@ -45,6 +54,7 @@ class Mentions:
     bare: frozenset[str] = frozenset()
     reflects: bool = False
     discovers: bool = False
+    reads_shapes: bool = False
 
 
 def mentions_in(nodes: Iterable[ast.AST]) -> Mentions:
@@ -62,12 +72,14 @@ class _Collector(ast.NodeVisitor):
         self._texts: set[str] = set()
         self._declared: set[str] = set()
         self._bare: set[str] = set()
-        self._reflects = self._discovers = False
+        self._reflects = self._discovers = self._reads_shapes = False
 
     def mentions(self) -> Mentions:
         texts = [text for text in self._texts if "{" in text or (len(text) <= _LONGEST_NAME and not _has_space(text))]
         words = {word for text in texts for word in _WORD.findall(text)}
         dotted = {text for text in texts if _DOTTED.fullmatch(text)}
+        # As in getattr(kind, "__annotations__").
+        reads_shapes = self._reads_shapes or not words.isdisjoint(_OF_SHAPES)
         return Mentions(
             names=frozenset(self._names),
             attributes=frozenset(self._attributes),
@@ -75,8 +87,9 @@ class _Collector(ast.NodeVisitor):
             declared=frozenset(self._declared - {""}),
             dotted=frozenset(dotted),
             bare=frozenset(self._bare),
-            reflects=self._reflects,
+            reflects=self._reflects or reads_shapes,
             discovers=self._discovers,
+            reads_shapes=reads_shapes,
         )
 
     def visit_Name(self, node: ast.Name) -> None:
@@ -85,17 +98,19 @@ class _Collector(ast.NodeVisitor):
         self._names.add(node.id)
         self._bare.add(node.id)
         self._reflects |= node.id in _REFLECTING
+        self._reads_shapes |= node.id in _OF_SHAPES
         self._discovers |= node.id in _DISCOVERING
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        self._attributes.add(node.attr)
-        self._reflects |= node.attr in _REFLECTING_ATTRIBUTES or node.attr in ("getmembers", "modules")
-        self._discovers |= node.attr in _DISCOVERING
         chain = dotted_name(node)
+        names = chain.split(".")[1:] if chain else [node.attr]
+        self._attributes.update(names)
+        self._reflects |= not _REFLECTING_ATTRIBUTES.isdisjoint(names)
+        self._reads_shapes |= not _OF_SHAPES.isdisjoint(names)
+        self._discovers |= not _DISCOVERING.isdisjoint(names)
         if chain:
             self._bare.add(chain)
             self._names.add(chain.partition(".")[0])
-            self._attributes.update(chain.split(".")[1:])
         else:
             self.visit(node.value)
 
@@ -110,6 +125,7 @@ class _Collector(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        self._reads_shapes |= called in _SHAPE_CALLS
         # Flask reads the module's own names then.
         self._reflects |= called == "from_object" and dotted_name(node.args[0] if node.args else node) == "__name__"
         self._reflects |= called in _BY_NAME and not _is_text(_argument(node, 1 if called in _OF_OBJECT else 0))

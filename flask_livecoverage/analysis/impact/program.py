@@ -229,6 +229,10 @@ class Program:
 
         return self._observers(may_look_up)
 
+    def shape_readers(self) -> tuple[list[Unit], Reach]:
+        """The start-up code that reads arguments of functions or fields of classes, and the tests that ran other."""
+        return self._observers(lambda unit: unit.mentions.reads_shapes)
+
     def _observers(self, mentions: Callable[[Unit], bool]) -> tuple[list[Unit], Reach]:
         found = [unit for unit in self.units if mentions(unit)]
         reach = united(Reach.of_lines(unit.path, unit.own_lines) for unit in found if not unit.at_start)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -116,6 +116,11 @@ class ScopeJudge:
         if evaluated and effect:
             text = f"the signature of {before.name} has changed: {effect}"
             yield Change(self.path, old.lines, text, Reach.ALL)
+        if evaluated or before.shape != after.shape:
+            found, reach = self.program.shape_readers()
+            if found or reach:
+                text = f"the signature of {before.name} has changed, and code in {_places(found, reach)} reads some"
+                yield Change(self.path, old.lines, text, Reach.ALL if found else reach)
         if before.shape != after.shape:
             # Python calls special methods, which nothing mentions.
             judge = self._value if _is_special(after.simple_name) else self._dispatch
@@ -285,6 +290,10 @@ def _read_at_definition(item: Item) -> Iterator[str]:
     yield from item.mentions.declared
     for inner in item.scope.items if item.scope else ():
         yield from _read_at_definition(inner)
+
+
+def _places(found: Sequence[Unit], reach: Reach) -> str:
+    return found[0].path if found else min(reach.lines, default="")
 
 
 def _with_inner(item: Item) -> Iterator[Item]:

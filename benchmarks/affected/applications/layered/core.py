@@ -6,7 +6,14 @@ from .frame import CONFIG, ERRORS, HOOKS, INIT
 
 ENTITY = '''"""The base of all things of the shop."""
 
+from typing import get_type_hints
+
 from .text import slug
+
+
+def fields_of(kind):
+    """The fields that a class declares, with their types."""
+    return {name: getattr(hint, "__name__", str(hint)) for name, hint in get_type_hints(kind).items()}
 
 
 class Entity:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 MODEL_HEAD = '''"""The $area."""
 
-from ..core.entity import $base
+from dataclasses import asdict, dataclass
+
+from ..core.entity import $base, fields_of
 from ..core.money import Money, total
 from ..core.text import plural, shorten
 
 LIMIT = $limit
 KINDS = ($kinds)
 NAMES = {kind: kind.upper() for kind in KINDS}
+
+
+@dataclass
+class Size:
+    """The size of one of the $area."""
+
+    width: int
+    height: int = $step
+    unit: str = "cm"
+
+
+class Options:
+    """What can be chosen, as fields that are read by their annotations."""
+
+    color: str
+    count: int = 1
 
 
 class $model($base):
@@ -30,6 +48,10 @@ class $model($base):
 
     def color(self):
         return self.colors[self.number % len(self.colors)]
+
+    def as_object(self):
+        size = asdict(Size(self.number % 5, unit="mm" if self.kind == KINDS[0] else "cm"))
+        return {**super().as_object(), "size": size, "options": fields_of(Options)}
 
     def price(self, factor=1):
         return Money(self.number * self.step + len(self.kind)) * factor
