@@ -30,6 +30,7 @@ Modules:
 *   ``statements``: the statements that were not executed
 *   ``stored_contents``: keeps the contents of a run's files
 *   ``stored_runs``: opens the store for a question
+*   ``suite_files``: the Python files of a suite
 *   ``suite_outcomes``: the outcomes of a suite's tests
 *   ``window_summary``: the summary of the last window
 

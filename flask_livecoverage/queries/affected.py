@@ -17,7 +17,7 @@ from ..errors import ConfigurationError
 from ..exports.dump import relative_path
 from ..model.bitmap import to_ranges
 from ..model.outcomes import PASSED, Outcome
-from .judged_runs import JudgedRun, RunJudge, suite_files
+from .judged_runs import JudgedRun, RunJudge
 from .present_files import ChangedPath, PresentFiles, read_file
 from .run_records import RunRecord
 
@@ -161,13 +161,14 @@ class AffectedFinder:
         """The files of the suite that a test runs, as if it had executed a line of each: its own, and helpers."""
         own = self._files_of(name)
         if record.id not in self._helpers:
-            helpers = (path for path in suite_files(record) if not _TEST_MODULE.fullmatch(path))
+            helpers = (path for path in self._judge.suite_files(record) if not _TEST_MODULE.fullmatch(path))
             self._helpers[record.id] = [path for path in helpers if os.path.basename(path) != "conftest.py"]
         return {self._shown(path): 1 for path in (*own, *self._helpers[record.id])}
 
     def _others(self, judged: JudgedRun, tests: Collection[str]) -> Iterator[tuple[Change, Collection[str]]]:
         """The changed paths that are not measured, with the tests that each can affect."""
-        suite = _SuiteFiles(judged.record, {name: self._files_of(name) for name in self._outcomes}, _Texts())
+        files = {name: self._files_of(name) for name in self._outcomes}
+        suite = _SuiteFiles(judged.record, files, list(self._judge.suite_files(judged.record)), _Texts())
         for one in judged.others:
             name = self._shown(one.path)
             if self._is_ignored(one, name):
@@ -230,10 +231,11 @@ class _Texts:
 
 @dataclass(frozen=True)
 class _SuiteFiles:
-    """The files of a run's tests: ``files`` are those of each test, as absolute paths."""
+    """The files of a run's tests: ``files`` are those of each test, ``paths`` those of the whole suite; absolute."""
 
     record: RunRecord
     files: Mapping[str, frozenset[str]]
+    paths: Sequence[str]
     texts: _Texts
 
     def judge(self, changed: ChangedPath, name: str) -> tuple[str, frozenset[str] | None]:
@@ -242,21 +244,36 @@ class _SuiteFiles:
             return "the submodule has changed, and what is in it is not compared", None
         of_tests = frozenset(test for test, files in self.files.items() if changed.path in files)
         if of_tests:
-            return "the file of the tests has changed", of_tests | self._mentioning(changed)
+            return self._with_users(changed, "the file of the tests has changed", of_tests)
         if os.path.basename(name) == "conftest.py":
             return self._conftest(changed)
         in_tests = any(changed.path.startswith(folder) for folder in self.record.folders_of_tests)
         if in_tests and changed.is_new and _TEST_MODULE.fullmatch(name):
             # Its tests, if it has any, are new.
-            return "the file of the tests is new", self._mentioning(changed)
+            return self._with_users(changed, "the file of the tests is new", frozenset())
         return ("it is in a folder of tests" if in_tests else "it is not measured"), None
 
-    def _mentioning(self, changed: ChangedPath) -> frozenset[str]:
-        """The tests in other files that may import from a test module."""
-        stem = re.compile(rf"\b{re.escape(Path(changed.path).stem)}\b")
-        others = {path for files in self.files.values() for path in files if path != changed.path}
-        mentioning = {path for path in others if stem.search(self.texts[path] or "")}
-        return frozenset(test for test, files in self.files.items() if files & mentioning)
+    def _with_users(
+        self, changed: ChangedPath, reason: str, tests: frozenset[str]
+    ) -> tuple[str, frozenset[str] | None]:
+        """The tests, and those that may import from the changed file; all if a helper does, which any test may use."""
+        users = self._users(changed.path)
+        known = frozenset().union(*self.files.values())
+        helper = next((path for path in users if path not in known and not _TEST_MODULE.fullmatch(path)), None)
+        if helper is not None:
+            return f"{reason}, and {os.path.basename(helper)} may import it", None
+        return reason, tests | {test for test, files in self.files.items() if files & users}
+
+    def _users(self, path: str) -> frozenset[str]:
+        """The other files of the suite that mention a module, directly or not."""
+        found: set[str] = set()
+        waiting = [path]
+        while waiting:
+            stem = re.compile(rf"\b{re.escape(Path(waiting.pop()).stem)}\b")
+            new = {one for one in self.paths if one not in found and stem.search(self.texts[one] or "")} - {path}
+            found |= new
+            waiting.extend(new)
+        return frozenset(found)
 
     def _conftest(self, changed: ChangedPath) -> tuple[str, frozenset[str] | None]:
         """A new one is for the tests in its folder."""

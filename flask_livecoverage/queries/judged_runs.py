@@ -22,6 +22,7 @@ from ..sources.selection import Sources, configured_sources
 from .importable_names import kind_of
 from .present_files import ChangedPath, PresentFiles, read_file
 from .run_records import RunRecord
+from .suite_files import suite_files
 
 # What in a template is no text.
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
@@ -52,7 +53,7 @@ class RunJudge:
         self.base = base
         self._strict = strict
         self._parsed: dict[str, Module] = {}
-        self._suites: dict[str, Mapping[str, Module]] = {}
+        self._suites: dict[str, Mapping[str, Module | None]] = {}
         self._words: dict[str, frozenset[str]] = {}
 
     def judge(self, record: RunRecord, files: PresentFiles) -> JudgedRun:
@@ -104,15 +105,19 @@ class RunJudge:
         return new, others
 
     def _is_of_tests(self, record: RunRecord, path: str) -> bool:
-        """True for files that never ran in the server, in the folders of tests."""
-        return not record.ran(path) and any(path.startswith(folder) for folder in record.folders_of_tests)
+        """True for files that never ran in the server, in the folders of tests or imported from there."""
+        in_tests = any(path.startswith(folder) for folder in record.folders_of_tests)
+        return not record.ran(path) and (in_tests or path in self.suite_files(record))
+
+    def suite_files(self, record: RunRecord) -> Mapping[str, Module | None]:
+        """The files of the tests, and the modules that these import, which may import the application."""
+        if record.id not in self._suites:
+            paths = suite_files(record, lambda path: self._parse(read_file(path)))
+            self._suites[record.id] = {path: self._parse(read_file(path)) for path in paths}
+        return self._suites[record.id]
 
     def _clients(self, record: RunRecord) -> Mapping[str, Module]:
-        """The files of the tests, and the modules beside them, which may import the application."""
-        if record.id not in self._suites:
-            found = {self._shown(path): self._parse(read_file(path)) for path in suite_files(record)}
-            self._suites[record.id] = {path: module for path, module in found.items() if module}
-        return self._suites[record.id]
+        return {self._shown(path): module for path, module in self.suite_files(record).items() if module}
 
     def _is_measured(self, path: str, folders: Collection[str]) -> bool:
         if not path.endswith(".py"):
@@ -161,14 +166,6 @@ def _template_words(folders: Iterable[str]) -> Iterator[str]:
                 if path.is_file():
                     text = path.read_bytes().decode("utf-8", "replace")
                     yield from (word for tag in _TAG.findall(text) for word in _WORD.findall(tag))
-
-
-def suite_files(record: RunRecord) -> list[str]:
-    """The Python files of tests, and all others in their folders."""
-    found = {path for path in record.files_of_tests if path.endswith(".py")}
-    for folder in record.folders_of_tests:
-        found.update(str(path) for path in Path(folder).rglob("*.py"))
-    return sorted(found)
 
 
 def _dotted(path: str, files: Collection[str]) -> str:

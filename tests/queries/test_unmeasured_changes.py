@@ -1,7 +1,11 @@
-"""The tests that a changed file can affect that is not measured: data, settings, the files of tests."""
+"""The tests that a changed file can affect that is not measured: data, settings, the files of tests.
+
+Tests ``queries.suite_files``.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -117,6 +121,56 @@ class TestFilesOfTests:
         shop.record()
         shop.edit("shop/cart.py", "return 0", "return 7")
         assert shop.affected() == ALL
+
+    @pytest.mark.parametrize(
+        ("name", "line"),
+        [
+            ("tests/factory.py", "from factory import make"), ("tests/factory.py", "from tests import factory"),
+            ("tests/factory.py", "from .factory import make"),
+            ("tests/factory.py", "import importlib\nfactory = importlib.import_module('tests.factory')"),
+            ("support/factory.py", "from support import factory"), ("support/factory.py", "import support.factory"),
+            ("support/factory.py", "pytest_plugins = ['support.factory']"), ("factory.py", "import factory"),
+            ("shop/testing.py", "from shop.testing import make"), ("shop/testing.py", "import shop.testing"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("user", ["tests/test_views.py", "tests/conftest.py", "tests/pages.py"])
+    def test_helpers_wherever_they_are(self, shop: Shop, name: str, line: str, user: str) -> None:
+        """Neither their changes nor those of what they call are missed; any test may use them."""
+        texts = {name: "from shop.cart import empty\ndef make():\n    return empty()\n"}
+        shop.code.commit({**texts, user: f"{line}\n{FILES[user]}"})
+        # Before the run, so that its content is known although it is not executed.
+        os.utime(shop.path(name), (1e9, 1e9))
+        shop.record()
+        assert shop.affected() == set()
+        shop.code.write({name: texts[name].replace("return empty()", "return 1")})
+        assert shop.affected() == ALL
+        shop.code.write(texts)
+        shop.edit("shop/cart.py", "return 0", "return 7")
+        assert shop.affected() == ALL
+
+    def test_test_module_that_a_helper_imports_from(self, shop: Shop) -> None:
+        helper = {"tests/helpers.py": "from test_base import get\n", "tests/test_base.py": "def get(): ...\n"}
+        shop.code.commit({**helper, "tests/test_views.py": f"import helpers\n{FILES['tests/test_views.py']}"})
+        shop.record()
+        shop.code.write({"tests/test_base.py": "def get(): return 1\n"})
+        assert shop.affected() == ALL
+
+    def test_test_module_that_another_one_imports_through_a_third(self, shop: Shop) -> None:
+        base = {"tests/test_base.py": "def get(): ...\ndef test_get(): ...\n"}
+        middle = {"tests/test_middle.py": "from test_base import get\n"}
+        shop.code.commit(
+            {**base, **middle, "tests/test_views.py": f"import test_middle\n{FILES['tests/test_views.py']}"}
+        )
+        shop.record([TOTAL, EMPTY, INDEX, "tests/test_base.py::test_get"])
+        shop.edit("tests/test_base.py", "get(): ...\ndef", "get(): pass\ndef")
+        assert shop.affected() == {INDEX, "tests/test_base.py::test_get"}
+
+    def test_new_module_that_a_test_looks_for(self, shop: Shop) -> None:
+        text = f"import pytest\npytest.importorskip('shop.late')\n{FILES['tests/test_views.py']}"
+        shop.code.commit({"tests/test_views.py": text})
+        shop.record()
+        shop.code.write({"shop/late.py": "def late():\n    return 1\n"})
+        assert shop.affected() == {INDEX}
 
     def test_others_whose_files_are_not_known(self, shop: Shop) -> None:
         shop.record().request(shop.trace({"shop/views.py": ["index"]}), 2e9, test="by hand")

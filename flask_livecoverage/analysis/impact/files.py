@@ -68,7 +68,13 @@ def _for_importers(program: Program, path: str, lines: tuple[int, ...], what: st
     for unit in found:
         if unit.at_start:
             return Change(path, lines, f"{what}: start-up code in {unit.path} may import it", Reach.ALL)
-    reach = united(Reach.of_lines(unit.path, unit.own_lines) for unit in found)
+    dependents = program.dependents(path)
+    reach = united(
+        [
+            *(Reach.of_lines(unit.path, unit.own_lines) for unit in found),
+            *(Reach.of_module(client) for client in program.clients if client in dependents - {path}),
+        ]
+    )
     return Change(path, lines, f"{what}: {'other code' if reach else 'no unchanged code'} imports it", reach)
 
 
