@@ -50,6 +50,7 @@ class FileChange:
     ``path`` is its path after the change, or before it if the file is deleted; relative paths are written with slashes.
     ``old_path`` is None if there was no such file. ``kind`` is what the path refers to; only ``text`` has hunks.
     ``other_names`` are further paths that the diff may mean, because not all tools write where a name begins.
+    ``has_other_mode`` is true if the file has become executable, or is that no more.
     """
 
     path: str
@@ -58,6 +59,7 @@ class FileChange:
     kind: Literal["text", "binary", "link", "submodule"] = "text"
     hunks: Sequence[Hunk] = ()
     other_names: Sequence[str] = ()
+    has_other_mode: bool = False
 
     def added(self) -> dict[int, str]:
         """The added lines by their numbers after the change."""

@@ -241,7 +241,9 @@ class _SuiteFiles:
     def judge(self, changed: ChangedPath, name: str) -> tuple[str, frozenset[str] | None]:
         """The reason for which a path that is not measured affects tests, and which; None for all."""
         if changed.is_submodule:
-            return "the submodule has changed, and what is in it is not compared", None
+            return "the submodule or repository has changed, and what is in it is not compared", None
+        if changed.has_other_mode:
+            return "its mode has changed: whether it is executable, or a link", None
         of_tests = frozenset(test for test, files in self.files.items() if changed.path in files)
         if of_tests:
             return self._with_users(changed, "the file of the tests has changed", of_tests)

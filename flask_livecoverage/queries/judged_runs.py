@@ -95,7 +95,8 @@ class RunJudge:
         others = []
         folders = {os.path.dirname(path) for path in record.files}
         for one in files.changed(record):
-            if one.path in moved or (one.path in record.files and not self._is_of_tests(record, one.path)):
+            is_judged = one.path in record.files and not self._is_of_tests(record, one.path)
+            if (one.path in moved or is_judged) and not one.has_other_mode:
                 continue
             if one.exists and one.is_new and self._is_measured(one.path, folders):
                 name = self._shown(one.path)

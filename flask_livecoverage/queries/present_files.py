@@ -13,7 +13,7 @@ from ..analysis.hunks import with_hunks, without_hunks
 from ..model.changes import FileChange
 from ..model.contents import hash_of
 from ..repository.history import Change, Repository
-from ..repository.working_tree import content_of
+from ..repository.working_tree import content_of, without_mode
 from ..sources.content import read_source
 from .old_contents import committed_content
 from .patch import LocatedDiff
@@ -36,13 +36,15 @@ class Sides:
 class ChangedPath:
     """A path that has changed since a run: absolute.
 
-    ``exists`` is false if the file is gone, ``is_new`` is true if it did not exist.
+    ``exists`` is false if the file is gone, ``is_new`` is true if it did not exist. ``is_submodule`` is true for other
+    repositories within this one.
     """
 
     path: str
     exists: bool
     is_new: bool = False
     is_submodule: bool = False
+    has_other_mode: bool = False
 
 
 class PresentFiles(Protocol):
@@ -91,18 +93,22 @@ class WorkingTree:
             return []
         found = {path.path: path for path in self._changed_since(record.tree.commit)}
         for name, content in record.tree.changed.items():
-            path = os.path.join(str(self._repository.top), name)
-            if content_of(Path(path)) == content:
+            # A repository within this one ends with a slash.
+            path = os.path.join(str(self._repository.top), name.removesuffix("/"))
+            now = content_of(Path(path))
+            if now == content:
                 found.pop(path, None)
             elif path not in found:
-                found[path] = ChangedPath(path, os.path.lexists(path))
+                has_other_mode = without_mode(now) == without_mode(content)
+                found[path] = ChangedPath(path, os.path.lexists(path), False, _is_repository(path), has_other_mode)
         return [one for _, one in sorted(found.items()) if not self._is_own(one.path)]
 
     def _changed_since(self, commit: str) -> Iterator[ChangedPath]:
         for change in self._git_changes(commit):
             if change.path is not None:
                 is_new = change.old_path != change.path
-                yield ChangedPath(self._absolute(change.path), True, is_new, change.is_submodule)
+                path = self._absolute(change.path)
+                yield ChangedPath(path, True, is_new, change.is_submodule, change.has_other_mode)
             if change.old_path is not None and change.old_path != change.path:
                 yield ChangedPath(self._absolute(change.old_path), False, is_submodule=change.is_submodule)
 
@@ -178,7 +184,7 @@ class PatchedFiles:
     def _changed(self, path: str, change: FileChange) -> ChangedPath:
         is_gone = change.status == "deleted" or path in self._moved
         is_new = change.status in ("added", "copied", "renamed") and not is_gone
-        return ChangedPath(path, not is_gone, is_new, change.kind == "submodule")
+        return ChangedPath(path, not is_gone, is_new, change.kind == "submodule", change.has_other_mode)
 
     def _both(self, path: str) -> tuple[bytes | None, bytes | None, bool]:
         """The contents before and after the diff, and whether they are known."""
@@ -200,6 +206,10 @@ class PatchedFiles:
             if after is not None:
                 return content, after, True
         return None, None, False
+
+
+def _is_repository(path: str) -> bool:
+    return os.path.lexists(os.path.join(path, ".git"))
 
 
 def recorded_content(record: RunRecord, path: str, repository: Repository | None) -> bytes | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..repository.running_git import RunningGit
     from ..repository.working_tree import Question
 
+    Questions = Generator[Question, bytes, WorkingTree | None]
+
 logger = logging.getLogger("flask_livecoverage")
 
 # How long git may take in all, and how long when the server stops.
@@ -34,7 +36,7 @@ class RunOrigin:
         self._run = run
         self._root = Path(root)
         self._is_done = False
-        self._questions: Generator[Question, bytes, WorkingTree | None] | None = None
+        self._questions: Questions | None = None
         self._git: RunningGit | None = None
         self._ends = 0.0
 
@@ -70,11 +72,7 @@ class RunOrigin:
             self._begin()
         elif self._git.has_ended():
             git, self._git = self._git, None
-            answer = git.take_output()
-            if answer is None:
-                self._end(None)
-            else:
-                self._ask(answer)
+            self._ask(git)
         elif time.monotonic() >= self._ends:
             self._end(None)
 
@@ -89,16 +87,27 @@ class RunOrigin:
         self._questions = tree_questions(self._root)
         self._ask(None)
 
-    def _ask(self, answer: bytes | None) -> None:
+    def _ask(self, answered: RunningGit | None) -> None:
         from ..repository.running_git import RunningGit
 
         assert self._questions is not None
         try:
-            folder, arguments = next(self._questions) if answer is None else self._questions.send(answer)
+            folder, arguments = self._next_question(self._questions, answered)
         except StopIteration as end:
             self._end(end.value)
         else:
             self._git = RunningGit(folder, arguments)
+
+    def _next_question(self, questions: Questions, answered: RunningGit | None) -> Question:
+        from ..repository.git import GitError
+
+        if answered is None:
+            return next(questions)
+        try:
+            answer = answered.take_output()
+        except GitError as error:
+            return questions.throw(error)
+        return questions.send(answer)
 
     def _end(self, tree: WorkingTree | None) -> None:
         self._is_done = True

@@ -171,12 +171,22 @@ class _Header:
         mode = next(filter(None, modes), self.fields.get("index", "").rpartition(" ")[2])
         return "binary" if self.is_binary else _KINDS.get(mode, "text")
 
+    @property
+    def has_other_mode(self) -> bool:
+        return "new mode" in self.fields
+
     def change(self) -> FileChange:
         """The change without its hunks."""
         for verb, status in (("rename", "renamed"), ("copy", "copied")):
             if f"{verb} from" in self.fields and f"{verb} to" in self.fields:
                 old, new = (_name(self.fields[f"{verb} {which}"]) for which in ("from", "to"))
-                return FileChange(new, old, status, self.kind)  # type: ignore[arg-type]
+                return FileChange(
+                    new,
+                    old,
+                    status,  # type: ignore[arg-type]
+                    self.kind,
+                    has_other_mode=self.has_other_mode,
+                )
         path = self._path()
         if not path:
             # Of two files that git was asked to compare.
@@ -186,7 +196,7 @@ class _Header:
             return FileChange(path, None, "added", self.kind)
         if "deleted file mode" in self.fields or self.fields.get("+++") == _NOWHERE:
             return FileChange(path, path, "deleted", self.kind)
-        return FileChange(path, path, "modified", self.kind)
+        return FileChange(path, path, "modified", self.kind, has_other_mode=self.has_other_mode)
 
     def _path(self) -> str:
         """The name without the prefixes: both names of the header end with it."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 
+# With these, git takes a repository for that of any folder.
+_PLACES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"})
 # Longer than any answer that a person would wait for.
 _SECONDS = 120
 
@@ -19,7 +21,7 @@ class GitError(ConfigurationError):
 
 def git(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
     """Return the output of ``git ARGUMENTS`` in ``folder``. Raises GitError if git is missing or fails."""
-    command, variables = command_and_environ(arguments, environ)
+    command, variables = command_and_environ(folder, arguments, environ)
     try:
         done = subprocess.run(command, cwd=folder, env=variables, input=stdin, capture_output=True, timeout=_SECONDS)
     except FileNotFoundError:
@@ -33,13 +35,24 @@ def git(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None,
 
 
 def command_and_environ(
-    arguments: Sequence[str], environ: Mapping[str, str] | None = None
+    folder: Path, arguments: Sequence[str], environ: Mapping[str, str] | None = None
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the command line that runs ``git ARGUMENTS``, and its environment."""
+    """Return the command line that runs ``git ARGUMENTS`` in ``folder``, and its environment."""
     # Without optional locks, so that git in another terminal is never refused. Messages in English, because some are
     # compared.
-    variables = {**os.environ, **(environ or {}), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    variables = {**_environ(folder), **(environ or {}), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     return ["git", "-c", "core.quotePath=false", *arguments], variables
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    """The environment without the place of a repository, which a hook of git sets, if ``folder`` is in another one."""
+    names = _PLACES if is_in_repository(folder) else frozenset()
+    return {name: value for name, value in os.environ.items() if name not in names}
+
+
+def is_in_repository(folder: Path) -> bool:
+    """True if a repository is found from a folder."""
+    return any(os.path.lexists(above / ".git") for above in (folder.absolute(), *folder.absolute().parents))
 
 
 def text(output: bytes) -> str:

@@ -17,7 +17,7 @@ from .git import GitError, git, text
 # So that a user's configuration does not change what is parsed.
 _PLAIN = (
     "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--find-renames",
-    "--submodule=short",
+    "--submodule=short", "--ignore-submodules=none", "--no-relative",
 )  # fmt: skip
 _SUBMODULE = "160000"
 
@@ -26,12 +26,14 @@ _SUBMODULE = "160000"
 class Change:
     """A path that differs from a commit; ``old_path`` is None if it is new, ``path`` is None if it is gone.
 
-    Paths are relative to the repository's folder, with slashes.
+    ``has_other_mode`` is true if it has become executable, or a link, or is that no more. Paths are relative to the
+    repository's folder, with slashes.
     """
 
     old_path: str | None
     path: str | None
     is_submodule: bool = False
+    has_other_mode: bool = False
 
 
 class Repository:
@@ -101,7 +103,14 @@ class Repository:
         """Return the paths that differ between ``commit`` and the working tree, files new to git included."""
         with self._index_with_new_files() as environ:
             raw = text(git(self.top, "diff", "--raw", "-z", "--no-abbrev", *_PLAIN, commit, "--", environ=environ))
-        return list(_parse_raw(raw.split("\0")))
+        return [*_parse_raw(raw.split("\0")), *self._inner_repositories()]
+
+    def _inner_repositories(self) -> Iterator[Change]:
+        """Repositories within this one that are new to git, which compares nothing in them."""
+        new = text(git(self.top, "ls-files", "--others", "--exclude-standard", "-z"))
+        for name in new.split("\0"):
+            if name.endswith("/"):
+                yield Change(None, name.removesuffix("/"), is_submodule=True)
 
     def diff(self, commit: str, context: int = 0) -> bytes:
         """Return the unified diff from ``commit`` to the working tree, files new to git included."""
@@ -124,7 +133,7 @@ class Repository:
         """Yield the contents of a file in the newest ``limit`` commits that changed it, in any branch."""
         commits = "log", "--all", f"--max-count={limit}"
         with suppress(GitError):  # before the first commit
-            raw = "--raw", "--no-abbrev", "--no-renames", "--format=", "-z"
+            raw = "--raw", "--no-abbrev", "--no-renames", "--format=", "-z", "--no-show-signature"
             log = git(self.top, *commits, *raw, "--", f":(literal){name}")
             changed = (entry.split(" ") for entry in text(log).split("\0") if entry.startswith(":"))
             blobs = dict.fromkeys(blob for _, _, old, new, _ in changed for blob in (new, old) if blob.strip("0"))
@@ -149,9 +158,9 @@ class Repository:
         with tempfile.TemporaryDirectory() as folder:
             copy = os.path.join(folder, "index")
             with suppress(FileNotFoundError):
-                shutil.copy2(os.environ.get("GIT_INDEX_FILE") or self._git_path("index"), copy)
+                shutil.copy2(self._git_path("index"), copy)
             new = git(self.top, "ls-files", "--others", "--exclude-standard", "-z")
-            # Without other repositories within this one.
+            # Without other repositories within this one, which end with a slash.
             files = b"\0".join(path for path in new.split(b"\0") if not path.endswith(b"/"))
             if files:
                 # git writes an empty object for them, which must not appear in the repository.
@@ -177,7 +186,6 @@ def _parse_raw(fields: list[str]) -> Iterator[Change]:
         old_mode, new_mode, _, _, status = about.lstrip(":").split(" ")
         first = next(rest)
         is_submodule = _SUBMODULE in (old_mode, new_mode)
-        if status[0] in "RC":
-            yield Change(first if status[0] == "R" else None, next(rest), is_submodule)
-        else:
-            yield Change(None if status[0] == "A" else first, None if status[0] == "D" else first, is_submodule)
+        has_other_mode = old_mode != new_mode and status[0] not in "ADC"
+        new = next(rest) if status[0] in "RC" else None if status[0] == "D" else first
+        yield Change(None if status[0] in "AC" else first, new, is_submodule, has_other_mode)

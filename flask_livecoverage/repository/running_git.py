@@ -9,7 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from .git import command_and_environ
+from .git import GitError, command_and_environ
 
 # A process that was killed ends at once, unless a file system hangs.
 _KILL_SECONDS = 0.5
@@ -19,7 +19,7 @@ class RunningGit:
     """``git ARGUMENTS`` in ``folder``. Raises OSError if it cannot be started."""
 
     def __init__(self, folder: Path, arguments: tuple[str, ...]) -> None:
-        command, environ = command_and_environ(arguments)
+        command, environ = command_and_environ(folder, arguments)
         # A file, because git would wait when a pipe is full.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         try:
@@ -39,11 +39,11 @@ class RunningGit:
             return False
         return True
 
-    def take_output(self) -> bytes | None:
-        """Return its output, once it has ended; None if it has failed. To be called once."""
+    def take_output(self) -> bytes:
+        """Return its output, once it has ended. To be called once. Raises GitError if it has failed."""
         with self._output:
             if self._process.returncode:
-                return None
+                raise GitError(f"git ended with status {self._process.returncode}")
             self._output.seek(0)
             return self._output.read()
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from flask_livecoverage.queries.affected_runs import AffectedQuery, affected_tests
+from flask_livecoverage.repository.history import Repository
+
 from ..support.affected_shop import EMPTY, FILES, INDEX, TOTAL, Shop, recorded_shop
 from ..support.repositories import GitFolder
 
@@ -73,7 +76,109 @@ class TestOtherFiles:
         other.commit({"a": "1"})
         shop.code.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other.path), "lib")
         assert shop.find().everything
-        assert "the submodule has changed, and what is in it is not compared" in str(shop.find().reasons)
+        assert "the submodule or repository has changed, and what is in it is not compared" in str(shop.find().reasons)
+
+    def test_submodules_that_were_changed_before_the_run(self, shop: Shop, tmp_path: Path) -> None:
+        """Changes in their files show in no time of the folder."""
+        GitFolder(tmp_path / "other").commit({"a": "1", "deep/b": "1"})
+        source = str(tmp_path / "other")
+        shop.code.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", source, "lib")
+        shop.code.git("config", "diff.ignoreSubmodules", "all")
+        shop.code.git("config", "--file", ".gitmodules", "submodule.lib.ignore", "all")
+        shop.code.commit({})
+        library = GitFolder(shop.path("lib"))
+        library.write({"deep/b": "2"})
+        shop.record()
+        assert shop.affected() == set()
+        library.write({"deep/b": "3"})
+        assert shop.affected() == ALL
+        library.write({"deep/b": "1"})
+        assert shop.affected() == ALL
+
+    def test_repositories_that_are_new_to_git(self, shop: Shop) -> None:
+        inner = GitFolder(shop.path("inner"))
+        inner.commit({"a": "1"})
+        found = shop.find()
+        assert ("inner", "the submodule or repository has changed, and what is in it is not compared") in [
+            (one.path, one.reason) for one in found.reasons
+        ]
+        shop.record()
+        assert shop.affected() == set()
+        inner.write({"a": "2"})
+        assert shop.affected() == ALL
+        inner.commit({})
+        assert shop.affected() == ALL
+
+    def test_folder_in_place_of_a_file(self, shop: Shop) -> None:
+        shop.code.write({"README.md": None, "README.md/more": "1\n"})
+        assert {one.path for one in shop.find().reasons} == {"README.md", "README.md/more"}
+
+    def test_file_in_place_of_a_folder(self, shop: Shop) -> None:
+        shop.code.commit({"data/one": "1\n"})
+        shop.record()
+        shop.code.write({"data/one": None})
+        shop.path("data").rmdir()
+        shop.code.write({"data": "1\n"})
+        assert {one.path for one in shop.find().reasons} == {"data", "data/one"}
+
+    def test_links(self, shop: Shop) -> None:
+        shop.path("current").symlink_to("README.md")
+        shop.code.commit({})
+        shop.record()
+        shop.path("current").unlink()
+        shop.path("current").symlink_to("requirements.txt")
+        assert [one.path for one in shop.find().reasons] == ["current"]
+
+    @pytest.mark.parametrize("name", ["README.md", "shop/cart.py", "tests/test_cart.py"])
+    def test_modes(self, shop: Shop, name: str) -> None:
+        shop.path(name).chmod(0o755)
+        found = shop.find()
+        assert found.everything
+        assert [(one.path, one.reason) for one in found.reasons] == [
+            (name, "its mode has changed: whether it is executable, or a link")
+        ]
+        assert shop.find(diff=Repository(shop.code.path).diff("HEAD")).everything
+        shop.record()
+        assert shop.affected() == set()
+        shop.path(name).chmod(0o644)
+        assert shop.affected() == ALL
+
+    @pytest.mark.parametrize("name", ["a\nb", 'a "b"', "a\\b", "a\tb", "caf\udce9", "ä"])
+    def test_any_names(self, shop: Shop, name: str) -> None:
+        shop.path(name).write_text("1")
+        assert [one.path for one in shop.find().reasons] == [name]
+        shop.record()
+        assert shop.affected() == set()
+        shop.path(name).write_text("2")
+        assert [one.path for one in shop.find().reasons] == [name]
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("core.quotePath", "true"), ("status.showUntrackedFiles", "no"), ("diff.noprefix", "true"),
+         ("diff.mnemonicPrefix", "true"), ("diff.external", "false"), ("color.ui", "always"), ("diff.relative", "true"),
+         ("status.relativePaths", "false"), ("log.showSignature", "true"), ("diff.renames", "copies")],
+    )  # fmt: skip
+    def test_users_configuration(self, shop: Shop, key: str, value: str) -> None:
+        shop.code.git("config", key, value)
+        shop.code.write({"ä new": "1\n"})
+        shop.record()
+        shop.edit("shop/cart.py", "return 0", "return 1")
+        assert shop.affected() == {EMPTY}
+        assert shop.affected(diff=Repository(shop.code.path).diff("HEAD")) == ALL
+        shop.code.write({"ä new": "2\n"})
+        assert shop.affected() == ALL
+
+    @pytest.mark.parametrize("place", [".git", "{other}/.git", "/nowhere"])
+    def test_in_a_hook(self, shop: Shop, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """git names the repository in the environment there, perhaps that of another one."""
+        other = GitFolder(tmp_path / "other")
+        other.commit({"a": "1"})
+        monkeypatch.setenv("GIT_DIR", place.format(other=other.path))
+        monkeypatch.setenv("GIT_INDEX_FILE", str(other.path / ".git" / "index"))
+        monkeypatch.chdir(shop.path("shop"))
+        shop.edit("shop/cart.py", "return 0", "return 1")
+        query = AffectedQuery(shop.path(".livecov"), folder=Path())
+        assert {one.name for one in affected_tests(query).affected.tests} == {EMPTY}
 
 
 class TestFilesOfTests:

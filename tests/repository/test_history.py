@@ -166,7 +166,17 @@ class TestChanges:
 
     def test_repository_within_the_repository(self, repository: GitFolder) -> None:
         GitFolder(repository.path / "inner").commit({"lib.py": "1\n"})
-        assert changes(repository) == set()
+        assert changes(repository) == {Change(None, "inner", is_submodule=True)}
+        repository.write({".gitignore": "inner\n"})
+        assert changes(repository) == {Change(None, ".gitignore")}
+
+    def test_modes(self, repository: GitFolder) -> None:
+        (repository.path / "app.py").chmod(0o755)
+        (repository.path / "old.py").unlink()
+        (repository.path / "old.py").symlink_to("app.py")
+        assert changes(repository) == {
+            Change("app.py", "app.py", has_other_mode=True), Change("old.py", "old.py", has_other_mode=True),
+        }  # fmt: skip
 
     def test_users_configuration_changes_nothing(self, repository: GitFolder) -> None:
         for key, value in {

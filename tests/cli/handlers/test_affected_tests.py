@@ -51,6 +51,15 @@ class TestText:
             f"0 of 3 tests must run since {commit}; 3 cannot be affected, which took 0.3 s. Run run1.",
         ]
 
+    def test_any_names_are_one_line(self, shop: Shop, invoke: Invoke) -> None:
+        for name in ("a\nb", "caf\udce9"):
+            shop.path(name).write_text("1")
+        result = invoke("affected")
+        assert (result.status, result.stderr) == (0, "")
+        assert [line.split("  ")[0] for line in result.stdout.splitlines()[2:4]] == ["a\\nb", "caf\\udce9"]
+        found = json.loads(invoke("affected", "--format", "json").stdout)
+        assert [one["path"] for one in found["reasons"]] == ["a\nb", "caf\udce9"]
+
     def test_run_without_commit_is_reported(self, shop: Shop, invoke: Invoke) -> None:
         Path(".livecov/runs/run1/marks.git.json").unlink()
         result = invoke("affected", "--run", "run1")

@@ -141,11 +141,9 @@ Not measured: README.rst.
         assert shown.stdout.splitlines()[0] == f"Changed statements in {name}; run run."
         assert shown.stdout.split("\n", 1)[1] == invoke("patch").stdout.split("\n", 1)[1]
 
-    def test_diff_without_a_repository(
-        self, recorded: GitFolder, invoke: Invoke, ask: Ask, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_diff_without_a_repository(self, recorded: GitFolder, invoke: Invoke, ask: Ask) -> None:
         Path("change.diff").write_text(recorded.git("diff", "main") + "\n")
-        monkeypatch.setenv("GIT_DIR", "/nowhere")
+        (recorded.path / ".git").rename(recorded.path / "gone")
         answer = ask("patch", "--diff", "change.diff")
         assert (answer["base"], answer["statements"]) == (None, 5)
         result = invoke("patch")
