@@ -31,6 +31,7 @@ INTERPRETER = (
     "middleware",
     "model/test_imports.py",
     "model/test_patches.py",
+    "queries/test_importable_names.py",
     "recording",
     "sources",
     "startup/test_early_start.py",

@@ -1,6 +1,6 @@
 """Code that reads which fields classes have, and which arguments functions.
 
-Tests ``mentions`` and ``scopes``.
+Tests ``analysis.impact.mentions`` and ``analysis.impact.scopes``.
 """
 
 from __future__ import annotations
