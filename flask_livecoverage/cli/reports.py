@@ -40,10 +40,10 @@ def report(
     data_dir: str, run_id: str, report_format: str, contexts: str | None, output: str | None, fail_under: float | None
 ) -> None:
     """Report the coverage of what was recorded."""
-    from .handlers import reporting
+    from .handlers import run_reports
 
     click.get_current_context().exit(
-        reporting.report(data_dir, run_id, [report_format], contexts=contexts, output=output, fail_under=fail_under)
+        run_reports.report(data_dir, run_id, [report_format], contexts=contexts, output=output, fail_under=fail_under)
     )
 
 

@@ -96,12 +96,14 @@ startup_timeout_option = click.option(
 @pass_script_info
 def serve(info: ScriptInfo, /, no_report: bool, control_fd: int | None, **options: Any) -> None:
     """Serve the application with recording on, until /shutdown, SIGTERM or Ctrl-C; then report."""
-    from .handlers import reporting, serving
+    from .handlers import serving
 
     serve_with = read_serve_options(options, port=5000, access_log=True)
     run_id = serving.serve(info, serve_with, control_fd=control_fd)
     if not no_report:
-        click.get_current_context().exit(reporting.report(serve_with.data_dir, run_id, ["term-missing"]))
+        from .handlers import run_reports
+
+        click.get_current_context().exit(run_reports.report(serve_with.data_dir, run_id, ["term-missing"]))
 
 
 @livecov.command(context_settings={"allow_interspersed_args": False})

@@ -13,16 +13,16 @@ from ..errors import ConfigurationError
 from ..journal.data_dir import DataDir
 from ..journal.run_folder import RunFolder
 from ..model.outcomes import Outcome
-from ..model.records import Run
 from ..queries.covered_files import read_coverage
 from ..queries.patch import LocatedDiff, Patch, cover_patch
+from ..queries.stored_runs import runs_in_store
 from ..queries.suite_outcomes import outcomes_of
 from ..repository.bases import Base, find_base
 from ..repository.diffs import parse_diff
 from ..repository.history import Repository
 from ..repository.refs import Ref, recent_refs
 from ..sources.content import content_hash
-from ..store import RunQueries, StoreHandle
+from ..store import StoreHandle
 from .background import Progress
 from .kept_answers import KeptAnswers, LastAnswer
 from .run_reader import Answer, existing_run
@@ -109,14 +109,13 @@ class Changes:
         return self._last.keep(made_from, self._cover(folder, LocatedDiff(diff, found.top), found, refs))
 
     def _cover(self, folder: RunFolder, located: LocatedDiff, found: GitChange, refs: Sequence[Ref]) -> Change:
-        with self._store.use() as store, store.recorded([store.sync(folder)]) as queries:
-            if not queries.requests.count():
+        with self._store.use() as store, runs_in_store(store, [folder], whole=True) as stored:
+            queries = stored.queries
+            if not queries.requests.count() and not stored.unaffected.tests:
                 problem = f"The run {folder.id} has no requests, so nothing of the change was tested in it."
                 (tested,) = self._directory.select("latest", tested=True)
                 return Change(refs, problem, tested.id if tested.id != folder.id else None, git=found)
-            patch = cover_patch(
-                queries, located, read_coverage([run_without_requests(queries)], queries, located.paths)
-            )
+            patch = cover_patch(queries, located, read_coverage(stored, located.paths))
             names = {name for file in patch.files for line in file.statements for name in line.users.tests}
             return Change(
                 refs,
@@ -133,9 +132,3 @@ def _from_git(repository: Repository, ref: str | None) -> GitChange:
     changed = repository.changes(repository.head())
     uncommitted = frozenset(change.path for change in changed if change.path is not None)
     return GitChange(base, str(repository.top), repository.diff(base.commit), uncommitted)
-
-
-def run_without_requests(queries: RunQueries) -> Run:
-    """Return the run as reports need it: its lines and its files."""
-    traces = {trace.id: trace for trace in (*queries.lines.traces().values(), *queries.lines.ambient())}
-    return Run("", (), (), traces, ambient=list(traces), source_files=sorted(queries.contents.sources()))

@@ -67,10 +67,10 @@ class RunComparisons:
     def _compare(self, pair: Pair, report: Progress) -> ComparedRuns:
         with self._store.use() as store:
             report("Reading the older run")
-            with runs_in_store(store, [self._folder(pair.before)]) as stored:
+            with runs_in_store(store, [self._folder(pair.before)], whole=True) as stored:
                 root_before, earlier = stored.queries.root, CoverageReader(stored).read(pair.before)
             report("Reading the newer run")
-            with runs_in_store(store, [self._folder(pair.after)]) as stored:
+            with runs_in_store(store, [self._folder(pair.after)], whole=True) as stored:
                 reader = CoverageReader(stored)
                 compared = compare_coverage(earlier, reader.read(pair.after), reader.read_unexecuted)
                 return ComparedRuns(compared, root_before, stored.queries.root)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,14 +80,16 @@ class Reports:
         """coverage.py's JSON report, with contexts."""
         return self._read_report(self._coverage.json_report, "coverage.json", show_contexts=True)
 
-    def json_object(self) -> dict[str, Any]:
+    def json_object(self, **options: Any) -> dict[str, Any]:
         """coverage.py's JSON report, parsed."""
-        report: dict[str, Any] = json.loads(self._read_report(self._coverage.json_report, "coverage.json"))
+        report: dict[str, Any] = json.loads(self._read_report(self._coverage.json_report, "coverage.json", **options))
         return report
 
     def json_files(self) -> dict[str, Any]:
-        """The part of that report about each file, by its absolute path."""
-        files = self.json_object()["files"]
+        """The part of that report about each file, by its absolute path. Files that cannot be parsed are left out."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", coverage.exceptions.CoverageWarning)
+            files = self.json_object(ignore_errors=True)["files"]
         return {os.path.normpath(os.path.join(self.folder, path)): file for path, file in files.items()}
 
     def data(self) -> bytes:

@@ -67,11 +67,12 @@ class DataDir:
         folder = self.path / "runs"
         return [path for path in sorted(folder.iterdir()) if not path.is_dir()] if folder.is_dir() else []
 
-    def select(self, wanted: str, *, tested: bool = False) -> list[RunFolder]:
+    def select(self, wanted: str, *, tested: bool = False, whole: bool = False) -> list[RunFolder]:
         """Return the runs that ``wanted`` names: an id or the beginning of one, ``latest`` or ``all``.
 
         With ``tested``, ``latest`` is the newest run in which something was tested, if there is one: a person who looks
-        at the application in between does not hide the results of the suite. Raises DataError if there are none.
+        at the application in between does not hide the results of the suite. With ``whole``, a run in which no test ran
+        because no change can affect any counts too. Raises DataError if there are none.
         """
         runs = [run for run in self.runs() if run.journals()]
         if not runs:
@@ -82,7 +83,7 @@ class DataDir:
         if wanted == "all":
             return runs
         if wanted == "latest":
-            newest_tested = (run for run in reversed(runs) if run.is_tested())
+            newest_tested = (run for run in reversed(runs) if run.is_tested() or (whole and run.relies_on_others()))
             return [next(newest_tested, runs[-1]) if tested else runs[-1]]
         found = [run for run in runs if run.id.startswith(wanted)]
         exact = [run for run in found if run.id == wanted]

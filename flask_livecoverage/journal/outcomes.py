@@ -7,9 +7,10 @@ does not become part of one that a full disk has torn. The two kinds:
 ``{"test", "outcome", "duration_ms", "at", "files"}``
     a test has ended: the fields of :class:`~..model.outcomes.Outcome`. The last line of a test counts: the one with the
     greatest ``at``, and of those with the same one, the last in the file
-``{"collected", "root", "at"}``
+``{"collected", "root", "at", "unaffected"}``
     the names of all tests that a session has collected, before any is deselected, and the absolute path of its root,
-    to which the files of the tests are relative
+    to which the files of the tests are relative. ``unaffected``, if it is there, are those that need not run because no
+    change can affect them: by the id of the run in which they were recorded
 """
 
 from __future__ import annotations
@@ -35,11 +36,16 @@ _LIMIT = 1e12
 
 @dataclass(frozen=True)
 class Collection:
-    """The names of all ``tests`` that a session has collected; its ``root`` is an absolute path."""
+    """The names of all ``tests`` that a session has collected; its ``root`` is an absolute path.
+
+    ``unaffected`` are those that need not run, because no change since they were recorded can affect them: by the id of
+    the run in which they were.
+    """
 
     tests: Sequence[str]
     root: str
     at: float
+    unaffected: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,12 @@ class RecordedOutcomes:
         """The tests of the last session; None if no session has recorded them."""
         return max(self.collections, key=lambda one: one.at, default=None)
 
+    @property
+    def unaffected(self) -> dict[str, str]:
+        """The tests that have not run, because no change can affect them, with the runs in which they were recorded."""
+        found = {test: run for one in self.collections for run, tests in one.unaffected.items() for test in tests}
+        return {test: run for test, run in found.items() if test not in self.outcomes}
+
 
 # Writing
 
@@ -74,10 +86,16 @@ def append_collection(folder: RunFolder, collection: Collection) -> None:
     """Record the tests that a session has collected, unless it is recorded already. Raises StorageError."""
     last = read_outcomes(folder).last_collection
     # The workers of one session collect the same tests.
-    if last is not None and (list(last.tests), last.root) == (list(collection.tests), collection.root):
+    if last is not None and _content_of(last) == _content_of(collection):
         return
-    fields = {"collected": list(collection.tests), "root": collection.root, "at": collection.at}
+    fields = {**_content_of(collection), "at": collection.at}
     _append(folder, _encoded(fields), "the tests of this session are not recorded")
+
+
+def _content_of(collection: Collection) -> dict[str, Any]:
+    fields = {"collected": list(collection.tests), "root": collection.root}
+    unaffected = {run: list(tests) for run, tests in collection.unaffected.items() if tests}
+    return {**fields, "unaffected": unaffected} if unaffected else fields
 
 
 def line_of(outcome: Outcome) -> str:
@@ -169,7 +187,8 @@ def _collection_of(fields: dict[str, Any]) -> Collection:
     root = fields["root"]
     if type(root) is not str:
         raise TypeError("the root is no text")
-    return Collection(_texts(fields["collected"], MAX_NAME_LENGTH), root, _number(fields["at"]))
+    unaffected = {run: _texts(tests, MAX_NAME_LENGTH) for run, tests in fields.get("unaffected", {}).items()}
+    return Collection(_texts(fields["collected"], MAX_NAME_LENGTH), root, _number(fields["at"]), unaffected)
 
 
 def _number(value: Any) -> float:

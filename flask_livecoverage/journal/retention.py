@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import StorageError
 from ..model.data_files import is_used, open_for_reading
+from .outcomes import read_outcomes
 from .recorded_tests import recorded_tests
 from .run_folder import RunFolder
 from .storage import describe
@@ -46,7 +47,7 @@ def surplus(runs: Sequence[RunFolder], keep: int) -> list[RunFolder]:
     """Return the runs beyond the newest ``keep``, oldest first; ``runs`` are in the order of their start.
 
     Not among them are the newest run in which something was tested, those that hold the last records of tests
-    (:func:`_last_records`), and those that are being recorded.
+    (:func:`_last_records`) or the record of tests that a run which stays has left out, and those that are being recorded.
     """
     old, kept = list(runs[: max(0, len(runs) - keep)]), list(runs[max(0, len(runs) - keep) :])
     if not any(run.is_tested() for run in kept):
@@ -54,8 +55,16 @@ def surplus(runs: Sequence[RunFolder], keep: int) -> list[RunFolder]:
         if newest is not None:
             old.remove(newest)
             kept.insert(0, newest)
-    stays = _last_records(old, kept, max(1, keep)) if old else []
-    return [run for run in old if run not in stays and not is_live(run)]
+    if not old:
+        return []
+    stays = _last_records(old, kept, max(1, keep))
+    relied_on = _relied_on([*stays, *kept])
+    return [run for run in old if run not in stays and run.id not in relied_on and not is_live(run)]
+
+
+def _relied_on(runs: Sequence[RunFolder]) -> set[str]:
+    """Return the ids of the runs with the records of tests that ``runs`` have left out."""
+    return {owner for run in runs if run.relies_on_others() for owner in read_outcomes(run).unaffected.values()}
 
 
 def _last_records(old: Sequence[RunFolder], kept: Sequence[RunFolder], most: int) -> list[RunFolder]:

@@ -86,6 +86,16 @@ class RunFolder:
         """
         return any(map(_names_a_test, self.journals()))
 
+    def relies_on_others(self) -> bool:
+        """Return whether a session of the run left tests out, because no change since another run can affect them.
+
+        See :mod:`.outcomes`. The file is searched, without parsing it.
+        """
+        try:
+            return b'"unaffected":{' in read_data_file(self.outcomes_path)
+        except OSError:
+            return False
+
     def clock(self) -> RunClock:
         """Return the clock of the run's processes."""
         with suppress(OSError):

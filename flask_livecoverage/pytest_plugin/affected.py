@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,21 @@ class AffectedSelection:
     def __init__(self, config: pytest.Config, ref: str) -> None:
         self._config = config
         self._ref = ref
-        # The tests to deselect, with the time that each took, in milliseconds.
-        self._unaffected: Mapping[str, float] = dict.fromkeys(getattr(config, "workerinput", {}).get(_INPUT, ()), 0.0)
+        # The tests to deselect, with the runs in which they were recorded; and the time that each took in milliseconds.
+        self._unaffected: Mapping[str, str] = getattr(config, "workerinput", {}).get(_INPUT, {})
+        self._durations: Mapping[str, float] = {}
         self._deselected: set[str] = set()
         self._since = ""
         self._reasons: list[str] = []
         self._notes: list[str] = []
+
+    def unaffected(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return those of ``names`` that need not run, by the ids of the runs in which they were recorded."""
+        found: dict[str, list[str]] = {}
+        for name in names:
+            if name in self._unaffected:
+                found.setdefault(self._unaffected[name], []).append(name)
+        return found
 
     @property
     def _is_worker(self) -> bool:
@@ -69,7 +78,7 @@ class AffectedSelection:
             raise pytest.UsageError(f"--livecov-affected: {error}") from None
         found = answer.affected
         self._notes += answer.notes
-        self._unaffected = found.unaffected
+        self._unaffected, self._durations = found.owners, found.unaffected
         self._since = f"{short_commit(found.base)} " if found.base else ""
         self._since += f"(run {found.run})"
         self._reasons = [f"{change.path}: {change.reason}" for change in found.reasons if change.reach.everything]
@@ -77,7 +86,7 @@ class AffectedSelection:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Give a worker the tests to deselect."""
-        node.workerinput[_INPUT] = list(self._unaffected)
+        node.workerinput[_INPUT] = dict(self._unaffected)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -114,7 +123,7 @@ class AffectedSelection:
         yield from (f"WARNING: {note}" if self._since else note for note in self._notes)
         if self._deselected:
             count = len(self._deselected)
-            saved = sum(self._unaffected.get(name, 0.0) for name in self._deselected) / 1000
+            saved = sum(self._durations.get(name, 0.0) for name in self._deselected) / 1000
             tests = "1 test was" if count == 1 else f"{count} tests were"
             took = "It" if count == 1 else "They"
             yield f"{tests} deselected: no change since {self._since} can affect {'it' if count == 1 else 'them'}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,15 +70,19 @@ class OutcomeLog:
         self._attempts: dict[str, Attempt] = {}
         self._files: dict[str, tuple[str, ...]] = {}
         self._collected: Sequence[str] = ()
+        self._unaffected: Mapping[str, Sequence[str]] = {}
         self._routes: ControlRoutes | None = None
         self._folder: RunFolder | None = None
         self._now: Callable[[], float] = time.time
         self._is_connected = False
         self._has_timed_out = False
 
-    def set_collected(self, names: Sequence[str]) -> None:
-        """Set the names of all tests that this session has collected."""
-        self._collected = names
+    def set_collected(self, names: Sequence[str], unaffected: Mapping[str, Sequence[str]]) -> None:
+        """Set the names of all tests that this session has collected.
+
+        ``unaffected`` are those that need not run, by the ids of the runs in which they were recorded.
+        """
+        self._collected, self._unaffected = names, unaffected
 
     def set_files(self, name: str, files: tuple[str, ...]) -> None:
         """Set the files on which the test ``name`` depends."""
@@ -158,7 +162,7 @@ class OutcomeLog:
         from ..journal.outcomes import Collection, append_collection
 
         try:
-            append_collection(self._folder, Collection(self._collected, self._root, self._now()))
+            append_collection(self._folder, Collection(self._collected, self._root, self._now(), self._unaffected))
         except LiveCoverageError:
             # The outcomes cannot be written either, and are reported.
             return

@@ -40,6 +40,8 @@ class LiveSession:
         self._config = config
         self._routes: ControlRoutes | None = None
         self._executed: ExecutedLines | None = None
+        # Tests that are deselected, by the runs in which they were recorded.
+        self._unaffected: dict[str, list[str]] = {}
         self._run_id: str = getattr(config, "workerinput", {}).get("livecov_run", "")
         self.report = SessionReport()
         self._running = RunningTest(self.report)
@@ -71,7 +73,8 @@ class LiveSession:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
         """Connect to the server before the first test."""
-        if self._options.url and self._runs_something and (session.items or self._is_controller):
+        has_tests = session.items or self._is_controller or self._unaffected
+        if self._options.url and self._runs_something and has_tests:
             self._connect_first()
         try:
             return (yield)
@@ -155,7 +158,10 @@ class LiveSession:
         """Note all tests, before any is deselected."""
         # If a module could not be collected, its tests are not known.
         if not session.testsfailed:
-            self._outcomes.set_collected([test_name(item.nodeid, item.location[2]) for item in items])
+            names = [test_name(item.nodeid, item.location[2]) for item in items]
+            selection = self._config.pluginmanager.get_plugin("livecov-affected")
+            self._unaffected = selection.unaffected(names) if selection else {}
+            self._outcomes.set_collected(names, self._unaffected)
         return (yield)
 
     @pytest.hookimpl(tryfirst=True)

@@ -32,6 +32,7 @@ Modules:
 *   ``stored_runs``: opens the store for a question
 *   ``suite_files``: the Python files of a suite
 *   ``suite_outcomes``: the outcomes of a suite's tests
+*   ``unaffected_tests``: the tests that a run left out because no change can affect them
 *   ``window_summary``: the summary of the last window
 
 May import: analysis, errors, exports, journal.data_dir, journal.facts,

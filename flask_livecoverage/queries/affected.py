@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -45,7 +45,8 @@ class AffectedTest:
 class Affected:
     """The tests that a change can affect, and the changes that can affect any.
 
-    ``unaffected`` are all other tests, with the time that each took, in milliseconds.
+    ``unaffected`` are all other tests, with the time that each took, in milliseconds, ``owners`` the same ones with the
+    ids of the runs in which they were recorded.
     ``base`` is the commit since which changes count, None for a diff; ``run`` the newest run. With several, each test
     is judged by the newest in which it was recorded. ``everything`` is true if a change can affect all tests.
     """
@@ -56,6 +57,7 @@ class Affected:
     reasons: Sequence[Change]
     tests: Sequence[AffectedTest]
     unaffected: Mapping[str, float]
+    owners: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def saved_ms(self) -> float:
@@ -133,6 +135,7 @@ class AffectedFinder:
             _without_repetition(changes),
             affected,
             unaffected,
+            {name: owners[name].id for name in unaffected},
         )
 
     def _of_run(

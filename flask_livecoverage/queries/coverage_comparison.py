@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..analysis.lost_lines import ComparedFile, compare, has_decreased, is_comparable
@@ -16,10 +16,14 @@ FindUnexecuted = Callable[[Iterable[str]], tuple[Mapping[str, CountedFile], Mapp
 
 @dataclass(frozen=True)
 class Names:
-    """The names of tests or routes that only one side has."""
+    """The names of tests or routes that only one side has.
+
+    ``changed`` are the tests whose outcome is another one: by name, the outcome before and after.
+    """
 
     added: Sequence[str]
     removed: Sequence[str]
+    changed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def compare_coverage(
         after,
         compare(files, files_after, there),
         unknown,
-        _names(before.tests, after.tests),
+        _names(before.tests, after.tests, before.outcomes, after.outcomes),
         _names(before.routes, after.routes),
     )
 
@@ -90,7 +94,14 @@ def _without(files: Mapping[str, CountedFile], names: Mapping[str, str]) -> dict
     return {name: file for name, file in files.items() if name not in names}
 
 
-def _names(before: frozenset[str] | None, after: frozenset[str] | None) -> Names | None:
+def _names(
+    before: frozenset[str] | None,
+    after: frozenset[str] | None,
+    outcomes: Mapping[str, str] | None = None,
+    outcomes_after: Mapping[str, str] | None = None,
+) -> Names | None:
     if before is None or after is None:
         return None
-    return Names(added=sorted(after - before), removed=sorted(before - after))
+    pairs = {name: (outcome, (outcomes_after or {}).get(name)) for name, outcome in sorted((outcomes or {}).items())}
+    changed = {name: (old, new) for name, (old, new) in pairs.items() if new is not None and new != old}
+    return Names(added=sorted(after - before), removed=sorted(before - after), changed=changed)

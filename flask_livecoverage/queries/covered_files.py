@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError
@@ -15,18 +15,21 @@ from ..model.records import FileStatements, Run
 from ..sources.content import content_hash
 from ..sources.coveragepy import FileChooser, StatementAnalyser
 from ..store import RunQueries
+from .stored_runs import StoredRuns
 
 
 @dataclass(frozen=True)
 class CoveredFile:
     """A file that has not changed since it was recorded: its statements, and a bitmap of the ``covered`` ones.
 
-    ``numbers`` are those of this content of the file in the store; none if no line of it ran.
+    ``numbers`` are those of this content of the file in the store; none if no line of it ran. ``unaffected`` are the
+    lines of the tests that the runs left out, by their names.
     """
 
     analysis: FileStatements
     covered: int
     numbers: Sequence[int] = ()
+    unaffected: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,50 +38,80 @@ class CoveredFiles:
 
     ``reported`` are all files that reports count, also those that were not asked for. ``changed`` were recorded with
     another content. ``unrecorded`` are files that the configuration selects and that the runs do not know, because they
-    are newer.
+    are newer. ``broken`` has the reason for each of those asked for that cannot be parsed. ``recorded`` are all files
+    that the runs know.
     """
 
     files: Mapping[str, CoveredFile]
     reported: Collection[str] = ()
     changed: Collection[str] = ()
     unrecorded: Collection[str] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)
+    recorded: Collection[str] = ()
 
 
-def read_coverage(runs: Sequence[Run], queries: RunQueries, paths: Collection[str]) -> CoveredFiles:
-    """The coverage of those of ``paths`` that were measured in ``runs``, which ``queries`` are about.
+def read_coverage(stored: StoredRuns, paths: Collection[str]) -> CoveredFiles:
+    """The coverage of those of ``paths`` that were measured in the ``stored`` runs.
 
     Raises DataError if nothing was measured, or no recorded file is here.
     """
-    recorded, source_files = _recorded(runs)
+    run = _run_without_requests(stored)
+    recorded, source_files = run.contents(), set(run.source_files)
     with tempfile.TemporaryDirectory() as folder:
         local_path = local_paths({path for path, _ in recorded} | source_files, Path(folder))
     contents = _by_path(((local_path(path), content) for path, content in recorded), paths)
     changed = {path for path, known in contents.items() if content_hash(path) not in known}
     try:
-        reported = _report(runs)
+        reported = _report(run)
     except DataError:
         # Without a file that is as it was recorded, there is no report.
         if not any(map(content_hash, changed)):
             raise
         reported = {}
     analyser = StatementAnalyser()
-    numbers = _numbers(queries, local_path)
+    numbers = _numbers(stored.queries, local_path)
+    unaffected = _unaffected(stored, local_path)
     files = {}
     for path, (statements, covered) in reported.items():
         if path in paths and path not in changed:
             analysis = _with_further_lines(statements, path, analyser)
-            numbers_here = numbers.get((path, content_hash(path)), ())
-            files[path] = CoveredFile(analysis, covered & analysis.statements, numbers_here)
+            key = path, content_hash(path)
+            covered &= analysis.statements
+            files[path] = CoveredFile(analysis, covered, numbers.get(key, ()), unaffected.get(key, {}))
     known = set(map(local_path, source_files))
     new = _newer({path for path in paths if path not in contents and path not in known}, known)
     changed = {path for path in changed if analyser.reports_on(path)}
-    return CoveredFiles(files, reported.keys(), changed, new - files.keys())
+    broken = _broken((path for path in paths if path in contents or path in known), analyser)
+    recorded_here = known.union(local_path(path) for path, _ in recorded)
+    return CoveredFiles(files, reported.keys(), changed, new - files.keys(), broken, recorded_here)
 
 
-def _recorded(runs: Iterable[Run]) -> tuple[set[tuple[str, str]], set[str]]:
-    """The paths and contents of the recorded files, and the paths of those that the configuration selected then."""
-    recorded = {pair for run in runs for pair in run.contents()}
-    return recorded, {path for run in runs for path in run.source_files}
+def _broken(paths: Iterable[str], analyser: StatementAnalyser) -> dict[str, str]:
+    """The reasons for those of the files that are no Python, although they are named so."""
+    found = {}
+    for path in paths:
+        if path.endswith(".py") and os.path.isfile(path) and analyser.reports_on(path):
+            analysis = analyser.analyse_or_explain(path)
+            if isinstance(analysis, str):
+                found[path] = analysis.rpartition("as Python source: ")[2]
+    return found
+
+
+def _run_without_requests(stored: StoredRuns) -> Run:
+    """The runs as one, as reports need it: its lines and its files."""
+    queries = stored.queries
+    found = (*queries.lines.traces().values(), *queries.lines.ambient(), *stored.unaffected.traces.values())
+    traces = {trace.id: trace for trace in found}
+    return Run("", (), (), traces, ambient=list(traces), source_files=sorted(queries.contents.sources()))
+
+
+def _unaffected(stored: StoredRuns, local_path: Callable[[str], str]) -> dict[tuple[str, str], dict[str, int]]:
+    """The lines of the tests that the runs left out, by path and content, and by test."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for test, path, lines in stored.unaffected.lines():
+        by_test = found.setdefault((local_path(path), lines.content), {})
+        by_test[test] = by_test.get(test, 0) | lines.lines
+    return found
 
 
 def _by_path(pairs: Iterable[tuple[str, str]], paths: Collection[str]) -> dict[str, set[str]]:
@@ -89,9 +122,9 @@ def _by_path(pairs: Iterable[tuple[str, str]], paths: Collection[str]) -> dict[s
     return contents
 
 
-def _report(runs: Sequence[Run]) -> dict[str, tuple[FileStatements, int]]:
+def _report(run: Run) -> dict[str, tuple[FileStatements, int]]:
     """The statements of all reported files, and those that were executed."""
-    with open_reports(runs, contexts="none") as reports:
+    with open_reports([run], contexts="none") as reports:
         found = reports.json_files()
     files = {}
     for path, file in found.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -175,13 +175,17 @@ class LineUsers:
 
 
 def users_of_lines(
-    queries: RunQueries, numbers: Collection[int], analysis: FileStatements, lines: Collection[int]
+    queries: RunQueries,
+    numbers: Collection[int],
+    analysis: FileStatements,
+    lines: Collection[int],
+    further: Mapping[str, int],
 ) -> dict[int, LineUsers]:
     """The tests that executed each statement in ``lines`` (their first lines) of a file.
 
-    ``numbers`` are those of the file's content in the store.
+    ``numbers`` are those of the file's content in the store, ``further`` the lines of other tests.
     """
-    tests: dict[str, int] = {}
+    tests: dict[str, int] = dict(further)
     for ran, name in queries.lines.ran_by_test(numbers) if numbers else ():
         tests[name] = tests.get(name, 0) | ran
     executed = {name: analysis.executed(ran) for name, ran in tests.items()}

@@ -89,9 +89,14 @@ class Patch:
         return sum(len(file.executed_lines) for file in self.files)
 
     @property
-    def percent(self) -> float:
-        """The percentage of changed statements that were executed; 100 if none has changed."""
-        return 100 * self.covered / self.statements if self.statements else 100.0
+    def percent(self) -> float | None:
+        """The percentage of changed statements that were executed; 100 if none has changed.
+
+        None if some have, and none can be judged.
+        """
+        if not self.statements:
+            return None if self.unjudged else 100.0
+        return 100 * self.covered / self.statements
 
 
 class LocatedDiff:
@@ -125,6 +130,10 @@ class LocatedDiff:
             return None
         return os.path.realpath(os.path.join(self.top, change.old_path))
 
+    def contains(self, path: str) -> bool:
+        """True for the absolute paths in the top folder."""
+        return path == self.top or path.startswith(os.path.join(self.top, ""))
+
     def shown(self, path: str) -> str:
         """A path relative to the top folder."""
         return relative_path(path, self.top)
@@ -137,13 +146,15 @@ class LocatedDiff:
 
     def check(self) -> None:
         """Raise ConfigurationError if a file is outside of the folder, or none of them is here."""
+        for located, change in self.all_items():
+            former = self.former(change)
+            for path, name in ((located, change.path), (former, change.old_path)):
+                if path is not None and not self.contains(path) and change.kind != "link":
+                    raise ConfigurationError(
+                        f"the diff changes {printable(name or '')}, outside of {self.top}: run this in the folder to "
+                        "which its paths are relative"
+                    )
         found = list(self.items())
-        for path, change in found:
-            if path != self.top and not path.startswith(os.path.join(self.top, "")) and change.kind != "link":
-                raise ConfigurationError(
-                    f"the diff changes {printable(change.path)}, outside of {self.top}: run this in the folder to "
-                    "which its paths are relative"
-                )
         if found and not any(os.path.lexists(path) for path, _ in found):
             raise ConfigurationError(
                 f"no file of the diff is here, for example {printable(found[0][1].path)}: run this in the folder to "
@@ -152,7 +163,12 @@ class LocatedDiff:
 
 
 def cover_patch(queries: RunQueries, located: LocatedDiff, covered: CoveredFiles) -> Patch:
-    """The coverage of a diff. ``covered`` is that of its files, in the runs of ``queries``."""
+    """The coverage of a diff. ``covered`` is that of its files, in the runs of ``queries``.
+
+    Raises ConfigurationError if these have measured no file of the repository.
+    """
+    if located.paths:
+        _check_place(located, covered)
     moved = moved_lines(located.diff)
     files, unjudged, unmeasured = [], [], []
     for path, change in located.items():
@@ -175,12 +191,25 @@ def cover_patch(queries: RunQueries, located: LocatedDiff, covered: CoveredFiles
     )
 
 
+def _check_place(located: LocatedDiff, covered: CoveredFiles) -> None:
+    if not any(located.contains(path) or located.contains(os.path.realpath(path)) for path in covered.recorded):
+        example = printable(min(covered.recorded, default=""))
+        raise ConfigurationError(
+            f"none of the measured files is in {located.top}, for example {example}: record the suite in this folder, "
+            "or map the recorded paths to yours with [paths] in coverage.py's configuration"
+        )
+
+
 def _problem(path: str, former: str | None, change: FileChange, covered: CoveredFiles) -> str | None:
     """The reason why a measured file cannot be judged."""
+    if not os.path.lexists(path):
+        return "is not here"
+    if path in covered.broken:
+        return f"cannot be parsed ({covered.broken[path]})"
     if former in covered.changed and path not in covered.files:
         return "was renamed since it was recorded"
     if path in covered.changed:
-        return "has changed since it was recorded" if os.path.exists(path) else "is not here"
+        return "has changed since it was recorded"
     if path in covered.unrecorded:
         return "is newer than the recorded run"
     if path not in covered.files or change.kind in ("link", "submodule"):
@@ -190,18 +219,34 @@ def _problem(path: str, former: str | None, change: FileChange, covered: Covered
     source = read_source(path)
     if not change.fits(source):
         return "does not have the lines that the diff shows"
-    if b"\r" in source.replace(b"\r\n", b""):
+    if _has_other_line_ends(source):
         return "has line ends that git does not count"
     return None
 
 
 def _count_statements(path: str, change: FileChange) -> int | None:
+    """The number of changed statements; None if it is unknown, as in a file that is not the one of the diff."""
     if change.kind == "binary":
         return None
+    if not change.added():
+        return 0
     try:
+        source = read_source(path)
+        if not _fits(change, source):
+            return None
         return len(changed_statements(StatementAnalyser().analyse(path), change.added()).counted)
     except (coverage.CoverageException, OSError, SyntaxError, ValueError):
-        return len(change.added())
+        return None
+
+
+def _fits(change: FileChange, source: bytes) -> bool:
+    """True if the file has the lines that the diff shows, with the numbers that they have there."""
+    return change.fits(source) and not _has_other_line_ends(source)
+
+
+def _has_other_line_ends(source: bytes) -> bool:
+    """True if lines have ends that git does not count, so that their numbers differ."""
+    return b"\r" in source.replace(b"\r\n", b"")
 
 
 def _contains_measured(path: str, change: FileChange, covered: CoveredFiles) -> bool:
@@ -213,7 +258,8 @@ def _judge(
 ) -> PatchedFile:
     found = changed_statements(file.analysis, change.added())
     lines = [*found.counted, *found.continued]
-    users = users_of_lines(queries, file.numbers, file.analysis, [line for line in lines if file.covered >> line & 1])
+    executed = [line for line in lines if file.covered >> line & 1]
+    users = users_of_lines(queries, file.numbers, file.analysis, executed, file.unaffected)
 
     def statement(line: int) -> ChangedStatement:
         return ChangedStatement(line, line in users, line in moved, users.get(line, LineUsers()))

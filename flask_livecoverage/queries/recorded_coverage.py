@@ -22,7 +22,8 @@ class RecordedCoverage:
     """The coverage of one side of a comparison; ``name`` is a run's id, or the path of a baseline.
 
     ``files`` are by name, see :func:`portable_name`. ``unknown`` has the reason for each file that cannot be counted.
-    ``tests`` and ``routes`` are None for a baseline, which does not name them.
+    ``tests`` and ``routes`` are None for a baseline, which does not name them. ``outcomes`` are those of the tests that
+    have one.
     """
 
     name: str
@@ -30,6 +31,7 @@ class RecordedCoverage:
     unknown: Mapping[str, str] = field(default_factory=dict)
     tests: frozenset[str] | None = None
     routes: frozenset[str] | None = None
+    outcomes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> Counts:
@@ -55,19 +57,23 @@ class CoverageReader:
     def __init__(self, stored: StoredRuns) -> None:
         self._store = stored.store
         self._queries = stored.queries
+        self._unaffected = stored.unaffected
         self._analyser = StatementAnalyser()
 
     def read(self, name: str) -> RecordedCoverage:
         """The coverage of the runs, which are shown as ``name``."""
-        files, unknown = self._counted(recorded_files(self._store, self._queries, self._analyser))
+        further = self._unaffected.traces.values()
+        files, unknown = self._counted(recorded_files(self._store, self._queries, self._analyser, further))
         groups = self._queries.groups
-        routes = (route.name for route in groups.executed("route"))
+        routes = {route.name for route in groups.executed("route")}
+        routes |= {f"{one.method} {one.rule or NO_ROUTE}" for one in self._unaffected.executions}
         return RecordedCoverage(
             name,
             files,
             unknown,
-            frozenset(test.name for test in groups.executed("test")),
+            frozenset(groups.names_of_tests()) | self._queries.outcomes.keys() | self._unaffected.tests,
             frozenset(merged_name(route) for route in routes if not route.endswith(f" {NO_ROUTE}")),
+            {name: one.outcome for name, one in self._queries.outcomes.items()},
         )
 
     def read_unexecuted(self, names: Iterable[str]) -> tuple[dict[str, CountedFile], dict[str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..exports.contexts import why_left_out
 from ..exports.reports import local_paths
-from ..model.records import FileStatements
+from ..model.records import FileStatements, Trace
 from ..sources.content import EDITED, content_hash
 from ..sources.coveragepy import StatementAnalyser
 from ..store import RunQueries, Store
@@ -56,13 +56,17 @@ class RecordedFiles:
         return sum(file.executed.bit_count() for file in self.files.values())
 
 
-def recorded_files(store: Store, queries: RunQueries, analyser: StatementAnalyser) -> RecordedFiles:
+def recorded_files(
+    store: Store, queries: RunQueries, analyser: StatementAnalyser, further: Iterable[Trace] = ()
+) -> RecordedFiles:
     """The files of the runs that ``queries`` are about, under the user's coverage.py configuration.
+
+    ``further`` are traces that count too.
 
     Of several contents of a file, the present one counts, as in reports, else the last. Files that the configuration
     names but nothing has executed are included.
     """
-    executed = _executed(queries)
+    executed = _executed(queries, further)
     counted = _counted_contents(queries, executed)
     here, unknown = counted.here, counted.unknown
     reported = {path: content for path, content in counted.contents.items() if analyser.reports_on(here[path])}
@@ -126,7 +130,7 @@ def unexecuted_files(
     return _count(store, queries, analyser, present, {path: path for path in present}, {})
 
 
-def _executed(queries: RunQueries) -> dict[str, dict[str, int]]:
+def _executed(queries: RunQueries, further: Iterable[Trace] = ()) -> dict[str, dict[str, int]]:
     """The bitmap of the lines that ran, by file and content; contents in the order in which they were first stored."""
     traces = queries.lines.first_executions().keys() | queries.lines.ambient_traces()
     known = queries.lines.contents()
@@ -137,6 +141,9 @@ def _executed(queries: RunQueries) -> dict[str, dict[str, int]]:
     for number in sorted(lines):
         path, content = known[number]
         executed.setdefault(path, {})[content] = lines[number]
+    for path, ran in ((path, ran) for trace in further for path, ran in trace.files.items()):
+        by_content = executed.setdefault(path, {})
+        by_content[ran.content] = by_content.get(ran.content, 0) | ran.lines
     return executed
 
 

@@ -86,7 +86,7 @@ def load_record(queries: RunQueries, folder: RunFolder, top: str | None = None) 
     """
     tree = read_facts(folder).tree
     recorded = read_outcomes(folder)
-    local = _Relocation(tree.top if tree else "", top or "")
+    local = Relocation(tree.top if tree else "", top or "")
     traces = queries.lines.traces()
     loader = _Loader(traces, local)
     whole = {*recorded.outcomes, *(name for one in recorded.collections for name in one.tests)}
@@ -116,8 +116,8 @@ def load_record(queries: RunQueries, folder: RunFolder, top: str | None = None) 
     )
 
 
-class _Relocation:
-    """Maps the paths of a repository in another folder to the one here."""
+class Relocation:
+    """Maps the paths of a repository in another folder to the one here. Nothing is mapped if a folder is empty."""
 
     def __init__(self, recorded: str, here: str) -> None:
         self._recorded = os.path.join(recorded, "") if recorded else ""
@@ -125,6 +125,7 @@ class _Relocation:
         self._known: dict[str, str] = {}
 
     def path(self, path: str) -> str:
+        """Return the path here."""
         if path not in self._known:
             inside = self._here and self._recorded and path.startswith(self._recorded)
             self._known[path] = os.path.realpath(self._here + path[len(self._recorded) :] if inside else path)
@@ -132,7 +133,7 @@ class _Relocation:
 
 
 class _Loader:
-    def __init__(self, traces: Mapping[str, Trace], local: _Relocation) -> None:
+    def __init__(self, traces: Mapping[str, Trace], local: Relocation) -> None:
         self._traces = traces
         self._local = local
         self._contents: dict[str, set[str]] = {}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
+from ..journal.data_dir import DataDir
 from ..journal.run_folder import RunFolder
 from ..store import RunQueries, Store, open_store, store_url
+from .unaffected_tests import UnaffectedTests, in_present_contents, owners_of, recorded_in
 
 # Synchronises a run and returns its number in the store.
 Synchronise = Callable[[Store, RunFolder], int]
@@ -18,13 +22,15 @@ Synchronise = Callable[[Store, RunFolder], int]
 class StoredRuns:
     """Some runs in the ``store``; ``warnings`` name the records that cannot be read.
 
-    ``identity`` identifies these runs in this store, because another store has other row numbers.
+    ``identity`` identifies these runs in this store, because another store has other row numbers. ``unaffected`` are
+    the tests that the runs left out, if they were asked for.
     """
 
     store: Store
     queries: RunQueries
     warnings: Sequence[str]
     identity: Hashable
+    unaffected: UnaffectedTests = field(default_factory=UnaffectedTests)
 
 
 @contextmanager
@@ -34,25 +40,47 @@ def open_stored_runs(
     store: str | None,
     *,
     since_reset: bool = False,
+    whole: bool = False,
     synchronise: Synchronise = Store.sync,
 ) -> Iterator[StoredRuns]:
     """The ``runs`` in ``data_dir``; ``store`` is the setting ``LIVECOVERAGE_STORE``.
 
-    ``since_reset``: only what was recorded since the last reset of the (one) run counts.
+    ``since_reset``: only what was recorded since the last reset of the (one) run counts. ``whole``: what the tests that
+    the runs left out executed earlier is read too. Raises ConfigurationError if that is gone.
     """
     with (
         open_store(store_url(data_dir, store), is_own=not store) as opened,
-        runs_in_store(opened, runs, since_reset=since_reset, synchronise=synchronise) as found,
+        runs_in_store(opened, runs, since_reset=since_reset, whole=whole, synchronise=synchronise) as found,
     ):
         yield found
 
 
 @contextmanager
 def runs_in_store(
-    store: Store, runs: Sequence[RunFolder], *, since_reset: bool = False, synchronise: Synchronise = Store.sync
+    store: Store,
+    runs: Sequence[RunFolder],
+    *,
+    since_reset: bool = False,
+    whole: bool = False,
+    synchronise: Synchronise = Store.sync,
 ) -> Iterator[StoredRuns]:
     """As :func:`open_stored_runs`, in a ``store`` that is open."""
+    # First, because nothing is written to the store while it is read.
+    left_out = reduce(or_, (_left_out(store, run, synchronise) for run in runs if whole), UnaffectedTests())
     numbers = [synchronise(store, run) for run in runs]
     period = len(runs[0].marks()) if since_reset else None
     with store.recorded(numbers, period=period) as queries:
-        yield StoredRuns(store, queries, store.warnings, (store.identity, *numbers))
+        unaffected = in_present_contents(left_out, queries)
+        yield StoredRuns(store, queries, store.warnings, (store.identity, *numbers), unaffected)
+
+
+def _left_out(store: Store, run: RunFolder, synchronise: Synchronise) -> UnaffectedTests:
+    """The tests that a run left out, as they were recorded."""
+    by_owner: dict[str, tuple[RunFolder, list[str]]] = {}
+    for test, owner in owners_of(run, DataDir(run.path.parent.parent)).items():
+        by_owner.setdefault(owner.id, (owner, []))[1].append(test)
+    found = UnaffectedTests()
+    for owner, tests in by_owner.values():
+        with store.recorded([synchronise(store, owner)]) as queries:
+            found |= recorded_in(queries, tests, owner, run)
+    return found

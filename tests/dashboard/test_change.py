@@ -20,15 +20,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from flask_livecoverage.dashboard.background import Progress
-from flask_livecoverage.dashboard.change import run_without_requests
 from flask_livecoverage.dashboard.kept_answers import KeptAnswers
 from flask_livecoverage.dashboard.run_reader import Answer, NotReady
+from flask_livecoverage.exports.reports import open_reports
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.reader import read_run
+from flask_livecoverage.model.bitmap import from_bitmap
 from flask_livecoverage.queries.covered_files import read_coverage
+from flask_livecoverage.queries.stored_runs import open_stored_runs
 from flask_livecoverage.repository.history import Repository
 from flask_livecoverage.repository.refs import recent_refs
-from flask_livecoverage.store import open_store, store_url
 
 from ..support import strategies
 from ..support.html import Page
@@ -252,15 +253,19 @@ class TestProblems:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12, deadline=None)
 @given(history=strategies.recorded_edits)
 def test_run_from_the_store(history: list[tuple[int, int, set[int]]], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The coverage that a change is judged by is that of the journals, which the command reads."""
+    """The coverage that a change is judged by is that of the reports, which are made from the journals."""
     run = Edited(tmp_path_factory.mktemp("code"), f"run-{tmp_path_factory.mktemp('run').name}")
     for number, content, lines in history:
         run.edit(number, run.content(run.paths[number], content))
         run.request(number, lines)
     paths = [str(path) for path in run.paths]
-    with open_store(store_url(Path(".livecov"), None)) as store, store.recorded([store.sync(run.folder)]) as queries:
-        found = read_coverage([run_without_requests(queries)], queries, paths)
-        assert found == read_coverage([read_run(run.folder)], queries, paths)
+    with open_stored_runs(Path(".livecov"), [run.folder], None) as stored:
+        found = read_coverage(stored, paths)
+    with open_reports([read_run(run.folder)]) as reports:
+        expected = reports.json_files()
+    assert set(found.reported) == expected.keys()
+    covered = {path: from_bitmap(file.covered) for path, file in found.files.items()}
+    assert covered == {path: file["executed_lines"] for path, file in expected.items()}
 
 
 class TestRefs:

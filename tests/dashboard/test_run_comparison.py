@@ -83,7 +83,7 @@ class TestAnswers:
         assert page.text("totals").startswith(
             f"{len(file['lost_lines'])} lines lost · {len(file['gained_lines'])} lines gained"
         )
-        assert answer["tests"] == {"added": ["search"], "removed": ["form", "many"]}
+        assert answer["tests"] == {"added": ["search"], "removed": ["form", "many"], "changed": {}}
         assert page.text("tests") == "Only in A 2formmany Only in B 1search"
         assert page.text("routes") == "Only in A 1GET /form Only in B 1GET /search"
 

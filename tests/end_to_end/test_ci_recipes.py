@@ -151,7 +151,9 @@ EXPRESSIONS = {"${{ github.token }}": "token", "${{ github.event.pull_request.nu
 def github_job(checkout: Checkout, name: str, *, pull_request: bool) -> dict[str, Result]:
     """Run the shell steps of a job as GitHub does: each in `bash -e`, and after a failure only those with always()."""
     results: dict[str, Result] = {}
-    for step in workflow("github-actions.yml")["jobs"][name]["steps"]:
+    job = workflow("github-actions.yml")["jobs"][name]
+    checkout.environ.update(job.get("env", {}))
+    for step in job["steps"]:
         failed = any(result.status for result in results.values())
         if "run" in step and CONDITIONS[step.get("if")](pull_request, failed):
             assert "${{" not in step["run"], "an expression in a script is an injection: use the environment"
@@ -166,6 +168,7 @@ def gitlab_job(checkout: Checkout, name: str) -> list[Result]:
     """Run the lines of a job as GitLab does: one after the other, up to the first that fails."""
     found = workflow("gitlab-ci.yml")
     results: list[Result] = []
+    checkout.environ.update(found[name].get("variables", {}))
     for line in (*found["before_script"], *found[name]["script"]):
         results.append(checkout.run(line))
         if results[-1].status:
@@ -234,3 +237,66 @@ def test_gitlab(checkout: Checkout) -> None:
     assert last.stderr.startswith("Coverage has decreased: in all ")
 
     check(gitlab_job(checkout, "change"))
+
+
+def jobs_for_changes(checkout: Checkout) -> dict[str, list[Result]]:
+    """Run the jobs for a pull request, of GitHub and of GitLab, each with the records of the main branch alone."""
+    records, cache = checkout.folder / ".livecov", checkout.folder.parent / "cache"
+    results = {}
+    for name, run in {
+        "GitHub": lambda: list(github_job(checkout, "affected", pull_request=True).values()),
+        "GitLab": lambda: gitlab_job(checkout, "change"),
+    }.items():
+        shutil.rmtree(records, ignore_errors=True)
+        if cache.exists():
+            shutil.copytree(cache, records)
+        results[name] = run()
+    return results
+
+
+def pull_request(checkout: Checkout, name: str, files: dict[str, str | None]) -> None:
+    """Begin a branch of the main branch, and commit ``files`` there."""
+    checkout.repository.git("checkout", "--quiet", "-b", name, "main")
+    checkout.repository.commit(files)
+    base = checkout.repository.git("rev-parse", "main")
+    checkout.repository.git("update-ref", "refs/remotes/origin/main", base)
+    checkout.environ.update(GITHUB_BASE_REF="main", CI_MERGE_REQUEST_DIFF_BASE_SHA=base)
+
+
+# One function has a new statement, and another one, which only a test that need not run reaches, is written otherwise.
+EDITS = {
+    "def whole_number(text: str) -> int:": "def whole_number(text: str) -> int:\n    text = text.strip()",
+    "        return 0\n": "        return (0)  # nothing\n",
+}
+
+
+def test_pull_requests(checkout: Checkout) -> None:
+    """One that changes documents alone, one that changes a function, and one before anything is recorded."""
+    check([checkout.run("flask --app example_app livecov run --temp-database -- pytest example_app/tests")])
+    shutil.copytree(checkout.folder / ".livecov", checkout.folder.parent / "cache")
+
+    pull_request(checkout, "documents", {"README.md": "An example.\n"})
+    for results in jobs_for_changes(checkout).values():
+        check(results)
+        assert "6 tests were deselected: " in results[-2].stdout
+        assert results[-1].stdout.startswith("No measured statement has changed"), results
+
+    path = "example_app/fraction.py"
+    text = (checkout.folder / path).read_text()
+    for before, after in EDITS.items():
+        assert before in text
+        text = text.replace(before, after)
+    pull_request(checkout, "function", {path: text})
+    for results in jobs_for_changes(checkout).values():
+        check(results)
+        assert "2 tests were deselected: " in results[-2].stdout
+        # What they executed counts, in the report too.
+        (row,) = re.findall(r"^example_app/fraction\.py .*%(.*)$", results[-2].stdout, re.MULTILINE)
+        assert str(line_of(checkout.folder / path, "return (0)")) not in re.split(r"\W+", row)
+        assert re.search(r"2 of 2 changed statements were executed|\b2 +0 +100%", results[-1].stdout), results
+
+    shutil.rmtree(checkout.folder.parent / "cache")
+    for results in jobs_for_changes(checkout).values():
+        check(results)
+        assert "all tests run: no test is named in any run " in results[-2].stdout
+        assert " deselected: " not in results[-2].stdout

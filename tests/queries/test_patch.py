@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from flask_livecoverage.errors import ConfigurationError, DataError
-from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.queries.covered_files import read_coverage
 from flask_livecoverage.queries.line_hits import LineUsers
 from flask_livecoverage.queries.patch import LocatedDiff, Patch, PatchedFile, Unjudged, cover_patch
@@ -80,8 +79,7 @@ class Shop:
         located = LocatedDiff(changes, str(self.code.path), list(map(str, folders)))
         located.check()
         with open_stored_runs(Path(".livecov"), [self.writer.folder], None) as stored:
-            covered = read_coverage([read_run(self.writer.folder)], stored.queries, located.paths)
-            return cover_patch(stored.queries, located, covered)
+            return cover_patch(stored.queries, located, read_coverage(stored, located.paths))
 
 
 @pytest.fixture
@@ -234,7 +232,20 @@ class TestUnjudged:
         shop.request("test", [1])
         shop.code.write({"shop.py": "def (\nx\n", "other.py": "x = 1\n"})
         shop.request("test", [1], "other.py")
-        assert shop.patch().unjudged == [Unjudged("shop.py", "has changed since it was recorded", 2)]
+        (one,) = shop.patch().unjudged
+        assert (one.path, one.statements) == ("shop.py", None)
+        assert one.reason.startswith("cannot be parsed (")
+
+    def test_no_python_and_never_executed(self, shop: Shop) -> None:
+        """coverage.py makes no report of such a file. All others are judged."""
+        shop.code.commit({"other.py": "x = 1\n", "third.py": "x = 1\n"})
+        shop.writer.line("sources", files=[shop.path(), shop.path("other.py"), shop.path("third.py")])
+        shop.code.write({"shop.py": AFTER, "other.py": "def (\n", "third.py": "def (\n"})
+        shop.request("test", [2])
+        patch = shop.patch()
+        assert [(file.path, file.executed_lines) for file in patch.files] == [("shop.py", [2])]
+        assert [(one.path, one.statements) for one in patch.unjudged] == [("other.py", None), ("third.py", None)]
+        assert all("cannot be parsed (" in one.reason for one in patch.unjudged)
 
     def test_newer_than_the_run(self, shop: Shop) -> None:
         Path(".coveragerc").write_text("[run]\nomit = test_*\n")
@@ -261,14 +272,39 @@ class TestUnjudged:
     def test_line_ends_that_git_does_not_count(self, shop: Shop) -> None:
         shop.code.write({"shop.py": "x = 1\ry = 2\rz = 3\n"})
         shop.request("test", [1, 2])
-        assert shop.patch().unjudged == [Unjudged("shop.py", "has line ends that git does not count", 1)]
+        assert shop.patch().unjudged == [Unjudged("shop.py", "has line ends that git does not count")]
 
     def test_diff_of_another_state(self, shop: Shop) -> None:
         shop.code.write({"shop.py": AFTER})
         diff = Repository(shop.code.path).diff("HEAD")
         shop.code.write({"shop.py": AFTER.replace("if not", "if")})
         shop.request("test", [1])
-        assert shop.patch(diff).unjudged == [Unjudged("shop.py", "does not have the lines that the diff shows", 3)]
+        assert shop.patch(diff).unjudged == [Unjudged("shop.py", "does not have the lines that the diff shows")]
+
+    @pytest.mark.parametrize("start", [13, 500])
+    def test_hunk_behind_the_end(self, shop: Shop, start: int) -> None:
+        shop.code.write({"shop.py": AFTER})
+        shop.request("test", [1])
+        diff = f"--- a/shop.py\n+++ b/shop.py\n@@ -{start - 1},0 +{start},2 @@\n+y = 1\n+z = 2\n"
+        patch = shop.patch(diff.encode())
+        assert patch.unjudged == [Unjudged("shop.py", "does not have the lines that the diff shows")]
+        assert patch.percent is None
+
+    def test_lines_are_only_removed(self, shop: Shop) -> None:
+        """There is no statement to judge, whatever the file contains."""
+        shop.request("test", [1])
+        diff = b"--- a/shop.py\n+++ b/shop.py\n@@ -3,1 +2,0 @@\n-y = 1\n"
+        assert shop.patch(diff) == NOTHING
+        shop.code.write({"shop.py": AFTER, "other.py": "x = 1\n"})
+        shop.request("test", [1], "other.py")
+        assert shop.patch(diff).unjudged == []
+
+    def test_file_that_is_not_measured_and_not_here(self, shop: Shop) -> None:
+        shop.request("test", [1])
+        shop.code.write({"README.rst": "The shop\n"})
+        diff = Repository(shop.code.path).diff("HEAD")
+        plain = b"--- a/gone.py\n+++ b/gone.py\n@@ -1,0 +2,1 @@\n+y = 1\n"
+        assert shop.patch(diff + plain).unjudged == [Unjudged("gone.py", "is not here")]
 
     def test_file_of_the_diff_that_is_gone(self, shop: Shop) -> None:
         shop.code.write({"shop.py": AFTER, "other.py": "x = 1\n"})
@@ -276,7 +312,7 @@ class TestUnjudged:
         shop.request("test", [1], "other.py")
         diff = Repository(shop.code.path).diff("HEAD")
         shop.code.write({"other.py": None})
-        assert shop.patch(diff).unjudged == [Unjudged("other.py", "is not here", 1)]
+        assert shop.patch(diff).unjudged == [Unjudged("other.py", "is not here")]
 
     @pytest.mark.parametrize("style", ["short", "log"])
     def test_submodule(self, shop: Shop, tmp_path: Path, style: str) -> None:
@@ -309,11 +345,30 @@ class TestPaths:
             assert [(file.path, file.executed_lines) for file in found.files] == [("app/shop.py", [2])]
 
     @pytest.mark.parametrize("path", ["../other.py", "/etc/passwd"])
-    def test_outside(self, shop: Shop, path: str) -> None:
+    @pytest.mark.parametrize(
+        "diff",
+        [
+            "--- {0}\n+++ {0}\n@@ -0,0 +1 @@\n+x\n",
+            "--- {0}\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n",
+            "diff --git {0} shop.py\nrename from {0}\nrename to shop.py\n",
+        ],
+        ids=["changed", "deleted", "renamed"],
+    )
+    def test_outside(self, shop: Shop, path: str, diff: str) -> None:
         shop.request("test", [1])
-        diff = f"--- {path}\n+++ {path}\n@@ -0,0 +1 @@\n+x\n"
+        diff = diff.format(path)
         with pytest.raises(ConfigurationError, match=f"the diff changes {path}, outside of "):
             shop.patch(diff.encode())
+
+    def test_copied_folder(self, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was recorded elsewhere is no record of the files here."""
+        shop.request("test", [1])
+        shutil.copytree(shop.code.path, tmp_path / "copy")
+        monkeypatch.chdir(tmp_path / "copy")
+        copy = Shop(GitFolder(tmp_path / "copy"), shop.writer)
+        copy.code.write({"shop.py": AFTER})
+        with pytest.raises(ConfigurationError, match=r"none of the measured files is in .*copy, for example "):
+            copy.patch()
 
     def test_nothing_is_here(self, shop: Shop) -> None:
         shop.request("test", [1])

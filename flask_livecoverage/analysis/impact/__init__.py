@@ -24,6 +24,7 @@ Modules:
 *   ``scopes``: judges changed statements of modules and classes
 *   ``selection``: the tests that changes can affect
 *   ``stores``: the state outside of a function that it stores into
+*   ``unchanged_lines``: the lines of unchanged code in another content of its file
 *   ``value_flow``: the code that reads the value of a global
 
 May import: model, sources.ast_guard.

@@ -16,7 +16,8 @@ Modules:
 *   ``questions``: the answers of ``requests``, ``tests``, ``routes``, ``diff`` and ``who``, as objects for JSON
 *   ``recorded_runs``: the work of ``runs`` and ``prune``
 *   ``removal``: deletes the files of test cases that Keploy recorded
-*   ``reporting``: the work of ``report``, ``status`` and ``shutdown``
+*   ``reporting``: writes reports; the work of ``status`` and ``shutdown``
+*   ``run_reports``: the work of ``report``, for ``run`` and ``serve`` too
 *   ``serving``: the work of ``serve`` and ``run``
 *   ``suites``: the work of ``dedup`` and ``minimise``
 *   ``surplus_runs``: removes old runs when another one begins

@@ -16,7 +16,6 @@ from tabulate import tabulate
 
 from ...errors import ConfigurationError
 from ...journal.data_dir import DataDir
-from ...journal.reader import read_run
 from ...model.run_facts import short_commit
 from ...model.text import printable
 from ...queries.covered_files import read_coverage
@@ -26,8 +25,8 @@ from ...repository.diffs import parse_diff
 from ...repository.history import Repository
 from ...sources.coveragepy import StatementAnalyser
 from .answers import table
-from .change_rows import PatchAnswer, file_row, grouped, missing_ranges, renamed, shortened, unjudged_text
-from .opening import open_recorded
+from .change_rows import PatchAnswer, file_row, grouped, missing_ranges, renamed, shortened, summary, unjudged_text
+from .opening import open_selected
 from .reporting import warn
 
 # The characters for names of tests in a row, and the most names of files in a line.
@@ -64,18 +63,17 @@ def patch(
 
 def _find(data_dir: str, selection: str, base: str | None, diff_path: str | None) -> PatchAnswer:
     located, commit, since = _from_git(base) if diff_path is None else read_diff(diff_path)
-    folders = DataDir(data_dir).select(selection, tested=True)
+    folders = DataDir(data_dir).select(selection, tested=True, whole=True)
+    names = [folder.id for folder in folders]
     # By its id, because a newer one may begin meanwhile.
-    with open_recorded(data_dir, folders[0].id if len(folders) == 1 else selection) as queries:
-        runs = [read_run(folder) for folder in folders]
-        names = [run.id for run in runs]
-        if not any(run.requests for run in runs):
+    with open_selected(data_dir, names[0] if len(names) == 1 else selection, whole=True) as stored:
+        if not stored.queries.requests.count() and not stored.unaffected.tests:
             raise ConfigurationError(
                 f"run {', '.join(names)} has no requests, so nothing of the change was tested: record with `flask "
                 "--app APP livecov run -- COMMAND`, or choose another one with --run ID"
             )
-        covered = read_coverage(runs, queries, located.paths)
-        return PatchAnswer(cover_patch(queries, located, covered), commit, since, names, StatementAnalyser())
+        found = cover_patch(stored.queries, located, read_coverage(stored, located.paths))
+        return PatchAnswer(found, commit, since, names, StatementAnalyser())
 
 
 def _from_git(ref: str | None) -> tuple[LocatedDiff, str, str]:
@@ -117,7 +115,7 @@ def _check(answer: PatchAnswer, minimum: float | None) -> int:
             err=True,
         )
         return 2
-    if not answer.analyser.is_below(found.percent, minimum):
+    if found.percent is None or not answer.analyser.is_below(found.percent, minimum):
         return 0
     percent = answer.percent(found.covered, found.statements)
     click.echo(f"Coverage failure: {percent} of the changed statements is less than --minimum {minimum:g}", err=True)
@@ -163,7 +161,7 @@ def _text(answer: PatchAnswer) -> Iterator[str]:
         yield f"Changed statements {answer.since}; run {', '.join(answer.runs)}.\n"
         yield _table(answer)
     else:
-        yield f"No measured statement has changed {answer.since}."
+        yield f"{summary(answer)} {answer.since}."
     for file in found.files:
         yield f"\n{printable(file.path)}{renamed(file)}"
         rows = [(lines, printable(state)) for lines, state in grouped(file, _WIDTH)]

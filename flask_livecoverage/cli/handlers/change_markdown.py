@@ -25,6 +25,7 @@ from .change_rows import (
     missing_ranges,
     renamed,
     shortened,
+    summary,
     unjudged_text,
 )
 
@@ -62,10 +63,10 @@ def _head(answer: PatchAnswer) -> Iterator[str]:
     if found.statements:
         percent = answer.percent(found.covered, found.statements)
         yield f"### Coverage of the change: {percent}"
-        yield f"{found.covered} of {found.statements} changed statements were executed ({since})."
+        yield f"{summary(answer)} ({since})."
     else:
         yield "### Coverage of the change"
-        yield f"No measured statement has changed {since}."
+        yield f"{summary(answer)} {since}."
     for one in found.unjudged[:_SHOWN_FILES]:
         yield f":warning: {markdown_text(printable(unjudged_text(one)))}."
     if len(found.unjudged) > _SHOWN_FILES:
@@ -111,7 +112,7 @@ def annotate(answer: PatchAnswer) -> list[str]:
     missing = [(file.path, group) for file in found.files for group in missing_groups(file)]
     missing.sort(key=lambda item: -len(item[1]))
     commands = annotation_commands([*unjudged, *(_missing(path, lines) for path, lines in missing)])
-    last = f"{found.covered} of {found.statements} changed statements were executed."
+    last = f"{summary(answer)}."
     return [*commands, f"{last} The step's summary has no room for the details." if is_full else last]
 
 

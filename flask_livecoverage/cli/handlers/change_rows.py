@@ -30,6 +30,15 @@ class PatchAnswer:
         return f"{self.analyser.percent(covered, statements)}%" if statements else ""
 
 
+def summary(answer: PatchAnswer) -> str:
+    """The sentence about all changed statements, without its full stop."""
+    found = answer.patch
+    if not found.statements:
+        return "No changed statement can be judged" if found.unjudged else "No measured statement has changed"
+    statements = "statement was" if found.statements == 1 else "statements were"
+    return f"{found.covered} of {found.statements} changed {statements} executed"
+
+
 def unjudged_text(one: Unjudged) -> str:
     """The sentence about a file that cannot be judged."""
     count = one.statements

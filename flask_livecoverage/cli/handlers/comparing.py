@@ -68,10 +68,10 @@ def _read_baseline(path: str) -> RecordedCoverage:
 @contextmanager
 def _reader(directory: DataDir, selection: str) -> Iterator[tuple[str, CoverageReader]]:
     """The reader of the coverage of the runs that ``selection`` names, and the name by which they are shown."""
-    folders = directory.select(selection, tested=True)
+    folders = directory.select(selection, tested=True, whole=True)
     # By its id, because a newer run may begin meanwhile.
     chosen, shown = (folders[0].id,) * 2 if len(folders) == 1 else (selection, f"{len(folders)} runs")
-    with open_selected(str(directory.path), chosen) as stored:
+    with open_selected(str(directory.path), chosen, whole=True) as stored:
         yield shown, CoverageReader(stored)
 
 

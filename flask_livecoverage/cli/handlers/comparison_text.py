@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from typing import Any
 
 from tabulate import tabulate
@@ -46,7 +46,7 @@ def as_object(compared: ComparedCoverage) -> Row:
         "files": {file.name: _file_object(file) for file in compared.files if file.has_changed},
         "decreased": {"total": compared.has_decreased, "files": [file.name for file in compared.decreased]},
         "unknown": dict(compared.unknown),
-        "tests": _names_object(compared.tests),
+        "tests": _tests_object(compared.tests),
         "routes": _names_object(compared.routes),
     }
 
@@ -64,6 +64,13 @@ def _file_object(file: ComparedFile) -> Row:
 
 def _names_object(names: Names | None) -> Row | None:
     return None if names is None else {"added": list(names.added), "removed": list(names.removed)}
+
+
+def _tests_object(names: Names | None) -> Row | None:
+    if names is None:
+        return None
+    changed = {name: {"before": before, "after": after} for name, (before, after) in names.changed.items()}
+    return {"added": list(names.added), "removed": list(names.removed), "changed": changed}
 
 
 class _Percents:
@@ -126,6 +133,13 @@ def _text_parts(compared: ComparedCoverage) -> Iterator[str]:
     for kind, names in (("Test", compared.tests), ("Route", compared.routes)):
         for change, listed in _changes(names):
             yield f"\n{kind}s {change}: {', '.join(map(printable, listed))}"
+    if compared.tests and compared.tests.changed:
+        shown = (f"{printable(name)} ({_outcomes(pair)})" for name, pair in compared.tests.changed.items())
+        yield f"\nTests with another outcome: {', '.join(shown)}"
+
+
+def _outcomes(pair: tuple[str, str]) -> str:
+    return " → ".join(pair)
 
 
 def _totals(compared: ComparedCoverage, percents: _Percents) -> str:
@@ -143,7 +157,7 @@ def _summary(compared: ComparedCoverage) -> str:
 
 
 def _lines(count: int) -> str:
-    return f"{count:,} line{'' if count == 1 else 's'}"
+    return _count(range(count), "line")
 
 
 def _file_row(file: ComparedFile, name: Callable[[str], str], percents: _Percents) -> Sequence[str]:
@@ -191,7 +205,17 @@ def _markdown_parts(compared: ComparedCoverage) -> Iterator[str]:
         yield f"{_code(name)} cannot be compared: {abridged(printable(reason))}"
     for kind, listed in (("test", compared.tests), ("route", compared.routes)):
         for change, all_names in _changes(listed):
-            yield _list(f"{len(all_names):,} {kind}{'' if len(all_names) == 1 else 's'} {change}", all_names)
+            yield _list(
+                f"{_count(all_names, kind)} {change}", list(map(_code, all_names[:_SHOWN_NAMES])), len(all_names)
+            )
+    if compared.tests and compared.tests.changed:
+        outcomes = compared.tests.changed
+        items = [f"{_code(name)} ({_outcomes(pair)})" for name, pair in list(outcomes.items())[:_SHOWN_NAMES]]
+        yield _list(f"{_count(outcomes, 'test')} with another outcome", items, len(outcomes))
+
+
+def _count(found: Sized, what: str) -> str:
+    return f"{len(found):,} {what}{'' if len(found) == 1 else 's'}"
 
 
 def _markdown_row(file: ComparedFile, percents: _Percents) -> list[str]:
@@ -199,9 +223,8 @@ def _markdown_row(file: ComparedFile, percents: _Percents) -> list[str]:
     return [cells[0], *(abridged(cell) for cell in cells[1:])]
 
 
-def _list(summary: str, names: Sequence[str]) -> str:
-    items = [_code(name) for name in names[:_SHOWN_NAMES]]
-    more = len(names) - len(items)
+def _list(summary: str, items: Sequence[str], count: int) -> str:
+    more = count - len(items)
     listed = "\n".join(f"- {item}" for item in [*items, *([f"… and {more:,} more"] if more else [])])
     return f"<details><summary>{summary}</summary>\n\n{listed}\n\n</details>"
 

@@ -12,6 +12,7 @@ import click
 
 from ...journal.data_dir import DataDir
 from ...journal.run_folder import RunFolder
+from ...model.text import printable
 from ...queries.stored_runs import StoredRuns, open_stored_runs
 from ...settings import load_settings
 from ...store import RunQueries, Store
@@ -32,16 +33,21 @@ def open_recorded(data_dir: str, selection: str, *, tested: bool = False) -> Ite
 
 
 @contextmanager
-def open_selected(data_dir: str, selection: str, *, tested: bool = False) -> Iterator[StoredRuns]:
-    """As :func:`open_recorded`, with the store."""
+def open_selected(data_dir: str, selection: str, *, tested: bool = False, whole: bool = False) -> Iterator[StoredRuns]:
+    """As :func:`open_recorded`, with the store.
+
+    ``whole``: the tests that the runs left out, because no change can affect them, are read too, and reported.
+    """
     directory = DataDir(data_dir)
     for path in directory.foreign_files():
         warn(f"{path}: not a file of Flask-LiveCoverage, skipped")
-    folders = directory.select(selection, tested=tested)
+    folders = directory.select(selection, tested=tested, whole=whole)
     setting = load_settings({}).store
-    with open_stored_runs(directory.path, folders, setting, synchronise=synchronise) as runs:
+    with open_stored_runs(directory.path, folders, setting, whole=whole, synchronise=synchronise) as runs:
         for warning in runs.warnings:
             warn(warning)
+        if runs.unaffected.tests:
+            click.echo(f"Note: {printable(runs.unaffected.describe())}.", err=True)
         yield runs
 
 

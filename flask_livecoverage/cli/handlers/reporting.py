@@ -1,4 +1,4 @@
-"""The work of ``report``, ``status`` and ``shutdown``: read what was recorded, or ask a live server."""
+"""Writes reports on runs; and the work of ``status`` and ``shutdown``: read what was recorded, or ask a live server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from ...control_client import fetch, fetch_json
-from ...errors import ConfigurationError, LiveCoverageError, ServerError
+from ...errors import ConfigurationError, ServerError
 from ...exports import github, github_report
 from ...exports.badge import badge
 from ...exports.reports import Reports, open_reports
@@ -25,32 +25,6 @@ from ...queries.run_counts import count_run
 from ...settings import load_settings
 
 T = TypeVar("T")
-
-
-def report(
-    data_dir: str,
-    selection: str,
-    formats: Iterable[str],
-    *,
-    contexts: str | None = None,
-    output: str | None = None,
-    fail_under: float | None = None,
-) -> int:
-    """Report on the runs that ``selection`` names; return 2 if the total is below ``fail_under``, else 0."""
-    runs = read_runs(data_dir, selection)
-    keep_sources(data_dir, runs)
-    return report_on(runs, formats, contexts=contexts, output=output, fail_under=fail_under)
-
-
-def keep_sources(data_dir: str, runs: Iterable[Run]) -> None:
-    """Keep the contents of the files of ``runs``, which may be edited soon. If that fails, a warning is printed."""
-    # Imported here, because a server needs no store while it serves.
-    from ...queries.stored_contents import keep_contents
-
-    try:
-        keep_contents(DataDir(data_dir), runs, load_settings({}).store)
-    except LiveCoverageError as error:
-        warn(f"the contents of the measured files are not kept: {error}")
 
 
 def report_on(

@@ -40,7 +40,7 @@ from ...settings import RUN_VARIABLE, URL_VARIABLE, Settings, load_settings
 from ...startup import database_guard
 from ...startup.database_guard import RefusedDatabase, read_refusal
 from ...startup.early_start import early_start_environ, restart_if_late
-from .reporting import keep_sources, read_runs, report_on, warn
+from .reporting import report_on, warn
 from .surplus_runs import remove_surplus
 
 _WHOLE_TRACEBACK = "`flask --app APP routes` shows the whole traceback"
@@ -262,9 +262,11 @@ def start_managed_server(
 
 
 def _report_run(data_dir: str, run_id: str, run_options: RunOptions, url: str) -> int:
+    # Imported here, because a server needs no store while it serves.
+    from .run_reports import whole_runs
+
     try:
-        runs = read_runs(data_dir, run_id)
-        keep_sources(data_dir, runs)
+        runs = whole_runs(data_dir, run_id)
         try:
             status = report_on(runs, run_options.formats, fail_under=run_options.fail_under)
         finally:

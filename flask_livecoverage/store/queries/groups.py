@@ -68,6 +68,20 @@ class GroupQueries:
         )  # fmt: skip
         return self._connection.execute(query.where(source.c.test != NO_TEST_ROW) if tests_only else query)
 
+    def executions_of_tests(self) -> Iterator[tuple[str, str, str | None, str]]:
+        """Yield a test, a method and a URL rule of its requests, and the id of a trace that they executed."""
+        source, routes = self._base.executions().subquery(), schema.routes.c
+        query = (
+            sa.select(test_name, routes.method, routes.rule, schema.traces.c.digest)
+            .join_from(source, schema.traces, schema.traces.c.id == source.c.trace)
+            .join(schema.tests, schema.tests.c.id == source.c.test)
+            .join(schema.routes, routes.id == source.c.route)
+            .where(source.c.test != NO_TEST_ROW)
+            .distinct()
+        )
+        for test, method, rule, trace in self._connection.execute(query):
+            yield test, method, rule or None, trace
+
     def traces_without_test(self) -> list[str]:
         """Return the ids of the traces of requests that belong to no test."""
         executions, traces = schema.executions.c, schema.traces.c

@@ -127,7 +127,7 @@ class TestGitHub:
     def test_full_summary(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "summary.md").write_bytes(b"x" * MAX_SUMMARY)
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
-        last = "1 of 1 changed statements were executed. The step's summary has no room for the details."
+        last = "1 of 1 changed statement was executed. The step's summary has no room for the details."
         assert annotate(answer(file("a.py", [1], []))) == [last]
 
     def test_single_statement(self) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from flask_livecoverage.exports.github import MAX_COMMENT
+from flask_livecoverage.journal.outcomes import append_outcome
 from flask_livecoverage.model.bitmap import to_bitmap
+from flask_livecoverage.model.outcomes import Outcome
 from flask_livecoverage.model.records import FileLines, Trace
 from flask_livecoverage.sources.content import content_hash
 
@@ -101,7 +103,7 @@ class TestCompare:
             },
             "decreased": {"total": True, "files": ["app.py"]},
             "unknown": {},
-            "tests": {"added": ["test_few"], "removed": ["test_all"]},
+            "tests": {"added": ["test_few"], "removed": ["test_all"], "changed": {}},
             "routes": {"added": ["GET /test_few"], "removed": ["GET /test_all"]},
         }
         gained = answer("second", "first")
@@ -125,6 +127,25 @@ class TestCompare:
         assert re.fullmatch(r"\| `app.py` +\| +100% \| +88% \| 4 +\| +\|", next(x for x in lines if "app.py" in x))
         assert "<details><summary>1 test removed</summary>" in lines
         assert "- `test_all`" in lines
+
+    def test_outcomes(self, invoke: Invoke, answer: Ask) -> None:
+        """Tests that made no request are tests, too."""
+        outcomes = {
+            "first": {"gone": "passed", "[b]": "passed", "c": "failed"},
+            "second": {"[b]": "failed", "c": "failed"},
+        }
+        for run, tests in outcomes.items():
+            for test, outcome in tests.items():
+                append_outcome(run_folder(run), Outcome(test, outcome, 1.0, 1.7e9))
+        found = answer("first", "second")["tests"]
+        assert found == {
+            "added": ["test_few"],
+            "removed": ["gone", "test_all"],
+            "changed": {"[b]": {"before": "passed", "after": "failed"}},
+        }
+        assert "Tests with another outcome: [b] (passed → failed)\n" in invoke("compare", "first", "second").stdout
+        markdown = invoke("compare", "first", "second", "--format", "markdown").stdout
+        assert "<summary>1 test with another outcome</summary>\n\n- `[b]` (passed → failed)\n" in markdown
 
     def test_same_run(self, invoke: Invoke) -> None:
         result = invoke("compare", "first", "first", "--fail-on-decrease")

@@ -1,6 +1,6 @@
 """``flask livecov report`` and ``status``: formats, runs, damaged files and wrong options.
 
-Tests ``cli.reports``, ``cli.handlers.reporting``, ``cli.group`` and ``cli.options``.
+Tests ``cli.reports``, ``cli.handlers.reporting``, ``cli.handlers.run_reports``, ``cli.group`` and ``cli.options``.
 """
 
 from __future__ import annotations
