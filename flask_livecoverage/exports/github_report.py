@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..model.text import abridged, printable
+from ..model.text import abridged, counted, printable
 from ..sources.coveragepy import format_lines
 from .github import Annotation, markdown_code
 
@@ -30,7 +30,7 @@ def summary(report: Mapping[str, Any]) -> str:
     if files:
         parts.append("\n".join([_HEAD, *(_row(path, file) for path, file in files[:_SHOWN_FILES])]))
     if len(files) > _SHOWN_FILES:
-        parts.append(f"… and {len(files) - _SHOWN_FILES:,} more files with missing lines.")
+        parts.append(f"… and {counted(len(files) - _SHOWN_FILES, 'more file')} with missing lines.")
     complete = len(report["files"]) - len(files)
     if complete:
         parts.append(f"{complete:,} file{' is' if complete == 1 else 's are'} covered completely.")

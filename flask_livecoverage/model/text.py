@@ -78,6 +78,11 @@ def window_name(text: str) -> str:
     return text
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number and the thing that it counts: ``1 file``, ``2 files``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def whole_name(name: str, tests: Container[str]) -> str:
     """Return the one of ``tests`` that ``name`` is, or is a part of; ``name`` itself if there is none."""
     whole = name

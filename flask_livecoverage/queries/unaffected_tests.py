@@ -16,7 +16,7 @@ from ..journal.facts import read_facts
 from ..journal.outcomes import read_outcomes
 from ..journal.run_folder import RunFolder
 from ..model.records import FileLines, RequestRecord, Run, Trace
-from ..model.text import whole_name
+from ..model.text import counted, whole_name
 from ..sources.content import content_hash
 from ..store import RunQueries
 from .old_contents import read_contents
@@ -74,11 +74,11 @@ class UnaffectedTests:
         count = len(self.tests)
         if not count:
             return ""
-        tests, they, them = ("1 test", "it", "it") if count == 1 else (f"{count} tests", "they", "them")
+        they, them = ("it", "it") if count == 1 else ("they", "them")
         runs = f"run{'' if len(self.runs) == 1 else 's'} {', '.join(self.runs)}"
         return (
-            f"{tests} did not run, because no change can affect {them}: what {they} executed when {they} ran last "
-            f"({runs}) counts"
+            f"{counted(count, 'test')} did not run, because no change can affect {them}: what {they} executed when {they} "
+            f"ran last ({runs}) counts"
         )
 
 
@@ -94,10 +94,10 @@ def owners_of(folder: RunFolder, directory: DataDir) -> dict[str, RunFolder]:
     gone = next((run for run, found in folders.items() if found is None), None)
     if gone is not None:
         count = list(names.values()).count(gone)
-        tests, they = ("1 test", "it was") if count == 1 else (f"{count} tests", "they were")
+        they = "it was" if count == 1 else "they were"
         raise ConfigurationError(
-            f"run {folder.id} left out {tests} that no change can affect, and run {gone}, in which {they} recorded, is "
-            "gone: record all tests again"
+            f"run {folder.id} left out {counted(count, 'test')} that no change can affect, and run {gone}, in which "
+            f"{they} recorded, is gone: record all tests again"
         )
     return {test: found for test, run in names.items() if (found := folders[run]) is not None}
 

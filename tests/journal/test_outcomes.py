@@ -49,6 +49,34 @@ def parsed(lines: Sequence[object]) -> tuple[dict[str, Any], int]:
     return {test: rounded(outcome) for test, outcome in found.outcomes.items()}, found.unreadable
 
 
+class TestUnaffected:
+    """The tests that a session left out, with the runs in which they were recorded."""
+
+    def test_of_all_sessions(self, folder: RunFolder) -> None:
+        assert not folder.relies_on_others()
+        append_collection(folder, Collection(["a", "b", "c"], "/srv", 1.0))
+        assert not folder.relies_on_others()
+        append_collection(folder, Collection(["a", "b", "c"], "/srv", 2.0, {"run1": ["a"], "run2": ["b"], "run3": []}))
+        append_collection(folder, Collection(["d"], "/srv", 3.0, {"run2": ["d"]}))
+        assert folder.relies_on_others()
+        assert read_outcomes(folder).unaffected == {"a": "run1", "b": "run2", "d": "run2"}
+
+    def test_that_ran_all_the_same(self, folder: RunFolder) -> None:
+        append_collection(folder, Collection(["a", "b"], "/srv", 1.0, {"run1": ["a", "b"]}))
+        append_outcome(folder, Outcome("a", "passed", 1.0, 2.0))
+        assert read_outcomes(folder).unaffected == {"b": "run1"}
+
+    def test_workers_of_one_session_write_it_once(self, folder: RunFolder) -> None:
+        for at in (1.0, 2.0):
+            append_collection(folder, Collection(["a"], "/srv", at, {"run1": ["a"]}))
+        assert len(read_outcomes(folder).collections) == 1
+
+    @pytest.mark.parametrize("unaffected", [1, ["a"], {"run1": "a"}, {"run1": [1]}, {"run1": [""]}, None])
+    def test_damaged(self, unaffected: Any) -> None:
+        line = {"collected": ["a"], "root": "/srv", "at": 1, "unaffected": unaffected}
+        assert parsed([line]) == ({}, 1)
+
+
 class TestLines:
     @settings(max_examples=200, deadline=None)
     @given(st.lists(outcomes, max_size=12))

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from flask_livecoverage.errors import StorageError
+from flask_livecoverage.journal.outcomes import Collection, append_collection
 from flask_livecoverage.journal.retention import is_live, remove, size_of, surplus
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.writer import Journal
@@ -98,6 +99,13 @@ class TestSurplus:
     def test_nothing_was_tested(self) -> None:
         runs = [recorded(f"run-{n}", NOW + n) for n in range(3)]
         assert surplus(runs, 1) == runs[:2]
+
+    def test_record_of_tests_that_a_later_run_left_out_stays(self) -> None:
+        runs = [recorded(name, NOW + number, test="t") for number, name in enumerate("abcde")]
+        append_collection(runs[2], Collection(["t"], "/srv", NOW, {"a": ["t"]}))
+        append_collection(runs[4], Collection(["t"], "/srv", NOW, {"b": ["t"], "gone": ["u"]}))
+        # The third one does not stay, so nothing needs the first one.
+        assert surplus(runs, 2) == [runs[0], runs[2]]
 
     def test_live_run_stays(self) -> None:
         runs = [recorded(f"run-{n}", NOW + n, "a") for n in range(3)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_livecoverage.model.text import whole_number
+from flask_livecoverage.model.text import counted, whole_number
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,7 @@ from flask_livecoverage.model.text import whole_number
 )  # fmt: skip
 def test_whole_number(text: str, highest: int, number: int | None) -> None:
     assert whole_number(text, highest) == number
+
+
+def test_counted() -> None:
+    assert [counted(count, "file") for count in (0, 1, 2, 1000)] == ["0 files", "1 file", "2 files", "1,000 files"]

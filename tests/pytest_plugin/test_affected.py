@@ -5,6 +5,7 @@ Tests ``pytest_plugin.affected``.
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -46,6 +47,12 @@ class Project:
         pytest_command = (*program, "-v", *arguments, "test_it.py")
         return self.commands.run("--report", "text", "--", *pytest_command, app="shop")
 
+    def runs(self) -> list[str]:
+        return sorted(path.name for path in self.commands.folder.glob(".livecov/runs/*"))
+
+    def ask(self, *arguments: str) -> Result:
+        return self.commands.livecov(*arguments, app=None).wait()
+
     def edit(self, page: int) -> None:
         text = self.app.read_text()
         self.app.write_text(text.replace(f'return "page {page}"', f'return "edited {page}"'))
@@ -74,6 +81,18 @@ def test_deselects_what_no_change_can_affect(project: Project, workers: tuple[st
     assert ran(result) == {"test_page[2]", "test_without_requests"}
     assert f"2 tests were deselected: no change since {project.commit[:10]} (run " in result.stdout
     assert re.search(r"They took \d+\.\d s last time\.", result.stdout)
+    # What they executed is not lost.
+    first, second = project.runs()
+    compared = project.ask("compare", first, "latest", "--fail-on-decrease")
+    assert compared.status == 0, compared
+    assert second in compared.stdout
+    assert "0 lines lost, 0 lines gained." in compared.stdout
+    assert "Tests removed" not in compared.stdout
+    note = (
+        f"2 tests did not run, because no change can affect them: what they executed when they ran last (run {first})"
+    )
+    assert note in compared.stderr
+    assert note in result.stderr
 
 
 def test_nothing_changed_but_a_test_is_new_and_one_failed(project: Project) -> None:
@@ -94,6 +113,10 @@ def test_session_of_which_nothing_is_affected_succeeds(project: Project) -> None
     assert result.status == 0, result
     assert ran(result) == set()
     assert "2 tests were deselected" in result.stdout
+    # The run counts, although no request was sent in it.
+    assert "no request reached the server" not in result.stderr
+    answer = json.loads(project.ask("patch", "--base", "HEAD", "--format", "json").stdout)
+    assert answer["runs"] == project.runs()[1:]
 
 
 def test_file_that_is_not_measured(project: Project) -> None:

@@ -11,7 +11,7 @@ import click
 
 from ...model.bitmap import to_ranges
 from ...model.run_facts import short_commit
-from ...model.text import abridged
+from ...model.text import abridged, counted
 from ...queries.affected import Affected
 from ...queries.affected_runs import AffectedQuery, affected_tests
 from ...settings import load_settings
@@ -82,6 +82,6 @@ def _text(found: Affected) -> Iterator[str]:
         yield ""
     saved = f", which took {found.saved_ms / 1000:.1f} s" if found.saved_ms else ""
     yield (
-        f"{len(found.tests)} of {total} tests must run{since}; {len(found.unaffected)} cannot be affected{saved}. "
-        f"Run {found.run}."
+        f"{len(found.tests):,} of {counted(total, 'test')} must run{since}; {len(found.unaffected):,} cannot be "
+        f"affected{saved}. Run {found.run}."
     )

@@ -15,7 +15,7 @@ from ...exports.github import (
     markdown_text,
     write_summary,
 )
-from ...model.text import printable
+from ...model.text import counted, printable
 from ...queries.patch import PatchedFile
 from .change_rows import (
     PatchAnswer,
@@ -50,10 +50,9 @@ def comment(answer: PatchAnswer) -> str:
     blocks = _fitting([_block(file) for file in files], MAX_COMMENT - len(head) - len(table) - _RESERVE)
     left_out = ""
     if len(blocks) < len(files):
-        left_out = (
-            f"Too long for a comment: the rows of {len(files) - len(rows)} more files are left out, and the tests "
-        )
-        left_out += f"of {len(files) - len(blocks)}."
+        parts = [(len(files) - len(rows), "row"), (len(files) - len(blocks), "list")]
+        named = " and ".join(f"the {kind}s of {counted(count, 'file')}" for count, kind in parts if count)
+        left_out = f"Too long for a comment: {named} are left out."
     return "\n\n".join(filter(None, [head, table, "\n".join(blocks), left_out]))
 
 
@@ -70,7 +69,7 @@ def _head(answer: PatchAnswer) -> Iterator[str]:
     for one in found.unjudged[:_SHOWN_FILES]:
         yield f":warning: {markdown_text(printable(unjudged_text(one)))}."
     if len(found.unjudged) > _SHOWN_FILES:
-        yield f":warning: {len(found.unjudged) - _SHOWN_FILES} more files cannot be judged."
+        yield f":warning: {counted(len(found.unjudged) - _SHOWN_FILES, 'more file')} cannot be judged."
     if found.unmeasured:
         yield f"Not measured: {markdown_text(printable(shortened(found.unmeasured, _SHOWN_FILES)))}."
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ...model.text import printable
+from ...model.text import counted, printable
 from ...queries.line_hits import LineUsers
 from ...queries.patch import ChangedStatement, Patch, PatchedFile, Unjudged
 from ...sources.coveragepy import StatementAnalyser, format_lines
@@ -33,8 +33,10 @@ class PatchAnswer:
 def summary(answer: PatchAnswer) -> str:
     """The sentence about all changed statements, without its full stop."""
     found = answer.patch
+    if not found.statements and found.unjudged:
+        return "No changed statement can be judged"
     if not found.statements:
-        return "No changed statement can be judged" if found.unjudged else "No measured statement has changed"
+        return "No measured statement has changed" + (" in its first line" if found.files else "")
     statements = "statement was" if found.statements == 1 else "statements were"
     return f"{found.covered} of {found.statements} changed {statements} executed"
 
@@ -42,8 +44,8 @@ def summary(answer: PatchAnswer) -> str:
 def unjudged_text(one: Unjudged) -> str:
     """The sentence about a file that cannot be judged."""
     count = one.statements
-    counted = "its changes" if count is None else f"{count} changed statement{'' if count == 1 else 's'}"
-    return f"{one.path} {one.reason}: {counted} cannot be judged"
+    changed = "its changes" if count is None else counted(count, "changed statement")
+    return f"{one.path} {one.reason}: {changed} cannot be judged"
 
 
 def renamed(file: PatchedFile) -> str:

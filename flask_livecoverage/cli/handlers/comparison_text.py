@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tabulate import tabulate
@@ -11,7 +11,7 @@ from ...analysis.lost_lines import ComparedFile
 from ...exports.github import markdown_code
 from ...model.bitmap import to_ranges
 from ...model.counted_files import Counts
-from ...model.text import abridged, printable
+from ...model.text import abridged, counted, printable
 from ...queries.coverage_comparison import ComparedCoverage, Names
 from ...sources.coveragepy import StatementAnalyser
 from .answers import table
@@ -104,12 +104,12 @@ def decrease_line(compared: ComparedCoverage) -> str | None:
     worst = sorted(compared.decreased, key=lambda file: (-len(file.lost), file.name))
     parts += ["{} {} → {}".format(printable(file.name), *percents.pair(file.before, file.after)) for file in worst[:3]]
     if len(worst) > 3:
-        parts.append(f"{len(worst) - 3} more files")
+        parts.append(counted(len(worst) - 3, "more file"))
     if not parts and not compared.unknown:
         return None
     if compared.unknown:
         more = len(compared.unknown) - 1
-        also = f" and {more} more files" if more else ""
+        also = f" and {counted(more, 'more file')}" if more else ""
         parts.append(f"{printable(min(compared.unknown))}{also} cannot be compared")
     certainty = "has" if compared.decreased or compared.has_decreased else "may have"
     return f"Coverage {certainty} decreased: {', '.join(parts)}"
@@ -157,7 +157,7 @@ def _summary(compared: ComparedCoverage) -> str:
 
 
 def _lines(count: int) -> str:
-    return _count(range(count), "line")
+    return counted(count, "line")
 
 
 def _file_row(file: ComparedFile, name: Callable[[str], str], percents: _Percents) -> Sequence[str]:
@@ -200,22 +200,17 @@ def _markdown_parts(compared: ComparedCoverage) -> Iterator[str]:
     if rows:
         yield tabulate(rows, _HEADERS, tablefmt="pipe", colalign=_ALIGNMENT, disable_numparse=True)
     if len(changed) > len(rows):
-        yield f"… and {len(changed) - len(rows)} more files: see `livecov compare`."
+        yield f"… and {counted(len(changed) - len(rows), 'more file')}: see `livecov compare`."
     for name, reason in list(compared.unknown.items())[:_SHOWN_NAMES]:
         yield f"{_code(name)} cannot be compared: {abridged(printable(reason))}"
     for kind, listed in (("test", compared.tests), ("route", compared.routes)):
         for change, all_names in _changes(listed):
-            yield _list(
-                f"{_count(all_names, kind)} {change}", list(map(_code, all_names[:_SHOWN_NAMES])), len(all_names)
-            )
+            shown = list(map(_code, all_names[:_SHOWN_NAMES]))
+            yield _list(f"{counted(len(all_names), kind)} {change}", shown, len(all_names))
     if compared.tests and compared.tests.changed:
         outcomes = compared.tests.changed
         items = [f"{_code(name)} ({_outcomes(pair)})" for name, pair in list(outcomes.items())[:_SHOWN_NAMES]]
-        yield _list(f"{_count(outcomes, 'test')} with another outcome", items, len(outcomes))
-
-
-def _count(found: Sized, what: str) -> str:
-    return f"{len(found):,} {what}{'' if len(found) == 1 else 's'}"
+        yield _list(f"{counted(len(outcomes), 'test')} with another outcome", items, len(outcomes))
 
 
 def _markdown_row(file: ComparedFile, percents: _Percents) -> list[str]:

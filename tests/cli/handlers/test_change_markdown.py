@@ -81,6 +81,18 @@ Not measured: README.rst.
         assert ":warning: 1.py has changed: 1 changed statement cannot be judged." in found
         assert ":warning: 2.py has changed: 2 changed statements cannot be judged." in found
         assert ":warning: 4 more files cannot be judged." in found
+        assert "No changed statement can be judged since 1111111111 (main)." in found
+
+    def test_one_more_file_that_cannot_be_judged(self) -> None:
+        found = comment(answer(unjudged=[Unjudged(f"{number}.py", "has changed") for number in range(21)]))
+        assert ":warning: 0.py has changed: its changes cannot be judged." in found
+        assert ":warning: 1 more file cannot be judged." in found
+
+    def test_further_lines_alone(self) -> None:
+        """The statement has changed, but is not counted."""
+        found = comment(answer(PatchedFile("a.py", [], [ChangedStatement(4, False)])))
+        assert "No measured statement has changed in its first line since 1111111111 (main)." in found
+        assert rows_of(found)[-1] == ["4", "further line, not counted: not executed"]
 
     @pytest.mark.parametrize("name", ["a|b", "_x_", "<b>", "`x`", "a\\", "new\nline", "[x](y)", "#1", "\x1b[31m", "*"])
     def test_names(self, name: str) -> None:
@@ -103,8 +115,10 @@ Not measured: README.rst.
         assert len(found) <= MAX_COMMENT
         assert found.count("<details>") == found.count("</details>") < count
         rows = [row for row in rows_of(found) if row[0].startswith("folder/")]
-        left_out = re.findall(r"the rows of (\d+) more files are left out, and the tests of (\d+)", found)
-        assert left_out == [(str(count - len(rows)), str(count - found.count("<details>")))]
+        (left_out,) = re.findall(r"Too long for a comment: (.*) are left out\.", found)
+        expected = {"rows": count - len(rows), "lists": count - found.count("<details>")}
+        parts = [f"the {kind} of {number:,} files" for kind, number in expected.items() if number]
+        assert left_out == " and ".join(parts)
         assert len(rows) == count or count > 300
 
     def test_very_long_names(self) -> None:

@@ -23,6 +23,7 @@ from flask_livecoverage.sources.content import content_hash
 from ...support.journals import Writer, run_folder
 from ...support.lines import line_of
 from ...support.processes import Ask, Invoke
+from ...support.repositories import GitFolder
 
 APP = """\
 def total(prices):
@@ -77,6 +78,23 @@ def runs(record: Record) -> None:
     Path("app.py").write_text(APP)
     record("first", EVERYTHING)
     record("second", FEWER, test="test_few")
+
+
+class TestNothingRecorded:
+    """The same line for all commands, and the status of a fault, as docs/cli.rst says."""
+
+    @pytest.mark.parametrize("command", ["runs", "affected", "patch", "compare latest latest", "baseline", "report"])
+    @pytest.mark.parametrize("folder", [".livecov", ".livecov/runs", ".livecov/runs/empty"])
+    def test_one_line(self, invoke: Invoke, command: str, folder: str) -> None:
+        GitFolder(Path()).commit({"app.py": "x = 1\n", ".gitignore": ".livecov\n"})
+        if folder != ".livecov":
+            Path(folder).mkdir(parents=True)
+        result = invoke(*command.split())
+        assert (result.status, result.stdout) == (1, "")
+        assert result.stderr == (
+            "Error: nothing is recorded in .livecov: record with `flask --app APP livecov run -- COMMAND`, or name the "
+            "folder with --data-dir\n"
+        )
 
 
 @pytest.mark.usefixtures("runs")
