@@ -77,8 +77,8 @@ class UnaffectedTests:
         they, them = ("it", "it") if count == 1 else ("they", "them")
         runs = f"run{'' if len(self.runs) == 1 else 's'} {', '.join(self.runs)}"
         return (
-            f"{counted(count, 'test')} did not run, because no change can affect {them}: what {they} executed when {they} "
-            f"ran last ({runs}) counts"
+            f"{counted(count, 'test')} did not run, because no change can affect {them}: what {they} executed when "
+            f"{they} ran last ({runs}) counts"
         )
 
 
