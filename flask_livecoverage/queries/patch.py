@@ -155,7 +155,8 @@ class LocatedDiff:
                         "which its paths are relative"
                     )
         found = list(self.items())
-        if found and not any(os.path.lexists(path) for path, _ in found):
+        # A link may lead nowhere.
+        if found and not any(change.kind == "link" or os.path.lexists(path) for path, change in found):
             raise ConfigurationError(
                 f"no file of the diff is here, for example {printable(found[0][1].path)}: run this in the folder to "
                 "which its paths are relative"
@@ -202,7 +203,7 @@ def _check_place(located: LocatedDiff, covered: CoveredFiles) -> None:
 
 def _problem(path: str, former: str | None, change: FileChange, covered: CoveredFiles) -> str | None:
     """The reason why a measured file cannot be judged."""
-    if not os.path.lexists(path):
+    if change.kind in ("text", "binary") and not os.path.lexists(path):
         return "is not here"
     if path in covered.broken:
         return f"cannot be parsed ({covered.broken[path]})"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import or_
 from pathlib import Path
 
 from ..journal.data_dir import DataDir
 from ..journal.run_folder import RunFolder
 from ..store import RunQueries, Store, open_store, store_url
-from .unaffected_tests import UnaffectedTests, in_present_contents, owners_of, recorded_in
+from .unaffected_tests import RecordGoneError, UnaffectedTests, in_present_contents, owners_of, recorded_in
 
 # Synchronises a run and returns its number in the store.
 Synchronise = Callable[[Store, RunFolder], int]
@@ -46,7 +44,7 @@ def open_stored_runs(
     """The ``runs`` in ``data_dir``; ``store`` is the setting ``LIVECOVERAGE_STORE``.
 
     ``since_reset``: only what was recorded since the last reset of the (one) run counts. ``whole``: what the tests that
-    the runs left out executed earlier is read too. Raises ConfigurationError if that is gone.
+    the runs left out executed earlier is read too. Raises RecordGoneError if that of a single run is gone.
     """
     with (
         open_store(store_url(data_dir, store), is_own=not store) as opened,
@@ -66,7 +64,11 @@ def runs_in_store(
 ) -> Iterator[StoredRuns]:
     """As :func:`open_stored_runs`, in a ``store`` that is open."""
     # First, because nothing is written to the store while it is read.
-    left_out = reduce(or_, (_left_out(store, run, synchronise) for run in runs if whole), UnaffectedTests())
+    left_out = UnaffectedTests()
+    for run in runs if whole else ():
+        # Several runs together may have what one of them lacks.
+        with suppress(*([RecordGoneError] if len(runs) > 1 else [])):
+            left_out |= _left_out(store, run, synchronise)
     numbers = [synchronise(store, run) for run in runs]
     period = len(runs[0].marks()) if since_reset else None
     with store.recorded(numbers, period=period) as queries:

@@ -24,6 +24,10 @@ from .recorded_files import counted_contents
 from .run_records import Relocation
 
 
+class RecordGoneError(ConfigurationError):
+    """The run in which tests were recorded that another run left out is gone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """A test executed a trace, given by its id, in requests of one route."""
@@ -85,7 +89,7 @@ class UnaffectedTests:
 def owners_of(folder: RunFolder, directory: DataDir) -> dict[str, RunFolder]:
     """The tests that a run left out, with the runs in which they were recorded.
 
-    Raises ConfigurationError if one of these is gone.
+    Raises RecordGoneError if one of these is gone.
     """
     if not folder.relies_on_others():
         return {}
@@ -95,7 +99,7 @@ def owners_of(folder: RunFolder, directory: DataDir) -> dict[str, RunFolder]:
     if gone is not None:
         count = list(names.values()).count(gone)
         they = "it was" if count == 1 else "they were"
-        raise ConfigurationError(
+        raise RecordGoneError(
             f"run {folder.id} left out {counted(count, 'test')} that no change can affect, and run {gone}, in which "
             f"{they} recorded, is gone: record all tests again"
         )

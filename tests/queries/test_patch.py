@@ -329,6 +329,13 @@ class TestUnjudged:
         unjudged = [Unjudged("lib", "is a submodule, of which the diff contains no lines", None)]
         assert shop.patch().unjudged == shop.patch(as_configured).unjudged == unjudged
 
+    def test_link_to_nothing(self, shop: Shop) -> None:
+        """It contains no statement, wherever it leads."""
+        shop.request("test", [1])
+        (shop.code.path / "link.py").symlink_to("nothing.py")
+        patch = shop.patch()
+        assert (patch.unjudged, patch.files) == ([], [])
+
 
 class TestPaths:
     def test_of_any_folder(self, shop: Shop) -> None:

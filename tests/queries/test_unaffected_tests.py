@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from flask_livecoverage.errors import ConfigurationError
 from flask_livecoverage.exports.reports import open_reports
 from flask_livecoverage.journal.data_dir import DataDir
 from flask_livecoverage.journal.outcomes import Collection, append_collection
@@ -18,10 +17,12 @@ from flask_livecoverage.queries.covered_files import read_coverage
 from flask_livecoverage.queries.patch import LocatedDiff, Patch, cover_patch
 from flask_livecoverage.queries.recorded_coverage import CoverageReader, RecordedCoverage
 from flask_livecoverage.queries.stored_runs import open_stored_runs
+from flask_livecoverage.queries.unaffected_tests import RecordGoneError
 from flask_livecoverage.repository.diffs import parse_diff
 from flask_livecoverage.repository.history import Repository
 
 from ..support.affected_shop import EMPTY, INDEX, NOW, TOTAL, Shop, recorded_shop
+from ..support.processes import Invoke
 
 DATA_DIR = Path(".livecov")
 # Other functions before, and a comment within.
@@ -109,7 +110,7 @@ def test_test_that_ran_all_the_same(shop: Shop) -> None:
         assert stored.unaffected.tests == {EMPTY, INDEX}
 
 
-def test_record_is_gone(shop: Shop) -> None:
+def test_record_is_gone(shop: Shop, invoke: Invoke) -> None:
     shop.edit("shop/views.py", "cart.total()", "cart.total() + 1")
     record_affected(shop)
     shutil.rmtree(DataDir(DATA_DIR).run("run1").path)
@@ -117,9 +118,16 @@ def test_record_is_gone(shop: Shop) -> None:
         "run run2 left out 2 tests that no change can affect, and run run1, in which they were recorded, is gone: "
         "record all tests again"
     )
-    with pytest.raises(ConfigurationError) as error:
+    with pytest.raises(RecordGoneError) as error:
         read("run2")
     assert str(error.value) == message
+    # Together with other runs, and in a report, the lines of other tests can still be shown.
+    shop.record([EMPTY], name="run3")
+    assert read("all").tests == {INDEX, EMPTY}
+    shown = invoke("report", "--run", "run2")
+    assert (shown.status, shown.stderr) == (0, f"Warning: {message}\n")
+    refused = invoke("patch", "--run", "run2")
+    assert (refused.status, refused.stderr) == (2, f"Error: {message}\n")
 
 
 def test_latest(shop: Shop) -> None:

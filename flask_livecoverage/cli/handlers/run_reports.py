@@ -8,6 +8,7 @@ from ...errors import LiveCoverageError
 from ...journal.data_dir import DataDir
 from ...model.records import Run
 from ...queries.stored_contents import keep_contents
+from ...queries.unaffected_tests import RecordGoneError
 from ...settings import load_settings
 from .opening import open_selected
 from .reporting import read_runs, report_on, warn
@@ -30,7 +31,7 @@ def report(
 def whole_runs(data_dir: str, selection: str) -> list[Run]:
     """The runs that ``selection`` names, with what the tests executed earlier that they left out.
 
-    See :mod:`~...queries.unaffected_tests`. Raises ConfigurationError if that is gone.
+    See :mod:`~...queries.unaffected_tests`. If that is gone, a warning is printed.
     """
     runs = read_runs(data_dir, selection)
     _keep_sources(data_dir, runs)
@@ -40,8 +41,12 @@ def whole_runs(data_dir: str, selection: str) -> list[Run]:
 def _with_unaffected_tests(data_dir: str, run: Run) -> Run:
     if not DataDir(data_dir).run(run.id).relies_on_others():
         return run
-    with open_selected(data_dir, run.id, whole=True) as stored:
-        return stored.unaffected.added_to(run)
+    try:
+        with open_selected(data_dir, run.id, whole=True) as stored:
+            return stored.unaffected.added_to(run)
+    except RecordGoneError as error:
+        warn(str(error))
+        return run
 
 
 def _keep_sources(data_dir: str, runs: Iterable[Run]) -> None:
