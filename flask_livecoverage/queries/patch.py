@@ -21,6 +21,13 @@ from ..store import RunQueries
 from .covered_files import CoveredFile, CoveredFiles
 from .line_hits import LineUsers, users_of_lines
 
+# The reasons for which a file cannot be judged that a newer record removes.
+_RENAMED, _CHANGED, _NEWER = _OUTDATED = (
+    "was renamed since it was recorded",
+    "has changed since it was recorded",
+    "is newer than the recorded run",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ChangedStatement:
@@ -65,6 +72,11 @@ class Unjudged:
     path: str
     reason: str
     statements: int | None = None
+
+    @property
+    def is_outdated(self) -> bool:
+        """True if it can be judged when the suite has been recorded again."""
+        return self.reason in _OUTDATED
 
 
 @dataclass(frozen=True)
@@ -208,11 +220,11 @@ def _problem(path: str, former: str | None, change: FileChange, covered: Covered
     if path in covered.broken:
         return f"cannot be parsed ({covered.broken[path]})"
     if former in covered.changed and path not in covered.files:
-        return "was renamed since it was recorded"
+        return _RENAMED
     if path in covered.changed:
-        return "has changed since it was recorded"
+        return _CHANGED
     if path in covered.unrecorded:
-        return "is newer than the recorded run"
+        return _NEWER
     if path not in covered.files or change.kind in ("link", "submodule"):
         return None
     if change.kind == "binary":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from textwrap import indent
@@ -19,7 +19,7 @@ from ...journal.data_dir import DataDir
 from ...model.run_facts import short_commit
 from ...model.text import printable
 from ...queries.covered_files import read_coverage
-from ...queries.patch import LocatedDiff, PatchedFile, cover_patch
+from ...queries.patch import LocatedDiff, PatchedFile, Unjudged, cover_patch
 from ...repository.bases import find_base
 from ...repository.diffs import parse_diff
 from ...repository.history import Repository
@@ -111,7 +111,7 @@ def _check(answer: PatchAnswer, minimum: float | None) -> int:
     if found.unjudged:
         click.echo(
             "Coverage failure: not all of the change can be judged against "
-            f"--minimum {minimum:g}: record the suite again",
+            f"--minimum {minimum:g}: {_remedy(found.unjudged)}",
             err=True,
         )
         return 2
@@ -120,6 +120,15 @@ def _check(answer: PatchAnswer, minimum: float | None) -> int:
     percent = answer.percent(found.covered, found.statements)
     click.echo(f"Coverage failure: {percent} of the changed statements is less than --minimum {minimum:g}", err=True)
     return 2
+
+
+def _remedy(unjudged: Sequence[Unjudged]) -> str:
+    """The next step: a newer record does not help if the diff or the files are not right."""
+    if all(one.is_outdated for one in unjudged):
+        return "record the suite again"
+    return "see the reasons above" + (
+        ", and record the suite again" if any(one.is_outdated for one in unjudged) else ""
+    )
 
 
 # Output

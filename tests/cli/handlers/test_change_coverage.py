@@ -225,6 +225,29 @@ class TestMinimum:
             "Coverage failure: not all of the change can be judged against --minimum 1: record the suite again",
         ]
 
+    def test_next_step(self, recorded: GitFolder, invoke: Invoke) -> None:
+        """Where the diff is not that of the files, a newer record does not help."""
+        Path("../change.diff").write_text("--- a/shop.py\n+++ b/shop.py\n@@ -90,0 +91,1 @@\n+y = 1\n")
+        result = invoke("patch", "--diff", "../change.diff", "--minimum", "1")
+        assert result.status == 2
+        assert result.stdout == "No changed statement can be judged in ../change.diff.\n"
+        assert result.stderr.splitlines() == [
+            "Warning: shop.py does not have the lines that the diff shows: its changes cannot be judged",
+            "Coverage failure: not all of the change can be judged against --minimum 1: see the reasons above",
+        ]
+
+    def test_broken_file_hides_no_other(self, recorded: GitFolder, invoke: Invoke) -> None:
+        recorded.write({"broken.py": "x = 1\n"})
+        record("other", tests={"test": [2, 3, 4, 7, 11]}).line("sources", files=[str(Path("broken.py").resolve())])
+        recorded.write({"broken.py": "def (\n"})
+        result = invoke("patch", "--run", "other", "--minimum", "1")
+        assert result.status == 2
+        assert "shop.py             5         0     100%" in result.stdout
+        assert result.stderr.splitlines() == [
+            "Warning: broken.py cannot be parsed ('invalid syntax' at line 1): its changes cannot be judged",
+            "Coverage failure: not all of the change can be judged against --minimum 1: see the reasons above",
+        ]
+
 
 class TestWrongUse:
     @pytest.mark.parametrize(
