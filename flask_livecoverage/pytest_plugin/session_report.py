@@ -138,6 +138,8 @@ class SessionReport:
             yield f"WARNING: {_describe_unmeasured(name, count)}"
         if self.unrecorded_outcomes and not self.outages:
             yield f"WARNING: {_describe_unrecorded(self.unrecorded_outcomes)}"
+        if not self.order:
+            return  # all tests were deselected
         try:
             summary = self._summarise(routes)
             yield from summary.lines(verbosity)

@@ -113,6 +113,7 @@ def test_session_of_which_nothing_is_affected_succeeds(project: Project) -> None
     assert result.status == 0, result
     assert ran(result) == set()
     assert "2 tests were deselected" in result.stdout
+    assert "= live coverage =" not in result.stdout
     # The run counts, although no request was sent in it.
     assert "no request reached the server" not in result.stderr
     answer = json.loads(project.ask("patch", "--base", "HEAD", "--format", "json").stdout)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_livecoverage.analysis.impact.unchanged_lines import moved_to, unchanged_lines
 from flask_livecoverage.model.bitmap import from_bitmap, to_bitmap
@@ -100,6 +102,27 @@ def test_inner_functions_and_classes() -> None:
 def test_match() -> None:
     before = "match x:\n    case 1:\n        y = 1\n    case _:\n        y = 2\n"
     assert unchanged_lines(before.encode(), f"\n{before}".encode()) == {line: line + 1 for line in range(1, 6)}
+
+
+bodies = st.lists(st.sampled_from(["x = 1", "return x", "if x: y = 2", "call(x)", "for z in x: pass"]), min_size=1)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), bodies), max_size=5), st.data())
+def test_law(functions: list[tuple[str, list[str]]], data: st.DataObject) -> None:
+    """Lines are mapped to equal ones, each to its own; all of them are if functions have other places alone."""
+    shuffled = data.draw(st.permutations(functions))
+    before, after = map(written, (functions, shuffled))
+    kept = data.draw(st.lists(st.sampled_from(shuffled), max_size=5)) if shuffled else []
+    for other, is_whole in ((after, len(dict(functions)) == len(functions)), (written(kept), False)):
+        lines, lines_after = before.splitlines(), other.splitlines()
+        found = unchanged_lines(before.encode(), other.encode())
+        assert all(lines[line - 1] == lines_after[place - 1] for line, place in found.items())
+        assert len(set(found.values())) == len(found)
+        assert not is_whole or len(found) == sum(map(bool, lines))
+
+
+def written(functions: list[tuple[str, list[str]]]) -> str:
+    return "\n\n".join("\n    ".join([f"def {name}():", *body]) for name, body in functions)
 
 
 @pytest.mark.parametrize("content", [b"def (", b"\0", b"{% block %}"])

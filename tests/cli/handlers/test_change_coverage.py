@@ -272,6 +272,17 @@ class TestWrongUse:
         (line,) = result.stderr.splitlines()
         assert line.startswith(message)
 
+    @pytest.mark.parametrize("command", ["patch", "affected"])
+    @pytest.mark.parametrize("name", ["../other/file.py", "/srv/file.py"])
+    def test_deletes_a_file_outside(self, recorded: GitFolder, invoke: Invoke, command: str, name: str) -> None:
+        Path("../change.diff").write_text(f"--- {name}\n+++ /dev/null\n@@ -1 +0,0 @@\n-x = 1\n")
+        result = invoke(command, "--diff", "../change.diff")
+        assert (result.status, result.stdout) == (2, "")
+        assert result.stderr == (
+            f"Error: the diff changes {name}, outside of {Path.cwd()}: run this in the folder to which its paths are "
+            "relative\n"
+        )
+
     def test_two_changes(self, recorded: GitFolder, invoke: Invoke) -> None:
         result = invoke("patch", "--base", "main", "--diff", "-")
         assert result.status == 2
