@@ -107,7 +107,7 @@ def test_compare(repository: GitFolder, ask: Ask, invoke: Invoke) -> None:
     record(repository, "old-2", {"test_total": [2]}, NOW + 60)
     found = ask("compare", "old-1", "old-2")
     assert found["files"]["shop.py"]["lost_lines"] == [6]
-    assert found["tests"] == {"added": [], "removed": ["test_empty"]}
+    assert found["tests"] == {"added": [], "removed": ["test_empty"], "changed": {}}
     assert invoke("compare", "old-1", "old-2", "--fail-on-decrease").status == 2
     assert invoke("baseline").status == 0
     assert ask("compare", "livecov-baseline.json", "old-1")["files"]["shop.py"]["gained_lines"] == [6]

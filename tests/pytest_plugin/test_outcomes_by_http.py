@@ -44,7 +44,7 @@ class TestServerOnAnotherMachine:
         return OutcomeLog(SessionReport(), tmp_path)
 
     def test_is_asked_to_record(self, url: str, log: OutcomeLog, tmp_path: Path) -> None:
-        log.set_collected(["t.py::test_a"])
+        log.set_collected(["t.py::test_a"], {})
         log.add("before", report_of("teardown", "passed"))
         log.connect(self.ELSEWHERE, ControlRoutes(url))
         log.set_files("é[→]", ("t.py", "é/conftest.py"))
