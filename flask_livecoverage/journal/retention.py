@@ -47,7 +47,8 @@ def surplus(runs: Sequence[RunFolder], keep: int) -> list[RunFolder]:
     """Return the runs beyond the newest ``keep``, oldest first; ``runs`` are in the order of their start.
 
     Not among them are the newest run in which something was tested, those that hold the last records of tests
-    (:func:`_last_records`) or the record of tests that a run which stays has left out, and those that are being recorded.
+    (:func:`_last_records`), or the record of tests that a run which stays has left out, and those that are being
+    recorded.
     """
     old, kept = list(runs[: max(0, len(runs) - keep)]), list(runs[max(0, len(runs) - keep) :])
     if not any(run.is_tested() for run in kept):

@@ -49,7 +49,7 @@ def working_tree(folder: Path) -> WorkingTree | None:
 
 
 def tree_questions(folder: Path) -> Generator[Question, bytes, WorkingTree | None]:
-    """Yield the questions to git, take its answers (or GitError), and return the working tree; None if there is none."""
+    """Yield the questions to git, take its answers, or GitError, and return the working tree; None if there is none."""
     # Looked up here first: in a server's master process, a git that fails would look like a worker that fails.
     if not is_in_repository(folder) and "GIT_DIR" not in os.environ:
         return None
