@@ -18,8 +18,8 @@ Modules:
 *   ``trace_writer``: writes each trace once
 
 May import: engines, errors, journal.clock, journal.data_dir, journal.facts, journal.format, journal.run_folder,
-journal.shared_files, journal.window_switch, journal.writer, model, repository.running_git, repository.working_tree,
-settings, sources.selection.
+journal.shared_files, journal.window_switch, journal.writer, model, repository.git, repository.running_git,
+repository.working_tree, settings, sources.selection.
 
 Runs in the measured server alone, and imports only the writing half of the journal: never a reader, a store or an
 export. As long as that server answers no control route, the middleware is the only room above this one that runs.
