@@ -80,6 +80,16 @@ class TestMeasuredFiles:
         shop.edit("shop/cart.py", "LIMIT = 5", f"{line}\nLIMIT = 5")
         assert shop.find().everything
 
+    def test_result_that_is_kept_by_hand(self, shop: Shop) -> None:
+        """The tests after the first one use it without running the function."""
+        keep = "KEPT = {}\n\ndef kept(key):\n    KEPT[key] = KEPT.get(key) or empty()\n    return KEPT[key]\n\n"
+        shop.edit("shop/cart.py", "LIMIT = 5", f"{keep}LIMIT = 5")
+        shop.code.commit({})
+        shop.record()
+        shop.edit("shop/cart.py", "return 0", "return 1")
+        assert shop.affected() == ALL
+        assert not shop.find().everything
+
     def test_requests_without_a_test_count_as_start_up(self, shop: Shop) -> None:
         writer = shop.record()
         writer.request(shop.trace({"shop/cart.py": ["empty"]}), 2e9)
