@@ -61,13 +61,14 @@ class Class:
     """A class at the top of a module or of another class.
 
     ``bases`` are the names of its base classes, "" for computed ones. ``customised`` is true if something else than
-    Python's own rules makes a class of its statements.
+    Python's own rules makes a class of its statements. ``bound`` are the names that it has for sure.
     """
 
     name: str
     bases: tuple[str, ...]
     customised: bool
     items: tuple[Item, ...]
+    bound: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,7 @@ def _class_item(node: ast.ClassDef, prefix: str, bound: set[str]) -> Item:
         tuple(map(dotted_name, node.bases)),
         customised,
         tuple(_items(node, f"{name}.", bound)),
+        bound_after(node.body),
     )
     return Item(
         f"class {fingerprint(header)}",

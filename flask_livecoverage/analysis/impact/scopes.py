@@ -206,12 +206,28 @@ class ScopeJudge:
         if name in _ENTRY_POINTS if not owner else name in _OF_CLASSES:
             return "Python and frameworks read it" if name.startswith("__") else "it is an entry point", Reach.ALL
         if name in scope.rebound or name in _both(scope) or _is_special(name):
-            return self._value(owner, name, precise=not _is_special(name) and item.kind != "import")
+            reason, reach = self._value(owner, name, precise=not _is_special(name) and item.kind != "import")
+            if reach.everything or not self._may_be_missing(owner, item, name):
+                return reason, reach
+            # As if it were removed: an import of it may fail.
+            reason, missed = self._dispatch(owner, name)
+            return reason, reach | missed
         if item.kind == "import" and not self._is_standard(item):
             return self._value(owner, name)
         if item.kind == "function" and item.functions[0].decorators:
             return self._value(owner, name)
         return self._dispatch(owner, name)
+
+    def _may_be_missing(self, owner: Class | None, item: Item, name: str) -> bool:
+        """True if a name is not bound for sure, such as in a condition; not for a field that never was."""
+        file = self.program.files[self.path]
+        bound = []
+        for side in (file.old, file.new):
+            assert side
+            scopes = [one for one in side.classes if owner and one.name == owner.name]
+            bound.append(any(name in one.bound for one in scopes) if owner else name in side.bound)
+        was_bound, is_bound = bound
+        return not is_bound and (was_bound or not item.key.startswith("AnnAssign("))
 
     def _is_standard(self, item: Item) -> bool:
         """True for imports that have no effect besides binding names: Python's own, or of what was imported before."""

@@ -59,6 +59,34 @@ class TestFailing:
         new = {"shop/models.py": "import json\n", "shop/views.py": "from .models import Cart as Basket\n"}
         assert reached(PACKAGE, {**PACKAGE, **new}) == {"all"}
 
+    @pytest.mark.parametrize("text", ["if json:\n    class Cart:\n        size = 1", "if json:\n    Cart = 1"])
+    def test_of_a_name_that_may_not_be_bound_any_more(self, text: str) -> None:
+        new = PACKAGE["shop/models.py"].replace("class Cart:\n    size = 1", text)
+        assert reached(PACKAGE, {**PACKAGE, "shop/models.py": new}) == {"all"}
+
+    def test_of_a_function_that_may_not_be_bound_any_more(self) -> None:
+        texts = {**FLAT, "models.py": "X = 1\nif X:\n    def a():\n        return 1\nelse:\n    a = None\n"}
+        texts["views.py"] = "from models import a\n"
+        assert reached(texts, {**texts, "models.py": texts["models.py"].replace("if X", "if 0")}) == {
+            "module models.py"
+        }
+        new = {**texts, "models.py": texts["models.py"].replace("else:\n    a = None\n", "")}
+        assert reached(texts, new) == {"all"}
+
+    def test_of_a_function_that_is_bound_in_another_condition(self) -> None:
+        texts = {**FLAT, "models.py": "X = 1\nif X:\n    def a():\n        return 1\n"}
+        texts["views.py"] = "from models import a\n"
+        assert reached(texts, {**texts, "models.py": texts["models.py"].replace("if X", "if 0")}) == {"all"}
+
+    def test_of_an_attribute_that_may_be_missing(self) -> None:
+        texts = {
+            "shop.py": "class A:\n    x = 1\n",
+            "other.py": "def f(a):\n    return a.x\n",
+            "main.py": "import shop, other",
+        }
+        new = {**texts, "shop.py": "class A:\n    if 1:\n        x = 1\n"}
+        assert reached(texts, new) == {"module shop.py", "other.py f"}
+
     def test_are_explained(self) -> None:
         new = {**PACKAGE, "shop/views.py": PACKAGE["shop/views.py"] + "from .models import Nope\n"}
         assert "it is not known whether there is Nope in .models" in str(reasons(PACKAGE, new))
