@@ -94,9 +94,15 @@ class Modules:
         folder = path.rpartition("/")[0]
         modules |= self._at(folder, found.module.split("."))
         if found.name:
-            modules |= self.named(f"{found.module}.{found.name}")
-            modules |= self._at(folder, [*found.module.split("."), found.name])
+            modules |= self.submodule(found, path)
         return modules or self._nearest(found.module)
+
+    def submodule(self, found: Import, path: str) -> frozenset[str]:
+        """The files that an imported name can be, if it is a module and no attribute of one."""
+        parts = [*filter(None, found.module.split(".")), found.name]
+        if found.level:
+            return self._at("/".join(path.split("/")[: -found.level]), parts)
+        return self.named(".".join(parts)) | self._at(path.rpartition("/")[0], parts)
 
     def _nearest(self, name: str) -> frozenset[str]:
         # A package of which only the outer part is measured.
@@ -111,7 +117,7 @@ class Modules:
         folder = "/".join(folders)
         parts = list(filter(None, found.module.split(".")))
         modules = self._at(folder, parts)
-        return modules | self._at(folder, [*parts, found.name]) if found.name else modules
+        return modules | self.submodule(found, path) if found.name else modules
 
     def _at(self, folder: str, parts: list[str]) -> frozenset[str]:
         base = "/".join([folder, *parts] if folder else parts)

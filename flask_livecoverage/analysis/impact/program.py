@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from .blocks import Function, Item, Module
-from .class_families import ClassFamilies
+from .class_families import ClassFamilies, MeasuredBases, last_part
 from .comparison import Comparison, compare
 from .imports import Import, Modules, closure
 from .mentions import Mentions
@@ -169,18 +169,18 @@ class Program:
     @cached_property
     def families(self) -> ClassFamilies:
         """The classes of both versions."""
+        sides = [(path, side) for path in self.files for side in self.sides(path)]
+        names = frozenset(last_part(scope.name) for _, side in sides for scope in side.classes)
         return ClassFamilies(
-            (scope, names)
-            for path in self.files
-            for side in self.sides(path)
-            for names in [self._own_names(side, path)]
+            (scope, bases)
+            for path, side in sides
+            for bases in [self._measured_bases(path, side, names)]
             for scope in side.classes
         )
 
-    def _own_names(self, side: Module, path: str) -> frozenset[str]:
-        classes = {scope.name.partition(".")[0] for scope in side.classes}
-        imported = {found.bound for found in imports_of(side) if self.modules.imported(found, path)}
-        return frozenset(classes | imported)
+    def _measured_bases(self, path: str, side: Module, names: Collection[str]) -> MeasuredBases:
+        own = {scope.name.partition(".")[0] for scope in side.classes}
+        return MeasuredBases(path, own, list(imports_of(side)), self.modules, names)
 
     @cached_property
     def subclass_hooks(self) -> frozenset[str]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from flask_livecoverage.analysis.impact.class_families import ClassFamilies
+from flask_livecoverage.analysis.impact.class_families import ClassFamilies, MeasuredBases
+from flask_livecoverage.analysis.impact.imports import Modules
 
 from ...support.changed_programs import module, reached
 
@@ -127,6 +128,32 @@ class TestClasses:
     def test_new_one_of_a_foreign_base_is_for_all(self, bases: str) -> None:
         assert reached(CART, f"{CART}class Newest({bases}):\n    pass\n") == {"all"}
 
+    @pytest.mark.parametrize("member", ["    added: int\n", "    added = 1\n", "    def added(self): pass\n"])
+    @pytest.mark.parametrize(
+        ("imported", "base", "reach"),
+        [
+            ("from .extensions import db", "db.Model", {"all"}),
+            ("from . import extensions", "extensions.db.Model", {"all"}),
+            ("from .extensions import Declared", "Declared", {"all"}),
+            ("from .extensions import Plain", "Plain", set()),
+            ("from .extensions import Plain as P", "P", set()),
+            ("from . import extensions", "extensions.Plain", set()),
+            ("import shop.extensions", "shop.extensions.Plain", set()),
+        ],
+    )
+    def test_member_is_for_all_if_the_base_is_made_by_another_package(
+        self, imported: str, base: str, reach: set[str], member: str
+    ) -> None:
+        extensions = "import orm\ndb = orm.Database()\nDeclared = orm.base()\nclass Plain:\n    pass\n"
+        before = {
+            "shop/__init__.py": "from . import cart\n",
+            "shop/extensions.py": extensions,
+            # The same name as that of the base.
+            "shop/cart.py": f"{imported}\nclass Model({base}):\n    size: int\n",
+        }
+        after = {**before, "shop/cart.py": before["shop/cart.py"] + member}
+        assert reached(before, after) == reach
+
     def test_new_one_of_a_base_that_registers_is_for_all(self) -> None:
         before = CART.replace("    size = 3\n", "    def __init_subclass__(cls):\n        pass  # starts\n")
         assert reached(before, f"{before}class Newest(Cart):\n    pass\n") == {"all"}
@@ -146,7 +173,8 @@ class TestClasses:
 
 class TestFamilies:
     def families(self, text: str, *names: str) -> ClassFamilies:
-        return ClassFamilies((scope, names) for scope in module(text).classes)
+        bases = MeasuredBases("shop.py", names, (), Modules(["shop.py"]), names)
+        return ClassFamilies((scope, bases) for scope in module(text).classes)
 
     def test_are_connected_by_inheritance(self) -> None:
         families = self.families("class A: pass\nclass B(A): pass\nclass C(A): pass\nclass D: pass\n", "A", "B")
@@ -157,6 +185,12 @@ class TestFamilies:
     def test_a_foreign_relative_makes_all_foreign(self) -> None:
         families = self.families("class A: pass\nclass B(A, View): pass\n", "A", "B")
         assert families.is_foreign("A")
+
+    def test_a_class_within_a_foreign_one_is_foreign(self) -> None:
+        families = self.families("class A(View):\n  class Meta: pass\nclass B:\n  class Inner(View): pass\n", "A", "B")
+        assert families.is_foreign("A.Meta")
+        assert not families.is_foreign("B")
+        assert not self.families("class A:\n  class B: pass\nclass B:\n  class A: pass\n").is_foreign("A")
 
     @pytest.mark.parametrize("bases", ["object", "Exception", "KeyError"])
     def test_these_call_no_methods(self, bases: str) -> None:
