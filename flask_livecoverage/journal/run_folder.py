@@ -116,6 +116,31 @@ class RunFolder:
             make_run_folder(self.path)
             replace_data_file(path, json.dumps({"name": window.name, "at": window.opened_at}).encode() + b"\n")
 
+    @contextmanager
+    def showing_window(self, window: Window | None) -> Iterator[None]:
+        """Write this file, as :meth:`set_open_window` does; if the block raises, it is as it was before.
+
+        That needs no room on the disk: until the block's end, the former file has a second name.
+        """
+        path, former = self.path / "marks.window", self.path / "marks.window.former"
+        with suppress(OSError):
+            former.unlink()
+        with suppress(OSError):
+            os.link(path, former, follow_symlinks=False)
+        before = self.open_window()
+        self.set_open_window(window)
+        try:
+            yield
+        except BaseException:
+            try:
+                os.replace(former, path)
+            except OSError:
+                # There was none, or the file system knows one name for each file.
+                self.set_open_window(before)
+            raise
+        with suppress(OSError):
+            former.unlink()
+
     def has_open_window(self) -> bool:
         """Return whether a process of the run has opened a window that none has closed."""
         return os.path.lexists(self.path / "marks.window")

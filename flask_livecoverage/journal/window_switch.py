@@ -29,11 +29,9 @@ class WindowSwitch:
         with storage_errors(self._run.path, consequence):
             make_run_folder(self._run.path)
         with self._run.window_locked(consequence):
-            before, window = self._run.open_window(), Window(name, self._clock.now())
-            self._run.set_open_window(window)
-            if not self._append(name, window.opened_at):
-                self._run.set_open_window(before)
-                raise storage_error(self._journal.path, self._journal.error, consequence)
+            window = Window(name, self._clock.now())
+            with self._run.showing_window(window):
+                self._append(name, window.opened_at, consequence)
 
     def close(self) -> Window | None:
         """Close the open window and return it; None if none is open."""
@@ -43,11 +41,10 @@ class WindowSwitch:
             if window is None:
                 return None
             closed_at = self._clock.now()
-            self._run.set_open_window(None)
-            if not self._append("", closed_at):
-                self._run.set_open_window(window)
-                raise storage_error(self._journal.path, self._journal.error, consequence)
+            with self._run.showing_window(None):
+                self._append("", closed_at, consequence)
             return replace(window, closed_at=closed_at)
 
-    def _append(self, name: str, at: float) -> bool:
-        return self._journal.append_object("window", name=name, at=at)
+    def _append(self, name: str, at: float, consequence: str) -> None:
+        if not self._journal.append_object("window", name=name, at=at):
+            raise storage_error(self._journal.path, self._journal.error, consequence)

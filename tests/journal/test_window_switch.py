@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 
+import pytest
+
+from flask_livecoverage.errors import StorageError
 from flask_livecoverage.journal.reader import read_run
 from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.journal.window_switch import WindowSwitch
@@ -62,3 +67,43 @@ def test_window_that_another_process_has_opened() -> None:
     assert (closed.name, closed.opened_at) == (opened.name, opened.opened_at) == ("é\n", opened.opened_at)
     assert closed.closed_at is not None
     assert closed.closed_at > closed.opened_at
+
+
+@pytest.mark.parametrize("has_second_names", [True, False])
+@pytest.mark.parametrize(("before", "change"), [(None, "open"), ("before", "open"), ("before", "close")])
+def test_line_that_cannot_be_written_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, change: str, before: str | None, has_second_names: bool
+) -> None:
+    if not has_second_names:
+        monkeypatch.setattr(os, "link", no_second_names)
+    run = run_folder()
+    with closing(Journal(run.path, HEADER)) as journal:
+        switch = WindowSwitch(run, journal, run.clock())
+        if before:
+            switch.open(before)
+        opened = run.open_window()
+        files = sorted(run.path.iterdir())
+        monkeypatch.setattr(journal, "append_object", lambda *args, **fields: False)
+        with pytest.raises(StorageError, match="no window was opened" if change == "open" else "still open"):
+            switch.open("other") if change == "open" else switch.close()
+        assert run.open_window() == opened
+        assert {*files, run.path / "marks.window.lock"} == {*run.path.iterdir()}
+
+
+def test_former_window_is_shown_again_without_room_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_folder()
+    run.set_open_window(Window("before", 1.0))
+
+    for window in (Window("other", 2.0), None):
+        with monkeypatch.context() as context, suppress(StorageError), run.showing_window(window):
+            context.setattr("flask_livecoverage.journal.run_folder.replace_data_file", full)
+            raise StorageError("nothing can be written from here on")
+        assert run.open_window() == Window("before", 1.0)
+
+
+def no_second_names(*args: object, **options: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def full(*args: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
