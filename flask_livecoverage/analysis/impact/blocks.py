@@ -20,10 +20,7 @@ from .fingerprint import FunctionNode, fingerprint
 from .imports import Import, imports_in
 from .mentions import Mentions, docstring_of, dotted_name, mentions_in, without_docstring
 from .needs import Need, annotations_of, needs_of
-from .stores import stores_in
-
-# Their results are kept: tests use them without running the function.
-_CACHES = frozenset({"cache", "cached", "cached_property", "lru_cache", "memoize", "memoized", "cachedmethod"})
+from .stores import is_cache, stores_in
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,7 @@ class Function:
     """A function: ``own_lines`` are those that run when it is called, without those of ``inner`` functions.
 
     ``code`` is the fingerprint of its body without the docstring, ``shape`` that of what can be passed to it.
+    ``decorated_by`` are the names of its decorators without those of their modules and objects.
     ``keeps`` is true if what it computes may be used without calling it again, ``stores`` are the names of the objects
     outside of it in which it keeps something.
     """
@@ -44,6 +42,7 @@ class Function:
     defaults: str
     annotations: str
     decorators: str
+    decorated_by: frozenset[str]
     keeps: bool
     stores: frozenset[str]
     mentions: Mentions
@@ -231,12 +230,20 @@ def _statement_item(statement: ast.stmt, prefix: str, bound: set[str]) -> Item:
         "statement",
         _lines_of(statement),
         bound_names(statement),
-        effect_of(statement, bound),
+        effect_of(statement, bound) or _effect_of_inner_class(statement),
         mentions_in([statement]),
         tuple(_functions([statement], prefix)),
         imports=() if is_for_type_checking(statement) else tuple(imports_in([statement])),
         needs=tuple(needs_of(statement, bound)),
     )
+
+
+def _effect_of_inner_class(statement: ast.stmt) -> str:
+    """The reason for which a class in a condition, which is compared as a whole, may do more than binding a name."""
+    for node in [] if is_for_type_checking(statement) else ast.walk(statement):
+        if isinstance(node, ast.ClassDef) and (node.bases or node.decorator_list):
+            return "a base class or a decorator may use it"
+    return ""
 
 
 def _functions(nodes: Iterable[ast.AST], prefix: str) -> Iterator[Function]:
@@ -253,6 +260,7 @@ def _function(node: FunctionNode, prefix: str) -> Function:
     name = f"{prefix}{node.name}"
     arguments = node.args
     body = without_docstring(node)
+    decorated_by = frozenset(map(simple_name, node.decorator_list))
     return Function(
         name=name,
         first_line=_first_line(node),
@@ -263,7 +271,8 @@ def _function(node: FunctionNode, prefix: str) -> Function:
         defaults=fingerprint([*arguments.defaults, *arguments.kw_defaults]),
         annotations=fingerprint(list(annotations_of(node))),
         decorators=fingerprint(node.decorator_list) if node.decorator_list else "",
-        keeps=any(simple_name(decorator) in _CACHES for decorator in node.decorator_list) or _sets_globals(node),
+        decorated_by=decorated_by,
+        keeps=any(map(is_cache, decorated_by)) or _sets_globals(node),
         stores=stores_in(node),
         mentions=mentions_in(body),
         imports=tuple(imports_in(body)),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .blocks import Class
+from .blocks import Class, Item, Module
 from .imports import Import, Modules
 
 # Nothing calls their methods by name, besides special ones.
@@ -18,8 +18,8 @@ _INERT = frozenset({"object"}) | {
 class ClassFamilies:
     """Groups of classes that are connected by inheritance. Classes of the same name count as one."""
 
-    def __init__(self, classes: Iterable[tuple[Class, Callable[[str], str]]]) -> None:
-        """Each class with a function that maps a base to the name of a measured class; empty for other ones."""
+    def __init__(self, classes: Iterable[tuple[Class, Callable[[str], Collection[str]]]]) -> None:
+        """Each class with a function that maps a base to the names of measured classes; "" stands for other ones."""
         self._relatives: dict[str, set[str]] = {}
         self._foreign: set[str] = set()
         # The classes around a class.
@@ -29,12 +29,12 @@ class ClassFamilies:
             self._relatives.setdefault(own, set())
             self._outer.setdefault(own, set()).update(outer)
             for base in item.bases:
-                relative = measured(base)
-                if relative:
-                    self._relatives[own].add(relative)
-                    self._relatives.setdefault(relative, set()).add(own)
-                elif base not in _INERT:
-                    self._foreign.add(own)
+                for relative in measured(base):
+                    if relative:
+                        self._relatives[own].add(relative)
+                        self._relatives.setdefault(relative, set()).add(own)
+                    elif base not in _INERT:
+                        self._foreign.add(own)
             if item.customised:
                 self._foreign.add(own)
 
@@ -66,43 +66,100 @@ class ClassFamilies:
 
 @dataclass(frozen=True)
 class MeasuredBases:
-    """The classes that bases in one file can be. ``own`` are the outermost classes of the file, ``names`` all classes.
+    """Finds the classes that bases in the file at ``path`` can be. ``sides`` are the contents of a file.
 
-    An attribute of an object is none of them: the base in ``class User(db.Model)`` is of another package, although
-    ``db`` is imported from a measured file.
+    A name is followed through imports and other names. An attribute of an object is no measured class: the base in
+    ``class User(db.Model)`` is of another package, although ``db`` is imported from a measured file.
     """
 
     path: str
-    own: Collection[str]
-    imports: Collection[Import]
     modules: Modules
-    names: Collection[str]
+    sides: Callable[[str], Sequence[Module]]
 
-    def __call__(self, base: str) -> str:
-        """The name of the measured class that a base is; empty if it is not known to be one."""
-        first, *rest = base.split(".")
-        if first in self.own:
-            return last_part(base)
-        for found in self.imports:
-            if found.bound == first and self.modules.imported(found, self.path):
-                name = self._imported(found, rest)
-                if name in self.names:
-                    return name
-        return ""
+    def __call__(self, base: str) -> frozenset[str]:
+        """The names of the measured classes that a base can be; "" among them if it can be something else."""
+        return frozenset(self._in_file(self.path, base.split("."), frozenset())) or frozenset({""})
 
-    def _imported(self, found: Import, rest: Sequence[str]) -> str:
-        if not rest:
-            return found.name
+    def _in_file(self, path: str, parts: Sequence[str], seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+        place = path, ".".join(parts)
+        if not parts or place in seen:
+            yield ""
+            return
+        binding = [item for side in self.sides(path) for item in side.items if parts[0] in item.names]
+        for item in binding:
+            yield from self._in_item(item, path, parts, seen | {place})
+        for file, rest in self._elsewhere(path, parts):
+            yield from self._in_file(file, rest, seen | {place})
+
+    def _in_item(self, item: Item, path: str, parts: Sequence[str], seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+        found = [one for one in item.imports if one.bound == parts[0]]
+        if item.scope:
+            yield _nested(item.scope, parts[1:])
+        elif found:
+            for one in found:
+                yield from self._imported(one, path, parts, seen)
+            if item.kind != "import":
+                # In a condition, another statement may bind it.
+                yield ""
+        elif item.kind == "statement" and not item.effect and len(item.mentions.bare) == 1:
+            (other,) = item.mentions.bare
+            yield from self._in_file(path, [*other.split("."), *parts[1:]], seen)
+        else:
+            yield ""
+
+    def _imported(
+        self, found: Import, path: str, parts: Sequence[str], seen: frozenset[tuple[str, str]]
+    ) -> Iterator[str]:
+        if found.name:
+            files = self.modules.submodule(found, path)
+            rest = parts[1:] if files else [found.name, *parts[1:]]
+            yield from self._in_files(files or self._module_files(found, path), rest, seen)
+            return
         # Of `import shop.models`, the first part alone is bound.
-        is_outermost = not found.name and found.bound == found.module.partition(".")[0]
-        module = found.bound if is_outermost else ".".join(filter(None, [found.module, found.name]))
-        if found.name and not self.modules.submodule(found, self.path):
+        is_outermost = found.bound == found.module.partition(".")[0]
+        whole = list(parts) if is_outermost else [*found.module.split("."), *parts[1:]]
+        for length in range(len(whole) - 1, 0, -1):
+            *package, module = whole[:length]
+            if files := self.modules.submodule(Import(0, ".".join(package), module, ""), path):
+                yield from self._in_files(files, whole[length:], seen)
+                return
+        yield ""
+
+    def _elsewhere(self, path: str, parts: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+        """The files that give a name to another one: as modules of its package, or by a star import."""
+        if path.endswith("__init__.py"):
+            yield from ((file, parts[1:]) for file in self.modules.submodule(Import(1, "", parts[0], ""), path))
+        for found in (one for side in self.sides(path) for item in side.items for one in item.imports):
+            for file in self._module_files(found, path) if found.name == "*" else ():
+                if any(parts[0] in item.names or _is_star(item) for side in self.sides(file) for item in side.items):
+                    yield file, parts
+
+    def _module_files(self, found: Import, path: str) -> Collection[str]:
+        """The files of the module from which a name is imported."""
+        package, _, module = found.module.rpartition(".")
+        return self.modules.submodule(Import(found.level, package, module or "__init__", ""), path)
+
+    def _in_files(
+        self, files: Collection[str], parts: Sequence[str], seen: frozenset[tuple[str, str]]
+    ) -> Iterator[str]:
+        for file in files:
+            yield from self._in_file(file, parts, seen)
+        if not files:
+            yield ""
+
+
+def _is_star(item: Item) -> bool:
+    return any(found.name == "*" for found in item.imports)
+
+
+def _nested(scope: Class, parts: Sequence[str]) -> str:
+    """The name of a class within another one; empty if it has no such class."""
+    for part in parts:
+        inner = next((item.scope for item in scope.items if item.scope and part in item.names), None)
+        if not inner:
             return ""
-        for part in rest[:-1]:
-            if part not in self.names and not self.modules.submodule(Import(found.level, module, part, ""), self.path):
-                return ""
-            module = f"{module}.{part}"
-        return rest[-1]
+        scope = inner
+    return last_part(scope.name)
 
 
 def last_part(name: str) -> str:

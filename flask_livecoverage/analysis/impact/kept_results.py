@@ -1,7 +1,8 @@
 """Code whose results are kept, so that tests use them without running it again.
 
 That is the code of modules that a test was the first to import, functions behind a cache, and functions that store
-something in a module, in a class, or in an object that lives longer than a request. Only the first test ran the
+something in a module, in a class, or in an object that lives longer than a request. The cache may be a decorator of the
+program's own. Only the first test ran the
 functions that these call. So a change of such a function also reaches the tests that ran anything in the module that
 keeps the result.
 
@@ -14,12 +15,14 @@ import builtins
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
-from .blocks import Function
+from .blocks import Function, Module, with_inner
 from .imports import STANDARD_LIBRARY, Import
 from .mentions import Mentions
 from .program import Program, SourceFile, imports_of, mentions_of
-from .stores import OF_CLASS, OF_OBJECT
+from .stores import OF_CLASS, OF_OBJECT, is_cache
 
+# With these methods, an object of a class can be a decorator.
+_OF_DECORATORS = frozenset({"__call__", "__get__"})
 # Objects of Flask that live as long as the application.
 _PROCESS_STATE = frozenset({"current_app"})
 
@@ -45,6 +48,54 @@ class KeptResults:
 
     def kept_in(self, function: Function, path: str) -> frozenset[str]:
         """The modules that keep what a function computes; none if it must be called again."""
+        found = self._stored_in(function, path)
+        is_kept = not function.decorated_by.isdisjoint(self._caches) or function.simple_name in self._wrapped
+        return found | {path} if is_kept else found
+
+    @cached_property
+    def _caches(self) -> frozenset[str]:
+        """The names of the program's own decorators that may keep results."""
+        found = set(self._caching_functions())
+        # Other names for these, and their objects.
+        while True:
+            more = set(self._bound_to_caches(found)) - found - {""}
+            if not more:
+                return frozenset(found)
+            found |= more
+
+    def _bound_to_caches(self, caches: Collection[str]) -> Iterator[str]:
+        for side in self._sides:
+            yield from (one.bound for one in imports_of(side) if one.name in caches or is_cache(one.name))
+            for item in side.items:
+                if item.kind == "statement" and any(one in caches or is_cache(one) for one in _names_in(item.mentions)):
+                    yield from item.names
+
+    def _caching_functions(self) -> Iterator[str]:
+        for path in self._program.files:
+            for function in (one for side in self._program.sides(path) for one in side.functions):
+                owner, _, name = function.name.rpartition(".")
+                if name in _OF_DECORATORS:
+                    yield owner.rpartition(".")[2]
+                if any(map(is_cache, function.mentions.names | function.mentions.attributes)) or any(
+                    self._stored_in(inner, path) for inner in with_inner(function.inner)
+                ):
+                    yield name
+
+    @cached_property
+    def _sides(self) -> list[Module]:
+        return [side for path in self._program.files for side in self._program.sides(path)]
+
+    @cached_property
+    def _wrapped(self) -> frozenset[str]:
+        """The names of functions that statements wrap, as in ``rates = lru_cache(load)``."""
+        found: set[str] = set()
+        for item in (item for side in self._sides for item in side.all_items if item.kind == "statement"):
+            names = item.mentions.names | item.mentions.attributes
+            caches = {name for name in names if is_cache(name) or name in self._caches}
+            found |= item.mentions.bare - caches if item.effect and caches else set()
+        return frozenset(found)
+
+    def _stored_in(self, function: Function, path: str) -> frozenset[str]:
         found = {path} if function.keeps else set()
         for name in function.stores:
             if name == OF_CLASS or (name == OF_OBJECT and self._lives_long(function)):

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from .blocks import Function, Item, Module
-from .class_families import ClassFamilies, MeasuredBases, last_part
+from .class_families import ClassFamilies, MeasuredBases
 from .comparison import Comparison, compare
 from .imports import Import, Modules, closure
 from .mentions import Mentions
@@ -169,18 +169,12 @@ class Program:
     @cached_property
     def families(self) -> ClassFamilies:
         """The classes of both versions."""
-        sides = [(path, side) for path in self.files for side in self.sides(path)]
-        names = frozenset(last_part(scope.name) for _, side in sides for scope in side.classes)
         return ClassFamilies(
-            (scope, bases)
-            for path, side in sides
-            for bases in [self._measured_bases(path, side, names)]
+            (scope, MeasuredBases(path, self.modules, self.sides))
+            for path in self.files
+            for side in self.sides(path)
             for scope in side.classes
         )
-
-    def _measured_bases(self, path: str, side: Module, names: Collection[str]) -> MeasuredBases:
-        own = {scope.name.partition(".")[0] for scope in side.classes}
-        return MeasuredBases(path, own, list(imports_of(side)), self.modules, names)
 
     @cached_property
     def subclass_hooks(self) -> frozenset[str]:
@@ -192,6 +186,37 @@ class Program:
             for function in side.functions
             if function.name.endswith(".__init_subclass__")
         )
+
+    @cached_property
+    def foreign_fields(self) -> frozenset[str]:
+        """The names in classes of other packages, such as schemas, which read them from objects of other classes."""
+        return frozenset(
+            name
+            for path in self.files
+            for side in self.sides(path)
+            for scope in side.classes
+            if self.families.is_foreign(scope.name)
+            for item in scope.items
+            if item.kind == "statement"
+            for name in item.names
+        )
+
+    def overridden(self, owner: str, name: str) -> Reach:
+        """The tests that ran a method of this name of a related class; what calls it may mention it nowhere."""
+        family = self.families.of(owner)
+        return united(
+            Reach.ALL if self.starts(function, path) else Reach.of_lines(path, function.own_lines)
+            for path, file in self.files.items()
+            for function in (file.old.functions if file.old else ())
+            if function.simple_name == name
+            and function.name.split(".")[-2:-1]
+            and function.name.split(".")[-2] in family
+        )
+
+    def is_read_at_creation(self, class_name: str) -> bool:
+        """True if code may read the attributes of a class when it is created, as a metaclass does; "" is no class."""
+        hooked = self.families.of(class_name) & self.subclass_hooks
+        return bool(class_name) and (bool(hooked) or self.families.is_foreign(class_name))
 
     def starts(self, function: Function, path: str) -> bool:
         """True if a function ran outside of tests, such as at start-up."""

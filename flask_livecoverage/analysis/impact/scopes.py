@@ -172,11 +172,15 @@ class ScopeJudge:
             return "its bases have changed"
         if families.is_foreign(scope.name):
             return "a base class or a decorator may register it"
-        related = families.of(scope.name)
-        if related & self.program.subclass_hooks:
-            return "a base class may register it"
         if len(scope.bases) > 1:
             return "its bases may not go together"
+        return self._registered(scope)
+
+    def _registered(self, scope: Class) -> str:
+        """The reason for which code that does not mention a class may have it; empty if none may."""
+        related = self.program.families.of(scope.name)
+        if related & self.program.subclass_hooks:
+            return "a base class may register it"
         if len(related) > 1 and any("__subclasses__" in unit.mentions.attributes for unit in self.program.units):
             return "the subclasses of its base are read"
         return ""
@@ -206,17 +210,24 @@ class ScopeJudge:
         if name in _ENTRY_POINTS if not owner else name in _OF_CLASSES:
             return "Python and frameworks read it" if name.startswith("__") else "it is an entry point", Reach.ALL
         if name in scope.rebound or name in _both(scope) or _is_special(name):
-            reason, reach = self._value(owner, name, precise=not _is_special(name) and item.kind != "import")
-            if reach.everything or not self._may_be_missing(owner, item, name):
-                return reason, reach
-            # As if it were removed: an import of it may fail.
-            reason, missed = self._dispatch(owner, name)
-            return reason, reach | missed
+            judge = self._value_or_lack if self._may_be_missing(owner, item, name) else self._value
+            return judge(owner, name, precise=not _is_special(name) and item.kind != "import")
         if item.kind == "import" and not self._is_standard(item):
             return self._value(owner, name)
         if item.kind == "function" and item.functions[0].decorators:
             return self._value(owner, name)
+        if owner and item.kind in ("statement", "class"):
+            # Frameworks look for names in classes that stand nowhere else, such as those of a configuration.
+            return self._value_or_lack(owner, name)
         return self._dispatch(owner, name)
+
+    def _value_or_lack(self, owner: Class | None, name: str, *, precise: bool = False) -> tuple[str, Reach]:
+        """The reach of a name with another value, or with none at times, as if it were removed: reading it may fail."""
+        reason, reach = self._value(owner, name, precise=precise)
+        if reach.everything:
+            return reason, reach
+        reason, missed = self._dispatch(owner, name)
+        return reason, reach | missed
 
     def _may_be_missing(self, owner: Class | None, item: Item, name: str) -> bool:
         """True if a name is not bound for sure, such as in a condition; not for a field that never was."""
@@ -241,10 +252,10 @@ class ScopeJudge:
         With ``precise``, what may read it there, if that can be followed.
         """
         names = {name}
+        if reason := self.program.escapes(self.path) or (self._registered(owner) if owner else ""):
+            return reason, Reach.ALL
         if owner:
             names = set(self.program.families.of(owner.name))
-        elif self.program.escapes(self.path):
-            return self.program.escapes(self.path), Reach.ALL
         elif name == "__all__" and self.program.star_importers(self.path):
             return "all of its names are imported elsewhere", Reach.ALL
         elif needing := self._needing(name):
@@ -270,15 +281,15 @@ class ScopeJudge:
         program = self.program
         if owner and program.families.is_foreign(owner.name):
             return "a base class or a decorator may use it", Reach.ALL
-        if owner and (name in _PROTOCOLS or name in program.template_words):
-            return self._value(owner, name)
-        if not owner and name in program.template_words:
+        if name in program.template_words or (owner and (name in _PROTOCOLS or name in program.foreign_fields)):
             return self._value(owner, name)
         if not owner and program.escapes(self.path):
             return program.escapes(self.path), Reach.ALL
         found, reach = self._observers(owner, name)
         if found and not (owner and self._is_unused_at_start(owner)):
             return f"start-up code in {found[0].path} mentions it", Reach.ALL
+        if owner:
+            reach |= program.overridden(owner.name, name)
         return ("other code mentions it" if reach else "nothing else mentions it"), reach
 
     def _is_unused_at_start(self, owner: Class) -> bool:

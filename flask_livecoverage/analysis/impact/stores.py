@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,16 +13,26 @@ from .fingerprint import FunctionNode
 # The root of what is stored in the class of a method, and in its object.
 OF_CLASS, OF_OBJECT = "class of the method", "object of the method"
 
+# Decorators that keep results, such as ``lru_cache``, ``memoize`` and ``cached_property``; the latter are about HTTP's.
+_CACHE = re.compile(r"cache|memo(?!r)|lazy|reify|singleton|once(?![a-z])")
+_NO_CACHE = re.compile(r"no_?cache|never_cache|cache_control")
+
 # Methods that keep an argument.
 _KEEPING = frozenset(
     {"append", "appendleft", "extend", "insert", "add", "update", "setdefault", "put", "put_nowait", "push", "set",
-     "set_many", "__setitem__"}
+     "set_many", "get_or_set", "__setitem__"}
 )  # fmt: skip
-# What these return is a part of their object.
-_PARTS = frozenset({"get", "setdefault", "__getitem__"})
+# What these return is a part of their object, or the object itself.
+_PARTS = frozenset({"get", "setdefault", "__getitem__", "_get_current_object"})
 _CLASSES = frozenset({"cls", "klass", "mcs", "metacls"})
 # Databases: what tests leave behind there is no matter of code.
 _DATABASES = frozenset({"session", "query"})
+
+
+def is_cache(name: str) -> bool:
+    """True if a decorator of this name keeps results, which tests use without running the function."""
+    lower = name.lower()
+    return bool(_CACHE.search(lower)) and not _NO_CACHE.search(lower)
 
 
 def stores_in(function: FunctionNode) -> frozenset[str]:

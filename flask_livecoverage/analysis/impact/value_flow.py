@@ -69,6 +69,8 @@ def _uses(program: Program, unit: Unit) -> bool:
     item = unit.item
     if not item or item.effect or item.kind == "class":
         return True
+    if item.kind == "statement" and program.is_read_at_creation(unit.class_name):
+        return True
     return any(program.starts(function, unit.path) for function in item.functions)
 
 

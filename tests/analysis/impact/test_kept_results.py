@@ -50,6 +50,14 @@ def other():
         "def make():\n    got = None\n    def rates():\n        nonlocal got\n        got = load()\n    return rates",
         "import os\ndef rates():\n    os.environ['rates'] = load()",
         "from flask import current_app\ndef rates():\n    current_app.extensions['rates'] = load()",
+        "from flask import current_app\ndef rates():\n    current_app._get_current_object().rates = load()",
+        "def rates():\n    return cache.get_or_set('rates', lambda: load())",
+        "@region.cache_on_arguments()\ndef rates():\n    return load()",
+        "class Rates:\n    @reify\n    def all(self):\n        return load()",
+        "from functools import cache as keep\n@keep\ndef rates():\n    return load()",
+        "keep = lru_cache(maxsize=9)\n@keep\ndef rates():\n    return load()",
+        "def _rates():\n    return load()\nrates = lru_cache(maxsize=9)(_rates)",
+        "def _rates():\n    return load()\nrates = caches.memoize(9)(_rates)",
     ],
 )
 class TestFunctions:
@@ -63,6 +71,36 @@ class TestFunctions:
         assert reached(text, text.replace("other():\n    return 1", "other():\n    return 2")) == {"shop.py other"}
 
 
+INNER = "def inner():\n            if not found: found[0] = function()\n            return found[0]"
+
+
+@pytest.mark.parametrize(
+    ("decorator", "use"),
+    [
+        ("def keep(function):\n    found = {}\n    def inner():\n        found[0] = function()\n"
+         "    return inner", "@keep"),
+        ("found = {}\ndef keep(size):\n    def outer(function):\n        " + INNER + "\n        return inner\n"
+         "    return outer", "@keep(9)"),
+        ("def keep(function):\n    def inner():\n        cache.set('a', function())\n    return inner", "@keep"),
+        ("def keep(function):\n    return lru_cache(9)(function)", "@keep"),
+        ("class keep:\n    def __call__(self):\n        self.found = self.function()", "@keep"),
+        ("class keep:\n    def __get__(self, owner, kind):\n        vars(owner)[0] = self.function(owner)", "@keep"),
+        ("class Keep:\n    def __call__(self, function):\n        return function\nkeep = Keep()", "@keep"),
+        ("class Keep:\n    def by(self, function):\n        def inner():\n            self.found = function()\n"
+         "        return inner\nkeep = Keep()", "@keep.by"),
+    ],
+)  # fmt: skip
+class TestOwnDecorators:
+    @pytest.mark.parametrize("imported", ["from keeping import keep", "from keeping import keep as kept"])
+    def test_what_the_function_does_and_calls_is_the_module(self, decorator: str, use: str, imported: str) -> None:
+        use = use.replace("@keep", f"@{imported.split()[-1]}")
+        rates = f"{imported}\ndef load():\n    return 1\n{use}\ndef rates():\n    return load() + 2\n"
+        before = {"main.py": "import shop\n", "keeping.py": decorator, "shop.py": rates}
+        for old, new, name in (("return 1", "return 3", "load"), ("+ 2", "+ 3", "rates")):
+            after = {**before, "shop.py": rates.replace(old, new)}
+            assert reached(before, after) == {f"shop.py {name}", "module shop.py"}
+
+
 class TestNothingIsKept:
     @pytest.mark.parametrize(
         "user",
@@ -72,6 +110,10 @@ class TestNothingIsKept:
             "def rates():\n    found = {}\n    found['all'] = load()",
             "def rates(found):\n    found.append(load())",
             "hits = {}\ndef rates():\n    hits['rates'] += 1\n    return load()",
+            "@cache_control(max_age=9)\ndef rates():\n    return load()",
+            "@never_cache\ndef rates():\n    return load()",
+            "from flask import g\ndef checked(function):\n    def inner():\n        g.user = ask()\n        function()"
+            "\n    return inner\n@checked\ndef rates():\n    return load()",
             "hits = []\ndef rates():\n    hits.append(1)\n    return load()",
             "db = SQLAlchemy()\ndef rates():\n    db.session.add(load())",
             "class Rates:\n    def __init__(self):\n        self.found = load()\nrates = Rates()",

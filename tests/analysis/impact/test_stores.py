@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from flask_livecoverage.analysis.impact.fingerprint import FunctionNode
-from flask_livecoverage.analysis.impact.stores import OF_CLASS, OF_OBJECT, stores_in
+from flask_livecoverage.analysis.impact.stores import OF_CLASS, OF_OBJECT, is_cache, stores_in
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,13 @@ def test_roots(body: str, roots: set[str]) -> None:
     (function,) = ast.parse(f"def method(self, x):\n    {indented}\n").body
     assert isinstance(function, FunctionNode)
     assert stores_in(function) == roots
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("lru_cache", True), ("cached_property", True), ("memoize", True), ("TTLCache", True), ("run_once", True),
+     ("lazy_property", True), ("never_cache", False), ("no_cache", False), ("nocache", False), ("cache_control", False),
+     ("memory_limit", False), ("route", False), ("oncelike", False)],
+)  # fmt: skip
+def test_decorators_that_keep_results(name: str, expected: bool) -> None:
+    assert is_cache(name) is expected

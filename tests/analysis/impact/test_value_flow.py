@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from flask_livecoverage.analysis.impact.value_flow import ValueFlow, follow, readers
 
 from ...support.changed_programs import described, module, program
@@ -29,6 +31,20 @@ def test_attributes_of_classes() -> None:
     found = followed("class Limits:\n    first = MOST\n")
     assert (found.in_class, found.reader) == (True, None)
     assert {"first", "Limits"} <= found.names
+
+
+@pytest.mark.parametrize("kind", ["Limits(db.Model)", "Limits(metaclass=Kind)", "Limits:\n  class Meta(Base)"])
+def test_classes_of_other_packages_use_it_when_they_are_created(kind: str) -> None:
+    found = followed(f"class {kind}:\n    first = MOST\n")
+    assert found.reader
+    assert found.reader.path == "main.py"
+    with_default = followed(f"class {kind}:\n    def first(self, limit=MOST):\n        return limit\n")
+    assert with_default.reader is None
+
+
+def test_base_classes_with_a_hook_use_it() -> None:
+    hook = "class Base:\n    def __init_subclass__(cls):\n        pass\n"
+    assert followed(f"{hook}class Limits(Base):\n    first = MOST\n").reader
 
 
 def test_readers() -> None:
