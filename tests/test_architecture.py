@@ -62,6 +62,7 @@ PRIVATE_NAMES = {
     "partial_module.__spec__._initializing": "marks a module that is being imported; importlib sets it",
     "sys._is_gil_enabled": "there is no public way to detect a free-threaded build",
     "threading._active_limbo_lock": "shows whether gevent has patched threads",
+    "current_app._get_current_object": "documented by Flask, for the object behind a proxy",
     # Of this package.
     "flask_livecoverage._version": "listed among the modules that an idle plugin imports",
     "flask_livecoverage.engines._locations": "compiled, or not: find_spec sees it without importing it",
