@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import DataError, LiveCoverageError, StorageError
 from .connections import Connections
-from .damage import ReplacedError, damage_of, move_aside, path_of
+from .damage import OldStoreError, ReplacedError, damage_of, move_aside, path_of
 from .dialect import cannot_write, is_locked, shown_url
 from .rescue import rescue_contents
 from .store import FAULTS, Store
@@ -89,6 +89,8 @@ class StoreHandle:
         if damage is not None and can_rebuild:
             described = self._move_aside(store, damage)
             raise DataError(f"{described}: try again; it will be rebuilt from the journals") from error
+        if isinstance(error, OldStoreError):
+            return  # its message says what to do
         if is_of_database:
             raise _unusable(self._url, error.orig if isinstance(error, DBAPIError) else error) from error
         if damage is not None:

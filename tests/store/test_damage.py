@@ -25,6 +25,7 @@ from flask_livecoverage.journal.run_folder import RunFolder
 from flask_livecoverage.model.records import Run
 from flask_livecoverage.store import StoreHandle, open_store, store_url
 from flask_livecoverage.store.damage import held_in_place
+from flask_livecoverage.store.schema import VERSION
 
 from ..support.journals import Writer, trace_of
 from .long_run import NOW, REQUESTS, ask, ask_own
@@ -182,6 +183,18 @@ class TestRebuilt:
         with pytest.raises(DataError, match="remove it if it is broken"), open_store(f"sqlite:///{path}"):
             pass
         assert [found.name for found in tmp_path.iterdir() if found.is_file()] == ["mine"]
+
+    def test_old_store_of_the_setting_is_described_once(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path / 'mine'}"
+        with open_store(url):
+            pass
+        old_version(tmp_path / "mine")
+        with pytest.raises(DataError) as error, open_store(url):
+            pass
+        assert str(error.value) == (
+            f"the store {url} has version 3, and this package reads {VERSION}: name another one with "
+            "LIVECOVERAGE_STORE, or remove it; it will be rebuilt from the journals"
+        )
 
     def test_pipe_at_the_url_of_the_setting_does_not_block(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
