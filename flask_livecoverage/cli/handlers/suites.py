@@ -16,7 +16,7 @@ from ...analysis.survivors import Preference
 from ...errors import ConfigurationError
 from ...keploy.dedup_yaml import read_dedup, write_dedup
 from ...keploy.duplicates_yaml import write_duplicates
-from ...model.text import printable
+from ...model.text import counted, printable
 from ...queries.recorded_suite import CAUTION, RecordedSuite, recorded_suite
 from ...queries.redundancy import (
     SmallestSuite,
@@ -171,7 +171,7 @@ def _dedup_parts(found: SuiteRedundancy) -> Iterable[str]:
 
 def _summary(totals: SuiteTotals) -> str:
     members = _count(totals.members, totals.by)
-    summary = f"{members}, {totals.line_sets} different sets of lines, {totals.lines} lines."
+    summary = f"{members}, {counted(totals.line_sets, 'different set')} of lines, {counted(totals.lines, 'line')}."
     if totals.without_test:
         summary += f" Left out: requests that name no test, {totals.without_test} of them."
     return summary

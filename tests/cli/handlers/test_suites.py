@@ -153,7 +153,7 @@ def test_requests_where_none_names_a_test(invoke: Invoke) -> None:
     for number in range(2):
         writer.request(trace_of({"/srv/app.py": [1]}), 1_700_000_000.0 + number)
 
-    assert invoke("minimise").stdout.startswith("2 requests, 1 different sets of lines, 1 lines.")
+    assert invoke("minimise").stdout.startswith("2 requests, 1 different set of lines, 1 line.")
     assert invoke("dedup", "--by", "test").stdout.startswith("0 tests, ")
 
 
