@@ -78,10 +78,10 @@ class UnaffectedTests:
         count = len(self.tests)
         if not count:
             return ""
-        they, them = ("it", "it") if count == 1 else ("they", "them")
+        they, them, were = ("it", "it", "was") if count == 1 else ("they", "them", "were")
         runs = f"run{'' if len(self.runs) == 1 else 's'} {', '.join(self.runs)}"
         return (
-            f"{counted(count, 'test')} did not run, because no change can affect {them}: what {they} executed when "
+            f"{counted(count, 'test')} {were} left out, because no change can affect {them}: what {they} executed when "
             f"{they} ran last ({runs}) counts"
         )
 

@@ -89,7 +89,7 @@ def test_deselects_what_no_change_can_affect(project: Project, workers: tuple[st
     assert "0 lines lost, 0 lines gained." in compared.stdout
     assert "Tests removed" not in compared.stdout
     note = (
-        f"2 tests did not run, because no change can affect them: what they executed when they ran last (run {first})"
+        f"2 tests were left out, because no change can affect them: what they executed when they ran last (run {first})"
     )
     assert note in compared.stderr
     assert note in result.stderr

@@ -88,8 +88,8 @@ def test_reports(shop: Shop) -> None:
     with open_stored_runs(DATA_DIR, [run], None, whole=True) as stored:
         whole = stored.unaffected.added_to(read_run(run))
         assert stored.unaffected.describe() == (
-            "3 tests did not run, because no change can affect them: what they executed when they ran last (run run1) "
-            "counts"
+            "3 tests were left out, because no change can affect them: what they executed when they ran last (run "
+            "run1) counts"
         )
     with open_reports([whole]) as reports:
         file = reports.json_files()[str(shop.path("shop/cart.py"))]
@@ -137,3 +137,15 @@ def test_latest(shop: Shop) -> None:
     directory = DataDir(DATA_DIR)
     assert [directory.select("latest", tested=True, whole=whole)[0].id for whole in (True, False)] == ["run2", "run1"]
     assert not DataDir(DATA_DIR).run("run1").relies_on_others()
+
+
+def test_report_without_a_store(shop: Shop, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a run that needs no store: the report is made, with warnings."""
+    shop.edit("shop/views.py", "cart.total()", "cart.total() + 1")
+    record_affected(shop)
+    monkeypatch.setenv("LIVECOVERAGE_STORE", f"sqlite:///{shop.path('nowhere/store.sqlite3')}")
+    shown = invoke("report", "--run", "run2")
+    kept, left_out = shown.stderr.splitlines()
+    assert kept.startswith("Warning: the contents of the measured files are not kept: the store ")
+    assert left_out.startswith("Warning: the tests that run run2 left out are not counted: the store ")
+    assert (shown.status, "TOTAL" in shown.stdout) == (0, True)

@@ -31,7 +31,7 @@ def report(
 def whole_runs(data_dir: str, selection: str) -> list[Run]:
     """The runs that ``selection`` names, with what the tests executed earlier that they left out.
 
-    See :mod:`~...queries.unaffected_tests`. If that is gone, a warning is printed.
+    See :mod:`~...queries.unaffected_tests`. If that cannot be read, a warning is printed.
     """
     runs = read_runs(data_dir, selection)
     _keep_sources(data_dir, runs)
@@ -46,7 +46,9 @@ def _with_unaffected_tests(data_dir: str, run: Run) -> Run:
             return stored.unaffected.added_to(run)
     except RecordGoneError as error:
         warn(str(error))
-        return run
+    except LiveCoverageError as error:
+        warn(f"the tests that run {run.id} left out are not counted: {error}")
+    return run
 
 
 def _keep_sources(data_dir: str, runs: Iterable[Run]) -> None:
