@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import StorageError
 from ..model.data_files import is_used, open_for_reading
 from .outcomes import read_outcomes
-from .recorded_tests import recorded_tests
+from .recorded_tests import ExistingTests, recorded_tests
 from .run_folder import RunFolder
 from .storage import describe
 
@@ -71,19 +71,22 @@ def _relied_on(runs: Sequence[RunFolder]) -> set[str]:
 def _last_records(old: Sequence[RunFolder], kept: Sequence[RunFolder], most: int) -> list[RunFolder]:
     """Return those of the ``old`` runs without which tests would have no record, at ``most`` so many.
 
-    They are those with the most tests that no newer run has recorded. A test counts if a session of a ``kept`` run has
-    collected it: one that does not exist any more keeps no run. Without any collection, existing tests are not known:
-    then it is each run with more than twice as many tests as any newer one, a suite of which parts have run since.
+    They are those with the most tests that no newer run has recorded. A test that does not exist any more keeps no run
+    (:class:`.ExistingTests`). Without any collection, existing tests are not known: then each run stays that has more
+    than twice as many tests as any newer one, a suite of which parts have run since.
     """
     # A run that is being recorded would be read each time, and has not ended its tests.
     newer = [recorded_tests(run) for run in kept if not is_live(run)]
+    older = {run.id: recorded_tests(run) for run in reversed(old)}
+    existing = ExistingTests(newer, [*newer, *older.values()])
     recorded = {name for one in newer for name in one.tests}
-    collected = {name for one in newer for name in one.collected}
     largest = max((len(one.tests) for one in newer), default=0)
     found: list[tuple[int, RunFolder]] = []
     for run in reversed(old):
-        tests = recorded_tests(run).tests
-        last = len((tests - recorded) & collected) if collected else len(tests) * (len(tests) > 2 * largest)
+        tests = older[run.id].tests
+        last = sum(name in existing for name in tests - recorded)
+        if not last and not existing.collected and len(tests) > 2 * largest:
+            last = len(tests)
         if last:
             found.append((last, run))
         recorded |= tests

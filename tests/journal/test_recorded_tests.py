@@ -24,13 +24,13 @@ TRACE = trace_of({"/srv/app.py": [1]})
 _all = tuple("abcdefgh")
 
 
-def recorded(number: int, tests: Sequence[str], collected: Sequence[str] = ()) -> RunFolder:
-    """A run whose requests name ``tests``, in a session that has ``collected`` these."""
+def recorded(number: int, tests: Sequence[str], collected: Sequence[str] = (), root: str = "/srv") -> RunFolder:
+    """A run whose requests name ``tests``, in a session that has ``collected`` these, with files below ``root``."""
     writer = Writer(run_folder(f"run-{number}"), "1a", pid=2**22 + 1, started_at=NOW + number)
     for test in tests:
         writer.request(TRACE, NOW + number, test=test)
     if collected:
-        append_collection(writer.folder, Collection(collected, "/srv", NOW + number))
+        append_collection(writer.folder, Collection(collected, root, NOW + number))
     return writer.folder
 
 
@@ -54,7 +54,8 @@ class TestNames:
         append_collection(writer.folder, Collection(["whole", "unit"], "/srv", NOW))
         append_collection(writer.folder, Collection(["new"], "/srv", NOW + 1))
         tests = {'é\n"test":"x"', "whole", "alone > part", "a", "window", "other process", "unit"}
-        assert recorded_tests(writer.folder) == RecordedTests(frozenset(tests), frozenset({"whole", "unit", "new"}))
+        collected = frozenset({"whole", "unit", "new"})
+        assert recorded_tests(writer.folder) == RecordedTests(frozenset(tests), collected, frozenset({"/srv"}))
 
     def test_journals_are_read_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = recorded(1, "ab")
@@ -72,7 +73,9 @@ class TestNames:
         assert recorded_tests(folder).tests == {"a", "b", "c"}
         assert read == ["journal-1a.jsonl", "journal-2b.jsonl"]
 
-    @pytest.mark.parametrize("content", ["", "[]", "{", '{"size": %d}', '{"size": %d, "tests": 1, "collected": []}'])
+    @pytest.mark.parametrize(
+        "content", ["", "[]", "{", '{"size": %d}', '{"size": %d, "tests": 1, "collected": [], "roots": []}']
+    )
     def test_damaged_file(self, content: str) -> None:
         folder = recorded(1, "ab")
         size = sum(path.stat().st_size for path in folder.path.iterdir())
@@ -105,6 +108,18 @@ class TestSurplus:
         """What it has collected does not mean that there are no other tests."""
         runs = [recorded(0, _all, _all), recorded(1, "a", _all), recorded(2, "a", "a")]
         assert removed(runs, 2) == []
+
+    def test_sessions_of_one_file_alone(self, tmp_path: Path) -> None:
+        """After them, the others exist as long as their files name them."""
+        here, others = ["t/a.py::one", "t/a.py::C::two"], ["t/b.py::three[x::y]", "t/b.py::C::four"]
+        (tmp_path / "t").mkdir()
+        (tmp_path / "t" / "a.py").write_text("def one(): ...\nclass C:\n    def two(self): ...\n")
+        (tmp_path / "t" / "b.py").write_text("class C:\n    def four(self): ...\n")
+        runs = [recorded(0, [*here, *others], [*here, *others], str(tmp_path))]
+        runs += [recorded(n, here, here, str(tmp_path)) for n in range(1, 5)]
+        assert removed(runs, 2) == ["run-1", "run-2"]
+        (tmp_path / "t" / "b.py").write_text("def fours(): ...\n")
+        assert removed(runs, 2) == ["run-0", "run-1", "run-2"]
 
     def test_at_most_as_many_again(self) -> None:
         """Those with the most last records; of these, the newest."""
