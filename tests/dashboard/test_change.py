@@ -264,8 +264,12 @@ def test_run_from_the_store(history: list[tuple[int, int, set[int]]], tmp_path_f
     with open_reports([read_run(run.folder)]) as reports:
         expected = reports.json_files()
     assert set(found.reported) == expected.keys()
-    covered = {path: from_bitmap(file.covered) for path, file in found.files.items()}
-    assert covered == {path: file["executed_lines"] for path, file in expected.items()}
+    assert found.files.keys() == expected.keys()
+    for path, file in found.files.items():
+        covered = set(from_bitmap(file.covered))
+        # Old versions of coverage.py list executed lines that are no statements, without counting them.
+        assert covered <= set(expected[path]["executed_lines"])
+        assert len(covered) == expected[path]["summary"]["covered_lines"]
 
 
 class TestRefs:
