@@ -51,8 +51,8 @@ class Repository:
             if "not a git repository" not in str(error):
                 raise
             raise ConfigurationError(
-                f"{folder.absolute()} is in no git repository: run this in the application's repository, or pass the "
-                "change with --diff"
+                f"{folder.absolute()} is in no git repository: run this in the application's repository, or give the "
+                "change to `flask livecov affected` or `patch`, with --diff FILE"
             ) from None
 
     def resolve(self, ref: str) -> str:
@@ -71,7 +71,7 @@ class Repository:
         try:
             return text(git(self.top, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).strip()
         except GitError:
-            raise ConfigurationError(f"{self.top} has no commit yet: commit first, or use --diff") from None
+            raise ConfigurationError(f"{self.top} has no commit yet: commit first") from None
 
     @cached_property
     def is_shallow(self) -> bool:

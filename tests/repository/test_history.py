@@ -34,7 +34,7 @@ class TestRepository:
         assert Repository.find(repository.path / "deep" / "er").top == repository.path
 
     def test_none(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigurationError, match=r"is in no git repository: run this in .* or pass .* --diff"):
+        with pytest.raises(ConfigurationError, match=r"is in no git repository: run this in .* or give .* --diff FILE"):
             Repository.find(tmp_path)
 
     def test_git_is_missing(self, repository: GitFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
