@@ -148,6 +148,7 @@ def test_git_that_never_answers(tmp_path: Path, slow_git: SlowGit, monkeypatch: 
 
 
 @pytest.mark.usefixtures("repository")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_fork_and_stop(tmp_path: Path, slow_git: SlowGit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path / "code")
     start_recording(load_settings({}))
@@ -159,8 +160,12 @@ def test_fork_and_stop(tmp_path: Path, slow_git: SlowGit, monkeypatch: pytest.Mo
     child = os.fork()
     if not child:
         # The child neither waits for its parent's git nor ends it.
-        stop_recording()
-        os._exit(0)
+        status = 1
+        try:
+            stop_recording()
+            status = 0
+        finally:
+            os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     assert psutil.pid_exists(slow_git.processes()[0])
     stop_recording()
