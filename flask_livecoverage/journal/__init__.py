@@ -35,9 +35,9 @@ The kinds of lines (``type``):
 
 Other files in the folder have names that begin with ``marks.``. ``marks.jsonl`` holds the marks of
 :meth:`RunFolder.mark`: for each reset, the byte of each journal before which requests no longer count. ``marks.window``
-exists while a window is open, and names it, ``marks.announced`` exists once a log has named the run, ``marks.lock`` and
-``marks.window.lock`` are for file locks, and
-``marks.clock-…`` is the clock of all processes (:mod:`~.clock`). ``marks.git.json`` and ``marks.command.json`` hold
+exists while a window is open, and names it; while that changes, ``marks.window.former`` is what it was before.
+``marks.announced`` exists once a log has named the run, ``marks.lock`` and ``marks.window.lock`` are for file locks,
+and ``marks.clock-…`` is the clock of all processes (:mod:`~.clock`). ``marks.git.json`` and ``marks.command.json`` hold
 what the run was recorded for (:mod:`~.facts`), ``marks.tests.jsonl`` the outcomes of the tests (:mod:`~.outcomes`),
 ``marks.names.json`` the names of all tests (:mod:`~.recorded_tests`).
 Times are UNIX seconds by that clock.

@@ -63,6 +63,16 @@ class RecordedOutcomes:
     size: int = 0
 
     @property
+    def names(self) -> frozenset[str]:
+        """The names of all tests that have an outcome or were collected."""
+        return frozenset(self.outcomes) | self.collected
+
+    @property
+    def collected(self) -> frozenset[str]:
+        """The names of all tests that sessions have collected."""
+        return frozenset(name for one in self.collections for name in one.tests)
+
+    @property
     def last_collection(self) -> Collection | None:
         """The tests of the last session; None if no session has recorded them."""
         return max(self.collections, key=lambda one: one.at, default=None)

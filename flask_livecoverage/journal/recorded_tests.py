@@ -83,11 +83,10 @@ def _words_of(files: Iterable[Path]) -> Iterator[str]:
 
 def _find(folder: RunFolder) -> RecordedTests:
     recorded = read_outcomes(folder)
-    collected = frozenset(name for one in recorded.collections for name in one.tests)
-    whole = collected | recorded.outcomes.keys()
+    whole = recorded.names
     named = {whole_name(name, whole) for journal in folder.journals() for name in _named(journal)}
     roots = frozenset(one.root for one in recorded.collections)
-    return RecordedTests(frozenset(named) | recorded.outcomes.keys(), collected, roots)
+    return RecordedTests(frozenset(named) | recorded.outcomes.keys(), recorded.collected, roots)
 
 
 def _named(journal: Path) -> Iterator[str]:

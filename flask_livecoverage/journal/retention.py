@@ -77,20 +77,19 @@ def _last_records(old: Sequence[RunFolder], kept: Sequence[RunFolder], most: int
     """
     # A run that is being recorded would be read each time, and has not ended its tests.
     newer = [recorded_tests(run) for run in kept if not is_live(run)]
-    older = {run.id: recorded_tests(run) for run in reversed(old)}
-    existing = ExistingTests(newer, [*newer, *older.values()])
+    older = [(run, recorded_tests(run)) for run in reversed(old)]
+    existing = ExistingTests(newer, [*newer, *(one for _, one in older)])
     recorded = {name for one in newer for name in one.tests}
     largest = max((len(one.tests) for one in newer), default=0)
     found: list[tuple[int, RunFolder]] = []
-    for run in reversed(old):
-        tests = older[run.id].tests
-        last = sum(name in existing for name in tests - recorded)
-        if not last and not existing.collected and len(tests) > 2 * largest:
-            last = len(tests)
+    for run, one in older:
+        last = sum(name in existing for name in one.tests - recorded)
+        if not last and not existing.collected and len(one.tests) > 2 * largest:
+            last = len(one.tests)
         if last:
             found.append((last, run))
-        recorded |= tests
-        largest = max(largest, len(tests))
+        recorded |= one.tests
+        largest = max(largest, len(one.tests))
     # Of several with as many tests, the newest.
     found.sort(key=lambda one: -one[0])
     return [run for _, run in found[:most]]

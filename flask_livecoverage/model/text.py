@@ -78,9 +78,9 @@ def window_name(text: str) -> str:
     return text
 
 
-def counted(count: int, what: str) -> str:
-    """Return a number and the thing that it counts: ``1 file``, ``2 files``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Return a number and the noun for what it counts: ``1 file``, ``2 files``; ``plural`` if it does not end in s."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def whole_name(name: str, tests: Container[str]) -> str:

@@ -85,7 +85,7 @@ def compare_coverage(
         after,
         compare(files, files_after, there),
         unknown,
-        _names(before.tests, after.tests, before.outcomes, after.outcomes),
+        _names(before.tests, after.tests, _changed(before.outcomes, after.outcomes)),
         _names(before.routes, after.routes),
     )
 
@@ -95,13 +95,14 @@ def _without(files: Mapping[str, CountedFile], names: Mapping[str, str]) -> dict
 
 
 def _names(
-    before: frozenset[str] | None,
-    after: frozenset[str] | None,
-    outcomes: Mapping[str, str] | None = None,
-    outcomes_after: Mapping[str, str] | None = None,
+    before: frozenset[str] | None, after: frozenset[str] | None, changed: Mapping[str, tuple[str, str]] | None = None
 ) -> Names | None:
     if before is None or after is None:
         return None
-    pairs = {name: (outcome, (outcomes_after or {}).get(name)) for name, outcome in sorted((outcomes or {}).items())}
-    changed = {name: (old, new) for name, (old, new) in pairs.items() if new is not None and new != old}
-    return Names(added=sorted(after - before), removed=sorted(before - after), changed=changed)
+    return Names(added=sorted(after - before), removed=sorted(before - after), changed=changed or {})
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The outcomes before and after of the tests that have another one."""
+    both = sorted(before.keys() & after.keys())
+    return {name: (before[name], after[name]) for name in both if before[name] != after[name]}

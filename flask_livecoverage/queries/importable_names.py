@@ -13,13 +13,13 @@ from typing import Literal
 
 from ..analysis.impact.bindings import bound_after
 from ..analysis.impact.program import Kind
-from ..sources.ast_guard import parsing
+from ..sources.ast_guard import syntax_tree
 
 _Found = Path | Literal["built-in", "compiled"]
 
 
 def kind_of(module: str, name: str) -> Kind:
-    """What a name of an installed module is, of the module itself without a name; empty if that is not known.
+    """The kind of a name of an installed module, of the module itself without a name; empty if that is not known.
 
     Only the standard library and the folders of installed packages count: others may not be there for the server.
     """
@@ -72,8 +72,7 @@ def _places() -> list[str]:
 def _names_in(path: Path) -> tuple[frozenset[str], frozenset[str]]:
     """The names that a file binds for sure, and those of its classes."""
     try:
-        with parsing():
-            tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        tree = syntax_tree(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset(), frozenset()
     return bound_after(tree.body), frozenset(node.name for node in tree.body if isinstance(node, ast.ClassDef))

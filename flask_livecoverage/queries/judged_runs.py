@@ -113,8 +113,7 @@ class RunJudge:
     def suite_files(self, record: RunRecord) -> Mapping[str, Module | None]:
         """The files of the tests, and the modules that these import, which may import the application."""
         if record.id not in self._suites:
-            paths = suite_files(record, lambda path: self._parse(read_file(path)))
-            self._suites[record.id] = {path: self._parse(read_file(path)) for path in paths}
+            self._suites[record.id] = suite_files(record, lambda path: self._parse(read_file(path)))
         return self._suites[record.id]
 
     def _clients(self, record: RunRecord) -> Mapping[str, Module]:

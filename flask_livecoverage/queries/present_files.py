@@ -13,7 +13,7 @@ from ..analysis.hunks import with_hunks, without_hunks
 from ..model.changes import FileChange
 from ..model.contents import hash_of
 from ..repository.history import Change, Repository
-from ..repository.working_tree import content_of, without_mode
+from ..repository.working_tree import content_of, is_repository, without_mode
 from ..sources.content import read_source
 from .old_contents import committed_content
 from .patch import LocatedDiff
@@ -100,7 +100,7 @@ class WorkingTree:
                 found.pop(path, None)
             elif path not in found:
                 has_other_mode = without_mode(now) == without_mode(content)
-                found[path] = ChangedPath(path, os.path.lexists(path), False, _is_repository(path), has_other_mode)
+                found[path] = ChangedPath(path, os.path.lexists(path), False, is_repository(Path(path)), has_other_mode)
         return [one for _, one in sorted(found.items()) if not self._is_own(one.path)]
 
     def _changed_since(self, commit: str) -> Iterator[ChangedPath]:
@@ -206,10 +206,6 @@ class PatchedFiles:
             if after is not None:
                 return content, after, True
         return None, None, False
-
-
-def _is_repository(path: str) -> bool:
-    return os.path.lexists(os.path.join(path, ".git"))
 
 
 def recorded_content(record: RunRecord, path: str, repository: Repository | None) -> bytes | None:

@@ -89,7 +89,7 @@ def load_record(queries: RunQueries, folder: RunFolder, top: str | None = None) 
     local = Relocation(tree.top if tree else "", top or "")
     traces = queries.lines.traces()
     loader = _Loader(traces, local)
-    whole = {*recorded.outcomes, *(name for one in recorded.collections for name in one.tests)}
+    whole = recorded.names
     executed: dict[str, dict[str, int]] = {}
     durations: dict[str, float] = {}
     for test in queries.groups.executed("test"):

@@ -14,23 +14,24 @@ from .run_records import RunRecord
 _SOURCES = "src"
 
 
-def suite_files(record: RunRecord, parse: Callable[[str], Module | None]) -> list[str]:
-    """The Python files that the process of the tests loads, or may load, and the server does not.
+def suite_files(record: RunRecord, parse: Callable[[str], Module | None]) -> dict[str, Module | None]:
+    """The Python files that the process of the tests loads, or may load, and the server does not, with their syntax.
 
     ``parse`` returns the syntax of the file at a path.
     """
+    parsed: dict[str, Module | None] = {}
     found = {path for path in record.files_of_tests if path.endswith(".py")}
     for folder in record.folders_of_tests:
         found.update(str(path) for path in Path(folder).rglob("*.py"))
     waiting = sorted(found)
     while waiting:
         path = waiting.pop()
-        module = parse(path)
+        module = parsed[path] = parse(path)
         imported = set(_imported(module, path, record.root)) if module else set()
         new = {one for one in imported - found if not record.ran(one)}
         found |= new
         waiting.extend(sorted(new))
-    return sorted(found)
+    return dict(sorted(parsed.items()))
 
 
 def _imported(module: Module, path: str, root: str) -> Iterator[str]:

@@ -40,7 +40,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class UnaffectedTests:
-    """What these tests executed; ``runs`` are the ids of those in which they were recorded."""
+    """The lines that these tests executed; ``runs`` are the ids of those in which they were recorded."""
 
     executions: Sequence[Execution] = ()
     traces: Mapping[str, Trace] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class UnaffectedTests:
         if not count:
             return ""
         they, them, were = ("it", "it", "was") if count == 1 else ("they", "them", "were")
-        runs = f"run{'' if len(self.runs) == 1 else 's'} {', '.join(self.runs)}"
+        runs = f"{'run' if len(self.runs) == 1 else 'runs'} {', '.join(self.runs)}"
         return (
             f"{counted(count, 'test')} {were} left out, because no change can affect {them}: what {they} executed when "
             f"{they} ran last ({runs}) counts"
@@ -107,11 +107,14 @@ def owners_of(folder: RunFolder, directory: DataDir) -> dict[str, RunFolder]:
 
 
 def recorded_in(queries: RunQueries, tests: Collection[str], owner: RunFolder, folder: RunFolder) -> UnaffectedTests:
-    """What ``tests`` executed in the run ``owner``, to which ``queries`` are limited, with the paths of ``folder``."""
+    """The lines that ``tests`` executed in the run ``owner``, to which ``queries`` are limited.
+
+    Paths are those of the repository of the run ``folder``.
+    """
     trees = read_facts(owner).tree, read_facts(folder).tree
     local = Relocation(*(tree.top if tree else "" for tree in trees))
     recorded = read_outcomes(owner)
-    whole = {*recorded.outcomes, *(name for one in recorded.collections for name in one.tests)}
+    whole = recorded.names
     wanted = frozenset(tests)
     found = [
         Execution(test, method, rule, trace)

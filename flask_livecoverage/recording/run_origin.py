@@ -1,7 +1,7 @@
 """Notes the git commit that a run measures, where no command has noted it before it started the server.
 
-git may hang, on a network's file system for example. So nobody waits for it: not the flushing thread, which writes the
-lines of requests and which a fork waits for.
+git may hang, on a network's file system for example. So no thread waits for it, not even the flushing one, which writes
+the lines of requests and which a fork waits for.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ Modules:
 *   ``git``: runs git
 *   ``history``: commits, and the changes since one
 *   ``refs``: the branches and commits that were worked on last
-*   ``running_git``: a git process that nobody waits for
+*   ``running_git``: a git process that runs in the background
 *   ``working_tree``: the state of the working tree
 
 May import: errors, model.
 
 Runs in commands, in the dashboard process and in the suite's process; in a measured server that no command has started,
-once, and there nobody waits for git.
+once, in the background.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,20 +101,20 @@ class Repository:
 
     def changes(self, commit: str) -> list[Change]:
         """Return the paths that differ between ``commit`` and the working tree, files new to git included."""
-        with self._index_with_new_files() as environ:
+        new = self._new_paths()
+        with self._index_with(new) as environ:
             raw = text(git(self.top, "diff", "--raw", "-z", "--no-abbrev", *_PLAIN, commit, "--", environ=environ))
-        return [*_parse_raw(raw.split("\0")), *self._inner_repositories()]
+        # Of repositories within this one, git compares nothing.
+        inner = (text(path).removesuffix("/") for path in new if path.endswith(b"/"))
+        return [*_parse_raw(raw.split("\0")), *(Change(None, name, is_submodule=True) for name in inner)]
 
-    def _inner_repositories(self) -> Iterator[Change]:
-        """Repositories within this one that are new to git, which compares nothing in them."""
-        new = text(git(self.top, "ls-files", "--others", "--exclude-standard", "-z"))
-        for name in new.split("\0"):
-            if name.endswith("/"):
-                yield Change(None, name.removesuffix("/"), is_submodule=True)
+    def _new_paths(self) -> list[bytes]:
+        """Return the files that are new to git; a slash follows those that are repositories."""
+        return git(self.top, "ls-files", "--others", "--exclude-standard", "-z").split(b"\0")
 
     def diff(self, commit: str, context: int = 0) -> bytes:
         """Return the unified diff from ``commit`` to the working tree, files new to git included."""
-        with self._index_with_new_files() as environ:
+        with self._index_with(self._new_paths()) as environ:
             return git(self.top, "diff", f"--unified={context}", *_PLAIN, commit, "--", environ=environ)
 
     def content(self, commit: str, path: str) -> bytes | None:
@@ -153,15 +153,14 @@ class Repository:
             position = end + 1 + max(size + 1, 0)
 
     @contextmanager
-    def _index_with_new_files(self) -> Iterator[Mapping[str, str]]:
-        """Yield the environment for an index, a copy, that lists files new to git: ``git diff`` compares them too."""
+    def _index_with(self, new: Iterable[bytes]) -> Iterator[Mapping[str, str]]:
+        """Yield the environment for an index, a copy, that lists ``new`` files: ``git diff`` compares them too."""
         with tempfile.TemporaryDirectory() as folder:
             copy = os.path.join(folder, "index")
             with suppress(FileNotFoundError):
                 shutil.copy2(self._git_path("index"), copy)
-            new = git(self.top, "ls-files", "--others", "--exclude-standard", "-z")
-            # Without other repositories within this one, which end with a slash.
-            files = b"\0".join(path for path in new.split(b"\0") if not path.endswith(b"/"))
+            # Without other repositories within this one.
+            files = b"\0".join(path for path in new if not path.endswith(b"/"))
             if files:
                 # git writes an empty object for them, which must not appear in the repository.
                 scratch = {

@@ -1,4 +1,4 @@
-"""A git process that nobody waits for: it is looked at from time to time, and ended if it takes too long."""
+"""A git process in the background: it is looked at from time to time, and ended if it takes too long."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ class RunningGit:
         self._output.close()
 
     def _forget_process(self) -> None:
-        # A status, so that nobody waits for it, and no warning says that it still runs.
+        # A status, so that Python neither waits for it nor warns that it still runs.
         self._process.returncode = 0

@@ -59,7 +59,7 @@ def tree_questions(folder: Path) -> Generator[Question, bytes, WorkingTree | Non
     except GitError:
         return None
     changed = dict(tree.changed)
-    for path in filter(lambda name: _is_repository(top / name), changed):
+    for path in filter(lambda name: is_repository(top / name), changed):
         changed[path] = _described((yield from tree_questions(top / path)))
     folders = {top, Path(os.path.realpath(folder))}
     settings = {_relative(top, above / name): content_of(above / name) for above in folders for name in _SETTINGS}
@@ -85,7 +85,7 @@ def parse_status(top: Path, status: bytes) -> WorkingTree:
         else:
             path = _path_in(entry)
             file = top / path
-            changed[path] = "" if _is_repository(file) else _content_of_file(file, hashed=len(changed) < MAX_FILES)
+            changed[path] = "" if is_repository(file) else _content_of_file(file, hashed=len(changed) < MAX_FILES)
             dirty |= not entry.startswith("?")
     commit, branch = heads.get("branch.oid"), heads.get("branch.head")
     return WorkingTree(
@@ -111,7 +111,7 @@ def content_of(path: Path) -> str:
     It is marked if the file is executable. A symbolic link counts by its target, as in git, a repository by its commit
     and changed files, and a large file by its time.
     """
-    return _described(working_tree(path)) if _is_repository(path) else _content_of_file(path)
+    return _described(working_tree(path)) if is_repository(path) else _content_of_file(path)
 
 
 def _content_of_file(path: Path, *, hashed: bool = True) -> str:
@@ -131,7 +131,7 @@ def without_mode(content: str) -> str:
     return content.removesuffix(_EXECUTABLE)
 
 
-def _is_repository(path: Path) -> bool:
+def is_repository(path: Path) -> bool:
     """True for a submodule, or another repository within this one."""
     return not path.is_symlink() and path.is_dir() and os.path.lexists(path / ".git")
 

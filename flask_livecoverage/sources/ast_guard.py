@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +35,16 @@ def parsing() -> Iterator[None]:
         yield
     finally:
         _release()
+
+
+def syntax_tree(content: bytes) -> ast.Module:
+    """Return the syntax tree of a file's content, without warnings about it.
+
+    Raises SyntaxError, ValueError, RecursionError or MemoryError if Python cannot parse it.
+    """
+    with parsing(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(content)
 
 
 def _hold() -> None:

@@ -25,7 +25,7 @@ _SOME = frozenset({"Union", "Tuple"})
 
 @dataclass(frozen=True)
 class Availability:
-    """What the modules of a program, with their present contents, and installed ones provide."""
+    """The names that the modules of a program, with their present contents, and installed ones provide."""
 
     program: Program
 
@@ -34,7 +34,7 @@ class Availability:
         if self.program.modules.imported(found, path):
             return bool(self.kind(found, path))
         known = self._everywhere | self._own(path)
-        return (found.level, found.module, found.name) in known or bool(self.kind(found, path))
+        return found.target in known or bool(self.kind(found, path))
 
     def meets(self, need: Need, module: Module, path: str) -> bool:
         """True if a name has the value that code of ``module``, at ``path``, needs for sure."""
@@ -61,7 +61,7 @@ class Availability:
         return isinstance(getattr(builtins, need.name, None), type)
 
     def kind(self, found: Import, path: str) -> Kind:
-        """What an import of the file at ``path`` imports, as far as that is known."""
+        """The kind of thing that an import of the file at ``path`` imports, as far as that is known."""
         files = self.program.modules.imported(found, path)
         if not files:
             return self.program.installed_names(found.module, found.name) if not found.level else ""
@@ -91,7 +91,7 @@ class Availability:
         if not found.name:
             return "other"
         # In a circle of imports, the name may not be bound yet.
-        if module in self.program.dependents(path) and (found.level, found.module, found.name) not in self._own(path):
+        if module in self.program.dependents(path) and found.target not in self._own(path):
             return ""
         content = self.program.files[module].new
         assert content is not None
@@ -126,7 +126,7 @@ class Availability:
     def _everywhere(self) -> frozenset[tuple[int, str, str]]:
         """The imports of other packages that succeeded when the run was recorded, and are there still."""
         return frozenset(
-            (one.level, one.module, one.name)
+            one.target
             for path, item in self._items()
             for one in item.imports
             if not one.level and not self.program.modules.imported(one, path)
@@ -136,9 +136,7 @@ class Availability:
         """The imports at the top of the file at ``path`` when it was recorded."""
         file = self.program.files[path]
         items = file.old.items if file.old and file.ran else ()
-        return frozenset(
-            (one.level, one.module, one.name) for item in items if item.kind == "import" for one in item.imports
-        )
+        return frozenset(one.target for item in items if item.kind == "import" for one in item.imports)
 
 
 def _target(found: Import, rest: str) -> Import | None:
@@ -149,12 +147,10 @@ def _target(found: Import, rest: str) -> Import | None:
         # It may be a module.
         module = f"{found.module}.{found.name}".lstrip(".")
         return Import(found.level, module, rest, rest) if "." not in rest else None
-    module = found.module if found.bound == found.module.partition(".")[0] else ""
-    whole = f"{found.bound}.{rest}"
-    if not module:
+    if not found.binds_outermost:
         return Import(0, found.module, rest, rest) if "." not in rest else None
-    owner, _, name = whole.rpartition(".")
-    return Import(0, owner, name, name) if module == owner or module.startswith(f"{owner}.") else None
+    owner, _, name = f"{found.bound}.{rest}".rpartition(".")
+    return Import(0, owner, name, name) if f"{found.module}.".startswith(f"{owner}.") else None
 
 
 def _accepts(target: Import, arguments: int) -> bool:

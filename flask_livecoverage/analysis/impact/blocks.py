@@ -54,6 +54,11 @@ class Function:
         """Its name without that of the class or function around it."""
         return self.name.rpartition(".")[2]
 
+    @property
+    def owner(self) -> str:
+        """The name of the class or function around it, without that of what is around this; empty for neither."""
+        return self.name.rpartition(".")[0].rpartition(".")[2]
+
 
 @dataclass(frozen=True)
 class Class:

@@ -40,8 +40,8 @@ class ClassFamilies:
 
     def of(self, name: str) -> frozenset[str]:
         """The names of the classes that a class is related to, itself included."""
-        found = {last_part(name)}
-        waiting = [last_part(name)]
+        found = {_last(name)}
+        waiting = [_last(name)]
         while waiting:
             new = self._relatives.get(waiting.pop(), set()) - found
             found |= new
@@ -115,9 +115,7 @@ class MeasuredBases:
             rest = parts[1:] if files else [found.name, *parts[1:]]
             yield from self._in_files(files or self._module_files(found, path), rest, seen)
             return
-        # Of `import shop.models`, the first part alone is bound.
-        is_outermost = found.bound == found.module.partition(".")[0]
-        whole = list(parts) if is_outermost else [*found.module.split("."), *parts[1:]]
+        whole = list(parts) if found.binds_outermost else [*found.module.split("."), *parts[1:]]
         for length in range(len(whole) - 1, 0, -1):
             *package, module = whole[:length]
             if files := self.modules.submodule(Import(0, ".".join(package), module, ""), path):
@@ -159,9 +157,9 @@ def _nested(scope: Class, parts: Sequence[str]) -> str:
         if not inner:
             return ""
         scope = inner
-    return last_part(scope.name)
+    return _last(scope.name)
 
 
-def last_part(name: str) -> str:
+def _last(name: str) -> str:
     """The name without the module or class that contains it."""
     return name.rpartition(".")[2]

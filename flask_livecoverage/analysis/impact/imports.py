@@ -25,6 +25,16 @@ class Import:
     name: str
     bound: str
 
+    @property
+    def target(self) -> tuple[int, str, str]:
+        """The imported thing, whatever name it is bound to."""
+        return self.level, self.module, self.name
+
+    @property
+    def binds_outermost(self) -> bool:
+        """True for ``import shop.models``, which binds the outermost package alone."""
+        return not self.name and self.bound == self.module.partition(".")[0]
+
 
 def imports_in(nodes: Iterable[ast.AST]) -> Iterator[Import]:
     """The imports among statements and within them, but for those in the bodies of functions defined there."""

@@ -2,9 +2,8 @@
 
 That is the code of modules that a test was the first to import, functions behind a cache, and functions that store
 something in a module, in a class, or in an object that lives longer than a request. The cache may be a decorator of the
-program's own. Only the first test ran the
-functions that these call. So a change of such a function also reaches the tests that ran anything in the module that
-keeps the result.
+program's own. Only the first test ran the functions that these call. So a change of such a function also reaches the
+tests that ran anything in the module that keeps the result.
 
 Files of tests that import the application are treated alike: what they call runs in a process that is not measured.
 """
@@ -73,13 +72,12 @@ class KeptResults:
     def _caching_functions(self) -> Iterator[str]:
         for path in self._program.files:
             for function in (one for side in self._program.sides(path) for one in side.functions):
-                owner, _, name = function.name.rpartition(".")
-                if name in _OF_DECORATORS:
-                    yield owner.rpartition(".")[2]
+                if function.simple_name in _OF_DECORATORS:
+                    yield function.owner
                 if any(map(is_cache, function.mentions.names | function.mentions.attributes)) or any(
                     self._stored_in(inner, path) for inner in with_inner(function.inner)
                 ):
-                    yield name
+                    yield function.simple_name
 
     @cached_property
     def _sides(self) -> list[Module]:

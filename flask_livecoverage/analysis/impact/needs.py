@@ -30,7 +30,7 @@ class Need:
 
 
 def needs_of(statement: ast.stmt, known: Collection[str]) -> Iterator[Need]:
-    """What a statement of a module or class needs when it runs; ``known`` are the names that are bound before it."""
+    """The needs of a statement of a module or class when it runs; ``known`` are the names that are bound before it."""
     has_texts = TEXT_ANNOTATIONS in known
     if isinstance(statement, FunctionNode | ast.ClassDef):
         yield from _of_decorators(statement.decorator_list)

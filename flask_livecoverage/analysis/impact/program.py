@@ -15,7 +15,7 @@ from .imports import Import, Modules, closure
 from .mentions import Mentions
 from .reach import Reach, united
 
-# What a name of an installed module is, as far as that is known; of the module itself without a name.
+# The kind of a name of an installed module, as far as that is known; of the module itself without a name.
 Kind = Literal["class", "other", ""]
 InstalledNames = Callable[[str, str], Kind]
 
@@ -83,8 +83,8 @@ class Program:
     """The measured files of an application, before and after a change.
 
     ``known_importers`` are the paths that were seen importing a path. ``template_words`` are the words in templates
-    that are not measured, ``installed`` the packages that can be imported, ``installed_names`` tells what a name of an
-    installed module is. ``clients`` are files that are not measured and may import the application, such as those of
+    that are not measured, ``installed`` the packages that can be imported, ``installed_names`` finds the kind of a name
+    of an installed module. ``clients`` are files that are not measured and may import the application, such as those of
     tests.
     """
 
@@ -180,7 +180,7 @@ class Program:
     def subclass_hooks(self) -> frozenset[str]:
         """The classes that are called when a class inherits from them."""
         return frozenset(
-            function.name.split(".")[-2]
+            function.owner
             for path in self.files
             for side in self.sides(path)
             for function in side.functions
@@ -208,9 +208,7 @@ class Program:
             Reach.ALL if self.starts(function, path) else Reach.of_lines(path, function.own_lines)
             for path, file in self.files.items()
             for function in (file.old.functions if file.old else ())
-            if function.simple_name == name
-            and function.name.split(".")[-2:-1]
-            and function.name.split(".")[-2] in family
+            if function.simple_name == name and function.owner in family
         )
 
     def is_read_at_creation(self, class_name: str) -> bool:

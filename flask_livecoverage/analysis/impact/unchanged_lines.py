@@ -7,14 +7,13 @@ order of functions do not matter. The lines of a function that has changed are i
 from __future__ import annotations
 
 import ast
-import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ...model.bitmap import from_bitmap, to_bitmap
 from ...model.records import FileLines
-from ...sources.ast_guard import parsing
+from ...sources.ast_guard import syntax_tree
 from .fingerprint import FunctionNode, fingerprint
 
 # The positions of a statement: its first line, and the last one before the statements within it.
@@ -81,11 +80,8 @@ def moved_to(recorded: FileLines, content: str, lines: Mapping[int, int]) -> Fil
 
 def _parse(content: bytes) -> _Blocks | None:
     try:
-        with parsing(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(content)
         blocks = _Blocks()
-        blocks.add_scope(tree.body, "")
+        blocks.add_scope(syntax_tree(content).body, "")
         return blocks
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

@@ -13,7 +13,7 @@ from tabulate import tabulate
 from ...model.bitmap import to_ranges
 from ...model.filters import Filters
 from ...model.outcomes import PASSED
-from ...model.text import abridged, printable
+from ...model.text import abridged, counted, printable
 from ...queries.lookup import Kind
 from . import questions
 from .opening import open_recorded
@@ -106,7 +106,7 @@ def _tests(answer: Row) -> Iterable[str]:
         yield "\nIts own: lines that no other test executed."
     without = answer["requests_without_test"]
     if without or not answer["tests"]:
-        yield f"{_requests_counted(without)} without a test: name it with a window or the header Livecov-Test."
+        yield f"{counted(without, 'request')} without a test: name it with a window or the header Livecov-Test."
 
 
 def _outcome_columns(tests: Sequence[Row]) -> Sequence[str]:
@@ -166,7 +166,7 @@ def _who(answer: Row) -> Iterable[str]:
         yield f"No request executed {line}{'; it ran at start-up' if answer['startup'] else ''}."
         return
     also = ", and start-up" if answer["startup"] else ""
-    yield f"{line} was executed by {_requests_counted(answer['requests'])}{also}.\n"
+    yield f"{line} was executed by {counted(answer['requests'], 'request')}{also}.\n"
     for kind in ("test", "route"):
         if answer[f"{kind}s"]:
             outcome = _outcome_columns(answer["tests"])[:1] if kind == "test" else ()
@@ -182,10 +182,6 @@ def _files(files: Mapping[str, Sequence[int]]) -> str:
     if not files:
         return "No lines of the application."
     return table(("File", "Count", "Lines"), ((f, len(n), to_ranges(n)) for f, n in files.items()), right=("Count",))
-
-
-def _requests_counted(count: int) -> str:
-    return f"{count:,} request{'' if count == 1 else 's'}"
 
 
 def _count(files: Mapping[str, Sequence[int]]) -> int:

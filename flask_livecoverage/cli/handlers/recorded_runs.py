@@ -12,7 +12,7 @@ from ...journal.data_dir import DataDir
 from ...journal.retention import is_live, surplus
 from ...journal.run_folder import RunFolder
 from ...model.run_facts import short_commit
-from ...model.text import abridged, printable, size_text
+from ...model.text import abridged, counted, printable, size_text
 from ...queries.run_list import RunSummary, list_runs
 from ...queries.run_removal import remove_runs
 from ...settings import load_settings
@@ -20,7 +20,6 @@ from ...sources.coveragepy import StatementAnalyser
 from .answers import table, time_text
 from .opening import synchronise
 from .reporting import warn
-from .surplus_runs import counted
 
 Row = dict[str, Any]
 
@@ -121,8 +120,8 @@ def prune(keep: int | None, older_than: float | None, yes: bool, data_dir: str, 
         click.echo("No runs to remove.")
     else:
         _list(directory, found)
-        if yes or click.confirm(f"Remove {counted(found)}?"):
-            click.echo(f"Removed {counted(_remove(directory, found))}.")
+        if yes or click.confirm(f"Remove {counted(len(found), 'run')}?"):
+            click.echo(f"Removed {counted(len(_remove(directory, found)), 'run')}.")
 
 
 def _remove_for_program(directory: DataDir, runs: Sequence[RunFolder], *, yes: bool) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
 from ...errors import LiveCoverageError
 from ...journal.data_dir import DataDir
 from ...journal.retention import surplus
-from ...journal.run_folder import RunFolder
-from ...model.text import printable
+from ...model.text import counted, printable
 from ...settings import load_settings
 from .reporting import warn
 
@@ -37,11 +34,7 @@ def remove_surplus(data_dir: str) -> None:
     if removed:
         which = f"{removed[0].id} to {removed[-1].id}" if len(removed) > 1 else removed[0].id
         click.echo(
-            f"Removed {counted(removed)} ({printable(which)}): LIVECOVERAGE_KEEP_RUNS keeps {settings.keep_runs}",
+            f"Removed {counted(len(removed), 'run')} ({printable(which)}): LIVECOVERAGE_KEEP_RUNS keeps "
+            f"{settings.keep_runs}",
             err=True,
         )
-
-
-def counted(runs: Sequence[RunFolder]) -> str:
-    """The number of ``runs``, in words."""
-    return f"{len(runs)} run{'' if len(runs) == 1 else 's'}"

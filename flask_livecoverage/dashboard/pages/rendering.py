@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ..._version import __version__
 from ...model.bitmap import to_ranges
 from ...model.run_facts import short_commit
-from ...model.text import abridged, printable, size_text
+from ...model.text import abridged, counted, printable, size_text
 from ...sources.coveragepy import StatementAnalyser
 from ..snapshot import FileSnapshot
 
@@ -26,7 +26,7 @@ def make_environment(analyser: StatementAnalyser) -> Environment:
     environment.filters.update(
         abridged=abridged,
         clock=_clock,
-        counted=_counted,
+        counted=counted,
         level=_level,
         moment=_moment,
         ms=_milliseconds,
@@ -47,10 +47,6 @@ def make_environment(analyser: StatementAnalyser) -> Environment:
 
 def _number(number: int) -> str:
     return f"{number:,}"
-
-
-def _counted(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def _milliseconds(duration: float) -> str:
